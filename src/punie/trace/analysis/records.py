@@ -1,0 +1,88 @@
+"""What the analysis knows of one query: the row that statistics, verdicts and reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLedger:
+    """The integer nanoseconds of every phase of one query.
+
+    `phases_ns` has every `Phase` (0 where nothing was spent) and sums to `wall_ns` exactly.
+    `contested_ns[p]` is the part of `phases_ns[p]` during which another group was at work as well.
+    `provenance[p]` tells how the spans of a phase were known; empty where the phase has no time.
+    """
+
+    query_key: str
+    start_ns: int
+    wall_ns: int
+    phases_ns: Mapping[Phase, int]
+    contested_ns: Mapping[Phase, int]
+    provenance: Mapping[Phase, tuple[Provenance, ...]]
+
+    def group_ns(self, group: Group) -> int:
+        """Nanoseconds of the phases of `group`."""
+        return sum(ns for phase, ns in self.phases_ns.items() if PHASE_GROUP[phase] is group)
+
+    def group_contested_ns(self, group: Group) -> int:
+        """The contested part of `group_ns`."""
+        return sum(ns for phase, ns in self.contested_ns.items() if PHASE_GROUP[phase] is group)
+
+    def check(self) -> None:
+        """Time is conserved: no gap, no overlap, nothing negative. Raises AssertionError: that is a bug."""
+        if sum(self.phases_ns.values()) != self.wall_ns:
+            raise AssertionError(
+                f"ledger of {self.query_key}: phases don't sum to {self.wall_ns} ns: {self.phases_ns}"
+            )
+        for phase, ns in self.phases_ns.items():
+            if not 0 <= self.contested_ns.get(phase, 0) <= ns:
+                raise AssertionError(
+                    f"ledger of {self.query_key}: {phase} has {ns} ns, contested {self.contested_ns}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """One asked query with its ledger and what its spans say of it.
+
+    `ok` is the strict score: True or False where the span carries one, None where nobody scored it (a trace
+    that someone else recorded). `failures` are the score's slugs. `error` is what ended the query early.
+    Token counts are None where any model request of the query lacks its usage. `time_to_first_chunk_ns` has
+    one entry a model request that tells it. `truncated` counts model requests that ended by their token limit.
+    `network_known` is False where a model request has no server span below it: its transit is not known.
+    """
+
+    query_id: str
+    trace_id: str
+    ledger: QueryLedger
+    warmup: bool = False
+    repeat: int = 0
+    server_start: int = 0
+    position: int = 0
+    expected: str | None = None
+    ok: bool | None = None
+    failures: tuple[str, ...] = ()
+    error: str | None = None
+    cache: str | None = None
+    model_requests: int = 0
+    tool_calls: int = 0
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    time_to_first_chunk_ns: tuple[int, ...] = ()
+    truncated: int = 0
+    network_known: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Counts in averages: not warm-up, no error, and not scored as wrong."""
+        return not self.warmup and self.error is None and self.ok is not False
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall time of the query, from its root span."""
+        return self.ledger.wall_ns

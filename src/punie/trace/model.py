@@ -1,0 +1,161 @@
+"""The words of the project as types: spans as we read them, phases, groups, provenance.
+
+Frozen values only. Times are integer nanoseconds since the Unix epoch, ids lower-case hex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Final
+
+AttributeValue = str | bool | int | float | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"] | None
+Attributes = Mapping[str, AttributeValue]
+NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
+
+
+class SpanKind(IntEnum):
+    """OTLP's span kinds, with OTLP's numbers."""
+
+    UNSPECIFIED = 0
+    INTERNAL = 1
+    SERVER = 2
+    CLIENT = 3
+    PRODUCER = 4
+    CONSUMER = 5
+
+
+class StatusCode(IntEnum):
+    """OTLP's status codes, with OTLP's numbers."""
+
+    UNSET = 0
+    OK = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at one instant of a span."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes = NO_ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One span as a source recorded it: nothing mended, nothing clipped.
+
+    `end_ns` may lie before `start_ns` (a broken clock) and is 0 if the span never ended.
+    `parent_id` is None for a root. `resource` are the attributes of the process that made it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    start_ns: int
+    end_ns: int
+    kind: SpanKind = SpanKind.INTERNAL
+    attributes: Attributes = NO_ATTRIBUTES
+    status: StatusCode = StatusCode.UNSET
+    status_message: str = ""
+    events: tuple[Event, ...] = ()
+    resource: Attributes = NO_ATTRIBUTES
+    scope: str = ""
+
+    @property
+    def duration_ns(self) -> int:
+        """`end_ns - start_ns`; negative for an inverted span."""
+        return self.end_ns - self.start_ns
+
+
+class Group(StrEnum):
+    """What a user can act on; each phase belongs to one."""
+
+    GENERATION = "generation"
+    SERVER = "server"
+    FRAMEWORK = "framework"
+    NETWORK = "network"
+    TOOL = "tool"
+
+
+class Phase(StrEnum):
+    """What an instant was spent on, in order of precedence: of several open spans, the first wins."""
+
+    DECODE = "decode"
+    PREFILL = "prefill"
+    MODEL = "model"
+    QUEUE = "queue"
+    TEMPLATE = "template"
+    PARSE = "parse"
+    SERVE = "serve"
+    RETRY = "retry"
+    HTTP = "http"
+    TOOL = "tool"
+    FRAMEWORK = "framework"
+
+
+PHASES: Final[tuple[Phase, ...]] = tuple(Phase)
+PHASE_RANK: Final[Mapping[Phase, int]] = MappingProxyType({phase: rank for rank, phase in enumerate(PHASES)})
+PHASE_GROUP: Final[Mapping[Phase, Group]] = MappingProxyType(
+    {
+        Phase.DECODE: Group.GENERATION,
+        Phase.PREFILL: Group.GENERATION,
+        Phase.MODEL: Group.GENERATION,
+        Phase.QUEUE: Group.SERVER,
+        Phase.TEMPLATE: Group.SERVER,
+        Phase.PARSE: Group.FRAMEWORK,
+        Phase.SERVE: Group.SERVER,
+        Phase.RETRY: Group.NETWORK,
+        Phase.HTTP: Group.NETWORK,
+        Phase.TOOL: Group.TOOL,
+        Phase.FRAMEWORK: Group.FRAMEWORK,
+    }
+)
+
+
+class Provenance(StrEnum):
+    """How a phase is known.
+
+    `server`: a span made in the server's process. `client`: a span made in the agent's process.
+    `stream`: read off the response stream. `body`: timings in the response body.
+    `inferred`: request sent to last byte, of a server that we can't see into.
+    """
+
+    SERVER = "server"
+    CLIENT = "client"
+    STREAM = "stream"
+    BODY = "body"
+    INFERRED = "inferred"
+
+
+class Verdict(StrEnum):
+    """A finding's answer. `undecided` is an answer too: the evidence doesn't reach."""
+
+    YES = "yes"
+    NO = "no"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A line or an item that a reader could not turn into a span: counted and named, never dropped in silence."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSet:
+    """What a source gave: its spans in the order read (duplicates included) and what could not be read.
+
+    `resolution_ns` is the clock step of the source's format: 1 for OTLP, 1000 for Jaeger's old JSON.
+    """
+
+    spans: tuple[Span, ...]
+    unreadable: tuple[UnreadableRecord, ...] = field(default=())
+    resolution_ns: int = 1

@@ -1,0 +1,160 @@
+"""Every span, attribute and event name that we read or write, once, with its aliases.
+
+Sources: OpenTelemetry's semantic conventions (GenAI, HTTP; the GenAI part is not stable), the names that
+vLLM and SGLang use for what has no convention yet (`gen_ai.latency.*`), and `punie.*`, our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from punie.trace.model import Attributes, AttributeValue
+
+# --- span names ---
+SPAN_QUERY: Final = "query"
+SPAN_WARMUP: Final = "warm-up"
+SPAN_PARSE: Final = "parse"
+SPAN_RETRY_WAIT: Final = "retry wait"
+SPAN_SERVER_REQUEST: Final = "mlx_lm.server request"
+SPAN_QUEUE: Final = "queue"
+SPAN_TEMPLATE: Final = "template"
+SPAN_PREFILL: Final = "prefill"
+SPAN_DECODE: Final = "decode"
+
+# --- service names (short: Jaeger's page cuts them) ---
+SERVICE_AGENT: Final = "agent"
+SERVICE_SERVER: Final = "mlx_lm"
+
+# --- ours: phases ---
+PHASE: Final = "punie.phase"
+PHASE_PROVENANCE: Final = "punie.phase.provenance"
+
+# --- ours: the query span says all that a reader needs to judge it ---
+RUN_ID: Final = "punie.run.id"
+QUERY_ID: Final = "punie.query.id"
+QUERY_TEXT: Final = "punie.query.text"  # content
+QUERY_ANSWER: Final = "punie.query.answer"  # content
+QUERY_EXPECTED: Final = "punie.query.expected"  # "tool" or "direct"
+QUERY_REPEAT: Final = "punie.query.repeat"  # from 0
+QUERY_POSITION: Final = "punie.query.position"  # from 0, in the server start
+QUERY_SERVER_START: Final = "punie.query.server_start"  # from 0
+QUERY_WARMUP: Final = "punie.query.warmup"
+QUERY_CACHE: Final = "punie.query.cache"  # the prompt cache arm: "server", "off" or "unknown"
+QUERY_SUITE: Final = "punie.suite.name"
+QUERY_SUITE_HASH: Final = "punie.suite.hash"
+QUERY_OK: Final = "punie.score.ok"
+QUERY_FAILURES: Final = "punie.score.failures"  # list of slugs, empty if ok
+QUERY_ERROR: Final = "punie.query.error"  # the exception that ended it: type and message
+
+# --- ours: what always travels in place of content ---
+MESSAGE_DIGESTS: Final = "punie.message.digests"  # one short SHA-256 a message, in order
+MESSAGE_LENGTHS: Final = "punie.message.lengths"  # characters, same order
+CONTENT_SEND: Final = "punie.content.send"  # true: the user asked for content to be sent
+
+# --- ours: the wire ---
+HTTP_HEADERS_NS: Final = "punie.http.time_to_headers_ns"
+HTTP_FIRST_EVENT_NS: Final = "punie.http.time_to_first_event_ns"
+HTTP_EVENTS: Final = "punie.http.events"
+HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte" or "headers"
+HTTP_ATTEMPT: Final = "http.request.resend_count"
+
+# --- ours: the server ---
+SERVER_PATH: Final = "punie.server.path"  # "batch" or "single"
+SERVER_DRAFTED_TOKENS: Final = "punie.server.drafted_tokens"
+SERVER_ACCEPTED_TOKENS: Final = "punie.server.accepted_tokens"
+SERVER_DRAFT_MODEL: Final = "punie.server.draft_model"
+SERVER_PEAK_MEMORY: Final = "punie.server.peak_memory_bytes"
+SERVER_ACTIVE_MEMORY: Final = "punie.server.active_memory_bytes"
+SERVER_FOOTPRINT: Final = "punie.server.footprint_bytes"
+
+# --- OpenTelemetry GenAI ---
+OPERATION: Final = "gen_ai.operation.name"
+OPERATION_CHAT: Final = ("chat", "text_completion", "generate_content", "completion")
+OPERATION_AGENT: Final = "invoke_agent"
+OPERATION_TOOL: Final = "execute_tool"
+PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system")
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+INPUT_TOKENS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
+OUTPUT_TOKENS: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
+CACHED_TOKENS: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cached_tokens",
+)
+TIME_TO_FIRST_CHUNK: Final = (
+    "gen_ai.response.time_to_first_chunk",
+    "gen_ai.client.operation.time_to_first_chunk",
+    "gen_ai.server.time_to_first_token",
+)
+LATENCY_QUEUE: Final = "gen_ai.latency.time_in_queue"
+LATENCY_FIRST_TOKEN: Final = "gen_ai.latency.time_to_first_token"
+LATENCY_PREFILL: Final = "gen_ai.latency.time_in_model_prefill"
+LATENCY_DECODE: Final = "gen_ai.latency.time_in_model_decode"
+LATENCY_E2E: Final = "gen_ai.latency.e2e"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+AGENT_NAME: Final = ("gen_ai.agent.name", "agent_name")
+
+# Content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to.
+CONTENT_KEYS: Final = (
+    QUERY_TEXT,
+    QUERY_ANSWER,
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "gen_ai.tool.definitions",
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "pydantic_ai.all_messages",
+    "all_messages_events",
+    "model_request_parameters",
+    "logfire.json_schema",
+    "tool_arguments",
+    "tool_response",
+    "final_result",
+    "events",
+)
+
+# --- OpenTelemetry HTTP, current names and the ones before ---
+HTTP_METHOD: Final = ("http.request.method", "http.method")
+HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
+URL_FULL: Final = ("url.full", "http.url")
+SERVER_ADDRESS: Final = ("server.address", "net.peer.name")
+SERVER_PORT: Final = ("server.port", "net.peer.port")
+ERROR_TYPE: Final = "error.type"
+
+SERVICE_NAME: Final = "service.name"
+HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+
+
+def first(attributes: Attributes, names: str | Iterable[str]) -> AttributeValue:
+    """The value of the first of `names` that is set, else None."""
+    for name in (names,) if isinstance(names, str) else names:
+        value = attributes.get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def integer(attributes: Attributes, names: str | Iterable[str]) -> int | None:
+    """As `first`, for a count; None if it is not set or is no whole number."""
+    value = first(attributes, names)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return None
+
+
+def text(attributes: Attributes, names: str | Iterable[str]) -> str | None:
+    """As `first`, for a string; None if it is not set or is no string."""
+    value = first(attributes, names)
+    return value if isinstance(value, str) else None
