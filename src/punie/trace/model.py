@@ -16,6 +16,12 @@ Attributes = Mapping[str, AttributeValue]
 NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
 
 
+def no_attributes() -> Attributes:
+    """The empty attributes, shared (Python 3.11 refuses a mapping proxy as a dataclass default)."""
+    return NO_ATTRIBUTES
+
+
+
 class SpanKind(IntEnum):
     """OTLP's span kinds, with OTLP's numbers."""
 
@@ -41,7 +47,7 @@ class Event:
 
     name: str
     time_ns: int
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=no_attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,11 @@ class Span:
     start_ns: int
     end_ns: int
     kind: SpanKind = SpanKind.INTERNAL
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=no_attributes)
     status: StatusCode = StatusCode.UNSET
     status_message: str = ""
     events: tuple[Event, ...] = ()
-    resource: Attributes = NO_ATTRIBUTES
+    resource: Attributes = field(default_factory=no_attributes)
     scope: str = ""
 
     @property

@@ -57,16 +57,29 @@ HTTP_HEADERS_NS: Final = "punie.http.time_to_headers_ns"
 HTTP_FIRST_EVENT_NS: Final = "punie.http.time_to_first_event_ns"
 HTTP_EVENTS: Final = "punie.http.events"
 HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte" or "headers"
+HTTP_ENDS_AT_HEADERS: Final = "headers"
+HTTP_SCOPES_TO_HEADERS: Final = ("opentelemetry.instrumentation.httpx",)  # prefixes; their spans end there too
 HTTP_ATTEMPT: Final = "http.request.resend_count"
+HTTP_BODY_SIZE: Final = "http.response.body.size"  # bytes received, as they came over the wire
 
 # --- ours: the server ---
 SERVER_PATH: Final = "punie.server.path"  # "batch" or "single"
 SERVER_DRAFTED_TOKENS: Final = "punie.server.drafted_tokens"
 SERVER_ACCEPTED_TOKENS: Final = "punie.server.accepted_tokens"
 SERVER_DRAFT_MODEL: Final = "punie.server.draft_model"
+SERVER_ADAPTER: Final = "punie.server.adapter"
 SERVER_PEAK_MEMORY: Final = "punie.server.peak_memory_bytes"
 SERVER_ACTIVE_MEMORY: Final = "punie.server.active_memory_bytes"
 SERVER_FOOTPRINT: Final = "punie.server.footprint_bytes"
+SERVER_CONCURRENT: Final = "punie.server.concurrent_requests"  # the most at work at once, this one included
+SERVER_MODEL_LOAD_NS: Final = "punie.server.model_load_ns"  # set if the request made the server load a model
+SERVER_PREFILL_RATE: Final = "punie.server.prefill_tokens_per_second"  # of the tokens that were not cached
+SERVER_TIME_PER_TOKEN: Final = "punie.server.time_per_output_token"  # seconds, without the first token
+SERVER_DRAFT_STEPS: Final = "punie.server.draft_steps"
+SERVER_ACCEPTED_BY_POSITION: Final = "punie.server.accepted_tokens_by_position"  # the first place in a step first
+SERVER_TOOL_CALLS: Final = "punie.server.tool_calls"
+SERVER_PEAK_FOOTPRINT: Final = "punie.server.peak_footprint_bytes"  # on a query: of its server start, so far
+MACHINE_RECOMMENDED_MEMORY: Final = "punie.machine.recommended_memory_bytes"
 
 # --- OpenTelemetry GenAI ---
 OPERATION: Final = "gen_ai.operation.name"
@@ -77,6 +90,7 @@ PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system")
 REQUEST_MODEL: Final = "gen_ai.request.model"
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+FINISH_TRUNCATED: Final = frozenset({"length", "max_tokens", "MAX_TOKENS"})  # ended by the token limit
 INPUT_TOKENS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
 OUTPUT_TOKENS: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
 CACHED_TOKENS: Final = (
@@ -93,6 +107,7 @@ LATENCY_QUEUE: Final = "gen_ai.latency.time_in_queue"
 LATENCY_FIRST_TOKEN: Final = "gen_ai.latency.time_to_first_token"
 LATENCY_PREFILL: Final = "gen_ai.latency.time_in_model_prefill"
 LATENCY_DECODE: Final = "gen_ai.latency.time_in_model_decode"
+LATENCY_INFERENCE: Final = "gen_ai.latency.time_in_model_inference"
 LATENCY_E2E: Final = "gen_ai.latency.e2e"
 TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
@@ -120,9 +135,18 @@ CONTENT_KEYS: Final = (
     "events",
 )
 
+# What an exception says may quote a prompt or an argument: content too, wherever it stands.
+EXCEPTION_TEXT_KEYS: Final = (
+    "exception.message",
+    "exception.stacktrace",
+    "exception.logfire.data",
+    "pydantic_ai.tool.deferral.metadata",
+)
+
 # --- OpenTelemetry HTTP, current names and the ones before ---
 HTTP_METHOD: Final = ("http.request.method", "http.method")
 HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
+URL_PATH: Final = "url.path"
 URL_FULL: Final = ("url.full", "http.url")
 SERVER_ADDRESS: Final = ("server.address", "net.peer.name")
 SERVER_PORT: Final = ("server.port", "net.peer.port")

@@ -86,3 +86,13 @@ class QueryRecord:
     def wall_ns(self) -> int:
         """Wall time of the query, from its root span."""
         return self.ledger.wall_ns
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedQuery:
+    """One query that a run meant to ask: which, in which repeat and server start, at which place (all from 0)."""
+
+    query_id: str
+    repeat: int
+    server_start: int
+    position: int

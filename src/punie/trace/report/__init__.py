@@ -1,0 +1,1 @@
+"""Reports: one file per format, one protocol: a `Report` in, text out. No report knows a command or a file."""

@@ -1,0 +1,51 @@
+"""Prints the lowest and the highest CPython that this machine has and the project supports, one path a line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+PROBE = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementation.name, sys._base_executable)"
+
+
+def candidates() -> list[Path]:
+    folders = [Path(p) for p in os.environ.get("PATH", "").split(os.pathsep) if p]
+    folders += sorted((Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions").glob("*/bin"))
+    return [
+        p
+        for folder in folders
+        for p in sorted(folder.glob("python3.*"))
+        if re.fullmatch(r"python3\.\d+", p.name)
+    ]
+
+
+def probe(path: Path) -> tuple[tuple[int, int], str] | None:
+    try:
+        answer = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, timeout=20)
+    except OSError:
+        return None
+    if answer.returncode != 0:  # a version manager's shim for a version that isn't active
+        return None
+    version, implementation, executable = answer.stdout.split(maxsplit=2)
+    major, minor = version.split(".")
+    return ((int(major), int(minor)), executable.strip()) if implementation == "cpython" else None
+
+
+def main() -> None:
+    requires = tomllib.loads(Path("pyproject.toml").read_text())["project"]["requires-python"]
+    low, high = (tuple(int(x) for x in part.split(".")) for part in re.findall(r"\d+\.\d+", requires))
+    found = {
+        version: path for version, path in filter(None, map(probe, candidates())) if low <= version < high
+    }
+    if not found:
+        sys.exit(f"no CPython {requires} on this machine")
+    print(found[min(found)])
+    print(found[max(found)])
+
+
+if __name__ == "__main__":
+    main()

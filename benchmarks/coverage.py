@@ -1,0 +1,161 @@
+"""How often the interval of a share holds the truth, in simulation: `python benchmarks/coverage.py`.
+
+Wall times are lognormal, shares logistic-normal and correlated with them (long queries generate more), repeats
+differ by a few percent, and server starts shift decode and overhead apart. The truth is the share of a very
+long suite. An interval that promises 95 % should come close to 95 % at every number of queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from punie.trace.analysis.records import QueryLedger, QueryRecord
+from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, jackknife_t, ratio
+from punie.trace.analysis.statistics.share import share_over_wall
+from punie.trace.model import Group, Phase
+
+LEVEL = 0.95
+TRUTH_QUERIES = 400_000
+PERCENTILE_RESAMPLES = 999
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What queries are like: spread of log wall time and of log-odds share, their correlation, the noise."""
+
+    name: str
+    log_odds: float
+    wall_sigma: float = 0.7
+    share_sigma: float = 0.6
+    correlation: float = 0.5
+    repeat_sigma: float = 0.03
+    start_sigma: float = 0.0
+
+    def query(self, generator: random.Random) -> RatioUnit:
+        """One query: seconds of generation and of wall time, before noise."""
+        common, own = generator.gauss(), generator.gauss()
+        mixed = self.correlation * common + math.sqrt(1 - self.correlation**2) * own
+        wall = math.exp(self.wall_sigma * common)
+        return RatioUnit(wall / (1 + math.exp(-self.log_odds - self.share_sigma * mixed)), wall)
+
+    def truth(self) -> float:
+        """The share of a very long suite."""
+        generator = random.Random(0)  # noqa: S311 - simulation
+        return ratio([self.query(generator) for _ in range(TRUTH_QUERIES)]) or 0.0
+
+    def run(self, generator: random.Random, queries: int, starts: int, repeats: int) -> list[QueryRecord]:
+        """One simulated run. A start multiplies the generation of all its queries by one factor."""
+        suite = [self.query(generator) for _ in range(queries)]
+        records = []
+        for start in range(starts):
+            shift = math.exp(self.start_sigma * generator.gauss())
+            for repeat in range(repeats):
+                for number, unit in enumerate(suite):
+                    noise = math.exp(self.repeat_sigma * generator.gauss())
+                    records.append(_record(number, repeat, start, unit, shift * noise))
+        return records
+
+
+POPULATIONS = (
+    Population("share near 70 %", 0.85),
+    Population("share near 90 %", 2.2),
+    Population("uncorrelated", 0.85, correlation=0.0),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print coverage and mean width for every population and number of queries."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=400, help="simulated runs for each figure")
+    parser.add_argument("--queries", type=int, nargs="+", default=[5, 10, 40])
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    for population in POPULATIONS:
+        truth = population.truth()
+        sys.stdout.write(f"{population.name}: truth {truth:.3f}\n")
+        for queries in options.queries:
+            for line in _over_queries(population, truth, queries, options.runs, options.seed):
+                sys.stdout.write(line)
+    for start_sigma in (0.1, 0.4):
+        for starts in (2, 3, 5):
+            shifted = replace(POPULATIONS[0], start_sigma=start_sigma)
+            sys.stdout.write(_over_starts(shifted, starts, options.runs, options.seed))
+    return 0
+
+
+def _over_queries(population: Population, truth: float, queries: int, runs: int, seed: int) -> Iterator[str]:
+    generator = random.Random(seed)  # noqa: S311 - simulation
+    outcomes: dict[str, list[tuple[bool, float]]] = {"ours": [], "jackknife-t": [], "percentile": []}
+    for _ in range(runs):
+        units = [population.query(generator) for _ in range(queries)]
+        share = ratio(units) or 0.0
+        width = half_width(units, level=LEVEL)
+        if width is None:
+            raise SystemExit("--queries: at least 2")
+        jackknife = jackknife_t(units, level=LEVEL)
+        ends = {
+            "ours": (share - width.value, share + width.value),
+            "jackknife-t": (share - jackknife, share + jackknife),
+            "percentile": _percentile(units, generator),
+        }
+        for name, (low, high) in ends.items():
+            outcomes[name].append((low <= truth <= high, min(1.0, high) - max(0.0, low)))
+    for name, seen in outcomes.items():
+        yield f"  {queries:4} queries  {name:12} {_coverage(seen)}\n"
+
+
+def _over_starts(population: Population, starts: int, runs: int, seed: int) -> str:
+    """Coverage with server starts that shift the share: 5 queries, 2 repeats."""
+    generator = random.Random(seed)  # noqa: S311 - simulation
+    truth = _truth_with_starts(population)
+    seen = []
+    for _ in range(runs):
+        estimate = share_over_wall(population.run(generator, 5, starts, 2), _generation_ns)
+        if estimate is None or estimate.interval is None:
+            raise AssertionError("a simulated run has wall time and an interval")
+        interval = estimate.interval
+        seen.append((interval.holds(truth), interval.high - interval.low))
+    return f"{starts} starts, shift {population.start_sigma}, 5 queries, ours: {_coverage(seen)}\n"
+
+
+def _truth_with_starts(population: Population) -> float:
+    generator = random.Random(0)  # noqa: S311 - simulation
+    units = []
+    for _ in range(TRUTH_QUERIES):
+        query = population.query(generator)
+        extra = query.part * (math.exp(population.start_sigma * generator.gauss()) - 1)
+        units.append(RatioUnit(query.part + extra, query.whole + extra))
+    return ratio(units) or 0.0
+
+
+def _percentile(units: Sequence[RatioUnit], generator: random.Random) -> tuple[float, float]:
+    shares = sorted(ratio(generator.choices(units, k=len(units))) or 0.0 for _ in range(PERCENTILE_RESAMPLES))
+    return shares[24], shares[974]
+
+
+def _coverage(seen: Sequence[tuple[bool, float]]) -> str:
+    holds = sum(held for held, _ in seen) / len(seen)
+    error = math.sqrt(holds * (1 - holds) / len(seen))
+    width = sum(width for _, width in seen) / len(seen)
+    return f"covers {holds:6.1%} (+- {error:.1%}), mean width {width:.3f}"
+
+
+def _generation_ns(record: QueryRecord) -> int:
+    return record.ledger.group_ns(Group.GENERATION)
+
+
+def _record(number: int, repeat: int, start: int, unit: RatioUnit, factor: float) -> QueryRecord:
+    decode_ns, rest_ns = round(unit.part * factor * 1e9), round((unit.whole - unit.part) * 1e9)
+    phases = dict.fromkeys(Phase, 0) | {Phase.DECODE: decode_ns, Phase.FRAMEWORK: rest_ns}
+    key = f"{number}-{repeat}-{start}"
+    ledger = QueryLedger(key, 0, decode_ns + rest_ns, phases, {}, {})
+    return QueryRecord(str(number), key, ledger, repeat=repeat, server_start=start, ok=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""The command line: `punie-trace` and `python -m punie.trace`.
+
+`main` is the only place that catches our errors. Each verb is a module of `commands/`; its heavy imports
+wait until it is executed, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.errors import ExitCode, PunieTraceError, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS: Final = ("run", "report")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line as one parser."""
+    parser = argparse.ArgumentParser(
+        prog="punie-trace",
+        description="Where does a local agent's time go? Spans, an exact ledger, and a verdict.",
+        epilog="exit codes: "
+        + ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
+    )
+    parser.add_argument("--version", action=_VersionAction)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb in VERBS:
+        command = importlib.import_module(f"punie.trace.commands.{verb}")
+        sub = verbs.add_parser(verb, help=command.HELP, description=command.DESCRIPTION)
+        command.add_arguments(sub)
+        sub.set_defaults(execute=command.execute)
+    return parser
+
+
+class _VersionAction(argparse.Action):
+    """Prints the installed version; looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"punie-trace {version('punie-trace')}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns an `ExitCode`; argparse itself exits with 2 on a usage error."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.execute(options))
+    except PunieTraceError as error:
+        _say_error(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("punie-trace: interrupted\n")
+        return int(ExitCode.INTERRUPTED)
+
+
+def _say_error(error: PunieTraceError) -> None:
+    sys.stderr.write(f"punie-trace: error: {error.message}\n")
+    if isinstance(error, ServerError) and error.log_tail:
+        sys.stderr.write(
+            "the server's last lines:\n" + "".join(f"  | {line}\n" for line in error.log_tail.splitlines())
+        )
+    if error.remedy:
+        sys.stderr.write(f"next: {error.remedy}\n")
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

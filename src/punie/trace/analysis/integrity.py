@@ -1,0 +1,233 @@
+"""What is wrong with the traces, said before any number that is made from them.
+
+| slug | effect | meaning |
+| --- | --- | --- |
+| `missing-query` | no-verdict | a planned query has no root span: it was never asked, or its process was killed |
+| `broken-root` | no-verdict | a query's root has no end, ends before it starts, or is missing: no wall time |
+| `cycle` | no-verdict | spans that are each other's ancestors: their links are cut |
+| `missing-parent` | downgraded | spans whose parent is not there; they count in their query all the same |
+| `unplaced-span` | downgraded | spans with a missing parent that could belong to several queries: they count in none |
+| `conflicting-duplicate` | downgraded | copies of one span that differ: the longest counts |
+| `inverted-span`, `unended-span` | downgraded | spans without a duration: they count as an instant |
+| `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
+| `ends-at-headers` | downgraded | HTTP spans of model calls that stop before the body: the call's own span counts |
+| `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
+| `unreadable-record` | downgraded | what the reader could not turn into a span |
+| `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
+| `several-roots` | shown | traces with more than one root: each is a query of its own or stands outside |
+| `outside-query` | shown | spans above or beside the queries of their trace: they count in none |
+| `other-trace` | shown | traces of a run that are none of its queries |
+| `outside-parent` | shown | spans that reach out of their parent, inside the query |
+| `duplicate-span` | shown | identical copies, dropped: delivery is at least once |
+| `missing-usage` | shown | model requests without token counts |
+| `coarse-clock` | shown | a source with a clock step of more than a nanosecond |
+
+Spans of warm-up queries are left out of all that is about single queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.roles import Role, ends_at_headers, written_phase
+from punie.trace.analysis.surroundings import Below, Inside, Surroundings
+from punie.trace.analysis.traces import Traces, missing_planned, span_name
+from punie.trace.analysis.tree import SpanKey
+from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
+from punie.trace.model import Span
+
+_EXAMPLES: Final = 3
+_CLIPPED_PERCENT: Final = 1
+
+
+class Effect(StrEnum):
+    """What a finding does to the verdicts."""
+
+    SHOWN = "shown"
+    DOWNGRADED = "downgraded"
+    NO_VERDICT = "no-verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityFinding:
+    """Something that is wrong with the traces, how often, and up to three examples (spans, queries, lines)."""
+
+    slug: str
+    effect: Effect
+    count: int
+    message: str
+    examples: tuple[str, ...]
+
+
+def find_flaws(traces: Traces) -> tuple[IntegrityFinding, ...]:
+    """Every finding with at least one case, the gravest first, then as the table above has them."""
+    findings = [finding for check in _CHECKS for finding in check(traces) if finding.count]
+    gravest_first = (Effect.NO_VERDICT, Effect.DOWNGRADED, Effect.SHOWN)
+    return tuple(sorted(findings, key=lambda finding: gravest_first.index(finding.effect)))
+
+
+def _finding(slug: str, effect: Effect, cases: Sequence[str], message: str) -> IntegrityFinding:
+    examples = tuple(dict.fromkeys(cases))[:_EXAMPLES]
+    return IntegrityFinding(slug=slug, effect=effect, count=len(cases), message=message, examples=examples)
+
+
+def _names(keys: Iterable[SpanKey]) -> list[str]:
+    return [span_name(key) for key in sorted(keys)]
+
+
+_Checked = Iterator[IntegrityFinding]
+
+
+def _plan(traces: Traces) -> _Checked:
+    missing = missing_planned(traces)
+    cases = [
+        f"{query.query_id}, repeat {query.repeat}, server start {query.server_start}" for query in missing
+    ]
+    yield _finding(
+        "missing-query",
+        Effect.NO_VERDICT,
+        cases,
+        f"of {len(traces.planned)} planned queries these have no root span: not asked, or killed on the way",
+    )
+
+
+def _roots(traces: Traces) -> _Checked:
+    spans, queries = traces.forest.spans, traces.queries
+    counted = {key for key, _ in traces.counted()}
+    broken = [
+        key
+        for key in queries.roots
+        if key in counted and (key in queries.stand_ins or spans[key].end_ns < spans[key].start_ns)
+    ]
+    yield _finding(
+        "broken-root", Effect.NO_VERDICT, _names(broken), "queries whose root is missing, unended or inverted"
+    )
+    roots_of: dict[str, int] = {}
+    for key, span in spans.items():
+        if span.parent_id is None:
+            roots_of[key[0]] = roots_of.get(key[0], 0) + 1
+    several = sorted(trace_id for trace_id, count in roots_of.items() if count > 1)
+    yield _finding("several-roots", Effect.SHOWN, several, "traces with more than one root")
+    asked = {trace_id for trace_id, _ in queries.roots}
+    beside = [key for key in queries.outside if key[0] in asked]
+    yield _finding(
+        "outside-query", Effect.SHOWN, _names(beside), "spans above or beside the query of their trace"
+    )
+    others = sorted({trace_id for trace_id, _ in queries.outside if trace_id not in asked})
+    yield _finding("other-trace", Effect.SHOWN, others, "traces that are no query of this run")
+
+
+def _links(traces: Traces) -> _Checked:
+    forest = traces.forest
+    yield _finding("cycle", Effect.NO_VERDICT, _names(forest.cyclic), "spans that are their own ancestors")
+    parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in forest.orphans)
+    yield _finding(
+        "missing-parent",
+        Effect.DOWNGRADED,
+        parents,
+        f"spans whose parent was never written ({len(set(parents))} parents, named here)",
+    )
+    unplaced = _names(traces.queries.unplaced)
+    yield _finding("unplaced-span", Effect.DOWNGRADED, unplaced, "spans whose query can't be told")
+
+
+def _copies(traces: Traces) -> _Checked:
+    forest = traces.forest
+    identical = [key for key in forest.repeats if key not in forest.conflicts]
+    yield _finding("duplicate-span", Effect.SHOWN, _names(identical), "identical copies, dropped")
+    yield _finding(
+        "conflicting-duplicate",
+        Effect.DOWNGRADED,
+        _names(forest.conflicts),
+        "copies of one span that differ: the longest counts",
+    )
+
+
+def _times(traces: Traces) -> _Checked:
+    inverted = traces.where(lambda _, span: 0 != span.end_ns < span.start_ns)
+    yield _finding("inverted-span", Effect.DOWNGRADED, inverted, "spans that end before they start")
+    unended = traces.where(lambda _, span: span.end_ns == 0 < span.start_ns)
+    yield _finding("unended-span", Effect.DOWNGRADED, unended, "spans without an end")
+    yield from _windows(traces)
+    resolution_ns = traces.source.resolution_ns
+    coarse = [f"{resolution_ns} ns"] if resolution_ns > 1 else []
+    yield _finding("coarse-clock", Effect.SHOWN, coarse, "the source keeps no nanoseconds")
+
+
+def _windows(traces: Traces) -> _Checked:
+    forest, queries = traces.forest, traces.queries
+    slight: list[str] = []
+    far: list[str] = []
+    parents: list[str] = []
+    for key, span in traces.counted():
+        root = forest.spans[queries.of[key]]
+        parent = forest.parent[key]
+        reach_ns = _reach_ns(span, root)
+        if reach_ns:
+            (far if reach_ns * 100 >= root.duration_ns * _CLIPPED_PERCENT else slight).append(span_name(key))
+        elif parent is not None and _reach_ns(span, forest.spans[parent]):
+            parents.append(span_name(key))
+    effect = Effect.DOWNGRADED if far else Effect.SHOWN
+    yield _finding(
+        "outside-window", effect, far + slight, "spans that reach out of their query: cut off there"
+    )
+    yield _finding("outside-parent", Effect.SHOWN, parents, "spans that reach out of their parent")
+
+
+def _reach_ns(span: Span, around: Span) -> int:
+    """Nanoseconds of `span` outside `around`; 0 where one of them has no duration."""
+    if span.duration_ns <= 0 or around.duration_ns < 0:
+        return 0
+    inside_ns = min(span.end_ns, around.end_ns) - max(span.start_ns, around.start_ns)
+    return span.duration_ns - max(inside_ns, 0)
+
+
+def _meaning(traces: Traces) -> _Checked:
+    unknown = traces.where(lambda _, span: semconv.PHASE in span.attributes and written_phase(span) is None)
+    yield _finding("unknown-phase", Effect.DOWNGRADED, unknown, "spans with a phase that is not known here")
+    headers = traces.where(partial(_is_cut_request, traces.around))
+    yield _finding(
+        "ends-at-headers",
+        Effect.DOWNGRADED,
+        headers,
+        "HTTP spans that end before the body: time of the model call is taken from its own span",
+    )
+
+
+def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
+    """A model request of which nothing else shows the body: no server span, no longer HTTP span in or around it."""
+    in_chat = around.role[key] is Role.HTTP and Inside.CHAT in around.inside[key]
+    is_outermost = in_chat and Inside.HTTP not in around.inside[key]
+    return is_outermost and ends_at_headers(span) and not around.below[key] & (Below.SERVER | Below.REQUEST)
+
+
+def _answers(traces: Traces) -> _Checked:
+    requests = partial(is_model_request, traces.around)
+    truncated = traces.where(lambda key, span: requests(key) and is_truncated(span))
+    yield _finding(
+        "truncated-answer", Effect.DOWNGRADED, truncated, "model requests that ended by their token limit"
+    )
+    bare = traces.where(lambda key, span: requests(key) and lacks_usage(span))
+    yield _finding("missing-usage", Effect.SHOWN, bare, "model requests without token counts")
+
+
+def _unreadable(traces: Traces) -> _Checked:
+    cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
+    yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
+
+
+_CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (
+    _plan,
+    _roots,
+    _links,
+    _copies,
+    _times,
+    _meaning,
+    _answers,
+    _unreadable,
+)

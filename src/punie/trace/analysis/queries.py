@@ -1,0 +1,123 @@
+"""From spans to what is known of each query: its ledger, its tokens, its score, and what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from punie.trace import semconv
+from punie.trace.analysis.integrity import IntegrityFinding, find_flaws
+from punie.trace.analysis.ledger import Engine, compute_ledgers
+from punie.trace.analysis.phases import phased_spans
+from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
+from punie.trace.analysis.roles import Role
+from punie.trace.analysis.roots import is_query, query_key
+from punie.trace.analysis.surroundings import Below
+from punie.trace.analysis.traces import Traces, missing_planned, read_traces
+from punie.trace.analysis.tree import SpanKey
+from punie.trace.analysis.usage import is_model_request, usage_of
+from punie.trace.model import AttributeValue, Span, SpanSet, StatusCode
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a source's spans say: its queries in the order of their start (warm-up among them), the planned queries
+    that are missing, and what is wrong with the traces, the gravest first."""
+
+    records: tuple[QueryRecord, ...]
+    missing: tuple[PlannedQuery, ...]
+    findings: tuple[IntegrityFinding, ...]
+
+
+def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = ()) -> Account:
+    """Read `source`: the one way from spans to records.
+
+    With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
+    yields no number.
+    """
+    traces = read_traces(source, planned)
+    ledgers = compute_ledgers(phased_spans(traces.forest, traces.queries, traces.around), engine)
+    return Account(
+        records=read_records(traces, ledgers),
+        missing=missing_planned(traces),
+        findings=find_flaws(traces),
+    )
+
+
+def read_records(traces: Traces, ledgers: Sequence[QueryLedger]) -> tuple[QueryRecord, ...]:
+    """One record a ledger, in the ledgers' order."""
+    roots = {query_key(root): root for root in traces.queries.roots}
+    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
+    for key in traces.forest.order:
+        if key in traces.queries.of:
+            members[traces.queries.of[key]].append(key)
+    several = _traces_with_several(traces.queries.roots)
+    return tuple(
+        _record(traces, ledger, roots[ledger.query_key], members[roots[ledger.query_key]], several)
+        for ledger in ledgers
+    )
+
+
+def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
+    counts = Counter(trace_id for trace_id, _ in roots)
+    return frozenset(trace_id for trace_id, count in counts.items() if count > 1)
+
+
+def _record(
+    traces: Traces,
+    ledger: QueryLedger,
+    root: SpanKey,
+    members: Sequence[SpanKey],
+    several: frozenset[str],
+) -> QueryRecord:
+    span = traces.forest.spans[root]
+    requests = [key for key in members if is_model_request(traces.around, key)]
+    usage = usage_of([traces.forest.spans[key] for key in requests])
+    return QueryRecord(
+        query_id=_query_id(span, several),
+        trace_id=span.trace_id,
+        ledger=ledger,
+        warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,
+        repeat=semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
+        server_start=semconv.integer(span.attributes, semconv.QUERY_SERVER_START) or 0,
+        position=semconv.integer(span.attributes, semconv.QUERY_POSITION) or 0,
+        expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
+        ok=_truth(span.attributes.get(semconv.QUERY_OK)),
+        failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
+        error=_error(span),
+        cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
+        tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),
+        network_known=bool(requests) and all(Below.SERVER in traces.around.below[key] for key in requests),
+        model_requests=usage.model_requests,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        time_to_first_chunk_ns=usage.time_to_first_chunk_ns,
+        truncated=usage.truncated,
+    )
+
+
+def _query_id(root: Span, several: frozenset[str]) -> str:
+    """The suite's id; else the trace, since each of somebody else's queries was asked once."""
+    named = semconv.text(root.attributes, semconv.QUERY_ID) if is_query(root) else None
+    if named is not None:
+        return named
+    return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
+
+
+def _truth(value: AttributeValue) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _slugs(value: AttributeValue) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
+
+
+def _error(root: Span) -> str | None:
+    told = semconv.text(root.attributes, semconv.QUERY_ERROR)
+    if told is not None or root.status is not StatusCode.ERROR:
+        return told
+    return root.status_message or semconv.text(root.attributes, semconv.ERROR_TYPE) or "error"

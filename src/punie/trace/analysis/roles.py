@@ -1,0 +1,70 @@
+"""What a span is by its name and attributes, whoever made it: a model call, a tool, an agent, an HTTP request."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.model import Phase, Provenance, Span, SpanKind, StatusCode
+
+_PHASES: Final = {phase.value: phase for phase in Phase}
+_PROVENANCES: Final = {provenance.value: provenance for provenance in Provenance}
+
+
+class Role(Enum):
+    """The part that a span plays in a query."""
+
+    CHAT = auto()
+    TOOL = auto()
+    AGENT = auto()
+    HTTP = auto()
+    SERVER = auto()
+    OTHER = auto()
+
+
+def role_of(span: Span) -> Role:
+    """The role by the GenAI and HTTP conventions. What a server process made is a server span first."""
+    if span.kind is SpanKind.SERVER:
+        return Role.SERVER
+    operation = semconv.text(span.attributes, semconv.OPERATION)
+    if operation in semconv.OPERATION_CHAT:
+        return Role.CHAT
+    if operation == semconv.OPERATION_TOOL:
+        return Role.TOOL
+    if operation == semconv.OPERATION_AGENT:
+        return Role.AGENT
+    if semconv.first(span.attributes, semconv.HTTP_METHOD) is not None:
+        return Role.HTTP
+    return Role.OTHER
+
+
+def written_phase(span: Span) -> Phase | None:
+    """The phase that the span itself names; None if it names none that we know."""
+    value = semconv.text(span.attributes, semconv.PHASE)
+    return _PHASES.get(value) if value is not None else None
+
+
+def written_provenance(span: Span) -> Provenance:
+    """How the written phase is known; a span's maker is its client unless it says otherwise."""
+    value = semconv.text(span.attributes, semconv.PHASE_PROVENANCE)
+    return _PROVENANCES.get(value, Provenance.CLIENT) if value is not None else Provenance.CLIENT
+
+
+def ends_at_headers(span: Span) -> bool:
+    """Whether an HTTP span stops when the response's headers are there, before its body is read."""
+    told = semconv.text(span.attributes, semconv.HTTP_ENDS_AT)
+    if told is not None:
+        return told == semconv.HTTP_ENDS_AT_HEADERS
+    return span.scope.startswith(semconv.HTTP_SCOPES_TO_HEADERS)
+
+
+def has_failed(span: Span) -> bool:
+    """Whether an HTTP span says that its request failed."""
+    status = semconv.integer(span.attributes, semconv.HTTP_STATUS)
+    return span.status is StatusCode.ERROR or (status is not None and status >= 400)
+
+
+def may_ask_a_model(span: Span) -> bool:
+    """Whether an HTTP span can carry a model request: these are POSTs."""
+    return semconv.text(span.attributes, semconv.HTTP_METHOD) in ("POST", "_OTHER")

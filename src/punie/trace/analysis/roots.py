@@ -1,0 +1,126 @@
+"""Which query a span belongs to: ours by its own span, somebody else's by the outermost agent or the root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from punie.trace import semconv
+from punie.trace.analysis.roles import Role, role_of
+from punie.trace.analysis.tree import Forest, SpanKey
+from punie.trace.model import Span
+
+
+class QueryRule(Enum):
+    """What counts as a query.
+
+    `PLANNED`: only the spans that a run of ours wrote as queries. What a killed run left of an unfinished query
+    is none. `ANY`: in traces without such a span also the outermost `invoke_agent`, else the root.
+    """
+
+    PLANNED = auto()
+    ANY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """The query roots, in the order of time, and whose each span is.
+
+    `of` maps a span to its query's root. `outside` are spans above or beside the queries of their trace,
+    `unplaced` those whose missing parent leaves it open to which query they belong. `stand_ins` are roots that
+    are none: the earliest span of a trace whose real root is missing.
+    """
+
+    roots: tuple[SpanKey, ...]
+    of: Mapping[SpanKey, SpanKey]
+    outside: tuple[SpanKey, ...] = ()
+    unplaced: tuple[SpanKey, ...] = ()
+    stand_ins: frozenset[SpanKey] = frozenset()
+
+
+def is_query(span: Span) -> bool:
+    """Whether `span` is a query span of ours (warm-up included), not a span that is only called so."""
+    return semconv.QUERY_ID in span.attributes or span.attributes.get(semconv.QUERY_WARMUP) is True
+
+
+def query_key(root: SpanKey) -> str:
+    """The name of a query in rows and ledgers: trace id and root span id."""
+    return f"{root[0]}/{root[1]}"
+
+
+def find_queries(forest: Forest, rule: QueryRule = QueryRule.ANY) -> Queries:
+    """Find the queries and give every span to one, or say why not."""
+    candidates, stand_ins = _candidates(forest, rule)
+    of: dict[SpanKey, SpanKey] = {}
+    for key in forest.order:
+        parent = forest.parent[key]
+        owner = of.get(parent) if parent is not None else None
+        if owner is not None:
+            of[key] = owner
+        elif key in candidates:
+            of[key] = key
+    roots = tuple(key for key in forest.order if of.get(key) == key)
+    return _place_orphans(forest, of, roots, stand_ins)
+
+
+def _candidates(forest: Forest, rule: QueryRule) -> tuple[frozenset[SpanKey], frozenset[SpanKey]]:
+    found: set[SpanKey] = set()
+    stand_ins: set[SpanKey] = set()
+    for keys in _by_trace(forest.order).values():
+        chosen = [key for key in keys if is_query(forest.spans[key])]
+        if not chosen and rule is QueryRule.ANY:
+            chosen = [key for key in keys if role_of(forest.spans[key]) is Role.AGENT]
+            chosen = chosen or [key for key in keys if forest.spans[key].parent_id is None]
+            if not chosen:
+                chosen = keys[:1]  # `order` starts with the earliest top
+                stand_ins.update(chosen)
+        found.update(chosen)
+    return frozenset(found), frozenset(stand_ins)
+
+
+def _by_trace(keys: Iterable[SpanKey]) -> dict[str, list[SpanKey]]:
+    traces: dict[str, list[SpanKey]] = {}
+    for key in keys:
+        traces.setdefault(key[0], []).append(key)
+    return traces
+
+
+def _place_orphans(
+    forest: Forest, of: dict[SpanKey, SpanKey], roots: tuple[SpanKey, ...], stand_ins: frozenset[SpanKey]
+) -> Queries:
+    """Trees whose top lost its parent go to the query they must belong to: the only one, or the one around them."""
+    roots_of = _by_trace(roots)
+    above_a_root = {key for root in roots for key in forest.above(root)}
+    lost: set[SpanKey] = set()
+    outside: list[SpanKey] = []
+    unplaced: list[SpanKey] = []
+    for key in forest.order:
+        if key in of:
+            continue
+        parent = forest.parent[key]
+        if parent is not None and parent in of:
+            of[key] = of[parent]
+        elif parent is None and key not in above_a_root and forest.spans[key].parent_id is not None:
+            owner = _owner(forest.spans[key], [forest.spans[root] for root in roots_of.get(key[0], [])])
+            if owner is not None:
+                of[key] = owner
+                continue
+            lost.add(key)
+            unplaced.append(key)
+        elif parent in lost:
+            lost.add(key)
+            unplaced.append(key)
+        else:
+            outside.append(key)
+    return Queries(roots, of, tuple(outside), tuple(unplaced), stand_ins)
+
+
+def _owner(orphan: Span, roots: list[Span]) -> SpanKey | None:
+    if len(roots) == 1:
+        return (roots[0].trace_id, roots[0].span_id)
+    around = [root for root in roots if root.start_ns <= orphan.start_ns and orphan.end_ns <= root.end_ns]
+    if not around:
+        return None
+    nearest = min(around, key=lambda root: (root.duration_ns, root.start_ns, root.span_id))
+    return (nearest.trace_id, nearest.span_id)

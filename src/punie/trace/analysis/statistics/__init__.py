@@ -1,0 +1,1 @@
+"""Estimates and their intervals, from values to values; the standard library only."""

@@ -1,0 +1,113 @@
+"""The share of wall time that queries spent on something, with its interval: from records to an estimate.
+
+The unit is the query: the mean of its repeats, because repeats of one query resemble each other. With more
+than one server start there is a second source of variation above it (two starts of one machine differ by more
+than two repeats do), so the interval is computed over queries and over starts, and the wider one is given.
+Both are centred on the estimate over queries. Two starts are enough for an interval, and with one degree of
+freedom it is wide: that is what two starts are worth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.ratio import HalfWidth, RatioUnit, half_width, ratio
+from punie.trace.analysis.statistics.spread import LEVEL, Interval, UnitKind
+
+Part = Callable[[QueryRecord], int]
+Key = TypeVar("Key", int, str)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareEstimate:
+    """A share of wall time over queries, each query with the mean of its repeats.
+
+    `interval` is None for a single query from a single start. `repeats` is the least number of observations
+    that any query has, over all starts.
+    """
+
+    estimate: float
+    interval: Interval | None
+    queries: int
+    server_starts: int
+    repeats: int
+
+
+def share_over_wall(records: Sequence[QueryRecord], part: Part) -> ShareEstimate | None:
+    """The share of `part` (nanoseconds of a record) in the wall time; None if there is no wall time.
+
+    Records without wall time carry no weight in a ratio of sums and are left out.
+    """
+    timed = [record for record in records if record.wall_ns > 0]
+    by_query = _grouped(timed, lambda record: record.query_id)
+    units = [mean_unit(group, part) for group in by_query.values()]
+    estimate = ratio(units)
+    if estimate is None:
+        return None
+    starts = _start_units(timed, part)
+    return ShareEstimate(
+        estimate=estimate,
+        interval=_wider(estimate, units, starts),
+        queries=len(units),
+        server_starts=len(starts),
+        repeats=min(len(group) for group in by_query.values()),
+    )
+
+
+def mean_unit(records: Sequence[QueryRecord], part: Part) -> RatioUnit:
+    """Several records of one query as one unit: mean part, mean wall time."""
+    count = len(records)
+    return RatioUnit(
+        part=sum(part(record) for record in records) / count,
+        whole=sum(record.wall_ns for record in records) / count,
+    )
+
+
+def repeats_by_query(records: Iterable[QueryRecord], part: Part) -> list[list[RatioUnit]]:
+    """One list a query with one unit a repeat."""
+    timed = [record for record in records if record.wall_ns > 0]
+    groups = _grouped(timed, lambda record: record.query_id).values()
+    return [[mean_unit([record], part) for record in group] for group in groups]
+
+
+def _start_units(records: Sequence[QueryRecord], part: Part) -> list[RatioUnit]:
+    """One unit a server start: the sum over its queries, each with the mean of its repeats there."""
+    units = []
+    for of_start in _grouped(records, lambda record: record.server_start).values():
+        queries = [mean_unit(group, part) for group in _grouped(of_start, lambda r: r.query_id).values()]
+        units.append(RatioUnit(math.fsum(q.part for q in queries), math.fsum(q.whole for q in queries)))
+    return units
+
+
+def _wider(estimate: float, queries: Sequence[RatioUnit], starts: Sequence[RatioUnit]) -> Interval | None:
+    candidates: list[tuple[float, Interval]] = []
+    for kind, units in ((UnitKind.QUERY, queries), (UnitKind.SERVER_START, starts)):
+        width = half_width(units, level=LEVEL)
+        if width is not None:
+            candidates.append((width.value, _interval(estimate, width, len(units), kind)))
+    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+
+
+def _interval(estimate: float, width: HalfWidth, units: int, kind: UnitKind) -> Interval:
+    return Interval(
+        low=max(0.0, estimate - width.value),
+        high=min(1.0, estimate + width.value),
+        level=LEVEL,
+        method=width.method,
+        units=units,
+        over=kind,
+    )
+
+
+def _grouped(
+    records: Iterable[QueryRecord], key: Callable[[QueryRecord], Key]
+) -> dict[Key, list[QueryRecord]]:
+    groups: dict[Key, list[QueryRecord]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return groups

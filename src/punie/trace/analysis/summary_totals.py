@@ -1,0 +1,166 @@
+"""Sums and spreads over several answered queries: wall time, phases, groups, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_knowledge, decode_ns
+from punie.trace.analysis.statistics.spread import Spread, spread
+from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTotal:
+    """One phase over several queries.
+
+    `share` is of their wall time, `contested_ns` the part of `ns` at which another group was at work as well.
+    `provenance` names every way in which its spans were known, in order. `known` is False for `http` where a
+    server that nobody could see into answered: then `ns` is what was seen, and the share must not be printed.
+    """
+
+    phase: Phase
+    group: Group
+    ns: int
+    share: float
+    contested_ns: int
+    provenance: tuple[Provenance, ...]
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTotal:
+    """One group over several queries, as `PhaseTotal`; `known` is False if it is for one of its phases."""
+
+    group: Group
+    ns: int
+    share: float
+    contested_ns: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token counts, summed; None where any model request lacks its usage."""
+
+    input: int | None
+    cached: int | None
+    output: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTime:
+    """Decode nanoseconds for each output token: over everything (ratio of sums) and its spread over queries.
+
+    Both None where it isn't known; `reason` then says why, else it is empty.
+    """
+
+    ns: float | None
+    spread: Spread | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What several queries add up to. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
+
+    `time_to_first_chunk` has one observation a model request that told it. In a turn that calls a tool it may be
+    nearly the whole turn, so it is not prefill.
+    """
+
+    answers: int
+    wall_ns: int
+    wall: Spread
+    phases: tuple[PhaseTotal, ...]
+    groups: tuple[GroupTotal, ...]
+    network_known: bool
+    model_requests: int
+    tool_calls: int
+    truncated: int
+    tokens: Tokens
+    token_time: TokenTime
+    time_to_first_chunk: Spread | None
+
+
+def totals(records: Sequence[QueryRecord]) -> Totals | None:
+    """The totals of `records`; None if there are none."""
+    wall = spread([record.wall_ns for record in records])
+    if wall is None:
+        return None
+    network_known = all(record.network_known for record in records)
+    phases = tuple(_phase_total(phase, records, network_known=network_known) for phase in PHASES)
+    return Totals(
+        answers=len(records),
+        wall_ns=sum(record.wall_ns for record in records),
+        wall=wall,
+        phases=phases,
+        groups=tuple(_group_total(group, phases) for group in Group),
+        network_known=network_known,
+        model_requests=sum(record.model_requests for record in records),
+        tool_calls=sum(record.tool_calls for record in records),
+        truncated=sum(record.truncated for record in records),
+        tokens=_tokens(records),
+        token_time=_token_time(records),
+        time_to_first_chunk=spread([ns for record in records for ns in record.time_to_first_chunk_ns]),
+    )
+
+
+def _phase_total(phase: Phase, records: Sequence[QueryRecord], *, network_known: bool) -> PhaseTotal:
+    ns = sum(record.ledger.phases_ns.get(phase, 0) for record in records)
+    seen = {how for record in records for how in record.ledger.provenance.get(phase, ())}
+    return PhaseTotal(
+        phase=phase,
+        group=PHASE_GROUP[phase],
+        ns=ns,
+        share=_share(ns, sum(record.wall_ns for record in records)),
+        contested_ns=sum(record.ledger.contested_ns.get(phase, 0) for record in records),
+        provenance=tuple(how for how in Provenance if how in seen),
+        known=phase is not Phase.HTTP or network_known,
+    )
+
+
+def _group_total(group: Group, phases: Sequence[PhaseTotal]) -> GroupTotal:
+    own = [phase for phase in phases if phase.group is group]
+    ns = sum(phase.ns for phase in own)
+    return GroupTotal(
+        group=group,
+        ns=ns,
+        share=_share(ns, sum(phase.ns for phase in phases)),
+        contested_ns=sum(phase.contested_ns for phase in own),
+        known=all(phase.known for phase in own),
+    )
+
+
+def _share(ns: int, wall_ns: int) -> float:
+    return ns / wall_ns if wall_ns else 0.0
+
+
+def _tokens(records: Sequence[QueryRecord]) -> Tokens:
+    return Tokens(
+        input=_sum_if_known(records, lambda record: record.input_tokens),
+        cached=_sum_if_known(records, lambda record: record.cached_tokens),
+        output=_sum_if_known(records, lambda record: record.output_tokens),
+    )
+
+
+def _sum_if_known(records: Sequence[QueryRecord], count: Callable[[QueryRecord], int | None]) -> int | None:
+    total = 0
+    for record in records:
+        value = count(record)
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _token_time(records: Sequence[QueryRecord]) -> TokenTime:
+    output = _sum_if_known(records, lambda record: record.output_tokens)
+    if decode_knowledge(records) is not DecodeKnowledge.SEPARATE:
+        return TokenTime(None, None, "decode is not known apart from the rest of generation")
+    if output is None:
+        return TokenTime(None, None, "the server did not tell all token counts")
+    if output == 0:
+        return TokenTime(None, None, "no output tokens")
+    each = [round(decode_ns(r) / r.output_tokens) for r in records if r.output_tokens]
+    return TokenTime(sum(decode_ns(record) for record in records) / output, spread(each), "")

@@ -1,0 +1,98 @@
+"""What stands above and below each span: the facts of a tree that decide what a span's time was spent on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Flag, auto
+
+from punie.trace.analysis.roles import Role, ends_at_headers, role_of, written_phase
+from punie.trace.analysis.tree import Forest, SpanKey
+from punie.trace.model import PHASE_GROUP, Group, Span
+
+
+class Below(Flag):
+    """What is found below a span. Tools hide what is below them: their requests are their own."""
+
+    NOTHING = 0
+    CHAT = auto()
+    REQUEST = auto()  # an HTTP span that lasts to the last byte
+    SERVER = auto()
+    PHASE = auto()  # a span that names its phase
+    GENERATION = auto()  # a span that names a phase of generation
+    SERVED_GENERATION = auto()  # the same, made inside a server
+
+
+class Inside(Flag):
+    """What a span is inside of; of model calls and tools only the nearest counts."""
+
+    NOTHING = 0
+    CHAT = auto()
+    TOOL = auto()
+    HTTP = auto()
+
+
+FINER_THAN_CHAT = Below.CHAT | Below.REQUEST | Below.SERVER | Below.GENERATION
+FINER_THAN_SERVER = Below.SERVER | Below.PHASE | Below.CHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Role, inside and below of every span of a forest."""
+
+    role: Mapping[SpanKey, Role]
+    inside: Mapping[SpanKey, Inside]
+    below: Mapping[SpanKey, Below]
+
+
+def look_around(forest: Forest) -> Surroundings:
+    """Walk each tree once down and once up."""
+    role = {key: role_of(span) for key, span in forest.spans.items()}
+    return Surroundings(role=role, inside=_inside(forest, role), below=_below(forest, role))
+
+
+def _inside(forest: Forest, role: Mapping[SpanKey, Role]) -> dict[SpanKey, Inside]:
+    found: dict[SpanKey, Inside] = {}
+    for key in forest.order:
+        parent = forest.parent[key]
+        found[key] = Inside.NOTHING if parent is None else _entered(found[parent], role[parent])
+    return found
+
+
+def _entered(inside: Inside, role: Role) -> Inside:
+    match role:
+        case Role.CHAT:
+            return Inside.CHAT
+        case Role.TOOL:
+            return Inside.TOOL
+        case Role.HTTP:
+            return inside | Inside.HTTP
+        case _:
+            return inside
+
+
+def _below(forest: Forest, role: Mapping[SpanKey, Role]) -> dict[SpanKey, Below]:
+    found = dict.fromkeys(forest.order, Below.NOTHING)
+    for key in reversed(forest.order):
+        parent = forest.parent[key]
+        if parent is not None and role[key] is not Role.TOOL:
+            found[parent] |= found[key] | _own(forest.spans[key], role[key], found[key])
+    return found
+
+
+def _own(span: Span, role: Role, below: Below) -> Below:
+    own = Below.NOTHING
+    if role is Role.CHAT:
+        own |= Below.CHAT
+    elif role is Role.SERVER:
+        own |= Below.SERVER
+        if Below.GENERATION in below:
+            own |= Below.SERVED_GENERATION
+    elif role is Role.HTTP and not ends_at_headers(span):
+        own |= Below.REQUEST
+    phase = written_phase(span)
+    if phase is not None:
+        own |= Below.PHASE
+        if PHASE_GROUP[phase] is Group.GENERATION:
+            own |= Below.GENERATION
+    return own

@@ -1,0 +1,65 @@
+"""Everything that is read off a source's spans before the ledger: trees, queries, surroundings, the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from punie.trace import semconv
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.roots import Queries, QueryRule, find_queries
+from punie.trace.analysis.surroundings import Surroundings, look_around
+from punie.trace.analysis.tree import Forest, SpanKey, grow
+from punie.trace.model import Span, SpanSet
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """A source's spans as trees, with their queries, and what was planned (empty if nobody knows)."""
+
+    source: SpanSet
+    forest: Forest
+    queries: Queries
+    around: Surroundings
+    planned: tuple[PlannedQuery, ...] = ()
+
+    def counted(self) -> Iterator[tuple[SpanKey, Span]]:
+        """The spans of queries that are no warm-up."""
+        for key in self.forest.order:
+            root = self.queries.of.get(key)
+            if root is not None and self.forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is not True:
+                yield key, self.forest.spans[key]
+
+    def where(self, holds: Callable[[SpanKey, Span], bool]) -> list[str]:
+        """The names of the counted spans for which `holds`."""
+        return [span_name(key) for key, span in self.counted() if holds(key, span)]
+
+
+def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:
+    """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
+    forest = grow(source.spans)
+    queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
+    return Traces(source, forest, queries, look_around(forest), tuple(planned))
+
+
+def span_name(key: SpanKey) -> str:
+    """A span in a message: trace id and span id."""
+    return f"{key[0]}/{key[1]}"
+
+
+def missing_planned(traces: Traces) -> tuple[PlannedQuery, ...]:
+    """The planned queries that have no root, in the plan's order."""
+    asked = {_planned_key(traces.forest.spans[root]) for root in traces.queries.roots}
+    return tuple(
+        query for query in traces.planned if (query.query_id, query.repeat, query.server_start) not in asked
+    )
+
+
+def _planned_key(root: Span) -> tuple[str, int, int] | None:
+    if root.attributes.get(semconv.QUERY_WARMUP) is True:
+        return None
+    return (
+        semconv.text(root.attributes, semconv.QUERY_ID) or "",
+        semconv.integer(root.attributes, semconv.QUERY_REPEAT) or 0,
+        semconv.integer(root.attributes, semconv.QUERY_SERVER_START) or 0,
+    )

@@ -1,0 +1,62 @@
+"""Live progress on standard error: what is happening now, and a line for what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from punie.trace.analysis.records import PlannedQuery
+    from punie.trace.workload.scoring import Score
+
+
+class ConsoleProgress:
+    """Progress for people: a spinner on a terminal, plain lines elsewhere. Times are left to the report."""
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._total = total
+        self._done = 0
+        self._status: Status | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The spinner lives as long as this block."""
+        with self._console.status("preparing") as status:
+            self._status = status
+            try:
+                yield
+            finally:
+                self._status = None
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def starting(self, server_start: int, starts: int, what: str) -> None:
+        """A server is being started."""
+        self._now(f"server start {server_start + 1} of {starts}: {what}")
+
+    def warming_up(self, server_start: int) -> None:
+        """The warm-up questions are asked."""
+        self._now(f"server start {server_start + 1}: warm-up")
+
+    def asking(self, planned: PlannedQuery) -> None:
+        """A query is on its way."""
+        self._now(f"query {self._done + 1} of {self._total}: {planned.query_id}")
+
+    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
+        """A query came back."""
+        self._done += 1
+        outcome = "error" if error else "ok" if result.ok else ", ".join(result.failures)
+        self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}")
+
+    def _now(self, text: str) -> None:
+        if self._status is not None and self._console.is_terminal:
+            self._status.update(Text(text))

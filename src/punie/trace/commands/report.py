@@ -1,0 +1,33 @@
+"""`report`: say again where the time of a run went, from its spans alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.commands.options import add_judgement, add_output
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP: Final = "say where the time of a recorded run went"
+DESCRIPTION: Final = (
+    "Computes the ledger and the verdicts from the spans of a run folder. "
+    "Nothing that `run` derived is read: the spans are the source of every report."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `report`."""
+    parser.add_argument("source", type=Path, metavar="RUN", help="a run folder, or a file of OTLP JSON")
+    add_judgement(parser)
+    add_output(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write the report; returns the gates' exit code."""
+    from punie.trace.commands.reporting import Judgement, conclude, load_source, output_format
+
+    judgement = Judgement.of(options)
+    output_format(options)
+    return conclude(load_source(options.source), judgement, options)

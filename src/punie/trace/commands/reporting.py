@@ -1,0 +1,186 @@
+"""From spans to a written report: shared by `run` and `report`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.memory import memory_evidence
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.summary import RunAnalysis, analyse
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
+from punie.trace.errors import ExitCode, UsageError
+from punie.trace.model import SpanSet, Verdict
+from punie.trace.report.content import About, Report
+from punie.trace.report.formats import FormatEntry, by_ending, by_name
+from punie.trace.store.otlp_json import read_otlp
+from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.run_plan import RunPlan
+from punie.trace.store.sqlite import SqliteEngine
+from punie.trace.units import parse_bytes, parse_duration_ns
+
+if TYPE_CHECKING:
+    import argparse
+
+DEMO_NOTE: Final = (
+    "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A source that was read: its spans, and the plan if it is a run folder that still has one."""
+
+    source: str
+    spans: SpanSet
+    plan: RunPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the user judges by; None leaves it to what the run was started with, then to the default."""
+
+    target_ns: int | None
+    max_memory_bytes: int | None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Judgement:
+        """From `--target` and `--max-memory`. Raises UsageError."""
+        return cls(
+            parse_duration_ns(options.target, flag="--target") if options.target else None,
+            parse_bytes(options.max_memory, flag="--max-memory") if options.max_memory else None,
+        )
+
+    def with_plan(self, plan: RunPlan | None) -> Judgement:
+        """The run's own values where the user gave none."""
+        settings = plan.settings if plan else {}
+        return Judgement(
+            self.target_ns or _whole(settings.get("target_ns")) or DEFAULT_TARGET_NS,
+            self.max_memory_bytes or _whole(settings.get("max_memory_bytes")),
+        )
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def load_run(folder: RunFolder) -> Loaded:
+    """The spans of a run folder and its plan, if `run.json` is there. Raises InputError."""
+    plan = folder.read_plan() if folder.plan_path.exists() else None
+    return Loaded(str(folder.path), folder.load_spans(), plan)
+
+
+def load_source(path: Path) -> Loaded:
+    """A run folder, or a file of OTLP JSON. Raises InputError that names what is wrong with it."""
+    if path.is_file():
+        return Loaded(str(path), read_otlp(path), None)
+    return load_run(RunFolder.open(path))
+
+
+def build_report(loaded: Loaded, judgement: Judgement) -> Report:
+    """Read the queries off the spans and judge them."""
+    judged = judgement.with_plan(loaded.plan)
+    planned = loaded.plan.planned if loaded.plan else ()
+    read = account(loaded.spans, SqliteEngine(), planned)
+    analysis = analyse(
+        read.records,
+        read.findings,
+        target_ns=judged.target_ns or DEFAULT_TARGET_NS,
+        memory=memory_evidence(loaded.spans.spans, limit_bytes=judged.max_memory_bytes),
+        missing=read.missing,
+    )
+    return Report(_about(loaded), analysis)
+
+
+def _about(loaded: Loaded) -> About:
+    spans = {(span.trace_id, span.span_id) for span in loaded.spans.spans}
+    traces = {trace_id for trace_id, _ in spans}
+    plan = loaded.plan
+    if plan is None:
+        return About(loaded.source, len(spans), len(traces))
+    is_demo = plan.settings.get("demo_model") == "True"
+    return About(
+        source=loaded.source,
+        spans=len(spans),
+        traces=len(traces),
+        run_id=plan.run_id,
+        created=plan.created,
+        suite=plan.suite_name,
+        suite_hash=plan.suite_hash,
+        model=f"model {plan.model}",
+        draft=plan.draft or "",
+        cache=plan.cache,
+        planned=plan.planned,
+        notes=(DEMO_NOTE,) if is_demo else (),
+        versions=plan.versions,
+        machine=plan.machine,
+    )
+
+
+def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) -> int:
+    """Write the report where and how `options` say, and return the exit code of the gates."""
+    entry = output_format(options)
+    report = build_report(loaded, judgement)
+    if options.output is not None:
+        write_new(options.output, entry.renderer()(report), force=options.force)
+        sys.stderr.write(f"Wrote {options.output}\n")
+    elif entry.name == "text":
+        sys.stdout.write(_for_terminal(report))
+    else:
+        sys.stdout.write(entry.renderer()(report))
+    return gate(report.analysis, options.gate)
+
+
+def _for_terminal(report: Report) -> str:
+    from punie.trace.report.text import render
+
+    return render(report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def output_format(options: argparse.Namespace) -> FormatEntry:
+    """`--format`, else what the ending of `-o` means, else text. Raises UsageError for an unknown ending.
+
+    Also refuses an existing file, so that nobody waits for a run whose report can't be written.
+    """
+    path: Path | None = options.output
+    if path is not None:
+        _refuse_unwritable(path, force=options.force)
+    if options.format:
+        return by_name(options.format)
+    if path is None:
+        return by_name("text")
+    entry = by_ending(path.suffix)
+    if entry is None:
+        raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
+    return entry
+
+
+def _refuse_unwritable(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"-o {path}: is a folder")
+    if path.exists() and not force:
+        raise UsageError(f"-o {path}: the file exists", remedy="add --force to overwrite it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"-o {path}: its folder doesn't exist")
+
+
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write `text`, whole or not at all. Raises UsageError if the file exists and `force` is not set."""
+    from punie.trace.store.whole_file import write_whole
+
+    _refuse_unwritable(path, force=force)
+    write_whole(path, text)
+
+
+def gate(analysis: RunAnalysis, names: tuple[str, ...]) -> int:
+    """0 if every named verdict is yes; GATE_FAILED if one is no, else GATE_UNDECIDED. Says which."""
+    verdicts = {name: analysis.verdicts[name].verdict for name in names}
+    for name, verdict in verdicts.items():
+        if verdict is not Verdict.YES:
+            sys.stderr.write(f"gate {name}: {verdict.value}\n")
+    if Verdict.NO in verdicts.values():
+        return ExitCode.GATE_FAILED
+    return ExitCode.GATE_UNDECIDED if Verdict.UNDECIDED in verdicts.values() else ExitCode.OK

@@ -1,0 +1,155 @@
+"""`serve`: run mlx_lm.server with spans of its own, for any client that sends trace context."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.commands.options import whole_number
+from punie.trace.errors import ExitCode
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from punie.trace.server import ServerConfig, ServerProcess
+
+HELP: Final = "run mlx_lm.server with spans from inside it"
+DESCRIPTION: Final = (
+    "Runs the unmodified mlx_lm.server until Ctrl-C and writes a span for each request, with queue, template, "
+    "prefill, decode and parse under it. A request that carries a traceparent header joins its sender's trace: "
+    "point any client that OpenTelemetry instruments at it. Arguments after -- go to mlx_lm.server as they are."
+)
+LOG_NAME: Final = "server.log"
+_POLL_S: Final = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `serve`."""
+    _add_server(parser)
+    group = parser.add_argument_group("spans")
+    group.add_argument(
+        "--spans-dir",
+        type=Path,
+        default=Path("spans"),
+        metavar="DIR",
+        help="spans and log (default: %(default)s)",
+    )
+    group.add_argument("--otlp", metavar="URL", help="send spans here as well, e.g. http://127.0.0.1:4318")
+    group.add_argument("--no-export", action="store_true", help="send nothing, whatever the environment says")
+    group.add_argument(
+        "--plain-server", action="store_true", help="without spans of its own, to compare with"
+    )
+    # mlx_lm's spans carry no prompt and no answer, so there is nothing to choose.
+    parser.set_defaults(send_content=False)
+    parser.add_argument(
+        "server_arguments", nargs="*", metavar="-- ARGUMENT", help="for mlx_lm.server, unchecked"
+    )
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--model", metavar="PATH", help="an mlx_lm model: folder or repository (default: the demo model)"
+    )
+    group.add_argument("--adapter", type=Path, metavar="PATH", help="a LoRA adapter for the model")
+    group.add_argument("--draft", metavar="PATH", help="a draft model for speculative decoding")
+    group.add_argument("--num-draft-tokens", type=whole_number(1), metavar="K", help="tokens drafted a step")
+    group.add_argument(
+        "--max-tokens", type=whole_number(1), metavar="N", help="limit of one answer, if it sets none"
+    )
+    group.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    group.add_argument(
+        "--port", type=whole_number(0), default=8080, help="0 takes a free one (default: %(default)s)"
+    )
+    group.add_argument(
+        "--cache",
+        choices=("server", "off"),
+        default="server",
+        help="the server's prompt cache (default: %(default)s)",
+    )
+    group.add_argument(
+        "--ready-timeout",
+        type=whole_number(1),
+        default=600,
+        metavar="S",
+        help="seconds to load (default: %(default)s)",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM. Raises ServerError if the server doesn't start or dies."""
+    from punie.trace.commands.progress import ConsoleProgress
+    from punie.trace.commands.shipping import read_sending
+
+    sending = read_sending(options)
+    process = _process(options)
+    progress = ConsoleProgress(0)
+    options.spans_dir.mkdir(parents=True, exist_ok=True)
+    with sending.following(options.spans_dir, progress):
+        asyncio.run(_serve(process, lambda: progress.say(_greeting(options, process))))
+    return int(ExitCode.OK)
+
+
+async def _serve(process: ServerProcess, say_ready: Callable[[], None]) -> None:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if task is not None:
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        async with process:
+            say_ready()
+            while True:
+                process.raise_if_dead()
+                await asyncio.sleep(_POLL_S)
+    except asyncio.CancelledError:
+        return  # asked to end, by the signals above
+
+
+def _process(options: argparse.Namespace) -> ServerProcess:
+    from punie.trace.server import ServerProcess
+    from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
+
+    return ServerProcess(
+        _config(options),
+        options.spans_dir / LOG_NAME,
+        ready_timeout_s=options.ready_timeout,
+        env=os.environ | {SPANS_VARIABLE: str(options.spans_dir.absolute())},
+        build_command=partial(
+            _command, hook=None if options.plain_server else HOOK, more=tuple(options.server_arguments)
+        ),
+    )
+
+
+def _command(config: ServerConfig, port: int, *, hook: str | None, more: Sequence[str]) -> Sequence[str]:
+    from punie.trace.server import build_server_command
+
+    return (*build_server_command(config, port=port, hook=hook), *more)
+
+
+def _config(options: argparse.Namespace) -> ServerConfig:
+    from punie.trace.demo.paths import target_model_path
+    from punie.trace.server import ServerConfig
+
+    return ServerConfig(
+        model=options.model or target_model_path(),
+        host=options.host,
+        port=options.port,
+        adapter_path=options.adapter,
+        max_tokens=options.max_tokens,
+        draft_model=options.draft,
+        num_draft_tokens=options.num_draft_tokens,
+        prompt_cache_size=0 if options.cache == "off" else None,
+    )
+
+
+def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:
+    spans = "no spans (--plain-server)" if options.plain_server else f"spans in {options.spans_dir}"
+    return (
+        f"serving {process.base_url} as {process.model_name}: {spans}, log in {options.spans_dir / LOG_NAME}"
+    )

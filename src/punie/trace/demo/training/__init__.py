@@ -1,0 +1,1 @@
+"""How the demo models are made: `python -m punie.trace.demo.training --help`. Needs the `train` packages."""

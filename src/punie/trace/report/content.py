@@ -1,0 +1,49 @@
+"""What a report is made from: the analysis and what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.summary import RunAnalysis
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where the spans are from and what was run; empty where the source doesn't say.
+
+    `notes` are sentences that belong beside every number of this report (the demo model's caveat, say).
+    `spans` and `traces` are counts after duplicates were dropped.
+    """
+
+    source: str
+    spans: int
+    traces: int
+    run_id: str = ""
+    created: str = ""
+    suite: str = ""
+    suite_hash: str = ""
+    model: str = ""
+    draft: str = ""
+    cache: str = ""
+    planned: tuple[PlannedQuery, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One analysed source, ready to be written in any format."""
+
+    about: About
+    analysis: RunAnalysis
+
+
+class Format(Protocol):
+    """One report format."""
+
+    def __call__(self, report: Report, /) -> str:
+        """The whole report as text that ends with a newline."""

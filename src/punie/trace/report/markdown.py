@@ -1,0 +1,74 @@
+"""The report as Markdown, to hand to others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from punie.trace.report import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.report.content import Report
+
+
+def render(report: Report) -> str:
+    """The report as GitHub-flavoured Markdown."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    about, analysis = report.about, report.analysis
+    yield f"# {escape(about.run_id or about.source)}\n"
+    for line in rows.headline(about, analysis):
+        yield f"{escape(line)}  "
+    yield "\n## Integrity\n"
+    problems = rows.integrity_lines(analysis)
+    yield from (f"- {escape(line)}" for line in problems)
+    if not problems:
+        yield f"Nothing wrong in {about.spans} spans of {about.traces} traces."
+    yield "\n## Verdicts\n"
+    yield from _table(
+        rows.Table(
+            "",
+            ("question", "verdict", "figure", "basis", "next step"),
+            tuple(
+                (rows.QUESTIONS[f.name], f.verdict.value, rows.estimate_text(f), f.basis, f.next_step)
+                for f in analysis.verdicts.values()
+            ),
+            frozenset({"figure"}),
+        )
+    )
+    for table in _tables(report):
+        yield f"\n## {escape(table.title)}\n"
+        yield from _table(table)
+    if analysis.failed:
+        yield "\n## Failed, in no average\n"
+        yield from (f"- {escape(line)}" for line in rows.failures(analysis))
+
+
+def _tables(report: Report) -> Iterator[rows.Table]:
+    analysis = report.analysis
+    if analysis.totals is not None:
+        yield rows.breakdown(analysis.totals)
+    if analysis.records:
+        yield rows.queries(analysis)
+    spread = rows.speed(analysis)
+    if spread.rows:
+        yield spread
+
+
+def _table(table: rows.Table) -> Iterator[str]:
+    yield "| " + " | ".join(map(escape, table.columns)) + " |"
+    yield "| " + " | ".join("---:" if name in table.right else "---" for name in table.columns) + " |"
+    for index, row in enumerate(table.rows):
+        cells = [escape(cell.strip()) for cell in row]
+        if index in table.strong:
+            cells = [f"**{cell}**" if cell else "" for cell in cells]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def escape(text: str) -> str:
+    """`text` as literal Markdown on one line: it may be a model's words."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,217 @@
+"""The tables of a report as rows of text, for every format that people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.model import PHASE_GROUP, Group
+from punie.trace.units import bytes_text, count_text, duration_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from punie.trace.analysis.records import QueryRecord
+    from punie.trace.analysis.statistics.spread import Spread
+    from punie.trace.analysis.summary import QuerySummary, RunAnalysis
+    from punie.trace.analysis.summary_totals import GroupTotal, PhaseTotal, Totals
+    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.report.content import About
+
+NOT_KNOWN: Final = "not known"
+MISSING_QUERY: Final = "missing-query"  # its queries are named one by one
+QUESTIONS: Final = {
+    "generation": "generation > 70 %",
+    "accuracy": "accuracy 100 %",
+    "target": "under target",
+    "memory": "within memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table; `right` names the columns that are numbers. `strong` marks rows that carry a subtotal."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[str]
+    strong: frozenset[int] = frozenset()
+
+
+def headline(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
+    """What was run, and how much of it came to an answer."""
+    what = " · ".join(part for part in (about.model, f"suite {about.suite}" if about.suite else "") if part)
+    arms = [count_text(analysis.server_starts, "server start")]
+    if analysis.caches:
+        arms.append(f"prompt cache: {', '.join(analysis.caches)}")
+    if about.draft:
+        arms.append(f"draft: {about.draft}")
+    planned = f" of {len(about.planned)} planned" if about.planned else ""
+    asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
+    return tuple(line for line in (what, f"{asked} · {' · '.join(arms)}", *about.notes) if line)
+
+
+def breakdown(totals: Totals) -> Table:
+    """Every group with its phases: time, share, contested time, and how it is known."""
+    rows: list[tuple[str, ...]] = []
+    strong: set[int] = set()
+    for group in Group:
+        entry = next(item for item in totals.groups if item.group is group)
+        phases = [
+            item for item in totals.phases if PHASE_GROUP[item.phase] is group and (item.ns or not item.known)
+        ]
+        if not phases:
+            continue
+        strong.add(len(rows))
+        alone = len(phases) == 1 and phases[0].phase.value == group.value
+        rows.append((group.value, *_time(entry), _known_from(phases[0]) if alone else ""))
+        if not alone:
+            rows += [(f"  {item.phase.value}", *_time(item), _known_from(item)) for item in phases]
+    rows.append(("wall time", duration_text(totals.wall_ns), "100.0 %", "", ""))
+    strong.add(len(rows) - 1)
+    return Table(
+        f"Where the time went: {count_text(totals.answers, 'answered query', 'answered queries')}",
+        ("phase", "time", "share", "contested", "known from"),
+        tuple(rows),
+        frozenset({"time", "share", "contested"}),
+        frozenset(strong),
+    )
+
+
+def _known_from(total: PhaseTotal) -> str:
+    return ", ".join(how.value for how in total.provenance)
+
+
+def _time(entry: PhaseTotal | GroupTotal) -> tuple[str, str, str]:
+    if not entry.known:
+        return (f"≥ {duration_text(entry.ns)}" if entry.ns else NOT_KNOWN, NOT_KNOWN, "")
+    contested = duration_text(entry.contested_ns) if entry.contested_ns else ""
+    return duration_text(entry.ns), share_text(entry.share), contested
+
+
+def queries(analysis: RunAnalysis) -> Table:
+    """One row a query asked; where queries were repeated, one row a query over its repeats."""
+    if any(summary.asked > 1 for summary in analysis.queries):
+        return _repeated(analysis.queries)
+    numbers = ("wall", "gen", "tool", "turns", "tools", "in", "cached", "out")
+    rows = tuple(_query_row(record) for record in analysis.records)
+    return Table("Queries", ("query", *numbers, "score"), rows, frozenset(numbers))
+
+
+def _repeated(summaries: Sequence[QuerySummary]) -> Table:
+    numbers = ("asked", "right", "mean", "median", "max", "gen", "tool")
+    return Table(
+        "Queries, over their repeats",
+        ("query", *numbers),
+        tuple(_repeated_row(summary) for summary in summaries),
+        frozenset(numbers),
+    )
+
+
+def _repeated_row(summary: QuerySummary) -> tuple[str, ...]:
+    right = str(summary.right) if summary.scored else "–"
+    totals = summary.totals
+    if totals is None:
+        return (summary.query_id, str(summary.asked), right, *["–"] * 5)
+    shares = {item.group: share_text(item.share) for item in totals.groups}
+    walls = (totals.wall.mean_ns, totals.wall.median_ns, totals.wall.max_ns)
+    return (
+        summary.query_id,
+        str(summary.asked),
+        right,
+        *map(duration_text, walls),
+        shares[Group.GENERATION],
+        shares[Group.TOOL],
+    )
+
+
+def _query_row(record: QueryRecord) -> tuple[str, ...]:
+    wall = record.wall_ns
+    groups = (Group.GENERATION, Group.TOOL)
+    return (
+        record.query_id,
+        duration_text(wall),
+        *(share_text(record.ledger.group_ns(group) / wall) if wall else "–" for group in groups),
+        str(record.model_requests),
+        str(record.tool_calls),
+        *(_count(n) for n in (record.input_tokens, record.cached_tokens, record.output_tokens)),
+        score_text(record),
+    )
+
+
+def score_text(record: QueryRecord) -> str:
+    """One word: what was wrong stands in the list of failures."""
+    if record.error is not None:
+        return "error"
+    if record.ok is None:
+        return "–"
+    return "ok" if record.ok else "failed"
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else str(value)
+
+
+def speed(analysis: RunAnalysis) -> Table:
+    """Spreads: wall time, time to first chunk, time per output token, warm-up."""
+    rows: list[tuple[str, ...]] = []
+    if analysis.totals is not None:
+        totals = analysis.totals
+        rows.append(("wall time", *_spread(totals.wall)))
+        if totals.time_to_first_chunk is not None:
+            rows.append(("time to first chunk", *_spread(totals.time_to_first_chunk)))
+        if totals.token_time.spread is not None:
+            rows.append(("time per output token", *_spread(totals.token_time.spread)))
+    if analysis.warmup_wall is not None:
+        rows.append(("warm-up, apart", *_spread(analysis.warmup_wall)))
+    return Table("Spread", ("", "n", "mean", "median", "p95", "p99"), tuple(rows), frozenset(_SPREAD_COLUMNS))
+
+
+_SPREAD_COLUMNS: Final = ("n", "mean", "median", "p95", "p99")
+
+
+def _spread(values: Spread) -> tuple[str, ...]:
+    tails = [duration_text(ns) if ns is not None else "–" for ns in (values.p95_ns, values.p99_ns)]
+    return (str(values.count), duration_text(values.mean_ns), duration_text(values.median_ns), *tails)
+
+
+def estimate_text(finding: Finding) -> str:
+    """A verdict's figure in the unit it has."""
+    if finding.estimate is None:
+        return NOT_KNOWN
+    if finding.unit.startswith("share"):
+        return share_text(finding.estimate)
+    if finding.unit.startswith("bytes"):
+        return bytes_text(finding.estimate)
+    return duration_text(finding.estimate)
+
+
+def integrity_lines(analysis: RunAnalysis) -> tuple[str, ...]:
+    """What is wrong with the traces, worst first; said before any number."""
+    worst_first = ("no-verdict", "downgraded", "shown")
+    items = sorted(
+        (i for i in analysis.integrity if i.count and i.slug != MISSING_QUERY),
+        key=lambda i: worst_first.index(i.effect),
+    )
+    lines = [
+        f"{item.slug} ({item.count}, {item.effect}): {getattr(item, 'message', '')}".rstrip(": ")
+        for item in items
+    ]
+    if analysis.missing:
+        names = ", ".join(f"{p.query_id} #{p.server_start}.{p.repeat}" for p in analysis.missing[:10])
+        more = f" and {len(analysis.missing) - 10} more" if len(analysis.missing) > 10 else ""
+        lines.insert(
+            0,
+            f"{count_text(len(analysis.missing), 'planned query has', 'planned queries have')} "
+            f"no trace: {names}{more}",
+        )
+    return tuple(lines)
+
+
+def failures(analysis: RunAnalysis) -> tuple[str, ...]:
+    """Each failed query with its reason; none of them is in an average."""
+    return tuple(
+        f"{r.query_id} #{r.server_start}.{r.repeat}: {r.error or ', '.join(r.failures)} (trace {r.trace_id})"
+        for r in analysis.failed
+    )

@@ -1,0 +1,90 @@
+"""The report for a terminal, 80 columns wide."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from punie.trace.model import Verdict
+from punie.trace.report import rows
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.report.content import Report
+
+WIDTH: Final = 80
+_STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
+
+
+def render(report: Report, *, width: int = WIDTH, color: bool = False) -> str:
+    """The report as text of at most `width` columns, with terminal colours if `color`."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+    )
+    _write(console, report)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _write(console: Console, report: Report) -> None:
+    analysis = report.analysis
+    console.print(Text(report.about.source, style="bold"), soft_wrap=True)
+    for line in rows.headline(report.about, analysis):
+        console.print(Text(line))
+    _write_integrity(console, report)
+    if analysis.records:
+        _write_table(console, rows.queries(analysis))
+    if analysis.totals is not None:
+        _write_table(console, rows.breakdown(analysis.totals))
+    spread = rows.speed(analysis)
+    if spread.rows:
+        _write_table(console, spread)
+    if analysis.failed:
+        console.print("\n[bold]Failed, in no average[/]")
+        for line in rows.failures(analysis):
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+    console.print("\n[bold]Verdicts[/]")
+    for finding in analysis.verdicts.values():
+        _write_verdict(console, finding)
+
+
+def _write_integrity(console: Console, report: Report) -> None:
+    lines = rows.integrity_lines(report.analysis)
+    about = report.about
+    if not lines:
+        console.print(f"integrity: nothing wrong in {about.spans} spans of {about.traces} traces")
+        return
+    console.print(f"\n[bold]Integrity[/]: {about.spans} spans of {about.traces} traces")
+    for line in lines:
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+
+def _write_table(console: Console, table: rows.Table) -> None:
+    console.print(f"\n[bold]{table.title}[/]")
+    grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in table.columns:
+        grid.add_column(name, justify="right" if name in table.right else "left", no_wrap=True)
+    for index, row in enumerate(table.rows):
+        grid.add_row(*map(Text, row), style="bold" if index in table.strong else "")
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _write_verdict(console: Console, finding: Finding) -> None:
+    head = Text.assemble(
+        f"  {rows.QUESTIONS.get(finding.name, finding.name):<18} ",
+        (f"{finding.verdict.value:<10}", _STYLES[finding.verdict]),
+        f" {rows.estimate_text(finding)}",
+    )
+    console.print(head)
+    console.print(Padding(Text(finding.basis), (0, 0, 0, 4)))
+    if finding.next_step:
+        console.print(Padding(Text(f"→ {finding.next_step}", style="dim"), (0, 0, 0, 4)))

@@ -1,0 +1,69 @@
+"""One child process: its output goes to a file, it can tell that we died, and it is gone when we say so."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+POLL_S: Final = 0.02
+_REAP_S: Final = 10.0  # a killed process is gone in milliseconds, unless the kernel holds it
+
+
+class Child:
+    """A running program.
+
+    Its standard input is a pipe that we hold and never write to: the program reads end-of-file when our process
+    ends, however that happens. It gets a session of its own, so that Ctrl-C reaches it through us only.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @classmethod
+    def start(cls, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None) -> Self:
+        """Start `command`, appending both outputs to `log`. Raises OSError if it can't be started."""
+        with log.open("ab") as output:
+            return cls(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=env,
+                    start_new_session=True,
+                )
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id, valid until the child has been stopped."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number if one killed it."""
+        return self._process.poll()
+
+    async def stop(self, grace_s: float) -> None:
+        """SIGTERM, `grace_s` for its own cleanup, then SIGKILL. May be called again, and be cancelled.
+
+        Cancelled while it waits, it kills at once; in every case the process is gone when this ends.
+        """
+        try:
+            self._process.terminate()
+            async with asyncio.timeout(grace_s):
+                while self.exit_code() is None:  # noqa: ASYNC110 - no event tells the end on each loop and system
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            pass  # it had its time: killed below
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL unless it has ended, and reap it."""
+        self._process.kill()
+        self._process.wait(_REAP_S)
+        if self._process.stdin is not None:
+            self._process.stdin.close()

@@ -1,0 +1,202 @@
+"""A model server of our own: started, waited for, watched, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from punie.trace.errors import ServerError
+from punie.trace.server import diagnosis, probe
+from punie.trace.server.child import POLL_S, Child
+from punie.trace.server.command import build_server_command
+from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
+from punie.trace.server.log import ServerLog
+from punie.trace.server.port import listening_port, url
+
+HEALTH_TIMEOUT_S: Final = 10.0
+_PORT_RETRIES: Final = 2
+
+CommandBuilder = Callable[[ServerConfig, int], Sequence[str]]
+
+
+def plain_command(config: ServerConfig, port: int) -> tuple[str, ...]:
+    """The unmodified server under our launcher."""
+    return build_server_command(config, port=port)
+
+
+class ServerProcess:
+    """A `Server` that lives as long as its `async with`.
+
+    Both outputs of the process are appended to `log_path`. It is ready when it has completed one token: its health
+    page and its port answer before the model is loaded. `ready_timeout_s` bounds that, downloads included;
+    `stop_grace_s` is what SIGTERM gets before SIGKILL. `env` replaces the environment. `build_command` says what
+    to start on a port.
+
+    Entering, `check` and `raise_if_dead` raise `ServerError` with the end of the log. An object may be entered
+    again after it was left. No server outlives our process: see `launcher`.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        log_path: Path,
+        *,
+        ready_timeout_s: float = 300.0,
+        stop_grace_s: float = 5.0,
+        env: Mapping[str, str] | None = None,
+        build_command: CommandBuilder = plain_command,
+    ) -> None:
+        self._config = config
+        self._log = ServerLog(log_path)
+        self._ready_timeout_s = ready_timeout_s
+        self._stop_grace_s = stop_grace_s
+        self._env = env
+        self._build_command = build_command
+        self._child: Child | None = None
+        self._port = config.port
+        self.command: tuple[str, ...] = ()
+        """What was started last; empty before."""
+        self.started_ns = 0
+        """When the process was started, nanoseconds since the epoch; 0 before."""
+        self.ready_ns = 0
+        """When the first token was there; 0 before."""
+
+    @property
+    def base_url(self) -> str:
+        """`http://HOST:PORT/v1`; the port is known once it was started."""
+        return url(self._config.host, self._port)
+
+    @property
+    def model_name(self) -> str:
+        """The name that stands for the model, its adapter and its draft as configured."""
+        return DEFAULT_MODEL
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, None while none runs."""
+        return None if self._child is None else self._child.pid
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready; nothing is left behind if that fails or is cancelled."""
+        if self._child is not None:
+            raise RuntimeError("this server is started already")
+        for _ in range(_PORT_RETRIES):
+            try:
+                await self._start_once()
+            except ServerError as error:
+                if self._config.port != 0 or diagnosis.ADDRESS_IN_USE not in error.log_tail:
+                    raise
+            else:
+                return
+        await self._start_once()
+
+    async def _start_once(self) -> None:
+        self._port = listening_port(self._config.host, self._config.port)
+        self.command = tuple(self._build_command(self._config, self._port))
+        self.ready_ns = 0
+        self._log = _open_log(self._log.path)
+        self.started_ns = time.time_ns()
+        self._child = _start_child(self.command, log=self._log.path, env=self._env)
+        try:
+            await self._until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+        self.ready_ns = time.time_ns()
+
+    async def _until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(self._ready_timeout_s):
+                await self._watch_first_token()
+        except TimeoutError:
+            raise self._failure(
+                f"the server wasn't ready after {self._ready_timeout_s:g} s",
+                otherwise="A large model takes long to load: raise the time limit if the log shows progress.",
+            ) from None
+        except probe.Refused as answer:
+            self._raise_if_thread_died()
+            raise self._failure(f"the server refused to complete one token: {answer}") from answer
+
+    async def _watch_first_token(self) -> None:
+        async with probe.open_client(self.base_url, timeout_s=None) as client:
+            first_token = asyncio.create_task(probe.until_one_token(client, self.model_name))
+            try:
+                while not first_token.done():
+                    self.raise_if_dead()
+                    await asyncio.wait({first_token}, timeout=POLL_S)
+            finally:
+                first_token.cancel()
+                await asyncio.gather(first_token, return_exceptions=True)
+            first_token.result()
+
+    async def check(self) -> None:
+        """Raise `ServerError` if the process ended, its generation thread died, or it doesn't answer.
+
+        After the thread's death the server answers each request with 404, which clients take for a missing model:
+        call this before believing them.
+        """
+        self.raise_if_dead()
+        try:
+            healthy = await probe.is_healthy(self.base_url, timeout_s=HEALTH_TIMEOUT_S)
+        except httpx.TransportError as error:
+            self.raise_if_dead()
+            raise self._failure(f"the server doesn't answer: {error!r}") from error
+        if not healthy:
+            self._raise_if_thread_died()
+            raise self._failure("the server says that it isn't healthy")
+
+    def raise_if_dead(self) -> None:
+        """Raise `ServerError` if the process has ended or was never started."""
+        if self._child is None:
+            raise ServerError("the server isn't running", remedy="Start it before using it.")
+        code = self._child.exit_code()
+        if code is not None:
+            raise self._failure(f"the server {diagnosis.describe_exit(code)}")
+
+    def _raise_if_thread_died(self) -> None:
+        found = self._log.find(diagnosis.THREAD_DIED)
+        if found:
+            raise self._failure(
+                f"the server's generation thread died: {diagnosis.death_line(found)}", log_text=found
+            )
+
+    def _failure(
+        self, message: str, *, log_text: str = "", otherwise: str = "See the end of its log."
+    ) -> ServerError:
+        text = log_text or self._log.tail()
+        remedy = f"{diagnosis.remedy_for(text, otherwise=otherwise)} Log: {self._log.path}"
+        return ServerError(message, log_tail=text, remedy=remedy)
+
+    async def stop(self) -> None:
+        """Stop it: SIGTERM, then SIGKILL. It is gone when this ends, cancelled or not; may be called again."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop(self._stop_grace_s)
+
+
+def _open_log(path: Path) -> ServerLog:
+    """The log from its present end on: an earlier start's errors are not this one's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return ServerLog(path, start=path.stat().st_size if path.exists() else 0)
+
+
+def _start_child(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None) -> Child:
+    try:
+        return Child.start(command, log=log, env=env)
+    except OSError as error:
+        raise ServerError(f"the server can't be started: {error}", remedy=f"Check {command[0]}.") from error

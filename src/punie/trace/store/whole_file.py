@@ -1,0 +1,25 @@
+"""A file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from punie.trace.errors import InputError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` by way of a temporary file beside it.
+
+    Raises `InputError` if it can't be written; what stood at `path` before then still stands.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: can't be written: {error.strerror or error}") from error

@@ -1,0 +1,73 @@
+"""Remembers, per caller, how its last HTTP attempts went: whose retry a request is, when a body ended."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from opentelemetry.trace import SpanContext
+
+_REMEMBERED: Final = 4096  # callers; older ones are forgotten, for their spans ended long ago
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a retry has in common with the attempt before: the calling span, the method and the address."""
+
+    trace_id: int
+    parent_id: int
+    method: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """A request that follows failed ones: how many came before it, and when the last of them ended (ns)."""
+
+    count: int
+    failed_at_ns: int
+
+
+class AttemptLog:
+    """Thread-safe and bounded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures: OrderedDict[Target, Resend] = OrderedDict()
+        self._body_ends: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def resend(self, target: Target) -> Resend | None:
+        """The failed attempts that a new request to `target` follows, or None if it is the first."""
+        with self._lock:
+            return self._failures.get(target)
+
+    def failed(self, target: Target, end_ns: int) -> None:
+        """An attempt failed in a way that clients retry, at `end_ns`."""
+        with self._lock:
+            before = self._failures.pop(target, None)
+            self._failures[target] = Resend(before.count + 1 if before else 1, end_ns)
+            _trim(self._failures)
+
+    def succeeded(self, target: Target) -> None:
+        """An attempt came through: what follows is a new request."""
+        with self._lock:
+            self._failures.pop(target, None)
+
+    def body_ended(self, parent: SpanContext, end_ns: int) -> None:
+        """A response's last byte arrived at `end_ns` for a request made under `parent`."""
+        with self._lock:
+            key = (parent.trace_id, parent.span_id)
+            self._body_ends[key] = max(end_ns, self._body_ends.pop(key, 0))
+            _trim(self._body_ends)
+
+    def last_body_end(self, parent: SpanContext) -> int | None:
+        """When the last byte for a request under `parent` arrived, in ns; None if there was no request."""
+        with self._lock:
+            return self._body_ends.get((parent.trace_id, parent.span_id))
+
+
+def _trim(entries: OrderedDict[Target, Resend] | OrderedDict[tuple[int, int], int]) -> None:
+    while len(entries) > _REMEMBERED:
+        entries.popitem(last=False)

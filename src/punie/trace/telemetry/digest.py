@@ -1,0 +1,56 @@
+"""Digests and lengths of what a model was asked: enough to find where two prompts part, without their text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import ModelRequestContext, ModelRequestParameters
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+_HEX_DIGITS: Final = 16  # 64 bits: two messages of one conversation don't collide
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDigest:
+    """One entry a message, in the order in which the model sees them; `lengths` are characters.
+
+    The first entry is the preamble: instructions and tool definitions.
+    """
+
+    digests: tuple[str, ...]
+    lengths: tuple[int, ...]
+
+
+def digest_prompt(settings: InstrumentationSettings, context: ModelRequestContext) -> PromptDigest:
+    """The digest of a model request as PydanticAI is about to send it."""
+    messages = settings.messages_to_otel_messages(context.messages)
+    return digest_messages([_preamble(context.model_request_parameters), *messages])
+
+
+def digest_messages(messages: Sequence[Any]) -> PromptDigest:
+    """Short SHA-256 of each message's canonical JSON (sorted keys, no spaces), and its length."""
+    texts = [_canonical(message) for message in messages]
+    return PromptDigest(
+        digests=tuple(_short_digest(text) for text in texts), lengths=tuple(len(text) for text in texts)
+    )
+
+
+def _preamble(parameters: ModelRequestParameters) -> dict[str, Any]:
+    tools = [*parameters.function_tools, *parameters.output_tools]
+    return {
+        "instructions": [part.content for part in parameters.instruction_parts or ()],
+        "tools": [[tool.name, tool.description, tool.parameters_json_schema] for tool in tools],
+    }
+
+
+def _canonical(message: Any) -> str:  # noqa: ANN401 # JSON of any shape
+    return json.dumps(message, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS]

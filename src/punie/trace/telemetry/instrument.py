@@ -1,0 +1,107 @@
+"""One line that gives an agent the whole span tree: `instrument(agent)`."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace import semconv
+from punie.trace.telemetry.provider import Telemetry, attach, configure, configured_provider, no_metrics
+
+if TYPE_CHECKING:
+    from pydantic_ai.agent import AbstractAgent
+    from pydantic_ai.capabilities import AgentCapability
+
+    from punie.trace.telemetry.attempts import AttemptLog
+
+_ORIGINAL: Final = "_punie_trace_iter"
+_lock: Final = threading.Lock()
+_telemetries: dict[Path | None, Telemetry] = {}
+
+
+def instrument(
+    agent: AbstractAgent[Any, Any],
+    *,
+    journal_dir: Path | str | None = None,
+    service_name: str = semconv.SERVICE_AGENT,
+    telemetry: Telemetry | None = None,
+) -> Telemetry:
+    """Record every run of `agent`: the agent, its model requests, their HTTP, its tools, the parsing.
+
+    Spans go to `journal_dir`, by default `runs/TIME-NAME/spans` under the working directory; agents that are
+    instrumented without one share the first one's. If the process has a tracer provider (its own
+    `logfire.configure()`, say, called before), the journal is added to it and what it exports stays as it is.
+    Prompts and answers are recorded in the journal, which is local. `telemetry` is a handle made before, in
+    place of the other arguments. Doing it twice changes nothing but where the spans go.
+
+    Raises `ExportError` if the journal can't be written.
+    """
+    from punie.trace.telemetry.http import instrument_http
+
+    telemetry = telemetry or _shared(journal_dir, service_name, agent.name or "agent")
+    attempts = instrument_http(telemetry)
+    _add_to_runs(agent, _capabilities(telemetry, attempts))
+    return telemetry
+
+
+def uninstrument(agent: AbstractAgent[Any, Any]) -> None:
+    """Runs of `agent` that start from now on are not recorded by us."""
+    if _ORIGINAL in vars(agent):
+        delattr(agent, "iter")
+        delattr(agent, _ORIGINAL)
+
+
+def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> list[AgentCapability[Any]]:
+    from pydantic_ai.capabilities import Instrumentation
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    from punie.trace.telemetry.parse import ParseSpans
+
+    settings = InstrumentationSettings(
+        tracer_provider=telemetry.tracer_provider, meter_provider=no_metrics(), include_content=True
+    )
+    return [
+        Instrumentation(settings=settings),
+        ParseSpans(settings=settings, tracer=telemetry.tracer, attempts=attempts, clock=telemetry.clock),
+    ]
+
+
+def _add_to_runs(agent: AbstractAgent[Any, Any], ours: list[AgentCapability[Any]]) -> None:
+    """Give every run our capabilities, by the parameter that `iter` has for that; `run` and the others call it.
+
+    An agent that exists takes capabilities only per run. Given there, ours also take the place of an
+    `Instrumentation` that the agent was built with.
+    """
+    original = vars(agent).get(_ORIGINAL, agent.iter)
+
+    @functools.wraps(original)
+    def traced_iter(*args: Any, capabilities: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401 # as `iter`
+        return original(*args, capabilities=[*(capabilities or ()), *ours], **kwargs)
+
+    setattr(agent, _ORIGINAL, original)
+    setattr(agent, "iter", traced_iter)  # noqa: B010 # a method of one instance
+
+
+def _shared(journal_dir: Path | str | None, service_name: str, agent_name: str) -> Telemetry:
+    key = None if journal_dir is None else Path(journal_dir).resolve()
+    with _lock:
+        known = _telemetries.get(key)
+        if known is None or known.journal.closed:
+            directory = key or _default_directory(agent_name)
+            provider = configured_provider()
+            _telemetries[key] = (
+                configure(directory, service_name)
+                if provider is None
+                else attach(provider, directory, service_name)
+            )
+        return _telemetries[key]
+
+
+def _default_directory(agent_name: str) -> Path:
+    started = datetime.now().astimezone().strftime("%Y-%m-%dT%H-%M-%S")
+    name = re.sub(r"[^\w.-]+", "-", agent_name)
+    return Path("runs") / f"{started}-{name}" / "spans"

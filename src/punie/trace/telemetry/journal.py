@@ -1,0 +1,221 @@
+"""The journal: every ended span is handed to the operating system, whole, before `span.end()` returns.
+
+One file a process, one span a line (OTLP/JSON). A `write` survives `kill -9` of this process but not a power
+cut; `sync` is for that. Trouble with the disk is counted and said, and never raised into the agent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext
+
+from punie.trace.errors import ExportError
+from punie.trace.telemetry.encode import LineEncoder
+
+_logger: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """What became of the spans so far.
+
+    `written` lines are whole and in the file; `lost` are spans that could not be written;
+    `last_error` is the newest reason, empty if there was none.
+    """
+
+    written: int
+    lost: int
+    last_error: str
+
+
+class Journal:
+    """An append-only file of whole lines, `DIRECTORY/SERVICE-PID.jsonl`.
+
+    Safe with threads, and with `fork`: a child writes to a file of its own.
+
+    Raises:
+        ExportError: the directory or the file can't be made.
+    """
+
+    def __init__(self, directory: Path | str, service_name: str) -> None:
+        self._directory = Path(directory)
+        self._service_name = service_name
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._fd: int | None = None
+        self._torn = False
+        self._closed = False
+        self._written = 0
+        self._lost = 0
+        self._last_error = ""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._fd = self._open()
+        except OSError as error:
+            raise ExportError(
+                f"{self.path}: the span journal can't be written: {error.strerror or error}",
+                remedy="choose a directory that you may write to",
+            ) from error
+        _journals.add(self)
+
+    @property
+    def path(self) -> Path:
+        """The file of this process."""
+        return self._directory / f"{self._service_name}-{self._pid}.jsonl"
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: nothing is written any more."""
+        return self._closed
+
+    @property
+    def status(self) -> JournalStatus:
+        """Lines written and spans lost by this process so far."""
+        with self._lock:
+            return JournalStatus(self._written, self._lost, self._last_error)
+
+    def write_line(self, line: bytes) -> bool:
+        """Append one whole line, newline included; False if it could not be written (then it is counted)."""
+        with self._lock:
+            try:
+                self._append(line)
+            except OSError as error:
+                self._count_loss(f"{self.path}: {error.strerror or error}")
+                return False
+            self._written += 1
+            return True
+
+    def count_loss(self, reason: str) -> None:
+        """A span that never became a line; `reason` is said in the log and in `status`."""
+        with self._lock:
+            self._count_loss(reason)
+
+    def sync(self) -> None:
+        """Make the lines outlast a power cut (`fsync`); a failure is logged, not raised."""
+        with self._lock:
+            if self._fd is None:
+                return
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                self._say(f"{self.path}: fsync: {error.strerror or error}")
+
+    def close(self) -> None:
+        """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
+        with self._lock:
+            self.sync()
+            if self._fd is not None:
+                os.close(self._fd)
+            self._fd = None
+            self._closed = True
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's file and lock (another thread may have held it) and start an own file."""
+        self._lock = threading.RLock()
+        inherited, self._fd = self._fd, None
+        if inherited is not None:
+            os.close(inherited)
+        self._pid = os.getpid()
+        self._torn = False
+        self._written = self._lost = 0
+        self._last_error = ""
+
+    def _append(self, line: bytes) -> None:
+        if self._closed:
+            raise OSError("the journal is closed")
+        if self._fd is None:
+            self._fd = self._open()
+        pending = memoryview(b"\n" + line if self._torn else line)
+        whole = len(pending)
+        try:
+            while pending:  # one write, unless the disk or a signal cuts it short
+                pending = pending[os.write(self._fd, pending) :]
+        except OSError:
+            self._torn = self._torn or len(pending) < whole
+            raise
+        self._torn = False
+
+    def _open(self) -> int:
+        # Prompts and answers are in it, so it is for its owner alone.
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        size = os.fstat(fd).st_size
+        self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        return fd
+
+    def _count_loss(self, reason: str) -> None:
+        self._lost += 1
+        self._say(reason)
+
+    def _say(self, reason: str) -> None:
+        if reason != self._last_error:
+            _logger.error("span journal: %s", reason)
+        self._last_error = reason
+
+
+class JournalSpanProcessor(SpanProcessor):
+    """Writes each span to a journal when it ends, in the thread that ends it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._encoder = LineEncoder()
+        self._detached = False
+        self._open: set[tuple[int, int]] = set()
+
+    def is_open(self, context: SpanContext) -> bool:
+        """Whether this is a span that has begun, has not ended, and will be in the journal."""
+        return (context.trace_id, context.span_id) in self._open
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Remember the span; it is not in the journal before it ends."""
+        context = span.get_span_context()
+        if context is not None and not self._detached:
+            self._open.add((context.trace_id, context.span_id))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Write the span before returning. Never raises into the code that ended the span."""
+        context = span.get_span_context()
+        if context is not None:
+            self._open.discard((context.trace_id, context.span_id))
+        if self._detached:
+            return
+        try:
+            line = self._encoder.encode(span)
+        except Exception as error:  # noqa: BLE001 - tracing must not break the agent; it is counted and said
+            self.journal.count_loss(f"span {span.name!r} can't be encoded: {error}")
+            return
+        self.journal.write_line(line)
+
+    def detach(self) -> None:
+        """Stop writing and close the journal, in a provider that lives on (it can't drop a processor)."""
+        self._detached = True
+        self._open.clear()
+        self.journal.close()
+
+    def shutdown(self) -> None:
+        """Close the journal."""
+        self.journal.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is buffered here: sync to the disk. False if a span was lost."""
+        self.journal.sync()
+        return self.journal.status.lost == 0
+
+
+_journals: Final[weakref.WeakSet[Journal]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for journal in list(_journals):
+        journal.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,221 @@
+"""One request inside the server: its SERVER span and the phases under it.
+
+    |------------------ mlx_lm.server request -------------------|
+     |- queue -| |- template -| |- prefill -||- decode -| |parse|
+                                             ^ first token
+
+Knows nothing of mlx_lm. Two threads report: the one that handles the connection (`queued`, `parsed`, `finish`)
+and the one that generates. They only take the time; the spans are made from that by the writer. A phase is made
+when it has ended, so the SERVER span is the only one that is ever open.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes, AttributeValue
+
+from punie.trace import semconv
+from punie.trace.model import Phase, Provenance
+from punie.trace.telemetry.clock import Clock
+from punie.trace.telemetry.mlx_attributes import Memory, Observed, ServingPath, request_attributes
+from punie.trace.telemetry.mlx_writer import Submit
+
+TRACE_HEADERS: Final = ("traceparent", "tracestate")
+_SPAN_NAMES: Final = {
+    Phase.QUEUE: semconv.SPAN_QUEUE,
+    Phase.TEMPLATE: semconv.SPAN_TEMPLATE,
+    Phase.PREFILL: semconv.SPAN_PREFILL,
+    Phase.DECODE: semconv.SPAN_DECODE,
+    Phase.PARSE: semconv.SPAN_PARSE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSink:
+    """Where spans go. `submit` runs what it is given, in order, now or soon."""
+
+    tracer: Tracer
+    clock: Clock
+    submit: Submit
+
+
+class RequestTrace:
+    """The SERVER span begins here and ends with `finish`; what is reported after that is dropped.
+
+    `headers` may carry W3C trace context; without it the span is the root of a new trace.
+    `seen` takes what is not a time.
+    """
+
+    def __init__(self, sink: SpanSink, headers: Mapping[str, str], path: str) -> None:
+        self.seen = Observed()
+        self._sink = sink
+        self._lock = threading.RLock()
+        self._finished = False
+        self._error: tuple[str, str] | None = None
+        self._queued_ns: int | None = None
+        self._latest_ns = 0
+        self._start_ns = self.now()
+        self._span: Span = INVALID_SPAN  # the writer's alone, from here on
+        sink.submit(partial(self._open, headers, path))
+
+    def now(self) -> int:
+        """The clock, never earlier than before: a clock that is set back must not turn a span inside out."""
+        with self._lock:
+            self._latest_ns = max(self._latest_ns, self._sink.clock())
+            return self._latest_ns
+
+    def queued(self) -> None:
+        """The request waits from now on."""
+        with self._lock:
+            self._queued_ns = self.now()
+
+    def queued_since(self, start_ns: int) -> None:
+        """The request has waited again since `start_ns`."""
+        with self._lock:
+            self._queued_ns = start_ns
+
+    def taken(self, at_ns: int | None = None) -> None:
+        """The wait is over, now or since `at_ns`. Harmless when it is over already."""
+        with self._lock:
+            if self._queued_ns is None or self._finished:
+                return
+            end_ns = self.now() if at_ns is None else at_ns
+            self.seen.queue_ns += end_ns - self._queued_ns
+            self._write(Phase.QUEUE, self._queued_ns, end_ns)
+            self._queued_ns = None
+
+    def templated(self, start_ns: int) -> None:
+        """The prompt is tokens now; work on that began at `start_ns`."""
+        with self._lock:
+            if not self._finished:
+                self._write(Phase.TEMPLATE, start_ns, self.now())
+
+    def prefill_began(self, path: ServingPath, at_ns: int | None = None) -> None:
+        """The model reads the prompt, from now on or since `at_ns`. Only the first call counts."""
+        with self._lock:
+            if self.seen.prefill_start_ns is None:
+                self.seen.prefill_start_ns = self.now() if at_ns is None else at_ns
+                self.seen.path = path
+
+    def token(self, finish_reason: str | None) -> None:
+        """One more token is out; `finish_reason` tells that it is the last."""
+        with self._lock:
+            if self._finished:
+                return
+            self.seen.output_tokens += 1
+            self.seen.last_token_ns = self.now()
+            if self.seen.first_token_ns is None:
+                self._first_token(self.seen.last_token_ns)
+            if finish_reason is not None:
+                self.seen.finish_reason = finish_reason
+                self._end_decode()
+
+    def parsed(self, start_ns: int, calls: int) -> None:
+        """The text of `calls` tool calls has been made JSON since `start_ns`."""
+        with self._lock:
+            if self._finished:
+                return
+            self.seen.tool_calls += calls
+            self._write(Phase.PARSE, start_ns, self.now(), {semconv.SERVER_TOOL_CALLS: calls})
+
+    def failed(self, error: BaseException) -> None:
+        """The request ends with an error; the first one is kept."""
+        with self._lock:
+            self._error = self._error or (type(error).__name__, str(error))
+
+    def finish(self, footprint: Callable[[], int | None] = lambda: None) -> None:
+        """The last byte is sent, or the connection is lost: write what is open, cut off at this instant."""
+        with self._lock:
+            if self._finished:
+                return
+            end_ns = self.now()
+            self._cut_off(end_ns)
+            self._finished = True
+            self._sink.submit(partial(self._close, end_ns, footprint))
+
+    def remember_memory(self, memory: Memory) -> None:
+        """What the allocator said when the last token was out."""
+        with self._lock:
+            if not self._finished:
+                self.seen.memory = memory
+
+    def _first_token(self, at_ns: int) -> None:
+        self.seen.first_token_ns = at_ns
+        if self.seen.prefill_start_ns is not None:
+            self._write(Phase.PREFILL, self.seen.prefill_start_ns, at_ns, _prefill_attributes(self.seen))
+
+    def _end_decode(self) -> None:
+        if self.seen.first_token_ns is not None and self.seen.last_token_ns is not None:
+            tokens = {semconv.OUTPUT_TOKENS[0]: self.seen.output_tokens}
+            self._write(Phase.DECODE, self.seen.first_token_ns, self.seen.last_token_ns, tokens)
+
+    def _cut_off(self, end_ns: int) -> None:
+        self.taken(end_ns)
+        if self.seen.first_token_ns is not None:
+            if self.seen.finish_reason is None:
+                self._end_decode()
+        elif self.seen.prefill_start_ns is not None:
+            self._write(Phase.PREFILL, self.seen.prefill_start_ns, end_ns, _prefill_attributes(self.seen))
+
+    def _write(
+        self, phase: Phase, start_ns: int, end_ns: int, more: Mapping[str, AttributeValue] | None = None
+    ) -> None:
+        attributes = {**_phase_attributes(phase), **(more or {})}
+        self._sink.submit(partial(self._make_child, _SPAN_NAMES[phase], attributes, start_ns, end_ns))
+
+    # --- in the writer's thread ---
+
+    def _open(self, headers: Mapping[str, str], path: str) -> None:
+        self._span = self._sink.tracer.start_span(
+            semconv.SPAN_SERVER_REQUEST,
+            context=TraceContextTextMapPropagator().extract(dict(headers), context=Context()),
+            kind=SpanKind.SERVER,
+            attributes={
+                **_phase_attributes(Phase.SERVE),
+                semconv.HTTP_METHOD[0]: "POST",
+                semconv.URL_PATH: path,
+            },
+            start_time=self._start_ns,
+        )
+
+    def _make_child(self, name: str, attributes: Attributes, start_ns: int, end_ns: int) -> None:
+        parent = set_span_in_context(self._span, Context())
+        span = self._sink.tracer.start_span(name, context=parent, attributes=attributes, start_time=start_ns)
+        span.end(max(start_ns, end_ns))
+
+    def _close(self, end_ns: int, footprint: Callable[[], int | None]) -> None:
+        self.seen.footprint_bytes = footprint()
+        self._span.set_attributes(request_attributes(self.seen, start_ns=self._start_ns, end_ns=end_ns))
+        self._write_outcome()
+        self._span.end(end_ns)
+
+    def _write_outcome(self) -> None:
+        code = self.seen.status_code
+        if self._error is not None:
+            kind, message = self._error
+            self._span.set_attribute(semconv.ERROR_TYPE, kind)
+            self._span.set_status(StatusCode.ERROR, f"{kind}: {message}" if message else kind)
+        elif code is not None and code >= HTTPStatus.BAD_REQUEST:
+            self._span.set_attribute(semconv.ERROR_TYPE, str(code))
+            if (
+                code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            ):  # the client's mistakes are no errors of the server's
+                self._span.set_status(StatusCode.ERROR)
+
+
+def _phase_attributes(phase: Phase) -> dict[str, AttributeValue]:
+    return {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: Provenance.SERVER.value}
+
+
+def _prefill_attributes(seen: Observed) -> dict[str, AttributeValue]:
+    counts = {semconv.INPUT_TOKENS[0]: seen.prompt_tokens, semconv.CACHED_TOKENS[0]: seen.cached_tokens}
+    return {name: count for name, count in counts.items() if count is not None}

@@ -1,0 +1,126 @@
+"""What PydanticAI has no span for: decoding a response, and validating arguments and output.
+
+|------------------ chat ------------------|
+   |-------- POST --------||-- parse --|          from the last byte to the decoded response
+                                          |-- parse --| |-- execute_tool --|     arguments validated
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+from pydantic_ai.capabilities import AbstractCapability
+
+from punie.trace import semconv
+from punie.trace.model import Phase, Provenance
+from punie.trace.telemetry.attempts import AttemptLog
+from punie.trace.telemetry.clock import Clock
+from punie.trace.telemetry.digest import digest_prompt
+
+if TYPE_CHECKING:
+    from pydantic_ai import RunContext, ToolDefinition
+    from pydantic_ai.capabilities.abstract import (
+        RawOutput,
+        RawToolArgs,
+        ValidatedToolArgs,
+        WrapModelRequestHandler,
+        WrapOutputValidateHandler,
+        WrapToolValidateHandler,
+    )
+    from pydantic_ai.messages import ModelResponse, ToolCallPart
+    from pydantic_ai.models import ModelRequestContext
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+    from pydantic_ai.output import OutputContext
+
+_PARSE = {semconv.PHASE: Phase.PARSE.value, semconv.PHASE_PROVENANCE: Provenance.CLIENT.value}
+
+
+@dataclass
+class ParseSpans(AbstractCapability[Any]):
+    """A PydanticAI capability that writes the `parse` spans, and the prompt's digests on the `chat` span."""
+
+    settings: InstrumentationSettings
+    tracer: trace.Tracer
+    attempts: AttemptLog
+    clock: Clock
+
+    async def prepare_model_request(
+        self, ctx: RunContext[Any], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Put digest and length of every message on the `chat` span, as they are about to be sent."""
+        span = trace.get_current_span()
+        if span.is_recording():
+            prompt = digest_prompt(self.settings, request_context)
+            span.set_attribute(semconv.MESSAGE_DIGESTS, prompt.digests)
+            span.set_attribute(semconv.MESSAGE_LENGTHS, prompt.lengths)
+        return request_context
+
+    async def wrap_model_request(
+        self,
+        ctx: RunContext[Any],
+        *,
+        request_context: ModelRequestContext,
+        handler: WrapModelRequestHandler,
+    ) -> ModelResponse:
+        """Record the time from the body's last byte to the decoded response."""
+        response = await handler(request_context)
+        self._record_decoding(until_ns=self.clock())
+        return response
+
+    async def wrap_tool_validate(
+        self,
+        ctx: RunContext[Any],
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,
+        args: RawToolArgs,
+        handler: WrapToolValidateHandler,
+    ) -> ValidatedToolArgs:
+        """Record the validation of a tool call's arguments."""
+        with self._parsing({semconv.TOOL_NAME: call.tool_name, semconv.TOOL_CALL_ID: call.tool_call_id}):
+            return await handler(args)
+
+    async def wrap_output_validate(
+        self,
+        ctx: RunContext[Any],
+        *,
+        output_context: OutputContext,
+        output: RawOutput,
+        handler: WrapOutputValidateHandler,
+    ) -> Any:  # noqa: ANN401 # the agent's output type
+        """Record the validation of structured output; a partial one, of a stream, is no answer yet."""
+        if ctx.partial_output:
+            return await handler(output)
+        with self._parsing({}):
+            return await handler(output)
+
+    def _record_decoding(self, until_ns: int) -> None:
+        chat = trace.get_current_span()
+        body_end_ns = self.attempts.last_body_end(chat.get_span_context()) if chat.is_recording() else None
+        if body_end_ns is None or body_end_ns > until_ns:
+            return
+        span = self.tracer.start_span(semconv.SPAN_PARSE, attributes=_PARSE, start_time=body_end_ns)
+        span.end(end_time=until_ns)
+
+    @contextmanager
+    def _parsing(self, attributes: dict[str, str]) -> Iterator[None]:
+        if not trace.get_current_span().is_recording():
+            yield
+            return
+        span = self.tracer.start_span(
+            semconv.SPAN_PARSE, attributes={**_PARSE, **attributes}, start_time=self.clock()
+        )
+        try:
+            yield
+        except BaseException as error:
+            # Only the type: a validation error quotes the arguments, and those are content.
+            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            raise
+        finally:
+            span.end(end_time=self.clock())

@@ -1,0 +1,220 @@
+"""What an answer claims that can be checked: paths, symbols, quoted code and numbers, read off its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ClaimKind(StrEnum):
+    """How a claim is checked against what the tools returned."""
+
+    PATH = "path"
+    SYMBOL = "symbol"
+    CODE = "code"
+    PLACE = "place"
+    LINE = "line"
+    COUNT = "count"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that the answer says.
+
+    `text` is the path, symbol, code or number as written. For a place it is the path and `number` the line; for a
+    count it is the noun, in the singular, `number` the count, and `scope` the path that it is said of, if any.
+    """
+
+    kind: ClaimKind
+    text: str
+    number: int = 0
+    scope: str = ""
+
+    def __str__(self) -> str:
+        if self.kind is ClaimKind.PLACE:
+            return f"{self.text}:{self.number}"
+        return f"{self.number} {self.text}" if self.kind is ClaimKind.COUNT else self.text
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_EXTENSIONS: Final = (
+    "py|pyi|pyx|html?|txt|md|rst|toml|json|ya?ml|cfg|ini|conf|sql|js|jsx|ts|tsx|css|scss|sh|lock|csv|xml|env|log|db|"
+    "sqlite3?|po|mo|ipynb|svg|png|jpe?g|pdf|service|j2|jinja2?"
+)
+_PART: Final = r"[\w.@+\-]"
+PATH: Final = re.compile(
+    rf"(?<![\w.@+\-/])(?:[a-z]+://)?~?(?:{_PART}*/)+{_PART}*|(?<![\w@+\-/]){_PART}*\.(?:{_EXTENSIONS})\b(?![\w(])"
+)
+# Words with a slash between them that name no file.
+_PAIRS: Final = _words(
+    "and/or async/await read/write read/written client/server input/output request/response key/value "
+    "on/off yes/no true/false get/post http/https create/update update/delete i/o n/a w/o tcp/ip either/or "
+    "if/else try/except open/close start/stop async/sync sync/async get/set name/value him/her his/her he/she "
+    "model/view orm/sql"
+)
+_LIBRARIES: Final = frozenset({"node.js", "vue.js", "next.js", "nuxt.js", "three.js", "d3.js"})
+
+_SYMBOL: Final = re.compile(
+    r"(?<![\w.])(?:"
+    r"[A-Za-z_]\w+(?:\.[A-Za-z_]\w+)+"  # dotted.name
+    r"|_*[A-Za-z0-9]+(?:_+[A-Za-z0-9]+)+_*|_+[A-Za-z]\w*"  # snake_case, __dunder__, _private
+    r"|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]*)+"  # CamelCase, camelCase
+    r"|[A-Z]{2,}[a-z]{2,}\w*"  # APIView
+    r"|[A-Za-z_]\w*(?=\((?!s\)|es\)))"  # called(
+    r")(?!\w)"
+)
+# Proper names written like symbols.
+_PROPER_NAMES: Final = _words(
+    "JavaScript TypeScript GitHub GitLab PostgreSQL MySQL SQLite MariaDB PyPI GraphQL OpenAPI WebSocket WebSockets "
+    "OAuth YouTube macOS iOS DevOps FastAPI PydanticAI OpenTelemetry RabbitMQ MongoDB DjangoORM CamelCase "
+    "NumPy PyTorch LaTeX"
+)
+_FRAMEWORK_WORDS: Final = _words("django python rest drf sql orm html http json api url urls celery redis")
+_THINGS: Final = (
+    "class|function|method|model|view|serializer|form|exception|mixin|manager|decorator|middleware|module"
+)
+_CALLED: Final = re.compile(rf"\b(?:{_THINGS}|named|called|def)\s+([A-Z][a-z0-9]\w*)(?![\w/])")
+_BEFORE_THING: Final = re.compile(rf"\b([A-Z][a-z0-9]\w*)\s+(?:{_THINGS})\b")
+_SUBJECT: Final = re.compile(
+    r"(?<![\w./])([A-Za-z_]\w*)\s+(?:is|was|are|were)\s+(?:\w+ly\s+|also\s+|only\s+|not\s+)?"
+    r"(?:defined|implemented|declared|located|used|imported|called|referenced|registered|found|mentioned)\b"
+)
+# Words that stand before "is defined" and before "class" in honest prose.
+_PLAIN_WORDS: Final = _words(
+    "it which that this these those they there here what one each all both some none nothing everything other others "
+    "the a an its their class classes function functions method methods view views model models serializer "
+    "serializers form forms module modules file files code codebase project app apps application implementation "
+    "definition definitions name names symbol object objects variable variables constant setting settings match "
+    "matches result results use uses usage usages import imports keyword keywords syntax pattern patterns line lines "
+    "test tests attribute field fields type types package decorator decorators exception exceptions path paths "
+    "and or async await sync both also first second third last following same two three four five every any no "
+    "in of on at by for from with yes we you i another"
+)
+
+_CODE: Final = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)|`([^`\n]+)`", re.DOTALL)
+_QUOTED_WORD: Final = re.compile(r"(?<!\w)(?:\"([\w.\-]+)\"|'([\w.\-]+)'|“([\w.\-]+)”)(?!\w)")
+
+_WORD_NUMBERS: Final = (
+    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+WORD_NUMBERS: Final = {word: number for number, word in enumerate(re.findall(r"\w+", _WORD_NUMBERS))}
+_NOUNS: Final = (
+    "match(?:es)?|files?|lines?|uses?|usages?|results?|occurrences?|places?|times?|hits?|references?|calls?|"
+    "definitions?|imports?|class(?:es)?|functions?|methods?|views?|models?|serializers?|forms?|tests?|modules?|"
+    "fields?|routes?|endpoints?|paths?|folders?|director(?:y|ies)|apps?|handlers?|coroutines?"
+)
+_NUMBER: Final = r"(?<![\w.])(\d+(?:,\d{3})*|" + "|".join(WORD_NUMBERS) + r")"
+# Up to two words may stand between a number and what it counts, but none that starts something else.
+_BETWEEN: Final = (
+    r"(?!(?:of|in|is|are|was|and|or|at|on|the|that|from|to|as|use[sd]?|defines?|has|have|other|more|longer|such)\b)"
+    r"[A-Za-z/\-]+"
+)
+_COUNT: Final = re.compile(
+    rf"{_NUMBER}(?<!\bno)\s+(?:{_BETWEEN}\s+){{0,2}}({_NOUNS})\b(?!/)|(?<![\w.])(no)\s+({_NOUNS})\b",
+    re.IGNORECASE,
+)
+_SCOPE_AFTER: Final = re.compile(rf"\s+(?:in|from|of)\s+(?:the\s+(?:file\s+)?)?({PATH.pattern})")
+_SCOPE_BEFORE: Final = re.compile(
+    rf"({PATH.pattern})\s+(?:has|contains|holds|shows|defines|with)\s+(?:only\s+|exactly\s+)?$"
+)
+_DIGITS: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+_LIST_MARK: Final = re.compile(r"^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
+_LINE_BEFORE: Final = re.compile(r"(?:\blines?\s*|[:#])\Z", re.IGNORECASE)
+_PLACE: Final = re.compile(
+    rf"({_PART}*(?:/{_PART}+)*\.(?:{_EXTENSIONS}))`?(?::|[\s,(]*(?:at|on|in)?\s*\(?lines?\s+)(\d+)\b",
+    re.IGNORECASE,
+)
+
+
+def claims(answer: str) -> tuple[Claim, ...]:
+    """Everything in `answer` that can be checked, without repeats, in order of kind."""
+    text = _LIST_MARK.sub("", answer)
+    prose = _CODE.sub(_path_or_blank, text)
+    return tuple(
+        dict.fromkeys(
+            [
+                *(Claim(ClaimKind.PLACE, match[1], int(match[2])) for match in _PLACE.finditer(text)),
+                *(Claim(ClaimKind.PATH, path) for path in paths(text)),
+                *_symbols(text),
+                *_names(prose),
+                *_code(text),
+                *_counts(prose),
+                *_numbers(prose),
+            ]
+        )
+    )
+
+
+def _path_or_blank(match: re.Match[str]) -> str:
+    return match[2] if match[2] and PATH.fullmatch(match[2]) else " "
+
+
+def paths(text: str) -> Iterator[str]:
+    """The tokens of `text` that look like a path: with a slash or the extension of a file."""
+    for match in PATH.finditer(text):
+        path = match[0].rstrip(".-")
+        if any(character.isalpha() for character in path) and not _is_pair(path):
+            yield path
+
+
+def _is_pair(path: str) -> bool:
+    left, _, right = path.lower().partition("/")
+    hyphens = "-" in left and "-" in right and "/" not in right and "." not in path
+    return path.lower() in _PAIRS | _LIBRARIES or hyphens or len(left) == len(right) == 1
+
+
+def _symbols(text: str) -> Iterator[Claim]:
+    for match in _SYMBOL.finditer(PATH.sub(lambda found: " " * len(found[0]), text)):
+        if match[0] not in _PROPER_NAMES and match[0].lower() not in _LIBRARIES:
+            yield Claim(ClaimKind.SYMBOL, match[0])
+
+
+def _names(prose: str) -> Iterator[Claim]:
+    """Plain words in a place where only a name can stand."""
+    for pattern in (_CALLED, _BEFORE_THING, _SUBJECT):
+        for match in pattern.finditer(prose):
+            if match[1].lower() not in _PLAIN_WORDS | _FRAMEWORK_WORDS:
+                yield Claim(ClaimKind.SYMBOL, match[1])
+    for match in _QUOTED_WORD.finditer(prose):
+        yield Claim(ClaimKind.CODE, match[1] or match[2] or match[3])
+
+
+def _code(text: str) -> Iterator[Claim]:
+    for match in _CODE.finditer(text):
+        for line in (match[1] or match[2]).splitlines():
+            code = line.strip()
+            if code and not re.fullmatch(r"[\d\W]+", code) and not _PLACE.fullmatch(code):
+                yield Claim(ClaimKind.CODE, code)
+
+
+def _counts(prose: str) -> Iterator[Claim]:
+    for match in _COUNT.finditer(prose):
+        if _LINE_BEFORE.search(prose[: match.start()]):
+            continue
+        word, noun = (match[1] or match[3]).lower(), (match[2] or match[4]).lower()
+        number = WORD_NUMBERS[word] if word in WORD_NUMBERS else int(word.replace(",", ""))
+        scope = _SCOPE_AFTER.match(prose, match.end()) or _SCOPE_BEFORE.search(prose[: match.start()])
+        yield Claim(ClaimKind.COUNT, _singular(noun), number, scope[1].rstrip(".-") if scope else "")
+
+
+def _singular(noun: str) -> str:
+    return re.sub(r"(?<=ch|ss)es$|(?<!s)s$", "", noun.replace("ories", "ory"))
+
+
+def _numbers(prose: str) -> Iterator[Claim]:
+    blanked = PATH.sub(lambda found: " " * len(found[0]), prose)
+    counted = {match.start(1) for match in _COUNT.finditer(blanked)}
+    for match in _DIGITS.finditer(blanked):
+        is_line = re.search(r"\blines?\s*$", blanked[: match.start()], re.IGNORECASE)
+        if is_line:
+            yield Claim(ClaimKind.LINE, match[0], int(re.sub(r"\D", "", match[0])))
+        elif match.start() not in counted:
+            yield Claim(ClaimKind.NUMBER, match[0])

@@ -1,0 +1,141 @@
+"""Asks the planned queries, one after the other, each under a span of its own; nothing here measures time.
+
+What a reader needs to judge a query goes onto its span: a trace read back from elsewhere says the same as
+the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from punie.trace import semconv
+from punie.trace.errors import WorkloadError
+from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
+from punie.trace.workload.scoring import Score, score
+from punie.trace.workload.suite import ExpectTool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from punie.trace.analysis.records import PlannedQuery
+    from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.ask import Asker, Reply
+    from punie.trace.workload.suite import Query, Suite
+
+# One question for a tool and one for an answer, so that both paths are warm. No suite may hold them.
+WARMUP_TEXTS: Final = ("Where is the class Settings defined?", "What is a virtual environment?")
+
+
+class Watched(Protocol):
+    """A server as the runner needs it: it can say that it is dead, and how much memory it took."""
+
+    async def check(self) -> None:
+        """Raise `ServerError` if the server can't answer any more."""
+
+    def peak_memory_bytes(self) -> int | None:
+        """Peak footprint of this server start so far; None where it can't be known."""
+
+
+class Progress(Protocol):
+    """Told what is going on; shows it."""
+
+    def warming_up(self, server_start: int) -> None: ...
+
+    def asking(self, planned: PlannedQuery) -> None: ...
+
+    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What stays the same over a whole run."""
+
+    suite: Suite
+    telemetry: Telemetry
+    run_id: str
+    cache: str
+    recommended_memory_bytes: int | None
+    progress: Progress
+
+    def check(self) -> None:
+        """Raises `WorkloadError` if the suite asks what the warm-up asks: it would be measured warm."""
+        for query in self.suite.queries:
+            if query.text.strip().casefold() in {text.casefold() for text in WARMUP_TEXTS}:
+                raise WorkloadError(
+                    f"suite {self.suite.name}, query {query.id}: its text is used for the warm-up"
+                )
+
+
+async def run_server_start(
+    session: Session, asker: Asker, server: Watched, planned: Iterable[PlannedQuery], start: int
+) -> None:
+    """Warm up, then ask every query planned for this server start.
+
+    Raises `ServerError` as soon as the server is known to be dead; what was asked before is in the journal.
+    """
+    queries = {query.id: query for query in session.suite.queries}
+    session.progress.warming_up(start)
+    for position, text in enumerate(WARMUP_TEXTS):
+        await _warm_up(session, asker, server, text, start, position)
+    for plan in planned:
+        if plan.server_start == start:
+            session.progress.asking(plan)
+            await _ask(session, asker, server, queries[plan.query_id], plan)
+
+
+async def _warm_up(
+    session: Session, asker: Asker, server: Watched, text: str, start: int, position: int
+) -> None:
+    labels = QueryLabels(
+        query_id=f"warm-up-{position}",
+        text=text,
+        run_id=session.run_id,
+        server_start=start,
+        position=position,
+        cache=session.cache,
+        warmup=True,
+    )
+    with query_span(session.telemetry, labels) as span:
+        reply = await asker.ask(text)
+        _answered(span, reply)
+    if reply.error:
+        await server.check()
+
+
+async def _ask(session: Session, asker: Asker, server: Watched, query: Query, plan: PlannedQuery) -> None:
+    labels = QueryLabels(
+        query_id=query.id,
+        text=query.text,
+        run_id=session.run_id,
+        suite=session.suite.name,
+        suite_hash=session.suite.sha256,
+        expected="tool" if isinstance(query.expectation, ExpectTool) else "direct",
+        repeat=plan.repeat,
+        server_start=plan.server_start,
+        position=plan.position,
+        cache=session.cache,
+    )
+    with query_span(session.telemetry, labels) as span:
+        reply = await asker.ask(query.text)
+        _answered(span, reply)
+        result = score(query, reply.answer)
+        span.scored(ok=result.ok and reply.error is None, failures=result.failures)
+        _remember_memory(span, server, session.recommended_memory_bytes)
+    session.progress.answered(plan, result, reply.error)
+    if reply.error:
+        await server.check()
+
+
+def _answered(span: QuerySpan, reply: Reply) -> None:
+    span.answered(reply.answered_ns, reply.answer.text)
+    if reply.error:
+        span.failed(reply.error)
+
+
+def _remember_memory(span: QuerySpan, server: Watched, recommended_bytes: int | None) -> None:
+    peak_bytes = server.peak_memory_bytes()
+    if peak_bytes is not None:
+        span.span.set_attribute(semconv.SERVER_PEAK_FOOTPRINT, peak_bytes)
+    if recommended_bytes is not None:
+        span.span.set_attribute(semconv.MACHINE_RECOMMENDED_MEMORY, recommended_bytes)

@@ -1,0 +1,208 @@
+"""One record a query: what its root says, what its model requests add up to, and its ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from punie.trace import semconv
+from punie.trace.analysis.queries import Account, account
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.model import Attributes, Phase, Span, SpanKind, SpanSet, StatusCode
+from punie.trace.store.sqlite import SqliteEngine
+
+T: Final = "a" * 32
+SAID: Final[Attributes] = {
+    semconv.QUERY_ID: "views",
+    semconv.QUERY_REPEAT: 2,
+    semconv.QUERY_SERVER_START: 1,
+    semconv.QUERY_POSITION: 7,
+    semconv.QUERY_EXPECTED: "tool",
+    semconv.QUERY_CACHE: "off",
+    semconv.QUERY_OK: False,
+    semconv.QUERY_FAILURES: ("wrong-tool", "leak"),
+}
+
+
+def span(
+    name: str,
+    parent: str | None,
+    start: int,
+    end: int,
+    attributes: Attributes | None = None,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    status: StatusCode = StatusCode.UNSET,
+) -> Span:
+    return Span(T, name, parent, name, start, end, kind, attributes or {}, status)
+
+
+def chat(name: str, parent: str, start: int, end: int, **usage: int | float | str | tuple[str, ...]) -> Span:
+    more = {key.replace("__", "."): value for key, value in usage.items()}
+    return span(name, parent, start, end, {semconv.OPERATION: "chat", **more})
+
+
+def tool(name: str, parent: str, start: int, end: int) -> Span:
+    return span(name, parent, start, end, {semconv.OPERATION: "execute_tool"})
+
+
+def read(*spans: Span, planned: tuple[PlannedQuery, ...] = ()) -> Account:
+    return account(SpanSet(spans), SqliteEngine(), planned)
+
+
+def only(*spans: Span) -> QueryRecord:
+    (record,) = read(*spans).records
+    return record
+
+
+def full() -> tuple[Span, ...]:
+    return (
+        span("query", None, 0, 100, SAID),
+        chat(
+            "one",
+            "query",
+            10,
+            40,
+            gen_ai__usage__input_tokens=100,
+            gen_ai__usage__output_tokens=20,
+            gen_ai__usage__cache_read__input_tokens=80,
+            gen_ai__client__operation__time_to_first_chunk=0.000000012,
+            gen_ai__response__finish_reasons=("tool_call",),
+        ),
+        span("POST", "one", 12, 38, {"http.request.method": "POST"}, kind=SpanKind.CLIENT),
+        span("server", "POST", 15, 35, {"gen_ai.usage.input_tokens": 100}, kind=SpanKind.SERVER),
+        span("decode", "server", 20, 35, {semconv.PHASE: "decode", semconv.PHASE_PROVENANCE: "server"}),
+        tool("tool", "query", 45, 60),
+        chat(
+            "two",
+            "query",
+            60,
+            90,
+            gen_ai__usage__prompt_tokens=200,
+            gen_ai__usage__completion_tokens=5,
+            gen_ai__usage__details__cached_tokens=0,
+            gen_ai__response__finish_reasons=("length",),
+        ),
+    )
+
+
+def test_everything_that_the_spans_say_is_on_the_record() -> None:
+    record = only(*full())
+    assert record == QueryRecord(
+        query_id="views",
+        trace_id=T,
+        ledger=record.ledger,
+        repeat=2,
+        server_start=1,
+        position=7,
+        expected="tool",
+        ok=False,
+        failures=("wrong-tool", "leak"),
+        cache="off",
+        model_requests=2,
+        tool_calls=1,
+        input_tokens=300,
+        cached_tokens=80,
+        output_tokens=25,
+        time_to_first_chunk_ns=(12,),
+        truncated=1,
+        network_known=False,
+    )
+    # decode 20..35 · serve 15..20 · http 12..15, 35..38 · model 60..90 (nothing below the second chat) · tool 45..60
+    assert {phase.value: ns for phase, ns in record.ledger.phases_ns.items() if ns} == {
+        "decode": 15,
+        "serve": 5,
+        "http": 6,
+        "model": 30,
+        "tool": 15,
+        "framework": 10 + 2 + 2 + 5 + 10,
+    }
+    assert not record.succeeded
+
+
+def test_the_order_of_the_spans_and_copies_change_nothing() -> None:
+    assert only(*reversed(full()), *full()[2:5]) == only(*full())
+
+
+def test_counts_are_unknown_where_one_request_does_not_tell() -> None:
+    silent = only(*full(), chat("three", "query", 91, 95, gen_ai__usage__input_tokens=1))
+    assert (silent.input_tokens, silent.cached_tokens, silent.output_tokens) == (301, None, None)
+    nobody = only(span("query", None, 0, 10, SAID))
+    assert (nobody.input_tokens, nobody.model_requests, nobody.network_known) == (None, 0, False)
+
+
+def test_a_sub_agents_requests_count_and_wrappers_do_not() -> None:
+    record = only(
+        *full()[:1],
+        tool("tool", "query", 1, 50),
+        chat("wrapper", "tool", 2, 49, gen_ai__usage__input_tokens=7, gen_ai__usage__output_tokens=2),
+        chat("inner", "wrapper", 3, 48, gen_ai__usage__input_tokens=7, gen_ai__usage__output_tokens=2),
+        chat("other", "query", 60, 70, gen_ai__usage__input_tokens=3, gen_ai__usage__output_tokens=1),
+    )
+    assert (record.model_requests, record.input_tokens, record.output_tokens) == (2, 10, 3)
+
+
+def test_the_network_is_known_where_every_request_shows_its_server() -> None:
+    spans = full()[:6]
+    assert only(*spans).network_known
+    assert not only(*spans[:3]).network_known
+
+
+@pytest.mark.parametrize("reason", ["length", ("stop", "max_tokens")])
+def test_truncation_is_read_from_one_reason_or_several(reason: str | tuple[str, ...]) -> None:
+    spans = (full()[0], chat("one", "query", 1, 2, gen_ai__response__finish_reasons=reason))
+    assert only(*spans).truncated == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "message", "error"),
+    [
+        ({}, StatusCode.UNSET, "", None),
+        ({semconv.QUERY_ERROR: "TimeoutError: 60 s"}, StatusCode.ERROR, "", "TimeoutError: 60 s"),
+        ({}, StatusCode.ERROR, "no server", "no server"),
+        ({semconv.ERROR_TYPE: "ValueError"}, StatusCode.ERROR, "", "ValueError"),
+        ({}, StatusCode.ERROR, "", "error"),
+    ],
+)
+def test_what_ended_a_query_early(
+    attributes: Attributes, status: StatusCode, message: str, error: str | None
+) -> None:
+    record = only(Span(T, "q", None, "q", 0, 9, attributes=attributes, status=status, status_message=message))
+    assert record.error == error
+    assert record.succeeded is (error is None)
+
+
+def test_a_warm_up_is_marked() -> None:
+    record = only(span("warm-up", None, 0, 9, {semconv.QUERY_ID: "warm-up", semconv.QUERY_WARMUP: True}))
+    assert record.warmup
+    assert not record.succeeded
+
+
+def test_queries_of_others_are_named_by_their_trace() -> None:
+    agent = {semconv.OPERATION: "invoke_agent"}
+    assert only(span("a", None, 0, 9, agent)).query_id == T
+    several = read(span("a", None, 0, 9, agent), span("b", None, 20, 30, agent)).records
+    assert [record.query_id for record in several] == [f"{T}/a", f"{T}/b"]
+    assert [record.ok for record in several] == [None, None]
+
+
+def test_a_killed_run_yields_no_number_of_the_query_that_it_left() -> None:
+    planned = (PlannedQuery("views", 2, 1, 7), PlannedQuery("forms", 0, 0, 8))
+    left = Span(
+        "b" * 32, "agent", "query", "invoke_agent", 200, 300, attributes={semconv.OPERATION: "invoke_agent"}
+    )
+    found = read(*full(), left, planned=planned)
+    assert [record.query_id for record in found.records] == ["views"]
+    assert found.missing == planned[1:]
+    assert found.findings[0].slug == "missing-query"
+
+
+def test_nothing_is_an_empty_account() -> None:
+    assert read() == Account(records=(), missing=(), findings=())
+
+
+def test_every_record_adds_up() -> None:
+    ledger = only(*full()).ledger
+    assert sum(ledger.phases_ns.values()) == ledger.wall_ns == 100
+    assert set(ledger.phases_ns) == set(Phase)

@@ -1,0 +1,71 @@
+"""Whatever the spans look like: every one is placed or named, time is conserved, their order means nothing."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from punie.trace import semconv
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.traces import read_traces
+from punie.trace.model import PHASES, Attributes, Span, SpanKind, SpanSet, StatusCode
+from punie.trace.store.sqlite import SqliteEngine
+
+NAMES = [f"s{number}" for number in range(8)]
+
+
+@st.composite
+def marks(draw: st.DrawFn) -> Attributes:
+    """What a span may say of itself."""
+    operation = draw(st.sampled_from([None, "chat", "execute_tool", "invoke_agent"]))
+    said: dict[str, str | bool | None] = {
+        semconv.OPERATION: operation,
+        "http.request.method": draw(st.sampled_from([None, "POST", "GET"])),
+        semconv.PHASE: draw(st.sampled_from([None, None, *PHASES, "other"])),
+        semconv.PHASE_PROVENANCE: draw(st.sampled_from([None, "server", "stream"])),
+        semconv.QUERY_ID: draw(st.sampled_from([None, None, None, "views"])),
+        semconv.QUERY_WARMUP: draw(st.sampled_from([None, None, True])),
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    """Any span of two traces: parents may be missing, later, its own child or itself, ids may be taken."""
+    name, start = draw(st.sampled_from(NAMES)), draw(st.integers(1, 30))
+    return Span(
+        trace_id=draw(st.sampled_from(["t0", "t1"])),
+        span_id=name,
+        parent_id=draw(st.sampled_from([None, "absent", *NAMES])),
+        name=name,
+        start_ns=start,
+        end_ns=draw(st.one_of(st.just(0), st.integers(start - 1, start + 30))),
+        kind=draw(st.sampled_from([SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.SERVER])),
+        attributes=draw(marks()),
+        status=draw(st.sampled_from(StatusCode)),
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(spans(), max_size=14), st.randoms(use_true_random=False))
+def test_any_spans_give_the_same_account_in_any_order(made: list[Span], random: Random) -> None:
+    found = account(SpanSet(tuple(made)), SqliteEngine())
+    for record in found.records:
+        assert sum(record.ledger.phases_ns.values()) == record.wall_ns >= 0
+    random.shuffle(made)
+    assert account(SpanSet(tuple(made)), SqliteEngine()) == found
+
+
+@settings(deadline=None)
+@given(st.lists(spans(), max_size=14))
+def test_every_span_is_in_one_query_or_named_as_in_none(made: list[Span]) -> None:
+    traces = read_traces(SpanSet(tuple(made)))
+    queries = traces.queries
+    placed = [*queries.of, *queries.outside, *queries.unplaced]
+    assert len(placed) == len(set(placed))
+    assert set(placed) == {(span.trace_id, span.span_id) for span in made}
+    assert all(queries.of[root] == root for root in queries.roots)
+    assert set(queries.of.values()) == set(queries.roots)
+    assert len(traces.forest.order) == len(traces.forest.spans) == len(placed)

@@ -1,0 +1,113 @@
+"""Are the queries with several model requests under the target time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.verdicts.finding import Evidence, Finding
+from punie.trace.analysis.verdicts.target import UNIT, target_verdict
+from punie.trace.model import Phase, Verdict
+
+RecordMaker = Callable[..., QueryRecord]
+TARGET_NS = 100_000_000
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An integrity finding."""
+
+    slug: str
+    effect: str
+    count: int
+
+
+def timed(make: RecordMaker, query_id: str, *walls_ms: int, requests: int = 2) -> list[QueryRecord]:
+    return [
+        make(query_id, {Phase.DECODE: wall}, repeat=repeat, model_requests=requests)
+        for repeat, wall in enumerate(walls_ms)
+    ]
+
+
+def judge(*records: QueryRecord) -> Finding:
+    return target_verdict(Evidence(records), TARGET_NS)
+
+
+def test_whole_finding(make_record: RecordMaker) -> None:
+    records = [*timed(make_record, "a", 50, 60, 70), *timed(make_record, "quick", 900, requests=1)]
+    assert judge(*records) == Finding(
+        name="target",
+        verdict=Verdict.YES,
+        estimate=60_000_000.0,
+        interval=None,
+        unit=UNIT,
+        basis=(
+            "1 query with two or more model requests, target 100 ms: every one of at least 3 repeats is under it."
+        ),
+        next_step="Nothing to do; keep the target as a gate.",
+        details={
+            "target_ns": TARGET_NS,
+            "repeats_needed": 3,
+            "queries": {"a": {"repeats": 3, "failed": 0, "median_ns": 60_000_000, "max_ns": 70_000_000}},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("walls", "verdict"),
+    [
+        ((99, 99, 99), Verdict.YES),
+        ((50, 60), Verdict.UNDECIDED),
+        ((50, 60, 100), Verdict.UNDECIDED),
+        ((50, 60, 101), Verdict.UNDECIDED),
+        ((50, 100, 110), Verdict.UNDECIDED),
+        ((50, 101, 110), Verdict.NO),
+        ((101,), Verdict.NO),
+    ],
+)
+def test_repeats_against_the_target(
+    make_record: RecordMaker, walls: tuple[int, ...], verdict: Verdict
+) -> None:
+    assert judge(*timed(make_record, "a", *walls)).verdict is verdict
+
+
+def test_single_request_queries_count_if_there_are_no_others(make_record: RecordMaker) -> None:
+    found = judge(*timed(make_record, "a", 50, 60, 200, requests=1))
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.basis.startswith("1 query (none has two or more model requests)")
+
+
+def test_one_slow_query_is_enough_for_no(make_record: RecordMaker) -> None:
+    found = judge(*timed(make_record, "a", 5, 5, 5), *timed(make_record, "slow", 200, 200, 200))
+    assert found.verdict is Verdict.NO
+    assert found.next_step == "Start with slow: its median is 200 ms; see its largest phase."
+
+
+def test_failing_fast_is_not_fast(make_record: RecordMaker) -> None:
+    good = timed(make_record, "a", 5, 5, 5)
+    wrong = make_record("b", {Phase.DECODE: 1}, ok=False, expected="tool", model_requests=1)
+    crashed = make_record("b", {Phase.DECODE: 1}, ok=None, error="Timeout: late", model_requests=0)
+    direct = make_record("c", {Phase.DECODE: 1}, ok=False, expected="direct", model_requests=1)
+    assert judge(*good, wrong).verdict is Verdict.NO
+    assert judge(*good, crashed).verdict is Verdict.NO
+    assert judge(*good, direct).verdict is Verdict.YES
+    assert judge(wrong).estimate is None
+    assert judge(wrong).next_step == "Look at the failed queries first: b."
+
+
+def test_no_records() -> None:
+    found = judge()
+    assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, None)
+    assert found.next_step == "Run a suite with at least one query."
+
+
+def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
+    for walls in ((5, 5, 5), (200, 200, 200)):
+        records = tuple(timed(make_record, "a", *walls))
+        missing = target_verdict(Evidence(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
+        broken = target_verdict(Evidence(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
+        assert {missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
+        assert "integrity: skew (2)" in broken.basis

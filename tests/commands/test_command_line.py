@@ -1,0 +1,115 @@
+"""The command line from the outside: quick help, clear refusals, one exit code a kind of trouble."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from punie.trace.__main__ import VERBS, main
+from punie.trace.errors import ExitCode
+
+HEAVY = (
+    "pydantic_ai",
+    "logfire",
+    "opentelemetry",
+    "mlx",
+    "mlx_lm",
+    "openai",
+    "httpx",
+    "httpx2",
+    "rich",
+    "psutil",
+)
+README = Path(__file__).parents[2] / "README.md"
+
+
+def _imported_by(*arguments: str) -> set[str]:
+    program = (
+        "import sys\n"
+        "from punie.trace.__main__ import main\n"
+        f"sys.argv = ['punie-trace', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in run.stderr.split()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("report", "--help"), ("--version",)])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert _imported_by(*arguments).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([verb, "--help"])
+    assert exit_.value.code == 0
+    assert f"punie-trace {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["report", "/nowhere"], ExitCode.INPUT, "/nowhere"),
+        (["report", "/nowhere", "--target", "soon"], ExitCode.USAGE, "--target"),
+        (["report", "/nowhere", "-o", "/nowhere/report.json"], ExitCode.USAGE, "/nowhere/report.json"),
+        (["report", "/nowhere", "-o", "report.doc"], ExitCode.USAGE, "report.doc"),
+        (["run", "--model", "/nowhere"], ExitCode.USAGE, "model: "),
+        (["run", "--suite", "/nowhere.toml"], ExitCode.INPUT, "/nowhere.toml"),
+        (["run", "--agent", "nomodule"], ExitCode.WORKLOAD, "module:attribute"),
+        (["run", "--agent", "no_such_module:agent"], ExitCode.WORKLOAD, "no_such_module"),
+        (["run", "--agent", "json:loads"], ExitCode.WORKLOAD, "loads"),
+        (["run", "--workspace", "/nowhere"], ExitCode.USAGE, "--workspace"),
+        (["run", "--base-url", "http://127.0.0.1:9", "--model", "m"], ExitCode.USAGE, "--model"),
+        (["run", "--base-url", "not a url"], ExitCode.USAGE, "base_url"),
+        (["run", "--num-draft-tokens", "2"], ExitCode.USAGE, "num_draft_tokens"),
+        (["run", "--temperature", "-1"], ExitCode.USAGE, "temperature"),
+        (["run", "--otlp", "nowhere"], ExitCode.USAGE, "--otlp"),
+        (["run", "--max-memory", "lots"], ExitCode.USAGE, "--max-memory"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_nothing_behind(
+    arguments: list[str],
+    code: ExitCode,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--repeat", "0"], "--repeat"),
+        (["run", "--repeat", "two"], "--repeat"),
+        (["run", "--cache", "maybe"], "--cache"),
+        (["report", "x", "--gate", "speed"], "--gate"),
+        (["unknown"], "unknown"),
+        ([], "VERB"),
+    ],
+)
+def test_usage_errors_exit_with_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    readme = README.read_text()
+    for code in ExitCode:
+        assert f"| {code.value} |" in readme

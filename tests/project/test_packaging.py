@@ -1,0 +1,66 @@
+"""The distribution leaves the `punie` namespace to whoever else is in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+OTHER_OWNER = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "punie"
+version = "1.0"
+[tool.hatch.build.targets.wheel]
+packages = ["punie"]
+"""
+
+IMPORT_BOTH = "import punie, punie.trace, punie.trace.model; print(punie.OWNER, punie.trace.__name__)"
+
+
+def _uv(*arguments: str | Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    _uv("build", "--wheel", "--out-dir", out, PROJECT)
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_does_not_own_the_namespace(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "punie/__init__.py" not in names
+    assert "punie/trace/py.typed" in names
+    assert "punie/trace/analysis/ledger.sql" in names
+    assert "punie/trace/demo/models/target/model.safetensors" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_it_imports_next_to_a_package_that_owns_the_namespace(wheel: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    (other / "punie").mkdir(parents=True)
+    (other / "pyproject.toml").write_text(OTHER_OWNER)
+    (other / "punie" / "__init__.py").write_text("OWNER = 'other'\n")
+    site = tmp_path / "site"
+    _uv("pip", "install", "--no-deps", "--target", site, wheel, other)
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {IMPORT_BOTH}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.stdout.split() == ["other", "punie.trace"], run.stderr

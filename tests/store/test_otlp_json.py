@@ -1,0 +1,286 @@
+"""OTLP JSON is read whatever its writer's habits; what can't be read is counted and named."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from punie.trace.errors import InputError
+from punie.trace.model import Event, Span, SpanKind, StatusCode, UnreadableRecord
+from punie.trace.store.otlp_json import merge, read_journal, read_otlp
+
+RAW: Final[dict[str, Any]] = {
+    "traceId": "0123456789abcdef0123456789abcdef",
+    "spanId": "0123456789abcdef",
+    "parentSpanId": "fedcba9876543210",
+    "name": "chat demo",
+    "kind": 3,
+    "startTimeUnixNano": "1764000000000000001",
+    "endTimeUnixNano": "1764000000000000005",
+}
+READ: Final = Span(
+    trace_id="0123456789abcdef0123456789abcdef",
+    span_id="0123456789abcdef",
+    parent_id="fedcba9876543210",
+    name="chat demo",
+    start_ns=1764000000000000001,
+    end_ns=1764000000000000005,
+    kind=SpanKind.CLIENT,
+)
+
+
+def document(*spans: object) -> dict[str, Any]:
+    return {"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[[str | bytes], Path]:
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "agent-1.jsonl"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+Put = Callable[[str | bytes], Path]
+
+
+def read_one(put: Put, raw: object) -> Span:
+    found = read_otlp(put(json.dumps(document(raw))))
+    assert found.unreadable == ()
+    (span,) = found.spans
+    return span
+
+
+def test_a_whole_span(put: Put) -> None:
+    raw = {
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "agent"}}]},
+        "scopeSpans": [
+            {
+                "scope": {"name": "punie.trace"},
+                "spans": [
+                    {
+                        **RAW,
+                        "attributes": [{"key": "n", "value": {"intValue": "5"}}],
+                        "events": [
+                            {
+                                "name": "first token",
+                                "timeUnixNano": "1764000000000000003",
+                                "attributes": [{"key": "ok", "value": {"boolValue": True}}],
+                            }
+                        ],
+                        "status": {"code": 2, "message": "too slow"},
+                    }
+                ],
+            }
+        ],
+    }
+    (span,) = read_otlp(put(json.dumps({"resourceSpans": [raw]}))).spans
+    assert span == Span(
+        READ.trace_id,
+        READ.span_id,
+        READ.parent_id,
+        READ.name,
+        READ.start_ns,
+        READ.end_ns,
+        SpanKind.CLIENT,
+        attributes={"n": 5},
+        status=StatusCode.ERROR,
+        status_message="too slow",
+        events=(Event("first token", 1764000000000000003, {"ok": True}),),
+        resource={"service.name": "agent"},
+        scope="punie.trace",
+    )
+
+
+@pytest.mark.parametrize(
+    "habit",
+    [
+        {"traceId": RAW["traceId"].upper(), "spanId": RAW["spanId"].upper()},
+        {"traceId": "ASNFZ4mrze8BI0VniavN7w==", "spanId": "ASNFZ4mrze8=", "parentSpanId": "/ty6mHZUMhA="},
+        {"startTimeUnixNano": 1764000000000000001, "endTimeUnixNano": 1764000000000000005},
+        {"kind": "SPAN_KIND_CLIENT"},
+        {"kind": "3"},
+        {"status": None, "attributes": [], "events": None},
+        {"newInOtlp2": {"a": 1}, "flags": 257, "traceState": "x=y", "links": []},
+    ],
+    ids=["upper case", "base64", "numbers", "kind by name", "kind as text", "empty", "unknown fields"],
+)
+def test_writers_differ_and_the_span_does_not(put: Put, habit: dict[str, Any]) -> None:
+    assert read_one(put, {**RAW, **habit}) == READ
+
+
+@pytest.mark.parametrize(
+    "root", [{}, {"parentSpanId": ""}, {"parentSpanId": "0000000000000000"}, {"parentSpanId": None}]
+)
+def test_a_root_has_no_parent(put: Put, root: dict[str, Any]) -> None:
+    rest = {key: value for key, value in RAW.items() if key != "parentSpanId"}
+    assert read_one(put, {**rest, **root}).parent_id is None
+
+
+@pytest.mark.parametrize("end", [{}, {"endTimeUnixNano": "0"}, {"endTimeUnixNano": 0}])
+def test_a_span_without_an_end_is_kept(put: Put, end: dict[str, Any]) -> None:
+    rest = {key: value for key, value in RAW.items() if key != "endTimeUnixNano"}
+    assert read_one(put, {**rest, **end}).end_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ({"stringValue": "a"}, "a"),
+        ({"boolValue": False}, False),
+        ({"intValue": "9223372036854775807"}, 2**63 - 1),
+        ({"intValue": -5}, -5),
+        ({"doubleValue": 0.25}, 0.25),
+        ({"doubleValue": "Infinity"}, math.inf),
+        ({"bytesValue": "AAE="}, "AAE="),
+        ({"arrayValue": {"values": [{"stringValue": "a"}, {"intValue": 1}, {}]}}, ("a", 1, None)),
+        ({"arrayValue": {}}, ()),
+        ({"kvlistValue": {"values": [{"key": "k", "value": {"arrayValue": {"values": []}}}]}}, {"k": ()}),
+        ({}, None),
+        ({"futureValue": 1}, None),
+        (None, None),
+    ],
+)
+def test_values(put: Put, value: object, read: object) -> None:
+    span = read_one(put, {**RAW, "attributes": [{"key": "a", "value": value}]})
+    assert span.attributes == {"a": read}
+
+
+@pytest.mark.parametrize("kind", [99, "SPAN_KIND_NEW", None, True, 1.5])
+def test_an_unknown_enum_is_its_zero(put: Put, kind: object) -> None:
+    assert read_one(put, {**RAW, "kind": kind}).kind is SpanKind.UNSPECIFIED
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"traceId": None}, "no traceId"),
+        ({"traceId": "xyz"}, "traceId 'xyz' is no id of 16 bytes, in hex or base64"),
+        ({"spanId": "0000000000000000"}, "spanId is all zeros"),
+        ({"spanId": 17}, "no spanId"),
+        ({"parentSpanId": "hello!"}, "parentSpanId 'hello!' is no id of 8 bytes, in hex or base64"),
+        ({"startTimeUnixNano": None}, "no startTimeUnixNano"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano 'soon' is no time in nanoseconds"),
+        ({"startTimeUnixNano": "-1"}, "startTimeUnixNano '-1' is no time in nanoseconds"),
+        ({"endTimeUnixNano": 2**63}, "endTimeUnixNano '9223372036854775808' is no time in nanoseconds"),
+        ({"attributes": {"a": 1}}, "attributes is no list of objects"),
+    ],
+)
+def test_a_span_that_can_not_be_one_is_named_and_the_others_stay(
+    put: Put, wrong: dict[str, Any], reason: str
+) -> None:
+    path = put(json.dumps(document({**RAW, **wrong}, RAW)))
+    found = read_otlp(path)
+    assert found.spans == (READ,)
+    where = "resourceSpans[0].scopeSpans[0].spans[0]"
+    assert found.unreadable == (UnreadableRecord(str(path), 1, f"{where}: {reason}"),)
+
+
+def lines(*documents: object) -> str:
+    return "".join(json.dumps(one) + "\n" for one in documents)
+
+
+def test_a_journal_with_a_torn_last_line(put: Put) -> None:
+    path = put(lines(document(RAW), document(RAW)) + json.dumps(document(RAW))[:60])
+    for found in (read_journal(path), read_otlp(path)):
+        assert found.spans == (READ, READ)
+        (record,) = found.unreadable
+        assert (record.file, record.line) == (str(path), 3)
+        assert record.reason.startswith("torn line: ")
+
+
+def test_every_cut_of_a_journal_is_read_up_to_the_cut(put: Put) -> None:
+    content = lines(document(RAW), document(RAW)).encode()
+    first = content.index(b"\n")
+    for size in range(0, len(content), 7):
+        found = read_journal(put(content[:size]))
+        whole = (size >= first) + (size >= len(content) - 1)
+        assert len(found.spans) == whole
+        assert len(found.unreadable) == (
+            content[:size].rpartition(b"\n")[2] != b"" and whole < 1 + (size > first)
+        )
+
+
+def test_bad_lines_in_the_middle_are_named(put: Put) -> None:
+    metrics: dict[str, Any] = {"resourceMetrics": []}
+    deep = "[" * 200_000
+    path = put(
+        lines(document(RAW)) + "{oops\n\n" + lines(metrics) + deep + "\n\xff\n" + lines([1], document(RAW))
+    )
+    found = read_otlp(path)
+    assert found.spans == (READ, READ)
+    reasons = {record.line: record.reason for record in found.unreadable}
+    assert reasons[2].startswith("not JSON: ")
+    assert reasons[4] == "no resourceSpans"
+    assert reasons[5].startswith("not JSON: ")
+    assert reasons[6].startswith("not JSON: ")
+    assert reasons[7] == "no resourceSpans"
+    assert len(reasons) == 5
+
+
+def test_bytes_that_are_no_text_are_named(put: Put) -> None:
+    found = read_journal(put(lines(document(RAW)).encode() + b"\xff\xfe\n"))
+    assert (len(found.spans), [record.line for record in found.unreadable]) == (1, [2])
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        [document(RAW)],
+        {"result": document(RAW)},
+        {"batches": document(RAW)["resourceSpans"]},
+        {"resourceSpans": [{"instrumentationLibrarySpans": [{"spans": [RAW]}]}]},
+    ],
+    ids=["list", "Jaeger's API v3", "Tempo", "before 0.15"],
+)
+def test_other_wrappings(put: Put, wrapped: object) -> None:
+    assert read_otlp(put(json.dumps(wrapped, indent=2))).spans == (READ,)
+
+
+def test_a_byte_order_mark_and_an_empty_file(put: Put) -> None:
+    assert read_otlp(put(b"\xef\xbb\xbf" + lines(document(RAW)).encode())).spans == (READ,)
+    assert read_otlp(put(" \n")).spans == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("hello", "not JSON"),
+        ("{\n", "not JSON"),
+        ('{"a": 1}', "it has no resourceSpans"),
+        ("[]", "it has no resourceSpans"),
+        ('{"data": [{"traceID": "a", "spans": []}]}', "looks like Jaeger JSON"),
+        ("[" * 200_000, "not JSON"),
+    ],
+)
+def test_what_is_no_otlp_is_refused_with_the_files_name(put: Put, content: str, reason: str) -> None:
+    path = put(content)
+    with pytest.raises(InputError, match=reason) as caught:
+        read_otlp(path)
+    assert str(path) in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("structure", [{"resourceSpans": 5}, {"resourceSpans": [{"scopeSpans": [7]}]}])
+def test_a_broken_structure_is_named(put: Put, structure: object) -> None:
+    (record,) = read_otlp(put(json.dumps(structure))).unreadable
+    assert "no list of objects" in record.reason
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent.jsonl: can't be read: No such file"):
+        read_otlp(tmp_path / "absent.jsonl")
+
+
+def test_files_merge_in_order(put: Put) -> None:
+    one = read_otlp(put(lines(document(RAW)) + "{"))
+    assert merge([one, one]).spans == (READ, READ)
+    assert len(merge([one, one]).unreadable) == 2
+    assert merge([]).spans == ()

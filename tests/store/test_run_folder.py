@@ -1,0 +1,110 @@
+"""A run on disk: made once, written whole, read back the same, refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.errors import InputError
+from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
+
+PLAN: Final = RunPlan(
+    run_id="2026-11-23T14-05-09-demo",
+    suite_name="discrimination",
+    suite_hash="ab12",
+    planned=(PlannedQuery("views", 0, 0, 0), PlannedQuery("forms", 1, 2, 3)),
+    model="demo/target",
+    cache="server",
+    seed=7,
+    created="2026-11-23T14:05:09+00:00",
+    draft="demo/draft",
+    server_command=("python", "-m", "mlx_lm.server"),
+    versions={"mlx-lm": "0.32.2"},
+    machine={"system": "Linux"},
+)
+LINE: Final = (
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"%s","name":"n",'
+    '"startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}\n'
+)
+
+
+def test_a_plan_comes_back_the_same(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "runs", "one")
+    folder.write_plan(PLAN)
+    assert RunFolder.open(folder.path).read_plan() == PLAN
+    assert sorted(path.name for path in folder.path.iterdir()) == ["run.json", "spans"]
+
+
+def test_a_plan_with_nothing_optional_comes_back_the_same() -> None:
+    bare = RunPlan("id", "suite", "hash", (), "model", "off", 0, "now")
+    assert decode_plan(encode_plan(bare), "run.json") == bare
+
+
+def test_folders_of_the_same_name_stand_side_by_side(tmp_path: Path) -> None:
+    made = [RunFolder.create(tmp_path, "run").path.name for _ in range(3)]
+    assert made == ["run", "run-2", "run-3"]
+
+
+def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(InputError, match="can't make the run folder"):
+        RunFolder.create(tmp_path / "runs", "one")
+
+
+@pytest.mark.parametrize("name", ["absent", "empty"])
+def test_what_is_no_run_folder_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=f"{name}: not a run folder"):
+        RunFolder.open(tmp_path / name)
+
+
+def test_spans_of_all_processes_with_what_could_not_be_read(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    (folder.spans_dir / "agent-1.jsonl").write_text(LINE % ("a" * 32, "1" * 16) + LINE[:40])
+    (folder.spans_dir / "mlx_lm-2.jsonl").write_text(LINE % ("a" * 32, "2" * 16))
+    (folder.spans_dir / "notes.txt").write_text("not a journal")
+    found = folder.load_spans()
+    assert [span.span_id[0] for span in found.spans] == ["1", "2"]
+    assert [(Path(record.file).name, record.line) for record in found.unreadable] == [("agent-1.jsonl", 2)]
+
+
+def test_a_plan_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    folder.plan_path.mkdir()  # nothing can replace a folder
+    with pytest.raises(InputError, match=r"run.json: can't be written"):
+        folder.write_plan(PLAN)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["run.json", "spans"]
+
+
+def test_a_run_without_a_plan(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"run.json: can't be read"):
+        RunFolder.create(tmp_path, "run").read_plan()
+
+
+def changed(**fields: Any) -> str:  # noqa: ANN401 # any JSON value
+    return json.dumps({**json.loads(encode_plan(PLAN)), **fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "run.json: not JSON"),
+        ("[]", "run.json: not an object"),
+        ("{}", "run.json: format_version is missing or not a whole number"),
+        (changed(format_version=2), "run.json: format_version 2, and this punie-trace reads 1"),
+        (changed(seed=True), "run.json: seed is missing or not a whole number"),
+        (changed(model=None), "run.json: model is missing or not a string"),
+        (changed(versions={"a": 1}), "run.json: versions is missing or not an object of strings"),
+        (changed(server_command=[1]), "run.json: server_command is missing or not a list of strings"),
+        (changed(planned=[1]), r"run.json: planned\[0\] is missing or not an object"),
+        (changed(planned=[{}]), r"run.json: planned\[0\]: query_id is missing or not a string"),
+    ],
+)
+def test_a_plan_that_is_wrong_names_file_and_field(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        decode_plan(text, "run.json")

@@ -1,0 +1,248 @@
+"""The tree of a real agent's run over a real HTTP connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from pydantic import BaseModel
+from pydantic_ai import Agent
+from pydantic_ai.capabilities import Instrumentation
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from punie.trace.telemetry.http import uninstrument_http
+from punie.trace.telemetry.instrument import instrument, uninstrument
+from punie.trace.telemetry.provider import Telemetry
+from punie.trace.telemetry.query import QueryLabels, query_span
+
+# The fixtures' own types live in conftest.py, which test modules can't import.
+Spans = Callable[[], list[Any]]
+Stub = Any
+Replies = Any
+MakeReply = Any
+
+pytestmark = pytest.mark.anyio
+
+
+def make_agent(url: str, *, max_retries: int = 0, **options: Any) -> Agent[None, Any]:  # noqa: ANN401 # Agent's
+    client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="x", max_retries=max_retries)
+    model = OpenAIChatModel("stub", provider=OpenAIProvider(openai_client=client))
+    agent: Agent[None, Any] = Agent(model, name="helper", instructions="Be brief.", **options)
+
+    @agent.tool_plain
+    def lookup(key: str) -> str:
+        return f"value of {key}"
+
+    return agent
+
+
+async def drain(_context: object, events: AsyncIterable[object]) -> None:
+    async for _ in events:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def restored_transports(telemetry: Telemetry) -> Iterator[None]:
+    yield
+    uninstrument_http(telemetry)
+
+
+def tree(spans: list[Any]) -> list[tuple[str, str | None]]:
+    names = {span.span_id: span.name for span in spans}
+    return sorted((span.name, names[span.parent_id] if span.parent_id else None) for span in spans)
+
+
+TURN = [("POST", "chat stub"), ("chat stub", "invoke_agent helper"), ("parse", "chat stub")]
+ROOTS = [("invoke_agent helper", "query"), ("query", None)]
+LABELS = QueryLabels(run_id="r", query_id="q", text="look up a")
+
+
+async def test_a_tool_call_and_an_answer(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.call("lookup", '{"key": "a"}'), openai_replies.text("done")]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with query_span(telemetry, LABELS):
+        assert (await agent.run("look up a")).output == "done"
+    tool = [("execute_tool lookup", "invoke_agent helper"), ("parse", "invoke_agent helper")]
+    assert tree(spans()) == sorted([*TURN, *TURN, *tool, *ROOTS])
+    assert len({span.trace_id for span in spans()}) == 1
+
+
+async def test_decoding_is_measured_from_the_last_byte(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.streamed(["one ", "two"], pause_s=0.03)]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with query_span(telemetry, LABELS):
+        assert (await agent.run("count", event_stream_handler=drain)).output == "one two"
+    assert tree(spans()) == sorted([*TURN, *ROOTS])
+    by_name = {span.name: span for span in spans()}
+    post, parse, chat = by_name["POST"], by_name["parse"], by_name["chat stub"]
+    assert parse.start_ns == post.end_ns
+    assert parse.end_ns <= chat.end_ns
+    assert post.end_ns - post.start_ns >= 120_000_000  # four pauses
+    assert (parse.attributes["punie.phase"], parse.attributes["punie.phase.provenance"]) == (
+        "parse",
+        "client",
+    )
+    assert post.attributes["punie.http.events"] == 3
+
+
+async def test_the_librarys_own_retries_are_seen(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies, make_reply: MakeReply
+) -> None:
+    stub.script = [
+        make_reply(status=503, headers=(("retry-after-ms", "20"),)),
+        openai_replies.text("at last"),
+    ]
+    agent = make_agent(stub.url, max_retries=1)
+    instrument(agent, telemetry=telemetry)
+    with query_span(telemetry, LABELS):
+        assert (await agent.run("hello")).output == "at last"
+    failed = [("POST", "chat stub"), ("retry wait", "chat stub")]
+    assert tree(spans()) == sorted([*TURN, *failed, *ROOTS])
+
+
+async def test_wrong_arguments_and_structured_output_are_parsed(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    class City(BaseModel):
+        name: str
+
+    stub.script = [
+        openai_replies.call("lookup", '{"wrong": "secret"}'),
+        openai_replies.call("final_result", '{"name": "Oslo"}'),
+    ]
+    agent = make_agent(stub.url, output_type=City)
+    instrument(agent, telemetry=telemetry)
+    with query_span(telemetry, LABELS):
+        assert (await agent.run("where?")).output == City(name="Oslo")
+    validations = [
+        span
+        for span in spans()
+        if span.name == "parse" and span.parent_id == named(spans(), "invoke_agent helper").span_id
+    ]
+    refused = validations[0]
+    assert (refused.status, refused.attributes["error.type"]) == (2, "ValidationError")
+    assert len(validations) >= 2
+    assert all("secret" not in str(span) for span in validations)
+
+
+def named(spans: list[Any], name: str) -> Any:  # noqa: ANN401 # a span read back
+    return next(span for span in spans if span.name == name)
+
+
+async def test_digests_find_the_first_message_that_differs(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.call("lookup", '{"key": "a"}'), openai_replies.text("done")]
+    stub.script += [openai_replies.text("other")]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    await agent.run("look up a")
+    await agent.run("look up b")
+    first, second, other = [span for span in spans() if span.name == "chat stub"]
+    digests = [span.attributes["punie.message.digests"] for span in (first, second, other)]
+    lengths = [span.attributes["punie.message.lengths"] for span in (first, second, other)]
+    assert digests[1][:2] == digests[0]  # a turn repeats the one before
+    assert len(digests[1]) == 4  # preamble, question, call, result
+    assert digests[2][0] == digests[0][0]
+    assert digests[2][1] != digests[0][1]
+    assert [len(found) for found in lengths] == [len(found) for found in digests]
+
+
+async def test_content_is_recorded_locally(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.text("the answer")]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    await agent.run("the question")
+    chat = named(spans(), "chat stub")
+    assert "the question" in chat.attributes["gen_ai.input.messages"]
+    assert "the answer" in chat.attributes["gen_ai.output.messages"]
+    assert (chat.attributes["gen_ai.usage.input_tokens"], chat.attributes["gen_ai.usage.output_tokens"]) == (
+        7,
+        3,
+    )
+
+
+async def test_a_failed_request_leaves_a_whole_tree(
+    telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
+) -> None:
+    stub.script = [make_reply(status=400)]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with pytest.raises(Exception, match="400"), query_span(telemetry, LABELS):
+        await agent.run("hello")
+    expected = [("POST", "chat stub"), ("chat stub", "invoke_agent helper"), *ROOTS]
+    assert tree(spans()) == sorted(expected)
+
+
+async def test_twice_is_once_and_undone_is_none(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.text("a"), openai_replies.text("b")]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    instrument(agent, telemetry=telemetry)
+    await agent.run("hello")
+    assert sorted(span.name for span in spans()) == ["POST", "chat stub", "invoke_agent helper", "parse"]
+    uninstrument(agent)
+    await agent.run("hello")
+    assert len(spans()) == 4
+
+
+async def test_an_agent_with_instrumentation_of_its_own_is_recorded_once(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.text("a")]
+    agent = make_agent(stub.url, capabilities=[Instrumentation()])
+    instrument(agent, telemetry=telemetry)
+    await agent.run("hello")
+    assert sorted(span.name for span in spans()) == ["POST", "chat stub", "invoke_agent helper", "parse"]
+
+
+async def test_a_tools_own_requests_hang_under_the_tool(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies, make_reply: MakeReply
+) -> None:
+    stub.script = [openai_replies.call("fetch", "{}"), make_reply(), openai_replies.text("done")]
+    agent = make_agent(stub.url)
+
+    @agent.tool_plain
+    async def fetch() -> str:
+        async with httpx.AsyncClient() as client:
+            return (await client.post(stub.url)).text
+
+    instrument(agent, telemetry=telemetry)
+    await agent.run("fetch it")
+    assert ("POST", "execute_tool fetch") in tree(spans())
+
+
+async def test_one_line_and_no_more(
+    tmp_path: Path, stub: Stub, openai_replies: Replies, read: Callable[[Path], list[Any]]
+) -> None:
+    stub.script = [openai_replies.text("a"), openai_replies.text("b")]
+    agent, another = make_agent(stub.url), make_agent(stub.url)
+    telemetry = instrument(agent, journal_dir=tmp_path / "mine")
+    assert instrument(another, journal_dir=tmp_path / "mine") is telemetry
+    try:
+        await agent.run("hello")
+        await another.run("hello")
+        names = [span.name for span in read(telemetry.journal.path)]
+        assert names.count("invoke_agent helper") == 2
+    finally:
+        uninstrument_http(telemetry)
+        telemetry.shutdown()
+    renewed = instrument(agent, journal_dir=tmp_path / "mine")
+    assert renewed is not telemetry
+    uninstrument_http(renewed)
+    renewed.shutdown()

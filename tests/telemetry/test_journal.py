@@ -1,0 +1,178 @@
+"""The journal's promise: an ended span is in the file, whole, whatever happens to the process."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from punie.trace.errors import ExportError
+from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.provider import Telemetry, configure
+
+Spans = Callable[[], list[Any]]
+
+_WRITER = """
+import sys
+from punie.trace.telemetry.provider import configure
+telemetry = configure(sys.argv[1])
+number = 0
+while True:
+    telemetry.tracer.start_span("step", attributes={"number": number}).end()
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_a_span_is_in_the_file_when_end_returns(telemetry: Telemetry, spans: Spans) -> None:
+    span = telemetry.tracer.start_span("work")
+    assert spans() == []
+    span.end()
+    assert [found.name for found in spans()] == ["work"]
+
+
+def test_kill_9_loses_no_ended_span(tmp_path: Path, read: Callable[[Path], list[Any]]) -> None:
+    command = [sys.executable, "-c", _WRITER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            if int(line) >= 200:
+                break
+        writer.send_signal(signal.SIGKILL)
+        said = [int(line) for line in writer.stdout.read().splitlines() if line.isdigit()]
+    last_ended = max(said, default=200)
+    found = read(next(tmp_path.glob("agent-*.jsonl")))
+    assert [span.attributes["number"] for span in found][: last_ended + 1] == list(range(last_ended + 1))
+
+
+def test_a_burst_of_20000_spans_loses_none(telemetry: Telemetry) -> None:
+    for number in range(20_000):
+        telemetry.tracer.start_span("burst", attributes={"number": number}).end()
+    with telemetry.journal.path.open("rb") as file:
+        assert sum(1 for _ in file) == 20_000
+    assert telemetry.journal.status.written == 20_000
+    assert telemetry.journal.status.lost == 0
+
+
+def test_threads_write_whole_lines(telemetry: Telemetry, spans: Spans) -> None:
+    def work() -> None:
+        for _ in range(200):
+            telemetry.tracer.start_span("work", attributes={"long": "x" * 5000}).end()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({span.span_id for span in spans()}) == 800
+
+
+def test_a_torn_line_of_an_earlier_process_is_closed_off(tmp_path: Path) -> None:
+    path = tmp_path / f"agent-{os.getpid()}.jsonl"
+    path.write_bytes(b'{"whole":1}\n{"resourceSp')
+    journal = Journal(tmp_path, "agent")
+    journal.write_line(b'{"next":1}\n')
+    journal.close()
+    assert path.read_bytes() == b'{"whole":1}\n{"resourceSp\n{"next":1}\n'
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """The kernel cuts a write at `size` bytes and refuses the next: a full disk that needs no root."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_is_counted_and_said_and_the_next_line_is_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path, "agent")
+    assert journal.write_line(b'{"first":1}\n')
+    with caplog.at_level(logging.ERROR), file_size_limit(16):
+        assert not journal.write_line(b'{"second":2}\n')  # four bytes fit
+        assert not journal.write_line(b'{"third":3}\n')
+    assert journal.write_line(b'{"fourth":4}\n')
+    status = journal.status
+    journal.close()
+    assert journal.path.read_bytes() == b'{"first":1}\n{"se\n{"fourth":4}\n'
+    assert (status.written, status.lost) == (2, 2)
+    assert os.strerror(errno.EFBIG) in status.last_error
+    assert len(caplog.records) == 1  # the same trouble twice is said once
+
+
+def test_an_agent_never_sees_the_journal_fail(telemetry: Telemetry) -> None:
+    telemetry.journal.close()
+    telemetry.tracer.start_span("late").end()
+    assert telemetry.journal.status.lost == 1
+    assert "closed" in telemetry.journal.status.last_error
+
+
+def test_a_forked_child_writes_a_file_of_its_own(tmp_path: Path, read: Callable[[Path], list[Any]]) -> None:
+    program = """
+import os, sys
+from punie.trace.telemetry.provider import configure
+telemetry = configure(sys.argv[1])
+telemetry.tracer.start_span("parent").end()
+child = os.fork()
+if child == 0:
+    telemetry.tracer.start_span("child").end()
+    os._exit(0)
+os.waitpid(child, 0)
+telemetry.tracer.start_span("parent again").end()
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    names = sorted([span.name for span in read(path)] for path in tmp_path.glob("agent-*.jsonl"))
+    assert names == [["child"], ["parent", "parent again"]]
+
+
+def test_a_directory_that_cannot_be_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match=r"file/spans/agent-\d+\.jsonl: the span journal can't be written"):
+        configure(tmp_path / "file" / "spans")
+
+
+def test_only_the_owner_can_read_it(telemetry: Telemetry) -> None:
+    assert telemetry.journal.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_span_that_cannot_be_encoded_is_counted(tmp_path: Path) -> None:
+    class Broken:
+        name = "broken"
+
+        def get_span_context(self) -> None:
+            return None
+
+        @property
+        def resource(self) -> object:
+            raise RuntimeError("no resource")
+
+    processor = JournalSpanProcessor(Journal(tmp_path, "agent"))
+    processor.on_end(Broken())  # type: ignore[arg-type] # what no span of the SDK is
+    assert processor.journal.status.lost == 1
+    assert "no resource" in processor.journal.status.last_error
+    assert not processor.force_flush()
+    processor.shutdown()
+
+
+def test_every_line_is_json_with_one_span(telemetry: Telemetry) -> None:
+    telemetry.tracer.start_span("a\nb\u2028c").end()
+    (line,) = telemetry.journal.path.read_bytes().splitlines()
+    assert len(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]) == 1

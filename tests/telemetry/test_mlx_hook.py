@@ -1,0 +1,91 @@
+"""An mlx_lm that isn't what we know: said, and left alone."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from mlx_lm import server
+
+from punie.trace.errors import UsageError
+from punie.trace.telemetry import mlx_hook
+from punie.trace.telemetry.mlx_server import find_mismatches
+from punie.trace.telemetry.mlx_writer import BackgroundWriter
+
+
+def changed(**replacements: object) -> ModuleType:
+    """A module with all that mlx_lm.server has, except `replacements`."""
+    module = ModuleType("changed")
+    vars(module).update(vars(server) | replacements)
+    return module
+
+
+def test_the_installed_version_is_what_we_know() -> None:
+    assert find_mismatches(server) == ()
+
+
+def test_a_changed_signature_is_named() -> None:
+    class ToolCallFormatter:
+        def __call__(self, tool_calls: object, strict: object) -> None:
+            """Takes one thing more."""
+
+    assert find_mismatches(changed(ToolCallFormatter=ToolCallFormatter)) == (
+        "ToolCallFormatter.__call__ takes (self, tool_calls, strict) instead of (self, tool_calls)",
+    )
+
+
+def test_a_missing_function_class_and_field_are_named() -> None:
+    class Response:
+        """No dataclass, no fields."""
+
+    found = find_mismatches(changed(stream_generate=None, BatchGenerator=None, Response=Response))
+    assert found == (
+        "BatchGenerator.next is missing",
+        "stream_generate is missing",
+        "Response has no field token",
+        "Response has no field finish_reason",
+    )
+
+
+def test_a_seam_that_is_there_but_no_longer_used_is_named() -> None:
+    class APIHandler(server.APIHandler):  # type: ignore[misc] # mlx_lm has no types
+        def handle_completion(self, request: object, stop_words: object) -> None:
+            self.response_generator.generate(request, stop_words)
+
+    assert find_mismatches(changed(APIHandler=APIHandler)) == (
+        "APIHandler.handle_completion doesn't use ToolCallFormatter",
+    )
+
+
+def test_another_mlx_lm_runs_plain_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    other = changed(stream_generate=None)
+    before = dict(vars(other.APIHandler))
+    with ExitStack() as cleanup, caplog.at_level(logging.WARNING):
+        mlx_hook.trace_server(other, str(tmp_path / "spans"), cleanup)
+    assert "stream_generate is missing" in caplog.text
+    assert "without spans" in caplog.text
+    assert dict(vars(other.APIHandler)) == before
+    assert not (tmp_path / "spans").exists()
+
+
+def test_a_hook_without_a_directory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(mlx_hook.SPANS_VARIABLE, raising=False)
+    with pytest.raises(UsageError, match=mlx_hook.SPANS_VARIABLE):
+        mlx_hook.install(ExitStack())
+
+
+def test_the_writer_keeps_the_order_and_outlives_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    writer, done = BackgroundWriter(), list[int]()
+
+    def fail() -> None:
+        raise ValueError("a bug of ours")
+
+    for number in range(3):
+        writer.submit(lambda number=number: done.append(number))  # type: ignore[misc] # bound early on purpose
+        writer.submit(fail)
+    assert writer.drain(30)
+    assert done == [0, 1, 2]
+    assert caplog.text.count("a bug of ours") == 3

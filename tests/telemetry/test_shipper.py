@@ -1,0 +1,470 @@
+"""The shipper against real receivers: OTLP over HTTP and gRPC, well and ill."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import grpc  # type: ignore[import-untyped] # ships no types
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+from opentelemetry.sdk.trace import ReadableSpan
+
+from punie.trace.telemetry.content import ContentPolicy
+from punie.trace.telemetry.provider import Telemetry
+from punie.trace.telemetry.sender import Outcome, Receipt
+from punie.trace.telemetry.shipper import Shipper, ship
+from punie.trace.telemetry.targets import Target, find_targets, flag_target
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a receiver says; `rejected` and `message` are OTLP's partial success."""
+
+    status: int = 200
+    code: grpc.StatusCode | None = None
+    rejected: int = 0
+    message: str = ""
+    content_type: str = "application/x-protobuf"
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    wait_s: float = 0.0
+
+    def response(self) -> ExportTraceServiceResponse:
+        partial = ExportTracePartialSuccess(rejected_spans=self.rejected, error_message=self.message)
+        return ExportTraceServiceResponse(partial_success=partial)
+
+
+@dataclass
+class Receiver:
+    """Gives its `script` of answers, then "all accepted"; keeps the spans of what it accepted."""
+
+    url: str = ""
+    script: list[Answer] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    spans: list[Any] = field(default_factory=list)
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, request: ExportTraceServiceRequest, headers: dict[str, str]) -> Answer:
+        with self.lock:
+            self.requests += 1
+            self.headers.append(headers)
+            answer = self.script.pop(0) if self.script else Answer()
+            if answer.status == 200 and answer.code is None:
+                self.spans += [
+                    span
+                    for resource in request.resource_spans
+                    for scope in resource.scope_spans
+                    for span in scope.spans
+                ]
+        time.sleep(answer.wait_s)
+        return answer
+
+    def names(self) -> list[str]:
+        return [span.name for span in self.spans]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    receiver: Receiver
+
+    def do_POST(self) -> None:  # the name that http.server calls
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        headers = {key.lower(): value for key, value in self.headers.items()} | {"path": self.path}
+        answer = self.receiver.take(ExportTraceServiceRequest.FromString(body), headers)
+        content = answer.response().SerializeToString() if answer.body is None else answer.body
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.content_type)
+        self.send_header("content-length", str(len(content)))
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class's name
+        """Silent."""
+
+
+@pytest.fixture
+def http_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    handler = type("Handler", (_Handler,), {"receiver": receiver})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    receiver.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield receiver
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Servicer(TraceServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:  # noqa: ANN401, N802 # generated
+        headers = {key: str(value) for key, value in context.invocation_metadata()}
+        answer = self._receiver.take(request, headers)
+        if answer.code is not None:
+            context.abort(answer.code, answer.message)
+        return answer.response()
+
+
+@pytest.fixture
+def grpc_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc.server(pool)
+        add_TraceServiceServicer_to_server(_Servicer(receiver), server)  # type: ignore[no-untyped-call] # generated
+        port = server.add_insecure_port("127.0.0.1:0")
+        receiver.url = f"grpc://127.0.0.1:{port}"
+        server.start()
+        yield receiver
+        server.stop(None).wait()
+
+
+@pytest.fixture(params=["http", "grpc"])
+def receiver(request: pytest.FixtureRequest) -> Receiver:
+    found: Receiver = request.getfixturevalue(f"{request.param}_receiver")
+    return found
+
+
+@pytest.fixture
+def spans_dir(telemetry: Telemetry) -> Path:
+    """A journal with three spans."""
+    with telemetry.tracer.start_as_current_span("query", attributes={"punie.query.text": "secret question"}):
+        for name in ("chat", "tool"):
+            telemetry.tracer.start_span(name, attributes={"gen_ai.tool.name": "t"}).end()
+    return telemetry.journal.path.parent
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_every_span_arrives_as_it_was(
+    receiver: Receiver, spans_dir: Path, read: Callable[[Path], Any]
+) -> None:
+    (delivery,) = ship(spans_dir, [flag_target(receiver.url)])
+    assert (delivery.sent, delivery.accepted, delivery.rejected, delivery.errors) == (3, 3, 0, ())
+    assert delivery.complete
+    journal = {span.span_id: span for path in spans_dir.iterdir() for span in read(path)}
+    for span in receiver.spans:
+        original = journal[span.span_id.hex()]
+        parent_id = span.parent_span_id.hex() or None
+        assert (span.name, span.start_time_unix_nano, span.end_time_unix_nano, parent_id, span.kind) == (
+            original.name,
+            original.start_ns,
+            original.end_ns,
+            original.parent_id,
+            original.kind,
+        )
+
+
+def test_partly_accepted_is_seen_counted_and_said(receiver: Receiver, spans_dir: Path) -> None:
+    receiver.script = [Answer(rejected=2, message="too old")]
+    (delivery,) = ship(spans_dir, [flag_target(receiver.url)])
+    assert (delivery.sent, delivery.accepted, delivery.rejected) == (3, 1, 2)
+    assert delivery.errors == ("partial success: too old",)
+    assert not delivery.complete
+    assert "1 of 3 spans accepted, 2 rejected: partial success: too old" in delivery.summary()
+
+
+def test_a_warning_is_said(receiver: Receiver, spans_dir: Path) -> None:
+    receiver.script = [Answer(message="use TLS")]
+    (delivery,) = ship(spans_dir, [flag_target(receiver.url)])
+    assert (delivery.accepted, delivery.errors) == (3, ("warning: use TLS",))
+
+
+def test_refused_over_http(http_receiver: Receiver, spans_dir: Path) -> None:
+    http_receiver.script = [Answer(status=400, content_type="text/plain", body=b"bad span")]
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)])
+    assert (delivery.accepted, delivery.rejected, delivery.unanswered) == (0, 3, 0)
+    assert delivery.errors == ("HTTP 400 Bad Request: bad span",)
+    assert http_receiver.requests == 1
+
+
+def test_refused_over_grpc(grpc_receiver: Receiver, spans_dir: Path) -> None:
+    grpc_receiver.script = [Answer(code=grpc.StatusCode.INVALID_ARGUMENT, message="bad span")]
+    (delivery,) = ship(spans_dir, [flag_target(grpc_receiver.url)])
+    assert (delivery.accepted, delivery.rejected, delivery.unanswered) == (0, 3, 0)
+    assert delivery.errors == ("gRPC INVALID_ARGUMENT: bad span",)
+
+
+def test_unavailable_and_then_there(http_receiver: Receiver, spans_dir: Path) -> None:
+    http_receiver.script = [Answer(status=503, headers=(("retry-after", "0"),))]
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)])
+    assert delivery.complete
+    assert http_receiver.requests == 2
+
+
+def test_unavailable_and_then_there_over_grpc(grpc_receiver: Receiver, spans_dir: Path) -> None:
+    grpc_receiver.script = [Answer(code=grpc.StatusCode.UNAVAILABLE, message="starting")]
+    (delivery,) = ship(spans_dir, [flag_target(grpc_receiver.url)])
+    assert delivery.complete
+    assert grpc_receiver.requests == 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_nobody_there_is_an_account_and_no_exception(
+    spans_dir: Path, scheme: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = flag_target(f"{scheme}://127.0.0.1:{unused_port()}")
+    shipper = Shipper(spans_dir, [target], export_timeout_s=0.5)
+    shipper.start()
+    (delivery,) = shipper.stop(10)
+    assert (delivery.sent, delivery.accepted, delivery.rejected, delivery.unanswered) == (3, 0, 0, 3)
+    assert "refused" in delivery.errors[0]
+    assert capfd.readouterr().err == ""  # the account says it, the exporters' logs don't
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(status=301, headers=(("location", "https://else/"),)), "redirected to https://else/"),
+        (Answer(content_type="text/html", body=b"<html>"), "text/html: that is no OTLP receiver"),
+        (Answer(body=b"\xff\xff\xff"), "with a body that is not OTLP"),
+    ],
+)
+def test_an_answer_of_somebody_else_is_no_success(
+    http_receiver: Receiver, spans_dir: Path, answer: Answer, said: str
+) -> None:
+    http_receiver.script = [answer]
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)])
+    assert (delivery.accepted, delivery.rejected) == (0, 3)
+    assert said in delivery.errors[0]
+
+
+def test_partial_success_in_json(http_receiver: Receiver, spans_dir: Path) -> None:
+    body = b'{"partialSuccess":{"rejectedSpans":"1","errorMessage":"no"}}'
+    http_receiver.script = [Answer(content_type="application/json", body=body)]
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)])
+    assert (delivery.accepted, delivery.rejected, delivery.errors) == (2, 1, ("partial success: no",))
+
+
+def test_time_is_bounded(http_receiver: Receiver, spans_dir: Path) -> None:
+    http_receiver.script = [Answer(wait_s=1.5)]
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)], deadline_s=0.3)
+    assert (delivery.sent, delivery.accepted, delivery.unanswered) == (3, 0, 3)
+    assert "not finished within 0.3 s" in delivery.errors
+
+
+def test_the_deadline_doesnt_hide_the_reason(spans_dir: Path) -> None:
+    target = flag_target(f"http://127.0.0.1:{unused_port()}")
+    (delivery,) = ship(spans_dir, [target], deadline_s=0.8)
+    late, reason = delivery.errors
+    assert late == "not finished within 0.8 s"
+    assert "refused" in reason
+
+
+def test_one_bad_target_doesnt_keep_the_other(
+    http_receiver: Receiver, grpc_receiver: Receiver, spans_dir: Path
+) -> None:
+    grpc_receiver.script = [Answer(code=grpc.StatusCode.PERMISSION_DENIED, message="who?")]
+    first, second = ship(spans_dir, [flag_target(grpc_receiver.url), flag_target(http_receiver.url)])
+    assert (first.rejected, second.complete) == (3, True)
+
+
+def test_torn_and_foreign_lines_are_skipped_and_counted(http_receiver: Receiver, spans_dir: Path) -> None:
+    (spans_dir / "other-1.jsonl").write_bytes(b'not json\n{"resourceSpans":[]}\n{"resourceSp')
+    (delivery,) = ship(spans_dir, [flag_target(http_receiver.url)])
+    assert (delivery.accepted, delivery.sent, delivery.skipped_lines) == (3, 3, 2)
+    assert not delivery.complete
+
+
+CONTENT = {
+    "punie.query.text": "secret",
+    "punie.query.answer": "secret",
+    "gen_ai.input.messages": "secret",
+    "gen_ai.tool.call.arguments": "secret",
+    "final_result": "secret",
+    "punie.query.error": "ValidationError: secret",
+    "punie.message.digests": ("abc",),
+}
+
+
+def _write_content(telemetry: Telemetry) -> None:
+    with (
+        pytest.raises(ValueError, match="secret"),
+        telemetry.tracer.start_as_current_span("chat", attributes=CONTENT),
+    ):
+        raise ValueError("secret")
+
+
+def test_content_stays_here(receiver: Receiver, telemetry: Telemetry) -> None:
+    _write_content(telemetry)
+    ship(telemetry.journal.path.parent, [flag_target(receiver.url)])
+    (span,) = receiver.spans
+    assert b"secret" not in span.SerializeToString()
+    kept = {item.key for item in span.attributes}
+    assert {"punie.query.error", "punie.message.digests"} <= kept
+    assert not kept & {"punie.content.send", "punie.query.text"}
+    assert [event.name for event in span.events] == ["exception"]
+
+
+def test_content_is_sent_when_asked_for_and_says_so(receiver: Receiver, telemetry: Telemetry) -> None:
+    _write_content(telemetry)
+    ship(telemetry.journal.path.parent, [flag_target(receiver.url)], policy=ContentPolicy.SEND)
+    (span,) = receiver.spans
+    sent = {item.key: item.value for item in span.attributes}
+    assert sent["punie.content.send"].bool_value
+    assert sent["gen_ai.input.messages"].string_value == "secret"
+    assert span.status.message == "ValueError: secret"
+
+
+def test_headers_and_compression_come_from_the_environment_for_its_own_target_only(
+    http_receiver: Receiver, spans_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": http_receiver.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=from%20environment",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    (environment_target,) = find_targets(None, environ)
+    assert ship(spans_dir, [environment_target])[0].complete
+    assert ship(spans_dir, [flag_target(http_receiver.url)])[0].complete
+    by_environment, by_flag = http_receiver.headers
+    assert (by_environment["x-key"], by_environment["content-encoding"]) == ("from environment", "gzip")
+    assert by_environment["path"] == "/v1/traces"
+    assert "x-key" not in by_flag
+    assert "content-encoding" not in by_flag
+
+
+def test_logfires_token_travels_as_its_header(http_receiver: Receiver, spans_dir: Path) -> None:
+    environ = {"LOGFIRE_TOKEN": "pylf_v1_us_1", "LOGFIRE_BASE_URL": http_receiver.url}
+    assert ship(spans_dir, find_targets(None, environ))[0].complete
+    assert http_receiver.headers[0]["authorization"] == "pylf_v1_us_1"
+
+
+def test_a_certificate_that_is_not_there_is_in_the_account(
+    spans_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/elsewhere/ca.pem")  # that of requests, which must not win
+    (target,) = find_targets(None, {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:9"})
+    (delivery,) = ship(spans_dir, [target], deadline_s=5)
+    assert delivery.accepted == 0
+    assert "/nowhere/ca.pem" in " ".join(delivery.errors)
+
+
+def test_spans_are_seen_while_the_run_goes_on(http_receiver: Receiver, telemetry: Telemetry) -> None:
+    shipper = Shipper(telemetry.journal.path.parent, [flag_target(http_receiver.url)], poll_s=0.02)
+    shipper.start()
+    telemetry.tracer.start_span("first").end()
+    wait_until(lambda: http_receiver.names() == ["first"])
+    telemetry.tracer.start_span("second").end()
+    wait_until(lambda: http_receiver.names() == ["first", "second"])
+    telemetry.tracer.start_span("third").end()
+    (delivery,) = shipper.stop()
+    assert http_receiver.names() == ["first", "second", "third"]
+    assert delivery.complete
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1500):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def test_a_burst_of_20000_spans_arrives(http_receiver: Receiver, telemetry: Telemetry) -> None:
+    for number in range(20_000):
+        telemetry.tracer.start_span("burst", attributes={"number": number}).end()
+    (delivery,) = ship(telemetry.journal.path.parent, [flag_target(http_receiver.url)], deadline_s=100)
+    assert (delivery.sent, delivery.accepted, delivery.errors) == (20_000, 20_000, ())
+    assert len({span.span_id for span in http_receiver.spans}) == 20_000
+
+
+@dataclass
+class FakeSender:
+    """Says what its script says; a call too many is a mistake."""
+
+    script: list[Receipt]
+    batches: list[list[str]] = field(default_factory=list)
+    closed: bool = False
+    problem: str = ""
+
+    def send(self, spans: Sequence[ReadableSpan]) -> Receipt:
+        self.batches.append([span.name for span in spans])
+        if not self.script:
+            raise AssertionError("nothing was left to send")
+        return self.script.pop(0)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_receiver_that_comes_back_during_the_run_gets_everything(spans_dir: Path) -> None:
+    down = Receipt(Outcome.UNANSWERED, 0, 0, "down")
+    sender = FakeSender([down, down, Receipt(Outcome.ANSWERED, 3, 0)])
+    target = flag_target("http://127.0.0.1:1")
+    shipper = Shipper(spans_dir, [target], poll_s=0.01, sender_factory=lambda *_: sender)
+    shipper.start()
+    wait_until(lambda: not sender.script)
+    (delivery,) = shipper.stop()
+    assert delivery.complete  # trouble that passed is no trouble
+    assert sender.batches == [["chat", "tool", "query"]] * 3
+    assert sender.closed
+
+
+def test_a_receiver_that_stays_away_costs_one_more_try(spans_dir: Path, telemetry: Telemetry) -> None:
+    for _ in range(1000):
+        telemetry.tracer.start_span("more").end()
+    sender = FakeSender([Receipt(Outcome.UNANSWERED, 0, 0, "down")] * 2)
+    shipper = Shipper(
+        spans_dir, [flag_target("http://127.0.0.1:1")], sender_factory=lambda *_: sender, poll_s=60
+    )
+    shipper.start()
+    (delivery,) = shipper.stop()
+    assert (delivery.sent, delivery.unanswered, delivery.errors) == (1003, 1003, ("down",))
+
+
+def test_a_bug_in_the_shipper_is_in_the_account(spans_dir: Path) -> None:
+    sender = FakeSender([])
+    shipper = Shipper(spans_dir, [flag_target("http://127.0.0.1:1")], sender_factory=lambda *_: sender)
+    shipper.start()
+    (delivery,) = shipper.stop()
+    assert delivery.errors == ("the shipper failed: AssertionError: nothing was left to send",)
+    assert (delivery.sent, delivery.accepted) == (3, 0)
+
+
+def test_a_sender_that_cannot_be_made_is_in_the_account(spans_dir: Path) -> None:
+    def refuse(_target: Target, _timeout_s: float) -> FakeSender:
+        raise ValueError("no such compression")
+
+    shipper = Shipper(spans_dir, [flag_target("http://127.0.0.1:1")], sender_factory=refuse)
+    shipper.start()
+    (delivery,) = shipper.stop()
+    assert (delivery.unanswered, delivery.errors) == (3, ("ValueError: no such compression",))
+
+
+def test_no_journal_is_nothing_to_send(tmp_path: Path, http_receiver: Receiver) -> None:
+    (delivery,) = ship(tmp_path / "nothing", [flag_target(http_receiver.url)])
+    assert (delivery.sent, delivery.complete, http_receiver.requests) == (0, True, 0)

@@ -1,0 +1,85 @@
+"""Who is sent to: the flag, the standard variables, Logfire."""
+
+from __future__ import annotations
+
+import pytest
+
+from punie.trace.errors import UsageError
+from punie.trace.telemetry.targets import Origin, Target, Transport, find_targets, flag_target
+
+US_TOKEN = "pylf_v1_us_0123456789"  # noqa: S105 # the shape of one, no secret
+EU_TOKEN = "pylf_v1_eu_0123456789"  # noqa: S105 # as above
+
+
+@pytest.mark.parametrize(
+    ("url", "transport", "endpoint"),
+    [
+        ("http://localhost:4318", Transport.HTTP, "http://localhost:4318/v1/traces"),
+        ("http://localhost:4318/", Transport.HTTP, "http://localhost:4318/v1/traces"),
+        ("https://host/otlp/v1/traces", Transport.HTTP, "https://host/otlp/v1/traces"),
+        ("http://localhost:4317", Transport.GRPC, "http://localhost:4317"),
+        ("grpc://collector:9", Transport.GRPC, "http://collector:9"),
+        ("grpcs://collector:9", Transport.GRPC, "https://collector:9"),
+    ],
+)
+def test_the_flag(url: str, transport: Transport, endpoint: str) -> None:
+    assert flag_target(url) == Target(Origin.FLAG, transport, endpoint)
+
+
+@pytest.mark.parametrize("url", ["localhost:4318", "ftp://host", "http://", "nonsense"])
+def test_a_flag_that_is_no_address(url: str) -> None:
+    with pytest.raises(UsageError, match="--otlp"):
+        flag_target(url)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ()),
+        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1"}, ()),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1/"}, ((Transport.HTTP, "http://c:1/v1/traces"),)),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:1/x"}, ((Transport.HTTP, "http://c:1/x"),)),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ((Transport.HTTP, "http://localhost:4318/v1/traces"),)),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            ((Transport.GRPC, "http://c:1"),),
+        ),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1",
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
+            },
+            ((Transport.GRPC, "http://c:1"),),
+        ),
+    ],
+)
+def test_the_standard_variables(environ: dict[str, str], expected: tuple[tuple[Transport, str], ...]) -> None:
+    found = find_targets(None, environ)
+    assert tuple((target.transport, target.endpoint) for target in found) == expected
+    assert all(target.origin is Origin.ENVIRONMENT for target in found)
+
+
+def test_a_protocol_that_is_not_supported_is_named() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_PROTOCOL: http/json"):
+        find_targets(None, environ)
+
+
+def test_logfire_by_its_token_and_region() -> None:
+    us, eu = find_targets(None, {"LOGFIRE_TOKEN": f"{US_TOKEN},{EU_TOKEN}"})
+    assert us.endpoint == "https://logfire-us.pydantic.dev/v1/traces"
+    assert eu.endpoint == "https://logfire-eu.pydantic.dev/v1/traces"
+    assert us.headers == {"Authorization": US_TOKEN}
+    assert US_TOKEN not in repr(us)
+    (own,) = find_targets(None, {"LOGFIRE_TOKEN": US_TOKEN, "LOGFIRE_BASE_URL": "http://localhost:8"})
+    assert own.endpoint == "http://localhost:8/v1/traces"
+    assert find_targets(None, {"LOGFIRE_TOKEN": US_TOKEN, "LOGFIRE_SEND_TO_LOGFIRE": "false"}) == ()
+
+
+def test_all_at_once_in_order_and_no_secret_in_a_name() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:pass@c:1?key=k", "LOGFIRE_TOKEN": US_TOKEN}
+    found = find_targets("http://localhost:4318", environ)
+    assert [target.origin for target in found] == [Origin.FLAG, Origin.ENVIRONMENT, Origin.LOGFIRE]
+    assert "pass" not in found[1].name
+    assert US_TOKEN not in found[2].name
