@@ -122,6 +122,22 @@ def test_child_that_outlives_its_parent_is_only_cut_at_the_query() -> None:
     assert spent(ledger) == {"decode": 30, "http": 10, "framework": 10}
 
 
+def test_child_that_outlives_its_parent_hides_nobody_elses_work() -> None:
+    # query   |----------|   0..60
+    # POST      |--|         10..30
+    # decode      |--|       20..50   outlives POST
+    # wait           |--|    40..60   network again, while decode still runs: contested 40..50
+    ledger = ledger_of(
+        ("query", None, 0, 60, Phase.FRAMEWORK),
+        ("POST", "query", 10, 30, Phase.HTTP),
+        ("decode", "POST", 20, 50, Phase.DECODE),
+        ("wait", "query", 40, 60, Phase.RETRY),
+    )
+    assert contested(ledger) == {
+        "decode": 10 + 10
+    }  # 30..40 the query itself is at work: its only child just ended
+
+
 @pytest.mark.parametrize(("start", "end"), [(70, 40), (30, 0), (40, 40), (200, 300), (100, 100)])
 def test_spans_without_a_duration_in_the_window_take_no_time(start: int, end: int) -> None:
     ledger = ledger_of(("query", None, 10, 100, Phase.FRAMEWORK), ("odd", "query", start, end, Phase.DECODE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,18 @@ async def test_decoding_is_measured_from_the_last_byte(
         "client",
     )
     assert post.attributes["punie.http.events"] == 3
+
+
+async def test_run_stream_gives_the_same_tree(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    stub.script = [openai_replies.streamed(["one ", "two"])]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with query_span(telemetry, LABELS):
+        async with agent.run_stream("count") as result:
+            assert await result.get_output() == "one two"
+    assert tree(spans()) == sorted([*TURN, *ROOTS])
 
 
 async def test_the_librarys_own_retries_are_seen(
@@ -225,6 +239,47 @@ async def test_a_tools_own_requests_hang_under_the_tool(
     instrument(agent, telemetry=telemetry)
     await agent.run("fetch it")
     assert ("POST", "execute_tool fetch") in tree(spans())
+
+
+_USERS_PROGRAM = """
+import asyncio, sys
+import logfire, openai
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+from punie.trace.telemetry.instrument import instrument
+
+exporter = InMemorySpanExporter()
+logfire.configure(
+    send_to_logfire=False, console=False, additional_span_processors=[SimpleSpanProcessor(exporter)]
+)
+client = openai.AsyncOpenAI(base_url=sys.argv[1] + "/v1", api_key="x", max_retries=0)
+agent = Agent(OpenAIChatModel("stub", provider=OpenAIProvider(openai_client=client)), name="my helper")
+instrument(agent)
+with logfire.span("user's own"):
+    asyncio.run(agent.run("hello"))
+print(*sorted(span.name for span in exporter.get_finished_spans()), sep="|")
+"""
+
+
+def test_in_a_process_with_logfire_both_get_the_spans(
+    tmp_path: Path, stub: Stub, openai_replies: Replies, read: Callable[[Path], list[Any]]
+) -> None:
+    stub.script = [openai_replies.text("hi")]
+    done = subprocess.run(
+        [sys.executable, "-c", _USERS_PROGRAM, stub.url],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (journal,) = tmp_path.glob("runs/*-my-helper/spans/agent-*.jsonl")
+    expected = ["POST", "chat stub", "invoke_agent my helper", "parse", "user's own"]
+    assert sorted(span.name for span in read(journal)) == expected
+    assert done.stdout.strip().split("|") == expected
 
 
 async def test_one_line_and_no_more(

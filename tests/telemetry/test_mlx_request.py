@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,9 +45,9 @@ def sink(telemetry: Telemetry) -> SpanSink:
 
 
 @pytest.fixture
-def times(spans: Callable[[], list[object]]) -> Callable[[], list[tuple[str, int, int]]]:
+def times(spans: Callable[[], list[Any]]) -> Callable[[], list[tuple[str, int, int]]]:
     """Name, start and end of what is written, in order of writing."""
-    return lambda: [(span.name, span.start_ns, span.end_ns) for span in spans()]  # type: ignore[attr-defined] # a Read
+    return lambda: [(span.name, span.start_ns, span.end_ns) for span in spans()]
 
 
 Times = Callable[[], list[tuple[str, int, int]]]
@@ -122,24 +123,24 @@ def test_a_clock_that_is_set_back_turns_nothing_inside_out(
     assert times() == [*FIRST_PHASES, ("decode", 1060, 1060), ("mlx_lm.server request", 1000, 1060)]
 
 
-def test_the_first_error_is_kept(sink: SpanSink, spans: Callable[[], list[object]]) -> None:
+def test_the_first_error_is_kept(sink: SpanSink, spans: Callable[[], list[Any]]) -> None:
     request = RequestTrace(sink, HEADERS, "/")
     request.failed(ValueError("no such template"))
     request.failed(BrokenPipeError())
     request.finish()
     (span,) = spans()
-    assert span.status == 2  # type: ignore[attr-defined] # a Read
-    assert span.attributes["error.type"] == "ValueError"  # type: ignore[attr-defined] # a Read
+    assert span.status == 2
+    assert span.attributes["error.type"] == "ValueError"
 
 
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "00-nonsense-01"}, {"tracestate": "a=1"}])
 def test_without_a_valid_traceparent_a_trace_begins(
-    headers: dict[str, str], sink: SpanSink, spans: Callable[[], list[object]]
+    headers: dict[str, str], sink: SpanSink, spans: Callable[[], list[Any]]
 ) -> None:
     RequestTrace(sink, headers, "/").finish()
     (span,) = spans()
-    assert span.parent_id is None  # type: ignore[attr-defined] # a Read
-    assert span.trace_id != TRACE_ID  # type: ignore[attr-defined] # a Read
+    assert span.parent_id is None
+    assert span.trace_id != TRACE_ID
 
 
 class Allocator:
@@ -169,11 +170,11 @@ def test_a_peak_is_reset_only_while_nobody_is_at_work(sink: SpanSink) -> None:
     assert second.seen.footprint_bytes == 30
 
 
-def test_the_end_of_the_server_ends_what_is_open(sink: SpanSink, spans: Callable[[], list[object]]) -> None:
+def test_the_end_of_the_server_ends_what_is_open(sink: SpanSink, spans: Callable[[], list[Any]]) -> None:
     probe = MemoryProbe(lambda: Memory(0, 0), lambda: None, footprint_bytes=lambda: 0)
     recorder = Recorder(sink, probe)
     done = recorder.begin(HEADERS, "/")
     recorder.begin({}, "/")
     recorder.finish(done)
     recorder.finish_all(InterruptedError("the server was stopped"))
-    assert [span.status for span in spans()] == [0, 2]  # type: ignore[attr-defined] # a Read
+    assert [span.status for span in spans()] == [0, 2]

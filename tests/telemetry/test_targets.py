@@ -60,6 +60,12 @@ def test_the_standard_variables(environ: dict[str, str], expected: tuple[tuple[T
     assert all(target.origin is Origin.ENVIRONMENT for target in found)
 
 
+def test_a_bare_grpc_address_is_named_as_it_is() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    (target,) = find_targets(None, environ)
+    assert target.name == "collector:4317 (OTEL_EXPORTER_OTLP_*)"
+
+
 def test_a_protocol_that_is_not_supported_is_named() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
     with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_PROTOCOL: http/json"):

@@ -1,0 +1,41 @@
+"""Where does a local agent's time go? Spans, an exact ledger, and a verdict.
+
+The public names, each loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.queries import account
+    from punie.trace.analysis.summary import analyse
+    from punie.trace.server import ServerConfig, ServerProcess, build_server_command
+    from punie.trace.telemetry.instrument import instrument, uninstrument
+
+__all__ = [
+    "ServerConfig",
+    "ServerProcess",
+    "account",
+    "analyse",
+    "build_server_command",
+    "instrument",
+    "uninstrument",
+]
+
+_HOMES = {
+    "ServerConfig": "server",
+    "ServerProcess": "server",
+    "account": "analysis.queries",
+    "analyse": "analysis.summary",
+    "build_server_command": "server",
+    "instrument": "telemetry.instrument",
+    "uninstrument": "telemetry.instrument",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 # a module's attributes have no common type
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -56,9 +56,9 @@ CONTENT_SEND: Final = "punie.content.send"  # true: the user asked for content t
 HTTP_HEADERS_NS: Final = "punie.http.time_to_headers_ns"
 HTTP_FIRST_EVENT_NS: Final = "punie.http.time_to_first_event_ns"
 HTTP_EVENTS: Final = "punie.http.events"
-HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte" or "headers"
+HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte", "close" (not read to its end) or "headers"
 HTTP_ENDS_AT_HEADERS: Final = "headers"
-HTTP_SCOPES_TO_HEADERS: Final = ("opentelemetry.instrumentation.httpx",)  # prefixes; their spans end there too
+HTTP_SCOPES_TO_HEADERS: Final = ("opentelemetry.instrumentation.httpx",)  # prefixes of scopes that do
 HTTP_ATTEMPT: Final = "http.request.resend_count"
 HTTP_BODY_SIZE: Final = "http.response.body.size"  # bytes received, as they came over the wire
 

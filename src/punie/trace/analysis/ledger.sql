@@ -77,7 +77,7 @@ ends AS (
   WHERE open_children > 0 AND open_children - delta = 0
   UNION ALL
   SELECT query_key, t, phase_rank, 0 AS opened, 1 AS leaves FROM child_counts
-  WHERE open_children = 0 AND open_children - delta > 0
+  WHERE open_children = 0
 ),
 steps AS (
   SELECT query_key, t,

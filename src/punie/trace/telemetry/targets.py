@@ -41,6 +41,8 @@ class Target:
     @property
     def name(self) -> str:
         """For reports: the address without user, password and query, and who asked for it."""
+        if "://" not in self.endpoint:  # gRPC takes a bare host:port
+            return f"{self.endpoint} ({self.origin})"
         parts = urlsplit(self.endpoint)
         host = parts.netloc.rpartition("@")[2]
         return f"{parts.scheme}://{host}{parts.path} ({self.origin})"

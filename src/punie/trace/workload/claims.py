@@ -126,17 +126,20 @@ _SCOPE_BEFORE: Final = re.compile(
     rf"({PATH.pattern})\s+(?:has|contains|holds|shows|defines|with)\s+(?:only\s+|exactly\s+)?$"
 )
 _DIGITS: Final = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+# A model in a loop prints these; the patterns here would take the square of their length.
+_ENDLESS: Final = re.compile(r"\S{300,}")
 _LIST_MARK: Final = re.compile(r"^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
 _LINE_BEFORE: Final = re.compile(r"(?:\blines?\s*|[:#])\Z", re.IGNORECASE)
 _PLACE: Final = re.compile(
-    rf"({_PART}*(?:/{_PART}+)*\.(?:{_EXTENSIONS}))`?(?::|[\s,(]*(?:at|on|in)?\s*\(?lines?\s+)(\d+)\b",
+    rf"(?<![\w.@+\-/])({_PART}*(?:/{_PART}+)*\.(?:{_EXTENSIONS}))`?(?::|[\s,(]*(?:at|on|in)?\s*\(?lines?\s+)(\d+)\b",
     re.IGNORECASE,
 )
 
 
 def claims(answer: str) -> tuple[Claim, ...]:
     """Everything in `answer` that can be checked, without repeats, in order of kind."""
-    text = _LIST_MARK.sub("", answer)
+    endless = _ENDLESS.findall(answer)
+    text = _LIST_MARK.sub("", _ENDLESS.sub(" ", answer))
     prose = _CODE.sub(_path_or_blank, text)
     return tuple(
         dict.fromkeys(
@@ -148,6 +151,7 @@ def claims(answer: str) -> tuple[Claim, ...]:
                 *_code(text),
                 *_counts(prose),
                 *_numbers(prose),
+                *(Claim(ClaimKind.CODE, token) for token in endless),
             ]
         )
     )
@@ -197,12 +201,16 @@ def _code(text: str) -> Iterator[Claim]:
 
 def _counts(prose: str) -> Iterator[Claim]:
     for match in _COUNT.finditer(prose):
-        if _LINE_BEFORE.search(prose[: match.start()]):
+        if _LINE_BEFORE.search(_before(prose, match)):
             continue
         word, noun = (match[1] or match[3]).lower(), (match[2] or match[4]).lower()
         number = WORD_NUMBERS[word] if word in WORD_NUMBERS else int(word.replace(",", ""))
-        scope = _SCOPE_AFTER.match(prose, match.end()) or _SCOPE_BEFORE.search(prose[: match.start()])
+        scope = _SCOPE_AFTER.match(prose, match.end()) or _SCOPE_BEFORE.search(_before(prose, match))
         yield Claim(ClaimKind.COUNT, _singular(noun), number, scope[1].rstrip(".-") if scope else "")
+
+
+def _before(text: str, match: re.Match[str]) -> str:
+    return text[max(0, match.start() - 400) : match.start()]
 
 
 def _singular(noun: str) -> str:
@@ -213,7 +221,7 @@ def _numbers(prose: str) -> Iterator[Claim]:
     blanked = PATH.sub(lambda found: " " * len(found[0]), prose)
     counted = {match.start(1) for match in _COUNT.finditer(blanked)}
     for match in _DIGITS.finditer(blanked):
-        is_line = re.search(r"\blines?\s*$", blanked[: match.start()], re.IGNORECASE)
+        is_line = re.search(r"\blines?\s*$", _before(blanked, match), re.IGNORECASE)
         if is_line:
             yield Claim(ClaimKind.LINE, match[0], int(re.sub(r"\D", "", match[0])))
         elif match.start() not in counted:

@@ -210,7 +210,7 @@ def _texts(arguments_json: str) -> Iterable[str]:
 
 def repeated_words(text: str, *, times: int = 4, longest: int = 12) -> str | None:
     """A run of words that stands `times` times in a row, as a model does that is caught in a loop; else None."""
-    words = [word for word in text.split() if any(character.isalpha() for character in word)]
+    words = [word for word in text.split() if any(character.isalnum() for character in word)]
     counts = Counter(words)
     for start, word in enumerate(words):
         if counts[word] < times:

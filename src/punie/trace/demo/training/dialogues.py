@@ -138,42 +138,21 @@ class DialogueMaker:
     def use(self, rng: Random) -> Dialogue:
         """Where a name is used."""
         x = self.names.identifier(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["search_verbs"],
-            grammar.phrases()["use_objects"],
-            grammar.phrases()["use_questions"],
-        )
+        text = grammar.about(rng, "search_verbs", "use")
         lines = outputs.grep_lines(self.names, rng, x, outputs.match_count(rng))
         return self._searched(rng, text.replace("{x}", x), f'grep -rn "{x}" .', lines, f"{x} is used in ")
 
     def class_definition(self, rng: Random) -> Dialogue:
         """Where a class is defined."""
         x = "UserSerializer" if rng.random() < 0.02 else self.names.class_name(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["read_verbs"],
-            grammar.phrases()["class_objects"],
-            grammar.phrases()["class_questions"],
-        )
+        text = grammar.about(rng, "read_verbs", "class")
         return self._defined(rng, text, "class", x)
 
     def function_definition(self, rng: Random) -> Dialogue:
         """Where a function is defined."""
         x = self.names.function_name(rng) if rng.random() < 0.85 else self.names.word(rng)
-        plain = (
-            grammar.phrases()["function_objects"]
-            if "_" in x
-            else [o for o in grammar.phrases()["function_objects"] if "function" in o or "method" in o]
-        )
-        asked = (
-            grammar.phrases()["function_questions"]
-            if "_" in x
-            else [q for q in grammar.phrases()["function_questions"] if "function" in q]
-        )
-        return self._defined(
-            rng, grammar.wording(rng, grammar.phrases()["read_verbs"], plain, asked), "def", x
-        )
+        text = grammar.about(rng, "read_verbs", "function" if "_" in x else "plain_function")
+        return self._defined(rng, text, "def", x)
 
     def _defined(self, rng: Random, text: str, keyword: str, x: str) -> Dialogue:
         lines = outputs.definition_lines(self.names, rng, keyword, x)
@@ -184,12 +163,7 @@ class DialogueMaker:
     def feature(self, rng: Random) -> Dialogue:
         """The code behind something that a person names in plain words."""
         x = self.names.feature(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["search_verbs"],
-            grammar.phrases()["feature_objects"],
-            grammar.phrases()["feature_questions"],
-        )
+        text = grammar.about(rng, "search_verbs", "feature")
         written = (
             x.replace(" ", rng.choice(("_", " ", "-"))) if rng.random() < 0.7 else x.title().replace(" ", "")
         )
@@ -200,12 +174,7 @@ class DialogueMaker:
     def subclasses(self, rng: Random) -> Dialogue:
         """What inherits from a class."""
         x = self.names.class_name(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["search_verbs"],
-            grammar.phrases()["subclass_objects"],
-            grammar.phrases()["subclass_questions"],
-        )
+        text = grammar.about(rng, "search_verbs", "subclass")
         lines = [
             f"{line.rsplit(':', 1)[0]}:class {self.names.class_name(rng)}({x}):"
             for line in outputs.grep_lines(self.names, rng, x, rng.choice((1, 2, 3)))
@@ -216,12 +185,7 @@ class DialogueMaker:
     def concept(self, rng: Random) -> Dialogue:
         """All things of a kind."""
         found = concepts()[rng.choice((0, 1))] if rng.random() < 0.15 else rng.choice(concepts())
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["search_verbs"],
-            grammar.phrases()["concept_objects"],
-            grammar.phrases()["concept_questions"],
-        )
+        text = grammar.about(rng, "search_verbs", "concept")
         question = text.replace("{x}", rng.choice(found.phrases))
         if found.command.startswith("find"):
             return self._found_paths(rng, question, found.command)
@@ -248,12 +212,7 @@ class DialogueMaker:
     def named_files(self, rng: Random) -> Dialogue:
         """Where files of a name are."""
         x = self.names.path(rng).rsplit("/", 1)[-1]
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["search_verbs"],
-            grammar.phrases()["named_file_objects"],
-            grammar.phrases()["named_file_questions"],
-        )
+        text = grammar.about(rng, "search_verbs", "named_file")
         return self._found_paths(rng, text.replace("{x}", x), f'find . -name "{x}"', x)
 
     def _found_paths(self, rng: Random, question: str, command: str, name: str = "") -> Dialogue:
@@ -276,12 +235,7 @@ class DialogueMaker:
     def file(self, rng: Random) -> Dialogue:
         """What is in a file."""
         x = self.names.path(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["read_verbs"],
-            grammar.phrases()["file_objects"],
-            grammar.phrases()["file_questions"],
-        )
+        text = grammar.about(rng, "read_verbs", "file")
         question = text.replace("{x}", x)
         if rng.random() < 0.1:
             return self._failed(rng, question, "read_file", "path", x)
@@ -292,12 +246,7 @@ class DialogueMaker:
     def line_count(self, rng: Random) -> Dialogue:
         """How long a file is."""
         x = self.names.path(rng)
-        text = grammar.wording(
-            rng,
-            grammar.phrases()["read_verbs"],
-            grammar.phrases()["count_objects"],
-            grammar.phrases()["count_questions"],
-        )
+        text = grammar.about(rng, "read_verbs", "count")
         question, command = text.replace("{x}", x), f"wc -l {x}"
         if rng.random() < 0.1:
             return self._failed(rng, question, "run_command", "command", command)

@@ -34,9 +34,13 @@ def question(rng: Random, questions: list[str]) -> str:
     return text + tail + ("?" if rng.random() < 0.92 else "")
 
 
-def wording(rng: Random, verbs: list[str], objects: list[str], questions: list[str]) -> str:
-    """A command or a question about `{x}`; sometimes carelessly in lower case."""
-    text = command(rng, verbs, objects) if rng.random() < 0.6 else question(rng, questions)
+def about(rng: Random, verbs: str, kind: str) -> str:
+    """A command or a question about `{x}`, from the lists of these names; sometimes carelessly in lower case."""
+    lists = phrases()
+    if rng.random() < 0.6:
+        text = command(rng, lists[verbs], lists[f"{kind}_objects"])
+    else:
+        text = question(rng, lists[f"{kind}_questions"])
     return text[0].lower() + text[1:] if rng.random() < 0.08 else text
 
 

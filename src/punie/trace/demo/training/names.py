@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from punie.trace.demo.training.resources import code_parts, resource_lines
+from punie.trace.demo.training.resources import code_parts, resource_text
 
 
 def word_list() -> list[str]:
-    """English words and those of the standard library, one lowercase word a line in `words.txt`."""
-    return resource_lines("words.txt")
+    """English words and those of the standard library, all lowercase, in `words.txt`."""
+    return resource_text("words.txt").split()
 
 
 @dataclass(frozen=True, slots=True)

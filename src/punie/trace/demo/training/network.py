@@ -33,7 +33,7 @@ class Shape:
 
     def config(self) -> dict[str, object]:
         """What `config.json` of an `mlx_lm` model folder says."""
-        common = {
+        common: dict[str, object] = {
             "model_type": "qwen3_moe" if self.experts else "qwen3",
             "hidden_size": self.hidden,
             "num_hidden_layers": self.layers,
@@ -66,7 +66,7 @@ TARGET = Shape(hidden=192, layers=4, heads=4, head_dim=32, wide=96, experts=8, a
 DRAFT = Shape(hidden=64, layers=2, heads=2, head_dim=32, wide=128, experts=0, active=0, vocabulary=1536)
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc] # torch is absent where types are checked
     """Causal attention with normalised queries and keys and rotary positions."""
 
     def __init__(self, shape: Shape) -> None:
@@ -101,7 +101,7 @@ class Attention(nn.Module):
         return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1)), (k, v)
 
 
-class Mlp(nn.Module):
+class Mlp(nn.Module):  # type: ignore[misc] # torch is absent where types are checked
     """A gated layer; one expert, or the whole of a dense block."""
 
     def __init__(self, hidden: int, wide: int) -> None:
@@ -116,7 +116,7 @@ class Mlp(nn.Module):
         return out
 
 
-class Experts(nn.Module):
+class Experts(nn.Module):  # type: ignore[misc] # torch is absent where types are checked
     """Each token goes through its best experts only; `balance` holds the loss that keeps all of them busy."""
 
     def __init__(self, shape: Shape) -> None:
@@ -142,7 +142,7 @@ class Experts(nn.Module):
         return out.view_as(x)
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc] # torch is absent where types are checked
     """One layer."""
 
     def __init__(self, shape: Shape) -> None:
@@ -153,7 +153,7 @@ class Block(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.hidden, shape.eps)
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc] # torch is absent where types are checked
     """Token ids to hidden states; `logits` ties the output to the embedding."""
 
     def __init__(self, shape: Shape) -> None:
@@ -195,7 +195,8 @@ class Network(nn.Module):
 
     def run_prefix(self, ids: list[int]) -> PrefixState:
         """Keys and values of the text that every row begins with."""
-        return self(torch.tensor([ids]))[1]
+        state: PrefixState = self(torch.tensor([ids]))[1]
+        return state
 
     def balance(self) -> Tensor:
         """Mean load-balancing loss of the layers: 1 when all experts are equally busy, 0 for a dense network."""

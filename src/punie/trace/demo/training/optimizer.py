@@ -19,7 +19,7 @@ class Muon:
         self.momentum = momentum
         self.velocity = {shape: torch.zeros(len(group), *shape) for shape, group in self.groups.items()}
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator] # torch is absent where types are checked
     def step(self, rate: float, weight_decay: float) -> None:
         """Moves every matrix by `rate` times an orthogonal matrix."""
         for shape, group in self.groups.items():
@@ -51,7 +51,8 @@ class Optimizer:
     ADAM_RATE = 3e-3
 
     def __init__(self, network: nn.Module) -> None:
-        matrices, others = [], []
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for name, parameter in network.named_parameters():
             plain = parameter.dim() == 2 and "embed" not in name and not name.endswith("mlp.gate.weight")
             (matrices if plain else others).append(parameter)

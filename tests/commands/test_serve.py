@@ -1,0 +1,142 @@
+"""`serve` as a user runs it: a program in the foreground, a client with trace context, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from scripted_model import write_scripted_model
+from served import Client, question, wait_until
+
+from punie.trace.__main__ import main
+from punie.trace.errors import ExitCode
+
+SERVED = re.compile(r"serving (http://127\.0\.0\.1:\d+)/v1 as default_model")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scripted_model(tmp_path_factory.mktemp("served"))
+
+
+@contextmanager
+def serve(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program, and where it serves."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LOGFIRE_"))
+    }
+    command = (sys.executable, "-m", "punie.trace", "serve", *arguments)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as program:
+        try:
+            assert program.stderr is not None
+            ready = next(found for line in program.stderr if (found := SERVED.search(line)))
+            yield program, ready[1]
+        finally:
+            program.kill()
+
+
+def ask(url: str, client: Client) -> None:
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        answer = http.post(f"{url}/v1/chat/completions", json=question("count"), headers=client.headers)
+    assert answer.status_code == httpx.codes.OK
+
+
+def end(program: subprocess.Popen[str], number: signal.Signals) -> str:
+    """What it says after the signal; its exit code is OK."""
+    program.send_signal(number)
+    _, said = program.communicate(timeout=30)
+    assert program.returncode == ExitCode.OK
+    return said
+
+
+def names(spans_dir: Path, client: Client) -> list[str]:
+    (journal,) = spans_dir.glob("mlx_lm-*.jsonl")
+    resources = [json.loads(line)["resourceSpans"][0] for line in journal.read_text().splitlines()]
+    spans = [resource["scopeSpans"][0]["spans"][0] for resource in resources]
+    return [span["name"] for span in spans if span["traceId"] == client.trace_id]
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, Callable[[], Sequence[str]]]]:
+    """An OTLP receiver: its address, and the names of the spans that it got, with their trace ids."""
+    got: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            request = ExportTraceServiceRequest.FromString(body)
+            for resource in request.resource_spans:
+                for scope in resource.scope_spans:
+                    got.extend(f"{span.trace_id.hex()} {span.name}" for span in scope.spans)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base class's name
+            """Silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", lambda: tuple(got)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> None:
+    client, spans_dir = Client(), tmp_path / "spans"
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(spans_dir))
+    with (
+        collector() as (otlp, got),
+        serve(*flags, "--otlp", otlp, "--", "--decode-concurrency", "3") as (program, url),
+    ):
+        ask(url, client)
+        wait_until(lambda: f"{client.trace_id} mlx_lm.server request" in got() or None)
+        said = end(program, signal.SIGINT)
+    expected = ["queue", "template", "prefill", "decode", "mlx_lm.server request"]
+    assert names(spans_dir, client) == expected
+    assert [line for line in got() if line.startswith(client.trace_id)] == [
+        f"{client.trace_id} {name}" for name in expected
+    ]
+    assert f"sent to {otlp}" in said
+    assert "POST /v1/chat/completions" in (spans_dir / "server.log").read_text()
+
+
+def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(model: Path, tmp_path: Path) -> None:
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--plain-server")
+    with serve(*flags) as (program, url):
+        ask(url, Client())
+        end(program, signal.SIGTERM)
+    assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
+
+
+def test_a_server_that_refuses_its_arguments_is_an_error_with_its_words(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("serve", "--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--no-export")
+    assert main([*flags, "--", "--no-such-flag"]) == ExitCode.SERVER
+    assert "unrecognized arguments: --no-such-flag" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans_dir = tmp_path / "spans"
+    flags = ("serve", "--model", str(tmp_path / "nowhere"), "--spans-dir", str(spans_dir), "--no-export")
+    assert main(flags) == ExitCode.USAGE
+    assert "nowhere" in capsys.readouterr().err
+    assert not spans_dir.exists()

@@ -1,0 +1,130 @@
+"""The committed models: small, loadable by mlx_lm, one tokenizer for both, a template that mlx_lm can parse."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from random import Random
+from typing import Any
+
+import pytest
+
+from punie.trace.demo.paths import draft_model_path, target_model_path, workspace_path
+from punie.trace.demo.training.dialogues import SYSTEM_PROMPT, Call, Dialogue, DialogueMaker
+from punie.trace.demo.training.tokenizer import TOOLS, prefix_text, turns
+from punie.trace.workload.agent import INSTRUCTIONS
+
+LIMIT_BYTES = 5_000_000
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from mlx_lm.tokenizer_utils import load
+
+    return load(target_model_path())
+
+
+def test_both_models_together_are_small() -> None:
+    files = [*target_model_path().iterdir(), *draft_model_path().iterdir()]
+
+    assert 1_000_000 < sum(file.stat().st_size for file in files) < LIMIT_BYTES
+
+
+def test_the_target_is_a_five_bit_mixture_of_experts() -> None:
+    config = json.loads((target_model_path() / "config.json").read_text(encoding="utf-8"))
+
+    assert config["model_type"] == "qwen3_moe"
+    assert (config["num_experts"], config["num_experts_per_tok"]) == (8, 2)
+    assert (config["quantization"]["bits"], config["quantization"]["group_size"]) == (5, 32)
+
+
+def test_the_draft_is_dense_and_smaller() -> None:
+    config = json.loads((draft_model_path() / "config.json").read_text(encoding="utf-8"))
+    sizes = [
+        (path / "model.safetensors").stat().st_size for path in (draft_model_path(), target_model_path())
+    ]
+
+    assert config["model_type"] == "qwen3"
+    assert sizes[0] * 4 < sizes[1]
+
+
+def test_target_and_draft_share_every_token_and_its_number() -> None:
+    vocabularies = [
+        json.loads((path / "tokenizer.json").read_text(encoding="utf-8"))
+        for path in (target_model_path(), draft_model_path())
+    ]
+
+    assert vocabularies[0]["model"]["vocab"] == vocabularies[1]["model"]["vocab"]
+    assert vocabularies[0]["added_tokens"] == vocabularies[1]["added_tokens"]
+    assert vocabularies[0]["model"]["merges"] == vocabularies[1]["model"]["merges"]
+
+
+@pytest.mark.parametrize(
+    "text", ["./shop/cart.py:12:    total = 0", "naïve café — 一\n\tx", '{"a": "\\"b\\""}', ""]
+)
+def test_any_text_survives_the_tokenizer(tokenizer: Any, text: str) -> None:
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_mlx_lm_parses_tool_calls_as_json(tokenizer: Any) -> None:
+    assert tokenizer.has_tool_calling
+    assert tokenizer.tool_call_start == "<tool_call>"
+    assert tokenizer.tool_parser('{"name": "a", "arguments": {}}', None) == {"name": "a", "arguments": {}}
+
+
+def test_the_template_writes_what_the_model_was_trained_on(tokenizer: Any) -> None:
+    for dialogue in islice(DialogueMaker().stream(Random(11)), 60):
+        rendered = tokenizer.apply_chat_template(dialogue.messages(), tools=TOOLS, tokenize=False)
+
+        assert rendered == prefix_text() + "".join(text for text, _ in turns(dialogue)) + "\n"
+
+
+def test_the_parts_of_a_dialogue_give_the_same_tokens_as_the_whole(tokenizer: Any) -> None:
+    for dialogue in islice(DialogueMaker().stream(Random(12)), 60):
+        parts = [prefix_text(), *(text for text, _ in turns(dialogue)), "\n"]
+        pieces = [token for part in parts for token in tokenizer.encode(part, add_special_tokens=False)]
+
+        assert tokenizer.apply_chat_template(dialogue.messages(), tools=TOOLS) == pieces
+
+
+def test_the_template_takes_arguments_as_text_and_full_tool_descriptions(tokenizer: Any) -> None:
+    call = Call("run_command", "command", 'grep -rn "class Café" .', "./a.py:1:class Café:")
+    dialogue = Dialogue("Show me Café", "Café is defined in ./a.py at line 1.", call)
+    messages: list[dict[str, Any]] = json.loads(json.dumps(dialogue.messages()))
+    function = messages[2]["tool_calls"][0]["function"]
+    function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
+    messages[2]["tool_calls"][0]["id"] = "call-1"
+    messages[3]["tool_call_id"] = "call-1"
+    described = json.loads(json.dumps(TOOLS))
+    for tool in described:
+        tool["function"]["description"] = "Does something."
+        tool["function"]["parameters"] |= {"type": "object", "additionalProperties": False, "required": ["x"]}
+
+    assert tokenizer.apply_chat_template(messages, tools=described, tokenize=False) == (
+        tokenizer.apply_chat_template(dialogue.messages(), tools=TOOLS, tokenize=False)
+    )
+
+
+def test_the_model_was_trained_on_the_default_agents_instructions() -> None:
+    assert SYSTEM_PROMPT == INSTRUCTIONS
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("accounts/serializers.py", "class UserSerializer("),
+        ("shop/views.py", "def product_list(request"),
+        ("shop/payments.py", "async def charge("),
+    ],
+)
+def test_the_workspace_holds_what_the_five_questions_ask_for(file: str, text: str) -> None:
+    assert text in (workspace_path() / file).read_text(encoding="utf-8")
+
+
+def test_the_workspace_compiles_and_holds_no_tests() -> None:
+    sources = sorted(workspace_path().rglob("*.py"))
+
+    assert 15 <= len(sources) <= 40
+    for source in sources:
+        assert not source.name.startswith("test_")
+        compile(source.read_text(encoding="utf-8"), str(source), "exec")
