@@ -138,6 +138,20 @@ def test_child_that_outlives_its_parent_hides_nobody_elses_work() -> None:
     }  # 30..40 the query itself is at work: its only child just ended
 
 
+def test_child_that_starts_before_its_parent_hides_nobody_elses_work() -> None:
+    # query   |----------|   0..60
+    # wait     |--|          5..20    network, while decode runs: contested 10..20
+    # decode    |-----|      10..40   begins before POST
+    # POST          |---|    30..50   from 20 to 30 the query itself is at work
+    ledger = ledger_of(
+        ("query", None, 0, 60, Phase.FRAMEWORK),
+        ("wait", "query", 5, 20, Phase.RETRY),
+        ("decode", "POST", 10, 40, Phase.DECODE),
+        ("POST", "query", 30, 50, Phase.HTTP),
+    )
+    assert contested(ledger) == {"decode": 10 + 10}
+
+
 @pytest.mark.parametrize(("start", "end"), [(70, 40), (30, 0), (40, 40), (200, 300), (100, 100)])
 def test_spans_without_a_duration_in_the_window_take_no_time(start: int, end: int) -> None:
     ledger = ledger_of(("query", None, 10, 100, Phase.FRAMEWORK), ("odd", "query", start, end, Phase.DECODE))

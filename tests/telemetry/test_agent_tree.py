@@ -253,7 +253,10 @@ from punie.trace.telemetry.instrument import instrument
 
 exporter = InMemorySpanExporter()
 logfire.configure(
-    send_to_logfire=False, console=False, additional_span_processors=[SimpleSpanProcessor(exporter)]
+    send_to_logfire=False,
+    console=False,
+    inspect_arguments=False,  # there is no source file to inspect
+    additional_span_processors=[SimpleSpanProcessor(exporter)],
 )
 client = openai.AsyncOpenAI(base_url=sys.argv[1] + "/v1", api_key="x", max_retries=0)
 agent = Agent(OpenAIChatModel("stub", provider=OpenAIProvider(openai_client=client)), name="my helper")

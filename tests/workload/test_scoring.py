@@ -404,3 +404,15 @@ def test_one_wrong_letter_in_a_name_is_seen(position: int, letter: str) -> None:
         USER, Answer(f"{wrong} is defined in ./accounts/serializers.py at line 12.", (called(GREP),))
     )
     assert result.failures == ("ungrounded",) or wrong == "UserSerializer"
+
+
+@pytest.mark.parametrize("token", [".", "a", "a/", "a_", "aB", "a.b", "x.py", "`"])
+def test_an_endless_word_is_judged_at_once(token: str) -> None:
+    result = score(USER, Answer(f"UserSerializer {token * 20_000}", (called(GREP),)))
+    assert result.failures == ("ungrounded",)
+    assert len(result.details[0]) < 1000
+
+
+@pytest.mark.parametrize("words", ["1 ", "12, ", "no ", "./a.py "])
+def test_an_endless_text_is_a_loop(words: str) -> None:
+    assert Failure.DEGENERATE in score(USER, Answer(words * 5_000, (called(GREP),))).failures

@@ -44,6 +44,7 @@ QUERY_CACHE: Final = "punie.query.cache"  # the prompt cache arm: "server", "off
 QUERY_SUITE: Final = "punie.suite.name"
 QUERY_SUITE_HASH: Final = "punie.suite.hash"
 QUERY_OK: Final = "punie.score.ok"
+QUERY_FAILURE_DETAILS: Final = "punie.score.details"  # content: a sentence for each, which may quote the answer
 QUERY_FAILURES: Final = "punie.score.failures"  # list of slugs, empty if ok
 QUERY_ERROR: Final = "punie.query.error"  # the exception that ended it: type and message
 
@@ -117,6 +118,7 @@ AGENT_NAME: Final = ("gen_ai.agent.name", "agent_name")
 CONTENT_KEYS: Final = (
     QUERY_TEXT,
     QUERY_ANSWER,
+    QUERY_FAILURE_DETAILS,
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.system_instructions",

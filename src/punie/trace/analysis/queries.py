@@ -85,6 +85,7 @@ def _record(
         expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
         ok=_truth(span.attributes.get(semconv.QUERY_OK)),
         failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
+        failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
         error=_error(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),

@@ -210,8 +210,10 @@ def integrity_lines(analysis: RunAnalysis) -> tuple[str, ...]:
 
 
 def failures(analysis: RunAnalysis) -> tuple[str, ...]:
-    """Each failed query with its reason; none of them is in an average."""
-    return tuple(
-        f"{r.query_id} #{r.server_start}.{r.repeat}: {r.error or ', '.join(r.failures)} (trace {r.trace_id})"
-        for r in analysis.failed
-    )
+    """Each failed query with its reasons; none of them is in an average."""
+    return tuple(_failure(record) for record in analysis.failed)
+
+
+def _failure(record: QueryRecord) -> str:
+    reasons = record.error or "; ".join(record.failure_details) or ", ".join(record.failures)
+    return f"{record.query_id} #{record.server_start}.{record.repeat}: {reasons} (trace {record.trace_id})"

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from contextlib import ExitStack
 from importlib.metadata import version
 from types import ModuleType
 from typing import Final
 
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import Tracer
+
 from punie.trace import semconv
 from punie.trace.errors import UsageError
+from punie.trace.telemetry.clock import wall_clock_ns
+from punie.trace.telemetry.environment import telemetry_environment_hidden
+from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.mlx_attributes import Memory
 from punie.trace.telemetry.mlx_recorder import MemoryProbe, Recorder
 from punie.trace.telemetry.mlx_request import SpanSink
@@ -22,6 +31,8 @@ HOOK: Final = f"{__name__}:install"
 
 SPANS_VARIABLE: Final = "PUNIE_TRACE_SPANS"
 """The environment variable that names the directory of the server's journal."""
+
+SCOPE: Final = "punie.trace.mlx_server"
 
 DRAIN_S: Final = 2.0
 """How long the server's end waits for spans that are still being written."""
@@ -51,15 +62,32 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
     if mismatches:
         _say_plain(mismatches)
         return
-    from punie.trace.telemetry.provider import configure  # logfire takes a second to import
-
-    telemetry = configure(directory, semconv.SERVICE_SERVER)
+    journal = Journal(directory, semconv.SERVICE_SERVER)
     writer = BackgroundWriter()
-    recorder = Recorder(SpanSink(telemetry.tracer, telemetry.clock, writer.submit), memory_probe(server))
+    recorder = Recorder(SpanSink(_tracer(journal), wall_clock_ns, writer.submit), memory_probe(server))
     listen(server, recorder)
-    cleanup.callback(telemetry.sync)
+    cleanup.callback(journal.sync)
     cleanup.callback(writer.drain, DRAIN_S)
     cleanup.callback(recorder.finish_all, InterruptedError("the server was stopped"))
+
+
+def _tracer(journal: Journal) -> Tracer:
+    """The SDK and the journal, no more: logfire would cost the server a second, 30 MB and half of a span's time."""
+    with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
+        provider = TracerProvider(sampler=ALWAYS_ON, resource=_resource(), shutdown_on_exit=False)
+    provider.add_span_processor(JournalSpanProcessor(journal))
+    return provider.get_tracer(SCOPE, version("punie-trace"))
+
+
+def _resource() -> Resource:
+    return Resource.create(
+        {
+            semconv.SERVICE_NAME: semconv.SERVICE_SERVER,
+            "service.version": version("mlx-lm"),
+            semconv.HOST_NAME: socket.gethostname(),
+            semconv.PROCESS_PID: os.getpid(),
+        }
+    )
 
 
 def memory_probe(server: ModuleType) -> MemoryProbe:

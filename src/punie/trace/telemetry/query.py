@@ -76,10 +76,12 @@ class QuerySpan:
         self.span.set_attribute(semconv.ERROR_TYPE, error.partition(":")[0])
         self.span.set_status(StatusCode.ERROR)
 
-    def scored(self, *, ok: bool, failures: Sequence[str] = ()) -> None:
-        """The strict score, made after the answer; `failures` are its slugs."""
+    def scored(self, *, ok: bool, failures: Sequence[str] = (), details: Sequence[str] = ()) -> None:
+        """The strict score, made after the answer; `failures` are its slugs, `details` a sentence for each."""
         self.span.set_attribute(semconv.QUERY_OK, ok)
         self.span.set_attribute(semconv.QUERY_FAILURES, tuple(failures))
+        if details:
+            self.span.set_attribute(semconv.QUERY_FAILURE_DETAILS, tuple(details))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Final
 
 from punie.trace.workload.claims import PATH, Claim, ClaimKind, claims
@@ -35,7 +36,7 @@ def ungrounded(
     outputs = [read_output(result, arguments, error_prefix=error_prefix) for arguments, result in returned]
     evidence = Evidence(question, tuple(output for output in outputs if output is not None))
     said = claims(_without_commands(answer, evidence))
-    invented = [str(claim) for claim in said if not _backed(claim, evidence)]
+    invented = [shorten(str(claim), 80, placeholder="…") for claim in said if not _backed(claim, evidence)]
     if invented:
         return f"no tool returned {', '.join(dict.fromkeys(invented))}"
     if not evidence.returned:

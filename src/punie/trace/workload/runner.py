@@ -120,7 +120,7 @@ async def _ask(session: Session, asker: Asker, server: Watched, query: Query, pl
         reply = await asker.ask(query.text)
         _answered(span, reply)
         result = score(query, reply.answer)
-        span.scored(ok=result.ok and reply.error is None, failures=result.failures)
+        span.scored(ok=result.ok and reply.error is None, failures=result.failures, details=result.details)
         _remember_memory(span, server, session.recommended_memory_bytes)
     session.progress.answered(plan, result, reply.error)
     if reply.error:

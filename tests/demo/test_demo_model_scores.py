@@ -1,0 +1,87 @@
+"""What the demo model can do, measured as a user meets it: real server, real agent, real tools, the strict score."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from punie.trace.demo.paths import target_model_path, workspace_path
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.process import ServerProcess
+from punie.trace.workload.agent import default_agent, server_model
+from punie.trace.workload.ask import Asker, Reply
+from punie.trace.workload.scoring import score
+from punie.trace.workload.suite import ExpectTool, Query, default_suite, load_suite
+
+# The whole of each list goes through one server; on a busy machine a query can take seconds.
+pytestmark = pytest.mark.timeout(900)
+CONFIG = ServerConfig(model=target_model_path(), temperature=0.0)
+
+
+async def ask_all(config: ServerConfig, folder: Path, queries: Sequence[Query]) -> list[tuple[Query, Reply]]:
+    """The replies to `queries`, asked one after the other at one server."""
+    async with ServerProcess(config, folder) as server:
+        model = server_model(server.base_url, server.model_name, config.request_defaults(), timeout_s=60)
+        asker = Asker(default_agent(workspace_path()), model, True, 60, time.monotonic_ns)
+        return [(query, await asker.ask(query.text)) for query in queries]
+
+
+def failures(replies: Sequence[tuple[Query, Reply]]) -> list[str]:
+    """One line for each reply that the strict score refuses."""
+    return [
+        f"{query.text} -> {reply.answer.tool_calls} {reply.answer.text!r} {reply.error}: {result.failures}"
+        for query, reply in replies
+        if not (result := score(query, reply.answer)).ok or reply.error
+    ]
+
+
+def choice_is_right(query: Query, reply: Reply) -> bool:
+    """A tool was called if and only if the question needs one."""
+    return isinstance(query.expectation, ExpectTool) == bool(reply.answer.tool_calls)
+
+
+def arguments_are_sound(query: Query, reply: Reply) -> bool:
+    """Of the two halves of the strict score the one before the final answer: the call, or for a direct answer all."""
+    if not isinstance(query.expectation, ExpectTool):
+        return score(query, reply.answer).ok
+    return score(query, replace(reply.answer, text="Done.")).ok
+
+
+def test_forty_questions_that_the_model_never_saw(tmp_path: Path) -> None:
+    suite = load_suite(Path(__file__).parents[1] / "data" / "held_out.toml")
+    replies = asyncio.run(ask_all(CONFIG, tmp_path, suite.queries))
+
+    refused = failures(replies)
+    assert len(replies) == 40
+    assert sum(choice_is_right(*pair) for pair in replies) >= 38, refused
+    assert sum(arguments_are_sound(*pair) for pair in replies) >= 35, refused
+    assert len(replies) - len(refused) >= 32, refused
+
+
+@pytest.mark.parametrize("prompt_cache_size", [None, 0], ids=["cache", "no-cache"])
+def test_five_of_five_in_twenty_orders(tmp_path: Path, prompt_cache_size: int | None) -> None:
+    queries: list[Query] = []
+    for seed in range(20):
+        order = list(default_suite().queries)
+        Random(seed).shuffle(order)  # noqa: S311 # an order, no secret
+        queries += order
+    config = replace(CONFIG, prompt_cache_size=prompt_cache_size)
+    replies = asyncio.run(ask_all(config, tmp_path, queries))
+
+    assert len(replies) == 100
+    assert failures(replies) == []
+    assert answers_by_text(replies) == {query.text: 1 for query in default_suite().queries}
+
+
+def answers_by_text(replies: Sequence[tuple[Query, Reply]]) -> dict[str, int]:
+    """How many different answers each question got: 1 where the order and the cache change nothing."""
+    seen: dict[str, set[str]] = {}
+    for query, reply in replies:
+        seen.setdefault(query.text, set()).add(repr((reply.answer.text, reply.answer.tool_calls)))
+    return {text: len(answers) for text, answers in seen.items()}
