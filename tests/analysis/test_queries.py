@@ -22,6 +22,7 @@ SAID: Final[Attributes] = {
     semconv.QUERY_CACHE: "off",
     semconv.QUERY_OK: False,
     semconv.QUERY_FAILURES: ("wrong-tool", "leak"),
+    semconv.QUERY_FAILURE_DETAILS: ("called read_file", "a tag in the answer"),
 }
 
 
@@ -99,6 +100,7 @@ def test_everything_that_the_spans_say_is_on_the_record() -> None:
         expected="tool",
         ok=False,
         failures=("wrong-tool", "leak"),
+        failure_details=("called read_file", "a tag in the answer"),
         cache="off",
         model_requests=2,
         tool_calls=1,

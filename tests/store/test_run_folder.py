@@ -24,6 +24,7 @@ PLAN: Final = RunPlan(
     created="2026-11-23T14:05:09+00:00",
     draft="demo/draft",
     server_command=("python", "-m", "mlx_lm.server"),
+    settings={"repeat": "2"},
     versions={"mlx-lm": "0.32.2"},
     machine={"system": "Linux"},
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import PHASE_GROUP, Group
-from punie.trace.units import bytes_text, count_text, duration_text, share_text
+from punie.trace.units import bytes_text, count_text, duration_text, percent_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ def _repeated_row(summary: QuerySummary) -> tuple[str, ...]:
     totals = summary.totals
     if totals is None:
         return (summary.query_id, str(summary.asked), right, *["–"] * 5)
-    shares = {item.group: share_text(item.share) for item in totals.groups}
+    shares = {item.group: percent_text(item.share) for item in totals.groups}
     walls = (totals.wall.mean_ns, totals.wall.median_ns, totals.wall.max_ns)
     return (
         summary.query_id,
@@ -132,7 +132,7 @@ def _query_row(record: QueryRecord) -> tuple[str, ...]:
     return (
         record.query_id,
         duration_text(wall),
-        *(share_text(record.ledger.group_ns(group) / wall) if wall else "–" for group in groups),
+        *(percent_text(record.ledger.group_ns(group) / wall) if wall else "–" for group in groups),
         str(record.model_requests),
         str(record.tool_calls),
         *(_count(n) for n in (record.input_tokens, record.cached_tokens, record.output_tokens)),

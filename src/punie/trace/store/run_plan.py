@@ -24,7 +24,8 @@ class RunPlan:
 
     `planned` has every query in the order asked. `cache` is the prompt cache arm, "server" or "off".
     `draft` is the draft model or None. `server_command` is empty if the server was not started by the run.
-    `settings` are the other flags of the run as text. `versions` maps package to version, `machine` a fact's name to its value. `created` is ISO 8601.
+    `settings` are the other flags of the run as text. `versions` maps package to version, `machine` a fact's
+    name to its value. `created` is ISO 8601.
     """
 
     run_id: str

@@ -1,0 +1,147 @@
+"""Every format, whole: of nothing, of one query, of many, of a run that went wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from records import build_record
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from punie.trace.analysis.integrity import Effect, IntegrityFinding
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.summary import analyse
+from punie.trace.analysis.verdicts.memory import MemoryEvidence
+from punie.trace.model import Phase
+from punie.trace.report.content import About, Report
+from punie.trace.report.formats import FORMATS, by_ending, by_name
+
+SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/report.schema.json"
+HOSTILE = "</script><b>|`x`\n# not a heading [a](b)"
+
+
+def _about(**fields: object) -> About:
+    return About(
+        source="runs/2026-11-23T14-05-09-demo",
+        spans=112,
+        traces=7,
+        run_id="2026-11-23T14-05-09-demo",
+        suite="discrimination",
+        model="model demo",
+        notes=("A note beside every number.",),
+        **fields,  # type: ignore[arg-type] # a test's shorthand
+    )
+
+
+def _query(query_id: str, repeat: int = 0, **fields: object) -> QueryRecord:
+    phases = {
+        Phase.DECODE: 400 + 7 * repeat + len(query_id),
+        Phase.PREFILL: 150,
+        Phase.QUEUE: 2,
+        Phase.HTTP: 3,
+        Phase.TOOL: 60,
+        Phase.FRAMEWORK: 20 + repeat,
+    }
+    tokens = {"input_tokens": 320, "cached_tokens": 190, "output_tokens": 40, "tool_calls": 1}
+    return build_record(query_id, phases, repeat=repeat, start_ns=repeat * 10**9, **(tokens | fields))
+
+
+def empty() -> Report:
+    return Report(_about(), analyse([]))
+
+
+def one() -> Report:
+    return Report(
+        _about(), analyse([_query("view-functions")], memory=MemoryEvidence(141_200_000, "sampled", 10**9))
+    )
+
+
+def many() -> Report:
+    ids = ("view-functions", "user-serializer", "async-await", "dependency-injection", "orm-or-sql")
+    warm = [_query("warm-up-0", warmup=True), _query("warm-up-1", warmup=True)]
+    return Report(_about(), analyse([*warm, *(_query(i, repeat) for repeat in range(5) for i in ids)]))
+
+
+def broken() -> Report:
+    records = [
+        _query(
+            "view-functions",
+            ok=False,
+            failures=("ungrounded",),
+            failure_details=(f"no tool returned {HOSTILE}",),
+        ),
+        _query("user-serializer", ok=False, error=f"TimeoutError: {HOSTILE}"),
+        _query("async-await", network_known=False, ok=None),
+    ]
+    findings = [
+        IntegrityFinding("duplicate-span", Effect.SHOWN, 2, "identical copies, dropped", ("a/b",)),
+        IntegrityFinding("cycle", Effect.NO_VERDICT, 1, "spans that are their own ancestors", ("c/d",)),
+        IntegrityFinding("missing-query", Effect.NO_VERDICT, 2, "not asked", ()),
+    ]
+    planned = [PlannedQuery("orm-or-sql", 0, 0, 3), PlannedQuery("dependency-injection", 0, 0, 4)]
+    return Report(_about(planned=tuple(planned)), analyse(records, findings, missing=planned))
+
+
+REPORTS = {"empty": empty, "one": one, "many": many, "broken": broken}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("format_name", [entry.name for entry in FORMATS])
+def test_whole_report(format_name: str, name: str, snapshot: SnapshotAssertion) -> None:
+    text = by_name(format_name).renderer()(REPORTS[name]())
+    assert text.endswith("\n")
+    assert text == snapshot
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_text_fits_80_columns(name: str) -> None:
+    text = by_name("text").renderer()(REPORTS[name]())
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_json_is_as_its_schema_says(name: str) -> None:
+    schema = json.loads(SCHEMA.read_text())
+    document = json.loads(by_name("json").renderer()(REPORTS[name]()))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+    for query in document["queries"]:
+        assert sum(query["phases_ns"].values()) == query["wall_ns"]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_csv_has_one_row_a_query(name: str) -> None:
+    report = REPORTS[name]()
+    rows = list(csv.DictReader(io.StringIO(by_name("csv").renderer()(report))))
+    assert len(rows) == len(report.analysis.records) + len(report.analysis.warmup)
+    for row in rows:
+        assert sum(int(row[f"{phase.value}_ns"]) for phase in Phase) == int(row["wall_ns"])
+
+
+def test_a_model_s_words_stay_words_in_markdown() -> None:
+    text = by_name("md").renderer()(broken())
+    assert "</script>" not in text
+    assert "\n# not a heading" not in text
+    assert "[a](b)" not in text
+
+
+def test_broken_traces_are_said_before_any_number() -> None:
+    text = by_name("text").renderer()(broken())
+    assert text.index("2 planned queries have no trace") < text.index("wall")
+    assert text.index("cycle (1, no-verdict)") < text.index("wall")
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"), [(".JSON", "json"), (".md", "md"), (".csv", "csv"), (".txt", "text")]
+)
+def test_the_ending_tells_the_format(ending: str, name: str) -> None:
+    entry = by_ending(ending)
+    assert entry is not None
+    assert entry.name == name
+    assert by_ending(".doc") is None
