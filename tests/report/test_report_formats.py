@@ -22,7 +22,7 @@ from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FORMATS, by_ending, by_name
 
 SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/report.schema.json"
-HOSTILE = "</script><b>|`x`\n# not a heading [a](b)"
+HOSTILE = "\x1b[31m</script><b>|`x`\n# not a heading [a](b)"
 
 
 def _about(**fields: object) -> About:
@@ -129,6 +129,10 @@ def test_a_model_s_words_stay_words_in_markdown() -> None:
     assert "</script>" not in text
     assert "\n# not a heading" not in text
     assert "[a](b)" not in text
+
+
+def test_a_model_s_words_don_t_reach_the_terminal_as_commands() -> None:
+    assert "\x1b" not in by_name("text").renderer()(broken())
 
 
 def test_broken_traces_are_said_before_any_number() -> None:

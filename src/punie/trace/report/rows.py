@@ -216,4 +216,10 @@ def failures(analysis: RunAnalysis) -> tuple[str, ...]:
 
 def _failure(record: QueryRecord) -> str:
     reasons = record.error or "; ".join(record.failure_details) or ", ".join(record.failures)
-    return f"{record.query_id} #{record.server_start}.{record.repeat}: {reasons} (trace {record.trace_id})"
+    where = f"{record.query_id} #{record.server_start}.{record.repeat}"
+    return f"{where}: {one_line(reasons)} (trace {record.trace_id})"
+
+
+def one_line(text: str) -> str:
+    """Somebody's words on one line, without what a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

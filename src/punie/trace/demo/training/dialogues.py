@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 
-from punie.trace.demo.training import grammar, outputs
+from punie.trace.demo.training import outputs
+from punie.trace.demo.training.grammar import Grammar
 from punie.trace.demo.training.names import NameMaker
 from punie.trace.demo.training.resources import resource_lines
 
@@ -111,6 +112,10 @@ class DialogueMaker:
 
     names: NameMaker = field(default_factory=NameMaker)
 
+    @property
+    def _grammar(self) -> Grammar:
+        return Grammar(self.names.word)
+
     def stream(self, rng: Random) -> Iterator[Dialogue]:
         """Dialogues without end."""
         kinds = [kind for kind, _ in self._kinds()]
@@ -120,17 +125,17 @@ class DialogueMaker:
 
     def _kinds(self) -> tuple[tuple[Callable[[Random], Dialogue], float], ...]:
         return (
-            (self.use, 19),
-            (self.class_definition, 16),
-            (self.function_definition, 7),
-            (self.feature, 8),
+            (self.use, 17),
+            (self.class_definition, 14),
+            (self.function_definition, 8),
+            (self.feature, 9),
             (self.subclasses, 3),
-            (self.concept, 14),
-            (self.file, 5),
+            (self.concept, 15),
+            (self.file, 6),
             (self.named_files, 3),
-            (self.line_count, 2),
+            (self.line_count, 3),
             (self.topic, 20),
-            (self.pair, 11),
+            (self.pair, 10),
             (self.unknown_topic, 2),
             (self.one_of_five, 2),
         )
@@ -138,20 +143,20 @@ class DialogueMaker:
     def use(self, rng: Random) -> Dialogue:
         """Where a name is used."""
         x = self.names.identifier(rng)
-        text = grammar.about(rng, "search_verbs", "use")
+        text = self._grammar.about(rng, "search_verbs", "use")
         lines = outputs.grep_lines(self.names, rng, x, outputs.match_count(rng))
         return self._searched(rng, text.replace("{x}", x), f'grep -rn "{x}" .', lines, f"{x} is used in ")
 
     def class_definition(self, rng: Random) -> Dialogue:
         """Where a class is defined."""
         x = "UserSerializer" if rng.random() < 0.02 else self.names.class_name(rng)
-        text = grammar.about(rng, "read_verbs", "class")
+        text = self._grammar.about(rng, "read_verbs", "class")
         return self._defined(rng, text, "class", x)
 
     def function_definition(self, rng: Random) -> Dialogue:
         """Where a function is defined."""
         x = self.names.function_name(rng) if rng.random() < 0.85 else self.names.word(rng)
-        text = grammar.about(rng, "read_verbs", "function" if "_" in x else "plain_function")
+        text = self._grammar.about(rng, "read_verbs", "function" if "_" in x else "plain_function")
         return self._defined(rng, text, "def", x)
 
     def _defined(self, rng: Random, text: str, keyword: str, x: str) -> Dialogue:
@@ -163,7 +168,7 @@ class DialogueMaker:
     def feature(self, rng: Random) -> Dialogue:
         """The code behind something that a person names in plain words."""
         x = self.names.feature(rng)
-        text = grammar.about(rng, "search_verbs", "feature")
+        text = self._grammar.about(rng, "search_verbs", "feature")
         written = (
             x.replace(" ", rng.choice(("_", " ", "-"))) if rng.random() < 0.7 else x.title().replace(" ", "")
         )
@@ -174,7 +179,7 @@ class DialogueMaker:
     def subclasses(self, rng: Random) -> Dialogue:
         """What inherits from a class."""
         x = self.names.class_name(rng)
-        text = grammar.about(rng, "search_verbs", "subclass")
+        text = self._grammar.about(rng, "search_verbs", "subclass")
         lines = [
             f"{line.rsplit(':', 1)[0]}:class {self.names.class_name(rng)}({x}):"
             for line in outputs.grep_lines(self.names, rng, x, rng.choice((1, 2, 3)))
@@ -185,7 +190,7 @@ class DialogueMaker:
     def concept(self, rng: Random) -> Dialogue:
         """All things of a kind."""
         found = concepts()[rng.choice((0, 1))] if rng.random() < 0.15 else rng.choice(concepts())
-        text = grammar.about(rng, "search_verbs", "concept")
+        text = self._grammar.about(rng, "search_verbs", "concept")
         question = text.replace("{x}", rng.choice(found.phrases))
         if found.command.startswith("find"):
             return self._found_paths(rng, question, found.command)
@@ -212,7 +217,7 @@ class DialogueMaker:
     def named_files(self, rng: Random) -> Dialogue:
         """Where files of a name are."""
         x = self.names.path(rng).rsplit("/", 1)[-1]
-        text = grammar.about(rng, "search_verbs", "named_file")
+        text = self._grammar.about(rng, "search_verbs", "named_file")
         return self._found_paths(rng, text.replace("{x}", x), f'find . -name "{x}"', x)
 
     def _found_paths(self, rng: Random, question: str, command: str, name: str = "") -> Dialogue:
@@ -235,7 +240,7 @@ class DialogueMaker:
     def file(self, rng: Random) -> Dialogue:
         """What is in a file."""
         x = self.names.path(rng)
-        text = grammar.about(rng, "read_verbs", "file")
+        text = self._grammar.about(rng, "read_verbs", "file")
         question = text.replace("{x}", x)
         if rng.random() < 0.1:
             return self._failed(rng, question, "read_file", "path", x)
@@ -246,7 +251,7 @@ class DialogueMaker:
     def line_count(self, rng: Random) -> Dialogue:
         """How long a file is."""
         x = self.names.path(rng)
-        text = grammar.about(rng, "read_verbs", "count")
+        text = self._grammar.about(rng, "read_verbs", "count")
         question, command = text.replace("{x}", x), f"wc -l {x}"
         if rng.random() < 0.1:
             return self._failed(rng, question, "run_command", "command", command)
@@ -259,20 +264,20 @@ class DialogueMaker:
         """One general subject."""
         chosen = rng.choice(topics())
         name = rng.choice(chosen.names)
-        question = _begin_with_capital(grammar.topic_wording(rng).replace("{x}", name))
+        question = _begin_with_capital(self._grammar.topic(rng).replace("{x}", name))
         return Dialogue(question, _begin_with_capital(f"{name} {chosen.clause}."))
 
     def pair(self, rng: Random) -> Dialogue:
         """Two general subjects compared."""
         one, other = rng.sample(topics(), 2)
         a, b = rng.choice(one.names), rng.choice(other.names)
-        question = _begin_with_capital(grammar.pair_wording(rng).replace("{a}", a).replace("{b}", b))
+        question = _begin_with_capital(self._grammar.pair(rng).replace("{a}", a).replace("{b}", b))
         return Dialogue(question, _begin_with_capital(f"{a} {one.clause}, while {b} {other.clause}."))
 
     def unknown_topic(self, rng: Random) -> Dialogue:
         """A general subject that isn't in the table."""
         x = self.names.feature(rng)
-        question = grammar.topic_wording(rng).replace("{x}", x)
+        question = self._grammar.topic(rng).replace("{x}", x)
         return Dialogue(question, f"I know too little about {x} to explain it.")
 
     def one_of_five(self, rng: Random) -> Dialogue:

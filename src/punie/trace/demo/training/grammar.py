@@ -1,8 +1,10 @@
-"""The wordings of questions: opener x verb x object x tail, so that no wording is learned by heart."""
+"""The wordings of questions: context x opener x verb x object x tail, so that none is learned by heart."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 
@@ -15,58 +17,71 @@ def phrases() -> dict[str, list[str]]:
     return tomllib.loads(resource_text("wordings.toml"))
 
 
-def command(rng: Random, verbs: list[str], objects: list[str]) -> str:
-    """`Please track down all uses of {x} in the repo`, with `{x}` still open."""
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Questions with `{x}`, or `{a}` and `{b}`, still open; `word` gives the words that don't matter."""
+
+    word: Callable[[Random], str]
+
+    def about(self, rng: Random, verbs: str, kind: str) -> str:
+        """A command or a question about `{x}`, from the lists of these names."""
+        lists = phrases()
+        if rng.random() < 0.6:
+            text = _command(rng, lists[verbs], lists[f"{kind}_objects"])
+        else:
+            text = _question(rng, lists[f"{kind}_questions"])
+        return self._finished(rng, text)
+
+    def topic(self, rng: Random) -> str:
+        """A general question about `{x}`."""
+        return self._general(rng, "topic", 0.35)
+
+    def pair(self, rng: Random) -> str:
+        """A question that compares `{a}` with `{b}`."""
+        return self._general(rng, "pair", 0.25)
+
+    def _general(self, rng: Random, kind: str, tails: float) -> str:
+        lists = phrases()
+        if rng.random() < 0.35:
+            text = f"{rng.choice(lists['topic_openers'])} {rng.choice(lists[f'{kind}_clauses'])}"
+            text += rng.choice(("", "", ".", "?"))
+        else:
+            text = rng.choice(lists[f"{kind}_questions"])
+        if rng.random() < tails:
+            text = _before_question_mark(text, rng.choice(lists["topic_tails"]))
+        if rng.random() < 0.1:
+            text = text.rstrip("?")
+        return self._finished(rng, text)
+
+    def _finished(self, rng: Random, text: str) -> str:
+        """At times with a sentence around it, at times carelessly in lower case."""
+        if rng.random() < 0.12:
+            text = rng.choice(phrases()["contexts"]) + (text if rng.random() < 0.5 else _lower_first(text))
+        if rng.random() < 0.08:
+            text = _before_question_mark(text, rng.choice(phrases()["after_contexts"]))
+        while "{w}" in text:
+            text = text.replace("{w}", self.word(rng), 1)
+        return _lower_first(text) if rng.random() < 0.08 else text
+
+
+def _command(rng: Random, verbs: list[str], objects: list[str]) -> str:
+    """`Please track down all uses of {x} in the repo`."""
+    lists = phrases()
     text = f"{rng.choice(verbs)} {rng.choice(objects)}"
-    opener = rng.choice(phrases()["openers"]) if rng.random() < 0.45 else ""
-    text = opener + text if opener else text[0].upper() + text[1:]
-    return text + (rng.choice(phrases()["tails"]) if rng.random() < 0.55 else "")
+    text = rng.choice(lists["openers"]) + text if rng.random() < 0.4 else text[0].upper() + text[1:]
+    return text + (rng.choice(lists["tails"]) if rng.random() < 0.5 else "")
 
 
-def question(rng: Random, questions: list[str]) -> str:
-    """`Where is {x} used in our code?`, with `{x}` still open."""
+def _question(rng: Random, questions: list[str]) -> str:
+    """`Where is {x} used in our code?`."""
     text = rng.choice(questions)
-    if rng.random() < 0.15:
-        text = (
-            rng.choice(phrases()["openers"][6:8] + phrases()["openers"][12:13]) + text[0].lower() + text[1:]
-        )
     tail = rng.choice(phrases()["tails"][4:]).rstrip(".! ") if rng.random() < 0.35 else ""
     return text + tail + ("?" if rng.random() < 0.92 else "")
 
 
-def about(rng: Random, verbs: str, kind: str) -> str:
-    """A command or a question about `{x}`, from the lists of these names; sometimes carelessly in lower case."""
-    lists = phrases()
-    if rng.random() < 0.6:
-        text = command(rng, lists[verbs], lists[f"{kind}_objects"])
-    else:
-        text = question(rng, lists[f"{kind}_questions"])
-    return text[0].lower() + text[1:] if rng.random() < 0.08 else text
-
-
-def topic_wording(rng: Random) -> str:
-    """A general question about `{x}`."""
-    text = rng.choice(phrases()["topic_questions"])
-    if rng.random() < 0.4:
-        text = _before_question_mark(text, rng.choice(phrases()["topic_tails"]))
-    return _careless(rng, text)
-
-
-def pair_wording(rng: Random) -> str:
-    """A question that compares `{a}` with `{b}`."""
-    text = rng.choice(phrases()["pair_questions"])
-    if rng.random() < 0.25:
-        text = _before_question_mark(text, rng.choice(phrases()["topic_tails"]))
-    return _careless(rng, text)
+def _lower_first(text: str) -> str:
+    return text if text.startswith(("{", "I ", "I'")) else text[0].lower() + text[1:]
 
 
 def _before_question_mark(text: str, tail: str) -> str:
     return f"{text[:-1]}{tail}?" if text.endswith("?") else text + tail
-
-
-def _careless(rng: Random, text: str) -> str:
-    if rng.random() < 0.1 and not text.startswith("{"):
-        text = text[0].lower() + text[1:]
-    if rng.random() < 0.1:
-        text = text.rstrip("?")
-    return text if text.endswith("?") or rng.random() < 0.5 else text + "."

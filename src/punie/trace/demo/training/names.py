@@ -12,6 +12,8 @@ from random import Random
 
 from punie.trace.demo.training.resources import code_parts, resource_text
 
+_NUMBERS = ("1", "2", "3", "8", "64", "256", "404", "500", "2024")
+
 
 def word_list() -> list[str]:
     """English words and those of the standard library, all lowercase, in `words.txt`."""
@@ -42,11 +44,15 @@ class NameMaker:
             humps.append(rng.choice(code_parts()["class_endings"]))
         elif count == 1 and rng.random() < 0.5:
             humps.append(self.word(rng).capitalize())
+        if rng.random() < 0.03:
+            humps.insert(rng.randint(1, len(humps)), rng.choice(_NUMBERS))
         return "".join(humps)
 
     def function_name(self, rng: Random) -> str:
         """`send_reminder_mail`: two to three words joined by `_`."""
-        words = [self.word(rng) for _ in range(rng.choice((1, 2, 2, 2, 3)))]
+        words = [self.word(rng) for _ in range(rng.choice((1, 2, 2, 2, 3, 4)))]
+        if rng.random() < 0.05:
+            words.append(rng.choice(_NUMBERS))
         if len(words) == 1 or rng.random() < 0.35:
             words.insert(0, rng.choice(code_parts()["function_starts"]))
         return "_".join(words)
