@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -25,7 +26,7 @@ SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/report.schema.json"
 HOSTILE = "\x1b[31m</script><b>|`x`\n# not a heading [a](b)"
 
 
-def _about(**fields: object) -> About:
+def _about(**fields: Any) -> About:  # noqa: ANN401 # fields of About
     return About(
         source="runs/2026-11-23T14-05-09-demo",
         spans=112,
@@ -34,11 +35,11 @@ def _about(**fields: object) -> About:
         suite="discrimination",
         model="model demo",
         notes=("A note beside every number.",),
-        **fields,  # type: ignore[arg-type] # a test's shorthand
+        **fields,
     )
 
 
-def _query(query_id: str, repeat: int = 0, **fields: object) -> QueryRecord:
+def _query(query_id: str, repeat: int = 0, **fields: Any) -> QueryRecord:  # noqa: ANN401 # fields of QueryRecord
     phases = {
         Phase.DECODE: 400 + 7 * repeat + len(query_id),
         Phase.PREFILL: 150,
