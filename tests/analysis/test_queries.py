@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -127,8 +128,30 @@ def test_the_order_of_the_spans_and_copies_change_nothing() -> None:
     assert only(*reversed(full()), *full()[2:5]) == only(*full())
 
 
+@pytest.mark.parametrize(("arm", "cached"), [("server", 0), ("off", 0), ("unknown", None), (None, None)])
+def test_silence_about_the_cache_is_zero_from_a_server_of_the_run(arm: str | None, cached: int | None) -> None:
+    said = {key: value for key, value in SAID.items() if key != semconv.QUERY_CACHE}
+    root = span("query", None, 0, 100, said if arm is None else {**said, semconv.QUERY_CACHE: arm})
+    assert only(root, chat("one", "query", 10, 40, gen_ai__usage__input_tokens=9)).cached_tokens == cached
+    assert only(root, chat("one", "query", 10, 40)).cached_tokens is None  # no usage at all
+
+
+def test_the_server_s_own_cached_tokens_go_before_the_client_s() -> None:
+    served = {semconv.CACHED_TOKENS[0]: 7, semconv.INPUT_TOKENS[0]: 50, semconv.OUTPUT_TOKENS[0]: 4}
+    failed = {semconv.CACHED_TOKENS[0]: 3}
+    record = only(
+        span("query", None, 0, 100, SAID),
+        chat("one", "query", 10, 60, gen_ai__usage__input_tokens=49, gen_ai__usage__cache_read__input_tokens=5),
+        span("again", "one", 30, 50, served, kind=SpanKind.SERVER),
+        span("first", "one", 12, 20, failed, kind=SpanKind.SERVER),
+    )
+    assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (49, 7, 4)
+
+
 def test_counts_are_unknown_where_one_request_does_not_tell() -> None:
-    silent = only(*full(), chat("three", "query", 91, 95, gen_ai__usage__input_tokens=1))
+    root, *rest = full()
+    attached = replace(root, attributes={**SAID, semconv.QUERY_CACHE: "unknown"})
+    silent = only(attached, *rest, chat("three", "query", 91, 95, gen_ai__usage__input_tokens=1))
     assert (silent.input_tokens, silent.cached_tokens, silent.output_tokens) == (301, None, None)
     nobody = only(span("query", None, 0, 10, SAID))
     assert (nobody.input_tokens, nobody.model_requests, nobody.network_known) == (None, 0, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -14,14 +14,29 @@ from punie.trace.demo.training.dialogues import SYSTEM_PROMPT, Call, Dialogue, D
 from punie.trace.demo.training.tokenizer import TOOLS, prefix_text, turns
 from punie.trace.workload.agent import INSTRUCTIONS
 
-if TYPE_CHECKING:
-    from mlx_lm.tokenizer_utils import TokenizerWrapper
-
 LIMIT_BYTES = 5_000_000
 
 
+class ChatTokenizer(Protocol):
+    """What these tests use of mlx_lm's tokenizer, which has no types."""
+
+    @property
+    def has_tool_calling(self) -> bool: ...
+
+    @property
+    def tool_call_start(self) -> str: ...
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]: ...
+
+    def decode(self, tokens: list[int]) -> str: ...
+
+    def apply_chat_template(self, messages: object, **options: object) -> object: ...
+
+    def tool_parser(self, text: str, tools: object) -> object: ...
+
+
 @pytest.fixture(scope="module")
-def tokenizer() -> TokenizerWrapper:
+def tokenizer() -> ChatTokenizer:
     from mlx_lm.tokenizer_utils import load
 
     return load(target_model_path())
@@ -65,24 +80,24 @@ def test_target_and_draft_share_every_token_and_its_number() -> None:
 @pytest.mark.parametrize(
     "text", ["./shop/cart.py:12:    total = 0", "naïve café — 一\n\tx", '{"a": "\\"b\\""}', ""]
 )
-def test_any_text_survives_the_tokenizer(tokenizer: TokenizerWrapper, text: str) -> None:
+def test_any_text_survives_the_tokenizer(tokenizer: ChatTokenizer, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 
 
-def test_mlx_lm_parses_tool_calls_as_json(tokenizer: TokenizerWrapper) -> None:
+def test_mlx_lm_parses_tool_calls_as_json(tokenizer: ChatTokenizer) -> None:
     assert tokenizer.has_tool_calling
     assert tokenizer.tool_call_start == "<tool_call>"
     assert tokenizer.tool_parser('{"name": "a", "arguments": {}}', None) == {"name": "a", "arguments": {}}
 
 
-def test_the_template_writes_what_the_model_was_trained_on(tokenizer: TokenizerWrapper) -> None:
+def test_the_template_writes_what_the_model_was_trained_on(tokenizer: ChatTokenizer) -> None:
     for dialogue in islice(DialogueMaker().stream(Random(11)), 60):  # noqa: S311 # invents text, keeps no secret
         rendered = tokenizer.apply_chat_template(dialogue.messages(), tools=TOOLS, tokenize=False)
 
         assert rendered == prefix_text() + "".join(text for text, _ in turns(dialogue)) + "\n"
 
 
-def test_the_parts_of_a_dialogue_give_the_same_tokens_as_the_whole(tokenizer: TokenizerWrapper) -> None:
+def test_the_parts_of_a_dialogue_give_the_same_tokens_as_the_whole(tokenizer: ChatTokenizer) -> None:
     for dialogue in islice(DialogueMaker().stream(Random(12)), 60):  # noqa: S311 # invents text, keeps no secret
         parts = [prefix_text(), *(text for text, _ in turns(dialogue)), "\n"]
         pieces = [token for part in parts for token in tokenizer.encode(part, add_special_tokens=False)]
@@ -90,7 +105,7 @@ def test_the_parts_of_a_dialogue_give_the_same_tokens_as_the_whole(tokenizer: To
         assert tokenizer.apply_chat_template(dialogue.messages(), tools=TOOLS) == pieces
 
 
-def test_the_template_takes_arguments_as_text_and_full_tool_descriptions(tokenizer: TokenizerWrapper) -> None:
+def test_the_template_takes_arguments_as_text_and_full_tool_descriptions(tokenizer: ChatTokenizer) -> None:
     call = Call("run_command", "command", 'grep -rn "class Café" .', "./a.py:1:class Café:")
     dialogue = Dialogue("Show me Café", "Café is defined in ./a.py at line 1.", call)
     messages: list[dict[str, Any]] = json.loads(json.dumps(dialogue.messages()))

@@ -185,7 +185,9 @@ def test_a_request_with_a_seed_waits_for_the_batch_to_end(server: Served) -> Non
     with ThreadPoolExecutor() as pool:
         with server.endless(endless):
             answer = pool.submit(server.ask, "count", seeded, seed=7)
-            server.wait_for(endless, "prefill")
+            time.sleep(
+                1.5
+            )  # the generation thread looks for requests twice a second: it has put this one aside
             hung_up_ns = time.time_ns()
         assert answer.result().json()["choices"][0]["message"]["content"] == COUNTED
     found = server.request(seeded)

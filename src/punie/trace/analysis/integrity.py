@@ -12,6 +12,7 @@
 | `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
 | `ends-at-headers` | downgraded | HTTP spans of model calls that stop before the body: the call's own span counts |
 | `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
+| `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
 | `several-roots` | shown | traces with more than one root: each is a query of its own or stands outside |
@@ -34,7 +35,9 @@ from functools import partial
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.roles import Role, ends_at_headers, written_phase
+from punie.trace.analysis.roots import query_key
 from punie.trace.analysis.surroundings import Below, Inside, Surroundings
 from punie.trace.analysis.traces import Traces, missing_planned, span_name
 from punie.trace.analysis.tree import SpanKey
@@ -64,9 +67,13 @@ class IntegrityFinding:
     examples: tuple[str, ...]
 
 
-def find_flaws(traces: Traces) -> tuple[IntegrityFinding, ...]:
-    """Every finding with at least one case, the gravest first, then as the table above has them."""
-    findings = [finding for check in _CHECKS for finding in check(traces) if finding.count]
+def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[IntegrityFinding, ...]:
+    """Every finding with at least one case, the gravest first, then as the table above has them.
+
+    `requests` are the traces' model requests, with the token counts that figures are made from.
+    """
+    checked = (*(finding for check in _CHECKS for finding in check(traces)), *_cache_arm(traces, requests))
+    findings = [finding for finding in checked if finding.count]
     gravest_first = (Effect.NO_VERDICT, Effect.DOWNGRADED, Effect.SHOWN)
     return tuple(sorted(findings, key=lambda finding: gravest_first.index(finding.effect)))
 
@@ -219,6 +226,25 @@ def _answers(traces: Traces) -> _Checked:
 def _unreadable(traces: Traces) -> _Checked:
     cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
     yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
+
+
+def _cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> _Checked:
+    off = {
+        query_key(root)
+        for root in traces.queries.roots
+        if traces.forest.spans[root].attributes.get(semconv.QUERY_CACHE) == semconv.CACHE_OFF
+    }
+    cached = [
+        span_name((request.trace_id, request.span_id))
+        for request in requests
+        if request.query_key in off and not request.warmup and request.tokens.cached
+    ]
+    yield _finding(
+        "cache-arm",
+        Effect.DOWNGRADED,
+        cached,
+        "model requests with cached tokens although the prompt cache was to be off",
+    )
 
 
 _CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (

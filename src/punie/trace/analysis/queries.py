@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from punie.trace import semconv
@@ -11,6 +11,7 @@ from punie.trace.analysis.integrity import IntegrityFinding, find_flaws
 from punie.trace.analysis.ledger import Engine, compute_ledgers
 from punie.trace.analysis.phases import phased_spans
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
+from punie.trace.analysis.requests import ModelRequest, read_requests
 from punie.trace.analysis.roles import Role
 from punie.trace.analysis.roots import is_query, query_key
 from punie.trace.analysis.surroundings import Below
@@ -23,11 +24,12 @@ from punie.trace.model import AttributeValue, Span, SpanSet, StatusCode
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a source's spans say: its queries in the order of their start (warm-up among them), the planned queries
-    that are missing, and what is wrong with the traces, the gravest first."""
+    that are missing, what is wrong with the traces, the gravest first, and every request to a model, by its start."""
 
     records: tuple[QueryRecord, ...]
     missing: tuple[PlannedQuery, ...]
     findings: tuple[IntegrityFinding, ...]
+    requests: tuple[ModelRequest, ...] = ()
 
 
 def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = ()) -> Account:
@@ -37,26 +39,37 @@ def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = (
     yields no number.
     """
     traces = read_traces(source, planned)
-    ledgers = compute_ledgers(phased_spans(traces.forest, traces.queries, traces.around), engine)
+    phased = phased_spans(traces.forest, traces.queries, traces.around)
+    requests = read_requests(traces, phased, _query_ids(traces))
+    in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
     return Account(
-        records=read_records(traces, ledgers),
+        records=read_records(traces, compute_ledgers(phased, engine), requests),
         missing=missing_planned(traces),
-        findings=find_flaws(traces),
+        findings=find_flaws(traces, in_order),
+        requests=tuple(in_order),
     )
 
 
-def read_records(traces: Traces, ledgers: Sequence[QueryLedger]) -> tuple[QueryRecord, ...]:
-    """One record a ledger, in the ledgers' order."""
+def read_records(
+    traces: Traces, ledgers: Sequence[QueryLedger], requests: Mapping[SpanKey, Sequence[ModelRequest]]
+) -> tuple[QueryRecord, ...]:
+    """One record a ledger, in the ledgers' order; `requests` are those of each query's root."""
     roots = {query_key(root): root for root in traces.queries.roots}
     members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
     for key in traces.forest.order:
         if key in traces.queries.of:
             members[traces.queries.of[key]].append(key)
-    several = _traces_with_several(traces.queries.roots)
+    names = _query_ids(traces)
     return tuple(
-        _record(traces, ledger, roots[ledger.query_key], members[roots[ledger.query_key]], several)
+        _record(traces, ledger, traces.forest.spans[root], names[root], members[root], requests[root])
         for ledger in ledgers
+        for root in (roots[ledger.query_key],)
     )
+
+
+def _query_ids(traces: Traces) -> dict[SpanKey, str]:
+    several = _traces_with_several(traces.queries.roots)
+    return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
 
 
 def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
@@ -67,15 +80,15 @@ def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
 def _record(
     traces: Traces,
     ledger: QueryLedger,
-    root: SpanKey,
+    span: Span,
+    query_id: str,
     members: Sequence[SpanKey],
-    several: frozenset[str],
+    asked: Sequence[ModelRequest],
 ) -> QueryRecord:
-    span = traces.forest.spans[root]
     requests = [key for key in members if is_model_request(traces.around, key)]
-    usage = usage_of([traces.forest.spans[key] for key in requests])
+    usage = usage_of([traces.forest.spans[key] for key in requests], [request.tokens for request in asked])
     return QueryRecord(
-        query_id=_query_id(span, several),
+        query_id=query_id,
         trace_id=span.trace_id,
         ledger=ledger,
         warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,

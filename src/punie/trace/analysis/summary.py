@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from punie.trace.analysis.cache_bill import CacheBill, cache_bill
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.analysis.summary_totals import Totals, totals
@@ -41,7 +43,8 @@ class RunAnalysis:
     `records` are the asked queries in the order in which they started, failed ones included, warm-up not.
     `totals` and `decode` are over those that succeeded, None if none did. `verdicts` is keyed by the names
     `generation`, `accuracy`, `target`, `memory`. `missing` are planned queries without a record, in the plan's
-    order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen.
+    order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen,
+    `cache` is what the prompt cache did for the model requests that were given.
     """
 
     records: tuple[QueryRecord, ...]
@@ -55,6 +58,7 @@ class RunAnalysis:
     integrity: tuple[Integrity, ...]
     server_starts: int
     caches: tuple[str, ...]
+    cache: CacheBill
     verdicts: Mapping[str, Finding]
 
 
@@ -65,8 +69,9 @@ def analyse(
     target_ns: int = DEFAULT_TARGET_NS,
     memory: MemoryEvidence | None = None,
     missing: Sequence[PlannedQuery] = (),
+    requests: Sequence[ModelRequest] = (),
 ) -> RunAnalysis:
-    """Analyse the queries of one run.
+    """Analyse the queries of one run; `requests` are their model requests, warm-up included.
 
     `missing` are the planned queries without a root span, empty where no plan is known (somebody else's traces).
     Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
@@ -89,6 +94,7 @@ def analyse(
         integrity=evidence.integrity,
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
+        cache=cache_bill(requests),
         verdicts=_verdicts(evidence, target_ns, memory),
     )
 

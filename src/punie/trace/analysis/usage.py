@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from punie.trace import semconv
@@ -13,6 +13,15 @@ from punie.trace.analysis.tree import SpanKey
 from punie.trace.model import Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """Tokens of one model request: of its prompt, of those taken from the prompt cache, produced. None: not told."""
+
+    input: int | None
+    cached: int | None
+    output: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +44,31 @@ def is_model_request(around: Surroundings, key: SpanKey) -> bool:
     return around.role[key] is Role.CHAT and Below.CHAT not in around.below[key]
 
 
-def usage_of(requests: Sequence[Span]) -> Usage:
-    """The sums over the model requests of one query."""
+def token_counts(chat: Span, servers: Sequence[Span], *, cache_arm: str | None) -> TokenCounts:
+    """The counts of one request: `servers` are the server spans below it, by their start, the last attempt last.
+
+    How much was cached the server knows best, so its own count goes first. A client that leaves zeros out
+    (PydanticAI does) tells nothing of a request without cached tokens; from a server that `run` started, which
+    always tells, that silence means 0. From an unknown server it stays unknown.
+    """
+    told = (*reversed(servers), chat)
+    cached = _first_count(told, semconv.CACHED_TOKENS)
+    counts = TokenCounts(
+        input=_first_count((chat, *reversed(servers)), semconv.INPUT_TOKENS),
+        cached=cached,
+        output=_first_count((chat, *reversed(servers)), semconv.OUTPUT_TOKENS),
+    )
+    silence_is_zero = cached is None and counts.input is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
+    return replace(counts, cached=0) if silence_is_zero else counts
+
+
+def usage_of(requests: Sequence[Span], counts: Sequence[TokenCounts]) -> Usage:
+    """The sums over the model requests of one query: their spans and, in any order, their counts."""
     return Usage(
         model_requests=len(requests),
-        input_tokens=_total(requests, semconv.INPUT_TOKENS),
-        cached_tokens=_total(requests, semconv.CACHED_TOKENS),
-        output_tokens=_total(requests, semconv.OUTPUT_TOKENS),
+        input_tokens=_total([count.input for count in counts]),
+        cached_tokens=_total([count.cached for count in counts]),
+        output_tokens=_total([count.output for count in counts]),
         time_to_first_chunk_ns=tuple(_first_chunks_ns(requests)),
         truncated=sum(1 for span in requests if is_truncated(span)),
     )
@@ -63,8 +90,12 @@ def is_truncated(span: Span) -> bool:
     return isinstance(reasons, Sequence) and any(reason in semconv.FINISH_TRUNCATED for reason in reasons)
 
 
-def _total(requests: Sequence[Span], names: tuple[str, ...]) -> int | None:
-    counts = [semconv.integer(span.attributes, names) for span in requests]
+def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
+    counts = (semconv.integer(span.attributes, names) for span in spans)
+    return next((count for count in counts if count is not None), None)
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
 

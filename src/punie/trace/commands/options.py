@@ -37,6 +37,44 @@ def gates(text: str) -> tuple[str, ...]:
     return names
 
 
+def add_server(parser: argparse.ArgumentParser, *, port: int) -> argparse._ArgumentGroup:
+    """What server to start; `settings.server_config` reads it. `port` is the default, 0 a free one."""
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--model", metavar="PATH", help="an mlx_lm model: a folder, or ORG/NAME (default: the demo model)"
+    )
+    group.add_argument("--adapter", type=Path, metavar="PATH", help="a LoRA adapter for the model")
+    group.add_argument(
+        "--draft", metavar="PATH", help="a draft model for speculative decoding (demo: the demo model's)"
+    )
+    group.add_argument("--num-draft-tokens", type=whole_number(1), metavar="K", help="tokens drafted a step")
+    group.add_argument(
+        "--max-tokens", type=whole_number(1), metavar="N", help="limit of one answer (default: 1024)"
+    )
+    group.add_argument("--temperature", type=float, metavar="T", help="sampling temperature (default: 0)")
+    group.add_argument("--top-p", type=float, metavar="P", help="nucleus sampling (default: the server's)")
+    group.add_argument(
+        "--cache",
+        choices=("server", "off"),
+        default="server",
+        help="the server's prompt cache (default: %(default)s)",
+    )
+    group.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    shown = "a free one" if port == 0 else str(port)
+    group.add_argument(
+        "--port", type=whole_number(0), default=port, help=f"0 takes a free one (default: {shown})"
+    )
+    group.add_argument("--plain-server", action="store_true", help="without spans from inside the server")
+    group.add_argument(
+        "--ready-timeout",
+        type=whole_number(1),
+        default=600,
+        metavar="S",
+        help="seconds to load (default: %(default)s)",
+    )
+    return group
+
+
 def add_judgement(parser: argparse.ArgumentParser) -> None:
     """What a report is judged against; a report of a run takes the run's own values where none are given."""
     group = parser.add_argument_group("judgement")

@@ -91,6 +91,7 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         target_ns=judged.target_ns or DEFAULT_TARGET_NS,
         memory=memory_evidence(loaded.spans.spans, limit_bytes=judged.max_memory_bytes),
         missing=read.missing,
+        requests=read.requests,
     )
     return Report(_about(loaded), analysis)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import add_judgement, add_output, whole_number
+from punie.trace.commands.options import add_judgement, add_output, add_server, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -35,41 +35,9 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("server")
-    group.add_argument(
-        "--model", type=Path, metavar="PATH", help="an mlx_lm model folder (default: the demo model)"
-    )
-    group.add_argument("--adapter", type=Path, metavar="PATH", help="a LoRA adapter for the model")
-    group.add_argument(
-        "--draft", metavar="PATH", help="a draft model for speculative decoding (demo: the demo model's)"
-    )
-    group.add_argument("--num-draft-tokens", type=whole_number(1), metavar="K", help="tokens drafted a step")
-    group.add_argument(
-        "--max-tokens", type=whole_number(1), metavar="N", help="limit of one answer (default: 1024)"
-    )
-    group.add_argument("--temperature", type=float, metavar="T", help="sampling temperature (default: 0)")
-    group.add_argument("--top-p", type=float, metavar="P", help="nucleus sampling (default: the server's)")
-    group.add_argument(
-        "--cache",
-        choices=("server", "off"),
-        default="server",
-        help="the server's prompt cache (default: %(default)s)",
-    )
+    group = add_server(parser, port=0)
     group.add_argument(
         "--base-url", metavar="URL", help="attach to an OpenAI-compatible server instead of starting one"
-    )
-    group.add_argument(
-        "--port", type=whole_number(0), default=0, help="the server's port (default: a free one)"
-    )
-    group.add_argument(
-        "--plain-server", action="store_true", help="start mlx_lm.server without spans of its own"
-    )
-    group.add_argument(
-        "--ready-timeout",
-        type=whole_number(1),
-        default=600,
-        metavar="S",
-        help="seconds to load (default: %(default)s)",
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import whole_number
+from punie.trace.commands.options import add_server
 from punie.trace.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ DESCRIPTION: Final = (
     "point any client that OpenTelemetry instruments at it. Arguments after -- go to mlx_lm.server as they are."
 )
 LOG_NAME: Final = "server.log"
+DEFAULT_PORT: Final = 8080
 _POLL_S: Final = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `serve`."""
-    _add_server(parser)
+    add_server(parser, port=DEFAULT_PORT)
     group = parser.add_argument_group("spans")
     group.add_argument(
         "--spans-dir",
@@ -41,43 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--otlp", metavar="URL", help="send spans here as well, e.g. http://127.0.0.1:4318")
     group.add_argument("--no-export", action="store_true", help="send nothing, whatever the environment says")
-    group.add_argument(
-        "--plain-server", action="store_true", help="without spans of its own, to compare with"
-    )
     # mlx_lm's spans carry no prompt and no answer, so there is nothing to choose.
     parser.set_defaults(send_content=False)
     parser.add_argument(
         "server_arguments", nargs="*", metavar="-- ARGUMENT", help="for mlx_lm.server, unchecked"
-    )
-
-
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("server")
-    group.add_argument(
-        "--model", metavar="PATH", help="an mlx_lm model: folder or repository (default: the demo model)"
-    )
-    group.add_argument("--adapter", type=Path, metavar="PATH", help="a LoRA adapter for the model")
-    group.add_argument("--draft", metavar="PATH", help="a draft model for speculative decoding")
-    group.add_argument("--num-draft-tokens", type=whole_number(1), metavar="K", help="tokens drafted a step")
-    group.add_argument(
-        "--max-tokens", type=whole_number(1), metavar="N", help="limit of one answer, if it sets none"
-    )
-    group.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
-    group.add_argument(
-        "--port", type=whole_number(0), default=8080, help="0 takes a free one (default: %(default)s)"
-    )
-    group.add_argument(
-        "--cache",
-        choices=("server", "off"),
-        default="server",
-        help="the server's prompt cache (default: %(default)s)",
-    )
-    group.add_argument(
-        "--ready-timeout",
-        type=whole_number(1),
-        default=600,
-        metavar="S",
-        help="seconds to load (default: %(default)s)",
     )
 
 
@@ -112,11 +80,12 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None]) -> None:
 
 
 def _process(options: argparse.Namespace) -> ServerProcess:
+    from punie.trace.commands.settings import server_config
     from punie.trace.server import ServerProcess
     from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
 
     return ServerProcess(
-        _config(options),
+        server_config(options),
         options.spans_dir / LOG_NAME,
         ready_timeout_s=options.ready_timeout,
         env=os.environ | {SPANS_VARIABLE: str(options.spans_dir.absolute())},
@@ -130,22 +99,6 @@ def _command(config: ServerConfig, port: int, *, hook: str | None, more: Sequenc
     from punie.trace.server import build_server_command
 
     return (*build_server_command(config, port=port, hook=hook), *more)
-
-
-def _config(options: argparse.Namespace) -> ServerConfig:
-    from punie.trace.demo.paths import target_model_path
-    from punie.trace.server import ServerConfig
-
-    return ServerConfig(
-        model=options.model or target_model_path(),
-        host=options.host,
-        port=options.port,
-        adapter_path=options.adapter,
-        max_tokens=options.max_tokens,
-        draft_model=options.draft,
-        num_draft_tokens=options.num_draft_tokens,
-        prompt_cache_size=0 if options.cache == "off" else None,
-    )
 
 
 def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:

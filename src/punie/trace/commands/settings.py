@@ -68,7 +68,7 @@ class RunSettings:
 def read_settings(options: argparse.Namespace) -> RunSettings:
     """The settings that `options` mean. Raises UsageError, ConfigError or InputError, naming flag or file."""
     _refuse_conflicts(options)
-    server = None if options.base_url else _server_config(options)
+    server = None if options.base_url else server_config(options)
     return RunSettings(
         suite=load_suite(options.suite) if options.suite else default_suite(),
         server=server,
@@ -97,6 +97,7 @@ _OWN_SERVER_ONLY = (
     ("--draft", "draft", None),
     ("--num-draft-tokens", "num_draft_tokens", None),
     ("--cache", "cache", "server"),
+    ("--host", "host", "127.0.0.1"),
     ("--port", "port", 0),
     ("--starts", "starts", 1),
     ("--plain-server", "plain_server", False),
@@ -112,12 +113,14 @@ def _refuse_conflicts(options: argparse.Namespace) -> None:
         raise UsageError("--workspace is for the default agent; --agent brings its own tools")
 
 
-def _server_config(options: argparse.Namespace) -> ServerConfig:
+def server_config(options: argparse.Namespace) -> ServerConfig:
+    """The server that the flags of `options.add_server` mean. Raises ConfigError with the field's name."""
     from punie.trace.demo.paths import draft_model_path, target_model_path
 
     draft = draft_model_path() if options.draft == DEMO else options.draft
     return ServerConfig(
         model=options.model or target_model_path(),
+        host=options.host,
         port=options.port,
         adapter_path=options.adapter,
         temperature=0.0 if options.temperature is None else options.temperature,

@@ -43,6 +43,7 @@ def document(report: Report) -> dict[str, Any]:
         "totals": _totals(analysis.totals),
         "queries": [_query(record) for record in analysis.records],
         "summaries": [_summary(summary) for summary in analysis.queries],
+        "cache": _plain(analysis.cache),
         "warmup": [_query(record) for record in analysis.warmup],
     }
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from punie.trace.report import rows
+from punie.trace.report.cache_section import bill_lines, cache_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,12 @@ def _lines(report: Report) -> Iterator[str]:
     for table in _tables(report):
         yield f"\n## {escape(table.title)}\n"
         yield from _table(table)
+    cache = cache_table(analysis.cache)
+    if cache.rows:
+        yield f"\n## {escape(cache.title)}\n"
+        yield from _table(cache)
+        yield ""
+        yield from (f"- {escape(line)}" for line in bill_lines(analysis.cache))
     if analysis.failed:
         yield "\n## Failed, in no average\n"
         yield from (f"- {escape(line)}" for line in rows.failures(analysis))

@@ -12,12 +12,14 @@ from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report import rows
+from punie.trace.report.cache_section import bill_lines, cache_table
 
 if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import Report
 
 WIDTH: Final = 80
+_INDENT: Final = 2
 _STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
 
 
@@ -48,6 +50,7 @@ def _write(console: Console, report: Report) -> None:
     spread = rows.speed(analysis)
     if spread.rows:
         _write_table(console, spread)
+    _write_cache(console, report)
     if analysis.failed:
         console.print("\n[bold]Failed, in no average[/]")
         for line in rows.failures(analysis):
@@ -55,6 +58,15 @@ def _write(console: Console, report: Report) -> None:
     console.print("\n[bold]Verdicts[/]")
     for finding in analysis.verdicts.values():
         _write_verdict(console, finding)
+
+
+def _write_cache(console: Console, report: Report) -> None:
+    table = cache_table(report.analysis.cache)
+    if not table.rows:
+        return
+    _write_table(console, table)
+    for line in bill_lines(report.analysis.cache):
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
 def _write_integrity(console: Console, report: Report) -> None:
@@ -70,12 +82,20 @@ def _write_integrity(console: Console, report: Report) -> None:
 
 def _write_table(console: Console, table: rows.Table) -> None:
     console.print(f"\n[bold]{table.title}[/]")
-    grid = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    grid = _grid(table, gap=2)
+    if grid.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width - _INDENT:
+        grid = _grid(table, gap=1)
+    console.print(Padding(grid, (0, 0, 0, _INDENT)))
+
+
+def _grid(table: rows.Table, *, gap: int) -> RichTable:
+    grid = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     for name in table.columns:
-        grid.add_column(name, justify="right" if name in table.right else "left", no_wrap=True)
+        number = name in table.right
+        grid.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for index, row in enumerate(table.rows):
         grid.add_row(*map(Text, row), style="bold" if index in table.strong else "")
-    console.print(Padding(grid, (0, 0, 0, 2)))
+    return grid
 
 
 def _write_verdict(console: Console, finding: Finding) -> None:

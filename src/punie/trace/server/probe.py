@@ -12,6 +12,8 @@ import httpx
 from punie.trace.server.validation import is_loopback
 
 RETRY_S: Final = 0.05
+# Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
+_NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
 
 
@@ -37,7 +39,7 @@ def open_client(base_url: str, *, timeout_s: float | None, api_key: str | None =
 async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
     """Ask for a completion of one token. Raises `Refused` or an `httpx.TransportError`."""
     body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
-    answer = await client.post("/chat/completions", json=body)
+    answer = await client.post("/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
         raise Refused(answer.status_code, answer.text)
 

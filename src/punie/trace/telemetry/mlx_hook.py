@@ -12,7 +12,7 @@ from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import Tracer
 
 from punie.trace import semconv
@@ -74,7 +74,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
 def _tracer(journal: Journal) -> Tracer:
     """The SDK and the journal, no more: logfire would cost the server a second, 30 MB and half of a span's time."""
     with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
-        provider = TracerProvider(sampler=ALWAYS_ON, resource=_resource(), shutdown_on_exit=False)
+        provider = TracerProvider(sampler=DEFAULT_ON, resource=_resource(), shutdown_on_exit=False)
     provider.add_span_processor(JournalSpanProcessor(journal))
     return provider.get_tracer(SCOPE, version("punie-trace"))
 

@@ -15,6 +15,8 @@ def fill(names: NameMaker, rng: Random, template: str, x: str = "") -> str:
     """One line of code; every open place but `{x}` gets an invented name."""
     if "{C}" in template or "{D}" in template:
         template = template.replace("{C}", names.class_name(rng)).replace("{D}", names.class_name(rng))
+    if "{W}" in template:
+        template = template.replace("{W}", names.constant_name(rng))
     return template.format(
         x=x, m=names.word(rng), w=names.function_name(rng), v=names.word(rng), n=rng.randint(0, 400)
     )
@@ -105,7 +107,8 @@ def file_text(names: NameMaker, rng: Random) -> tuple[str, str]:
             for _ in range(body)
         ]
     if not first:
-        lines += [fill(names, rng, code_parts()["plain_lines"][0]) for _ in range(rng.randint(1, 8))]
+        count = rng.randint(1, 12) if rng.random() < 0.8 else rng.randint(13, 60)
+        lines += [fill(names, rng, rng.choice(code_parts()["setting_lines"])) for _ in range(count)]
     return limited(lines), first
 
 
