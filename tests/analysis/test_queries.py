@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from punie.trace import semconv
+from punie.trace.analysis.integrity import Effect
 from punie.trace.analysis.queries import Account, account
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.model import Attributes, Phase, Span, SpanKind, SpanSet, StatusCode
@@ -146,6 +147,18 @@ def test_the_server_s_own_cached_tokens_go_before_the_client_s() -> None:
         span("first", "one", 12, 20, failed, kind=SpanKind.SERVER),
     )
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (49, 7, 4)
+
+
+@pytest.mark.parametrize(("arm", "slugs"), [("off", ["cache-arm"]), ("server", []), ("unknown", [])])
+def test_cached_tokens_with_the_cache_off_are_a_flaw(arm: str, slugs: list[str]) -> None:
+    usage = {"gen_ai__usage__input_tokens": 9, "gen_ai__usage__output_tokens": 1}
+    root = span("query", None, 0, 100, {**SAID, semconv.QUERY_CACHE: arm})
+    hit = chat("one", "query", 10, 40, gen_ai__usage__cache_read__input_tokens=8, **usage)
+    found = read(root, hit, chat("two", "query", 50, 60, **usage)).findings
+    assert [finding.slug for finding in found] == slugs
+    assert [(finding.effect, finding.examples) for finding in found] == [
+        (Effect.DOWNGRADED, (f"{T}/one",)) for _ in slugs
+    ]
 
 
 def test_counts_are_unknown_where_one_request_does_not_tell() -> None:

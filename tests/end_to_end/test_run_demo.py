@@ -123,7 +123,7 @@ def test_csv_and_gates(
 ) -> None:
     run = str(finished[0])
     assert main(["report", run, "-o", str(tmp_path / "r.csv"), "--gate", "accuracy,memory"]) == ExitCode.OK
-    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert len([row for row in rows if row["warmup"] == "false"]) == 5
     assert all(sum(int(row[f"{phase}_ns"]) for phase in Phase) == int(row["wall_ns"]) for row in rows)
     assert main(["report", run, "--gate", "target"]) == ExitCode.GATE_UNDECIDED  # one pass is too little

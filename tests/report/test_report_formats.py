@@ -16,9 +16,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.integrity import Effect, IntegrityFinding
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.summary import analyse
+from punie.trace.analysis.usage import TokenCounts
 from punie.trace.analysis.verdicts.memory import MemoryEvidence
-from punie.trace.model import Phase
+from punie.trace.model import Phase, Provenance
 from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FORMATS, by_ending, by_name
 
@@ -88,7 +90,42 @@ def broken() -> Report:
     return Report(_about(planned=tuple(planned)), analyse(records, findings, missing=planned))
 
 
-REPORTS = {"empty": empty, "one": one, "many": many, "broken": broken}
+def _request(turn: int, messages: str, tokens: TokenCounts, query: int = 0) -> ModelRequest:
+    start_ns = 10**9 * (2 * query + turn)
+    return ModelRequest(
+        query_key=f"q{query}",
+        query_id=("view-functions", "user-serializer")[query],
+        trace_id=f"{query:032x}",
+        span_id=f"{turn:016x}",
+        warmup=False,
+        repeat=0,
+        server_start=0,
+        turn=turn,
+        server="s",
+        agent="assistant",
+        start_ns=start_ns,
+        end_ns=start_ns + 10**8,
+        tokens=tokens,
+        prefill_ns=40_000_000,
+        prefill_known=Provenance.SERVER,
+        digests=tuple(messages),
+        lengths=tuple(100 * ord(m) for m in messages),
+    )
+
+
+def cache() -> Report:
+    """One query whose second turn was read again whole, one whose first message is another."""
+    requests = (
+        _request(0, "PU", TokenCounts(120, 0, 20)),
+        _request(1, "PUAT", TokenCounts(320, 0, 20)),
+        _request(0, "QV", TokenCounts(125, 10, 20), query=1),
+        _request(1, "QVAT", TokenCounts(330, 140, 20), query=1),
+    )
+    records = [_query("view-functions", cache="server"), _query("user-serializer", cache="server")]
+    return Report(_about(), analyse(records, requests=requests))
+
+
+REPORTS = {"empty": empty, "one": one, "many": many, "broken": broken, "cache": cache}
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -123,6 +160,11 @@ def test_csv_has_one_row_a_query(name: str) -> None:
     assert len(rows) == len(report.analysis.records) + len(report.analysis.warmup)
     for row in rows:
         assert sum(int(row[f"{phase.value}_ns"]) for phase in Phase) == int(row["wall_ns"])
+
+
+def test_a_report_without_anything_to_say_of_the_cache_says_nothing() -> None:
+    for entry in (by_name("text"), by_name("md")):
+        assert "Prompt cache" not in entry.renderer()(many())
 
 
 def test_a_model_s_words_stay_words_in_markdown() -> None:

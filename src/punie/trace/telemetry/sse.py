@@ -1,47 +1,79 @@
-"""Counts server-sent events in the bytes of a body as they pass, without holding or changing them."""
+"""Reads server-sent events off the bytes of a body as they pass, without changing them.
+
+The format: https://html.spec.whatwg.org/multipage/server-sent-events.html. Of `event`, `id` and `retry` nothing
+is needed here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-_PREFIX: Final = 64  # of an unfinished line only its beginning matters
-_DONE: Final = b"[DONE]"
+LONGEST_EVENT: Final = 1 << 20
+"""Bytes of one event that are held; what is longer is cut off there, which no JSON survives."""
 
 
-class SseCounter:
-    """Feed it the body's chunks in order.
+@dataclass(frozen=True, slots=True)
+class SseEvent:
+    """One dispatched event that carries data: its `data` lines, joined by line feeds."""
 
-    `events` are the dispatched events that carry data; OpenAI's closing `[DONE]` is not one of them but sets
-    `done`. Comment lines (`: keepalive …`) are none either.
-    """
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SseComment:
+    """A line that begins with a colon: what follows the colon."""
+
+    text: bytes
+
+
+SseItem = SseEvent | SseComment
+
+
+class SseParser:
+    """Feed it the body's chunks in order, however the network cut them."""
 
     def __init__(self) -> None:
-        self.events = 0
-        self.done = False
-        self._line = b""
-        self._has_data = False
+        self._line: list[bytes] = []  # the pieces of the unfinished line
+        self._line_size = 0
+        self._data: list[bytes] = []
+        self._data_size = 0
         self._after_return = False
 
-    def feed(self, chunk: bytes) -> int:
-        """How many events this chunk completed."""
-        before = self.events
+    def feed(self, chunk: bytes) -> Iterator[SseItem]:
+        """What this chunk completed. Read it to its end before the next chunk."""
         if self._after_return and chunk[:1] == b"\n":  # the second half of a line end that was cut in two
             chunk = chunk[1:]
             self._after_return = False
         if chunk:
             self._after_return = chunk.endswith(b"\r")
-        *whole, rest = (self._line + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        for line in whole:
-            self._take(line)
-        self._line = rest[:_PREFIX]
-        return self.events - before
+        first, *others = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._hold(first)
+        for begun in others:
+            line = b"".join(self._line)
+            self._line, self._line_size = [], 0
+            self._hold(begun)
+            yield from self._take(line)
 
-    def _take(self, line: bytes) -> None:
+    def _hold(self, piece: bytes) -> None:
+        room = LONGEST_EVENT - self._line_size
+        if piece and room > 0:
+            self._line.append(piece[:room])
+            self._line_size += len(self._line[-1])
+
+    def _take(self, line: bytes) -> Iterator[SseItem]:
         if not line:
-            self.events += self._has_data
-            self._has_data = False
-        elif line.startswith(b"data:"):
-            if line[5:].strip() == _DONE:
-                self.done = True
-            else:
-                self._has_data = True
+            if self._data:
+                yield SseEvent(b"\n".join(self._data))
+                self._data, self._data_size = [], 0
+        elif line.startswith(b":"):
+            yield SseComment(line[1:])
+        elif line.startswith(b"data:") or line == b"data":
+            self._add(line[5:].removeprefix(b" "))
+
+    def _add(self, data: bytes) -> None:
+        if self._data_size + len(data) > LONGEST_EVENT:
+            data = data[: LONGEST_EVENT - self._data_size]
+        self._data.append(data)
+        self._data_size += len(data)

@@ -1,0 +1,237 @@
+"""The bill for cache misses, by hand: what was read again, what it cost, and which message differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from punie.trace import semconv
+from punie.trace.analysis.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.usage import TokenCounts
+from punie.trace.model import Attributes, Provenance, Span, SpanKind, SpanSet
+from punie.trace.store.sqlite import SqliteEngine
+
+T: Final = "a" * 32
+LENGTH: Final = {"P": 600, "U": 40, "V": 44, "A": 50, "T": 900, "t": 90, "B": 70}
+
+
+def asked(
+    messages: str,
+    tokens: int,
+    cached: int | None,
+    *,
+    at: int,
+    query: str = "one",
+    turn: int = 0,
+    prefill_ns: int | None = 1_000,
+    **fields: Any,  # noqa: ANN401 - fields of ModelRequest
+) -> ModelRequest:
+    """A request that lasts from `at` for 5 ns; each letter of `messages` is one message."""
+    defaults: dict[str, Any] = {
+        "query_key": query,
+        "query_id": query,
+        "trace_id": T,
+        "span_id": f"{query}{turn}",
+        "warmup": False,
+        "repeat": 0,
+        "server_start": 0,
+        "server": "s",
+        "agent": "assistant",
+        "end_ns": at + 5,
+        "prefill_known": Provenance.SERVER,
+    }
+    return ModelRequest(
+        turn=turn,
+        start_ns=at,
+        tokens=TokenCounts(tokens, cached, 10),
+        prefill_ns=prefill_ns,
+        digests=tuple(messages),
+        lengths=tuple(LENGTH[m] for m in messages),
+        **(defaults | fields),
+    )
+
+
+def misses(*requests: ModelRequest) -> list[Miss | None]:
+    return [entry.miss for entry in cache_bill(requests).requests]
+
+
+def bounds(*requests: ModelRequest) -> tuple[int, int] | None:
+    """Of the last request."""
+    miss = misses(*requests)[-1]
+    return None if miss is None else (miss.least_tokens, miss.most_tokens)
+
+
+def test_nothing() -> None:
+    assert cache_bill([]) == CacheBill((), (), 0, 0, 0, 0, 0, ())
+
+
+def test_a_second_turn_that_reads_the_first_again() -> None:
+    first = asked("PU", 100, 0, at=0)
+    second = asked("PUAT", 400, 0, at=10, turn=1, prefill_ns=8_000)
+    found = cache_bill([second, first])
+    miss = Miss(
+        earlier_trace_id=T,
+        earlier_span_id="one0",
+        earlier_query_id="one",
+        earlier_turn=0,
+        messages_shared=2,
+        difference=None,
+        least_tokens=100,
+        most_tokens=100,
+        least_ns=2_000,  # a quarter of its 400 tokens
+        most_ns=2_000,
+    )
+    assert [entry.miss for entry in found.requests] == [None, miss]
+    assert found.turns == (TurnTotal(0, 1, 100, 0, 1_000, 0), TurnTotal(1, 1, 400, 0, 8_000, 1))
+    assert (found.misses, found.least_tokens, found.most_tokens) == (1, 100, 100)
+    assert (found.least_ns, found.most_ns, found.reasons) == (2_000, 2_000, ())
+
+
+def test_only_what_was_not_cached_was_read_again() -> None:
+    first = asked("PU", 100, 0, at=0)
+    assert bounds(first, asked("PUAT", 400, 70, at=10)) == (30, 30)
+    assert bounds(first, asked("PUAT", 400, 100, at=10)) is None
+    assert bounds(first, asked("PUAT", 400, 130, at=10)) is None  # the answer it generated was cached as well
+
+
+def test_the_same_prompt_again_always_reads_one_token() -> None:
+    first = asked("PU", 100, 0, at=0)
+    assert bounds(first, asked("PU", 100, 99, at=10, query="two")) is None
+    assert bounds(first, asked("PU", 100, 0, at=10, query="two")) == (99, 99)
+
+
+def test_a_prompt_that_is_the_beginning_of_an_earlier_one() -> None:
+    assert bounds(asked("PUAT", 400, 0, at=0), asked("PU", 100, 40, at=10)) == (59, 59)
+
+
+def test_a_part_in_common_is_a_bound_and_no_miss_once_the_cache_was_used() -> None:
+    first = asked("PU", 100, 0, at=0)
+    longer = asked("PUAT", 400, 120, at=10, turn=1)
+    other = asked("PV", 105, 0, at=20, query="two")
+    assert bounds(first, longer, other) == (0, 100)  # PU is the shortest prompt that has P
+    miss = misses(first, longer, other)[-1]
+    assert miss is not None
+    assert (miss.messages_shared, miss.difference) == (1, Difference(1, 40, 44))
+    assert (miss.least_ns, miss.most_ns) == (0, 952)
+    assert bounds(first, longer, replace(other, tokens=TokenCounts(105, 80, 10))) is None
+
+
+def test_a_message_rewritten_in_the_history_is_named() -> None:
+    first = asked("PU", 100, 0, at=0)
+    second = asked("PUAT", 400, 110, at=10, turn=1)
+    third = asked("PUAtBU", 300, 110, at=20, turn=2)
+    assert (
+        misses(first, second, third)[-1] is None
+    )  # all of PU was cached, and nothing behind T was read before
+    fourth = asked("PUATBU", 500, 400, at=30, turn=3)
+    fifth = asked("PUAtBU", 300, 60, at=40, turn=4)
+    miss = misses(first, second, fourth, fifth)[-1]
+    assert miss is not None
+    assert miss.difference == Difference(3, 900, 90)
+    assert (miss.messages_shared, miss.earlier_turn) == (3, 3)
+    assert (miss.least_tokens, miss.most_tokens) == (
+        40,
+        239,
+    )  # PU for certain; B and U at most all of the rest
+
+
+def test_an_agent_whose_first_message_changes_shares_nothing_and_is_named() -> None:
+    first = asked("PU", 100, 0, at=0)
+    miss = misses(first, asked("BU", 90, 3, at=10, query="two"))[-1]
+    assert miss is not None
+    assert (miss.messages_shared, miss.difference) == (0, Difference(0, 600, 70))
+    assert (miss.least_tokens, miss.most_tokens) == (0, 86)
+    assert misses(first, asked("BU", 90, 0, at=10, query="two", agent="another"))[-1] is None
+
+
+def test_the_same_query_s_earlier_turn_goes_before_a_newer_stranger() -> None:
+    mine = asked("PU", 100, 0, at=0)
+    stranger = asked("VU", 50, 0, at=10, query="two")
+    miss = misses(mine, stranger, asked("BU", 90, 0, at=20, turn=1))[-1]
+    assert miss is not None
+    assert (miss.earlier_query_id, miss.earlier_turn) == ("one", 0)
+
+
+def test_only_what_the_same_server_had_answered_before_counts() -> None:
+    first = asked("PU", 100, 0, at=0)
+    later = asked("PU", 100, 0, at=10, query="two")
+    assert bounds(first, later) == (99, 99)
+    assert bounds(first, replace(later, start_ns=4)) is None  # both at once
+    assert bounds(first, replace(later, server="other")) is None
+
+
+def test_a_warm_up_is_read_before_and_not_on_the_bill() -> None:
+    warm = asked("PU", 100, 0, at=0, query="warm-up", warmup=True)
+    again = asked("PU", 100, 0, at=10, query="warm-up", warmup=True, turn=1)
+    found = cache_bill([warm, again, asked("PU", 100, 0, at=20)])
+    assert [(entry.query_id, entry.miss is None) for entry in found.requests] == [("one", False)]
+    assert (found.misses, found.reasons) == (1, ())
+
+
+def test_what_is_not_known_is_said_and_not_guessed() -> None:
+    silent = asked("PU", 100, None, at=0)
+    bare = replace(asked("PU", 100, 0, at=10), digests=(), lengths=())
+    untimed = asked("PU", 100, 0, at=20, query="two", prefill_ns=None)
+    found = cache_bill([silent, bare, untimed])
+    assert [entry.judged for entry in found.requests] == [False, False, True]
+    assert (found.misses, found.least_tokens, found.least_ns, found.most_ns) == (1, 99, None, None)
+    assert found.turns == (TurnTotal(0, 3, 300, None, None, 1),)
+    assert found.reasons == (
+        "1 of 3 model requests don't tell their prompt and cached tokens",
+        "1 of 3 model requests have no message digests",
+        "1 of 1 misses are in requests whose prefill no span tells apart",
+    )
+
+
+def test_the_cost_is_never_more_than_the_prefill() -> None:
+    first = asked("PU", 100, 0, at=0)
+    miss = misses(first, asked("BU", 100, 98, at=10, prefill_ns=7))[-1]
+    assert miss is not None
+    assert (miss.most_tokens, miss.most_ns) == (1, 3)
+    assert misses(first, asked("PUAT", 100, 100, at=10, prefill_ns=7))[-1] is None
+
+
+def _span(name: str, parent: str | None, start: int, end: int, said: Attributes, kind: int = 1) -> Span:
+    return Span(T, name, parent, name, start, end, SpanKind(kind), said)
+
+
+def _turn(number: int, start: int, digests: tuple[str, ...], cached: int) -> tuple[Span, ...]:
+    chat: Attributes = {
+        semconv.OPERATION: "chat",
+        semconv.AGENT_NAME[0]: "assistant",
+        semconv.INPUT_TOKENS[0]: 100 * (number + 1),
+        semconv.MESSAGE_DIGESTS: digests,
+        semconv.MESSAGE_LENGTHS: tuple(len(digest) for digest in digests),
+    }
+    phase: Attributes = {semconv.PHASE: "prefill", semconv.PHASE_PROVENANCE: "server"}
+    return (
+        _span(f"chat{number}", "query", start, start + 90, chat),
+        _span(f"POST{number}", f"chat{number}", start + 1, start + 89, {"http.request.method": "POST"}, 3),
+        _span(
+            f"served{number}", f"POST{number}", start + 2, start + 88, {semconv.CACHED_TOKENS[0]: cached}, 2
+        ),
+        _span(f"prefill{number}", f"served{number}", start + 10, start + 50, phase),
+    )
+
+
+@pytest.mark.parametrize(("cached", "expected"), [(0, (100, 20)), (100, None)])
+def test_from_spans_without_content(cached: int, expected: tuple[int, int] | None) -> None:
+    root: Attributes = {semconv.QUERY_ID: "q", semconv.QUERY_REPEAT: 0, semconv.QUERY_SERVER_START: 0}
+    spans = (
+        _span("query", None, 0, 1000, root),
+        *_turn(1, 200, ("p", "u", "a", "t"), cached),
+        *_turn(0, 100, ("p", "u"), 0),
+    )
+    found = account(SpanSet(spans), SqliteEngine())
+    bill = cache_bill(found.requests)
+    assert [(turn.turn, turn.cached_tokens, turn.prefill_ns) for turn in bill.turns] == [
+        (0, 0, 40),
+        (1, cached, 40),
+    ]
+    assert {entry.prefill_known for entry in bill.requests} == {Provenance.SERVER}
+    miss = bill.requests[1].miss
+    assert (None if miss is None else (miss.most_tokens, miss.most_ns)) == expected
