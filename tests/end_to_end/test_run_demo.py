@@ -228,3 +228,35 @@ def test_a_torn_last_line_is_counted(finished: tuple[Path, str], tmp_path: Path)
     findings = {finding["slug"]: finding for finding in _report(torn)["integrity"]}
     assert findings["unreadable-record"]["count"] == 1
     assert "agent-" in findings["unreadable-record"]["examples"][0]
+
+
+KILLER = '''
+import os, signal
+import psutil
+from pydantic_ai import Agent
+
+def run_command(command: str) -> str:
+    """Run a read-only command."""
+    for child in psutil.Process().children():
+        if "punie.trace.server.launcher" in child.cmdline():
+            os.kill(child.pid, signal.SIGKILL)
+    return "./a.py:1:class Settings:"
+
+agent = Agent(tools=[run_command], defer_model_check=True)
+'''
+
+
+def test_a_server_that_dies_ends_the_run_with_its_own_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "killer.py").write_text(KILLER)
+    done = subprocess.run(
+        [sys.executable, "-m", "punie.trace", "run", "--runs", "runs", "--agent", "killer:agent"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == ExitCode.SERVER, done.stderr
+    assert "SIGKILL" in done.stderr
+    assert "punie-trace report runs/" in done.stderr
+    assert _report(_only_run(tmp_path / "runs"))["verdicts"]["accuracy"]["verdict"] != "yes"

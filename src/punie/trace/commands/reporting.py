@@ -12,7 +12,7 @@ from punie.trace.analysis.memory import memory_evidence
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
-from punie.trace.errors import ExitCode, UsageError
+from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.model import SpanSet, Verdict
 from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FormatEntry, by_ending, by_name
@@ -75,9 +75,10 @@ def load_run(folder: RunFolder) -> Loaded:
 
 def load_source(path: Path) -> Loaded:
     """A run folder, or a file of OTLP JSON. Raises InputError that names what is wrong with it."""
-    if path.is_file():
-        return Loaded(str(path), read_otlp(path), None)
-    return load_run(RunFolder.open(path))
+    loaded = Loaded(str(path), read_otlp(path), None) if path.is_file() else load_run(RunFolder.open(path))
+    if loaded.plan is None and not loaded.spans.spans and not loaded.spans.unreadable:
+        raise InputError(f"{path}: holds no spans")
+    return loaded
 
 
 def build_report(loaded: Loaded, judgement: Judgement) -> Report:
