@@ -18,6 +18,9 @@ from before the query's span is opened to after it is closed and synced to disk,
 is none. Work that the server does after its answer (writing spans, beside the next request) is in no figure: the
 benchmark waits `PAUSE_S` between two calls. The HTTP transports stay wrapped in the arm "off": a request outside of
 our spans passes through after two comparisons.
+
+`--replay` asks a server without a model, which answers at once (`replay_server.py`): only the client's cost, as an
+upper bound, for nothing of it hides behind a model that computes, but with little noise even on a busy machine.
 """
 
 from __future__ import annotations
@@ -27,11 +30,12 @@ import asyncio
 import gc
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -42,6 +46,7 @@ from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL, median_ns, percentile
 from punie.trace.demo.paths import target_model_path, workspace_path
 from punie.trace.server import ServerConfig, ServerProcess, build_server_command
+from punie.trace.server.config import DEFAULT_MODEL
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.instrument import instrument
 from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
@@ -69,11 +74,12 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One query in every arm: nanoseconds by the stopwatch."""
+    """One query in every arm: nanoseconds by the stopwatch, and of processor time in this process (the client's)."""
 
     query_id: str
     start: int
     took_ns: dict[Arm, int]
+    client_cpu_ns: dict[Arm, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +89,11 @@ class Bench:
     askers: dict[Arm, Asker]
     telemetry: Telemetry
 
-    async def time(self, arm: Arm, query: Query) -> tuple[int, Reply]:
-        """Ask once, by the stopwatch."""
+    async def time(self, arm: Arm, query: Query) -> tuple[int, int, Reply]:
+        """Ask once, by the stopwatch: what it took, how much of that this process computed, and the reply."""
         await asyncio.sleep(PAUSE_S)
         asker = self.askers[arm]
-        begun_ns = time.perf_counter_ns()
+        begun_ns, cpu_begun_ns = time.perf_counter_ns(), time.process_time_ns()
         if arm is Arm.OFF:
             reply = await asker.ask(query.text)
         else:
@@ -96,19 +102,24 @@ class Bench:
             ) as span:
                 reply = await asker.ask(query.text)
                 span.answered(reply.answered_ns, reply.answer.text)
-        took_ns = time.perf_counter_ns() - begun_ns
+        took_ns, cpu_ns = time.perf_counter_ns() - begun_ns, time.process_time_ns() - cpu_begun_ns
         if reply.error:
             raise SystemExit(f"{query.id}, {arm}: {reply.error}")
-        return took_ns, reply
+        return took_ns, cpu_ns, reply
 
     async def pair(self, query: Query, start: int, order: random.Random) -> Pair:
         """Ask in all arms, in a random order. Raises SystemExit if the answers aren't the same."""
-        arms = order.sample(list(Arm), len(Arm))
+        arms = order.sample(list(self.askers), len(self.askers))
         timed = {arm: await self.time(arm, query) for arm in arms}
-        answers = {reply.answer.text for _, reply in timed.values()}
+        answers = {reply.answer.text for _, _, reply in timed.values()}
         if len(answers) > 1:
             raise SystemExit(f"{query.id}: the arms gave different answers: {answers}")
-        return Pair(query.id, start, {arm: took_ns for arm, (took_ns, _) in timed.items()})
+        return Pair(
+            query.id,
+            start,
+            took_ns={arm: took_ns for arm, (took_ns, _, _) in timed.items()},
+            client_cpu_ns={arm: cpu_ns for arm, (_, cpu_ns, _) in timed.items()},
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,19 +130,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--starts", type=int, default=5, help="server starts they are spread over (default: 5)"
     )
     parser.add_argument("--model", type=Path, help="an mlx_lm model folder (default: the demo model)")
+    parser.add_argument(
+        "--replay", action="store_true", help="a server without a model: the client's cost alone"
+    )
     parser.add_argument("--suite", type=Path, help="a suite of queries (default: discrimination)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     suite = load_suite(options.suite) if options.suite else default_suite()
-    model = options.model or target_model_path()
+    model = None if options.replay else options.model or target_model_path()
     with tempfile.TemporaryDirectory() as folder:
         pairs = asyncio.run(measure(suite, model, Path(folder), options.pairs, options.starts, options.seed))
     sys.stdout.writelines(f"{line}\n" for line in report(pairs))
     return 0
 
 
-async def measure(suite: Suite, model: Path, folder: Path, count: int, starts: int, seed: int) -> list[Pair]:
-    """`count` pairs spread over `starts` starts of both servers."""
+async def measure(
+    suite: Suite, model: Path | None, folder: Path, count: int, starts: int, seed: int
+) -> list[Pair]:
+    """`count` pairs spread over `starts` starts of both servers; without a `model` of the replaying one."""
     order = random.Random(seed)  # noqa: S311 - the order of arms, no secret
     pairs: list[Pair] = []
     for start in range(starts):
@@ -147,20 +163,34 @@ async def measure(suite: Suite, model: Path, folder: Path, count: int, starts: i
 
 
 @asynccontextmanager
-async def _bench(model: Path, folder: Path) -> AsyncIterator[Bench]:
+async def _bench(model: Path | None, folder: Path) -> AsyncIterator[Bench]:
     telemetry = configure(folder / "spans")
     traced, bare = default_agent(workspace_path()), default_agent(workspace_path())
     instrument(traced, telemetry=telemetry)
     async with AsyncExitStack() as stack:
         stack.callback(telemetry.shutdown)
+        if model is None:
+            url = stack.enter_context(_replaying())
+            yield Bench({Arm.CLIENT: _asker(traced, url), Arm.OFF: _asker(bare, url)}, telemetry)
+            return
         hooked = await stack.enter_async_context(_server(model, folder, HOOK))
         plain = await stack.enter_async_context(_server(model, folder, None))
         askers = {
-            Arm.EVERYTHING: _asker(traced, hooked),
-            Arm.CLIENT: _asker(traced, plain),
-            Arm.OFF: _asker(bare, plain),
+            Arm.EVERYTHING: _asker(traced, hooked.base_url),
+            Arm.CLIENT: _asker(traced, plain.base_url),
+            Arm.OFF: _asker(bare, plain.base_url),
         }
         yield Bench(askers, telemetry)
+
+
+@contextmanager
+def _replaying() -> Iterator[str]:
+    command = [sys.executable, str(Path(__file__).with_name("replay_server.py"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout.readline().strip() if process.stdout else ""
+        finally:
+            process.terminate()
 
 
 def _server(model: Path, folder: Path, hook: str | None) -> ServerProcess:
@@ -176,8 +206,8 @@ def _command(config: ServerConfig, port: int, *, hook: str | None) -> tuple[str,
     return build_server_command(config, port=port, hook=hook)
 
 
-def _asker(agent: Any, server: ServerProcess) -> Asker:  # noqa: ANN401 - an agent of any types
-    model = server_model(server.base_url, server.model_name, {}, timeout_s=TIMEOUT_S)
+def _asker(agent: Any, base_url: str) -> Asker:  # noqa: ANN401 - an agent of any types
+    model = server_model(base_url, DEFAULT_MODEL, {}, timeout_s=TIMEOUT_S)
     return Asker(agent, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
 
 
@@ -189,11 +219,12 @@ def report(pairs: Sequence[Pair]) -> Iterator[str]:
     starts = len({pair.start for pair in pairs})
     yield f"{len(pairs)} pairs of {len({pair.query_id for pair in pairs})} queries over {starts} server starts"
     yield f"{'arm':<12}{'mean':>12}{'median':>12}{'p95':>12}"
-    for arm in Arm:
+    arms = [arm for arm in Arm if arm in pairs[0].took_ns]
+    for arm in arms:
         took = [pair.took_ns[arm] for pair in pairs]
         figures = (sum(took) / len(took), median_ns(took), percentile(took, 95))
         yield f"{arm:<12}" + "".join(f"{duration_text(figure):>12}" for figure in figures)
-    for arm in (Arm.CLIENT, Arm.EVERYTHING):
+    for arm in arms[:-1]:
         yield from _compared(arm, pairs)
     yield from _by_query(pairs)
 
@@ -202,6 +233,12 @@ def _compared(arm: Arm, pairs: Sequence[Pair]) -> Iterator[str]:
     yield f"\n{arm} against off, {LEVEL:.0%} intervals over pairs, and over server starts"
     long = _of_long_queries(pairs)
     yield f"  difference   {_difference(arm, pairs)}   aim: at most {duration_text(AIM_NS)}"
+    cpu = [pair.client_cpu_ns[arm] - pair.client_cpu_ns[Arm.OFF] for pair in pairs]
+    units = [RatioUnit(ns, 1) for ns in cpu]
+    yield (
+        f"  of that the client's processor time   "
+        f"mean {_ms(ratio(units) or 0.0)} ({_plus_minus(units)}), median {_ms(median_ns(cpu))}"
+    )
     yield f"  ratio        {_ratio(arm, pairs)}"
     if long:
         yield (
@@ -260,14 +297,12 @@ def _ms(ns: float) -> str:
 
 
 def _by_query(pairs: Sequence[Pair]) -> Iterator[str]:
-    yield f"\n{'query, medians':<24}{'off':>12}{'client':>12}{'everything':>12}"
+    arms = [arm for arm in Arm if arm in pairs[0].took_ns and arm is not Arm.OFF]
+    yield f"\n{'query, medians':<24}{'off':>12}" + "".join(f"{arm:>12}" for arm in arms)
     for query_id in sorted({pair.query_id for pair in pairs}):
         own = [pair for pair in pairs if pair.query_id == query_id]
         off = median_ns([pair.took_ns[Arm.OFF] for pair in own])
-        extra = (
-            median_ns([pair.took_ns[arm] - pair.took_ns[Arm.OFF] for pair in own])
-            for arm in (Arm.CLIENT, Arm.EVERYTHING)
-        )
+        extra = [median_ns([pair.took_ns[arm] - pair.took_ns[Arm.OFF] for pair in own]) for arm in arms]
         yield f"{query_id:<24}{duration_text(off):>12}" + "".join(f"{_ms(ns):>12}" for ns in extra)
 
 

@@ -96,6 +96,7 @@ def test_everything_that_the_spans_say_is_on_the_record() -> None:
         query_id="views",
         trace_id=T,
         ledger=record.ledger,
+        critical_path=record.critical_path,
         repeat=2,
         server_start=1,
         position=7,
@@ -122,6 +123,8 @@ def test_everything_that_the_spans_say_is_on_the_record() -> None:
         "tool": 15,
         "framework": 10 + 2 + 2 + 5 + 10,
     }
+    assert record.critical_path is not None
+    assert record.critical_path.phases_ns == record.ledger.phases_ns  # nothing ran in parallel
     assert not record.succeeded
 
 
@@ -130,7 +133,9 @@ def test_the_order_of_the_spans_and_copies_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(("arm", "cached"), [("server", 0), ("off", 0), ("unknown", None), (None, None)])
-def test_silence_about_the_cache_is_zero_from_a_server_of_the_run(arm: str | None, cached: int | None) -> None:
+def test_silence_about_the_cache_is_zero_from_a_server_of_the_run(
+    arm: str | None, cached: int | None
+) -> None:
     said = {key: value for key, value in SAID.items() if key != semconv.QUERY_CACHE}
     root = span("query", None, 0, 100, said if arm is None else {**said, semconv.QUERY_CACHE: arm})
     assert only(root, chat("one", "query", 10, 40, gen_ai__usage__input_tokens=9)).cached_tokens == cached
@@ -142,7 +147,9 @@ def test_the_server_s_own_cached_tokens_go_before_the_client_s() -> None:
     failed = {semconv.CACHED_TOKENS[0]: 3}
     record = only(
         span("query", None, 0, 100, SAID),
-        chat("one", "query", 10, 60, gen_ai__usage__input_tokens=49, gen_ai__usage__cache_read__input_tokens=5),
+        chat(
+            "one", "query", 10, 60, gen_ai__usage__input_tokens=49, gen_ai__usage__cache_read__input_tokens=5
+        ),
         span("again", "one", 30, 50, served, kind=SpanKind.SERVER),
         span("first", "one", 12, 20, failed, kind=SpanKind.SERVER),
     )

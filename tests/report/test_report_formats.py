@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from records import build_record
+from records import MS, build_record
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.integrity import Effect, IntegrityFinding
-from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
 from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.summary import analyse
 from punie.trace.analysis.usage import TokenCounts
@@ -125,7 +126,37 @@ def cache() -> Report:
     return Report(_about(), analyse(records, requests=requests))
 
 
-REPORTS = {"empty": empty, "one": one, "many": many, "broken": broken, "cache": cache}
+def parallel() -> Report:
+    """Two queries with three tools at once, of which one is waited for."""
+    return Report(_about(), analyse([_parallel(number) for number in range(2)]))
+
+
+def slow() -> Report:
+    """Many of them, of which the last two have to wait for long."""
+    return Report(_about(), analyse([_parallel(number) for number in range(24)]))
+
+
+def _parallel(number: int) -> QueryRecord:
+    found_ms = 60 if number < 22 else 400
+    phases = {Phase.DECODE: 300 + number, Phase.TOOL: found_ms, Phase.FRAMEWORK: 12}
+    parts = (
+        PathPart(Phase.DECODE, "decode", phases[Phase.DECODE] * MS, phases[Phase.DECODE] * MS, 2, 2),
+        PathPart(Phase.TOOL, "execute_tool run_command", found_ms * MS, 2 * found_ms * MS, 1, 3),
+        PathPart(Phase.FRAMEWORK, f"query {HOSTILE}", 12 * MS, 12 * MS, 1, 1),
+    )
+    path = QueryPath(sum(phases.values()) * MS, parts)
+    path.check()
+    return build_record(f"search-{number:02}", phases, start_ns=number * 10**9, critical_path=path)
+
+
+REPORTS = {
+    "empty": empty,
+    "one": one,
+    "many": many,
+    "broken": broken,
+    "cache": cache,
+    "parallel": parallel,
+}
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -136,21 +167,25 @@ def test_whole_report(format_name: str, name: str, snapshot: SnapshotAssertion) 
     assert text == snapshot
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, "slow"])
 def test_text_fits_80_columns(name: str) -> None:
-    text = by_name("text").renderer()(REPORTS[name]())
+    text = by_name("text").renderer()((REPORTS | {"slow": slow})[name]())
     assert max(cell_len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, "slow"])
 def test_json_is_as_its_schema_says(name: str) -> None:
     schema = json.loads(SCHEMA.read_text())
-    document = json.loads(by_name("json").renderer()(REPORTS[name]()))
+    document = json.loads(by_name("json").renderer()((REPORTS | {"slow": slow})[name]()))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)
     for query in document["queries"]:
         assert sum(query["phases_ns"].values()) == query["wall_ns"]
+        path = query["critical_path"]
+        if path is not None:
+            assert sum(path["phases_ns"].values()) == query["wall_ns"]
+            assert sum(part["ns"] for part in path["parts"]) == query["wall_ns"]
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -167,15 +202,36 @@ def test_a_report_without_anything_to_say_of_the_cache_says_nothing() -> None:
         assert "Prompt cache" not in entry.renderer()(many())
 
 
-def test_a_model_s_words_stay_words_in_markdown() -> None:
-    text = by_name("md").renderer()(broken())
+@pytest.mark.parametrize("format_name", ["text", "md"])
+def test_what_makes_the_slow_ones_slow(format_name: str, snapshot: SnapshotAssertion) -> None:
+    text = by_name(format_name).renderer()(slow())
+    assert text[text.index("What makes the slow ones slow") :].split("\nVerdicts")[0] == snapshot
+
+
+def test_the_critical_path_is_a_table_only_where_it_says_more_than_the_ledger() -> None:
+    sequential = Report(_about(), analyse([_sequential()]))
+    for entry in (by_name("text"), by_name("md")):
+        assert "waited for" in entry.renderer()(parallel())
+        assert "waited for" not in entry.renderer()(sequential)
+        assert "nothing ran in parallel" in entry.renderer()(sequential)
+
+
+def _sequential() -> QueryRecord:
+    path = QueryPath(20 * MS, (PathPart(Phase.TOOL, "execute_tool", 20 * MS, 20 * MS, 1, 1),))
+    return build_record("plain", {Phase.TOOL: 20}, critical_path=path)
+
+
+@pytest.mark.parametrize("build", [broken, parallel])
+def test_a_model_s_words_stay_words_in_markdown(build: Callable[[], Report]) -> None:
+    text = by_name("md").renderer()(build())
     assert "</script>" not in text
     assert "\n# not a heading" not in text
     assert "[a](b)" not in text
 
 
-def test_a_model_s_words_don_t_reach_the_terminal_as_commands() -> None:
-    assert "\x1b" not in by_name("text").renderer()(broken())
+@pytest.mark.parametrize("build", [broken, parallel])
+def test_a_model_s_words_don_t_reach_the_terminal_as_commands(build: Callable[[], Report]) -> None:
+    assert "\x1b" not in by_name("text").renderer()(build())
 
 
 def test_broken_traces_are_said_before_any_number() -> None:

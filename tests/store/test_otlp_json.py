@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from punie.trace.errors import InputError
-from punie.trace.model import Event, Span, SpanKind, StatusCode, UnreadableRecord
-from punie.trace.store.otlp_json import merge, read_journal, read_otlp
+from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord
+from punie.trace.store.otlp_json import merge, read_journal
+from punie.trace.store.sources import read_source
 
 RAW: Final[dict[str, Any]] = {
     "traceId": "0123456789abcdef0123456789abcdef",
@@ -38,6 +40,10 @@ def document(*spans: object) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}
 
 
+def read(path: Path) -> SpanSet:
+    return read_source(str(path))
+
+
 @pytest.fixture
 def put(tmp_path: Path) -> Callable[[str | bytes], Path]:
     def write(content: str | bytes) -> Path:
@@ -52,7 +58,7 @@ Put = Callable[[str | bytes], Path]
 
 
 def read_one(put: Put, raw: object) -> Span:
-    found = read_otlp(put(json.dumps(document(raw))))
+    found = read(put(json.dumps(document(raw))))
     assert found.unreadable == ()
     (span,) = found.spans
     return span
@@ -81,7 +87,7 @@ def test_a_whole_span(put: Put) -> None:
             }
         ],
     }
-    (span,) = read_otlp(put(json.dumps({"resourceSpans": [raw]}))).spans
+    (span,) = read(put(json.dumps({"resourceSpans": [raw]}))).spans
     assert span == Span(
         READ.trace_id,
         READ.span_id,
@@ -177,7 +183,7 @@ def test_a_span_that_can_not_be_one_is_named_and_the_others_stay(
     put: Put, wrong: dict[str, Any], reason: str
 ) -> None:
     path = put(json.dumps(document({**RAW, **wrong}, RAW)))
-    found = read_otlp(path)
+    found = read(path)
     assert found.spans == (READ,)
     where = "resourceSpans[0].scopeSpans[0].spans[0]"
     assert found.unreadable == (UnreadableRecord(str(path), 1, f"{where}: {reason}"),)
@@ -189,7 +195,7 @@ def lines(*documents: object) -> str:
 
 def test_a_journal_with_a_torn_last_line(put: Put) -> None:
     path = put(lines(document(RAW), document(RAW)) + json.dumps(document(RAW))[:60])
-    for found in (read_journal(path), read_otlp(path)):
+    for found in (read_journal(path), read(path)):
         assert found.spans == (READ, READ)
         (record,) = found.unreadable
         assert (record.file, record.line) == (str(path), 3)
@@ -214,7 +220,7 @@ def test_bad_lines_in_the_middle_are_named(put: Put) -> None:
     path = put(
         lines(document(RAW)) + "{oops\n\n" + lines(metrics) + deep + "\n\xff\n" + lines([1], document(RAW))
     )
-    found = read_otlp(path)
+    found = read(path)
     assert found.spans == (READ, READ)
     reasons = {record.line: record.reason for record in found.unreadable}
     assert reasons[2].startswith("not JSON: ")
@@ -241,46 +247,68 @@ def test_bytes_that_are_no_text_are_named(put: Put) -> None:
     ids=["list", "Jaeger's API v3", "Tempo", "before 0.15"],
 )
 def test_other_wrappings(put: Put, wrapped: object) -> None:
-    assert read_otlp(put(json.dumps(wrapped, indent=2))).spans == (READ,)
+    assert read(put(json.dumps(wrapped, indent=2))).spans == (READ,)
 
 
-def test_a_byte_order_mark_and_an_empty_file(put: Put) -> None:
-    assert read_otlp(put(b"\xef\xbb\xbf" + lines(document(RAW)).encode())).spans == (READ,)
-    assert read_otlp(put(" \n")).spans == ()
+def test_a_byte_order_mark(put: Put) -> None:
+    assert read(put(b"\xef\xbb\xbf" + lines(document(RAW)).encode())).spans == (READ,)
+
+
+def test_protobufs_own_field_names(put: Put) -> None:
+    raw = {
+        "trace_id": RAW["traceId"],
+        "span_id": RAW["spanId"],
+        "parent_span_id": RAW["parentSpanId"],
+        "name": RAW["name"],
+        "kind": "SPAN_KIND_CLIENT",
+        "start_time_unix_nano": RAW["startTimeUnixNano"],
+        "end_time_unix_nano": RAW["endTimeUnixNano"],
+        "attributes": [{"key": "snake_key", "value": {"string_value": "a_b"}}],
+    }
+    found = read(put(json.dumps({"resource_spans": [{"scope_spans": [{"spans": [raw]}]}]})))
+    assert found.spans == (replace(READ, attributes={"snake_key": "a_b"}),)
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_and_a_whole_one_stays(put: Put) -> None:
+    assert read_one(put, {**RAW, "name": "a\ud83d"}).name == "a\ufffd"
+    assert read_one(put, {**RAW, "name": "\U0001f600"}).name == "\U0001f600"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("hello", "not JSON"),
-        ("{\n", "not JSON"),
-        ('{"a": 1}', "it has no resourceSpans"),
-        ("[]", "it has no resourceSpans"),
-        ('{"data": [{"traceID": "a", "spans": []}]}', "looks like Jaeger JSON"),
-        ("[" * 200_000, "not JSON"),
+        ("", "it is empty"),
+        (" \n", "it is empty"),
+        ("hello", "neither JSON nor a format that we know"),
+        ("{\n", "neither JSON nor"),
+        ('{"a": 1}', "no resourceSpans"),
+        ('{"a": 1}\n{"b": 2}\n', "no resourceSpans"),
+        ("[]", "no resourceSpans"),
+        ("7", "no resourceSpans"),
+        ("[" * 200_000, "neither JSON nor"),
     ],
 )
-def test_what_is_no_otlp_is_refused_with_the_files_name(put: Put, content: str, reason: str) -> None:
+def test_what_holds_no_spans_is_refused_with_the_files_name(put: Put, content: str, reason: str) -> None:
     path = put(content)
     with pytest.raises(InputError, match=reason) as caught:
-        read_otlp(path)
+        read(path)
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("structure", [{"resourceSpans": 5}, {"resourceSpans": [{"scopeSpans": [7]}]}])
 def test_a_broken_structure_is_named(put: Put, structure: object) -> None:
-    (record,) = read_otlp(put(json.dumps(structure))).unreadable
+    (record,) = read(put(json.dumps(structure))).unreadable
     assert "no list of objects" in record.reason
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent.jsonl: can't be read: No such file"):
-        read_otlp(tmp_path / "absent.jsonl")
+    with pytest.raises(InputError, match=r"absent.jsonl: no such file"):
+        read(tmp_path / "absent.jsonl")
 
 
 def test_files_merge_in_order(put: Put) -> None:
-    one = read_otlp(put(lines(document(RAW)) + "{"))
+    one = read(put(lines(document(RAW)) + "{"))
     assert merge([one, one]).spans == (READ, READ)
     assert len(merge([one, one]).unreadable) == 2
     assert merge([]).spans == ()

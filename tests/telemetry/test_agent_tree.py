@@ -55,7 +55,11 @@ def restored_transports(telemetry: Telemetry) -> Iterator[None]:
 
 
 def tree(spans: list[Any]) -> list[tuple[str, str | None]]:
-    names = {span.span_id: span.name for span in spans}
+    """Names with their parents' names, without what is read off a stream: that depends on how it was cut."""
+    names = {
+        span.span_id: span.name for span in spans if span.attributes.get("punie.phase.provenance") != "stream"
+    }
+    spans = [span for span in spans if span.span_id in names]
     return sorted((span.name, names[span.parent_id] if span.parent_id else None) for span in spans)
 
 

@@ -21,6 +21,7 @@ SPAN_QUEUE: Final = "queue"
 SPAN_TEMPLATE: Final = "template"
 SPAN_PREFILL: Final = "prefill"
 SPAN_DECODE: Final = "decode"
+SPAN_LOAD: Final = "load"  # the server loads a model
 
 # --- service names (short: Jaeger's page cuts them) ---
 SERVICE_AGENT: Final = "agent"
@@ -46,7 +47,9 @@ CACHE_ARMS_OF_RUN: Final = frozenset({"server", CACHE_OFF})  # the server is one
 QUERY_SUITE: Final = "punie.suite.name"
 QUERY_SUITE_HASH: Final = "punie.suite.hash"
 QUERY_OK: Final = "punie.score.ok"
-QUERY_FAILURE_DETAILS: Final = "punie.score.details"  # content: a sentence for each, which may quote the answer
+QUERY_FAILURE_DETAILS: Final = (
+    "punie.score.details"  # content: a sentence for each, which may quote the answer
+)
 QUERY_FAILURES: Final = "punie.score.failures"  # list of slugs, empty if ok
 QUERY_ERROR: Final = "punie.query.error"  # the exception that ended it: type and message
 
@@ -61,8 +64,11 @@ HTTP_FIRST_EVENT_NS: Final = "punie.http.time_to_first_event_ns"
 HTTP_EVENTS: Final = "punie.http.events"
 HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte", "close" (not read to its end) or "headers"
 HTTP_ENDS_AT_HEADERS: Final = "headers"
+HTTP_ENDS_AT_LAST_BYTE: Final = "last_byte"
 HTTP_SCOPES_TO_HEADERS: Final = ("opentelemetry.instrumentation.httpx",)  # prefixes of scopes that do
 HTTP_ATTEMPT: Final = "http.request.resend_count"
+BODY_SOURCE: Final = "punie.body.source"  # the kind of server whose timings were read
+BODY_TOLD_NS: Final = "punie.body.told_ns"  # as long as the server said; the span may have been cut
 HTTP_BODY_SIZE: Final = "http.response.body.size"  # bytes received, as they came over the wire
 
 # --- ours: the server ---
@@ -79,7 +85,9 @@ SERVER_MODEL_LOAD_NS: Final = "punie.server.model_load_ns"  # set if the request
 SERVER_PREFILL_RATE: Final = "punie.server.prefill_tokens_per_second"  # of the tokens that were not cached
 SERVER_TIME_PER_TOKEN: Final = "punie.server.time_per_output_token"  # seconds, without the first token
 SERVER_DRAFT_STEPS: Final = "punie.server.draft_steps"
-SERVER_ACCEPTED_BY_POSITION: Final = "punie.server.accepted_tokens_by_position"  # the first place in a step first
+SERVER_ACCEPTED_BY_POSITION: Final = (
+    "punie.server.accepted_tokens_by_position"  # the first place in a step first
+)
 SERVER_TOOL_CALLS: Final = "punie.server.tool_calls"
 SERVER_PEAK_FOOTPRINT: Final = "punie.server.peak_footprint_bytes"  # on a query: of its server start, so far
 MACHINE_RECOMMENDED_MEMORY: Final = "punie.machine.recommended_memory_bytes"
@@ -146,6 +154,11 @@ EXCEPTION_TEXT_KEYS: Final = (
     "exception.logfire.data",
     "pydantic_ai.tool.deferral.metadata",
 )
+
+# --- SGLang: its spans have no kind; these tell whose they are ---
+SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans
+SGLANG_MODULE: Final = "module"  # on the span of a whole request: "sglang::request"
+SGLANG_MODULES: Final = "sglang::"
 
 # --- OpenTelemetry HTTP, current names and the ones before ---
 HTTP_METHOD: Final = ("http.request.method", "http.method")

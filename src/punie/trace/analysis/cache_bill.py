@@ -7,7 +7,7 @@ is, the digests of the messages tell (`prefixes`), and how many tokens it has is
 | --- | --- | --- |
 | the whole list of an earlier request | that request's prompt tokens | the same |
 | all of this request's list | its prompt tokens, less the one that every request has to read | the same |
-| a part of both lists | prompt tokens of the longest whole list inside it, else 0 | the shortest prompt with that part |
+| a part of both lists | prompt tokens of the longest whole list in it, else 0 | the shortest prompt with that part |
 | a part, and later messages in common too | as above | the earlier request's prompt tokens |
 | nothing, but the same agent asked before | 0 | that earlier request's prompt tokens |
 

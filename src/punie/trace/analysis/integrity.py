@@ -10,6 +10,8 @@
 | `conflicting-duplicate` | downgraded | copies of one span that differ: the longest counts |
 | `inverted-span`, `unended-span` | downgraded | spans without a duration: they count as an instant |
 | `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
+| `clocks-disagree` | downgraded | spans of a server that began before the request or went on after its answer |
+| `timings-too-long` | downgraded | phases of which the answer tells more time than the request had: cut off |
 | `ends-at-headers` | downgraded | HTTP spans of model calls that stop before the body: the call's own span counts |
 | `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
 | `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
@@ -20,6 +22,7 @@
 | `other-trace` | shown | traces of a run that are none of its queries |
 | `outside-parent` | shown | spans that reach out of their parent, inside the query |
 | `duplicate-span` | shown | identical copies, dropped: delivery is at least once |
+| `several-accounts` | shown | queries whose prefill or decode is known in more than one way |
 | `missing-usage` | shown | model requests without token counts |
 | `coarse-clock` | shown | a source with a clock step of more than a nanosecond |
 
@@ -35,6 +38,7 @@ from functools import partial
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.disagreements import cut_timings, disagreeing_clocks, several_accounts
 from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.roles import Role, ends_at_headers, written_phase
 from punie.trace.analysis.roots import query_key
@@ -213,6 +217,27 @@ def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
     return is_outermost and ends_at_headers(span) and not around.below[key] & (Below.SERVER | Below.REQUEST)
 
 
+def _witnesses(traces: Traces) -> _Checked:
+    yield _finding(
+        "clocks-disagree",
+        Effect.DOWNGRADED,
+        _names(disagreeing_clocks(traces)),
+        "spans of a server that began before the request was sent or still generated after its last byte",
+    )
+    yield _finding(
+        "timings-too-long",
+        Effect.DOWNGRADED,
+        _names(cut_timings(traces)),
+        "phases of which the answer's body tells more time than the request had: cut off",
+    )
+    yield _finding(
+        "several-accounts",
+        Effect.SHOWN,
+        _names(several_accounts(traces)),
+        "queries whose prefill or decode is known in more than one way: compare them with care",
+    )
+
+
 def _answers(traces: Traces) -> _Checked:
     requests = partial(is_model_request, traces.around)
     truncated = traces.where(lambda key, span: requests(key) and is_truncated(span))
@@ -254,6 +279,7 @@ _CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (
     _copies,
     _times,
     _meaning,
+    _witnesses,
     _answers,
     _unreadable,
 )

@@ -14,6 +14,9 @@ The rules of somebody else's spans, of which only the conventions are known:
 | `execute_tool` | tool |
 | agent, query | framework |
 | any other | as the span around it |
+
+One request may be known in several ways. The best account alone counts, the others describe the same work: spans
+of the server's process, else timings in the body, else what was read off the stream.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign_servers import with_foreign_phases
 from punie.trace.analysis.roles import Role, has_failed, may_ask_a_model, written_phase, written_provenance
 from punie.trace.analysis.roots import Queries, find_queries, query_key
 from punie.trace.analysis.surroundings import (
@@ -64,13 +68,14 @@ class PhasedSpan:
 
 def classify(spans: Iterable[Span]) -> tuple[PhasedSpan, ...]:
     """Phase and query of every span that belongs to one, for spans from any source."""
-    forest = grow(spans)
+    forest = grow(with_foreign_phases(spans))
     return phased_spans(forest, find_queries(forest), look_around(forest))
 
 
 def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tuple[PhasedSpan, ...]:
     """As `classify`, for a forest whose queries are known. Parents come before their children."""
     known = known_phases(forest, around)
+    left_out = second_accounts(forest, around)
     return tuple(
         PhasedSpan(
             query_key=query_key(queries.of[key]),
@@ -84,7 +89,7 @@ def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tupl
             is_root=queries.of[key] == key,
         )
         for key in forest.order
-        if key in queries.of
+        if key in queries.of and key not in left_out
     )
 
 
@@ -93,16 +98,42 @@ def _parent_id(forest: Forest, queries: Queries, key: SpanKey) -> str | None:
     return parent[1] if parent is not None and queries.of.get(parent) == queries.of[key] else None
 
 
-def known_phases(forest: Forest, around: Surroundings) -> dict[SpanKey, Known]:
-    """Phase and provenance of every span of the forest."""
-    retried = _retried(forest, around)
-    known: dict[SpanKey, Known] = {}
+def second_accounts(forest: Forest, around: Surroundings) -> frozenset[SpanKey]:
+    """The spans that tell of a request what a better witness tells as well.
+
+    They are left out rather than renamed: beside the server's spans they would look like work in parallel.
+    """
+    found: set[SpanKey] = set()
     request: dict[SpanKey, SpanKey | None] = {}
     for key in forest.order:
         parent = forest.parent[key]
-        around_it = FRAMEWORK if parent is None else known[parent]
         request[key] = key if around.role[key] is Role.HTTP else None if parent is None else request[parent]
-        written = _written(forest.spans[key], around, request[key])
+        asked = request[key]
+        if asked is not None and asked != key and _is_second(forest.spans[key], around.below[asked]):
+            found.add(key)
+    return frozenset(found)
+
+
+def _is_second(span: Span, known_of_request: Below) -> bool:
+    if written_phase(span) is None:
+        return False
+    match written_provenance(span):
+        case Provenance.STREAM:
+            return bool(known_of_request & (Below.SERVED_GENERATION | Below.TOLD_GENERATION))
+        case Provenance.BODY:
+            return Below.SERVED_GENERATION in known_of_request
+        case _:
+            return False
+
+
+def known_phases(forest: Forest, around: Surroundings) -> dict[SpanKey, Known]:
+    """Phase and provenance of every span of the forest, each taken for itself."""
+    retried = _retried(forest, around)
+    known: dict[SpanKey, Known] = {}
+    for key in forest.order:
+        parent = forest.parent[key]
+        around_it = FRAMEWORK if parent is None else known[parent]
+        written = _written(forest.spans[key])
         if written is None:
             known[key] = RETRY if key in retried else _by_role(forest.spans[key], key, around, around_it)
         else:
@@ -110,15 +141,9 @@ def known_phases(forest: Forest, around: Surroundings) -> dict[SpanKey, Known]:
     return known
 
 
-def _written(span: Span, around: Surroundings, request: SpanKey | None) -> Known | None:
+def _written(span: Span) -> Known | None:
     phase = written_phase(span)
-    if phase is None:
-        return None
-    provenance = written_provenance(span)
-    read_off_the_wire = provenance in (Provenance.STREAM, Provenance.BODY)
-    if read_off_the_wire and request is not None and Below.SERVED_GENERATION in around.below[request]:
-        return HTTP  # the server's own account stands, not the wire's guess at the same thing
-    return (phase, provenance)
+    return None if phase is None else (phase, written_provenance(span))
 
 
 def _by_role(span: Span, key: SpanKey, around: Surroundings, around_it: Known) -> Known:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from punie.trace import semconv
 from punie.trace.analysis.integrity import IntegrityFinding, find_flaws
 from punie.trace.analysis.ledger import Engine, compute_ledgers
+from punie.trace.analysis.paths import query_paths
 from punie.trace.analysis.phases import phased_spans
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
 from punie.trace.analysis.requests import ModelRequest, read_requests
@@ -41,9 +42,11 @@ def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = (
     traces = read_traces(source, planned)
     phased = phased_spans(traces.forest, traces.queries, traces.around)
     requests = read_requests(traces, phased, _query_ids(traces))
+    paths = query_paths(phased, traces.forest.spans)
+    records = read_records(traces, compute_ledgers(phased, engine), requests)
     in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
     return Account(
-        records=read_records(traces, compute_ledgers(phased, engine), requests),
+        records=tuple(replace(r, critical_path=paths.get(r.ledger.query_key)) for r in records),
         missing=missing_planned(traces),
         findings=find_flaws(traces, in_order),
         requests=tuple(in_order),

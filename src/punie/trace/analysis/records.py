@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance
+from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,48 @@ class QueryLedger:
 
 
 @dataclass(frozen=True, slots=True)
+class PathPart:
+    """What the spans of one phase and name are to a query's critical path.
+
+    `ns` is what of the path is theirs, `self_ns` how long they were at work themselves, on the path or beside it.
+    `on_path` of these `spans` are on it.
+    """
+
+    phase: Phase
+    name: str
+    ns: int
+    self_ns: int
+    on_path: int
+    spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPath:
+    """The critical path of one query: `ns` of its parts, the largest first, sums to `wall_ns` exactly."""
+
+    wall_ns: int
+    parts: tuple[PathPart, ...]
+
+    @property
+    def phases_ns(self) -> Mapping[Phase, int]:
+        """Nanoseconds of the path by phase: every phase, 0 where none is."""
+        found = dict.fromkeys(PHASES, 0)
+        for part in self.parts:
+            found[part.phase] += part.ns
+        return found
+
+    @property
+    def parallel_ns(self) -> int:
+        """Work beyond the wall time: what was done while something else was at work as well."""
+        return sum(part.self_ns for part in self.parts) - self.wall_ns
+
+    def check(self) -> None:
+        """Time is conserved: the path is as long as the query. Raises AssertionError: that is a bug."""
+        if sum(part.ns for part in self.parts) != self.wall_ns or self.parallel_ns < 0:
+            raise AssertionError(f"critical path doesn't tile {self.wall_ns} ns: {self.parts}")
+
+
+@dataclass(frozen=True, slots=True)
 class QueryRecord:
     """One asked query with its ledger and what its spans say of it.
 
@@ -54,6 +96,7 @@ class QueryRecord:
     Token counts are None where any model request of the query lacks its usage. `time_to_first_chunk_ns` has
     one entry a model request that tells it. `truncated` counts model requests that ended by their token limit.
     `network_known` is False where a model request has no server span below it: its transit is not known.
+    `critical_path` is None where nobody asked for it.
     """
 
     query_id: str
@@ -77,6 +120,7 @@ class QueryRecord:
     time_to_first_chunk_ns: tuple[int, ...] = ()
     truncated: int = 0
     network_known: bool = False
+    critical_path: QueryPath | None = None
 
     @property
     def succeeded(self) -> bool:

@@ -25,7 +25,7 @@ class Role(Enum):
 
 def role_of(span: Span) -> Role:
     """The role by the GenAI and HTTP conventions. What a server process made is a server span first."""
-    if span.kind is SpanKind.SERVER:
+    if is_server(span):
         return Role.SERVER
     operation = semconv.text(span.attributes, semconv.OPERATION)
     if operation in semconv.OPERATION_CHAT:
@@ -37,6 +37,14 @@ def role_of(span: Span) -> Role:
     if semconv.first(span.attributes, semconv.HTTP_METHOD) is not None:
         return Role.HTTP
     return Role.OTHER
+
+
+def is_server(span: Span) -> bool:
+    """Whether a server process made it for one request, whoever's server: SGLang doesn't say so by the kind."""
+    if span.kind is SpanKind.SERVER:
+        return True
+    module = span.attributes.get(semconv.SGLANG_MODULE)
+    return isinstance(module, str) and module.startswith(semconv.SGLANG_MODULES)
 
 
 def written_phase(span: Span) -> Phase | None:

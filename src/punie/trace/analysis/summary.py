@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from punie.trace.analysis.cache_bill import CacheBill, cache_bill
+from punie.trace.analysis.path_summary import PathSummary, summarise_paths
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
@@ -44,7 +45,8 @@ class RunAnalysis:
     `totals` and `decode` are over those that succeeded, None if none did. `verdicts` is keyed by the names
     `generation`, `accuracy`, `target`, `memory`. `missing` are planned queries without a record, in the plan's
     order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen,
-    `cache` is what the prompt cache did for the model requests that were given.
+    `cache` is what the prompt cache did for the model requests that were given. `critical_path` is over the
+    queries that succeeded, None where theirs are not known.
     """
 
     records: tuple[QueryRecord, ...]
@@ -59,6 +61,7 @@ class RunAnalysis:
     server_starts: int
     caches: tuple[str, ...]
     cache: CacheBill
+    critical_path: PathSummary | None
     verdicts: Mapping[str, Finding]
 
 
@@ -95,6 +98,7 @@ def analyse(
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
         cache=cache_bill(requests),
+        critical_path=summarise_paths(evidence.succeeded),
         verdicts=_verdicts(evidence, target_ns, memory),
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from punie.trace.analysis.roles import Role, ends_at_headers, role_of, written_phase
+from punie.trace.analysis.roles import Role, ends_at_headers, role_of, written_phase, written_provenance
 from punie.trace.analysis.tree import Forest, SpanKey
-from punie.trace.model import PHASE_GROUP, Group, Span
+from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
 
 
 class Below(Flag):
@@ -21,6 +21,7 @@ class Below(Flag):
     PHASE = auto()  # a span that names its phase
     GENERATION = auto()  # a span that names a phase of generation
     SERVED_GENERATION = auto()  # the same, made inside a server
+    TOLD_GENERATION = auto()  # the same, by timings in the answer's body
 
 
 class Inside(Flag):
@@ -95,4 +96,6 @@ def _own(span: Span, role: Role, below: Below) -> Below:
         own |= Below.PHASE
         if PHASE_GROUP[phase] is Group.GENERATION:
             own |= Below.GENERATION
+            if written_provenance(span) is Provenance.BODY:
+                own |= Below.TOLD_GENERATION
     return own

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign_servers import with_foreign_phases
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.roots import Queries, QueryRule, find_queries
 from punie.trace.analysis.surroundings import Surroundings, look_around
@@ -37,7 +38,7 @@ class Traces:
 
 def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:
     """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
-    forest = grow(source.spans)
+    forest = grow(with_foreign_phases(source.spans))
     queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
     return Traces(source, forest, queries, look_around(forest), tuple(planned))
 

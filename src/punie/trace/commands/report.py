@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import add_judgement, add_output
@@ -12,14 +11,19 @@ if TYPE_CHECKING:
 
 HELP: Final = "say where the time of a recorded run went"
 DESCRIPTION: Final = (
-    "Computes the ledger and the verdicts from the spans of a run folder. "
+    "Computes the ledger and the verdicts from spans, wherever they are. "
     "Nothing that `run` derived is read: the spans are the source of every report."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `report`."""
-    parser.add_argument("source", type=Path, metavar="RUN", help="a run folder, or a file of OTLP JSON")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger JSON (also packed with gzip or zstd) or "
+        "Parquet; a folder of such files; or jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000",
+    )
     add_judgement(parser)
     add_output(parser)
 

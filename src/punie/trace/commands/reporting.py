@@ -13,17 +13,18 @@ from punie.trace.analysis.queries import account
 from punie.trace.analysis.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.errors import ExitCode, InputError, UsageError
-from punie.trace.model import SpanSet, Verdict
+from punie.trace.model import SpanSet, UnreadableRecord, Verdict
 from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FormatEntry, by_ending, by_name
-from punie.trace.store.otlp_json import read_otlp
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.run_folder import RunFolder, is_run_folder
 from punie.trace.store.run_plan import RunPlan
+from punie.trace.store.sources import read_source
 from punie.trace.store.sqlite import SqliteEngine
-from punie.trace.units import parse_bytes, parse_duration_ns
+from punie.trace.units import count_text, parse_bytes, parse_duration_ns
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 DEMO_NOTE: Final = (
     "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
@@ -73,12 +74,25 @@ def load_run(folder: RunFolder) -> Loaded:
     return Loaded(str(folder.path), folder.load_spans(), plan)
 
 
-def load_source(path: Path) -> Loaded:
-    """A run folder, or a file of OTLP JSON. Raises InputError that names what is wrong with it."""
-    loaded = Loaded(str(path), read_otlp(path), None) if path.is_file() else load_run(RunFolder.open(path))
-    if loaded.plan is None and not loaded.spans.spans and not loaded.spans.unreadable:
-        raise InputError(f"{path}: holds no spans")
+def load_source(text: str) -> Loaded:
+    """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
+    if is_run_folder(Path(text)):
+        loaded = load_run(RunFolder.open(Path(text)))
+    else:
+        loaded = Loaded(text, read_source(text), None)
+    if loaded.plan is None and not loaded.spans.spans:
+        raise InputError(f"{text}: {_why_no_spans(loaded.spans.unreadable)}")
     return loaded
+
+
+def _why_no_spans(unreadable: Sequence[UnreadableRecord]) -> str:
+    if not unreadable:
+        return "holds no spans"
+    first = unreadable[0]
+    return (
+        f"none of its {count_text(len(unreadable), 'record')} can be read; the first, {first.file}:{first.line}, "
+        f"says: {first.reason}"
+    )
 
 
 def build_report(loaded: Loaded, judgement: Judgement) -> Report:

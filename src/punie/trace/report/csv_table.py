@@ -26,6 +26,8 @@ COLUMNS: Final = (
     "start_ns",
     "wall_ns",
     *(f"{phase.value}_ns" for phase in PHASES),
+    *(f"path_{phase.value}_ns" for phase in PHASES),
+    "parallel_ns",
     "model_requests",
     "tool_calls",
     "input_tokens",
@@ -48,6 +50,10 @@ def render(report: Report) -> str:
 def _row(record: QueryRecord) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(record, name) for name in COLUMNS if hasattr(record, name)}
     row |= {f"{phase.value}_ns": record.ledger.phases_ns[phase] for phase in PHASES}
+    path = record.critical_path
+    if path is not None:
+        row |= {f"path_{phase.value}_ns": ns for phase, ns in path.phases_ns.items()}
+        row["parallel_ns"] = path.parallel_ns
     row |= {
         "start_ns": record.ledger.start_ns,
         "failures": " ".join(record.failures),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from punie.trace.analysis.verdicts.finding import interval_json
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.records import QueryRecord
+    from punie.trace.analysis.records import QueryPath, QueryRecord
     from punie.trace.analysis.summary import QuerySummary
     from punie.trace.analysis.summary_totals import Totals
     from punie.trace.analysis.verdicts.finding import Finding
@@ -43,6 +43,7 @@ def document(report: Report) -> dict[str, Any]:
         "totals": _totals(analysis.totals),
         "queries": [_query(record) for record in analysis.records],
         "summaries": [_summary(summary) for summary in analysis.queries],
+        "critical_path": _plain(analysis.critical_path),
         "cache": _plain(analysis.cache),
         "warmup": [_query(record) for record in analysis.warmup],
     }
@@ -66,7 +67,8 @@ def _verdict(finding: Finding) -> dict[str, Any]:
 
 def _query(record: QueryRecord) -> dict[str, Any]:
     ledger = record.ledger
-    values = {name: value for name, value in _plain(record).items() if name != "ledger"}
+    apart = ("ledger", "critical_path")
+    values = {name: value for name, value in _plain(record).items() if name not in apart}
     return {
         **values,
         "start_ns": ledger.start_ns,
@@ -74,6 +76,17 @@ def _query(record: QueryRecord) -> dict[str, Any]:
         "phases_ns": {phase.value: ns for phase, ns in ledger.phases_ns.items()},
         "contested_ns": {phase.value: ns for phase, ns in ledger.contested_ns.items()},
         "provenance": {phase.value: _plain(hows) for phase, hows in ledger.provenance.items() if hows},
+        "critical_path": _path(record.critical_path),
+    }
+
+
+def _path(path: QueryPath | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    return {
+        "phases_ns": _plain(path.phases_ns),
+        "parallel_ns": path.parallel_ns,
+        "parts": _plain(path.parts),
     }
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
+from punie.trace.report.path_section import path_line, path_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from punie.trace.analysis.path_summary import PathSummary
     from punie.trace.report.content import Report
 
 
@@ -44,6 +46,7 @@ def _lines(report: Report) -> Iterator[str]:
     for table in _tables(report):
         yield f"\n## {escape(table.title)}\n"
         yield from _table(table)
+    yield from _path(analysis.critical_path)
     cache = cache_table(analysis.cache)
     if cache.rows:
         yield f"\n## {escape(cache.title)}\n"
@@ -53,6 +56,17 @@ def _lines(report: Report) -> Iterator[str]:
     if analysis.failed:
         yield "\n## Failed, in no average\n"
         yield from (f"- {escape(line)}" for line in rows.failures(analysis))
+
+
+def _path(summary: PathSummary | None) -> Iterator[str]:
+    line = path_line(summary)
+    if line:
+        yield f"\n{escape(line)}"
+    for explained in path_tables(summary):
+        yield f"\n## {escape(explained.table.title)}\n"
+        yield from _table(explained.table)
+        yield ""
+        yield from (f"- {escape(line)}" for line in explained.lines)
 
 
 def _tables(report: Report) -> Iterator[rows.Table]:

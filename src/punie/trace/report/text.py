@@ -13,6 +13,7 @@ from rich.text import Text
 from punie.trace.model import Verdict
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
+from punie.trace.report.path_section import path_line, path_tables
 
 if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
@@ -50,6 +51,7 @@ def _write(console: Console, report: Report) -> None:
     spread = rows.speed(analysis)
     if spread.rows:
         _write_table(console, spread)
+    _write_path(console, report)
     _write_cache(console, report)
     if analysis.failed:
         console.print("\n[bold]Failed, in no average[/]")
@@ -58,6 +60,16 @@ def _write(console: Console, report: Report) -> None:
     console.print("\n[bold]Verdicts[/]")
     for finding in analysis.verdicts.values():
         _write_verdict(console, finding)
+
+
+def _write_path(console: Console, report: Report) -> None:
+    line = path_line(report.analysis.critical_path)
+    if line:
+        console.print(Text(f"\n{line}"))
+    for explained in path_tables(report.analysis.critical_path):
+        _write_table(console, explained.table)
+        for line in explained.lines:
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
 def _write_cache(console: Console, report: Report) -> None:

@@ -7,41 +7,41 @@ Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import Attributes, Span, SpanSet, UnreadableRecord
+from punie.trace.store.json_documents import Document, of_lines, reason
 from punie.trace.store.otlp_values import Unreadable, attributes_of, objects, read_span
+from punie.trace.store.place import Place
 
 _NEWLINE: Final = b"\n"
-_BOM: Final = b"\xef\xbb\xbf"
-_ROOT_KEYS: Final = ("resourceSpans", "resource_spans", "batches")  # the last is Tempo's
-_SCOPE_KEYS: Final = (
-    "scopeSpans",
-    "scope_spans",
-    "instrumentationLibrarySpans",
-)  # the last is OTLP before 0.15
+_PROTO_KEY: Final = "resource_spans"  # protobuf's own names throughout
+_ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Tempo's
+_SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Gathers spans and unreadable records of one file."""
+    """Gathers spans and unreadable records of one source."""
 
     file: str
     spans: list[Span] = field(default_factory=list)
     unreadable: list[UnreadableRecord] = field(default_factory=list)
 
-    def take(self, document: object, line: int) -> None:
-        """Read every span of one parsed document; `line` is where it starts."""
+    def take(self, document: Document) -> None:
+        """Read every span of one document."""
+        if document.problem:
+            self.refuse(document.line, document.problem)
+            return
         try:
-            for where, resource, scope, raw in _raw_spans(document):
-                self._take_span(raw, resource, scope, where, line)
+            for where, resource, scope, raw in _raw_spans(document.value):
+                self._take_span(raw, resource, scope, where, document.line)
         except (Unreadable, RecursionError) as error:
-            self.refuse(line, _reason(error))
+            self.refuse(document.line, reason(error))
 
     def _take_span(
         self, raw: dict[str, Any], resource: Attributes, scope: str, where: str, line: int
@@ -49,41 +49,49 @@ class _Reader:
         try:
             self.spans.append(read_span(raw, resource, scope))
         except (Unreadable, RecursionError) as error:
-            self.refuse(line, f"{where}: {_reason(error)}")
+            self.refuse(line, f"{where}: {reason(error)}")
 
-    def refuse(self, line: int, reason: str) -> None:
+    def refuse(self, line: int, why: str) -> None:
         """Count and name what can't be read."""
-        self.unreadable.append(UnreadableRecord(file=self.file, line=line, reason=reason))
+        self.unreadable.append(UnreadableRecord(file=self.file, line=line, reason=why))
 
     def result(self) -> SpanSet:
-        """What the file gave."""
+        """What the source gave."""
         return SpanSet(spans=tuple(self.spans), unreadable=tuple(self.unreadable))
 
 
-def read_otlp(path: Path) -> SpanSet:
-    """Spans of a file of OTLP JSON, one document or JSON lines.
-
-    Raises `InputError` if the file can't be opened or nothing in it is OTLP JSON.
-    """
-    content = _content(path)
-    lines = content.split(_NEWLINE)
-    if not content.strip():
-        return SpanSet(spans=())
-    first = next(line for line in lines if line.strip())
-    if _is_object(first) and sum(1 for line in lines if line.strip()) > 1:
-        return _read_lines(path, lines)
+def recognises(place: Place) -> bool:
+    """Whether a document of the file has the root of OTLP JSON."""
+    if not place.is_file:
+        return False
     try:
-        document = _parse(content)
-    except (ValueError, RecursionError) as error:
-        if any(_is_object(line) for line in lines):
-            return _read_lines(path, lines)
-        raise InputError(f"{path}: not JSON: {_reason(error)}", remedy=_REMEDY) from error
-    return _read_document(path, document)
+        return any(_root_key(one) for document in place.json for one in _each(document.value))
+    except ValueError:
+        return False
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of a file that is recognised."""
+    found = read_documents(place.json, place.text)
+    return replace(found, unreadable=place.torn + found.unreadable)
+
+
+def read_documents(documents: Iterable[Document], name: str) -> SpanSet:
+    """The spans of parsed OTLP JSON; `name` is where it came from, in the unreadable records."""
+    reader = _Reader(name)
+    for document in documents:
+        for one in _each(document.value):
+            reader.take(Document(document.line, one, document.problem))
+    return reader.result()
 
 
 def read_journal(path: Path) -> SpanSet:
     """Spans of a journal: JSON lines, of which the last may be torn. Raises `InputError` if it can't be opened."""
-    return _read_lines(path, _content(path).split(_NEWLINE))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
+    return read_documents(of_lines(content.split(_NEWLINE)), str(path))
 
 
 def merge(sets: Iterable[SpanSet]) -> SpanSet:
@@ -96,60 +104,9 @@ def merge(sets: Iterable[SpanSet]) -> SpanSet:
     )
 
 
-_REMEDY: Final = "Give a file of OTLP JSON: one document with resourceSpans, or one such document a line."
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes().removeprefix(_BOM)
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
-
-
-def _read_lines(path: Path, lines: list[bytes]) -> SpanSet:
-    reader = _Reader(str(path))
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            document = _parse(line)
-        except (ValueError, RecursionError) as error:
-            torn = number == len(
-                lines
-            )  # whole lines end with a newline, so after the last one nothing follows
-            reader.refuse(number, f"{'torn line' if torn else 'not JSON'}: {_reason(error)}")
-        else:
-            reader.take(document, number)
-    return reader.result()
-
-
-def _read_document(path: Path, document: object) -> SpanSet:
-    documents = document if isinstance(document, list) else [document]
-    if not any(_root_key(one) for one in documents):
-        raise InputError(f"{path}: {_what_else(document)}", remedy=_REMEDY)
-    reader = _Reader(str(path))
-    for one in documents:
-        reader.take(one, 1)
-    return reader.result()
-
-
-def _what_else(document: object) -> str:
-    traces = document.get("data") if isinstance(document, dict) else None
-    if isinstance(traces, list):
-        return "no OTLP JSON: it has no resourceSpans; by its `data` it looks like Jaeger JSON"
-    return "no OTLP JSON: it has no resourceSpans"
-
-
-def _parse(text: bytes) -> object:
-    found: object = json.loads(text.decode("utf-8"))
-    return found
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(_parse(line), dict)
-    except (ValueError, RecursionError):
-        return False
+def _each(document: object) -> list[object]:
+    """The documents of a list of documents."""
+    return document if isinstance(document, list) else [document]
 
 
 def _root_key(document: object) -> str | None:
@@ -168,6 +125,9 @@ def _raw_spans(document: object) -> Iterator[tuple[str, Attributes, str, dict[st
     if key == "result":
         yield from _raw_spans(document[key])
         return
+    if key == _PROTO_KEY:
+        yield from _raw_spans(_camel_case(document))
+        return
     for i, of_resource in enumerate(objects(document[key], key)):
         resource = attributes_of(_field(of_resource, "resource").get("attributes"))
         scope_key = next((name for name in _SCOPE_KEYS if name in of_resource), _SCOPE_KEYS[0])
@@ -182,5 +142,13 @@ def _field(owner: dict[str, Any], *names: str) -> dict[str, Any]:
     return next((owner[name] for name in names if isinstance(owner.get(name), dict)), {})
 
 
-def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+def _camel_case(value: object) -> object:
+    """The same with JSON's field names; attribute keys are values in OTLP, so they stay."""
+    if isinstance(value, dict):
+        return {_camel(key): _camel_case(item) for key, item in value.items()}
+    return [_camel_case(item) for item in value] if isinstance(value, list) else value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,4 +1,7 @@
-"""The values of OTLP JSON: ids, integers, enums, attributes, and the span that they make."""
+"""The values of OTLP JSON: ids, integers, enums, attributes, and the span that they make.
+
+Other readers share the ids, times and enums: what is refused in one format is refused in all.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,21 @@ from typing import Any, Final, TypeVar
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
 
 _HEX: Final = frozenset("0123456789abcdef")
-_TRACE_ID_BYTES: Final = 16
-_SPAN_ID_BYTES: Final = 8
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
 _INT64_MAX: Final = 2**63 - 1  # what SQL engines hold; the year 2262
 _Enum = TypeVar("_Enum", bound=IntEnum)
 
 
 class Unreadable(ValueError):  # noqa: N818 # a fact about a record, caught where records are counted
     """A record that can't become a span; the message says why."""
+
+
+class TimeUnit(IntEnum):
+    """What a format counts time in; its value in nanoseconds."""
+
+    NANOSECONDS = 1
+    MICROSECONDS = 1_000
 
 
 def objects(value: object, name: str) -> Sequence[dict[str, Any]]:
@@ -36,15 +46,15 @@ def read_span(raw: dict[str, Any], resource: Attributes, scope: str) -> Span:
     status = raw.get("status")
     status = status if isinstance(status, dict) else {}
     return Span(
-        trace_id=_id(raw, "traceId", _TRACE_ID_BYTES),
-        span_id=_id(raw, "spanId", _SPAN_ID_BYTES),
-        parent_id=_parent_id(raw),
+        trace_id=trace_id(raw.get("traceId"), "traceId"),
+        span_id=span_id(raw.get("spanId"), "spanId"),
+        parent_id=parent_id(raw.get("parentSpanId"), "parentSpanId"),
         name=str(raw.get("name") or ""),
-        start_ns=_time(raw, "startTimeUnixNano"),
-        end_ns=_time(raw, "endTimeUnixNano") if raw.get("endTimeUnixNano") else 0,
-        kind=_enum(SpanKind, raw.get("kind"), "SPAN_KIND_"),
+        start_ns=time_ns(raw.get("startTimeUnixNano"), "startTimeUnixNano"),
+        end_ns=time_ns(raw.get("endTimeUnixNano") or 0, "endTimeUnixNano"),
+        kind=span_kind(raw.get("kind")),
         attributes=attributes_of(raw.get("attributes")),
-        status=_enum(StatusCode, status.get("code"), "STATUS_CODE_"),
+        status=status_code(status.get("code")),
         status_message=str(status.get("message") or ""),
         events=tuple(_event(event) for event in objects(raw.get("events"), "events")),
         resource=resource,
@@ -60,16 +70,39 @@ def attributes_of(raw: object) -> Attributes:
     return MappingProxyType({str(item.get("key")): _any_value(item.get("value")) for item in found})
 
 
-def _id(raw: dict[str, Any], name: str, size: int) -> str:
-    value = raw.get(name)
+def trace_id(value: object, name: str) -> str:
+    """An id of 16 bytes as 32 lower-case hex digits. Raises `Unreadable`, with the field's `name`, if it is none."""
+    return _id(value, name, TRACE_ID_BYTES)
+
+
+def span_id(value: object, name: str) -> str:
+    """As `trace_id`, for 8 bytes and 16 digits."""
+    return _id(value, name, SPAN_ID_BYTES)
+
+
+def parent_id(value: object, name: str) -> str | None:
+    """As `span_id`; missing, empty and all zeros mean a root."""
+    if value is None or value == "":
+        return None
+    text = _hex(value, name, SPAN_ID_BYTES)
+    return text if text.strip("0") else None
+
+
+def _id(value: object, name: str, size: int) -> str:
+    text = _hex(value, name, size)
+    if not text.strip("0"):
+        raise Unreadable(f"{name} is all zeros")
+    return text
+
+
+def _hex(value: object, name: str, size: int) -> str:
+    """Hex of any case, to its full length (who leaves out leading zeros means the same id), or base64."""
     if not isinstance(value, str) or not value:
         raise Unreadable(f"no {name}")
     text = value.lower()
     if len(text) > 2 * size or not _HEX.issuperset(text):
         text = _from_base64(value, name, size)
-    if not text.strip("0"):
-        raise Unreadable(f"{name} is all zeros")
-    return text
+    return text.rjust(2 * size, "0")
 
 
 def _from_base64(value: str, name: str, size: int) -> str:
@@ -83,24 +116,18 @@ def _from_base64(value: str, name: str, size: int) -> str:
     return data.hex()
 
 
-def _parent_id(raw: dict[str, Any]) -> str | None:
-    value = raw.get("parentSpanId")
-    if value is None or (isinstance(value, str) and not value.strip("0")):
-        return None
-    return _id(raw, "parentSpanId", _SPAN_ID_BYTES)
-
-
-def _time(raw: dict[str, Any], name: str) -> int:
-    value = raw.get(name)
+def time_ns(value: object, name: str, unit: TimeUnit = TimeUnit.NANOSECONDS) -> int:
+    """A time as nanoseconds. Raises `Unreadable`, with the field's `name`, if it is none."""
     if value is None:
         raise Unreadable(f"no {name}")
-    time_ns = _integer(value)
-    if time_ns is None or not 0 <= time_ns <= _INT64_MAX:
-        raise Unreadable(f"{name} {str(value)[:40]!r} is no time in nanoseconds")
-    return time_ns
+    count = integer(value)
+    if count is None or not 0 <= count * unit <= _INT64_MAX:
+        raise Unreadable(f"{name} {str(value)[:40]!r} is no time in {unit.name.lower()}")
+    return count * unit
 
 
-def _integer(value: object) -> int | None:
+def integer(value: object) -> int | None:
+    """A whole number written as a number or as text; None for anything else."""
     if isinstance(value, str):
         digits = value.strip()
         return int(digits) if digits.removeprefix("-").isdecimal() and len(digits) <= 20 else None
@@ -109,21 +136,30 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def span_kind(value: object) -> SpanKind:
+    """A span's kind by number or name."""
+    return _enum(SpanKind, value, "SPAN_KIND_")
+
+
+def status_code(value: object) -> StatusCode:
+    """A status by number or name."""
+    return _enum(StatusCode, value, "STATUS_CODE_")
+
+
 def _enum(kind: type[_Enum], value: object, prefix: str) -> _Enum:
     """An enum's member by number or name; unknown ones are its zero, as protobuf's open enums have it."""
     if isinstance(value, str):
-        name = value.removeprefix(prefix)
+        name = value.upper().removeprefix(prefix)
         if name in kind.__members__:
             return kind[name]
-    number = _integer(value)
+    number = integer(value)
     return kind(number) if number in {int(member) for member in kind} else kind(0)
 
 
 def _event(raw: dict[str, Any]) -> Event:
-    time_ns = _integer(raw.get("timeUnixNano"))
     return Event(
         name=str(raw.get("name") or ""),
-        time_ns=time_ns if time_ns is not None else 0,
+        time_ns=integer(raw.get("timeUnixNano")) or 0,
         attributes=attributes_of(raw.get("attributes")),
     )
 
@@ -139,7 +175,7 @@ def _any_value(raw: object) -> AttributeValue:
             case "boolValue":
                 return value if isinstance(value, bool) else str(value).lower() == "true"
             case "intValue":
-                return _integer(value)
+                return integer(value)
             case "doubleValue":
                 return _double(value)
             case "arrayValue":

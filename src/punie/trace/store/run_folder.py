@@ -10,6 +10,7 @@ from typing import Final
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
 from punie.trace.store.otlp_json import merge, read_journal
+from punie.trace.store.place import Place
 from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
 from punie.trace.store.whole_file import write_whole
 
@@ -85,6 +86,16 @@ class RunFolder:
 def is_run_folder(path: Path) -> bool:
     """Whether `path` looks like a run folder."""
     return (path / _SPANS).is_dir()
+
+
+def recognises(place: Place) -> bool:
+    """Whether it is a run folder."""
+    return place.is_folder and is_run_folder(place.path)
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of the run."""
+    return RunFolder.open(place.path).load_spans()
 
 
 def _make_new(parent: Path, name: str) -> Path:

@@ -22,9 +22,10 @@ from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.attempts import AttemptLog, Resend, Target
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.journal import JournalSpanProcessor
-from punie.trace.telemetry.sse import SseCounter
+from punie.trace.telemetry.response import EventsReader, ResponseReader, reader_for
+from punie.trace.telemetry.timed_phase import write_phase
 
-ENDS_AT_LAST_BYTE: Final = "last_byte"
+ENDS_AT_LAST_BYTE: Final = semconv.HTTP_ENDS_AT_LAST_BYTE
 ENDS_AT_CLOSE: Final = "close"
 _RETRIED_STATUS: Final = frozenset({408, 409, 429})  # and 5xx: what the OpenAI client retries
 
@@ -79,27 +80,28 @@ class RequestSpan:
         self._ended = False
         self._failed = False
         self._waiting = True
+        self._first_ns: int | None = None
         self._last_ns: int | None = None
         self._bytes = 0
-        self._sse: SseCounter | None = None
+        self._reader = ResponseReader()
 
     def got_headers(self, status: int, headers: Mapping[str, str]) -> None:
         """The status line and the headers arrived; the body follows."""
-        self.span.set_attribute(semconv.HTTP_HEADERS_NS, self._http.clock() - self._start_ns)
+        now = self._http.clock()
+        self.span.set_attribute(semconv.HTTP_HEADERS_NS, now - self._start_ns)
         self.span.set_attribute(semconv.HTTP_STATUS[0], status)
         if status >= 400:
             self.span.set_attribute(semconv.ERROR_TYPE, str(status))
             self.span.set_status(StatusCode.ERROR)
         self._failed = status in _RETRIED_STATUS or status >= 500
-        is_events = headers.get("content-type", "").startswith("text/event-stream")
-        if is_events and headers.get("content-encoding", "identity") == "identity":
-            self._sse = SseCounter()
+        self._reader = reader_for(status, headers, now)
 
     def got_chunk(self, chunk: bytes) -> None:
         """A piece of the body arrived; it is now in the caller's hands."""
         now = self._http.clock()
-        if self._is_first(chunk):
-            self.span.set_attribute(semconv.HTTP_FIRST_EVENT_NS, now - self._start_ns)
+        if chunk and self._first_ns is None:
+            self._first_ns = now
+        self._reader.feed(chunk, now)
         self._bytes += len(chunk)
         self._last_ns = now
         self._waiting = False
@@ -114,7 +116,7 @@ class RequestSpan:
 
     def closed(self) -> None:
         """The caller is done with the response, read to its end or not."""
-        if self._sse is not None and self._sse.done and self._last_ns is not None:
+        if self._is_done() and self._last_ns is not None:
             self._end(self._last_ns, ENDS_AT_LAST_BYTE)
         else:
             self._end(self._last_byte_ns(), ENDS_AT_CLOSE)
@@ -134,10 +136,22 @@ class RequestSpan:
         if ends_at is not None:
             self.span.set_attribute(semconv.HTTP_ENDS_AT, ends_at)
             self.span.set_attribute(semconv.HTTP_BODY_SIZE, self._bytes)
-        if self._sse is not None:
-            self.span.set_attribute(semconv.HTTP_EVENTS, self._sse.events)
+        self._tell_events()
         self._log(end_ns)
+        for found in self._reader.phases(self._start_ns, self._last_ns or end_ns):
+            write_phase(self._http.tracer, self.span, found)
         self.span.end(end_time=end_ns)
+
+    def _tell_events(self) -> None:
+        first_ns = self._first_ns
+        if isinstance(self._reader, EventsReader):
+            first_ns = self._reader.stream.first_event_ns
+            self.span.set_attribute(semconv.HTTP_EVENTS, self._reader.stream.events)
+        if first_ns is not None:
+            self.span.set_attribute(semconv.HTTP_FIRST_EVENT_NS, first_ns - self._start_ns)
+
+    def _is_done(self) -> bool:
+        return isinstance(self._reader, EventsReader) and self._reader.stream.done
 
     def _log(self, end_ns: int) -> None:
         if self._failed:
@@ -147,12 +161,6 @@ class RequestSpan:
         else:
             self._http.attempts.succeeded(self._target)
             self._http.attempts.body_ended(self._caller, end_ns)
-
-    def _is_first(self, chunk: bytes) -> bool:
-        """Whether `chunk` completes the first event; of a body without events, whether it is its first piece."""
-        if self._sse is None:
-            return bool(chunk) and self._bytes == 0
-        return self._sse.feed(chunk) == self._sse.events > 0
 
     def _last_byte_ns(self) -> int:
         # Closed while a read was pending: the wait was the server's. Else the caller held the last piece.

@@ -134,8 +134,8 @@ class DialogueMaker:
             (self.file, 6),
             (self.named_files, 3),
             (self.line_count, 3),
-            (self.topic, 20),
-            (self.pair, 10),
+            (self.topic, 26),
+            (self.pair, 14),
             (self.unknown_topic, 2),
             (self.one_of_five, 2),
         )

@@ -46,7 +46,7 @@ class Grammar:
             text = f"{rng.choice(lists['topic_openers'])} {rng.choice(lists[f'{kind}_clauses'])}"
             text += rng.choice(("", "", ".", "?"))
         else:
-            text = rng.choice(lists[f"{kind}_questions"])
+            text = _recombined(rng, lists[f"{kind}_questions"])
         if rng.random() < tails:
             text = _before_question_mark(text, rng.choice(lists["topic_tails"]))
         if rng.random() < 0.1:
@@ -54,7 +54,9 @@ class Grammar:
         return self._finished(rng, text)
 
     def _finished(self, rng: Random, text: str) -> str:
-        """At times with a sentence around it, at times carelessly in lower case."""
+        """At times with a sentence around it, words lost or too many, or carelessly in lower case."""
+        if rng.random() < 0.25:
+            text = self._jittered(rng, text)
         if rng.random() < 0.12:
             text = rng.choice(phrases()["contexts"]) + (text if rng.random() < 0.5 else _lower_first(text))
         if rng.random() < 0.08:
@@ -62,6 +64,25 @@ class Grammar:
         while "{w}" in text:
             text = text.replace("{w}", self.word(rng), 1)
         return _lower_first(text) if rng.random() < 0.08 else text
+
+    def _jittered(self, rng: Random, text: str) -> str:
+        """Some words dropped, some put in: the name that is asked about decides, not the phrase around it."""
+        kept: list[str] = []
+        for part in text.split(" "):
+            if rng.random() < 0.07:
+                kept.append(self.word(rng))
+            if "{" in part or rng.random() > 0.13:
+                kept.append(part)
+        return " ".join(kept)
+
+
+def _recombined(rng: Random, templates: list[str]) -> str:
+    """At times the beginning of one template and the end of another, with the place for the name between them."""
+    text = rng.choice(templates)
+    if rng.random() < 0.3:
+        mark = "{b}" if "{b}" in text else "{x}"
+        text = text.split(mark)[0] + mark + rng.choice(templates).split(mark)[-1]
+    return text
 
 
 def _command(rng: Random, verbs: list[str], objects: list[str]) -> str:
@@ -74,13 +95,13 @@ def _command(rng: Random, verbs: list[str], objects: list[str]) -> str:
 
 def _question(rng: Random, questions: list[str]) -> str:
     """`Where is {x} used in our code?`."""
-    text = rng.choice(questions)
+    text = _recombined(rng, questions)
     tail = rng.choice(phrases()["tails"][4:]).rstrip(".! ") if rng.random() < 0.35 else ""
     return text + tail + ("?" if rng.random() < 0.92 else "")
 
 
 def _lower_first(text: str) -> str:
-    return text if text.startswith(("{", "I ", "I'")) else text[0].lower() + text[1:]
+    return text if text.startswith(("{", "I ", "I'")) else text[:1].lower() + text[1:]
 
 
 def _before_question_mark(text: str, tail: str) -> str:

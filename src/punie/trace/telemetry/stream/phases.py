@@ -14,7 +14,7 @@ While it writes a tool call mlx_lm sends nothing, until the call is complete:
     |------------------------ model ---------------------------------|
 
 Only the keepalive that says that all of the prompt is read tells the two apart there. Without one the silence is
-left as what it is.
+left as what it is. So is the time of an answer that arrives in one piece, which some server or proxy held back.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ from punie.trace.telemetry.timed_phase import TimedPhase
 class StreamMarks:
     """When a stream showed what, in nanoseconds since the epoch; None for what it didn't show.
 
-    `prompt_read_ns` is the first keepalive that said that the whole prompt is read, `first_text_ns` the first text
-    before any call, `last_output_ns` the last text or call, `finish_ns` the event that told why the answer ended.
+    `prompt_read_ns`: a keepalive said that the whole prompt is read. `first_text_ns`: the first text, if it came
+    before any call. `last_output_ns`: the last text or call. `finish_ns`: the event that told why the answer ended.
     """
 
     headers_ns: int
     prompt_read_ns: int | None = None
     first_text_ns: int | None = None
-    first_call_ns: int | None = None
     last_output_ns: int | None = None
     finish_ns: int | None = None
 
@@ -54,9 +53,9 @@ def stream_phases(marks: StreamMarks) -> tuple[TimedPhase, ...]:
 
 def _phases(marks: StreamMarks) -> Iterator[TimedPhase]:
     first_token_ns = marks.first_text_ns
-    if first_token_ns is None and marks.first_call_ns is not None:
+    if first_token_ns in (None, marks.end_ns):  # only a call, or all in one piece: silence came before it
         first_token_ns = marks.prompt_read_ns
-    if first_token_ns is None or marks.end_ns is None:
+    if first_token_ns in (None, marks.end_ns) or marks.last_output_ns is None or marks.end_ns is None:
         return
     yield TimedPhase(Phase.PREFILL, Provenance.STREAM, marks.headers_ns, first_token_ns)
     yield TimedPhase(Phase.DECODE, Provenance.STREAM, first_token_ns, marks.end_ns)

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 from punie.trace.telemetry.sse import SseComment, SseEvent, SseParser
-from punie.trace.telemetry.stream.chunk import NOTHING, read_chunk
+from punie.trace.telemetry.stream.chunk import NOTHING, Said, read_chunk
 from punie.trace.telemetry.stream.phases import StreamMarks
 
 _DONE: Final = b"[DONE]"
 # mlx_lm's `: keepalive 512/900`: tokens of the prompt that are read, and all of them.
 _KEEPALIVE: Final = re.compile(rb"\s*keepalive\s+(\d{1,12})/(\d{1,12})\s*")
+# Once the first token is out, an event that says this is not parsed, because the caller waits for us: it can only
+# be more output, or nothing. (Inside a text the quotes would be escaped.)
+_GOES_ON: Final = (b'"finish_reason": null', b'"finish_reason":null')
 
 Watch = Callable[[bytes], object]
 """Called with the data of each event: someone else who reads it."""
@@ -56,16 +59,21 @@ class StreamReader:
             self.first_event_ns = now_ns
         if self._watch is not None:
             self._watch(event.data)
-        try:
-            said = read_chunk(json.loads(event.data))
-        except (ValueError, RecursionError):  # not ours to judge: the caller gets the same bytes
-            said = NOTHING
         marks = self.marks
-        if said.text and marks.first_text_ns is None and marks.first_call_ns is None:
+        if marks.first_text_ns is not None and any(mark in event.data for mark in _GOES_ON):
+            marks.last_output_ns = now_ns
+            return
+        said = _said(event.data)
+        if said.text and not said.call and marks.last_output_ns is None:
             marks.first_text_ns = now_ns
-        if said.call and marks.first_call_ns is None:
-            marks.first_call_ns = now_ns
         if said.text or said.call:
             marks.last_output_ns = now_ns
         if said.finish:
             marks.finish_ns = now_ns
+
+
+def _said(data: bytes) -> Said:
+    try:
+        return read_chunk(json.loads(data))
+    except (ValueError, RecursionError):  # not ours to judge: the caller gets the same bytes
+        return NOTHING

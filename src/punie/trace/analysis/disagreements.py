@@ -1,0 +1,85 @@
+"""Where two witnesses of one request contradict each other: the client's clock, the server's, the answer's body.
+
+    client   |------------------ POST ------------------|
+    server        |--------- request ----------------------|
+    server           |- prefill -||-- decode --|
+
+The server can't begin before the request was sent, nor produce a token after its last byte has arrived. (Its own
+span may end later: it tidies up.) Nothing is shifted: what reaches out is clipped where it is counted, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.phases import second_accounts
+from punie.trace.analysis.roles import Role, ends_at_headers, has_failed, written_phase, written_provenance
+from punie.trace.analysis.traces import Traces
+from punie.trace.analysis.tree import SpanKey
+from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
+
+TOLERANCE_NS: Final = 1_000_000
+"""Processes on one host read one clock. But servers compute their times from a monotonic clock and keep them in
+floating-point seconds, which costs microseconds, and a clock that is being slewed by 500 ppm moves a millisecond in
+a request of two seconds. More than that changes what a report says of the way between the two processes."""
+
+
+def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
+    """The spans of servers that lie outside the request that they answer."""
+    for key, span in traces.counted():
+        request = _answered(traces, key)
+        if request is not None and _contradicts(traces.around.role[key], span, request):
+            yield key
+
+
+def cut_timings(traces: Traces) -> Iterator[SpanKey]:
+    """The phases of which an answer's body tells more time than its request had room for."""
+    for key, span in traces.counted():
+        told_ns = semconv.integer(span.attributes, semconv.BODY_TOLD_NS)
+        if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
+            yield key
+
+
+def several_accounts(traces: Traces) -> Iterator[SpanKey]:
+    """The queries of which some request's generation is known in one way and another's in another."""
+    left_out = second_accounts(traces.forest, traces.around)
+    ways: dict[SpanKey, set[Provenance]] = {}
+    for key, span in traces.counted():
+        phase = written_phase(span)
+        if phase is not None and PHASE_GROUP[phase] is Group.GENERATION and key not in left_out:
+            ways.setdefault(traces.queries.of[key], set()).add(written_provenance(span))
+    yield from (root for root, found in ways.items() if len(found) > 1)
+
+
+def _answered(traces: Traces, key: SpanKey) -> Span | None:
+    """The request around a server's span, if its end was seen."""
+    is_served = (
+        traces.around.role[key] is Role.SERVER
+        or written_provenance(traces.forest.spans[key]) is Provenance.SERVER
+    )
+    if not is_served:
+        return None
+    above = (one for one in traces.forest.above(key) if traces.around.role[one] is Role.HTTP)
+    request = next(above, None)
+    span = None if request is None else traces.forest.spans[request]
+    return None if span is None or span.duration_ns < 0 else span
+
+
+def _contradicts(role: Role, span: Span, request: Span) -> bool:
+    if span.start_ns < request.start_ns - TOLERANCE_NS:
+        return True
+    phase = written_phase(span)
+    is_generation = role is not Role.SERVER and phase is not None and PHASE_GROUP[phase] is Group.GENERATION
+    return is_generation and _saw_the_end(request) and span.end_ns > request.end_ns + TOLERANCE_NS
+
+
+def _saw_the_end(request: Span) -> bool:
+    """Whether the client waited for the last byte: a server works on for a while after a client that left."""
+    told = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
+    return (
+        told in (None, semconv.HTTP_ENDS_AT_LAST_BYTE)
+        and not ends_at_headers(request)
+        and not has_failed(request)
+    )

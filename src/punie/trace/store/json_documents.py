@@ -1,0 +1,91 @@
+"""A file of JSON as documents: one for the whole file, or one a line. What isn't JSON is named, with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_NEWLINE: Final = b"\n"
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What stands at `line` (from 1; in a file of messages the message's number), or why it is no JSON."""
+
+    line: int
+    value: object
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonDocuments:
+    """The documents of a file; lines are parsed anew each time, so that they never all lie in memory."""
+
+    lines: Sequence[bytes] = ()
+    whole: tuple[Document, ...] = ()
+    ends_whole: bool = True
+
+    def __iter__(self) -> Iterator[Document]:
+        yield from self.whole
+        for number, line in enumerate(self.lines, start=1):
+            if line.strip():
+                yield self._parse(number, line)
+
+    def _parse(self, number: int, line: bytes) -> Document:
+        try:
+            return Document(number, parse(line))
+        except (ValueError, RecursionError) as error:
+            torn = number == len(self.lines) and not self.ends_whole
+            return Document(number, None, f"{'torn line' if torn else 'not JSON'}: {reason(error)}")
+
+
+def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
+    """The documents of a file's `messages`. Raises ValueError if nothing in it is JSON."""
+    if len(messages) != 1:
+        return JsonDocuments(lines=messages)
+    lines = messages[0].split(_NEWLINE)
+    filled = [line for line in lines if line.strip()]
+    if not filled:
+        return JsonDocuments()
+    if len(filled) > 1 and _is_object(filled[0]):
+        return of_lines(lines)
+    try:
+        return JsonDocuments(whole=(Document(1, parse(messages[0])),))
+    except (ValueError, RecursionError) as error:
+        if any(_is_object(line) for line in filled):
+            return of_lines(lines)
+        raise ValueError(reason(error)) from error
+
+
+def of_lines(lines: Sequence[bytes]) -> JsonDocuments:
+    """JSON lines, split at newlines: whole lines end with one, so behind the last one nothing follows."""
+    return JsonDocuments(lines=lines, ends_whole=not lines or not lines[-1].strip())
+
+
+def parse(text: bytes) -> object:
+    """One JSON document. Raises ValueError or RecursionError."""
+    found: object = json.loads(text.decode("utf-8"))
+    return _without_halves(found) if _SURROGATE.search(text) else found
+
+
+def _without_halves(found: object) -> object:
+    """Half a surrogate pair is legal JSON and no text: it becomes U+FFFD, so that it can be written anywhere."""
+    text = json.dumps(found, ensure_ascii=False)
+    whole: object = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return whole
+
+
+def reason(error: Exception) -> str:
+    """Why a document can't be read, in words."""
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(parse(line), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,111 @@
+"""The columns of a Parquet file of spans: what we read, and under which names writers put it.
+
+| what | names | holds |
+| --- | --- | --- |
+| trace id | `trace_id`, `TraceId`, `traceId` | hex text or bytes |
+| span id | `span_id`, `SpanId`, `spanId` | hex text or bytes |
+| parent | `parent_id`, `parent_span_id`, `ParentSpanId`, `parentSpanId` | as span id; NULL or empty for a root |
+| name | `name`, `span_name`, `SpanName` | text |
+| start | `start_ns`, `start_time_unix_nano`, `startTimeUnixNano`, `start_time`, `Timestamp` | ns, or a timestamp |
+| end | `end_ns`, `end_time_unix_nano`, `endTimeUnixNano`, `end_time` | as start |
+| or duration | `duration_ns`, `Duration` | ns |
+| kind* | `kind`, `span_kind`, `SpanKind` | OTLP's number or name |
+| status* | `status_code`, `StatusCode` | OTLP's number or name |
+| status message* | `status_message`, `StatusMessage` | text |
+| attributes* | `attributes`, `span_attributes`, `SpanAttributes` | map, struct, or JSON text of an object |
+| resource* | `resource`, `resource_attributes`, `ResourceAttributes` | as attributes |
+| service* | `service_name`, `ServiceName` | text, where the resource doesn't say it |
+| scope* | `scope`, `scope_name`, `ScopeName` | text |
+
+Those with a star may be missing. The names in capitals are those of the Collector's ClickHouse exporter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from punie.trace.errors import InputError
+
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "trace_id": ("trace_id", "TraceId", "traceId"),
+        "span_id": ("span_id", "SpanId", "spanId"),
+        "parent_id": ("parent_id", "parent_span_id", "ParentSpanId", "parentSpanId"),
+        "name": ("name", "span_name", "SpanName"),
+        "start": ("start_ns", "start_time_unix_nano", "startTimeUnixNano", "start_time", "Timestamp"),
+        "end": ("end_ns", "end_time_unix_nano", "endTimeUnixNano", "end_time"),
+        "duration": ("duration_ns", "Duration"),
+        "kind": ("kind", "span_kind", "SpanKind"),
+        "status": ("status_code", "StatusCode"),
+        "status_message": ("status_message", "StatusMessage"),
+        "attributes": ("attributes", "span_attributes", "SpanAttributes"),
+        "resource": ("resource", "resource_attributes", "ResourceAttributes"),
+        "service": ("service_name", "ServiceName"),
+        "scope": ("scope", "scope_name", "ScopeName"),
+    }
+)
+_NEEDED: Final = ("trace_id", "span_id", "parent_id", "name", "start")
+_TIMES: Final = ("start", "end")
+_MICROSECOND_NS: Final = 1_000
+_INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What to select, by our names, and the clock step of the times in nanoseconds."""
+
+    expressions: Mapping[str, str]
+    resolution_ns: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Our names, in the order of the selection."""
+        return tuple(self.expressions)
+
+    @property
+    def selection(self) -> str:
+        """The SQL between SELECT and FROM."""
+        return ", ".join(self.expressions.values())
+
+
+def choose_columns(types: Mapping[str, str], file: str) -> Columns:
+    """The columns of a file whose columns have `types`. Raises `InputError` that names what is missing or wrong."""
+    found = {ours: _present(names, types) for ours, names in _NAMES.items()}
+    for ours in _NEEDED:
+        if found[ours] is None:
+            raise _missing(file, _NAMES[ours], types)
+    if found["end"] is None and found["duration"] is None:
+        raise _missing(file, _NAMES["end"] + _NAMES["duration"], types)
+    chosen = {ours: theirs for ours, theirs in found.items() if theirs is not None}
+    steps = [_step_ns(file, chosen[ours], types[chosen[ours]]) for ours in _TIMES if ours in chosen]
+    return Columns(
+        MappingProxyType({ours: _expression(ours, theirs, types[theirs]) for ours, theirs in chosen.items()}),
+        max(steps),
+    )
+
+
+def _present(names: tuple[str, ...], types: Mapping[str, str]) -> str | None:
+    return next((name for name in names if name in types), None)
+
+
+def _missing(file: str, names: tuple[str, ...], types: Mapping[str, str]) -> InputError:
+    return InputError(
+        f"{file}: has no column {names[0]}",
+        remedy=f"Name one of its columns {', '.join(names)}; it has {', '.join(types) or 'none'}.",
+    )
+
+
+def _step_ns(file: str, column: str, kind: str) -> int:
+    if kind.startswith("TIMESTAMP"):
+        return 1 if kind.endswith("_NS") else _MICROSECOND_NS  # DuckDB reads milliseconds as microseconds
+    if kind.removeprefix("U") in _INTEGERS:
+        return 1
+    raise InputError(f"{file}: column {column} is {kind}: neither whole nanoseconds nor a timestamp")
+
+
+def _expression(ours: str, theirs: str, kind: str) -> str:
+    quoted = '"' + theirs.replace('"', '""') + '"'
+    return f"epoch_ns({quoted})" if ours in _TIMES and kind.startswith("TIMESTAMP") else quoted

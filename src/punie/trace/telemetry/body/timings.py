@@ -1,0 +1,63 @@
+"""Durations that a server tells in its answer, and the protocol of those who can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_NS_PER_MS: Final = 1_000_000
+_MOST: Final = 1 << 53  # 104 days in nanoseconds: what says more is no duration, and no count
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTimings:
+    """What one answer says of its own making, in nanoseconds and tokens; None for what it doesn't say.
+
+    `source` names the server's kind. `load_ns` is the time in which it loaded the model, 0 if it didn't.
+    `prompt_tokens` counts cached ones too.
+    """
+
+    source: str
+    prefill_ns: int
+    decode_ns: int
+    load_ns: int = 0
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
+
+
+class BodyFormat(Protocol):
+    """Somebody's way to tell durations. `formats.py` lists them."""
+
+    @property
+    def marker(self) -> bytes:
+        """Bytes without which a body isn't in this format: what is parsed is decided by them."""
+        ...
+
+    def read(self, document: Mapping[str, object]) -> BodyTimings | None:
+        """The timings in a JSON body, or in one event of a stream; None if it isn't in this format."""
+        ...
+
+
+def from_ms(value: object) -> int | None:
+    """Nanoseconds from milliseconds; None for what is no duration."""
+    return _duration(value, _NS_PER_MS)
+
+
+def from_ns(value: object) -> int | None:
+    """Nanoseconds as they are; None for what is no duration."""
+    return _duration(value, 1)
+
+
+def count(value: object) -> int | None:
+    """A number of tokens; None for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
+
+
+def _duration(value: object, unit_ns: int) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value * unit_ns) if 0 <= value < _MOST / unit_ns else None

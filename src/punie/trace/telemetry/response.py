@@ -1,0 +1,100 @@
+"""Reads what an answer tells of its own making while its bytes pass: by its events, or by timings in its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from punie.trace.telemetry.body.formats import read_timings
+from punie.trace.telemetry.body.placement import place
+from punie.trace.telemetry.body.timings import BodyTimings
+from punie.trace.telemetry.stream.phases import stream_phases
+from punie.trace.telemetry.stream.reader import StreamReader
+from punie.trace.telemetry.timed_phase import TimedPhase
+
+LARGEST_BODY: Final = 4 << 20
+"""Bytes of a body, or of one of its lines, that are held to look for timings; a larger one isn't read."""
+
+_EVENTS: Final = "text/event-stream"
+_LINES: Final = ("application/x-ndjson", "application/jsonl")
+_JSON: Final = "application/json"
+
+
+class ResponseReader:
+    """Reads nothing: the answer of a server that isn't a model's, or one that it can't look into."""
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body, as it came over the wire, and when."""
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """What the server did, for a request that lasted from `start_ns` to `end_ns`."""
+        return ()
+
+
+class EventsReader(ResponseReader):
+    """A stream of events: prefill and decode by their arrival, and by timings if one of them carries some."""
+
+    def __init__(self, headers_ns: int) -> None:
+        self.stream = StreamReader(headers_ns, watch=self._look)
+        self._timings: BodyTimings | None = None
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        self.stream.feed(chunk, now_ns)
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """Both accounts, where there are two: whoever reads the spans chooses."""
+        seen = stream_phases(self.stream.marks)
+        if self._timings is None:
+            return seen
+        return (*seen, *place(self._timings, start_ns, self.stream.marks.end_ns or end_ns))
+
+    def _look(self, event: bytes) -> None:
+        self._timings = read_timings(event) or self._timings
+
+
+class DocumentReader(ResponseReader):
+    """A JSON body, or one of JSON lines, of which the last line that tells timings counts."""
+
+    def __init__(self, *, by_line: bool) -> None:
+        self._by_line = by_line
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._timings: BodyTimings | None = None
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        first, *others = chunk.split(b"\n") if self._by_line else [chunk]
+        self._hold(first)
+        for begun in others:
+            self._look()
+            self._hold(begun)
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """The timings that the body told, up to `end_ns`."""
+        self._look()
+        return () if self._timings is None else place(self._timings, start_ns, end_ns)
+
+    def _hold(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size <= LARGEST_BODY:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+
+    def _look(self) -> None:
+        body = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        self._timings = read_timings(body) or self._timings
+
+
+def reader_for(status: int, headers: Mapping[str, str], headers_ns: int) -> ResponseReader:
+    """The reader for an answer whose headers arrived at `headers_ns`. An encoded body isn't decoded for this."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if status >= 400 or headers.get("content-encoding", "identity") != "identity":
+        return ResponseReader()
+    if kind == _EVENTS:
+        return EventsReader(headers_ns)
+    if kind == _JSON or kind in _LINES:
+        return DocumentReader(by_line=kind in _LINES)
+    return ResponseReader()

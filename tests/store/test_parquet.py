@@ -1,0 +1,172 @@
+"""Parquet of spans: our column names, those of the Collector's ClickHouse exporter, and what is missing."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pytest
+
+from punie.trace.errors import InputError
+from punie.trace.model import Span, SpanKind, SpanSet, StatusCode
+from punie.trace.store.sources import read_source
+
+READ: Final = Span(
+    trace_id="0123456789abcdef0123456789abcdef",
+    span_id="0123456789abcdef",
+    parent_id="fedcba9876543210",
+    name="chat demo",
+    start_ns=1764000000123456789,
+    end_ns=1764000000123456793,
+    kind=SpanKind.CLIENT,
+    attributes={"n": 5, "list": ("a", "b")},
+    status=StatusCode.ERROR,
+    status_message="too slow",
+    resource={"service.name": "agent"},
+    scope="punie.trace",
+)
+OURS: Final = {
+    "trace_id": "'0123456789ABCDEF0123456789ABCDEF'",
+    "span_id": "'0123456789abcdef'",
+    "parent_id": "'fedcba9876543210'",
+    "name": "'chat demo'",
+    "start_ns": "1764000000123456789",
+    "end_ns": "1764000000123456793",
+    "kind": "3",
+    "status_code": "2",
+    "status_message": "'too slow'",
+    "attributes": """'{"n": 5, "list": ["a", "b"]}'""",
+    "resource": """'{"service.name": "agent"}'""",
+    "scope": "'punie.trace'",
+}
+CLICKHOUSE: Final = {
+    "Timestamp": "TIMESTAMP_NS '2025-11-24 16:00:00.123456789'",
+    "TraceId": OURS["trace_id"],
+    "SpanId": OURS["span_id"],
+    "ParentSpanId": OURS["parent_id"],
+    "SpanName": OURS["name"],
+    "SpanKind": "'Client'",
+    "ServiceName": "'agent'",
+    "ResourceAttributes": "MAP {'host.name': 'laptop'}",
+    "ScopeName": OURS["scope"],
+    "SpanAttributes": "MAP {'n': '5'}",
+    "Duration": "4::UBIGINT",
+    "StatusCode": "'Error'",
+    "StatusMessage": OURS["status_message"],
+}
+
+
+def write(path: Path, *rows: dict[str, str]) -> Path:
+    selects = " UNION ALL ".join(
+        "SELECT " + ", ".join(f'{value} AS "{name}"' for name, value in row.items()) for row in rows
+    )
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({selects}) TO '{path}' (FORMAT parquet)")
+    return path
+
+
+def read(folder: Path, *rows: dict[str, str], name: str = "spans.parquet") -> SpanSet:
+    return read_source(str(write(folder / name, *rows)))
+
+
+def test_our_columns(tmp_path: Path) -> None:
+    assert read(tmp_path, OURS) == SpanSet((READ,))
+
+
+def test_the_columns_of_the_clickhouse_exporter(tmp_path: Path) -> None:
+    attributes, resource = {"n": "5"}, {"host.name": "laptop", "service.name": "agent"}
+    assert read(tmp_path, CLICKHOUSE) == SpanSet((replace(READ, attributes=attributes, resource=resource),))
+
+
+def test_ids_as_bytes_and_attributes_as_a_struct(tmp_path: Path) -> None:
+    ids = {name: f"from_hex({OURS[name]})" for name in ("trace_id", "span_id", "parent_id")}
+    struct = {"attributes": "{'n': 5, 'list': ['a', 'b'], 'nothing': NULL}"}
+    assert read(tmp_path, {**OURS, **ids, **struct}).spans == (READ,)
+
+
+@pytest.mark.parametrize("parent", ["NULL", "''", "'0000000000000000'"])
+def test_a_root(tmp_path: Path, parent: str) -> None:
+    assert read(tmp_path, {**OURS, "parent_id": parent}).spans == (replace(READ, parent_id=None),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step_ns"),
+    [("TIMESTAMP_NS", 1), ("TIMESTAMP", 1_000), ("TIMESTAMPTZ", 1_000)],
+)
+def test_timestamps_say_how_coarse_they_are(tmp_path: Path, kind: str, step_ns: int) -> None:
+    times = {
+        "start_ns": f"make_timestamp_ns({READ.start_ns})::{kind}",
+        "end_ns": f"make_timestamp_ns({READ.end_ns})::{kind}",
+    }
+    found = read(tmp_path, {**OURS, **times})
+    assert abs(found.spans[0].start_ns - READ.start_ns) < step_ns
+    assert found.resolution_ns == step_ns
+
+
+def test_a_span_that_has_not_ended(tmp_path: Path) -> None:
+    assert read(tmp_path, {**OURS, "end_ns": "NULL::BIGINT"}).spans[0].end_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"trace_id": "'xyz'"}, "trace id 'xyz' is no id"),
+        ({"span_id": "NULL"}, "no span id"),
+        ({"start_ns": "NULL"}, "no start"),
+        ({"start_ns": "-1"}, "start '-1' is no time"),
+        ({"attributes": "'{'"}, "attributes are no JSON"),
+        ({"attributes": "'[1]'"}, "attributes are neither"),
+    ],
+)
+def test_a_row_that_is_no_span_is_named_by_its_number(
+    tmp_path: Path, wrong: dict[str, str], reason: str
+) -> None:
+    found = read(tmp_path, OURS, {**OURS, **wrong}, OURS)
+    assert found.spans == (READ, READ)
+    (record,) = found.unreadable
+    assert (record.file, record.line) == (str(tmp_path / "spans.parquet"), 2)
+    assert reason in record.reason
+
+
+@pytest.mark.parametrize("name", ["trace_id", "span_id", "parent_id", "name", "start_ns", "end_ns"])
+def test_a_missing_column_is_named(tmp_path: Path, name: str) -> None:
+    rest = {key: value for key, value in OURS.items() if key != name}
+    with pytest.raises(InputError, match=rf"spans\.parquet: has no column {name}") as caught:
+        read(tmp_path, rest)
+    assert name in caught.value.remedy
+
+
+def test_a_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="column start_ns is DOUBLE"):
+        read(tmp_path, {**OURS, "start_ns": "1.5::DOUBLE"})
+
+
+def test_file_names_are_no_patterns(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "aXb.parquet", {**OURS, "name": "'other'"})
+    path = tmp_path / "plain.parquet"
+    write(path, OURS)
+    odd = path.rename(tmp_path / "a[X]b?*.parquet")
+    assert [span.name for span in read_source(str(odd)).spans] == ["chat demo"]
+
+
+def test_a_damaged_file_is_refused_with_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "spans.parquet", OURS)
+    content = path.read_bytes()
+    for damaged in (content[:-20], content[:8], content[: len(content) // 2] + content[-8:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="damaged Parquet") as caught:
+            read_source(str(path))
+        assert str(path) in caught.value.message
+        assert "\n" not in caught.value.message
+
+
+def test_without_duckdb_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "spans.parquet", OURS)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(InputError, match="is Parquet") as caught:
+        read_source(str(path))
+    assert "punie-trace[duckdb]" in caught.value.remedy

@@ -1,0 +1,79 @@
+"""A folder of files with spans: all of them, in any format, and the ones that can't be read by name."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from punie.trace.errors import InputError
+from punie.trace.store.sources import read_source
+
+OTLP = json.dumps(
+    {
+        "resourceSpans": [
+            {
+                "scopeSpans": [
+                    {
+                        "spans": [
+                            {
+                                "traceId": "a" * 32,
+                                "spanId": "b" * 16,
+                                "name": "otlp",
+                                "startTimeUnixNano": 1,
+                                "endTimeUnixNano": 2,
+                            }
+                        ]
+                    }
+                ]
+            }
+        ]
+    }
+)
+JAEGER = json.dumps(
+    {
+        "spans": [{"traceID": "c", "spanID": "d", "operationName": "jaeger", "startTime": 1, "duration": 1}],
+        "processes": {},
+    }
+)
+
+
+def test_files_of_every_format_in_folders_below_too(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a.json").write_text(OTLP)
+    (tmp_path / "b.JSONL.gz").write_bytes(gzip.compress(OTLP.encode()))
+    (tmp_path / "below" / "c.json").write_text(JAEGER)
+    found = read_source(str(tmp_path))
+    assert [span.name for span in found.spans] == ["otlp", "otlp", "jaeger"]
+    assert (found.unreadable, found.resolution_ns) == ((), 1000)
+
+
+def test_a_file_that_can_not_be_read_is_named_and_the_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(OTLP)
+    (tmp_path / "b.json").write_text("hello")
+    found = read_source(str(tmp_path))
+    assert len(found.spans) == 1
+    (record,) = found.unreadable
+    assert (record.file, record.line) == (str(tmp_path / "b.json"), 0)
+    assert record.reason.startswith("neither JSON nor")
+
+
+def test_files_with_other_endings_and_hidden_ones_are_left(tmp_path: Path) -> None:
+    (tmp_path / ".cache").mkdir()
+    for name in ("README.md", "notes.txt", ".hidden.json", ".cache/a.json"):
+        (tmp_path / name).write_text("hello")
+    with pytest.raises(InputError, match="neither a run folder") as caught:
+        read_source(str(tmp_path))
+    assert ".jsonl" in caught.value.remedy
+    (tmp_path / "a.json").write_text(OTLP)
+    assert len(read_source(str(tmp_path)).spans) == 1
+
+
+@pytest.mark.parametrize("text", ["ftp://host/file", "clickhouse://host/db"])
+def test_an_unknown_scheme_is_named(text: str) -> None:
+    with pytest.raises(InputError, match="no source has the scheme") as caught:
+        read_source(text)
+    assert text in caught.value.message
+    assert "jaeger://" in caught.value.remedy

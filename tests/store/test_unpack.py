@@ -1,0 +1,107 @@
+"""Compressed files are told by their bytes; what is torn or damaged gives what can be read, and is named."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from punie.trace.errors import InputError
+from punie.trace.model import SpanSet
+from punie.trace.store import zstd
+from punie.trace.store.sources import read_source
+from punie.trace.store.unpack import unpack
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import compress as zstd_compress
+else:
+    from backports.zstd import compress as zstd_compress
+
+Compress = Callable[[bytes], bytes]
+SPAN: Final = {"traceId": "a" * 32, "spanId": "b" * 16, "startTimeUnixNano": "1", "endTimeUnixNano": "5"}
+LINE: Final = (
+    json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{**SPAN, "name": "x" * 50}]}]}]}) + "\n"
+).encode()
+both = pytest.mark.parametrize("compress", [gzip.compress, zstd_compress], ids=["gzip", "zstd"])
+
+
+def read(folder: Path, content: bytes) -> SpanSet:
+    path = folder / "spans.json"
+    path.write_bytes(content)
+    return read_source(str(path))
+
+
+@both
+def test_packed_lines_are_the_lines(tmp_path: Path, compress: Compress) -> None:
+    expected = read(tmp_path, LINE * 3)
+    assert len(expected.spans) == 3
+    assert read(tmp_path, compress(LINE * 3)) == expected
+
+
+@both
+def test_files_that_were_appended_to(tmp_path: Path, compress: Compress) -> None:
+    assert len(read(tmp_path, compress(LINE) + compress(LINE)).spans) == 2
+
+
+@both
+def test_each_message_packed_behind_its_length_as_the_collector_writes_them(
+    tmp_path: Path, compress: Compress
+) -> None:
+    frame = compress(LINE)
+    content = (len(frame).to_bytes(4, "big") + frame) * 2
+    found = read(tmp_path, content)
+    assert (len(found.spans), found.unreadable) == (2, ())
+
+
+@both
+def test_no_cut_is_silent(tmp_path: Path, compress: Compress) -> None:
+    packed = compress(LINE) + compress(LINE)
+    for size in range(1, len(packed)):
+        if size == len(compress(LINE)):
+            continue
+        try:
+            found = read(tmp_path, packed[:size])
+        except InputError as error:
+            assert str(tmp_path / "spans.json") in error.message  # noqa: PT017 # a refusal is one of two outcomes
+        else:
+            assert found.unreadable
+            assert len(found.spans) <= 2
+
+
+@both
+def test_bytes_behind_the_end_are_named(tmp_path: Path, compress: Compress) -> None:
+    found = read(tmp_path, compress(LINE) + b"garbage")
+    assert len(found.spans) == 1
+    assert len(found.unreadable) == 1
+
+
+@both
+def test_a_damaged_middle_is_named(compress: Compress) -> None:
+    packed = bytearray(compress(LINE))
+    packed[len(packed) // 2] ^= 0xFF
+    found = unpack(bytes(packed), "spans.json")
+    assert found.faults or found.messages != (LINE,)
+
+
+def test_a_file_of_zeros_is_named() -> None:
+    assert unpack(bytes(100), "f").faults == ((1, "empty message at byte 0: the rest is not read"),)
+
+
+def test_packed_many_times() -> None:
+    content = LINE
+    for _ in range(9):
+        content = gzip.compress(content)
+    assert unpack(content, "f").faults == ((1, "packed more than 4 times"),)
+
+
+def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "compression" if sys.version_info >= (3, 14) else "backports"
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(InputError, match="f: is compressed with zstd") as caught:
+        zstd.decompress_zstd(zstd_compress(LINE), "f")
+    assert "punie-trace[zstd]" in caught.value.remedy

@@ -1,0 +1,213 @@
+"""What the wire shows of a streamed answer, and what it doesn't."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punie.trace.model import Phase, Provenance
+from punie.trace.telemetry.response import DocumentReader, EventsReader, reader_for
+from punie.trace.telemetry.sse import LONGEST_EVENT
+from punie.trace.telemetry.stream.phases import StreamMarks, stream_phases
+from punie.trace.telemetry.stream.reader import StreamReader
+
+Told = list[tuple[str, int, int]]
+HEADERS = 100
+
+
+def event(delta: dict[str, Any] | None = None, finish: str | None = None, **more: object) -> bytes:
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
+    return b"data: " + json.dumps({"choices": [choice], **more}).encode() + b"\n\n"
+
+
+ROLE = event({"role": "assistant", "content": ""})
+TEXT = event({"content": "word "})
+THOUGHT = event({"reasoning_content": "hm"})
+CALL = event({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]})
+STOP = event(finish="stop")
+CALLED = event(finish="tool_calls")
+USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 9}}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def keepalive(done: int, total: int) -> bytes:
+    return f": keepalive {done}/{total}\n\n".encode()
+
+
+def read(*pieces: tuple[int, bytes]) -> Told:
+    reader = StreamReader(HEADERS)
+    for now_ns, piece in pieces:
+        reader.feed(piece, now_ns)
+    found = stream_phases(reader.marks)
+    assert {one.provenance for one in found} <= {Provenance.STREAM}
+    return [(one.phase.value, one.start_ns, one.end_ns) for one in found]
+
+
+def test_text_ends_prefill_and_the_finish_ends_decode() -> None:
+    told = read(
+        (110, keepalive(5, 9)), (120, keepalive(9, 9)), (130, TEXT), (140, TEXT), (150, STOP), (160, DONE)
+    )
+    assert told == [("prefill", 100, 130), ("decode", 130, 150)]
+
+
+def test_keepalives_are_not_needed_for_text() -> None:
+    assert read((130, TEXT), (150, STOP)) == [("prefill", 100, 130), ("decode", 130, 150)]
+
+
+@pytest.mark.parametrize("early", [ROLE, USAGE, b": ping\n\n", b"data: {}\n\n", b"event: x\n\n"])
+def test_what_is_no_content_does_not_end_prefill(early: bytes) -> None:
+    assert read((110, early), (130, TEXT), (150, STOP)) == [("prefill", 100, 130), ("decode", 130, 150)]
+
+
+@pytest.mark.parametrize(
+    "thought", [THOUGHT, event({"reasoning": "hm"}), event({"thinking": "hm"}), event({"refusal": "no"})]
+)
+def test_reasoning_is_output(thought: bytes) -> None:
+    told = read((130, thought), (140, TEXT), (150, STOP))
+    assert told == [("prefill", 100, 130), ("decode", 130, 150)]
+
+
+def test_the_older_completions_endpoint_is_read_too() -> None:
+    chunk = b'data: {"choices": [{"text": "a", "finish_reason": null}]}\n\n'
+    assert read((130, chunk), (140, chunk)) == [("prefill", 100, 130), ("decode", 130, 140)]
+
+
+def test_events_after_the_finish_are_not_decode() -> None:
+    assert read((130, TEXT), (150, STOP), (170, USAGE), (180, DONE))[-1] == ("decode", 130, 150)
+
+
+def test_in_a_turn_that_calls_a_tool_prefill_ends_with_the_last_keepalive() -> None:
+    told = read((110, keepalive(5, 9)), (120, keepalive(9, 9)), (150, CALL), (151, CALLED))
+    assert told == [("prefill", 100, 120), ("decode", 120, 151)]
+
+
+@pytest.mark.parametrize("before", [[], [(110, keepalive(0, 9))], [(110, keepalive(8, 9))], [(110, ROLE)]])
+def test_without_the_last_keepalive_the_silence_stays_what_it_is(before: list[tuple[int, bytes]]) -> None:
+    assert read(*before, (150, CALL), (151, CALLED), (160, DONE)) == []
+
+
+def test_a_call_whose_event_carries_text_too_was_silence_all_the_same() -> None:
+    both = event({"content": "x", "tool_calls": [{"index": 0}]})
+    assert read((150, both), (151, CALLED)) == []
+    assert read((120, keepalive(9, 9)), (150, both), (151, CALLED))[0] == ("prefill", 100, 120)
+
+
+def test_text_before_a_call_shows_the_first_token() -> None:
+    told = read((120, keepalive(9, 9)), (130, TEXT), (150, CALL), (151, CALLED))
+    assert told == [("prefill", 100, 130), ("decode", 130, 151)]
+
+
+def test_an_answer_in_one_piece_shows_nothing() -> None:
+    assert read((150, TEXT + TEXT + STOP + DONE)) == []
+    assert read((150, keepalive(9, 9) + TEXT + STOP + DONE)) == []
+    assert read((150, keepalive(9, 9) + CALL + CALLED)) == []
+
+
+def test_an_answer_that_is_held_back_shows_its_prefill_by_the_keepalive() -> None:
+    assert read((120, keepalive(9, 9)), (150, TEXT + STOP)) == [("prefill", 100, 120), ("decode", 120, 150)]
+
+
+def test_a_stream_that_is_cut_off_shows_what_it_showed() -> None:
+    assert read((130, TEXT), (140, TEXT), (150, TEXT[:20])) == [("prefill", 100, 130), ("decode", 130, 140)]
+    assert read((120, keepalive(9, 9))) == []
+    assert read((120, keepalive(9, 9)), (150, b'data: {"error": "out of memory"}\n\n')) == []
+    assert read() == []
+
+
+def test_a_late_or_odd_keepalive_is_no_mark() -> None:
+    told = read((130, TEXT), (135, keepalive(9, 9)), (150, STOP))
+    assert told == [("prefill", 100, 130), ("decode", 130, 150)]
+    for odd in (
+        keepalive(0, 0),
+        b": keepalive\n\n",
+        b": keepalive 9\n\n",
+        b": keepalive 9/9/9\n\n",
+        b":9/9\n\n",
+    ):
+        assert read((120, odd), (150, CALL), (160, CALLED)) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"data: not json\n\n",
+        b"data: \xff\xfe\n\n",
+        b"data: [1, 2]\n\n",
+        b'data: {"choices": "none"}\n\n',
+        b'data: {"choices": [7, {"delta": 3}]}\n\n',
+        b"data: " + b"[" * 100_000 + b"\n\n",
+        b'data: {"choices": [{"delta": {"content": "' + b"x" * LONGEST_EVENT + b'"}}]}\n\n',
+    ],
+)
+def test_events_of_another_shape_say_nothing(odd: bytes) -> None:
+    assert read((120, odd), (130, TEXT), (150, STOP)) == [("prefill", 100, 130), ("decode", 130, 150)]
+
+
+def test_lines_may_end_in_any_way_and_data_may_have_several_lines() -> None:
+    text = TEXT.replace(b"\n\n", b"\r\n\r\n")
+    parts = b'data: {"choices": [\r\ndata: {"delta": {"content": "a"}}\r\ndata: ]}\r\n\r\n'
+    assert read((130, text), (140, parts)) == [("prefill", 100, 130), ("decode", 130, 140)]
+    assert read((130, TEXT.replace(b"\n", b"\r")), (140, STOP)) == [
+        ("prefill", 100, 130),
+        ("decode", 130, 140),
+    ]
+
+
+BODY = keepalive(5, 9) + keepalive(9, 9) + ROLE + THOUGHT + TEXT + CALL + CALLED + USAGE + DONE
+
+
+@given(st.lists(st.integers(0, len(BODY)), max_size=20))
+def test_a_cut_anywhere_delays_a_mark_and_never_loses_or_invents_one(cuts: list[int]) -> None:
+    """A piece's time is its number. Each mark has the time of the piece that completes its event."""
+    edges = sorted({0, *cuts, len(BODY)})
+    reader = StreamReader(HEADERS)
+    for number, (start, end) in enumerate(pairwise(edges)):
+        reader.feed(BODY[start:end], number)
+
+    def completed(event: bytes) -> int:
+        at = BODY.index(event) + len(event)
+        return next(number for number, end in enumerate(edges[1:]) if end >= at)
+
+    assert reader.events == 6
+    assert reader.done
+    assert reader.first_event_ns == completed(ROLE)
+    marks = reader.marks
+    assert marks.prompt_read_ns is not None
+    # A comment is complete with its line, an event with the empty line after it.
+    assert completed(keepalive(9, 9)[:-1]) == marks.prompt_read_ns
+    assert marks.first_text_ns == completed(THOUGHT)
+    assert marks.last_output_ns == completed(CALL)
+    assert marks.finish_ns == completed(CALLED)
+
+
+def test_headers_that_come_with_the_first_token_show_no_prefill() -> None:
+    (decode,) = stream_phases(StreamMarks(100, first_text_ns=100, last_output_ns=120))
+    assert (decode.phase, decode.start_ns, decode.end_ns) == (Phase.DECODE, 100, 120)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (200, {"content-type": "text/event-stream; charset=utf-8"}, EventsReader),
+        (200, {"content-type": "Text/Event-Stream"}, EventsReader),
+        (200, {"content-type": "application/json"}, DocumentReader),
+        (200, {"content-type": "application/x-ndjson"}, DocumentReader),
+        (500, {"content-type": "text/event-stream"}, None),
+        (200, {"content-type": "text/event-stream", "content-encoding": "gzip"}, None),
+        (200, {"content-type": "text/html"}, None),
+        (200, {}, None),
+    ],
+)
+def test_who_reads_what(status: int, headers: dict[str, str], kind: type | None) -> None:
+    reader = reader_for(status, headers, HEADERS)
+    assert isinstance(reader, (EventsReader, DocumentReader)) is (kind is not None)
+    if kind is not None:
+        assert isinstance(reader, kind)
+    else:
+        reader.feed(TEXT, 130)
+        assert reader.phases(0, 200) == ()
