@@ -15,16 +15,7 @@ import pytest
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
 
-NOT_NEEDED = (
-    "opentelemetry",
-    "google.protobuf",
-    "duckdb",
-    "pydantic_ai",
-    "logfire",
-    "mlx",
-    "httpx",
-    "http.client",
-)
+NOT_NEEDED = ("opentelemetry", "google.protobuf", "duckdb", "pydantic_ai", "logfire", "mlx", "httpx")
 OTLP = {
     "resourceSpans": [
         {

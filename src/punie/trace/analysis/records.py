@@ -92,11 +92,11 @@ class QueryRecord:
     """One asked query with its ledger and what its spans say of it.
 
     `ok` is the strict score: True or False where the span carries one, None where nobody scored it (a trace
-    that someone else recorded). `failures` are the score's slugs, `failure_details` a sentence for each. `error` is what ended the query early.
-    Token counts are None where any model request of the query lacks its usage. `time_to_first_chunk_ns` has
-    one entry a model request that tells it. `truncated` counts model requests that ended by their token limit.
-    `network_known` is False where a model request has no server span below it: its transit is not known.
-    `critical_path` is None where nobody asked for it.
+    that someone else recorded). `failures` are the score's slugs, `failure_details` a sentence for each.
+    `error` is what ended the query early. Token counts are None where any model request of the query lacks
+    its usage. `time_to_first_chunk_ns` has one entry a model request that tells it. `truncated` counts
+    model requests that ended by their token limit. `network_known` is False where a model request has no
+    server span below it: its transit is not known. `critical_path` is None where nobody asked for it.
     """
 
     query_id: str

@@ -28,7 +28,7 @@ class PromptDigest:
 
 def digest_prompt(settings: InstrumentationSettings, context: ModelRequestContext) -> PromptDigest:
     """The digest of a model request as PydanticAI is about to send it."""
-    messages = settings.messages_to_otel_messages(context.messages)
+    messages = [_without_call_ids(m) for m in settings.messages_to_otel_messages(context.messages)]
     return digest_messages([_preamble(context.model_request_parameters), *messages])
 
 
@@ -38,6 +38,15 @@ def digest_messages(messages: Sequence[Any]) -> PromptDigest:
     return PromptDigest(
         digests=tuple(_short_digest(text) for text in texts), lengths=tuple(len(text) for text in texts)
     )
+
+
+def _without_call_ids(message: Any) -> Any:  # noqa: ANN401 # an OpenTelemetry GenAI message: role and parts
+    """The ids of tool calls are made up anew each time; chat templates leave them out of the prompt."""
+    parts = [
+        {name: value for name, value in part.items() if name != "id"} if "id" in part else part
+        for part in message["parts"]
+    ]
+    return {**message, "parts": parts}
 
 
 def _preamble(parameters: ModelRequestParameters) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import grpc  # type: ignore[import-untyped] # ships no types
 import requests
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # ships no types
+from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse

@@ -82,7 +82,8 @@ def _without_peak(memory: MemoryEvidence | None) -> Finding:
         estimate=None,
         interval=None,
         unit=UNIT,
-        basis="The server's memory was not measured" + (f" ({memory.source})." if memory and memory.source else "."),
+        basis="The server's memory was not measured"
+        + (f" ({memory.source})." if memory and memory.source else "."),
         next_step="Let run start the server itself: the memory of another's process isn't known.",
         details={
             "peak_bytes": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,13 @@ def phrases() -> dict[str, list[str]]:
     return tomllib.loads(resource_text("wordings.toml"))
 
 
+@cache
+def _common_words() -> list[str]:
+    """The words of all wordings, the frequent ones often."""
+    texts = (text for texts in phrases().values() for text in texts)
+    return [word for text in texts for word in re.findall(r"[a-z']+", re.sub(r"\{\w\}", "", text.lower()))]
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """Questions with `{x}`, or `{a}` and `{b}`, still open; `word` gives the words that don't matter."""
@@ -26,6 +34,8 @@ class Grammar:
     def about(self, rng: Random, verbs: str, kind: str) -> str:
         """A command or a question about `{x}`, from the lists of these names."""
         lists = phrases()
+        if kind == "use" and rng.random() < 0.15:
+            return self._scrambled(rng, ["{x}"])
         if rng.random() < 0.6:
             text = _command(rng, lists[verbs], lists[f"{kind}_objects"])
         else:
@@ -42,6 +52,8 @@ class Grammar:
 
     def _general(self, rng: Random, kind: str, tails: float) -> str:
         lists = phrases()
+        if rng.random() < 0.3:
+            return self._scrambled(rng, ["{a}", "{b}"] if kind == "pair" else ["{x}"])
         if rng.random() < 0.35:
             text = f"{rng.choice(lists['topic_openers'])} {rng.choice(lists[f'{kind}_clauses'])}"
             text += rng.choice(("", "", ".", "?"))
@@ -64,6 +76,20 @@ class Grammar:
         while "{w}" in text:
             text = text.replace("{w}", self.word(rng), 1)
         return _lower_first(text) if rng.random() < 0.08 else text
+
+    def _scrambled(self, rng: Random, marks: list[str]) -> str:
+        """Any words around the names: what is asked about says what to do, when the wording says nothing."""
+        words: list[str] = []
+        for mark in marks:
+            count = rng.choice((0, 1, 2, 3, 4, 5, 6, 7))
+            words += [self._any_word(rng) for _ in range(count)] + [mark]
+        words += [self._any_word(rng) for _ in range(rng.choice((0, 0, 1, 2, 3, 4)))]
+        words = [word + rng.choice((",", ":", ".")) if rng.random() < 0.06 else word for word in words]
+        text = " ".join(words) + rng.choice(("", "?", "?", "?", ".", "!"))
+        return text if rng.random() < 0.2 or text.startswith("{") else text[0].upper() + text[1:]
+
+    def _any_word(self, rng: Random) -> str:
+        return rng.choice(_common_words()) if rng.random() < 0.75 else self.word(rng)
 
     def _jittered(self, rng: Random, text: str) -> str:
         """Some words dropped, some put in: the name that is asked about decides, not the phrase around it."""

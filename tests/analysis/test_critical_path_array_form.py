@@ -7,11 +7,11 @@ from random import Random
 
 import numpy as np
 import pytest
+from critical_path_arrays import path_ns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punie.trace.analysis.critical_path import critical_path
-from punie.trace.analysis.critical_path_arrays import path_ns
 from punie.trace.analysis.windows import clip
 
 EPOCH_NS = 1_764_000_000_000_000_000
