@@ -21,7 +21,6 @@ def no_attributes() -> Attributes:
     return NO_ATTRIBUTES
 
 
-
 class SpanKind(IntEnum):
     """OTLP's span kinds, with OTLP's numbers."""
 
