@@ -54,7 +54,7 @@ def test_forty_questions_that_the_model_never_saw(tmp_path: Path) -> None:
     refused = failures(replies)
     assert len(replies) == 40
     assert passed(replies, "choice") >= 38, refused
-    assert passed(replies, "choice", "tool", "arguments", "topic") >= 35, refused
+    assert passed(replies, "choice", "tool", "arguments") >= 35, refused
     assert len(replies) - len(refused) >= 32, refused
 
 
