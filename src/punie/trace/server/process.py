@@ -20,6 +20,8 @@ from punie.trace.server.log import ServerLog
 from punie.trace.server.port import listening_port, url
 
 HEALTH_TIMEOUT_S: Final = 10.0
+_SETTLE_S: Final = 0.2
+_SETTLE_LOOKS: Final = 10
 _PORT_RETRIES: Final = 2
 
 CommandBuilder = Callable[[ServerConfig, int], Sequence[str]]
@@ -129,7 +131,7 @@ class ServerProcess:
                 otherwise="A large model takes long to load: raise the time limit if the log shows progress.",
             ) from None
         except probe.Refused as answer:
-            self._raise_if_thread_died()
+            await self._raise_if_thread_died()
             raise self._failure(f"the server refused to complete one token: {answer}") from answer
 
     async def _watch_first_token(self) -> None:
@@ -157,7 +159,7 @@ class ServerProcess:
             self.raise_if_dead()
             raise self._failure(f"the server doesn't answer: {error!r}") from error
         if not healthy:
-            self._raise_if_thread_died()
+            await self._raise_if_thread_died()
             raise self._failure("the server says that it isn't healthy")
 
     def raise_if_dead(self) -> None:
@@ -168,12 +170,22 @@ class ServerProcess:
         if code is not None:
             raise self._failure(f"the server {diagnosis.describe_exit(code)}")
 
-    def _raise_if_thread_died(self) -> None:
-        found = self._log.find(diagnosis.THREAD_DIED)
+    async def _raise_if_thread_died(self) -> None:
+        found = await self._find_settled(diagnosis.THREAD_DIED)
         if found:
             raise self._failure(
                 f"the server's generation thread died: {diagnosis.death_line(found)}", log_text=found
             )
+
+    async def _find_settled(self, marker: str) -> str:
+        """What the log says from `marker` on, once it has stopped growing: the traceback comes after its first line."""
+        found = self._log.find(marker)
+        for _ in range(_SETTLE_LOOKS if found else 0):
+            await asyncio.sleep(_SETTLE_S)
+            before, found = found, self._log.find(marker)
+            if found == before:
+                break
+        return found
 
     def _failure(
         self, message: str, *, log_text: str = "", otherwise: str = "See the end of its log."
