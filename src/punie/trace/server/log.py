@@ -9,6 +9,7 @@ from typing import Final
 
 TAIL_LINES: Final = 30
 TAIL_BYTES: Final = 16 * 1024
+FOUND_LINES: Final = 100  # a traceback of mlx_lm with its marks (Python 3.13 draws more of them) ends within these
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,13 @@ class ServerLog:
         return "\n".join(lines[-TAIL_LINES:])
 
     def find(self, marker: str) -> str:
-        """The first line that holds `marker` and up to `TAIL_LINES` after it; empty if there is none."""
+        """The first line that holds `marker` and the lines after it, `FOUND_LINES` at most; empty if there is none."""
         if not self.path.exists():
             return ""
         with self.path.open("rb") as file:
             file.seek(self.start)
             for line in file:
                 if marker.encode() in line:
-                    found = [line, *islice(file, TAIL_LINES - 1)]
+                    found = [line, *islice(file, FOUND_LINES - 1)]
                     return b"".join(found)[:TAIL_BYTES].decode(errors="replace").rstrip()
         return ""
