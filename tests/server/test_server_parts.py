@@ -15,7 +15,7 @@ import punie.trace.server
 from punie.trace.server import MemorySampler, recommended_limit
 from punie.trace.server.diagnosis import death_line, describe_exit, remedy_for
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
-from punie.trace.server.log import TAIL_BYTES, ServerLog
+from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
 from punie.trace.server.memory import MemorySource, footprint_reader, read_phys_footprint
 from punie.trace.server.memory_limit import LimitSource
 from punie.trace.server.port import url
@@ -63,9 +63,9 @@ def test_tail_is_bounded_in_lines_and_in_bytes(tmp_path: Path) -> None:
 def test_found_line_comes_with_what_follows(tmp_path: Path) -> None:
     path = tmp_path / "log"
     assert ServerLog(path).find("died") == ""
-    path.write_text("it died early\nfine\n" + "generation thread died: why\nTraceback\n" + "more\n" * 100)
+    path.write_text("it died early\nfine\n" + "generation thread died: why\nTraceback\n" + "more\n" * 200)
     found = ServerLog(path, start=14).find("died")
-    assert found.splitlines() == ["generation thread died: why", "Traceback", *["more"] * 28]
+    assert found.splitlines() == ["generation thread died: why", "Traceback", *["more"] * (FOUND_LINES - 2)]
     assert ServerLog(path).find("never") == ""
 
 
