@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from punie.trace import semconv
 from punie.trace.analysis.integrity import IntegrityFinding, find_flaws
@@ -19,18 +19,21 @@ from punie.trace.analysis.surroundings import Below
 from punie.trace.analysis.traces import Traces, missing_planned, read_traces
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, usage_of
+from punie.trace.analysis.what_if.observed import Activity, activities
 from punie.trace.model import AttributeValue, Span, SpanSet, StatusCode
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a source's spans say: its queries in the order of their start (warm-up among them), the planned queries
-    that are missing, what is wrong with the traces, the gravest first, and every request to a model, by its start."""
+    that are missing, what is wrong with the traces, the gravest first, every request to a model, by its start, and when
+    each query (by its key) decoded, read prompts and ran tools."""
 
     records: tuple[QueryRecord, ...]
     missing: tuple[PlannedQuery, ...]
     findings: tuple[IntegrityFinding, ...]
     requests: tuple[ModelRequest, ...] = ()
+    activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
 def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = ()) -> Account:
@@ -50,6 +53,7 @@ def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = (
         missing=missing_planned(traces),
         findings=find_flaws(traces, in_order),
         requests=tuple(in_order),
+        activity=activities(phased),
     )
 
 

@@ -18,6 +18,8 @@ from punie.trace.analysis.verdicts.finding import Evidence, Finding, Integrity
 from punie.trace.analysis.verdicts.generation import generation_verdict
 from punie.trace.analysis.verdicts.memory import MemoryEvidence, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
+from punie.trace.analysis.what_if.observed import Activity
+from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class RunAnalysis:
     `generation`, `accuracy`, `target`, `memory`. `missing` are planned queries without a record, in the plan's
     order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen,
     `cache` is what the prompt cache did for the model requests that were given. `critical_path` is over the
-    queries that succeeded, None where theirs are not known.
+    queries that succeeded, None where theirs are not known. `what_if` predicts from them, None where they asked no
+    model.
     """
 
     records: tuple[QueryRecord, ...]
@@ -62,6 +65,7 @@ class RunAnalysis:
     caches: tuple[str, ...]
     cache: CacheBill
     critical_path: PathSummary | None
+    what_if: WhatIf | None
     verdicts: Mapping[str, Finding]
 
 
@@ -73,8 +77,10 @@ def analyse(
     memory: MemoryEvidence | None = None,
     missing: Sequence[PlannedQuery] = (),
     requests: Sequence[ModelRequest] = (),
+    activity: Mapping[str, Activity] | None = None,
 ) -> RunAnalysis:
-    """Analyse the queries of one run; `requests` are their model requests, warm-up included.
+    """Analyse the queries of one run; `requests` are their model requests, warm-up included, `activity` what else a
+    prediction needs of them, by query key.
 
     `missing` are the planned queries without a root span, empty where no plan is known (somebody else's traces).
     Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
@@ -85,6 +91,7 @@ def analyse(
     asked = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
     evidence = Evidence(asked, tuple(integrity), tuple(missing))
+    bill = cache_bill(requests)
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),
@@ -97,8 +104,9 @@ def analyse(
         integrity=evidence.integrity,
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
-        cache=cache_bill(requests),
+        cache=bill,
         critical_path=summarise_paths(evidence.succeeded),
+        what_if=what_if(evidence.succeeded, requests, activity or {}, bill, target_ns=target_ns),
         verdicts=_verdicts(evidence, target_ns, memory),
     )
 

@@ -6,26 +6,40 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from punie.trace.analysis.memory import memory_evidence
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.summary import RunAnalysis, analyse
+from punie.trace.analysis.usage import models_asked
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.model import SpanSet, UnreadableRecord, Verdict
 from punie.trace.report.content import About, Report
-from punie.trace.report.formats import FormatEntry, by_ending, by_name
+from punie.trace.report.formats import FORMATS, FormatEntry
+from punie.trace.report.rows import one_line
+from punie.trace.store.engines import AUTO, choose_engine
+from punie.trace.store.place import without_password
 from punie.trace.store.run_folder import RunFolder, is_run_folder
 from punie.trace.store.run_plan import RunPlan
 from punie.trace.store.sources import read_source
-from punie.trace.store.sqlite import SqliteEngine
 from punie.trace.units import count_text, parse_bytes, parse_duration_ns
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+
+class _Entry(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def endings(self) -> tuple[str, ...]: ...
+
+
+Entry = TypeVar("Entry", bound=_Entry)
+
+_NAMED_MODELS: Final = 3
 DEMO_NOTE: Final = (
     "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
 )
@@ -79,9 +93,9 @@ def load_source(text: str) -> Loaded:
     if is_run_folder(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
-        loaded = Loaded(text, read_source(text), None)
+        loaded = Loaded(without_password(text), read_source(text), None)
     if loaded.plan is None and not loaded.spans.spans:
-        raise InputError(f"{text}: {_why_no_spans(loaded.spans.unreadable)}")
+        raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
     return loaded
 
 
@@ -95,11 +109,11 @@ def _why_no_spans(unreadable: Sequence[UnreadableRecord]) -> str:
     )
 
 
-def build_report(loaded: Loaded, judgement: Judgement) -> Report:
-    """Read the queries off the spans and judge them."""
+def build_report(loaded: Loaded, judgement: Judgement, engine: str = AUTO) -> Report:
+    """Read the queries off the spans and judge them; `engine` is one of `store.engines.ENGINES`."""
     judged = judgement.with_plan(loaded.plan)
     planned = loaded.plan.planned if loaded.plan else ()
-    read = account(loaded.spans, SqliteEngine(), planned)
+    read = account(loaded.spans, choose_engine(engine, len(loaded.spans.spans)), planned)
     analysis = analyse(
         read.records,
         read.findings,
@@ -107,6 +121,7 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         memory=memory_evidence(loaded.spans.spans, limit_bytes=judged.max_memory_bytes),
         missing=read.missing,
         requests=read.requests,
+        activity=read.activity,
     )
     return Report(_about(loaded), analysis)
 
@@ -116,7 +131,7 @@ def _about(loaded: Loaded) -> About:
     traces = {trace_id for trace_id, _ in spans}
     plan = loaded.plan
     if plan is None:
-        return About(loaded.source, len(spans), len(traces))
+        return About(loaded.source, len(spans), len(traces), model=_models(loaded.spans))
     is_demo = plan.settings.get("demo_model") == "True"
     return About(
         source=loaded.source,
@@ -136,10 +151,18 @@ def _about(loaded: Loaded) -> About:
     )
 
 
+def _models(source: SpanSet) -> str:
+    """The models that were asked, for the headline; empty where no span names one."""
+    names = models_asked(source.spans)
+    more = f" and {len(names) - _NAMED_MODELS} more" if len(names) > _NAMED_MODELS else ""
+    named = ", ".join(one_line(name) for name in names[:_NAMED_MODELS])
+    return f"{'model' if len(names) == 1 else 'models'} {named}{more}" if names else ""
+
+
 def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) -> int:
     """Write the report where and how `options` say, and return the exit code of the gates."""
     entry = output_format(options)
-    report = build_report(loaded, judgement)
+    report = build_report(loaded, judgement, getattr(options, "engine", AUTO))
     if options.output is not None:
         write_new(options.output, entry.renderer()(report), force=options.force)
         sys.stderr.write(f"Wrote {options.output}\n")
@@ -153,10 +176,20 @@ def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) 
 def _for_terminal(report: Report) -> str:
     from punie.trace.report.text import render
 
-    return render(report, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return render(report, color=colored())
+
+
+def colored() -> bool:
+    """Whether standard output is a terminal whose user wants colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def output_format(options: argparse.Namespace) -> FormatEntry:
+    """The format of a report, as `format_of`."""
+    return format_of(options, FORMATS)
+
+
+def format_of(options: argparse.Namespace, formats: Sequence[Entry]) -> Entry:
     """`--format`, else what the ending of `-o` means, else text. Raises UsageError for an unknown ending.
 
     Also refuses an existing file, so that nobody waits for a run whose report can't be written.
@@ -164,11 +197,12 @@ def output_format(options: argparse.Namespace) -> FormatEntry:
     path: Path | None = options.output
     if path is not None:
         _refuse_unwritable(path, force=options.force)
+    named = {entry.name: entry for entry in formats}
     if options.format:
-        return by_name(options.format)
+        return named[options.format]
     if path is None:
-        return by_name("text")
-    entry = by_ending(path.suffix)
+        return named["text"]
+    entry = next((entry for entry in formats if path.suffix.lower() in entry.endings), None)
     if entry is None:
         raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
     return entry

@@ -45,6 +45,7 @@ def document(report: Report) -> dict[str, Any]:
         "summaries": [_summary(summary) for summary in analysis.queries],
         "critical_path": _plain(analysis.critical_path),
         "cache": _plain(analysis.cache),
+        "what_if": _plain(analysis.what_if),
         "warmup": [_query(record) for record in analysis.warmup],
     }
 

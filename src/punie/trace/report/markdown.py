@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
 from punie.trace.report.path_section import path_line, path_tables
+from punie.trace.report.what_if_section import what_if_lines, what_if_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.path_summary import PathSummary
+    from punie.trace.analysis.what_if.prediction import WhatIf
     from punie.trace.report.content import Report
 
 
@@ -30,9 +32,9 @@ def _lines(report: Report) -> Iterator[str]:
     problems = rows.integrity_lines(analysis)
     yield from (f"- {escape(line)}" for line in problems)
     if not problems:
-        yield f"Nothing wrong in {about.spans} spans of {about.traces} traces."
+        yield f"Nothing wrong in {rows.amount(about)}."
     yield "\n## Verdicts\n"
-    yield from _table(
+    yield from table_lines(
         rows.Table(
             "",
             ("question", "verdict", "figure", "basis", "next step"),
@@ -45,14 +47,15 @@ def _lines(report: Report) -> Iterator[str]:
     )
     for table in _tables(report):
         yield f"\n## {escape(table.title)}\n"
-        yield from _table(table)
+        yield from table_lines(table)
     yield from _path(analysis.critical_path)
     cache = cache_table(analysis.cache)
     if cache.rows:
         yield f"\n## {escape(cache.title)}\n"
-        yield from _table(cache)
+        yield from table_lines(cache)
         yield ""
         yield from (f"- {escape(line)}" for line in bill_lines(analysis.cache))
+    yield from _what_if(analysis.what_if)
     if analysis.failed:
         yield "\n## Failed, in no average\n"
         yield from (f"- {escape(line)}" for line in rows.failures(analysis))
@@ -64,9 +67,20 @@ def _path(summary: PathSummary | None) -> Iterator[str]:
         yield f"\n{escape(line)}"
     for explained in path_tables(summary):
         yield f"\n## {escape(explained.table.title)}\n"
-        yield from _table(explained.table)
+        yield from table_lines(explained.table)
         yield ""
         yield from (f"- {escape(line)}" for line in explained.lines)
+
+
+def _what_if(found: WhatIf | None) -> Iterator[str]:
+    table, lines = what_if_table(found), what_if_lines(found)
+    if not lines:
+        return
+    yield f"\n## {escape(table.title)}\n"
+    if table.rows:
+        yield from table_lines(table)
+        yield ""
+    yield from (f"- {escape(line)}" for line in lines)
 
 
 def _tables(report: Report) -> Iterator[rows.Table]:
@@ -80,7 +94,8 @@ def _tables(report: Report) -> Iterator[rows.Table]:
         yield spread
 
 
-def _table(table: rows.Table) -> Iterator[str]:
+def table_lines(table: rows.Table) -> Iterator[str]:
+    """A table's lines, without its title."""
     yield "| " + " | ".join(map(escape, table.columns)) + " |"
     yield "| " + " | ".join("---:" if name in table.right else "---" for name in table.columns) + " |"
     for index, row in enumerate(table.rows):

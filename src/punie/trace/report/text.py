@@ -14,6 +14,7 @@ from punie.trace.model import Verdict
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
 from punie.trace.report.path_section import path_line, path_tables
+from punie.trace.report.what_if_section import what_if_lines, what_if_table
 
 if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
@@ -45,14 +46,15 @@ def _write(console: Console, report: Report) -> None:
         console.print(Text(line))
     _write_integrity(console, report)
     if analysis.records:
-        _write_table(console, rows.queries(analysis))
+        write_table(console, rows.with_short_ids(rows.queries(analysis)))
     if analysis.totals is not None:
-        _write_table(console, rows.breakdown(analysis.totals))
+        write_table(console, rows.breakdown(analysis.totals))
     spread = rows.speed(analysis)
     if spread.rows:
-        _write_table(console, spread)
+        write_table(console, spread)
     _write_path(console, report)
     _write_cache(console, report)
+    _write_what_if(console, report)
     if analysis.failed:
         console.print("\n[bold]Failed, in no average[/]")
         for line in rows.failures(analysis):
@@ -67,7 +69,7 @@ def _write_path(console: Console, report: Report) -> None:
     if line:
         console.print(Text(f"\n{line}"))
     for explained in path_tables(report.analysis.critical_path):
-        _write_table(console, explained.table)
+        write_table(console, explained.table)
         for line in explained.lines:
             console.print(Padding(Text(line), (0, 0, 0, 2)))
 
@@ -76,8 +78,18 @@ def _write_cache(console: Console, report: Report) -> None:
     table = cache_table(report.analysis.cache)
     if not table.rows:
         return
-    _write_table(console, table)
+    write_table(console, table)
     for line in bill_lines(report.analysis.cache):
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+
+def _write_what_if(console: Console, report: Report) -> None:
+    table, lines = what_if_table(report.analysis.what_if), what_if_lines(report.analysis.what_if)
+    if table.rows:
+        write_table(console, table)
+    elif lines:
+        console.print(f"\n[bold]{table.title}[/]")
+    for line in lines:
         console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
@@ -85,14 +97,15 @@ def _write_integrity(console: Console, report: Report) -> None:
     lines = rows.integrity_lines(report.analysis)
     about = report.about
     if not lines:
-        console.print(f"integrity: nothing wrong in {about.spans} spans of {about.traces} traces")
+        console.print(f"integrity: nothing wrong in {rows.amount(about)}")
         return
-    console.print(f"\n[bold]Integrity[/]: {about.spans} spans of {about.traces} traces")
+    console.print(f"\n[bold]Integrity[/]: {rows.amount(about)}")
     for line in lines:
         console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
-def _write_table(console: Console, table: rows.Table) -> None:
+def write_table(console: Console, table: rows.Table) -> None:
+    """A titled table, its gaps as wide as there is room."""
     console.print(f"\n[bold]{table.title}[/]")
     grid = _grid(table, gap=2)
     if grid.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width - _INDENT:

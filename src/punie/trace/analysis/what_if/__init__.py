@@ -1,0 +1,1 @@
+"""What would make the queries faster, and by how much: predicted from their own traces."""

@@ -1,0 +1,102 @@
+"""What could be changed, and how a query's time would follow from the costs of its turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from punie.trace.analysis.what_if.cost_model import Costs
+from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that could be different. `slug` names it in JSON, `says` in a sentence; of one `kind` at most one
+    can be had. `output` is the factor on output tokens, `speed` the factor on decode's speed."""
+
+    slug: str
+    kind: str
+    says: str
+    output: float = 1.0
+    speed: float = 1.0
+    cache: bool = False
+    tools: bool = False
+    fewer_turns: bool = False
+
+
+CHANGES: Final = (
+    Change("output-20", "output", "output 20 % shorter", output=0.8),
+    Change("output-40", "output", "output 40 % shorter", output=0.6),
+    Change("decode-1.3", "speed", "decode 1.3x faster", speed=1.3),
+    Change("decode-2", "speed", "decode 2x faster", speed=2.0),
+    Change("cache", "cache", "prompt cache hit everywhere", cache=True),
+    Change("tools", "tools", "tools in parallel", tools=True),
+    Change("turn", "turn", "one turn fewer", fewer_turns=True),
+)
+
+
+def combinations() -> Iterator[tuple[Change, ...]]:
+    """Every set of changes that can be had together, but for the empty one."""
+    kinds: dict[str, list[Change | None]] = {}
+    for change in CHANGES:
+        kinds.setdefault(change.kind, [None]).append(change)
+    for chosen in product(*kinds.values()):
+        changes = tuple(change for change in chosen if change is not None)
+        if changes:
+            yield changes
+
+
+def unknown(changes: Sequence[Change], queries: Sequence[ObservedQuery], costs: Costs) -> str:
+    """Why the effect of `changes` can't be predicted; empty if it can."""
+    for change in changes:
+        if change.output != 1 and costs.per_output is None:
+            return "the cost of an output token isn't known"
+        if change.speed != 1 and costs.per_output is None and not _decode_known(queries):
+            return "decode isn't known apart, and neither is the cost of an output token"
+        if (
+            change.cache
+            and costs.per_uncached is None
+            and any(t.read_again[1] for q in queries for t in q.turns)
+        ):
+            return "the cost of an uncached prompt token isn't known"
+    return ""
+
+
+def _decode_known(queries: Sequence[ObservedQuery]) -> bool:
+    return all(turn.decode_ns is not None for query in queries for turn in query.turns if turn.output_tokens)
+
+
+def saved_ns(
+    query: ObservedQuery, changes: Sequence[Change], costs: Costs, *, most_read_again: bool = False
+) -> float:
+    """Nanoseconds that `query` would be shorter with all of `changes`.
+
+    Tokens that were read again count as the fewest that is certain, or as the most that is possible.
+    """
+    output, speed = 1.0, 1.0
+    for change in changes:
+        output, speed = output * change.output, speed * change.speed
+    cache = any(change.cache for change in changes)
+    by_turn = []
+    for turn in query.turns:
+        saved = _decode_saved(turn, costs, output, speed)
+        if cache:
+            again = turn.read_again[1 if most_read_again else 0]
+            saved += max(0.0, costs.per_uncached or 0.0) * min(again, turn.uncached_tokens)
+        by_turn.append(min(saved, float(turn.duration_ns)))
+    total = sum(by_turn)
+    if any(change.fewer_turns for change in changes) and len(query.turns) > 1:
+        shortest = min(range(len(query.turns)), key=lambda index: query.turns[index].duration_ns)
+        total += query.turns[shortest].duration_ns - by_turn[shortest]
+    if any(change.tools for change in changes):
+        total += query.tools_apart_ns
+    return total
+
+
+def _decode_saved(turn: Turn, costs: Costs, output: float, speed: float) -> float:
+    per_token = max(0.0, costs.per_output or 0.0)
+    decode = per_token * turn.output_tokens if turn.decode_ns is None else float(turn.decode_ns)
+    left = max(0.0, decode - per_token * turn.output_tokens * (1 - output))
+    return decode - left / speed

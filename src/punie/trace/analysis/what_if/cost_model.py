@@ -1,0 +1,204 @@
+"""What a turn costs: seconds = overhead + uncached prompt tokens * a + output tokens * b, by least squares.
+
+Where spans tell prefill and decode apart on every turn, prefill is fitted on the uncached tokens and decode on the
+output tokens, and the rest is overhead: the same equation, with more said about it. Else the whole turn is fitted on
+both at once. The uncertainty is the jackknife's over queries (all turns of a query leave together, since they
+resemble each other), with Student's t.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from punie.trace.analysis.statistics.distributions import t_quantile
+from punie.trace.analysis.statistics.spread import LEVEL
+from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
+
+LEAST_QUERIES: Final = 3
+_LEAST_SPREAD: Final = 1e-9  # of the tokens' own size: below it a column is constant
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Nanoseconds of one turn's overhead, of one uncached prompt token, of one output token.
+
+    `per_uncached` and `per_output` are None where the turns don't tell them (their tokens hardly vary).
+    """
+
+    overhead: float
+    per_uncached: float | None
+    per_output: float | None
+
+    def turn_ns(self, turn: Turn) -> float:
+        """The predicted duration of `turn`."""
+        return (
+            self.overhead
+            + (self.per_uncached or 0.0) * turn.uncached_tokens
+            + (self.per_output or 0.0) * turn.output_tokens
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A fitted cost in ns with its 95 % interval; `value` is None where it can't be told, and `why` says so."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """The fit: its coefficients in ns, from how many turns of how many queries.
+
+    `by_phase` tells whether prefill and decode were fitted apart. `typical_error` is the median over the turns of
+    |predicted - measured| / measured, each turn predicted from the other queries alone.
+    """
+
+    overhead: Coefficient
+    per_uncached: Coefficient
+    per_output: Coefficient
+    turns: int
+    queries: int
+    by_phase: bool
+    typical_error: float | None
+
+    @property
+    def costs(self) -> Costs:
+        """The point estimates; a coefficient that isn't told apart from zero is none."""
+        return Costs(self.overhead.value or 0.0, self.per_uncached.value, self.per_output.value)
+
+
+def fit(queries: Sequence[ObservedQuery]) -> Costs | None:
+    """The costs of the turns of `queries`; None without turns."""
+    turns = [turn for query in queries for turn in query.turns]
+    if not turns:
+        return None
+    return _by_phase(turns) if tells_phases(queries) else _whole_turns(turns)
+
+
+def tells_phases(queries: Sequence[ObservedQuery]) -> bool:
+    """Whether every turn has its decode, and a prefill wherever tokens had to be read."""
+    return all(
+        turn.decode_ns is not None and (turn.prefill_ns is not None or not turn.uncached_tokens)
+        for query in queries
+        for turn in query.turns
+        if turn.output_tokens
+    )
+
+
+def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
+    """The fit with its uncertainty; None with fewer than three different queries."""
+    units = by_query(queries)
+    whole = fit(queries)
+    if whole is None or len(units) < LEAST_QUERIES:
+        return None
+    others = [[query for unit in units if unit is not left_out for query in unit] for left_out in units]
+    fits = [found for rest in others if (found := fit(rest)) is not None]
+    return CostModel(
+        overhead=_coefficient(whole, fits, lambda costs: costs.overhead, "", signed=True),
+        per_uncached=_coefficient(whole, fits, lambda costs: costs.per_uncached, "uncached prompt tokens"),
+        per_output=_coefficient(whole, fits, lambda costs: costs.per_output, "output tokens"),
+        turns=sum(len(query.turns) for query in queries),
+        queries=len(units),
+        by_phase=tells_phases(queries),
+        typical_error=_typical_error(units, fits),
+    )
+
+
+def by_query(queries: Sequence[ObservedQuery]) -> list[list[ObservedQuery]]:
+    """The repeats of each query together, in the order of the query's id."""
+    units: dict[str, list[ObservedQuery]] = {}
+    for query in sorted(queries, key=lambda query: query.query_id):
+        units.setdefault(query.query_id, []).append(query)
+    return list(units.values())
+
+
+def _by_phase(turns: Sequence[Turn]) -> Costs:
+    prefill = _line([turn.uncached_tokens for turn in turns], [float(turn.prefill_ns or 0) for turn in turns])
+    decode = _line([turn.output_tokens for turn in turns], [float(turn.decode_ns or 0) for turn in turns])
+    rest = statistics.fmean(
+        turn.duration_ns - (turn.prefill_ns or 0) - (turn.decode_ns or 0) for turn in turns
+    )
+    return Costs(prefill[0] + decode[0] + rest, prefill[1], decode[1])
+
+
+def _line(tokens: Sequence[int], times: Sequence[float]) -> tuple[float, float | None]:
+    """Intercept and slope; no slope where `tokens` are all the same."""
+    if len(tokens) < 2 or min(tokens) == max(tokens):
+        return statistics.fmean(times), None
+    slope, intercept = statistics.linear_regression(tokens, times)
+    return intercept, slope
+
+
+def _whole_turns(turns: Sequence[Turn]) -> Costs:
+    """Both slopes at once, from the normal equations of the centred columns."""
+    uncached = [float(turn.uncached_tokens) for turn in turns]
+    output = [float(turn.output_tokens) for turn in turns]
+    times = [float(turn.duration_ns) for turn in turns]
+    means = [statistics.fmean(column) for column in (uncached, output, times)]
+    u, o, t = (
+        [value - mean for value in column]
+        for column, mean in zip((uncached, output, times), means, strict=True)
+    )
+    uu, oo, uo, ut, ot = (_products(*pair) for pair in ((u, u), (o, o), (u, o), (u, t), (o, t)))
+    determinant = uu * oo - uo * uo
+    if determinant > _LEAST_SPREAD * uu * oo > 0:
+        a, b = (ut * oo - ot * uo) / determinant, (ot * uu - ut * uo) / determinant
+        return Costs(means[2] - a * means[0] - b * means[1], a, b)
+    if uu > 0 and oo > 0:  # they rise and fall together: which of the two costs can't be told
+        return Costs(means[2], None, None)
+    if oo > 0:
+        return Costs(means[2] - ot / oo * means[1], None, ot / oo)
+    if uu > 0:
+        return Costs(means[2] - ut / uu * means[0], ut / uu, None)
+    return Costs(means[2], None, None)
+
+
+def _products(left: Sequence[float], right: Sequence[float]) -> float:
+    return math.fsum(a * b for a, b in zip(left, right, strict=True))
+
+
+def _coefficient(
+    whole: Costs,
+    fits: Sequence[Costs],
+    pick: Callable[[Costs], float | None],
+    tokens: str,
+    *,
+    signed: bool = False,
+) -> Coefficient:
+    value = pick(whole)
+    left_out = [found for costs in fits if (found := pick(costs)) is not None]
+    if value is None or len(left_out) < len(fits):
+        return Coefficient(None, None, None, f"the {tokens} of the turns vary too little")
+    half = jackknife_half_width(left_out)
+    low, high = value - half, value + half
+    if not signed and low <= 0:
+        return Coefficient(None, low, high, f"the cost of {tokens} can't be told from zero")
+    return Coefficient(value, low, high)
+
+
+def jackknife_half_width(left_out: Sequence[float]) -> float:
+    """Half of the 95 % interval from the estimates that leave one unit out each. Needs two."""
+    count = len(left_out)
+    mean = math.fsum(left_out) / count
+    variance = (count - 1) / count * math.fsum((value - mean) ** 2 for value in left_out)
+    return t_quantile((1 + LEVEL) / 2, count - 1) * math.sqrt(variance)
+
+
+def _typical_error(units: Sequence[Sequence[ObservedQuery]], fits: Sequence[Costs]) -> float | None:
+    if len(fits) != len(units):
+        return None
+    errors = [
+        abs(costs.turn_ns(turn) - turn.duration_ns) / turn.duration_ns
+        for unit, costs in zip(units, fits, strict=True)
+        for query in unit
+        for turn in query.turns
+        if turn.duration_ns > 0
+    ]
+    return statistics.median(errors) if errors else None

@@ -1,0 +1,182 @@
+"""The queries that a prediction can rest on: their requests one after another, with tokens and times."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from punie.trace.analysis.cache_bill import CacheBill
+from punie.trace.analysis.phases import PhasedSpan
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.tree import SpanKey
+from punie.trace.model import Phase
+
+Window = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """When the spans of one query decoded, read prompts and ran tools: (start, end) in ns, by their start."""
+
+    decode: tuple[Window, ...] = ()
+    prefill: tuple[Window, ...] = ()
+    tools: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request to a model. `prefill_ns` and `decode_ns` are None where no span tells them apart.
+
+    `read_again` are tokens that the server had read before and read again: at least, at most.
+    """
+
+    start_ns: int
+    end_ns: int
+    uncached_tokens: int
+    output_tokens: int
+    prefill_ns: int | None
+    decode_ns: int | None
+    read_again: tuple[int, int]
+
+    @property
+    def duration_ns(self) -> int:
+        """From asking to the last byte."""
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedQuery:
+    """One asked query: its turns in order; `tools_apart_ns` is what its tools took one after another although they
+    were asked for together (their time less the longest's, summed over the turns)."""
+
+    query_id: str
+    repeat: int
+    server_start: int
+    wall_ns: int
+    turns: tuple[Turn, ...]
+    tools_apart_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What can be predicted from, and why the rest was left out: reason and count."""
+
+    queries: tuple[ObservedQuery, ...]
+    left_out: Mapping[str, int]
+
+
+def activities(phased: Iterable[PhasedSpan]) -> Mapping[str, Activity]:
+    """The activity of every query, by its key."""
+    found: dict[str, dict[Phase, list[Window]]] = defaultdict(lambda: defaultdict(list))
+    for span in phased:
+        if span.end_ns > span.start_ns:
+            found[span.query_key][span.phase].append((span.start_ns, span.end_ns))
+    return {
+        key: Activity(
+            decode=tuple(sorted(windows.get(Phase.DECODE, ()))),
+            prefill=tuple(sorted(windows.get(Phase.PREFILL, ()))),
+            tools=tuple(sorted(windows.get(Phase.TOOL, ()))),
+        )
+        for key, windows in found.items()
+    }
+
+
+def observe(
+    records: Sequence[QueryRecord],
+    requests: Sequence[ModelRequest],
+    activity: Mapping[str, Activity],
+    bill: CacheBill,
+) -> Observed:
+    """The queries of `records` (asked and succeeded) whose requests tell their tokens and don't overlap."""
+    again: dict[SpanKey, tuple[int, int]] = {
+        (turn.trace_id, turn.span_id): (turn.miss.least_tokens, turn.miss.most_tokens)
+        for turn in bill.requests
+        if turn.miss is not None
+    }
+    of_query: dict[str, list[ModelRequest]] = defaultdict(list)
+    for request in requests:
+        of_query[request.query_key].append(request)
+    queries, left_out = [], Counter[str]()
+    for record in records:
+        key = record.ledger.query_key
+        asked = sorted(of_query[key], key=lambda request: request.start_ns)
+        reason = _unusable(record, asked)
+        if reason:
+            left_out[reason] += 1
+        else:
+            queries.append(_query(record, asked, activity.get(key, Activity()), again))
+    return Observed(tuple(queries), dict(left_out))
+
+
+def _unusable(record: QueryRecord, requests: Sequence[ModelRequest]) -> str:
+    if not requests:
+        return "no request to a model"
+    if record.truncated:
+        return "an answer cut at its token limit"
+    if any(request.tokens.input is None or request.tokens.output is None for request in requests):
+        return "a request without token counts"
+    if any(request.tokens.cached is None for request in requests):
+        return "cached tokens not told"
+    if any(later.start_ns < earlier.end_ns for earlier, later in pairwise(requests)):
+        return "requests in parallel"
+    return ""
+
+
+def _query(
+    record: QueryRecord,
+    requests: Sequence[ModelRequest],
+    activity: Activity,
+    again: Mapping[SpanKey, tuple[int, int]],
+) -> ObservedQuery:
+    turns = tuple(_turn(request, activity, again) for request in requests)
+    return ObservedQuery(
+        query_id=record.query_id,
+        repeat=record.repeat,
+        server_start=record.server_start,
+        wall_ns=record.wall_ns,
+        turns=turns,
+        tools_apart_ns=_apart_ns(activity.tools, [turn.start_ns for turn in turns]),
+    )
+
+
+def _turn(request: ModelRequest, activity: Activity, again: Mapping[SpanKey, tuple[int, int]]) -> Turn:
+    tokens = request.tokens
+    window = (request.start_ns, request.end_ns)
+    return Turn(
+        start_ns=request.start_ns,
+        end_ns=request.end_ns,
+        uncached_tokens=max(0, (tokens.input or 0) - (tokens.cached or 0)),
+        output_tokens=tokens.output or 0,
+        prefill_ns=_inside_ns(activity.prefill, window),
+        decode_ns=_inside_ns(activity.decode, window),
+        read_again=again.get((request.trace_id, request.span_id), (0, 0)),
+    )
+
+
+def _inside_ns(windows: Sequence[Window], outer: Window) -> int | None:
+    """Time of `windows` inside `outer`, overlaps once; None if none lies there."""
+    inside = [(max(start, outer[0]), min(end, outer[1])) for start, end in windows]
+    inside = [(start, end) for start, end in inside if start < end]
+    return _union_ns(inside) if inside else None
+
+
+def _union_ns(windows: Sequence[Window]) -> int:
+    total, until = 0, None
+    for start, end in sorted(windows):
+        begin = start if until is None else max(start, until)
+        total += max(0, end - begin)
+        until = end if until is None else max(until, end)
+    return total
+
+
+def _apart_ns(tools: Sequence[Window], starts: Sequence[int]) -> int:
+    """Summed over the turns: how long its tools took, less the longest of them."""
+    of_turn: dict[int, list[Window]] = defaultdict(list)
+    for window in tools:
+        of_turn[sum(1 for start in starts if start <= window[0])].append(window)
+    return sum(
+        _union_ns(windows) - max(end - start for start, end in windows) for windows in of_turn.values()
+    )

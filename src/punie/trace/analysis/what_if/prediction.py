@@ -1,0 +1,194 @@
+"""Seconds saved a query by each change, ranked, and the changes that reach a target."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from punie.trace.analysis.cache_bill import CacheBill
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.statistics.spread import UnitKind
+from punie.trace.analysis.what_if.changes import CHANGES, Change, combinations, saved_ns, unknown
+from punie.trace.analysis.what_if.cost_model import (
+    CostModel,
+    Costs,
+    by_query,
+    cost_model,
+    fit,
+    jackknife_half_width,
+)
+from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, observe
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one change saves: mean ns a query, with its 95 % interval; None where it can't be predicted (`why`).
+
+    `at_most_ns` is more than `saved_ns` where it isn't certain how many tokens were read again. The interval is None
+    where a single unit carries the estimate, so that it can't be left out.
+    """
+
+    slug: str
+    says: str
+    saved_ns: int | None
+    low_ns: int | None
+    high_ns: int | None
+    at_most_ns: int | None
+    share: float | None
+    over: UnitKind | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How to come under the target. `now_ns` is the slowest query's median, `changes` the fewest that bring it under
+    (empty if none is needed or none does), `then_ns` what it is with them, or with everything if nothing suffices.
+
+    `sure` is whether it holds at the unfavourable end of the savings' intervals too.
+    """
+
+    target_ns: int
+    now_ns: int
+    changes: tuple[str, ...]
+    then_ns: int
+    reached: bool
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The cost of a turn, what each change would save (the most first), what reaches the target.
+
+    `model` is None where there is too little to fit; `left_out` counts queries that no prediction rests on.
+    """
+
+    model: CostModel | None
+    queries: int
+    savings: tuple[Saving, ...]
+    reach: Reach | None
+    left_out: Mapping[str, int]
+    why: str = ""
+
+
+def what_if(
+    records: Sequence[QueryRecord],
+    requests: Sequence[ModelRequest],
+    activity: Mapping[str, Activity],
+    bill: CacheBill,
+    *,
+    target_ns: int,
+) -> WhatIf | None:
+    """Predict from the queries that succeeded, `records`; None if none of them asked a model."""
+    observed = observe(records, requests, activity, bill)
+    if not observed.queries and set(observed.left_out) <= {"no request to a model"}:
+        return None
+    model = cost_model(observed.queries)
+    if model is None:
+        why = "a prediction needs three different queries that succeeded, with their tokens"
+        return WhatIf(None, len(observed.queries), (), None, observed.left_out, why)
+    savings = [_saving(change, observed.queries, model) for change in CHANGES]
+    return WhatIf(
+        model=model,
+        queries=len(observed.queries),
+        savings=tuple(sorted(savings, key=lambda saving: -(saving.saved_ns or 0))),
+        reach=_reach(observed.queries, model, savings, target_ns),
+        left_out=observed.left_out,
+    )
+
+
+def _saving(change: Change, queries: Sequence[ObservedQuery], model: CostModel) -> Saving:
+    why = unknown((change,), queries, model.costs)
+    if why:
+        return Saving(change.slug, change.says, None, None, None, None, None, None, why)
+    saved = _mean_saved(queries, change, model.costs)
+    most = _mean_saved(queries, change, model.costs, most=True)
+    half, over = _half_width(queries, change)
+    wall = statistics.fmean(statistics.fmean(q.wall_ns for q in unit) for unit in by_query(queries))
+    certain = math.isfinite(half)
+    return Saving(
+        slug=change.slug,
+        says=change.says,
+        saved_ns=round(saved),
+        low_ns=round(max(0.0, saved - half)) if certain else None,
+        high_ns=round(max(saved, most) + half) if certain else None,
+        at_most_ns=round(max(saved, most)),
+        share=saved / wall if wall else None,
+        over=over,
+    )
+
+
+def _mean_saved(
+    queries: Sequence[ObservedQuery], change: Change, costs: Costs, *, most: bool = False
+) -> float:
+    """Mean over the queries, each with the mean of its repeats."""
+    return statistics.fmean(
+        statistics.fmean(saved_ns(query, (change,), costs, most_read_again=most) for query in unit)
+        for unit in by_query(queries)
+    )
+
+
+def _half_width(queries: Sequence[ObservedQuery], change: Change) -> tuple[float, UnitKind]:
+    """The wider of two jackknives, over queries and over server starts; the costs are fitted anew in each."""
+    found = [(_jackknife(queries, change, lambda query: query.query_id), UnitKind.QUERY)]
+    if len({query.server_start for query in queries}) > 1:
+        found.append(
+            (_jackknife(queries, change, lambda query: str(query.server_start)), UnitKind.SERVER_START)
+        )
+    return max(found, key=lambda one: one[0])
+
+
+def _jackknife(
+    queries: Sequence[ObservedQuery], change: Change, unit: Callable[[ObservedQuery], str]
+) -> float:
+    estimates = []
+    for left_out in sorted({unit(query) for query in queries}):
+        rest = [query for query in queries if unit(query) != left_out]
+        costs = fit(rest)
+        if costs is None or unknown((change,), rest, costs):
+            return math.inf
+        estimates.append(_mean_saved(rest, change, costs))
+    return jackknife_half_width(estimates)
+
+
+def _reach(
+    queries: Sequence[ObservedQuery], model: CostModel, savings: Sequence[Saving], target_ns: int
+) -> Reach:
+    """The fewest changes that bring the slowest query under the target; of those the ones that change least."""
+    judged = [query for query in queries if len(query.turns) > 1] or list(queries)
+    now = _slowest(judged, (), model.costs)
+    if now < target_ns:
+        return Reach(target_ns, round(now), (), round(now), reached=True, sure=True)
+    known = {saving.slug: saving for saving in savings if saving.saved_ns}
+    possible = [changes for changes in combinations() if all(change.slug in known for change in changes)]
+    if not possible:
+        return Reach(target_ns, round(now), (), round(now), reached=False, sure=False)
+    least = sorted(
+        possible, key=lambda changes: (len(changes), sum(known[c.slug].saved_ns or 0 for c in changes))
+    )
+    for changes in least:
+        then = _slowest(judged, changes, model.costs)
+        if then < target_ns:
+            worst = _slowest(judged, changes, model.costs, certain=_certain(changes, known))
+            slugs = tuple(change.slug for change in changes)
+            return Reach(target_ns, round(now), slugs, round(then), reached=True, sure=worst < target_ns)
+    then = min(_slowest(judged, changes, model.costs) for changes in possible)
+    return Reach(target_ns, round(now), (), round(then), reached=False, sure=False)
+
+
+def _certain(changes: Sequence[Change], savings: Mapping[str, Saving]) -> float:
+    """The part of the changes' saving that is left at the low ends of their intervals."""
+    saved = sum(savings[change.slug].saved_ns or 0 for change in changes)
+    return sum(savings[change.slug].low_ns or 0 for change in changes) / saved if saved else 0.0
+
+
+def _slowest(
+    queries: Sequence[ObservedQuery], changes: Sequence[Change], costs: Costs, *, certain: float = 1.0
+) -> float:
+    """The slowest query, by the median of its repeats."""
+    return max(
+        statistics.median(query.wall_ns - certain * saved_ns(query, changes, costs) for query in unit)
+        for unit in by_query(queries)
+    )

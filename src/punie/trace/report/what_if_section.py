@@ -1,0 +1,87 @@
+"""What-if in a report: the cost of a turn, what each change would save, and what reaches the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report.rows import Table
+from punie.trace.units import count_text, duration_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.what_if.cost_model import Coefficient, CostModel
+    from punie.trace.analysis.what_if.prediction import Reach, Saving, WhatIf
+
+_NUMBERS: Final = ("saves a query", "95 % interval", "share")
+
+
+def what_if_table(found: WhatIf | None) -> Table:
+    """One row a change, the most saving first; changes that would save nothing are in the lines below."""
+    savings = [saving for saving in found.savings if saving.at_most_ns] if found else []
+    rows = tuple(_row(saving) for saving in savings)
+    return Table("What if: predicted from these queries", ("change", *_NUMBERS), rows, frozenset(_NUMBERS))
+
+
+def _row(saving: Saving) -> tuple[str, ...]:
+    saved, most = saving.saved_ns or 0, saving.at_most_ns or 0
+    text = duration_text(saved) if most == saved else f"{duration_text(saved)} to {duration_text(most)}"
+    interval = "not known"
+    if saving.low_ns is not None and saving.high_ns is not None:
+        interval = f"{duration_text(saving.low_ns)} to {duration_text(saving.high_ns)}"
+    return (saving.says, text, interval, share_text(saving.share) if saving.share is not None else "–")
+
+
+def what_if_lines(found: WhatIf | None) -> tuple[str, ...]:
+    """The sentences under the table; alone where nothing can be predicted."""
+    return () if found is None else tuple(_lines(found))
+
+
+def _lines(found: WhatIf) -> Iterator[str]:
+    if found.why:
+        yield f"not predicted: {found.why}"
+    if found.model is not None:
+        yield from _model(found.model)
+    nothing = [saving.says for saving in found.savings if saving.at_most_ns == 0]
+    if nothing:
+        yield f"would save nothing here: {', '.join(nothing)}"
+    for why in dict.fromkeys(saving.why for saving in found.savings if saving.why):
+        yield f"not known: {', '.join(saving.says for saving in found.savings if saving.why == why)}: {why}"
+    for reason, count in found.left_out.items():
+        yield f"left out: {count_text(count, 'query', 'queries')} with {reason}"
+    if found.reach is not None:
+        yield _reach(found.reach, found)
+
+
+def _model(model: CostModel) -> Iterator[str]:
+    parts = [duration_text(max(0, round(model.overhead.value or 0)))]
+    parts.extend(
+        f"{_per_token(coefficient)} an {what}"
+        for coefficient, what in (
+            (model.per_uncached, "uncached prompt token"),
+            (model.per_output, "output token"),
+        )
+        if coefficient.value is not None
+    )
+    error = ""
+    if model.typical_error is not None:
+        error = f"; a turn left out is predicted within {share_text(model.typical_error)}, typically"
+    how = "prefill and decode fitted apart" if model.by_phase else "whole turns fitted"
+    yield f"a turn costs {' + '.join(parts)} ({count_text(model.turns, 'turn')}, {how}{error})"
+
+
+def _per_token(coefficient: Coefficient) -> str:
+    value, low, high = coefficient.value or 0.0, coefficient.low or 0.0, coefficient.high or 0.0
+    return f"{duration_text(round(value))} (±{duration_text(round((high - low) / 2))})"
+
+
+def _reach(reach: Reach, found: WhatIf) -> str:
+    target, now, then = map(duration_text, (reach.target_ns, reach.now_ns, reach.then_ns))
+    if reach.reached and not reach.changes:
+        return f"target {target}: met as it is, the slowest query takes {now}"
+    if not reach.reached:
+        return f"target {target}: nothing of this reaches it; the slowest query takes {now}, with everything {then}"
+    says = {saving.slug: saving.says for saving in found.savings}
+    changes = " + ".join(says[slug] for slug in reach.changes)
+    surely = "" if reach.sure else ", not at the low end of the intervals"
+    return f"target {target}: {changes} reaches it{surely}: the slowest query from {now} to {then}"
