@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from punie.trace import semconv
+from punie.trace.analysis import integrity
 from punie.trace.analysis.integrity import Effect, IntegrityFinding, find_flaws
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.traces import missing_planned, read_traces
@@ -198,6 +201,15 @@ def test_unreadable_records_are_named() -> None:
 def test_a_source_without_nanoseconds_says_so() -> None:
     (finding,) = find_flaws(read_traces(SpanSet(sound(), resolution_ns=1000)))
     assert (finding.slug, finding.effect, finding.examples) == ("coarse-clock", Effect.SHOWN, ("1000 ns",))
+
+
+def test_the_table_names_every_finding_that_can_be_made() -> None:
+    source = Path(integrity.__file__).read_text(encoding="utf-8")
+    made = set(re.findall(r'_finding\(\s*"([a-z-]+)"', source)) | set(
+        re.findall(r'"([a-z-]+)": \(\s*Effect', source)
+    )
+    rows = [line.split("|")[1] for line in (integrity.__doc__ or "").splitlines() if line.startswith("| `")]
+    assert {slug for row in rows for slug in re.findall(r"`([a-z-]+)`", row)} == made
 
 
 def test_the_gravest_comes_first_and_examples_are_few() -> None:

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.store.jaeger_api import search
 from punie.trace.store.jaeger_query import parse_query
@@ -122,11 +124,14 @@ def test_documented_v3_parameters(jaeger: Jaeger) -> None:
 
 def test_documented_v3_answer_cut_by_the_limit_says_so(jaeger: Jaeger) -> None:
     jaeger.answers["/api/v3/traces"] = (200, result(1, 2, 3))
-    assert read_source(jaeger.url("?service=agent&limit=3")).unreadable == ()
+    assert read_source(jaeger.url("?service=agent&limit=3")).notes == ()
     found = read_source(jaeger.url("?service=agent&limit=2"))
-    assert len(found.spans) == 3
-    (record,) = found.unreadable
-    assert record.reason.startswith("more than 2 traces match")
+    assert (len(found.spans), found.unreadable) == (3, ())
+    (note,) = found.notes
+    assert note.slug == "cut-by-limit"
+    assert "more than 2 traces match" in note.case
+    (finding,) = (flaw for flaw in find_flaws(read_traces(found)) if flaw.slug == "cut-by-limit")
+    assert (finding.effect, finding.count, finding.examples) == (Effect.DOWNGRADED, 1, (note.case,))
 
 
 @pytest.mark.parametrize(
@@ -229,3 +234,22 @@ def test_what_a_short_url_means() -> None:
     query = parse_query("jaeger://localhost?service=agent")
     assert (query.port, query.prefix, query.limit) == (16686, "", 1000)
     assert query.lookback_ns == 3_600_000_000_000
+
+
+def test_arrays_that_jaeger_keeps_as_text_are_arrays_again(jaeger: Jaeger) -> None:
+    kept = {
+        "punie.message.digests": '["cae8","4b88"]',
+        "punie.score.failures": "[]",
+        "note": '[not an "array"]',
+    }
+    answer = json.loads(result(1))
+    answer["result"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] = [
+        {"key": key, "value": {"stringValue": value}} for key, value in kept.items()
+    ]
+    jaeger.answers["/api/v3/traces"] = (200, json.dumps(answer).encode())
+    (span,) = search(parse_query(jaeger.url()), jaeger.url(), NOW_NS).spans
+    assert span.attributes == {
+        "punie.message.digests": ("cae8", "4b88"),
+        "punie.score.failures": (),
+        "note": '[not an "array"]',
+    }

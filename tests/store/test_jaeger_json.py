@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from punie.trace import semconv
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sources import read_source
 
@@ -165,6 +166,23 @@ def test_the_parent_is_a_reference_in_the_same_trace(
     tmp_path: Path, references: object, parent_id: str | None
 ) -> None:
     assert read_one(tmp_path, references=references).parent_id == parent_id
+
+
+@pytest.mark.parametrize(
+    ("changed", "follows"),
+    [
+        ({"references": [FOLLOWS]}, True),
+        ({"references": [FOLLOWS, PARENT]}, False),
+        ({"references": [FOLLOWS], "parentSpanID": "AA"}, False),
+        ({"references": [{**FOLLOWS, "traceID": "f" * 32}]}, False),
+        ({"references": [PARENT]}, False),
+    ],
+)
+def test_a_span_that_only_follows_another_says_so(
+    tmp_path: Path, changed: dict[str, object], follows: bool
+) -> None:
+    said = read_one(tmp_path, **changed).attributes.get(semconv.PARENT_REFERENCE)
+    assert said == (semconv.FOLLOWS_FROM if follows else None)
 
 
 def test_a_parent_as_jaeger_wrote_it_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from punie.trace.errors import InputError
-from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord
+from punie.trace.model import Event, SourceNote, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord
 from punie.trace.store.otlp_json import merge, read_journal
 from punie.trace.store.sources import read_source
 
@@ -55,6 +55,17 @@ def put(tmp_path: Path) -> Callable[[str | bytes], Path]:
 
 
 Put = Callable[[str | bytes], Path]
+
+
+def test_a_link_is_no_parent(put: Put) -> None:
+    link = {"traceId": RAW["traceId"], "spanId": "00000000000000aa"}
+    span = read_one(put, {**RAW, "parentSpanId": "", "links": [link]})
+    assert span == replace(READ, parent_id=None)
+
+
+def test_several_files_keep_the_notes_of_each() -> None:
+    notes = tuple(SourceNote("text-numbers", case, 2) for case in ("a", "b"))
+    assert merge(SpanSet((), notes=(note,)) for note in notes).notes == notes
 
 
 def read_one(put: Put, raw: object) -> Span:

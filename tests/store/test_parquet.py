@@ -10,6 +10,8 @@ from typing import Final
 import duckdb
 import pytest
 
+from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sources import read_source
@@ -79,6 +81,35 @@ def test_our_columns(tmp_path: Path) -> None:
 def test_the_columns_of_the_clickhouse_exporter(tmp_path: Path) -> None:
     attributes, resource = {"n": "5"}, {"host.name": "laptop", "service.name": "agent"}
     assert read(tmp_path, CLICKHOUSE) == SpanSet((replace(READ, attributes=attributes, resource=resource),))
+
+
+TEXTS: Final = {
+    "gen_ai.usage.input_tokens": ("'96'", 96),
+    "llm.token_count.prompt": ("'96'", 96),
+    "gen_ai.response.time_to_first_chunk": ("'0.25'", 0.25),
+    "gen_ai.usage.output_tokens": ("'many'", "many"),
+    "gen_ai.response.finish_reasons": ("""'["stop"]'""", ("stop",)),
+    "punie.score.ok": ("'true'", True),
+    "punie.query.id": ("'7'", "7"),
+}
+
+
+def test_maps_of_text_give_back_the_numbers_truths_and_lists_that_their_keys_stand_for(
+    tmp_path: Path,
+) -> None:
+    entries = ", ".join(f"'{key}': {text}" for key, (text, _) in TEXTS.items())
+    row = {**CLICKHOUSE, "SpanAttributes": f"MAP {{{entries}}}"}
+    found = read(tmp_path, row, {**row, "SpanId": "'00000000000000aa'"})
+    for span in found.spans:
+        assert span.attributes == {key: value for key, (_, value) in TEXTS.items()}
+    assert {(note.slug, note.count) for note in found.notes} == {("text-numbers", 2)}
+    (finding,) = (flaw for flaw in find_flaws(read_traces(found)) if flaw.slug == "text-numbers")
+    assert (finding.effect, finding.count) == (Effect.SHOWN, 10)  # five keys of two spans
+
+
+def test_values_that_have_their_types_are_no_text_numbers(tmp_path: Path) -> None:
+    typed = {"attributes": """'{"gen_ai.usage.input_tokens": 5, "punie.score.ok": true}'"""}
+    assert read(tmp_path, {**OURS, **typed}).notes == ()
 
 
 def test_ids_as_bytes_and_attributes_as_a_struct(tmp_path: Path) -> None:

@@ -155,6 +155,18 @@ class UnreadableRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceNote:
+    """What a reader says of its source beside the records that it could not read.
+
+    `slug` is integrity's, `count` how many times `case` was met.
+    """
+
+    slug: str
+    case: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SpanSet:
     """What a source gave: its spans in the order read (duplicates included) and what could not be read.
 
@@ -164,3 +176,4 @@ class SpanSet:
     spans: tuple[Span, ...]
     unreadable: tuple[UnreadableRecord, ...] = field(default=())
     resolution_ns: int = 1
+    notes: tuple[SourceNote, ...] = field(default=())

@@ -6,7 +6,8 @@ vLLM and SGLang use for what has no convention yet (`gen_ai.latency.*`), and `pu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from punie.trace.model import Attributes, AttributeValue
@@ -16,7 +17,7 @@ SPAN_QUERY: Final = "query"
 SPAN_WARMUP: Final = "warm-up"
 SPAN_PARSE: Final = "parse"
 SPAN_RETRY_WAIT: Final = "retry wait"
-SPAN_SERVER_REQUEST: Final = "mlx_lm.server request"
+SPAN_SERVER_REQUEST: Final = "server request"  # short: Jaeger's page cuts what is longer in this row
 SPAN_QUEUE: Final = "queue"
 SPAN_TEMPLATE: Final = "template"
 SPAN_PREFILL: Final = "prefill"
@@ -30,6 +31,10 @@ SERVICE_SERVER: Final = "mlx_lm"
 # --- ours: phases ---
 PHASE: Final = "punie.phase"
 PHASE_PROVENANCE: Final = "punie.phase.provenance"
+
+# --- ours: how a span hangs on its parent, where a source knows more than one way ---
+PARENT_REFERENCE: Final = "punie.parent.reference"
+FOLLOWS_FROM: Final = "follows_from"  # caused by it, not waited for by it
 
 # --- ours: the query span says all that a reader needs to judge it ---
 RUN_ID: Final = "punie.run.id"
@@ -91,6 +96,23 @@ SERVER_ACCEPTED_BY_POSITION: Final = (
 SERVER_TOOL_CALLS: Final = "punie.server.tool_calls"
 SERVER_PEAK_FOOTPRINT: Final = "punie.server.peak_footprint_bytes"  # on a query: of its server start, so far
 MACHINE_RECOMMENDED_MEMORY: Final = "punie.machine.recommended_memory_bytes"
+SERVER_PROMPT_TOKEN_IDS: Final = "punie.server.prompt_token_ids"  # content: a text, "1,2,3"
+SERVER_OUTPUT_TOKEN_IDS: Final = (
+    "punie.server.output_token_ids"  # content: a list: the answer, as the model made it
+)
+SERVER_OUTPUT_DIGEST: Final = "punie.server.output_digest"  # short SHA-256 of those ids as a text, "1,2,3"
+SERVER_TOOL_CALL_TOKENS: Final = (
+    "punie.server.tool_call.output_tokens"  # those of the output inside tool calls
+)
+SERVER_TOOL_CALL_DRAFTED: Final = "punie.server.tool_call.drafted_tokens"
+SERVER_TOOL_CALL_ACCEPTED: Final = "punie.server.tool_call.accepted_tokens"
+SERVER_TOOL_CALL_STEPS: Final = "punie.server.tool_call.draft_steps"
+SERVER_TOOL_CALL_ACCEPTED_BY_POSITION: Final = "punie.server.tool_call.accepted_tokens_by_position"
+
+# --- ours: benchmarks, on query spans ---
+BENCH_ARM: Final = "punie.bench.arm"  # the arm's name in the plan
+BENCH_BLOCK: Final = "punie.bench.block"  # from 0
+BENCH_SERVER_START: Final = "punie.bench.server_start"  # an id: arms that shared a server share it
 
 # --- OpenTelemetry GenAI ---
 OPERATION: Final = "gen_ai.operation.name"
@@ -129,6 +151,8 @@ CONTENT_KEYS: Final = (
     QUERY_TEXT,
     QUERY_ANSWER,
     QUERY_FAILURE_DETAILS,
+    SERVER_PROMPT_TOKEN_IDS,
+    SERVER_OUTPUT_TOKEN_IDS,
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.system_instructions",
@@ -155,10 +179,142 @@ EXCEPTION_TEXT_KEYS: Final = (
     "pydantic_ai.tool.deferral.metadata",
 )
 
+# What leaves the machine unasked: names whose values can't be prose, and namespaces of such names. A user's own
+# attributes are on neither list, so they stay.
+TRAVELLING_KEYS: Final = (
+    *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.output.type"),
+    *(
+        "gen_ai.request.model",
+        "gen_ai.request.max_tokens",
+        "gen_ai.request.temperature",
+        "gen_ai.request.top_p",
+    ),
+    *("gen_ai.request.top_k", "gen_ai.request.seed", "gen_ai.request.stream", "gen_ai.request.choice.count"),
+    *("gen_ai.request.frequency_penalty", "gen_ai.request.presence_penalty", "gen_ai.request.id"),
+    *("gen_ai.response.id", "gen_ai.response.model", "gen_ai.response.finish_reasons"),
+    *("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"),
+    *("gen_ai.conversation.id", "gen_ai.agent.id", "gen_ai.agent.name", "gen_ai.agent.version"),
+    *("gen_ai.agent.call.id", "gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.tool.call.id"),
+    *("agent_name", "model_name", "logfire.span_type", "logfire.level_num"),
+    *("http.request.method", "http.method", "http.response.status_code", "http.status_code"),
+    *("http.request.resend_count", "http.request.body.size", "http.response.body.size", "http.scheme"),
+    *("url.full", "http.url", "url.path", "url.scheme", "http.target"),  # each without its query
+    *("server.address", "server.port", "net.peer.name", "net.peer.port", "error.type"),
+    *("exception.type", "exception.escaped"),
+)
+TRAVELLING_SPACES: Final = (
+    "punie.",
+    "gen_ai.usage.",
+    "gen_ai.aggregated_usage.",
+    "gen_ai.latency.",
+    "gen_ai.server.",
+    "pydantic_ai.cache.",
+    "network.",
+)
+URL_KEYS: Final = ("url.full", "http.url", "http.target")
+
+# What a number, a truth or a list is, for sources that keep every value as text.
+NUMBER_SPACES: Final = (
+    "gen_ai.usage.",
+    "gen_ai.latency.",
+    "llm.token_count.",
+    "llm.usage.",
+    "punie.http.time_",
+)
+NUMBER_KEYS: Final = frozenset(
+    {
+        *INPUT_TOKENS,
+        *OUTPUT_TOKENS,
+        *CACHED_TOKENS,
+        *TIME_TO_FIRST_CHUNK,
+        QUERY_REPEAT,
+        QUERY_POSITION,
+        QUERY_SERVER_START,
+        HTTP_EVENTS,
+        HTTP_ATTEMPT,
+        HTTP_BODY_SIZE,
+        BODY_TOLD_NS,
+        SERVER_DRAFTED_TOKENS,
+        SERVER_ACCEPTED_TOKENS,
+        SERVER_PEAK_MEMORY,
+        SERVER_ACTIVE_MEMORY,
+        SERVER_FOOTPRINT,
+        SERVER_CONCURRENT,
+        SERVER_MODEL_LOAD_NS,
+        SERVER_PREFILL_RATE,
+        SERVER_TIME_PER_TOKEN,
+        SERVER_DRAFT_STEPS,
+        SERVER_TOOL_CALLS,
+        SERVER_PEAK_FOOTPRINT,
+        MACHINE_RECOMMENDED_MEMORY,
+        "http.response.status_code",
+        "http.status_code",
+        "server.port",
+        "net.peer.port",
+    }
+)
+TRUTH_KEYS: Final = frozenset({QUERY_OK, QUERY_WARMUP, CONTENT_SEND})
+LIST_KEYS: Final = frozenset(
+    {
+        FINISH_REASONS,
+        MESSAGE_DIGESTS,
+        MESSAGE_LENGTHS,
+        QUERY_FAILURES,
+        QUERY_FAILURE_DETAILS,
+        SERVER_ACCEPTED_BY_POSITION,
+    }
+)
+
 # --- SGLang: its spans have no kind; these tell whose they are ---
 SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans
 SGLANG_MODULE: Final = "module"  # on the span of a whole request: "sglang::request"
 SGLANG_MODULES: Final = "sglang::"
+
+# --- what other instrumentations call the same: OpenInference, Langfuse, OpenLLMetry (Traceloop) ---
+FOREIGN_OPERATIONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {  # attribute: its value in small letters: our operation
+        "openinference.span.kind": {"llm": "chat", "tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
+        "langfuse.observation.type": {"generation": "chat", "tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
+        "traceloop.span.kind": {"tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
+        "llm.request.type": {"chat": "chat", "completion": "text_completion"},
+    }
+)
+FOREIGN_MODEL: Final = (
+    "llm.request.model_name",
+    "llm.model_name",
+    "langfuse.observation.model.name",
+    "llm.request.model",
+)
+FOREIGN_INPUT_TOKENS: Final = ("llm.token_count.prompt", "llm.usage.prompt_tokens")
+FOREIGN_OUTPUT_TOKENS: Final = ("llm.token_count.completion", "llm.usage.completion_tokens")
+FOREIGN_CACHED_TOKENS: Final = (
+    "llm.token_count.prompt_details.cache_read",
+    "gen_ai.usage.cache_read_input_tokens",
+)
+FOREIGN_FINISH_REASON: Final = (
+    "llm.finish_reason",
+    "gen_ai.completion.0.finish_reason",
+    "langfuse.observation.metadata.finish_reason",
+)
+FOREIGN_TOOL_NAME: Final = ("tool.name", "traceloop.entity.name")
+FOREIGN_AGENT_NAME: Final = ("agent.name", "traceloop.entity.name")
+LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"  # a JSON object as text
+LANGFUSE_FIRST_TOKEN: Final = "langfuse.observation.completion_start_time"  # a time in ISO 8601, as JSON text
+FOREIGN_CONTENT_KEYS: Final = (
+    *("input.value", "output.value", "llm.input_messages", "llm.output_messages", "llm.prompts"),
+    *(
+        "llm.prompt_template",
+        "llm.function_call",
+        "llm.invocation_parameters",
+        "llm.tools",
+        "tool.parameters",
+    ),
+    *("message.content", "retrieval.documents", "embedding.embeddings", "gen_ai.event.content"),
+    *("langfuse.trace.input", "langfuse.trace.output"),
+    *("langfuse.observation.input", "langfuse.observation.output"),
+    *("traceloop.entity.input", "traceloop.entity.output"),
+)
+FIRST_TOKEN_EVENTS: Final = frozenset({"First Token Stream Event", "gen_ai.content.completion.chunk"})
 
 # --- OpenTelemetry HTTP, current names and the ones before ---
 HTTP_METHOD: Final = ("http.request.method", "http.method")
@@ -170,8 +326,21 @@ SERVER_PORT: Final = ("server.port", "net.peer.port")
 ERROR_TYPE: Final = "error.type"
 
 SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
 HOST_NAME: Final = "host.name"
 PROCESS_PID: Final = "process.pid"
+MACHINE_NAMES: Final = (
+    "k8s.node.uid",
+    "k8s.node.name",
+    "host.id",
+    HOST_NAME,
+)  # in order of trust: one clock each
+PROCESS_NAMES: Final = (
+    "k8s.pod.uid",
+    "container.id",
+    "service.instance.id",
+)  # equal: one machine; else no sign
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
 def first(attributes: Attributes, names: str | Iterable[str]) -> AttributeValue:

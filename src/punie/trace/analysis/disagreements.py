@@ -15,7 +15,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.phases import second_accounts
-from punie.trace.analysis.roles import Role, ends_at_headers, has_failed, written_phase, written_provenance
+from punie.trace.analysis.roles import Role, saw_the_end, written_phase, written_provenance
 from punie.trace.analysis.traces import Traces
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
@@ -72,14 +72,4 @@ def _contradicts(role: Role, span: Span, request: Span) -> bool:
         return True
     phase = written_phase(span)
     is_generation = role is not Role.SERVER and phase is not None and PHASE_GROUP[phase] is Group.GENERATION
-    return is_generation and _saw_the_end(request) and span.end_ns > request.end_ns + TOLERANCE_NS
-
-
-def _saw_the_end(request: Span) -> bool:
-    """Whether the client waited for the last byte: a server works on for a while after a client that left."""
-    told = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
-    return (
-        told in (None, semconv.HTTP_ENDS_AT_LAST_BYTE)
-        and not ends_at_headers(request)
-        and not has_failed(request)
-    )
+    return is_generation and saw_the_end(request) and span.end_ns > request.end_ns + TOLERANCE_NS

@@ -11,16 +11,22 @@
 | `inverted-span`, `unended-span` | downgraded | spans without a duration: they count as an instant |
 | `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
 | `clocks-disagree` | downgraded | spans of a server that began before the request or went on after its answer |
+| `clock-skew` | downgraded | machines whose clock was shifted, by the rule of `clock_skew` |
+| `clock-skew-unclear` | downgraded | machines of which no one shift explains the times: nothing is moved |
 | `timings-too-long` | downgraded | phases of which the answer tells more time than the request had: cut off |
 | `ends-at-headers` | downgraded | HTTP spans of model calls that stop before the body: the call's own span counts |
 | `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
 | `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
+| `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
 | `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
 | `several-roots` | shown | traces with more than one root: each is a query of its own or stands outside |
 | `outside-query` | shown | spans above or beside the queries of their trace: they count in none |
 | `other-trace` | shown | traces of a run that are none of its queries |
 | `outside-parent` | shown | spans that reach out of their parent, inside the query |
+| `host-not-known` | shown | spans of another process outside their parent, perhaps of another machine: cut off |
+| `follows-from` | shown | spans that only follow another: they count, and no answer waited for them |
+| `text-numbers` | shown | attributes that a source keeps as text: numbers read from it where numbers belong |
 | `duplicate-span` | shown | identical copies, dropped: delivery is at least once |
 | `several-accounts` | shown | queries whose prefill or decode is known in more than one way |
 | `missing-usage` | shown | model requests without token counts |
@@ -32,7 +38,7 @@ Spans of warm-up queries are left out of all that is about single queries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -47,6 +53,7 @@ from punie.trace.analysis.traces import Traces, missing_planned, span_name
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.model import Span
+from punie.trace.units import duration_text
 
 _EXAMPLES: Final = 3
 _CLIPPED_PERCENT: Final = 1
@@ -144,6 +151,12 @@ def _links(traces: Traces) -> _Checked:
         f"spans whose parent was never written ({len(set(parents))} parents, named here)",
     )
     unplaced = _names(traces.queries.unplaced)
+    yield _finding(
+        "follows-from",
+        Effect.SHOWN,
+        _names(forest.follows),
+        "spans that only follow another: they count, and no answer waited for them",
+    )
     yield _finding("unplaced-span", Effect.DOWNGRADED, unplaced, "spans whose query can't be told")
 
 
@@ -238,6 +251,48 @@ def _witnesses(traces: Traces) -> _Checked:
     )
 
 
+def _clocks(traces: Traces) -> _Checked:
+    skew = traces.skew
+    largest_ns = max((abs(shift.shift_ns) for shift in skew.shifts), default=0)
+    widest_ns = max((shift.uncertain_ns or 0 for shift in skew.shifts), default=0)
+    open_ended = any(shift.uncertain_ns is None for shift in skew.shifts)
+    known_to = "at least that" if open_ended else f"known to ±{duration_text(widest_ns)}"
+    yield _finding(
+        "clock-skew",
+        Effect.DOWNGRADED,
+        [f"{shift.trace_id}: {shift.machine} by {shift.shift_ns:+,} ns" for shift in skew.shifts],
+        f"clocks of other machines, shifted by up to {duration_text(largest_ns)}, {known_to}",
+    )
+    yield _finding(
+        "clock-skew-unclear",
+        Effect.DOWNGRADED,
+        skew.unclear,
+        "machines whose clock is off, and no one shift puts all of their spans where they belong: not shifted",
+    )
+    yield _finding(
+        "host-not-known",
+        Effect.SHOWN,
+        [span_name(key) for key in skew.unknown],
+        "spans of another process outside their parent, and nothing tells whether it has another clock: cut off",
+    )
+
+
+def _notes(traces: Traces) -> _Checked:
+    for slug, (effect, message) in _NOTES.items():
+        notes = [note for note in traces.source.notes if note.slug == slug]
+        finding = _finding(slug, effect, [note.case for note in notes], message)
+        yield replace(finding, count=sum(note.count for note in notes))
+
+
+_NOTES: Final = {
+    "cut-by-limit": (
+        Effect.DOWNGRADED,
+        "the source has more traces than were asked for: some are missing here",
+    ),
+    "text-numbers": (Effect.SHOWN, "numbers and lists that the source keeps as text, read as what they were"),
+}
+
+
 def _answers(traces: Traces) -> _Checked:
     requests = partial(is_model_request, traces.around)
     truncated = traces.where(lambda key, span: requests(key) and is_truncated(span))
@@ -280,6 +335,8 @@ _CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (
     _times,
     _meaning,
     _witnesses,
+    _clocks,
     _answers,
+    _notes,
     _unreadable,
 )

@@ -35,9 +35,12 @@ def query_spans(phased: Iterable[PhasedSpan]) -> QuerySpans:
     """The spans as arrays. What has lost its parent hangs under its query's root; a query without a root is left out.
 
     The root waits for such a span as for any other: that its parent is missing doesn't say that nobody waited.
+    What only follows another span is left out: that says so.
     """
     by_query: dict[str, list[PhasedSpan]] = {}
     for span in phased:
+        if span.detached:
+            continue
         by_query.setdefault(span.query_key, []).append(span)
     order: list[PhasedSpan] = []
     parents: list[int] = []

@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign_agents import with_conventions
 from punie.trace.analysis.foreign_servers import with_foreign_phases
 from punie.trace.analysis.roles import Role, has_failed, may_ask_a_model, written_phase, written_provenance
 from punie.trace.analysis.roots import Queries, find_queries, query_key
@@ -53,6 +54,7 @@ class PhasedSpan:
     """One span as the ledger reads it. Times are as recorded: the ledger's own text mends and clips them.
 
     `parent_id` is None where the link was missing or cut, `is_root` marks the span whose window is the query's.
+    `detached` are spans that only follow another one, and all below them: they count, and nobody waited for them.
     """
 
     query_key: str
@@ -64,17 +66,19 @@ class PhasedSpan:
     phase: Phase
     provenance: Provenance
     is_root: bool = False
+    detached: bool = False
 
 
 def classify(spans: Iterable[Span]) -> tuple[PhasedSpan, ...]:
     """Phase and query of every span that belongs to one, for spans from any source."""
-    forest = grow(with_foreign_phases(spans))
+    forest = grow(with_foreign_phases(with_conventions(spans)))
     return phased_spans(forest, find_queries(forest), look_around(forest))
 
 
 def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tuple[PhasedSpan, ...]:
     """As `classify`, for a forest whose queries are known. Parents come before their children."""
     known = known_phases(forest, around)
+    detached = _detached(forest, queries)
     left_out = second_accounts(forest, around)
     return tuple(
         PhasedSpan(
@@ -87,10 +91,16 @@ def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tupl
             phase=known[key][0],
             provenance=known[key][1],
             is_root=queries.of[key] == key,
+            detached=key in detached,
         )
         for key in forest.order
         if key in queries.of and key not in left_out
     )
+
+
+def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:
+    """What only follows another span, with all below it, down to queries of their own."""
+    return forest.below(key for key in forest.follows if queries.of.get(key) != key)
 
 
 def _parent_id(forest: Forest, queries: Queries, key: SpanKey) -> str | None:

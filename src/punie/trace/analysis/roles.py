@@ -67,6 +67,16 @@ def ends_at_headers(span: Span) -> bool:
     return span.scope.startswith(semconv.HTTP_SCOPES_TO_HEADERS)
 
 
+def saw_the_end(request: Span) -> bool:
+    """Whether the client waited for the last byte: a server works on for a while after a client that left."""
+    told = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
+    return (
+        told in (None, semconv.HTTP_ENDS_AT_LAST_BYTE)
+        and not ends_at_headers(request)
+        and not has_failed(request)
+    )
+
+
 def has_failed(span: Span) -> bool:
     """Whether an HTTP span says that its request failed."""
     status = semconv.integer(span.attributes, semconv.HTTP_STATUS)

@@ -95,12 +95,19 @@ def _place_orphans(
     lost: set[SpanKey] = set()
     outside: list[SpanKey] = []
     unplaced: list[SpanKey] = []
-    for key in forest.order:
+    late = forest.below(forest.follows)
+    for key in sorted(forest.order, key=late.__contains__) if late else forest.order:
         if key in of:
             continue
         parent = forest.parent[key]
         if parent is not None and parent in of:
             of[key] = of[parent]
+        elif key in forest.follows:
+            followed = None if key in above_a_root else _query_followed(forest, of, key)
+            if followed is None:
+                outside.append(key)
+            else:
+                of[key] = followed
         elif parent is None and key not in above_a_root and forest.spans[key].parent_id is not None:
             owner = _owner(forest.spans[key], [forest.spans[root] for root in roots_of.get(key[0], [])])
             if owner is not None:
@@ -114,6 +121,18 @@ def _place_orphans(
         else:
             outside.append(key)
     return Queries(roots, of, tuple(outside), tuple(unplaced), stand_ins)
+
+
+def _query_followed(forest: Forest, of: Mapping[SpanKey, SpanKey], key: SpanKey) -> SpanKey | None:
+    """The query of the span that `key` follows, which may belong to one that follows another in its turn."""
+    seen: set[SpanKey] = set()
+    while key in forest.follows and key not in seen:
+        seen.add(key)
+        followed = (key[0], forest.spans[key].parent_id or "")
+        if followed in of:
+            return of[followed]
+        key = next((top for top in forest.above(followed) if forest.parent[top] is None), followed)
+    return of.get(key)
 
 
 def _owner(orphan: Span, roots: list[Span]) -> SpanKey | None:

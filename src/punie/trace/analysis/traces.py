@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from punie.trace import semconv
+from punie.trace.analysis.clock_skew import ClockSkew, correct_clocks
+from punie.trace.analysis.foreign_agents import with_conventions
 from punie.trace.analysis.foreign_servers import with_foreign_phases
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.roots import Queries, QueryRule, find_queries
@@ -16,13 +18,17 @@ from punie.trace.model import Span, SpanSet
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """A source's spans as trees, with their queries, and what was planned (empty if nobody knows)."""
+    """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
+
+    The times of `forest` are those of `source` but for the shifts of `skew`.
+    """
 
     source: SpanSet
     forest: Forest
     queries: Queries
     around: Surroundings
     planned: tuple[PlannedQuery, ...] = ()
+    skew: ClockSkew = field(default_factory=ClockSkew)
 
     def counted(self) -> Iterator[tuple[SpanKey, Span]]:
         """The spans of queries that are no warm-up."""
@@ -38,9 +44,9 @@ class Traces:
 
 def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:
     """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
-    forest = grow(with_foreign_phases(source.spans))
+    forest, skew = correct_clocks(grow(with_foreign_phases(with_conventions(source.spans))))
     queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
-    return Traces(source, forest, queries, look_around(forest), tuple(planned))
+    return Traces(source, forest, queries, look_around(forest), tuple(planned), skew)
 
 
 def span_name(key: SpanKey) -> str:

@@ -6,9 +6,10 @@ Whatever the order of the input, the result is the same. Nothing here recurses: 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from punie.trace import semconv
 from punie.trace.model import Span
 
 SpanKey = tuple[str, str]  # trace id, span id
@@ -23,8 +24,9 @@ class Forest:
 
     `spans` has one span a key: of duplicates the one with the longest duration. `parent` is None for a root, for
     a span whose parent is missing (`orphans`) and for the members of a cycle (`cyclic`), whose links are cut.
-    `order` lists parents before children. `repeats` has a key for every copy that was dropped, `conflicts`
-    those whose copies differed.
+    `follows` are spans that only follow the one that their parent's id names: it didn't wait for them, so they are
+    tops of their own. `order` lists parents before children. `repeats` has a key for every copy that was dropped,
+    `conflicts` those whose copies differed.
     """
 
     spans: Mapping[SpanKey, Span]
@@ -35,6 +37,7 @@ class Forest:
     cyclic: frozenset[SpanKey]
     repeats: tuple[SpanKey, ...]
     conflicts: frozenset[SpanKey]
+    follows: frozenset[SpanKey] = frozenset()
 
     @property
     def tops(self) -> Iterator[SpanKey]:
@@ -48,14 +51,23 @@ class Forest:
             yield at
             at = self.parent[at]
 
+    def below(self, tops: Iterable[SpanKey]) -> frozenset[SpanKey]:
+        """`tops` and everything below them."""
+        found = list(tops)
+        for key in found:  # grows while we walk it
+            found.extend(self.children.get(key, ()))
+        return frozenset(found)
+
 
 def grow(spans: Iterable[Span]) -> Forest:
     """Build the forest of `spans`: duplicates dropped, broken links cut."""
     kept, repeats, conflicts = _without_duplicates(spans)
     named = {key: (key[0], span.parent_id) for key, span in kept.items() if span.parent_id}
     orphans = frozenset(key for key, parent in named.items() if parent not in kept)
+    follows = frozenset(key for key in named.keys() - orphans if _only_follows(kept[key]))
+    cut = orphans | follows
     links: dict[SpanKey, SpanKey | None] = {
-        key: None if key in orphans else _link(named.get(key)) for key in kept
+        key: None if key in cut else _link(named.get(key)) for key in kept
     }
     cyclic = _cycle_members(links)
     links.update(dict.fromkeys(cyclic))
@@ -69,7 +81,20 @@ def grow(spans: Iterable[Span]) -> Forest:
         cyclic=cyclic,
         repeats=repeats,
         conflicts=conflicts,
+        follows=follows,
     )
+
+
+def with_times(forest: Forest, spans: Mapping[SpanKey, Span]) -> Forest:
+    """The same trees with `spans` in place of their own, which differ in their times alone."""
+    children = _children(forest.parent, spans)
+    return replace(
+        forest, spans=spans, children=children, order=_parents_first(forest.parent, children, spans)
+    )
+
+
+def _only_follows(span: Span) -> bool:
+    return span.attributes.get(semconv.PARENT_REFERENCE) == semconv.FOLLOWS_FROM
 
 
 def _link(parent: tuple[str, str | None] | None) -> SpanKey | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.roles import Role
+from punie.trace.analysis.foreign_agents import with_conventions
+from punie.trace.analysis.roles import Role, role_of
 from punie.trace.analysis.surroundings import Below, Surroundings
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.model import Span
@@ -60,6 +61,13 @@ def token_counts(chat: Span, servers: Sequence[Span], *, cache_arm: str | None) 
     )
     silence_is_zero = cached is None and counts.input is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
     return replace(counts, cached=0) if silence_is_zero else counts
+
+
+def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
+    """The models that requests name, whoever made their spans; sorted."""
+    chats = (span for span in with_conventions(spans) if role_of(span) is Role.CHAT)
+    names = (semconv.text(span.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL)) for span in chats)
+    return tuple(sorted({name for name in names if name}))
 
 
 def usage_of(requests: Sequence[Span], counts: Sequence[TokenCounts]) -> Usage:

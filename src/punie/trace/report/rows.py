@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import PHASE_GROUP, Group
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import About
 
+_TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}")
+_ID_DIGITS: Final = 12
 NOT_KNOWN: Final = "not known"
 MISSING_QUERY: Final = "missing-query"  # its queries are named one by one
 QUESTIONS: Final = {
@@ -50,6 +53,11 @@ def headline(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     planned = f" of {len(about.planned)} planned" if about.planned else ""
     asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
     return tuple(line for line in (what, f"{asked} · {' · '.join(arms)}", *about.notes) if line)
+
+
+def amount(about: About) -> str:
+    """How much was read."""
+    return f"{count_text(about.spans, 'span')} of {count_text(about.traces, 'trace')}"
 
 
 def breakdown(totals: Totals) -> Table:
@@ -97,6 +105,17 @@ def queries(analysis: RunAnalysis) -> Table:
     numbers = ("wall", "gen", "tool", "turns", "tools", "in", "cached", "out")
     rows = tuple(_query_row(record) for record in analysis.records)
     return Table("Queries", ("query", *numbers, "score"), rows, frozenset(numbers))
+
+
+def with_short_ids(table: Table) -> Table:
+    """The same with the trace ids in its first column cut, if they still differ: a whole one takes half a line."""
+    names = [row[0] for row in table.rows]
+    short = [_TRACE_ID.sub(lambda found: f"{found[0][:_ID_DIGITS]}…", name) for name in names]
+    if len(set(short)) < len(set(names)):
+        short = [_TRACE_ID.sub(lambda found: f"…{found[0][-_ID_DIGITS:]}", name) for name in names]
+    if len(set(short)) < len(set(names)):
+        return table
+    return replace(table, rows=tuple((name, *row[1:]) for name, row in zip(short, table.rows, strict=True)))
 
 
 def _repeated(summaries: Sequence[QuerySummary]) -> Table:

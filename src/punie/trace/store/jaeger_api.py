@@ -9,13 +9,15 @@ import json
 import time
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from punie.trace.errors import InputError
-from punie.trace.model import SpanSet, UnreadableRecord
+from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
 from punie.trace.store.jaeger_query import SCHEME, JaegerQuery, parse_query
 from punie.trace.store.json_documents import Document, JsonDocuments, split_documents
 from punie.trace.store.otlp_json import read_documents
+from punie.trace.store.otlp_values import array_in
 from punie.trace.store.place import Place
 
 _TIMEOUT_S: Final = 60
@@ -37,7 +39,7 @@ def read(place: Place) -> SpanSet:
 def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     """Ask Jaeger at `now_ns`. Raises `InputError` that names `url` if it can't be asked or has nothing.
 
-    If there are more traces than the limit, that is an unreadable record: some were left out.
+    If there are more traces than the limit, a note says so: some were left out.
     """
     answer = _get(query, query.path(now_ns), url)
     if answer.status == _NOT_FOUND and answer.error:
@@ -45,15 +47,23 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     if answer.status != _OK:
         _refuse_status(answer, url)
     found = read_documents([document for document in _documents(answer, url) if not _is_empty(document)], url)
+    found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
     if not found.spans and not found.unreadable:
         _say_why_nothing(query, url)
     traces = {span.trace_id for span in found.spans}
     if len(traces) <= query.limit:
         return found
-    cut = UnreadableRecord(
-        url, 0, f"more than {query.limit} traces match, and Jaeger gave only some: raise limit="
-    )
-    return replace(found, unreadable=(*found.unreadable, cut))
+    cut = SourceNote("cut-by-limit", f"{url}: more than {query.limit} traces match: raise limit=")
+    return replace(found, notes=(*found.notes, cut))
+
+
+def _with_arrays(span: Span) -> Span:
+    """Storages that keep tags, Badger for one, give an array back as JSON text."""
+    return replace(span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()}))
+
+
+def _value(value: AttributeValue) -> AttributeValue:
+    return array_in(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from punie.trace.store.json_documents import Document, reason
 from punie.trace.store.otlp_values import (
     TimeUnit,
     Unreadable,
+    array_in,
     integer,
     objects,
     parent_id,
@@ -160,13 +161,16 @@ def _span(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Span:
     kind = _kind(tags)
     status, message = _status(tags)
     scope = [tags.pop(name) for name in _SCOPE if name in tags]
+    parent, follows = _parent(raw, trace)
+    if follows:
+        tags[semconv.PARENT_REFERENCE] = semconv.FOLLOWS_FROM
     warnings = raw.get("warnings")
     if isinstance(warnings, list) and warnings:
         tags[_WARNINGS] = tuple(str(warning) for warning in warnings)
     return Span(
         trace_id=trace,
         span_id=span_id(raw.get("spanID"), "spanID"),
-        parent_id=_parent(raw, trace),
+        parent_id=parent,
         name=str(raw.get("operationName") or ""),
         start_ns=start_ns,
         end_ns=start_ns + _duration_ns(raw, start_ns),
@@ -190,15 +194,20 @@ def _duration_ns(raw: dict[str, Any], start_ns: int) -> int:
     return duration_ns
 
 
-def _parent(raw: dict[str, Any], trace: str) -> str | None:
-    """The first CHILD_OF of the same trace, else the first FOLLOWS_FROM; a reference elsewhere is a link."""
+def _parent(raw: dict[str, Any], trace: str) -> tuple[str | None, bool]:
+    """The first CHILD_OF of the same trace, else the first FOLLOWS_FROM, and whether it is only that.
+
+    A reference to another trace is a link. (Jaeger writes the links of OTLP as FOLLOWS_FROM, too.)
+    """
     of_type: dict[str, str | None] = {}
     for reference in objects(raw.get("references"), "references"):
         if trace_id(reference.get("traceID", trace), "traceID of a reference") == trace:
             kind = str(reference.get("refType"))
             of_type.setdefault(kind, parent_id(reference.get("spanID"), "spanID of a reference"))
     legacy = parent_id(raw.get("parentSpanID"), "parentSpanID")
-    return of_type.get("CHILD_OF") or legacy or of_type.get("FOLLOWS_FROM")
+    parent = of_type.get("CHILD_OF") or legacy
+    followed = of_type.get("FOLLOWS_FROM")
+    return parent or followed, parent is None and followed is not None
 
 
 def _process_of(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Attributes:
@@ -258,18 +267,7 @@ def _float(value: object) -> AttributeValue:
 
 def _plain(value: object) -> AttributeValue:
     if isinstance(value, str):
-        return _array(value)
+        return array_in(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return json.dumps(value)
-
-
-def _array(text: str) -> AttributeValue:
-    """An array of plain values, if the text is one."""
-    if not (text.startswith("[") and text.endswith("]")):
-        return text
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return tuple(found) if all(isinstance(item, str | bool | int | float) for item in found) else text

@@ -101,6 +101,7 @@ def merge(sets: Iterable[SpanSet]) -> SpanSet:
         spans=tuple(span for one in found for span in one.spans),
         unreadable=tuple(record for one in found for record in one.unreadable),
         resolution_ns=max((one.resolution_ns for one in found), default=1),
+        notes=tuple(note for one in found for note in one.notes),
     )
 
 

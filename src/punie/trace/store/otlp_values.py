@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Sequence
 from enum import IntEnum
 from types import MappingProxyType
@@ -68,6 +69,17 @@ def attributes_of(raw: object) -> Attributes:
     if not found:
         return NO_ATTRIBUTES
     return MappingProxyType({str(item.get("key")): _any_value(item.get("value")) for item in found})
+
+
+def array_in(text: str) -> AttributeValue:
+    """The array of plain values that `text` writes as JSON, as Jaeger keeps arrays; `text` itself if it is none."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return text
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return tuple(found) if all(isinstance(item, str | bool | int | float) for item in found) else text
 
 
 def trace_id(value: object, name: str) -> str:

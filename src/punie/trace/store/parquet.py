@@ -22,6 +22,7 @@ from punie.trace.store.otlp_values import (
 )
 from punie.trace.store.parquet_columns import Columns, choose_columns
 from punie.trace.store.place import Place
+from punie.trace.store.text_values import TypedText
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,12 +64,13 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     columns = choose_columns({str(row[0]): str(row[1]) for row in described}, file)
     spans: list[Span] = []
     unreadable: list[UnreadableRecord] = []
+    typed = TypedText()
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
         try:
-            spans.append(_span(row))
+            spans.append(_span(row, typed))
         except Unreadable as error:
             unreadable.append(UnreadableRecord(file, number, str(error)))
-    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns)
+    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, typed.notes(file))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
@@ -78,7 +80,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str)
         yield from (dict(zip(columns.names, row, strict=True)) for row in rows)
 
 
-def _span(row: Row) -> Span:
+def _span(row: Row, typed: TypedText) -> Span:
     start_ns = time_ns(row["start"], "start")
     resource = dict(_attributes(row.get("resource"), "resource"))
     if row.get("service"):
@@ -91,7 +93,7 @@ def _span(row: Row) -> Span:
         start_ns=start_ns,
         end_ns=_end_ns(row, start_ns),
         kind=span_kind(row.get("kind")),
-        attributes=_attributes(row.get("attributes"), "attributes"),
+        attributes=typed.read(_attributes(row.get("attributes"), "attributes")),
         status=status_code(row.get("status")),
         status_message=str(row.get("status_message") or ""),
         resource=MappingProxyType(resource),
