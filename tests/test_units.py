@@ -11,6 +11,7 @@ from punie.trace.units import (
     bytes_text,
     count_text,
     duration_text,
+    factor_text,
     parse_bytes,
     parse_duration_ns,
     percent_text,
@@ -42,6 +43,11 @@ from punie.trace.units import (
 )
 def test_duration(ns: int, text: str) -> None:
     assert duration_text(ns) == text
+
+
+@pytest.mark.parametrize(("factor", "text"), [(1.0, "1.00×"), (0.756, "0.76×"), (12.3, "12.30×")])
+def test_factor(factor: float, text: str) -> None:
+    assert factor_text(factor) == text
 
 
 @given(st.integers(min_value=0, max_value=10**15))

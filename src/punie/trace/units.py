@@ -43,6 +43,7 @@ _SIZES: Final[Mapping[str, int]] = MappingProxyType(
         "tib": 2**40,
     }
 )
+_NUMBER_AND_PERCENT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%?\s*", re.ASCII)
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Zµμ]*)\s*", re.ASCII)
 
 
@@ -80,6 +81,11 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def factor_text(factor: float) -> str:
+    """A ratio of two times as text: `1.20×`."""
+    return f"{factor:.2f}×"
+
+
 def bytes_text(size: float) -> str:
     """Bytes as text in powers of 1000: `850 B`, `1.2 MB`, `19.6 GB`."""
     if size < 0:
@@ -99,12 +105,15 @@ def count_text(count: int, singular: str, plural: str = "") -> str:
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
-def parse_duration_ns(text: str, *, flag: str) -> int:
+def parse_duration_ns(text: str, *, flag: str, zero: bool = False) -> int:
     """Nanoseconds of a text such as `10s`, `500ms`, `1.5 min`; units ns, us, ms, s, min (m), h.
 
-    Raises UsageError, naming `flag`, without a unit, with an unknown one, or if it isn't above zero.
+    Raises UsageError, naming `flag`, without a unit, with an unknown one, or if it isn't above zero. With `zero`
+    that is allowed, and `0` needs no unit.
     """
-    return _parse(text, flag, _DURATIONS, example="10s or 500ms")
+    if zero and text.strip() == "0":
+        return 0
+    return _parse(text, flag, _DURATIONS, example="10s or 500ms", zero=zero)
 
 
 def parse_bytes(text: str, *, flag: str) -> int:
@@ -113,6 +122,14 @@ def parse_bytes(text: str, *, flag: str) -> int:
     Raises UsageError, naming `flag`, without a unit, with an unknown one, or if it isn't above zero.
     """
     return _parse(text, flag, _SIZES, example="32GB or 512MB")
+
+
+def parse_percent(text: str, *, flag: str) -> float:
+    """A fraction of 1 of a text such as `5%` or `0.5 %`; 0 is allowed. Raises UsageError, naming `flag`."""
+    match = _NUMBER_AND_PERCENT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{flag}: {text!r} is not a percentage", remedy=f"write {flag} 5%")
+    return float(Decimal(match.group(1)) / 100)
 
 
 def _significant(value: float, digits: int, *, most_decimals: int) -> str:
@@ -125,7 +142,7 @@ def _significant(value: float, digits: int, *, most_decimals: int) -> str:
     return text
 
 
-def _parse(text: str, flag: str, units: Mapping[str, int], *, example: str) -> int:
+def _parse(text: str, flag: str, units: Mapping[str, int], *, example: str, zero: bool = False) -> int:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None:
         raise UsageError(f"{flag}: {text!r} is not a number with a unit", remedy=f"write {flag} {example}")
@@ -136,6 +153,6 @@ def _parse(text: str, flag: str, units: Mapping[str, int], *, example: str) -> i
         known = ", ".join(name for name in units if name.isascii())
         raise UsageError(f"{flag}: the unit {unit!r} is unknown", remedy=f"use one of: {known}")
     value = int(Decimal(number) * units[unit.lower()])
-    if value <= 0:
+    if value < 0 or not (value or zero):
         raise UsageError(f"{flag}: {text!r} must be above zero", remedy=f"write {flag} {example}")
     return value

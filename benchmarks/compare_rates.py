@@ -1,0 +1,221 @@
+"""How often `compare` cries wolf, and how often it finds 15 % more decode: `python benchmarks/compare_rates.py`.
+
+With thresholds 0, a comparison is of N pairs of server starts made in turns, drawn from a pool without replacement:
+
+| from the pool | right answer |
+| --- | --- |
+| pairs that differ in nothing, sides by chance | no difference; a failed gate is a false alarm |
+| pairs whose B waits 15 % longer for every token but a request's first (`slow_decode.py`) | slower, by decode |
+| pairs that differ in nothing, B's decode scaled by 1.15 | slower, by decode |
+
+The pool is real (`server_starts.py`: the real server, agent and demo model, two starts at a time) and finite, so
+comparisons drawn from it overlap; the intervals (Wilson, 95 %) are those of the draws. `--synthetic` needs no server:
+starts, repeats and pairs vary by planted amounts, every comparison has noise of its own, and other designs are tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
+
+from punie.trace.analysis.comparison.compare import Comparison, compare
+from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
+from punie.trace.analysis.comparison.sides import side_of
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.records import QueryLedger, QueryRecord
+from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.model import Phase
+from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.sqlite import SqliteEngine
+
+ZERO = Thresholds(0.0, 0)
+QUERY_NS = {
+    Phase.DECODE: 200e6,
+    Phase.PREFILL: 120e6,
+    Phase.HTTP: 10e6,
+    Phase.TOOL: 5e6,
+    Phase.FRAMEWORK: 35e6,
+}
+
+Starts = tuple[Evidence, Evidence]
+"""The evidence of a pair, A and B."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Collect what is missing, draw, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--pool", type=Path, default=Path("runs/compare-rates"), help="where the starts are kept"
+    )
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of each kind in the pool")
+    parser.add_argument("--repeats", type=int, default=3, help="passes over the suite in each start")
+    parser.add_argument("--side", type=int, nargs="+", default=[6, 12, 20], help="server starts on each side")
+    parser.add_argument("--draws", type=int, default=400, help="comparisons for each rate")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--synthetic", action="store_true", help="planted noise, no server")
+    options = parser.parse_args(arguments)
+    lines = synthetic(options.draws, options.seed) if options.synthetic else real(options)
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def real(options: argparse.Namespace) -> Iterator[str]:
+    """The rates over the pool."""
+    collect(options.pool, options.pairs, repeats=options.repeats)
+    same, slower = (_load(options.pool, kind) for kind in (SAME, SLOWER))
+    yield f"pool: {len(same)} pairs that differ in nothing, {len(slower)} with {SLOWER_BY:.0%} more decode in B"
+    scaled = [(a, _scaled(b, 1 + SLOWER_BY)) for a, b in same]
+    for side in options.side:
+        for name, pool, flip in (
+            ("no change", same, True),
+            ("slower server", slower, False),
+            ("scaled decode", scaled, False),
+        ):
+            yield _rates(f"{side} pairs, {name}", _draw(pool, side, options.draws, options.seed, flip=flip))
+
+
+def _load(pool: Path, kind: str) -> list[Starts]:
+    return [(_evidence(pair.a), _evidence(pair.b)) for pair in pairs(pool, kind)]
+
+
+def _evidence(path: Path) -> Evidence:
+    folder = RunFolder.open(path)
+    read = account(folder.load_spans(), SqliteEngine(), folder.read_plan().planned)
+    asked = tuple(replace(record, critical_path=None) for record in read.records if not record.warmup)
+    return Evidence(asked, tuple(read.findings), read.missing)
+
+
+def _scaled(evidence: Evidence, factor: float) -> Evidence:
+    """As if every nanosecond of decode had taken `factor` times as long and all after it had come later."""
+    return replace(evidence, records=tuple(_with_decode(record, factor) for record in evidence.records))
+
+
+def _with_decode(record: QueryRecord, factor: float) -> QueryRecord:
+    ledger = record.ledger
+    phases = dict(ledger.phases_ns)
+    extra = round(phases[Phase.DECODE] * (factor - 1))
+    phases[Phase.DECODE] += extra
+    return replace(record, ledger=replace(ledger, phases_ns=phases, wall_ns=ledger.wall_ns + extra))
+
+
+def _draw(pool: Sequence[Starts], side: int, draws: int, seed: int, *, flip: bool) -> Iterator[Comparison]:
+    """`draws` comparisons of `side` pairs, each drawn without replacement; `flip` tosses which of a pair is A."""
+    generator = random.Random(seed)  # noqa: S311 - simulation
+    if side > len(pool):
+        raise SystemExit(f"--side {side}: the pool has {len(pool)} pairs")
+    for _ in range(draws):
+        chosen = generator.sample(pool, side)
+        turned = [(b, a) if flip and generator.random() < 0.5 else (a, b) for a, b in chosen]
+        yield compare(side_of([a for a, _ in turned]), side_of([b for _, b in turned]))
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Log-normal noise: of the machine while a pair is made, of one server start, of one answer."""
+
+    pair: float
+    start: float
+    answer: float
+
+    def starts(self, generator: random.Random, number: int, factor: float, repeats: int) -> Starts:
+        """One pair of starts; B's decode takes `factor` times as long."""
+        machine = math.exp(self.pair * generator.gauss())
+        made = []
+        for side, slower in ((0, 1.0), (1, factor)):
+            start = machine * math.exp(self.start * generator.gauss())
+            records = [
+                _record(query, repeat, (2 * number + side) * 10**9, start * self._one(generator), slower)
+                for repeat in range(repeats)
+                for query in range(5)
+            ]
+            made.append(Evidence(tuple(records)))
+        return made[0], made[1]
+
+    def _one(self, generator: random.Random) -> float:
+        return math.exp(self.answer * generator.gauss())
+
+
+def _record(query: int, repeat: int, start_ns: int, pace: float, slower: float) -> QueryRecord:
+    phases = dict.fromkeys(Phase, 0)
+    for phase, ns in QUERY_NS.items():
+        phases[phase] = round(ns * pace * (1 + query / 4) * (slower if phase is Phase.DECODE else 1.0))
+    key = f"{query}-{repeat}-{start_ns}"
+    ledger = QueryLedger(key, start_ns, sum(phases.values()), phases, {}, {})
+    return QueryRecord(str(query), key, ledger, repeat=repeat, ok=True, network_known=True)
+
+
+SYNTHETIC: Sequence[tuple[str, Noise, int, int, bool]] = (
+    ("1 start a side, 5 repeats", Noise(0.0, 0.03, 0.05), 1, 5, False),
+    ("3 starts a side", Noise(0.0, 0.03, 0.05), 3, 3, False),
+    ("4 starts a side", Noise(0.0, 0.03, 0.05), 4, 3, False),
+    ("8 starts a side", Noise(0.0, 0.03, 0.05), 8, 3, False),
+    ("8 pairs, a busy machine", Noise(0.2, 0.03, 0.05), 8, 3, True),
+    ("8 a side, busy, not in turns", Noise(0.2, 0.03, 0.05), 8, 3, False),
+)
+
+
+def synthetic(draws: int, seed: int) -> Iterator[str]:
+    """The rates of several designs with planted noise."""
+    for name, noise, side, repeats, paired in SYNTHETIC:
+        for what, factor in (("no change", 1.0), (f"+{SLOWER_BY:.0%} decode", 1 + SLOWER_BY)):
+            generator = random.Random(seed)  # noqa: S311 - simulation
+            yield _rates(
+                f"{name}, {what}",
+                (_synthetic(noise, generator, factor, side, repeats, paired=paired) for _ in range(draws)),
+            )
+
+
+def _synthetic(
+    noise: Noise, generator: random.Random, factor: float, side: int, repeats: int, *, paired: bool
+) -> Comparison:
+    made = [noise.starts(generator, number, factor, repeats) for number in range(side)]
+    if paired:
+        return compare(side_of([a for a, _ in made]), side_of([b for _, b in made]))
+    others = [noise.starts(generator, side + number, factor, repeats) for number in range(side)]
+    return compare(side_of([a for a, _ in made]), side_of([b for _, b in others]))
+
+
+def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
+    seen = list(comparisons)
+    rates = (
+        ("gate failed", lambda c: judge(c, ZERO).gate is Gate.FAILED),
+        ("decode slower", _decode_slower),
+        ("any claim", lambda c: any(change.stands_out for change in c.changes)),
+        ("undecided", lambda c: judge(c, ZERO).gate is Gate.UNDECIDED),
+    )
+    return f"{name:<44}" + "".join(f"  {what} {_rate(seen, holds)}" for what, holds in rates)
+
+
+def _decode_slower(comparison: Comparison) -> bool:
+    return any(
+        change.measure.name == Phase.DECODE.value and change.stands_out and change.difference_ns > 0
+        for change in comparison.changes
+    )
+
+
+def _rate(seen: Sequence[Comparison], holds: Callable[[Comparison], bool]) -> str:
+    count = sum(holds(comparison) for comparison in seen)
+    low, high = wilson(count, len(seen))
+    return f"{count / len(seen):6.1%} [{low:.1%}, {high:.1%}]"
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a rate. Source: Wilson, JASA 22 (1927)."""
+    z, rate = 1.959964, count / total
+    scale = 1 + z * z / total
+    middle = (rate + z * z / (2 * total)) / scale
+    half = z / scale * math.sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

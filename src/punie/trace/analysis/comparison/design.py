@@ -1,0 +1,240 @@
+"""What varies and what may be exchanged: the structure that intervals and permutations have to respect.
+
+A query's repeats resemble each other, and so do the answers of one server start. So the unit is the highest level of
+which there is more than one: server starts, else the repeats of each query, else the queries.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from punie.trace.analysis.comparison.measures import Measure, mean_row, row
+from punie.trace.analysis.comparison.sides import Side
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.permutation import ALPHA, Row, Stratum, smallest_p
+from punie.trace.analysis.statistics.two_means import TwoMeans, of_pairs, of_separate, of_strata
+
+REPEATS_NEEDED: Final = 3
+PAIRS_NEEDED: Final = 6  # fewer pairs can't come below p = 0.0625
+STARTS_NEEDED: Final = 4  # a side; 3 + 3 can't come below p = 0.1
+
+Cells = Mapping[tuple[int, str], Sequence[Row]]
+"""The rows of every (server start, query)."""
+
+
+class Unit(StrEnum):
+    """What is taken as one independent observation."""
+
+    START_PAIR = "pair of server starts"
+    START = "server start"
+    REPEAT = "repeat of a query"
+    QUERY_PAIR = "query"
+    QUERY = "query, unpaired"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How a comparison is made.
+
+    `queries` are compared, `left_out` are not, each with the reason. `unit` varies; `exchanged` is what the
+    permutation test exchanges, which is a lower level where there are too few units of it.
+    """
+
+    unit: Unit
+    exchanged: Unit
+    queries: tuple[str, ...]
+    left_out: Mapping[str, str]
+    a: Cells
+    b: Cells
+    paired_starts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def starts(self) -> tuple[int, int]:
+        """Server starts on each side."""
+        return len(_starts(self.a)), len(_starts(self.b))
+
+    @property
+    def paired_queries(self) -> bool:
+        """Whether both sides answered the same queries."""
+        return self.unit is not Unit.QUERY
+
+    @property
+    def covers_starts(self) -> bool:
+        """Whether the interval has what differs from one server start to the next."""
+        return self.unit in (Unit.START, Unit.START_PAIR)
+
+    @property
+    def repeats(self) -> int:
+        """The least number of answers that any query has in a server start."""
+        return min((len(rows) for cells in (self.a, self.b) for rows in cells.values()), default=0)
+
+    def means(self, measure: int) -> TwoMeans | None:
+        """Both means of one measure with their uncertainty; None if too little varies to know it."""
+        match self.unit:
+            case Unit.START_PAIR:
+                a, b = _start_rows(self.a), _start_rows(self.b)
+                return of_pairs(
+                    [a[start][measure] for start, _ in self.paired_starts],
+                    [b[start][measure] for _, start in self.paired_starts],
+                )
+            case Unit.START:
+                return _wider(
+                    of_separate(
+                        [r[measure] for r in _start_rows(self.a).values()],
+                        [r[measure] for r in _start_rows(self.b).values()],
+                    ),
+                    self._over_repeats(measure),
+                )
+            case Unit.REPEAT:
+                return self._over_repeats(measure)
+            case Unit.QUERY_PAIR:
+                asked = _query_rows(self.a), _query_rows(self.b)
+                sides = [[rows[query][measure] for query in self.queries] for rows in asked]
+                return of_pairs(sides[0], sides[1])
+            case Unit.QUERY:
+                return of_separate(
+                    [r[measure] for r in _query_rows(self.a).values()],
+                    [r[measure] for r in _query_rows(self.b).values()],
+                )
+
+    def strata(self) -> list[Stratum]:
+        """What may be exchanged with what."""
+        match self.exchanged:
+            case Unit.START_PAIR:
+                a, b = _start_rows(self.a), _start_rows(self.b)
+                return [Stratum((a[one],), (b[other],)) for one, other in self.paired_starts]
+            case Unit.START:
+                return [Stratum(tuple(_start_rows(self.a).values()), tuple(_start_rows(self.b).values()))]
+            case Unit.REPEAT:
+                return [Stratum(_of_query(self.a, q), _of_query(self.b, q)) for q in self.queries]
+            case Unit.QUERY_PAIR:
+                pairs = _query_rows(self.a), _query_rows(self.b)
+                return [Stratum((pairs[0][q],), (pairs[1][q],)) for q in self.queries]
+            case Unit.QUERY:
+                return [Stratum(tuple(_query_rows(self.a).values()), tuple(_query_rows(self.b).values()))]
+
+    def mean(self, measure: int) -> tuple[float, float]:
+        """Both sides' means of one measure, without any uncertainty: what `means` is about."""
+        rows = [mean_row(_unit_rows(cells, self)) for cells in (self.a, self.b)]
+        return rows[0][measure], rows[1][measure]
+
+    def _over_repeats(self, measure: int) -> TwoMeans | None:
+        return of_strata(
+            [[r[measure] for r in rows] for rows in self.a.values()],
+            [[r[measure] for r in rows] for rows in self.b.values()],
+        )
+
+
+def design_of(a: Side, b: Side, of: Sequence[Measure]) -> Design | None:
+    """The design that these answers allow; None if no answers are left to compare."""
+    common = a.query_ids & b.query_ids
+    if not common:
+        if not a.answers or not b.answers:
+            return None
+        ids = tuple(sorted(a.query_ids | b.query_ids))
+        cells = [_cells(side.answers, side.query_ids, of) for side in (a, b)]
+        return Design(Unit.QUERY, Unit.QUERY, ids, {}, cells[0], cells[1])
+    left_out = _left_out(a, b)
+    queries = tuple(sorted((a.query_ids | b.query_ids) - left_out.keys()))
+    if not queries:
+        return None
+    of_a, of_b = (_cells(side.answers, frozenset(queries), of) for side in (a, b))
+    pairs = _alternating(a.answers, b.answers)
+    unit = _unit(of_a, of_b, pairs)
+    made = Design(unit, unit, queries, left_out, of_a, of_b, pairs if unit is Unit.START_PAIR else ())
+    if unit is Unit.START and smallest_p(made.strata()) > ALPHA and made.repeats >= REPEATS_NEEDED:
+        return Design(unit, Unit.REPEAT, queries, left_out, of_a, of_b)
+    return made
+
+
+def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> Unit:
+    if len(_starts(a)) + len(_starts(b)) > 2:
+        return Unit.START_PAIR if len(pairs) >= PAIRS_NEEDED else Unit.START
+    enough = all(len(rows) >= REPEATS_NEEDED for rows in (*a.values(), *b.values()))
+    return Unit.REPEAT if enough else Unit.QUERY_PAIR
+
+
+def _left_out(a: Side, b: Side) -> dict[str, str]:
+    """A query counts only if every start of both sides answered it: else the sides would be of different queries."""
+    found: dict[str, str] = {}
+    asked = {
+        name: {r.query_id for r in (*side.answers, *side.failed, *side.truncated)}
+        for name, side in (("A", a), ("B", b))
+    }
+    for query in sorted(asked["A"] | asked["B"]):
+        for name, side in (("A", a), ("B", b)):
+            answered = {record.server_start for record in side.answers if record.query_id == query}
+            if query not in asked[name]:
+                found[query] = f"not asked in {name}"
+            elif len(answered) < len(_starts_of(side.answers)) or not answered:
+                found[query] = f"no whole, right answer in {'a server start of ' if answered else ''}{name}"
+    return found
+
+
+def _alternating(a: Sequence[QueryRecord], b: Sequence[QueryRecord]) -> tuple[tuple[int, int], ...]:
+    """The starts as pairs of neighbours in time, if they were made in turns; else none.
+
+    The order of time says nothing of the values, so pairing by it is fair, and what the machine did meanwhile
+    falls on both of a pair.
+    """
+    first: dict[tuple[str, int], int] = {}
+    for side, records in (("a", a), ("b", b)):
+        for record in records:
+            key = (side, record.server_start)
+            first[key] = min(first.get(key, record.ledger.start_ns), record.ledger.start_ns)
+    order = sorted(first, key=lambda key: (first[key], key))
+    if len(order) % 2:
+        return ()
+    couples = [sorted(order[place : place + 2]) for place in range(0, len(order), 2)]
+    if any([side for side, _ in couple] != ["a", "b"] for couple in couples):
+        return ()
+    return tuple((couple[0][1], couple[1][1]) for couple in couples)
+
+
+def _cells(records: Sequence[QueryRecord], queries: frozenset[str], of: Sequence[Measure]) -> Cells:
+    cells: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for record in sorted(records, key=lambda r: (r.server_start, r.query_id, r.ledger.start_ns)):
+        if record.query_id in queries:
+            cells[record.server_start, record.query_id].append(row(record, of))
+    return dict(cells)
+
+
+def _starts_of(records: Sequence[QueryRecord]) -> frozenset[int]:
+    return frozenset(record.server_start for record in records)
+
+
+def _starts(cells: Cells) -> list[int]:
+    return sorted({start for start, _ in cells})
+
+
+def _start_rows(cells: Cells) -> dict[int, Row]:
+    """Per server start the mean over its queries of the mean over their repeats."""
+    found: dict[int, list[Row]] = defaultdict(list)
+    for (start, _), rows in cells.items():
+        found[start].append(mean_row(rows))
+    return {start: mean_row(rows) for start, rows in found.items()}
+
+
+def _query_rows(cells: Cells) -> dict[str, Row]:
+    return {query: mean_row(_of_query(cells, query)) for query in sorted({q for _, q in cells})}
+
+
+def _of_query(cells: Cells, query: str) -> tuple[Row, ...]:
+    return tuple(row for (_, q), rows in sorted(cells.items()) if q == query for row in rows)
+
+
+def _unit_rows(cells: Cells, design: Design) -> list[Row]:
+    """Of every server start where queries are paired, else of every query."""
+    if design.paired_queries:
+        return list(_start_rows(cells).values())
+    return list(_query_rows(cells).values())
+
+
+def _wider(starts: TwoMeans | None, repeats: TwoMeans | None) -> TwoMeans | None:
+    if starts is None or repeats is None:
+        return starts
+    return starts if starts.half_width >= repeats.half_width else repeats

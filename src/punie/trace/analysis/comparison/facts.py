@@ -1,0 +1,148 @@
+"""Comparability: what the two sides were made with, as far as their spans and run plans say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.verdicts.finding import JsonValue
+from punie.trace.model import PHASE_GROUP, Group, Span, SpanKind
+
+MODEL: Final = "model"
+DRAFT: Final = "draft model"
+ADAPTER: Final = "adapter"
+SUITE: Final = "suite"
+SUITE_HASH: Final = "suite hash"
+CACHE: Final = "prompt cache"
+WARMUP: Final = "warm-up queries a start"
+SERVER_PATH: Final = "server path"
+HOST: Final = "host"
+KNOWN_FROM: Final = "generation known from"
+
+FROM_SPANS: Final = (MODEL, DRAFT, ADAPTER, SUITE, SUITE_HASH, CACHE, WARMUP, SERVER_PATH, HOST, KNOWN_FROM)
+NONE: Final = "none"
+
+Facts = Mapping[str, str]
+"""Name to value of what is known; what isn't is left out."""
+
+
+class Likeness(StrEnum):
+    """What two sides are to each other in one fact."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class FactComparison:
+    """One fact of both sides; several values of one side, from several sources, are joined. None: not known."""
+
+    name: str
+    a: str | None
+    b: str | None
+    likeness: Likeness
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """As JSON values."""
+        return {"name": self.name, "a": self.a, "b": self.b, "likeness": self.likeness.value}
+
+
+def compare_facts(a: Sequence[Facts], b: Sequence[Facts], names: Sequence[str]) -> tuple[FactComparison, ...]:
+    """Every fact in `names`, and every other that any source has. Known on a side: known of each of its sources."""
+    every = dict.fromkeys((*names, *(name for facts in (*a, *b) for name in facts)))
+    return tuple(_compare(name, [f.get(name) for f in a], [f.get(name) for f in b]) for name in every)
+
+
+def _compare(name: str, a: Sequence[str | None], b: Sequence[str | None]) -> FactComparison:
+    of_a, of_b = _joined(a), _joined(b)
+    if of_a is None or of_b is None:
+        likeness = Likeness.NOT_KNOWN
+    else:
+        likeness = Likeness.SAME if len({*a, *b}) == 1 else Likeness.DIFFERS
+    return FactComparison(name, of_a, of_b, likeness)
+
+
+def _joined(values: Sequence[str | None]) -> str | None:
+    known = [value for value in values if value is not None]
+    return ", ".join(dict.fromkeys(known)) if known and len(known) == len(values) else None
+
+
+def span_facts(spans: Sequence[Span], records: Sequence[QueryRecord]) -> Facts:
+    """What the spans of one source say, its queries' `records` among them."""
+    served = [span for span in spans if span.kind is SpanKind.SERVER]
+    ours = [span for span in spans if semconv.QUERY_ID in span.attributes]
+    asked = [record for record in records if not record.warmup]
+    found = {
+        MODEL: _models(served) or _models(spans),
+        SUITE: _texts(ours, semconv.QUERY_SUITE),
+        SUITE_HASH: _short(_texts(ours, semconv.QUERY_SUITE_HASH)),
+        CACHE: _one_line(record.cache for record in asked),
+        WARMUP: _warmups(records) if ours else "",
+        SERVER_PATH: _texts(served, semconv.SERVER_PATH),
+        HOST: _one_line(
+            str(span.resource[semconv.HOST_NAME]) for span in spans if semconv.HOST_NAME in span.resource
+        ),
+        KNOWN_FROM: _known_from(asked),
+        **_services(spans),
+    }
+    if found[SERVER_PATH]:  # a server that says how it serves would name these
+        found[DRAFT] = _texts(served, semconv.SERVER_DRAFT_MODEL) or NONE
+        found[ADAPTER] = _texts(served, semconv.SERVER_ADAPTER) or NONE
+    return {name: value for name, value in found.items() if value}
+
+
+def _models(spans: Iterable[Span]) -> str:
+    """As the server calls it; a path by its last part, since the same model may lie elsewhere."""
+    values = (
+        semconv.text(span.attributes, (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)) for span in spans
+    )
+    return _one_line(_last_part(value) for value in values if value)
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2] if name.startswith("/") else name
+
+
+def _texts(spans: Iterable[Span], key: str) -> str:
+    values = (semconv.text(span.attributes, key) for span in spans)
+    return _one_line(_last_part(value) for value in values if value)
+
+
+def _short(digests: str) -> str:
+    return ", ".join(digest[:12] for digest in digests.split(", ")) if digests else ""
+
+
+def _warmups(records: Sequence[QueryRecord]) -> str:
+    counts = Counter(record.server_start for record in records if record.warmup)
+    starts = {record.server_start for record in records}
+    return _one_line(str(counts[start]) for start in starts)
+
+
+def _known_from(records: Sequence[QueryRecord]) -> str:
+    return _one_line(
+        how.value
+        for record in records
+        for phase, ways in record.ledger.provenance.items()
+        if PHASE_GROUP[phase] is Group.GENERATION
+        for how in ways
+    )
+
+
+def _services(spans: Iterable[Span]) -> dict[str, str]:
+    """The version of every service that tells one."""
+    found: dict[str, set[str]] = {}
+    for span in spans:
+        name, version = (span.resource.get(key) for key in (semconv.SERVICE_NAME, semconv.SERVICE_VERSION))
+        if isinstance(name, str) and isinstance(version, str):
+            found.setdefault(f"version of service {name}", set()).add(version)
+    return {name: _one_line(versions) for name, versions in found.items()}
+
+
+def _one_line(values: Iterable[str | None]) -> str:
+    return ", ".join(sorted({value for value in values if value}))

@@ -1,0 +1,71 @@
+"""A gate for builds: fail if B is slower by more than two thresholds, both, and that is more than noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from punie.trace.analysis.comparison.change import Change, Outcome
+from punie.trace.analysis.comparison.compare import Comparison
+from punie.trace.units import duration_text, share_text
+
+
+class Gate(StrEnum):
+    """What a gate says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Both must be exceeded: `above` is a share of A, `above_ns` nanoseconds a query. 0 is any difference."""
+
+    above: float
+    above_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """The answer and the reason, a clause."""
+
+    gate: Gate
+    reason: str
+
+
+def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
+    """Undecided if nothing can be decided, or if it looks too slow and noise could be all of it.
+
+    With both thresholds 0 the question is only whether there is a slow-down beyond noise, so noise passes; two starts
+    of one server differ by themselves, so that question needs several on each side.
+    """
+    change = comparison.end_to_end
+    if change is None or change.outcome is Outcome.UNDECIDED:
+        return GateResult(Gate.UNDECIDED, "; ".join(comparison.undecided))
+    beyond = _exceeds(change, thresholds)
+    anything = not (thresholds.above or thresholds.above_ns)
+    covered = comparison.design is not None and comparison.design.covers_starts
+    if change.outcome is Outcome.SLOWER and beyond and anything and not covered:
+        return GateResult(
+            Gate.UNDECIDED,
+            f"{_size(change)} slower, which may be the server starts: with thresholds 0 each side needs several",
+        )
+    if change.outcome is Outcome.SLOWER and beyond:
+        caveat = "" if covered else "; start-to-start noise is not covered"
+        return GateResult(Gate.FAILED, f"{_size(change)} slower, beyond noise and both thresholds{caveat}")
+    if change.outcome is Outcome.NO_DIFFERENCE and beyond and not anything:
+        return GateResult(Gate.UNDECIDED, f"{_size(change)} slower, which may be noise")
+    if change.outcome is Outcome.SLOWER:
+        return GateResult(Gate.PASSED, f"{_size(change)} slower, not beyond both thresholds")
+    return GateResult(Gate.PASSED, change.outcome.value)
+
+
+def _exceeds(change: Change, thresholds: Thresholds) -> bool:
+    grown = change.ratio is None or change.ratio - 1 > thresholds.above
+    return change.difference_ns > thresholds.above_ns and grown
+
+
+def _size(change: Change) -> str:
+    share = f" ({share_text(change.ratio - 1)})" if change.ratio is not None else ""
+    return f"{duration_text(change.difference_ns)}{share} a query"

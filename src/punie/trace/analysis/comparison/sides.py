@@ -1,0 +1,55 @@
+"""One side of a comparison: the answers of all its sources, and what may not be averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.verdicts.finding import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The asked queries of one side, warm-up left out; `server_start` counts over all of its sources.
+
+    `answers` succeeded in full. `failed` and `truncated` (ended by a token limit) are censored: how long a right and
+    whole answer would have taken is not known. `gaps` say why no claim can rest on this side, `weak` what weakens it.
+    """
+
+    answers: tuple[QueryRecord, ...]
+    failed: tuple[QueryRecord, ...]
+    truncated: tuple[QueryRecord, ...]
+    starts: int
+    gaps: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> int:
+        """How many queries were asked."""
+        return len(self.answers) + len(self.failed) + len(self.truncated)
+
+    @property
+    def query_ids(self) -> frozenset[str]:
+        """The queries that have at least one whole answer."""
+        return frozenset(record.query_id for record in self.answers)
+
+
+def side_of(sources: Sequence[Evidence]) -> Side:
+    """The side that `sources` make up: each brings its own server starts."""
+    records: list[QueryRecord] = []
+    starts = 0
+    for evidence in sources:
+        own = sorted({record.server_start for record in evidence.records})
+        number = {start: starts + place for place, start in enumerate(own)}
+        records += [replace(r, server_start=number[r.server_start]) for r in evidence.records]
+        starts += len(own)
+    succeeded = [record for record in records if record.succeeded]
+    return Side(
+        answers=tuple(record for record in succeeded if not record.truncated),
+        failed=tuple(record for record in records if not record.succeeded),
+        truncated=tuple(record for record in succeeded if record.truncated),
+        starts=starts,
+        gaps=tuple(dict.fromkeys(gap for evidence in sources if (gap := evidence.gap()))),
+        weak=tuple(dict.fromkeys(slug for evidence in sources for slug in evidence.downgrades)),
+    )

@@ -1,0 +1,173 @@
+"""From two sides of sources to a written comparison and the gate's exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.comparison.compare import DEFAULT_SIZE, Comparison, compare
+from punie.trace.analysis.comparison.facts import (
+    ADAPTER,
+    DRAFT,
+    FROM_SPANS,
+    Facts,
+    compare_facts,
+    span_facts,
+)
+from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, judge
+from punie.trace.analysis.comparison.sides import Side, side_of
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.commands.reporting import (
+    DEMO_NOTE,
+    Loaded,
+    colored,
+    format_of,
+    load_source,
+    write_new,
+)
+from punie.trace.errors import ExitCode, UsageError
+from punie.trace.report.comparison_formats import (
+    COMPARISON_FORMATS,
+    ComparisonFormatEntry,
+    ComparisonReport,
+)
+from punie.trace.store.sqlite import SqliteEngine
+from punie.trace.units import parse_duration_ns, parse_percent
+
+if TYPE_CHECKING:
+    import argparse
+
+    from punie.trace.store.run_plan import RunPlan
+
+# Settings of a run that change what is measured, by the name that a reader knows.
+_SETTINGS: Final = {
+    "agent": "agent",
+    "stream": "streaming",
+    "plain_server": "plain server",
+    "max_tokens": "max tokens",
+    "temperature": "temperature",
+    "num_draft_tokens": "draft tokens a step",
+}
+_EXIT_CODES: Final = {
+    Gate.PASSED: ExitCode.OK,
+    Gate.FAILED: ExitCode.GATE_FAILED,
+    Gate.UNDECIDED: ExitCode.GATE_UNDECIDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    evidence: Evidence
+    facts: Facts
+    demo: bool
+
+
+def run_comparison(options: argparse.Namespace) -> int:
+    """Read both sides, compare, write. Returns the gate's exit code; raises UsageError and InputError."""
+    a, b = _sides(options)
+    thresholds = _thresholds(options)
+    entry = format_of(options, COMPARISON_FORMATS)
+    read = {text: _read(text) for text in dict.fromkeys((*a, *b))}
+    comparison = _compare([read[text] for text in a], [read[text] for text in b], thresholds)
+    gate = judge(comparison, thresholds) if thresholds else None
+    notes = (DEMO_NOTE,) if any(source.demo for source in read.values()) else ()
+    _write(ComparisonReport(a, b, comparison, gate, notes), entry, options)
+    return _exit_code(gate)
+
+
+def _sides(options: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if options.sources and (options.a or options.b):
+        raise UsageError(
+            "compare takes A and B, or --a and --b, not both", remedy="write --a A1 A2 --b B1 B2"
+        )
+    if not options.sources and not (options.a and options.b):
+        raise UsageError("compare needs two sides", remedy="write compare A B, or --a A1 A2 --b B1 B2")
+    if options.sources and len(options.sources) != 2:
+        raise UsageError(
+            f"compare takes A and B, not {len(options.sources)} sources",
+            remedy="write --a A1 A2 --b B1 B2 for several sources a side",
+        )
+    a, b = ([options.sources[0]], [options.sources[1]]) if options.sources else (options.a, options.b)
+    for name, side in (("A", a), ("B", b)):
+        twice = next((text for text in side if side.count(text) > 1), None)
+        if twice is not None:
+            raise UsageError(f"{twice} is twice in {name}: the same answers would count as more evidence")
+    return tuple(a), tuple(b)
+
+
+def _thresholds(options: argparse.Namespace) -> Thresholds | None:
+    if options.fail_above is None:
+        if options.and_above is not None:
+            raise UsageError("--and needs --fail-above", remedy="write --fail-above 5% --and 200ms")
+        return None
+    above_ns = 0
+    if options.and_above is not None:
+        above_ns = parse_duration_ns(options.and_above, flag="--and", zero=True)
+    return Thresholds(parse_percent(options.fail_above, flag="--fail-above"), above_ns)
+
+
+def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds | None) -> Comparison:
+    facts = compare_facts([source.facts for source in a], [source.facts for source in b], FROM_SPANS)
+    side_a, side_b = _side(a), _side(b)
+    if thresholds is None or not (thresholds.above or thresholds.above_ns):
+        return compare(side_a, side_b, facts, size=DEFAULT_SIZE)
+    return compare(side_a, side_b, facts, size=thresholds.above, size_ns=thresholds.above_ns)
+
+
+def _side(sources: Sequence[_Source]) -> Side:
+    return side_of([source.evidence for source in sources])
+
+
+def _read(text: str) -> _Source:
+    loaded = load_source(text)
+    plan = loaded.plan
+    read = account(loaded.spans, SqliteEngine(), plan.planned if plan else ())
+    asked = tuple(record for record in read.records if not record.warmup)
+    return _Source(
+        evidence=Evidence(asked, tuple(read.findings), read.missing),
+        facts={**_plan_facts(loaded), **span_facts(loaded.spans.spans, read.records)},
+        demo=plan is not None and plan.settings.get("demo_model") == "True",
+    )
+
+
+def _plan_facts(loaded: Loaded) -> Facts:
+    """What only `run.json` says; a source without one leaves it out, so it is "not known"."""
+    plan = loaded.plan
+    if plan is None:
+        return {}
+    return {
+        "model as named": plan.model,
+        DRAFT: plan.draft or "none",
+        ADAPTER: _after(plan, "--adapter-path") or "none",
+        **{name: plan.settings.get(key, "default") for key, name in _SETTINGS.items()},
+        **{f"version of {package}": version for package, version in plan.versions.items()},
+        **{f"machine: {name.replace('_', ' ')}": value for name, value in plan.machine.items()},
+    }
+
+
+def _after(plan: RunPlan, flag: str) -> str:
+    command = plan.server_command
+    return command[command.index(flag) + 1] if flag in command[:-1] else ""
+
+
+def _write(report: ComparisonReport, entry: ComparisonFormatEntry, options: argparse.Namespace) -> None:
+    if options.output is not None:
+        write_new(options.output, entry.renderer()(report), force=options.force)
+        sys.stderr.write(f"Wrote {options.output}\n")
+    elif entry.name == "text":
+        from punie.trace.report.comparison_text import render
+
+        sys.stdout.write(render(report, color=colored()))
+    else:
+        sys.stdout.write(entry.renderer()(report))
+
+
+def _exit_code(gate: GateResult | None) -> int:
+    if gate is None:
+        return ExitCode.OK
+    if gate.gate is not Gate.PASSED:
+        sys.stderr.write(f"gate: {gate.gate.value}: {gate.reason}\n")
+    return _EXIT_CODES[gate.gate]

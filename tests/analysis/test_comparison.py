@@ -1,0 +1,207 @@
+"""A against B: which unit varies, what may be claimed, and what is left out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from records import build_record
+
+from punie.trace.analysis.comparison.change import Outcome
+from punie.trace.analysis.comparison.compare import Comparison, compare
+from punie.trace.analysis.comparison.design import Unit
+from punie.trace.analysis.comparison.facts import Likeness, compare_facts
+from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
+from punie.trace.analysis.comparison.sides import side_of
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.model import Phase
+
+QUERIES = ("one", "two", "three", "four", "five")
+
+
+def _start(
+    seed: int,
+    *,
+    repeats: int = 3,
+    queries: Sequence[str] = QUERIES,
+    slower: float = 1.0,
+    at: int = 0,
+    prefill_ms: int = 100,
+) -> list[QueryRecord]:
+    generator = random.Random(seed)  # noqa: S311 - made-up values
+    return [
+        build_record(
+            query,
+            {
+                Phase.DECODE: round((200 + 20 * place + generator.randrange(12)) * slower),
+                Phase.PREFILL: prefill_ms + generator.randrange(6),
+                Phase.TOOL: 10 + generator.randrange(3),
+            },
+            repeat=repeat,
+            start_ns=at,
+        )
+        for repeat in range(repeats)
+        for place, query in enumerate(queries)
+    ]
+
+
+def _evidence(records: Sequence[QueryRecord]) -> Evidence:
+    return Evidence(tuple(records))
+
+
+def _side(count: int, first: int, **fields: object) -> list[Evidence]:
+    return [_evidence(_start(first + n, **fields)) for n in range(count)]  # type: ignore[arg-type]
+
+
+def _compared(a: Sequence[Evidence], b: Sequence[Evidence]) -> Comparison:
+    return compare(side_of(a), side_of(b))
+
+
+def _named(comparison: Comparison, name: str) -> Outcome:
+    return next(c.outcome for c in comparison.changes if c.measure.name == name)
+
+
+def test_a_run_against_itself_has_no_difference() -> None:
+    one = _side(1, 1)
+    found = _compared(one, one)
+    assert found.outcome is Outcome.NO_DIFFERENCE
+    assert found.end_to_end is not None
+    assert found.end_to_end.difference_ns == 0
+    assert found.end_to_end.p == 1
+    assert not any(change.stands_out for change in found.changes)
+    assert found.same_answers == 15
+
+
+def test_longer_prefill_is_named_with_its_size_and_nothing_else_is() -> None:
+    found = _compared(_side(1, 1), _side(1, 2, prefill_ms=300))
+    assert found.outcome is Outcome.SLOWER
+    standing = {c.measure.name: c.difference_ns for c in found.changes if c.stands_out}
+    assert standing.keys() == {"wall", "generation", "prefill"}
+    assert standing["prefill"] == pytest.approx(200e6, rel=0.02)
+    assert any("start-to-start noise is not covered" in caveat for caveat in found.caveats)
+
+
+def test_the_differences_of_the_phases_sum_to_that_of_the_wall_time() -> None:
+    found = _compared(_side(2, 1), _side(3, 5, slower=1.2))
+    assert found.end_to_end is not None
+    phases = sum(c.difference_ns for c in found.changes if c.measure.kind == "phase")
+    assert phases == pytest.approx(found.end_to_end.difference_ns)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "unit", "exchanged"),
+    [
+        (lambda: _side(1, 1), lambda: _side(1, 2), Unit.REPEAT, Unit.REPEAT),
+        (lambda: _side(2, 1), lambda: _side(2, 5), Unit.START, Unit.REPEAT),
+        (lambda: _side(4, 1), lambda: _side(4, 9), Unit.START, Unit.START),
+        (lambda: _side(1, 1, repeats=1), lambda: _side(1, 2, repeats=1), Unit.QUERY_PAIR, Unit.QUERY_PAIR),
+        (lambda: _side(1, 1), lambda: _side(1, 2, queries=("x", "y")), Unit.QUERY, Unit.QUERY),
+    ],
+)
+def test_the_unit_is_the_highest_level_of_which_there_are_several(
+    a: Callable[[], list[Evidence]], b: Callable[[], list[Evidence]], unit: Unit, exchanged: Unit
+) -> None:
+    design = _compared(a(), b()).design
+    assert design is not None
+    assert (design.unit, design.exchanged) == (unit, exchanged)
+
+
+def _in_turns(count: int, slower: float) -> tuple[list[Evidence], list[Evidence]]:
+    sides: tuple[list[Evidence], list[Evidence]] = ([], [])
+    for n in range(count):
+        busy = 1 + n / 4  # the machine gets busier with every pair
+        for side, factor in ((0, 1.0), (1, slower)):
+            sides[side].append(_evidence(_start(10 * n + side, at=2 * n + side, slower=busy * factor)))
+    return sides
+
+
+def test_starts_made_in_turns_are_pairs_so_a_busy_machine_hides_nothing() -> None:
+    found = _compared(*_in_turns(6, 1.15))
+    assert found.design is not None
+    assert found.design.unit is Unit.START_PAIR
+    assert found.outcome is Outcome.SLOWER
+    assert _named(found, "decode") is Outcome.SLOWER
+    assert _named(found, "prefill") is Outcome.NO_DIFFERENCE
+    apart = _compared(_in_turns(6, 1.15)[0], [Evidence(e.records) for e in _side(6, 99)])
+    assert apart.outcome is not Outcome.SLOWER
+
+
+def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:
+    found = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1, slower=2.0))
+    assert found.outcome is Outcome.UNDECIDED
+    assert "5 can be exchanged" in found.undecided[0]
+    assert "0.062" in found.undecided[0]
+    assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
+
+
+def test_failed_and_truncated_answers_are_censored() -> None:
+    records = _start(2)
+    quick = build_record("one", {Phase.DECODE: 1}, ok=False)
+    cut = build_record("two", {Phase.DECODE: 2}, truncated=1)
+    plain, censored = (_compared(_side(1, 1), [_evidence(r)]) for r in (records, [*records, quick, cut]))
+    assert (len(censored.b.failed), len(censored.b.truncated)) == (1, 1)
+    assert [c.b_ns for c in censored.changes] == [c.b_ns for c in plain.changes]
+
+
+def test_a_query_that_one_start_did_not_answer_is_left_out_and_named() -> None:
+    failing = [
+        r if r.query_id != "one" else build_record("one", {Phase.DECODE: 1}, ok=False) for r in _start(2)
+    ]
+    found = _compared(_side(1, 1), [_evidence(failing)])
+    assert found.design is not None
+    assert "one" not in found.design.queries
+    assert any(caveat.startswith("left out: one, no whole, right answer in B") for caveat in found.caveats)
+
+
+def test_a_missing_query_forbids_a_claim() -> None:
+    gap = Evidence(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
+    found = _compared(_side(1, 1), [gap])
+    assert found.outcome is Outcome.UNDECIDED
+    assert found.undecided == ("B: 1 planned query missing",)
+
+
+def test_nothing_but_failures_is_undecided() -> None:
+    found = _compared(_side(1, 1), [_evidence([build_record("one", {Phase.DECODE: 1}, ok=False)])])
+    assert found.undecided == ("B has no whole, right answer",)
+    assert found.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("slower", "thresholds", "gate"),
+    [
+        (1.0, Thresholds(0.0, 0), Gate.PASSED),
+        (1.3, Thresholds(0.0, 0), Gate.FAILED),
+        (1.3, Thresholds(0.05, 20_000_000), Gate.FAILED),
+        (1.3, Thresholds(0.05, 200_000_000), Gate.PASSED),
+        (1.3, Thresholds(0.5, 20_000_000), Gate.PASSED),
+        (0.7, Thresholds(0.0, 0), Gate.PASSED),
+    ],
+)
+def test_the_gate_fails_only_beyond_both_thresholds(
+    slower: float, thresholds: Thresholds, gate: Gate
+) -> None:
+    assert judge(_compared(_side(4, 1), _side(4, 9, slower=slower)), thresholds).gate is gate
+
+
+def test_with_thresholds_0_one_start_on_each_side_is_not_enough_to_fail() -> None:
+    found = _compared(_side(1, 1), _side(1, 2, slower=1.3))
+    assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
+    assert judge(found, Thresholds(0.05, 0)).gate is Gate.FAILED
+
+
+def test_it_says_how_many_starts_would_see_a_small_change() -> None:
+    noisy = [_evidence(_start(n, slower=1 + n % 3 / 5)) for n in range(8)]
+    found = compare(side_of(noisy[:4]), side_of(noisy[4:]), size=0.05).sensitivity
+    assert found is not None
+    assert found.detectable_ns > found.size_ns
+    assert found.per_side is not None
+    assert found.per_side > found.has == 4
+
+
+def test_facts_are_the_same_differ_or_are_not_known() -> None:
+    found = compare_facts(
+        [{"m": "x", "c": "on"}, {"m": "x", "c": "on"}], [{"m": "y", "c": "on"}], ["m", "c", "v"]
+    )
+    assert [fact.likeness for fact in found] == [Likeness.DIFFERS, Likeness.SAME, Likeness.NOT_KNOWN]

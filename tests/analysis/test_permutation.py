@@ -1,0 +1,86 @@
+"""Permutation tests: exact where they can be, and honest about what they can't tell."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from punie.trace.analysis.statistics.permutation import Stratum, permute
+from punie.trace.analysis.statistics.two_means import of_pairs, of_separate, of_strata, units_to_detect
+
+
+def _stratum(a: list[float], b: list[float]) -> Stratum:
+    return Stratum(tuple((x,) for x in a), tuple((x,) for x in b))
+
+
+@pytest.mark.parametrize(("pairs", "least", "decides"), [(5, 0.0625, False), (6, 0.03125, True)])
+def test_fewer_than_six_pairs_can_t_decide(pairs: int, least: float, decides: bool) -> None:
+    found = permute([_stratum([1.0], [2.0 + i / 10]) for i in range(pairs)])
+    assert found.units == pairs
+    assert found.smallest_p == found.p[0] == least
+    assert found.can_decide is decides
+
+
+def test_separated_starts_have_the_smallest_p_that_there_is() -> None:
+    found = permute([_stratum([1, 2, 3, 4], [11, 12, 13, 14])])
+    assert found.exact
+    assert found.arrangements == 70
+    assert found.p == (2 / 70,)
+
+
+def test_many_arrangements_are_drawn_and_the_observed_one_counts() -> None:
+    found = permute([_stratum([1, 2, 3], [11, 12, 13]) for _ in range(8)])
+    assert not found.exact
+    assert found.p == (1 / 5000,)
+
+
+def test_the_same_values_on_both_sides_have_p_1() -> None:
+    assert permute([_stratum([1, 5, 9], [1, 5, 9])]).p == (1.0,)
+
+
+def test_one_of_many_measures_needs_more_to_stand_out() -> None:
+    generator = random.Random(4)  # noqa: S311 - made-up values
+    rows = [(float(i >= 4) * 2 + generator.gauss(), *(generator.gauss() for _ in range(9))) for i in range(8)]
+    found = permute([Stratum(tuple(rows[:4]), tuple(rows[4:]))])
+    assert all(together >= alone for alone, together in zip(found.p, found.family_p, strict=True))
+    assert found.family_p[0] > found.p[0]
+
+
+def test_claims_about_noise_are_rare_however_many_measures_there_are() -> None:
+    generator = random.Random(5)  # noqa: S311 - made-up values
+    claims = 0
+    for _ in range(200):
+        rows = [tuple(generator.gauss() for _ in range(8)) for _ in range(8)]
+        claims += min(permute([Stratum(tuple(rows[:4]), tuple(rows[4:]))]).family_p) <= 0.05
+    assert claims <= 20  # expected: 6
+
+
+def test_the_ratio_s_interval_leaves_out_1_exactly_where_the_difference_s_leaves_out_0() -> None:
+    generator = random.Random(6)  # noqa: S311 - made-up values
+    for shift in (0.0, 0.5, 1.0, 2.0):
+        for make in (of_pairs, of_separate):
+            a = [10 + generator.gauss() for _ in range(6)]
+            means = make(a, [x + shift + generator.gauss() for x in a])
+            assert means is not None
+            ratio = means.ratio_interval()
+            assert ratio is not None
+            assert (ratio[0] <= 1 <= ratio[1]) == (abs(means.difference) <= means.half_width)
+
+
+def test_strata_hold_what_differs_between_queries_out_of_the_noise() -> None:
+    means = of_strata([[1, 1.1], [100, 100.1]], [[2, 2.1], [101, 101.1]])
+    assert means is not None
+    assert means.difference == pytest.approx(1.0)
+    assert means.half_width < 0.5
+    assert of_strata([[1.0], [2.0, 3.0]], [[1.0, 2.0], [2.0, 3.0]]) is None
+
+
+def test_more_units_see_smaller_differences() -> None:
+    means = of_separate([9, 10, 11, 10], [10, 11, 9, 10])
+    assert means is not None
+    few, many = (units_to_detect(means, 4, difference=d) for d in (1.0, 0.25))
+    assert few is not None
+    assert many is not None
+    assert 8 < 2 * few < many
+    assert units_to_detect(means, 4, difference=0.001) is None

@@ -1,0 +1,184 @@
+"""`compare` from the outside: sides, formats, the gate's exit codes, clear refusals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from records import MS, build_record
+from rich.cells import cell_len
+
+from punie.trace.__main__ import main
+from punie.trace.analysis.comparison.compare import compare
+from punie.trace.analysis.comparison.facts import compare_facts
+from punie.trace.analysis.comparison.gate import Thresholds, judge
+from punie.trace.analysis.comparison.sides import side_of
+from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.errors import ExitCode
+from punie.trace.model import Phase
+from punie.trace.report.comparison_formats import COMPARISON_FORMATS, ComparisonReport
+
+SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/comparison.schema.json"
+HOSTILE = "\x1b[31m</script>|`x`"
+
+
+def _journal(path: Path, *, slower: int = 1, starts: int = 4) -> Path:
+    """A file of OTLP JSON lines: three queries, three times each, in several server starts."""
+    generator = random.Random(str(path))  # noqa: S311 - made-up values
+    lines = []
+    for number in range(9 * starts):
+        start, query, repeat = number // 9, number % 3, number // 3 % 3
+        begin = 10**18 + number * 10**9
+        took = 100 * MS * slower + generator.randrange(5 * MS)
+        told = {
+            "punie.query.id": f"q{query}",
+            "punie.query.repeat": repeat,
+            "punie.query.server_start": start,
+        }
+        attributes = [
+            {"key": key, "value": {"intValue": v} if isinstance(v, int) else {"stringValue": v}}
+            for key, v in told.items()
+        ]
+        span = {
+            "traceId": f"{generator.getrandbits(120) + 1:032x}",
+            "spanId": f"{number + 1:016x}",
+            "name": "query",
+            "startTimeUnixNano": str(begin),
+            "endTimeUnixNano": str(begin + took),
+            "attributes": attributes,
+        }
+        lines.append(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("slower", "starts", "gate", "code"),
+    [
+        (1, 4, ["--fail-above", "5%", "--and", "10ms"], ExitCode.OK),
+        (2, 4, ["--fail-above", "5%", "--and", "10ms"], ExitCode.GATE_FAILED),
+        (2, 4, ["--fail-above", "0%", "--and", "0"], ExitCode.GATE_FAILED),
+        (2, 4, ["--fail-above", "5%", "--and", "10s"], ExitCode.OK),
+        (2, 1, ["--fail-above", "0%"], ExitCode.GATE_UNDECIDED),
+        (2, 4, [], ExitCode.OK),
+    ],
+)
+def test_the_gate_s_exit_code(
+    slower: int,
+    starts: int,
+    gate: list[str],
+    code: ExitCode,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a = _journal(tmp_path / "a.jsonl", starts=starts)
+    b = _journal(tmp_path / "b.jsonl", slower=slower, starts=starts)
+    assert main(["compare", str(a), str(b), *gate]) == code
+    out, err = capsys.readouterr()
+    assert ("\ngate " in out) is bool(gate)
+    assert (err != "") is (code is not ExitCode.OK)
+
+
+def test_several_sources_make_up_a_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sides = {side: [_journal(tmp_path / f"{side}{n}.jsonl", starts=1) for n in range(4)] for side in "ab"}
+    arguments = [word for side, paths in sides.items() for word in (f"--{side}", *map(str, paths))]
+    assert main(["compare", *arguments, "--format", "json"]) == ExitCode.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["design"]["server_starts"] == [4, 4]
+    assert found["design"]["covers_server_starts"]
+    likeness = {fact["name"]: fact["likeness"] for fact in found["comparability"]}
+    assert likeness["suite hash"] == "not known"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "two sides"),
+        (["x"], "not 1 sources"),
+        (["x", "y", "z"], "--a A1 A2 --b B1 B2"),
+        (["x", "y", "--a", "z", "--b", "w"], "not both"),
+        (["--a", "x"], "two sides"),
+        (["--a", "x", "x", "--b", "y"], "twice in A"),
+        (["x", "y", "--and", "5ms"], "--fail-above"),
+        (["x", "y", "--fail-above", "lots"], "not a percentage"),
+        (["x", "y", "--fail-above", "5%", "--and", "5"], "no unit"),
+    ],
+)
+def test_a_side_or_a_threshold_that_can_t_work_is_refused(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *arguments]) == ExitCode.USAGE
+    assert words in capsys.readouterr().err
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(_journal(tmp_path / "a.jsonl")), str(tmp_path / "none")]) == ExitCode.INPUT
+    assert "none" in capsys.readouterr().err
+
+
+def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> Evidence:
+    return Evidence(
+        tuple(
+            build_record(
+                f"{prefix}query-{query}-{HOSTILE}",
+                {
+                    Phase.DECODE: round(1_234 * slower) + 7 * repeat + query,
+                    Phase.PREFILL: 90 + repeat,
+                    Phase.HTTP: 3,
+                },
+                repeat=repeat,
+                network_known=known,
+                truncated=int(repeat == 3),
+            )
+            for query in range(12)
+            for repeat in range(repeats)
+        )
+    )
+
+
+REPORTS: dict[str, Callable[[], tuple[Evidence, Evidence]]] = {
+    "same": lambda: (_evidence(1.0), _evidence(1.0)),
+    "slower": lambda: (_evidence(1.0), _evidence(9.0, repeats=4)),
+    "once": lambda: (_evidence(1.0, repeats=1), _evidence(0.5, repeats=1)),
+    "network not known": lambda: (_evidence(1.0), _evidence(1.0, known=False)),
+    "unpaired": lambda: (_evidence(1.0), _evidence(2.0, prefix="other-")),
+    "nothing": lambda: (_evidence(1.0), Evidence(())),
+}
+
+
+def _report(name: str) -> ComparisonReport:
+    a, b = REPORTS[name]()
+    facts = compare_facts([{"model": "m", "host": "h"}], [{"model": HOSTILE}], ["model", "host"])
+    comparison = compare(side_of([a]), side_of([b]), facts)
+    return ComparisonReport(
+        ("runs/a",), ("runs/b", HOSTILE), comparison, judge(comparison, Thresholds(0.05, 0))
+    )
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_format_of_every_kind_of_comparison(name: str) -> None:
+    texts = {entry.name: entry.renderer()(_report(name)) for entry in COMPARISON_FORMATS}
+    assert all(text.endswith("\n") for text in texts.values())
+    assert max(cell_len(line) for line in texts["text"].splitlines()) <= 80
+    assert "\x1b" not in texts["text"]
+    assert "</script>" not in texts["md"]
+    for readable in (texts["text"], texts["md"]):
+        assert readable.index("differs: model") < readable.index("gate")
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(texts["json"])
+    jsonschema.validate(document, schema)
+    rows = list(csv.DictReader(io.StringIO(texts["csv"])))
+    assert len(rows) == len(document["changes"]) + len(document["queries"])
+
+
+def test_a_network_that_one_side_doesn_t_know_is_not_compared() -> None:
+    text = next(e for e in COMPARISON_FORMATS if e.name == "text").renderer()(_report("network not known"))
+    (line,) = (line for line in text.splitlines() if line.strip().startswith("http"))
+    assert "not known" in line
