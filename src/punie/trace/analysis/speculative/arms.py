@@ -1,0 +1,142 @@
+"""One arm by itself: how long it took, whether it was right, what it drafted, what memory it took."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from punie.trace.analysis.speculative.model import Arm, Drafting, Observation, Plan
+from punie.trace.analysis.speculative.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
+from punie.trace.analysis.verdicts.accuracy import accuracy_verdict
+from punie.trace.analysis.verdicts.finding import Evidence, Finding
+from punie.trace.analysis.verdicts.memory import MemoryEvidence, memory_verdict
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
+
+_MEMORY_SOURCE = "the larger of the allocator's peak and the process's footprint"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the arms are held against."""
+
+    target_ns: int = DEFAULT_TARGET_NS
+    max_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSummary:
+    """One arm. Times are means of a pass through the queries, over blocks, of answers that count; None if unknown.
+
+    `token_ns` is decode time over output tokens. `peak_bytes` is the allocator's, `footprint_bytes` the process's.
+    `accuracy`, `target` and `memory` are verdicts on this arm alone.
+    """
+
+    arm: Arm
+    asked: int
+    failed: int
+    truncated: int
+    wall_ns: int | None
+    prefill_ns: int | None
+    decode_ns: int | None
+    token_ns: float | None
+    cached_tokens: int | None
+    drafting: Drafting | None
+    peak_bytes: int | None
+    footprint_bytes: int | None
+    accuracy: Finding
+    target: Finding
+    memory: Finding
+
+
+def summarise_arm(
+    arm: Arm, observations: Sequence[Observation], comparable: Sequence[Observation], limits: Limits
+) -> ArmSummary:
+    """The summary of one arm; `comparable` are those of the observations that count in comparisons."""
+    asked = tuple(seen for seen in observations if seen.arm == arm.name)
+    evidence = Evidence(tuple(seen.record for seen in asked))
+    peaks = [seen.peak_bytes for seen in asked if seen.peak_bytes is not None]
+    footprints = [seen.footprint_bytes for seen in asked if seen.footprint_bytes is not None]
+    return ArmSummary(
+        arm=arm,
+        asked=len(asked),
+        failed=sum(seen.failed for seen in asked),
+        truncated=sum(seen.truncated for seen in asked),
+        wall_ns=_pass_ns(arm, comparable, wall_ns),
+        prefill_ns=_pass_ns(arm, comparable, prefill_ns),
+        decode_ns=_pass_ns(arm, comparable, decode_ns),
+        token_ns=_token_ns(asked),
+        cached_tokens=_cached(asked),
+        drafting=_drafting(asked),
+        peak_bytes=max(peaks, default=None),
+        footprint_bytes=max(footprints, default=None),
+        accuracy=accuracy_verdict(evidence),
+        target=target_verdict(evidence, limits.target_ns),
+        memory=_memory(asked, [*peaks, *footprints], limits),
+    )
+
+
+def expected_askings(plan: Plan) -> frozenset[tuple[str, int, str, int]]:
+    """Arm, block, query and repeat of everything that a plan sets out to ask."""
+    return frozenset(
+        (arm.name, block, query_id, repeat)
+        for arm in plan.arms
+        for block in range(plan.blocks)
+        for query_id in plan.queries
+        for repeat in range(plan.repeats)
+    )
+
+
+def _pass_ns(arm: Arm, observations: Sequence[Observation], measure: Measure) -> int | None:
+    """The sum over queries of each one's mean over blocks."""
+    by_query: dict[str, list[float]] = {}
+    for item in pair(observations, (arm.name,), measure).pairs:
+        by_query.setdefault(item.query_id, []).append(item.values[0])
+    return round(sum(math.fsum(v) / len(v) for v in by_query.values())) if by_query else None
+
+
+def _token_ns(asked: Sequence[Observation]) -> float | None:
+    told = [
+        (s.decode_ns, s.output_tokens)
+        for s in asked
+        if s.counts and s.decode_ns is not None and s.output_tokens
+    ]
+    tokens = sum(count or 0 for _, count in told)
+    return sum(ns or 0 for ns, _ in told) / tokens if tokens else None
+
+
+def _cached(asked: Sequence[Observation]) -> int | None:
+    counts = [seen.record.cached_tokens for seen in asked]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
+
+
+def _drafting(asked: Sequence[Observation]) -> Drafting | None:
+    found = [seen.drafting for seen in asked if seen.drafting is not None]
+    if not found:
+        return None
+    places = max(len(item.accepted_by_position) for item in found)
+    calls = [item for item in found if item.tool_call_drafted is not None]
+    return Drafting(
+        steps=sum(item.steps for item in found),
+        drafted=sum(item.drafted for item in found),
+        accepted=sum(item.accepted for item in found),
+        accepted_by_position=tuple(
+            sum(i.accepted_by_position[place] for i in found if place < len(i.accepted_by_position))
+            for place in range(places)
+        ),
+        tool_call_drafted=sum(i.tool_call_drafted or 0 for i in calls) if calls else None,
+        tool_call_accepted=sum(i.tool_call_accepted or 0 for i in calls) if calls else None,
+    )
+
+
+def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Finding:
+    recommended = [seen.recommended_bytes for seen in asked if seen.recommended_bytes is not None]
+    return memory_verdict(
+        MemoryEvidence(
+            peak_bytes=max(peaks, default=None),
+            source=_MEMORY_SOURCE,
+            limit_bytes=limits.max_memory_bytes,
+            recommended_bytes=min(recommended, default=None),
+        )
+    )

@@ -1,0 +1,244 @@
+"""Is an arm's output the sequential baseline's, token for token?
+
+At temperature 0 a draft may not change what the model says. The reference of a query is what the sequential arm said
+most often. Only the first difference of an asking counts: what comes after it answers another context. Where the
+target's logits of both tokens were as close as two ways of computing them differ, it is a numeric tie and not counted
+as wrong; a larger gap means that the model did not see the same text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from punie.trace.analysis.speculative.model import (
+    SEQUENTIAL,
+    Divergence,
+    DivergenceKind,
+    Observation,
+    Plan,
+    PromptCache,
+    TurnOutput,
+)
+from punie.trace.model import Verdict
+
+_TIE_IN_NOISES = 2  # both logits may be off by the noise
+
+Reference = Mapping[str, tuple[TurnOutput, ...]]
+
+
+class GateGap(StrEnum):
+    """Why the gate can't be passed or failed."""
+
+    NONE = ""
+    SAMPLED = "the temperature is above 0, so outputs may differ by chance"
+    NO_REFERENCE = "the sequential baseline has no outputs to compare with"
+    UNSTEADY = "the sequential baseline itself gave different outputs"
+    UNKNOWN_KIND = "differences whose logits nobody looked at"
+    NOTHING_COMPARED = "no output of this arm could be compared"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmGate:
+    """One arm: `equal` of `compared` askings are the reference's; `divergences` are the others, the same place once.
+
+    `yes` is lossless (ties aside), `no` is a corruption.
+    """
+
+    arm: str
+    verdict: Verdict
+    compared: int
+    equal: int
+    divergences: tuple[Divergence, ...]
+    gap: GateGap = GateGap.NONE
+
+    def count(self, kind: DivergenceKind) -> int:
+        """Askings that part by `kind`."""
+        return sum(item.places for item in self.divergences if item.kind is kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """All arms. `verdict` is `no` if one is corrupt, `yes` if all are lossless, else `undecided`.
+
+    `cache_is_to_blame` says that outputs differ in drafts with the prompt cache on, and in none without it.
+    """
+
+    verdict: Verdict
+    arms: tuple[ArmGate, ...]
+    unsteady: tuple[str, ...]
+    cache_is_to_blame: bool
+
+    def of(self, arm: str) -> ArmGate | None:
+        """The gate of one arm; None for one that was not compared."""
+        return next((item for item in self.arms if item.arm == arm), None)
+
+
+def find_divergences(observations: Sequence[Observation], plan: Plan) -> tuple[Divergence, ...]:
+    """The first difference of every asking that has one, kinds still unknown, each asking by itself.
+
+    Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
+    """
+    reference = _reference(observations)
+    arms = [arm.name for arm in plan.arms if arm.name != SEQUENTIAL]
+    found = (_difference(seen, reference) for arm in arms for seen in observations if seen.arm == arm)
+    return tuple(item for item in found if item is not None)
+
+
+def gate(
+    observations: Sequence[Observation],
+    plan: Plan,
+    *,
+    gaps: Iterable[Divergence] = (),
+    logit_noise: float | None = None,
+) -> Gate:
+    """The gate over all arms; `gaps` are divergences as `find_divergences` gave them, with their logit gaps."""
+    known = {_place(item): item.logit_gap for item in gaps if item.logit_gap is not None}
+    found = [
+        classify(replace(item, logit_gap=known.get(_place(item))), logit_noise)
+        for item in find_divergences(observations, plan)
+    ]
+    reference = _reference(observations)
+    unsteady = _unsteady(observations)
+    general = _general_gap(plan, reference, unsteady)
+    arms = tuple(
+        _arm_gate(
+            arm.name, observations, reference, [item for item in found if item.arm == arm.name], general
+        )
+        for arm in plan.arms
+        if arm.name != SEQUENTIAL
+    )
+    return Gate(_together(arms), arms, unsteady, _cache_is_to_blame(arms, plan))
+
+
+def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
+    """The divergence with its kind: unknown without a gap or without knowing how far logits differ by themselves."""
+    gap = divergence.logit_gap
+    if gap is None or logit_noise is None:
+        return replace(divergence, kind=DivergenceKind.UNKNOWN)
+    is_tie = abs(gap) <= _TIE_IN_NOISES * logit_noise
+    return replace(divergence, kind=DivergenceKind.TIE if is_tie else DivergenceKind.CORRUPTION)
+
+
+def _reference(observations: Iterable[Observation]) -> Reference:
+    outputs: dict[str, Counter[tuple[TurnOutput, ...]]] = {}
+    for seen in observations:
+        if seen.arm == SEQUENTIAL and _told(seen.outputs):
+            outputs.setdefault(seen.query_id, Counter())[seen.outputs] += 1
+    return {query_id: counts.most_common(1)[0][0] for query_id, counts in outputs.items()}
+
+
+def _unsteady(observations: Iterable[Observation]) -> tuple[str, ...]:
+    """Queries to which the sequential baseline gave different outputs."""
+    outputs: dict[str, set[tuple[TurnOutput, ...]]] = {}
+    for seen in observations:
+        if seen.arm == SEQUENTIAL and _told(seen.outputs):
+            outputs.setdefault(seen.query_id, set()).add(seen.outputs)
+    return tuple(sorted(query_id for query_id, ways in outputs.items() if len(ways) > 1))
+
+
+def _told(outputs: Sequence[TurnOutput]) -> bool:
+    return bool(outputs) and all(turn.digest is not None or turn.tokens is not None for turn in outputs)
+
+
+def _difference(seen: Observation, reference: Reference) -> Divergence | None:
+    expected = reference.get(seen.query_id)
+    if expected is None or not _told(seen.outputs):
+        return None
+    for turn in range(max(len(expected), len(seen.outputs))):
+        said = seen.outputs[turn] if turn < len(seen.outputs) else None
+        wanted = expected[turn] if turn < len(expected) else None
+        if said is None or wanted is None or not _same(said, wanted):
+            place = _first_token(said, wanted)
+            return Divergence(seen.query_id, turn, seen.arm, seen.block, seen.repeat, *place)
+    return None
+
+
+def _same(one: TurnOutput, other: TurnOutput) -> bool:
+    if one.tokens is not None and other.tokens is not None:
+        return one.tokens == other.tokens
+    return one.digest == other.digest
+
+
+def _first_token(
+    said: TurnOutput | None, wanted: TurnOutput | None
+) -> tuple[int | None, int | None, int | None]:
+    """Index, expected and actual token of the first difference; all None where ids weren't kept."""
+    actual = said.tokens if said else None
+    expected = wanted.tokens if wanted else None
+    if actual is None or expected is None:
+        return None, None, None
+    shorter = min(len(actual), len(expected))
+    index = next((i for i in range(shorter) if actual[i] != expected[i]), shorter)
+    return index, _at(expected, index), _at(actual, index)
+
+
+def _at(tokens: Sequence[int], index: int) -> int | None:
+    return tokens[index] if index < len(tokens) else None
+
+
+def _place(item: Divergence) -> tuple[str, str, int, int, int, int | None]:
+    return item.arm, item.query_id, item.block, item.repeat, item.turn, item.token
+
+
+def _general_gap(plan: Plan, reference: Reference, unsteady: Sequence[str]) -> GateGap:
+    if plan.temperature > 0:
+        return GateGap.SAMPLED
+    if not reference:
+        return GateGap.NO_REFERENCE
+    return GateGap.UNSTEADY if unsteady else GateGap.NONE
+
+
+def _arm_gate(
+    arm: str,
+    observations: Sequence[Observation],
+    reference: Reference,
+    found: Sequence[Divergence],
+    general: GateGap,
+) -> ArmGate:
+    compared = sum(
+        seen.arm == arm and seen.query_id in reference and _told(seen.outputs) for seen in observations
+    )
+    gap = general
+    if gap is GateGap.NONE and not compared:
+        gap = GateGap.NOTHING_COMPARED
+    if gap is GateGap.NONE and any(item.kind is DivergenceKind.UNKNOWN for item in found):
+        gap = GateGap.UNKNOWN_KIND
+    corrupt = any(item.kind is DivergenceKind.CORRUPTION for item in found)
+    open_or_passed = Verdict.UNDECIDED if gap else Verdict.YES
+    verdict = Verdict.NO if corrupt and general is GateGap.NONE else open_or_passed
+    return ArmGate(arm, verdict, compared, compared - len(found), _counted(found), gap)
+
+
+def _counted(found: Sequence[Divergence]) -> tuple[Divergence, ...]:
+    """Askings that part in the same place as one, with their number; the first of them stands for all."""
+    groups: dict[tuple[str, int, int | None, int | None, DivergenceKind], list[Divergence]] = {}
+    for item in found:
+        key = (item.query_id, item.turn, item.token, item.actual, item.kind)
+        groups.setdefault(key, []).append(item)
+    return tuple(replace(group[0], places=len(group)) for _, group in sorted(groups.items(), key=str))
+
+
+def _together(arms: Sequence[ArmGate]) -> Verdict:
+    verdicts = {item.verdict for item in arms}
+    if Verdict.NO in verdicts:
+        return Verdict.NO
+    return Verdict.YES if verdicts == {Verdict.YES} else Verdict.UNDECIDED
+
+
+def _cache_is_to_blame(arms: Sequence[ArmGate], plan: Plan) -> bool:
+    with_cache = [item for item in arms if _is_draft(plan, item.arm, PromptCache.SERVER)]
+    without = [item for item in arms if _is_draft(plan, item.arm, PromptCache.OFF)]
+    differ = any(_wrong(item) for item in with_cache)
+    return differ and bool(without) and not any(_wrong(item) for item in without)
+
+
+def _is_draft(plan: Plan, name: str, cache: PromptCache) -> bool:
+    arm = plan.arm(name)
+    return arm.draft is not None and arm.prompt_cache is cache
+
+
+def _wrong(item: ArmGate) -> bool:
+    return any(divergence.kind is not DivergenceKind.TIE for divergence in item.divergences)

@@ -1,0 +1,340 @@
+"""The words of the benchmark of draft models as types: its plan, its preflight, what one query in one arm showed.
+
+An arm is one way of serving the same queries. A block is one pass through all arms, each server started anew; arms
+with the same draft share a server start. The block is the unit that varies: see `speedup.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.model import Phase, Verdict
+
+FORMAT_VERSION: Final = 1
+THRESHOLD: Final = 1.20  # Σ baseline wall / Σ draft wall that counts as "it helps"
+BATCHED: Final = "batched"  # the arm that is what the user runs today
+SEQUENTIAL: Final = "sequential"  # the path that drafts use, without a draft
+SAME_AGAIN: Final = "batched-aa"  # the baseline once more: what differs between these two is noise
+
+# Blocks and repeats with which planted speed-ups are decided (benchmarks/speculative_rates.py).
+DEFAULT_BLOCKS: Final = 8
+DEFAULT_REPEATS: Final = 1
+
+
+class ArmKind(StrEnum):
+    """How an arm is served: mlx_lm's batching path, its one-by-one path, or that with a draft model."""
+
+    BATCHED = "batched"
+    SEQUENTIAL = "sequential"
+    DRAFT = "draft"
+
+
+class PromptCache(StrEnum):
+    """The prompt cache of an arm: as the server has it, or switched off (`--prompt-cache-size 0`)."""
+
+    SERVER = "server"
+    OFF = "off"
+
+
+class TargetKind(StrEnum):
+    """What kind of network the target is; several tokens at once cost a mixture of experts more."""
+
+    DENSE = "dense"
+    MIXTURE = "mixture-of-experts"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of serving the queries. `draft` is an index into `Plan.drafts`, `k` the tokens drafted a step;
+    both None without a draft. Names: `batched`, `batched-aa`, `sequential`, `draft0-k3`; an arm that differs from
+    another of its kind by its cache alone has `-cache` at its end.
+    """
+
+    name: str
+    kind: ArmKind
+    draft: int | None = None
+    k: int | None = None
+    prompt_cache: PromptCache = PromptCache.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a benchmark sets out to do (`bench.json`).
+
+    `drafts` are paths or names; `queries` the ids of the suite, in its order. `settings` are other flags as text,
+    `versions` maps package to version, `machine` a fact's name to its value. `created` is ISO 8601. `is_demo` marks
+    the demo models, of which no figure says anything about a real one.
+    """
+
+    bench_id: str
+    model: str
+    drafts: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    suite_name: str
+    suite_hash: str
+    queries: tuple[str, ...]
+    blocks: int
+    repeats: int
+    seed: int
+    created: str
+    temperature: float = 0.0
+    max_tokens: int | None = None
+    target_ns: int | None = None
+    max_memory_bytes: int | None = None
+    is_demo: bool = False
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    format_version: int = FORMAT_VERSION
+
+    def arm(self, name: str) -> Arm:
+        """The arm called `name`. Raises KeyError."""
+        return {arm.name: arm for arm in self.arms}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with the ends of its 95 % interval; `low == value == high` where nothing is known to vary."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def exact(cls, value: float) -> Estimate:
+        """A figure without uncertainty."""
+        return cls(value, value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationCost:
+    """V(m): the target's time for `tokens` tokens at once, relative to one."""
+
+    tokens: int
+    relative: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class DraftMeasurement:
+    """One draft in the preflight.
+
+    `acceptance` is alpha, the chance that the target takes a proposed token if it took those before it.
+    `by_position[i]` is the share of steps in which the proposals up to place i were all taken. `cost` is c, the
+    draft's time for a token relative to the target's. `prefill_cost` is the draft's prefill relative to the
+    target's, None if not measured (then `cost` stands for it). `memory_bytes` is what the loaded draft takes.
+    """
+
+    draft: int
+    acceptance: Estimate
+    by_position: tuple[float, ...]
+    cost: Estimate
+    prefill_cost: Estimate | None = None
+    memory_bytes: int | None = None
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineShape:
+    """What a query is like on the baseline, from the preflight's own look at it: shares of its wall time.
+
+    `decode_share` and `prefill_share` are of the wall time, `cached_share` the part of the prompt tokens that the
+    cache spares; `path` is the sequential path's time for a token relative to the batched one's (1 where the two
+    are alike).
+    """
+
+    decode_share: Estimate
+    prefill_share: Estimate
+    cached_share: float = 0.0
+    path: Estimate = field(default_factory=lambda: Estimate.exact(1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the formula says of one draft at one k: tokens a step, decode's speed-up and that of the whole query.
+
+    `end_to_end` is None where the baseline's shape isn't known.
+    """
+
+    draft: int
+    k: int
+    tokens_per_step: Estimate
+    decode: Estimate
+    end_to_end: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPrediction:
+    """Bytes of both models, their caches and what else the server holds, against the bounds that are known.
+
+    `fits` is `undecided` without a bound.
+    """
+
+    target_bytes: int
+    draft_bytes: int
+    cache_bytes: int
+    other_bytes: int
+    limit_bytes: int | None
+    recommended_bytes: int | None
+    fits: Verdict
+
+    @property
+    def total_bytes(self) -> int:
+        """What the server is predicted to take at its peak."""
+        return self.target_bytes + self.draft_bytes + self.cache_bytes + self.other_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What was measured before the long benchmark (`preflight.json`), and what it predicts.
+
+    `verification` is V(m) for m = 1 … largest k + 1. `logit_noise` is the largest difference seen between the
+    target's logits for one text computed token by token and several at once: differences of outputs where the
+    logits are that close are numeric ties. `best` is the prediction with the largest end-to-end (else decode)
+    speed-up. `worth` says whether the long benchmark can still find the threshold reached; `why` is a sentence.
+    """
+
+    target_kind: TargetKind
+    verification: tuple[VerificationCost, ...]
+    drafts: tuple[DraftMeasurement, ...]
+    shape: BaselineShape | None
+    predictions: tuple[Prediction, ...]
+    best: Prediction | None
+    memory: MemoryPrediction | None
+    worth: Verdict
+    why: str
+    logit_noise: float | None = None
+    token_ns: int | None = None
+    seconds: float | None = None
+    notes: tuple[str, ...] = ()
+    format_version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOutput:
+    """What the model said in one turn: its token ids, or only their digest where ids weren't kept."""
+
+    digest: str | None
+    tokens: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """Proposals of one query, over its turns. `accepted_by_position[i]` counts steps that got at least that far.
+
+    The `tool_call_*` counts are those inside tool calls (the rest is prose), None where they weren't told apart.
+    """
+
+    steps: int
+    drafted: int
+    accepted: int
+    accepted_by_position: tuple[int, ...]
+    tool_call_drafted: int | None = None
+    tool_call_accepted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One query, asked once, in one arm of one block: its record with what only a benchmark looks at.
+
+    `server_start` is the id of the server start, shared by the arms that one server served. `peak_bytes` is the
+    accelerator's allocator peak, `footprint_bytes` the process's peak footprint so far in its server start,
+    `recommended_bytes` what the machine recommends.
+    """
+
+    arm: str
+    block: int
+    server_start: str
+    record: QueryRecord
+    outputs: tuple[TurnOutput, ...] = ()
+    drafting: Drafting | None = None
+    peak_bytes: int | None = None
+    footprint_bytes: int | None = None
+    recommended_bytes: int | None = None
+
+    @property
+    def query_id(self) -> str:
+        """The suite's id of the query."""
+        return self.record.query_id
+
+    @property
+    def repeat(self) -> int:
+        """Which asking of the query in this block and arm, from 0."""
+        return self.record.repeat
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall time of the query."""
+        return self.record.wall_ns
+
+    @property
+    def prefill_ns(self) -> int:
+        """Time in which the model read the prompt."""
+        return self.record.ledger.phases_ns.get(Phase.PREFILL, 0)
+
+    @property
+    def decode_ns(self) -> int | None:
+        """Time in which the model wrote; None where generation isn't known apart."""
+        phases = self.record.ledger.phases_ns
+        return None if phases.get(Phase.MODEL, 0) else phases.get(Phase.DECODE, 0)
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens written, over all turns."""
+        return self.record.output_tokens
+
+    @property
+    def token_ns(self) -> float | None:
+        """Decode time for each output token."""
+        if self.decode_ns is None or not self.output_tokens:
+            return None
+        return self.decode_ns / self.output_tokens
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a turn ended by the token limit: a short time that is no answer."""
+        return self.record.truncated > 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error ended it or it was scored as wrong."""
+        return not self.record.succeeded
+
+    @property
+    def counts(self) -> bool:
+        """Whether its time may be compared: answered, not wrong, not cut off."""
+        return not self.failed and not self.truncated
+
+
+class DivergenceKind(StrEnum):
+    """Why an output differs: the target's logits were as good as equal, or its context was another, or not known."""
+
+    TIE = "tie"
+    CORRUPTION = "corruption"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first difference of a query's outputs in one arm from the sequential baseline's.
+
+    `token` is the index in the turn's output, None where only digests were kept; `expected` and `actual` are token
+    ids there, None past an end. `logit_gap` is the target's logit of the expected token minus that of the actual
+    one, given what stood before, None where nobody looked. `places` counts the askings that part in the same place.
+    """
+
+    query_id: str
+    turn: int
+    arm: str
+    block: int
+    repeat: int
+    token: int | None
+    expected: int | None
+    actual: int | None
+    logit_gap: float | None = None
+    kind: DivergenceKind = DivergenceKind.UNKNOWN
+    places: int = 1

@@ -1,0 +1,102 @@
+"""From a cell's spans to what the benchmark compares: one observation a query asked, warm-up left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from punie.trace import semconv
+from punie.trace.analysis.queries import Account
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.roots import query_key
+from punie.trace.analysis.speculative.model import Drafting, Observation, TurnOutput
+from punie.trace.model import AttributeValue, Span, SpanKind
+
+
+def observe(spans: Iterable[Span], account: Account) -> tuple[Observation, ...]:
+    """The observations among the account's records: those whose query span names its arm, by their start.
+
+    `spans` are those that the account was made from. Spans of other runs have no arm and are left out.
+    """
+    roots: dict[str, Span] = {}
+    servers: dict[str, dict[str, Span]] = {}
+    for span in spans:
+        if semconv.text(span.attributes, semconv.BENCH_ARM) is not None:
+            roots.setdefault(query_key((span.trace_id, span.span_id)), span)
+        elif span.kind is SpanKind.SERVER:
+            servers.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
+    found = [
+        _observation(
+            record, roots[record.ledger.query_key], _in_order(servers.get(record.trace_id, {}).values())
+        )
+        for record in account.records
+        if not record.warmup and record.ledger.query_key in roots
+    ]
+    return tuple(sorted(found, key=lambda seen: (seen.record.ledger.start_ns, seen.record.trace_id)))
+
+
+def _observation(record: QueryRecord, root: Span, servers: Sequence[Span]) -> Observation:
+    said = root.attributes
+    peaks = _known(semconv.integer(span.attributes, semconv.SERVER_PEAK_MEMORY) for span in servers)
+    return Observation(
+        arm=semconv.text(said, semconv.BENCH_ARM) or "",
+        block=semconv.integer(said, semconv.BENCH_BLOCK) or 0,
+        server_start=str(semconv.first(said, semconv.BENCH_SERVER_START) or ""),
+        record=record,
+        outputs=tuple(map(_output, servers)),
+        drafting=_drafting(servers),
+        peak_bytes=max(peaks, default=None),
+        footprint_bytes=semconv.integer(said, semconv.SERVER_PEAK_FOOTPRINT),
+        recommended_bytes=semconv.integer(said, semconv.MACHINE_RECOMMENDED_MEMORY),
+    )
+
+
+def _in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (span.start_ns, span.span_id)))
+
+
+def _output(server: Span) -> TurnOutput:
+    ids = server.attributes.get(semconv.SERVER_OUTPUT_TOKEN_IDS)
+    return TurnOutput(
+        digest=semconv.text(server.attributes, semconv.SERVER_OUTPUT_DIGEST),
+        tokens=_whole_numbers(ids) if _is_list(ids) else None,
+    )
+
+
+def _drafting(servers: Sequence[Span]) -> Drafting | None:
+    """The sums over the turns; None if no turn was drafted."""
+    drafted = [
+        span for span in servers if semconv.integer(span.attributes, semconv.SERVER_DRAFT_STEPS) is not None
+    ]
+    if not drafted:
+        return None
+    places = [_whole_numbers(span.attributes.get(semconv.SERVER_ACCEPTED_BY_POSITION)) for span in drafted]
+    return Drafting(
+        steps=_sum(drafted, semconv.SERVER_DRAFT_STEPS) or 0,
+        drafted=_sum(drafted, semconv.SERVER_DRAFTED_TOKENS) or 0,
+        accepted=_sum(drafted, semconv.SERVER_ACCEPTED_TOKENS) or 0,
+        accepted_by_position=tuple(
+            sum(turn[index] for turn in places if index < len(turn))
+            for index in range(max(map(len, places), default=0))
+        ),
+        tool_call_drafted=_sum(drafted, semconv.SERVER_TOOL_CALL_DRAFTED),
+        tool_call_accepted=_sum(drafted, semconv.SERVER_TOOL_CALL_ACCEPTED),
+    )
+
+
+def _sum(spans: Sequence[Span], name: str) -> int | None:
+    counts = _known(semconv.integer(span.attributes, name) for span in spans)
+    return sum(counts) if counts else None
+
+
+def _known(counts: Iterable[int | None]) -> list[int]:
+    return [count for count in counts if count is not None]
+
+
+def _is_list(value: AttributeValue) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _whole_numbers(value: AttributeValue) -> tuple[int, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return tuple(int(item) for item in value if isinstance(item, int | float))

@@ -1,0 +1,88 @@
+"""The same query in two arms of one block: what a speed-up is computed from.
+
+With the prompt cache on only the first asking of a query in a server start counts: later ones find their whole
+prompt in the cache and would measure a repeat, which a user doesn't do. A failed or truncated answer has no time
+that could be compared; its pair is left out of both sums and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from punie.trace.analysis.speculative.model import Observation, Plan, PromptCache
+
+Measure = Callable[[Observation], "int | None"]
+Place = tuple[int, str]
+"""Block and query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One query in one block: what each of several arms took, in ns, the mean of its repeats there."""
+
+    block: int
+    query_id: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The pairs, and how many had to be left out because an answer failed, was cut off or lacks the measure."""
+
+    pairs: tuple[Pair, ...]
+    censored: int
+
+
+def wall_ns(seen: Observation) -> int | None:
+    """The wall time, as a measure."""
+    return seen.wall_ns
+
+
+def decode_ns(seen: Observation) -> int | None:
+    """The decode time, as a measure; None where it isn't known apart."""
+    return seen.decode_ns
+
+
+def prefill_ns(seen: Observation) -> int | None:
+    """The prefill time, as a measure; None where generation isn't known apart."""
+    return None if seen.decode_ns is None else seen.prefill_ns
+
+
+def comparable(observations: Iterable[Observation], plan: Plan) -> tuple[Observation, ...]:
+    """The observations that may be compared, failed ones among them: with the cache on first askings alone."""
+    cached = {arm.name for arm in plan.arms if arm.prompt_cache is PromptCache.SERVER}
+    asked: set[tuple[str, str]] = set()
+    found = []
+    for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):
+        place = (seen.server_start, seen.query_id)
+        if seen.arm not in cached or place not in asked:
+            found.append(seen)
+        asked.add(place)
+    return tuple(found)
+
+
+def pair(observations: Sequence[Observation], arms: Sequence[str], measure: Measure) -> Paired:
+    """Every (block, query) that all of `arms` were asked; `observations` as `comparable` gives them."""
+    by_arm = [_by_place(seen for seen in observations if seen.arm == arm) for arm in arms]
+    everywhere = set(by_arm[0]).intersection(*by_arm[1:])
+    found = []
+    for place in sorted(everywhere):
+        values = [_mean(of_arm[place], measure) for of_arm in by_arm]
+        known = tuple(value for value in values if value is not None)
+        if len(known) == len(values):
+            found.append(Pair(*place, known))
+    return Paired(tuple(found), censored=len(everywhere) - len(found))
+
+
+def _by_place(observations: Iterable[Observation]) -> Mapping[Place, list[Observation]]:
+    places: dict[Place, list[Observation]] = {}
+    for seen in observations:
+        places.setdefault((seen.block, seen.query_id), []).append(seen)
+    return places
+
+
+def _mean(observations: Sequence[Observation], measure: Measure) -> float | None:
+    values = [value for seen in observations if seen.counts and (value := measure(seen)) is not None]
+    return math.fsum(values) / len(values) if values else None

@@ -1,0 +1,242 @@
+"""How much faster: Σ baseline time / Σ arm time over the same queries, with its interval over blocks.
+
+Two starts of one server differ by more than two askings of one query, so a block (every arm's server started anew)
+is one observation, and queries are paired inside it. The interval speaks of these queries on this machine, started
+again; how far single queries differ stands beside it.
+
+One k of several looks best partly by luck. "Some k reaches the threshold" therefore has to hold for all of them at
+once (the largest of their t values, see `widening`); "none does" is claimed of each k at the full level, which needs
+no correction, because all of the claims have to be right at once (an intersection-union test). Together they make the
+interval of the best.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from punie.trace.analysis.speculative.model import THRESHOLD, Observation
+from punie.trace.analysis.speculative.pairing import Measure, Pair, pair
+from punie.trace.analysis.statistics.distributions import t_quantile
+from punie.trace.analysis.statistics.need import units_needed
+from punie.trace.analysis.statistics.ratio import SEED, RatioUnit, half_width, ratio
+from punie.trace.analysis.statistics.spread import LEVEL, Method
+from punie.trace.model import Verdict
+
+_DRAWS: Final = 1_999
+
+
+@dataclass(frozen=True, slots=True)
+class RatioInterval:
+    """A confidence interval of a ratio of times, at nominal `level`, over `blocks`."""
+
+    low: float
+    high: float
+    level: float
+    method: Method
+    blocks: int
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies inside, ends included."""
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedUp:
+    """`arm` against `baseline`: above 1 the arm is faster.
+
+    `interval` is None for fewer than two blocks. `shared` is the wider one that holds for all arms at once from
+    which the best is chosen. `queries` are the speed-ups of single queries. `censored` pairs were left
+    out because an answer failed or was cut off.
+    """
+
+    arm: str
+    baseline: str
+    estimate: float
+    interval: RatioInterval | None
+    shared: RatioInterval | None
+    blocks: int
+    pairs: int
+    censored: int
+    queries: tuple[tuple[str, float], ...]
+
+    def verdict(self, threshold: float = THRESHOLD) -> Verdict:
+        """Whether this arm, taken alone, reaches the threshold."""
+        return judge(self.interval, threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The fastest of several arms, with the interval of "the best k" corrected for having chosen it.
+
+    `moved_by` is the factor by which its ends were moved outwards, because two identical arms differed by more than
+    their interval allows; 1 if they didn't.
+    """
+
+    speed_up: SpeedUp
+    interval: RatioInterval | None
+    among: tuple[str, ...]
+    moved_by: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether a draft brings the threshold."""
+        return judge(self.interval, THRESHOLD)
+
+
+def judge(interval: RatioInterval | None, threshold: float) -> Verdict:
+    """`yes` if all of the interval reaches the threshold, `no` if all of it is below, else `undecided`."""
+    if interval is None or interval.low < threshold <= interval.high:
+        return Verdict.UNDECIDED
+    return Verdict.YES if interval.low >= threshold else Verdict.NO
+
+
+def speed_up(
+    observations: Sequence[Observation], arm: str, baseline: str, measure: Measure, *, wider: float = 1.0
+) -> SpeedUp | None:
+    """The speed-up of `arm` by `measure`; None without a pair that counts.
+
+    `wider` is how much wider its interval has to be for all arms that are compared at once, from `widening`.
+    """
+    paired = pair(observations, (baseline, arm), measure)
+    units = tuple(_blocks(paired.pairs).values())
+    estimate = ratio(units)
+    if estimate is None:
+        return None
+    return SpeedUp(
+        arm=arm,
+        baseline=baseline,
+        estimate=estimate,
+        interval=_interval(units, estimate, 1.0),
+        shared=_interval(units, estimate, wider),
+        blocks=len(units),
+        pairs=len(paired.pairs),
+        censored=paired.censored,
+        queries=_by_query(paired.pairs),
+    )
+
+
+def widening(
+    observations: Sequence[Observation], arms: Sequence[str], baseline: str, measure: Measure
+) -> float:
+    """How much wider intervals must be to hold for all `arms` at once, from 1 up to Bonferroni's factor.
+
+    Arms share baseline and blocks, so their errors go together and Bonferroni asks too much. The blocks' residuals
+    are multiplied by normal variates, the same for all arms, and the quantile of the largest t is taken.
+    Source: Hothorn, Bretz and Westfall, "Simultaneous inference in general parametric models" (2008).
+    """
+    by_arm = [_blocks(pair(observations, (baseline, arm), measure).pairs) for arm in arms]
+    common = sorted(set(by_arm[0]).intersection(*by_arm[1:])) if by_arm else []
+    if len(arms) < 2 or len(common) < 2:
+        return 1.0
+    residuals = [_residuals([units[block] for block in common]) for units in by_arm]
+    draws = sorted(
+        max(_along(of_arm, draw) for of_arm in residuals) / draw.scale for draw in _draws(len(common))
+    )
+    quantile = draws[math.ceil((1 + LEVEL) / 2 * (_DRAWS + 1)) - 1]
+    alone = t_quantile((1 + LEVEL) / 2, len(common) - 1)
+    most = t_quantile(1 - (1 - LEVEL) / 2 / len(arms), len(common) - 1)
+    return max(1.0, min(quantile, most) / alone)
+
+
+def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None) -> Best | None:
+    """The candidate with the largest estimate; None without candidates. `same_again` is the baseline against itself."""
+    ups = tuple(candidates)
+    if not ups:
+        return None
+    moved_by = _moved_by(same_again)
+    first = max(ups, key=lambda up: up.estimate)
+    return Best(first, _of_the_best(ups, first, moved_by), tuple(up.arm for up in ups), moved_by)
+
+
+def blocks_needed(best: Best, threshold: float = THRESHOLD) -> int | None:
+    """How many blocks in all would decide, if more are like these; None if more than 1000 would, or nobody knows."""
+    if best.interval is None:
+        return None
+    estimate = best.speed_up.estimate
+    width = estimate - best.interval.low if estimate > threshold else best.interval.high - estimate
+    return units_needed(units=best.interval.blocks, half_width=width, margin=abs(estimate - threshold))
+
+
+def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved_by: float) -> RatioInterval | None:
+    lows = [up.shared.low for up in ups if up.shared]
+    highs = [up.interval.high for up in ups if up.interval]
+    if len(highs) < len(ups) or first.interval is None:
+        return None  # an arm without an interval may be anything
+    return RatioInterval(
+        low=max(lows) / moved_by,
+        high=max(highs) * moved_by,
+        level=LEVEL,
+        method=first.interval.method,
+        blocks=min(up.blocks for up in ups),
+    )
+
+
+def _moved_by(same_again: SpeedUp | None) -> float:
+    if same_again is None or same_again.interval is None or same_again.interval.holds(1.0):
+        return 1.0
+    return math.exp(abs(math.log(same_again.estimate)))
+
+
+def _interval(units: Sequence[RatioUnit], estimate: float, wider: float) -> RatioInterval | None:
+    found = half_width(units, level=LEVEL)
+    if found is None:
+        return None
+    width = found.value * wider
+    return RatioInterval(max(0.0, estimate - width), estimate + width, LEVEL, found.method, len(units))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Normal variates, one a block, and the scale that makes their sums t-distributed."""
+
+    normal: tuple[float, ...]
+    scale: float
+
+
+@lru_cache(maxsize=8)
+def _draws(blocks: int) -> tuple[_Draw, ...]:
+    generator = random.Random(SEED)  # noqa: S311 # resampling, no secret
+    return tuple(
+        _Draw(
+            tuple(generator.gauss() for _ in range(blocks)),
+            math.sqrt(generator.gammavariate((blocks - 1) / 2, 2) / (blocks - 1)),
+        )
+        for _ in range(_DRAWS)
+    )
+
+
+def _residuals(units: Sequence[RatioUnit]) -> list[float]:
+    """`part - ratio * whole` of every block, scaled to a sum of squares of 1; zeros if there is no spread."""
+    middle = ratio(units) or 0.0
+    found = [unit.part - middle * unit.whole for unit in units]
+    size = math.sqrt(math.fsum(value * value for value in found))
+    return [value / size for value in found] if size else found
+
+
+def _along(residuals: Sequence[float], draw: _Draw) -> float:
+    return math.fsum(r * n for r, n in zip(residuals, draw.normal, strict=True))
+
+
+def _blocks(pairs: Sequence[Pair]) -> dict[int, RatioUnit]:
+    blocks: dict[int, list[Pair]] = {}
+    for item in pairs:
+        blocks.setdefault(item.block, []).append(item)
+    return {block: _unit(of_block) for block, of_block in blocks.items()}
+
+
+def _by_query(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
+    queries: dict[str, list[Pair]] = {}
+    for item in pairs:
+        queries.setdefault(item.query_id, []).append(item)
+    units = {query_id: _unit(of_query) for query_id, of_query in sorted(queries.items())}
+    return tuple((query_id, unit.part / unit.whole) for query_id, unit in units.items())
+
+
+def _unit(pairs: Sequence[Pair]) -> RatioUnit:
+    """Part: the baseline's time. Whole: the arm's."""
+    return RatioUnit(math.fsum(item.values[0] for item in pairs), math.fsum(item.values[1] for item in pairs))

@@ -1,0 +1,1 @@
+"""The report of a decision: one document, written as text, Markdown or JSON."""

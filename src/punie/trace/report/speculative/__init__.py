@@ -1,0 +1,1 @@
+"""The report of a benchmark of draft models: sections for people, a JSON document for programs."""

@@ -1,0 +1,171 @@
+"""A whole benchmark, analysed: its verdict, what bars an arm, why, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_preflight, observe_all
+
+from punie.trace.analysis.integrity import Effect, IntegrityFinding
+from punie.trace.analysis.speculative.advice import next_steps
+from punie.trace.analysis.speculative.arms import Limits
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
+from punie.trace.analysis.speculative.decomposition import Cause
+from punie.trace.analysis.speculative.losslessness import find_divergences
+from punie.trace.analysis.speculative.model import Observation, TurnOutput
+from punie.trace.model import Phase, Verdict
+
+FAST = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
+SLOW = FAST | {"draft0-k2": 950, "draft0-k3": 990}
+OTHER = (TurnOutput("x", (1, 9)),)
+
+
+def _measured(
+    decode_ms: Mapping[str, int] = FAST,
+    arms: tuple[Any, ...] = ARMS,
+    **fields: Any,  # noqa: ANN401 # of Measurements
+) -> Measurements:
+    plan = build_plan(arms)
+    return Measurements(plan, observe_all(plan, decode_ms), **({"preflight": build_preflight()} | fields))
+
+
+def _spoil(measured: Measurements, arm: str, **changes: Any) -> Measurements:  # noqa: ANN401 # of Observation
+    def spoilt(seen: Observation) -> Observation:
+        return replace(seen, **changes) if seen.arm == arm else seen
+
+    return replace(measured, observations=tuple(map(spoilt, measured.observations)))
+
+
+def _corrupt(measured: Measurements, arm: str) -> Measurements:
+    wrong = _spoil(measured, arm, outputs=OTHER)
+    found = find_divergences(wrong.observations, wrong.plan)
+    return replace(wrong, gaps=tuple(replace(item, logit_gap=4.0) for item in found))
+
+
+def test_a_draft_that_pays_is_found_and_told_how_to_use() -> None:
+    found = analyse_benchmark(_measured())
+    assert found.verdict is Verdict.YES
+    assert found.best is not None
+    assert found.best.speed_up.arm == "draft0-k3"
+    assert next_steps(found) == ("Use it: --draft /models/draft --num-draft-tokens 3 --cache off.",)
+
+
+def test_a_draft_that_costs_is_no_and_says_what_costs_most() -> None:
+    found = analyse_benchmark(_measured(SLOW))
+    assert found.verdict is Verdict.NO
+    assert "Largest cost of draft0-k2" in next_steps(found)[0]
+
+
+def test_a_corrupt_arm_can_not_be_the_best_however_fast() -> None:
+    found = analyse_benchmark(_corrupt(_measured(), "draft0-k3"))
+    assert found.best is not None
+    assert found.best.speed_up.arm == "draft0-k2"
+    assert [draft.barred for draft in found.drafts] == ["", "its outputs are corrupt"]
+
+
+def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
+    measured = _measured()
+    wrong = tuple(
+        replace(seen, record=replace(seen.record, ok=False))
+        if (seen.arm, seen.block) == ("draft0-k3", 0)
+        else seen
+        for seen in measured.observations
+    )
+    found = analyse_benchmark(replace(measured, observations=wrong))
+    assert "wrong answers" in found.drafts[1].barred
+    assert found.summary("draft0-k3").accuracy.verdict is Verdict.NO
+
+
+def test_if_every_draft_is_barred_no_draft_helps() -> None:
+    found = analyse_benchmark(_corrupt(_corrupt(_measured(), "draft0-k3"), "draft0-k2"))
+    assert (found.verdict, found.best) == (Verdict.NO, None)
+
+
+def test_the_cache_is_blamed_with_the_cost_of_doing_without() -> None:
+    measured = _measured(FAST | {CACHED_DRAFT.name: 470}, (*ARMS, CACHED_DRAFT))
+    found = analyse_benchmark(_corrupt(measured, CACHED_DRAFT.name))
+    assert found.gate.cache_is_to_blame
+    step = next_steps(found)[0]
+    assert "--prompt-cache-size 0" in step
+    assert "180 ms of prefill" in step  # 3 queries, 100 ms without and 40 ms with
+
+
+def test_an_unfinished_benchmark_claims_nothing_and_names_resume() -> None:
+    measured = _measured()
+    found = analyse_benchmark(replace(measured, observations=measured.observations[:-4]))
+    assert (found.verdict, found.missing) == (Verdict.UNDECIDED, 4)
+    assert "--resume" in next_steps(found)[0]
+
+
+def test_integrity_can_forbid_the_verdict() -> None:
+    flaw = IntegrityFinding("cycle", Effect.NO_VERDICT, 1, "spans that are their own ancestors", ())
+    found = analyse_benchmark(_measured(integrity=(flaw,)))
+    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, "integrity: cycle (1)")
+
+
+def test_nothing_measured_is_undecided_in_every_part() -> None:
+    found = analyse_benchmark(Measurements(build_plan(), ()))
+    assert (found.verdict, found.best, found.ceiling) == (Verdict.UNDECIDED, None, None)
+    assert found.gate.verdict is Verdict.UNDECIDED
+    assert next_steps(found)
+
+
+def test_the_parts_of_the_difference_add_up_with_and_without_a_preflight() -> None:
+    for preflight in (build_preflight(), None):
+        for draft in analyse_benchmark(_measured(preflight=preflight)).drafts:
+            assert draft.decomposition is not None
+            draft.decomposition.check()
+
+
+def test_the_parts_name_path_cache_and_the_costs_of_drafting() -> None:
+    found = analyse_benchmark(_measured()).drafts[1].decomposition
+    assert found is not None
+    parts = {part.cause: part.ns / 1e6 for part in found.parts}
+    assert parts[Cause.BATCHING] == pytest.approx(3 * 20, abs=1)
+    assert parts[Cause.CACHE] == pytest.approx(3 * 60, abs=1)
+    assert parts[Cause.FEWER_STEPS] == pytest.approx(3 * 920 * (1 / 3 - 1), abs=1)
+    assert parts[Cause.DRAFT_COST] == pytest.approx(3 * 920 * 3 * 0.1 / 3, abs=1)
+    assert parts[Cause.VERIFICATION] == pytest.approx(3 * 920 * 0.06 / 3, abs=1)
+
+
+def test_predictions_stand_beside_what_was_measured() -> None:
+    found = analyse_benchmark(_measured())
+    assert [(d.prediction.draft, d.prediction.k) for d in found.drafts if d.prediction] == [(0, 2), (0, 3)]
+
+
+def test_without_enough_decode_no_draft_can_help_and_it_says_so() -> None:
+    plan = build_plan()
+    asked = tuple(
+        build_observation(arm.name, block, query, {Phase.DECODE: 10, Phase.PREFILL: 200 + block})
+        for arm in plan.arms
+        for block in range(plan.blocks)
+        for query in plan.queries
+    )
+    found = analyse_benchmark(Measurements(plan, asked))
+    assert found.ceiling == pytest.approx(1.05, abs=0.01)
+    assert "No draft can reach 1.20×" in next_steps(found)[0]
+
+
+def _with_memory(peak: int, footprint: int) -> BenchAnalysis:
+    memory = {"peak_bytes": peak, "footprint_bytes": footprint, "recommended_bytes": 25_600}
+    limits = Limits(target_ns=10**9, max_memory_bytes=32_000)
+    return analyse_benchmark(_spoil(_measured(), "draft0-k3", **memory), limits)
+
+
+@pytest.mark.parametrize(
+    ("peak", "footprint", "verdict"),
+    [(20_000, 21_000, Verdict.YES), (20_000, 26_000, Verdict.NO), (33_000, 1_000, Verdict.NO)],
+)
+def test_memory_is_judged_by_the_larger_of_peak_and_footprint(
+    peak: int, footprint: int, verdict: Verdict
+) -> None:
+    assert _with_memory(peak, footprint).summary("draft0-k3").memory.verdict is verdict
+
+
+def test_the_target_is_judged_for_each_arm() -> None:
+    found = analyse_benchmark(_measured(), Limits(target_ns=700_000_000))
+    assert found.summary("batched").target.verdict is Verdict.NO
+    assert found.summary("draft0-k3").target.verdict is Verdict.YES

@@ -1,0 +1,137 @@
+"""The plan, the preflight and the differences, written and read again; and from spans to observations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from benches import build_plan, build_preflight
+
+from punie.trace import semconv
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.speculative.files import (
+    decode_divergences,
+    decode_plan,
+    decode_preflight,
+    encode,
+    encode_divergences,
+)
+from punie.trace.analysis.speculative.model import Divergence, DivergenceKind, Drafting, TurnOutput
+from punie.trace.analysis.speculative.observations import observe
+from punie.trace.analysis.speculative.prediction import predict_memory
+from punie.trace.errors import InputError
+from punie.trace.model import Span, SpanKind, SpanSet
+from punie.trace.store.sqlite import SqliteEngine
+
+PLAN = build_plan(settings={"suite": "x"}, max_memory_bytes=32)
+
+
+def test_a_plan_survives_the_file() -> None:
+    assert decode_plan(encode(PLAN), "bench.json") == PLAN
+
+
+def test_a_preflight_survives_the_file() -> None:
+    preflight = build_preflight(memory=predict_memory(target_bytes=1, draft_bytes=2), notes=("a",))
+    assert decode_preflight(encode(preflight), "preflight.json") == preflight
+
+
+def test_divergences_survive_the_file() -> None:
+    found = (
+        Divergence("find", 0, "draft0-k2", 1, 0, 3, 7, None, logit_gap=0.5, kind=DivergenceKind.TIE),
+        Divergence("find", 1, "draft0-k2", 1, 0, None, None, None),
+    )
+    assert decode_divergences(encode_divergences(found), "divergences.json") == found
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": 7}, "bench.json: model is missing or not of type str"),
+        ({"blocks": True}, "bench.json: blocks is missing or not of type int"),
+        ({"arms": "all"}, "bench.json: arms is missing or not a list"),
+        ({"arms": [{"name": "a", "kind": "fast"}]}, "bench.json: arms[0]: kind is 'fast', not one of"),
+        ({"settings": []}, "bench.json: settings is missing or not an object"),
+        ({"format_version": 9}, "format_version 9, and this punie-trace reads 1"),
+    ],
+)
+def test_a_plan_that_is_wrong_names_the_field(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_plan(json.dumps(json.loads(encode(PLAN)) | change), "bench.json")
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not JSON"), ("[]", "not an object"), ("{}", "format_version")]
+)
+def test_a_file_that_is_no_plan_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        decode_plan(text, "bench.json")
+
+
+def test_a_field_of_a_newer_version_is_ignored_and_a_missing_one_named() -> None:
+    raw = json.loads(encode(PLAN))
+    assert decode_plan(json.dumps(raw | {"new": 1}), "b") == PLAN
+    del raw["suite_hash"]
+    with pytest.raises(InputError, match="suite_hash is missing"):
+        decode_plan(json.dumps(raw), "b")
+
+
+def _span(span_id: str, parent: str | None, name: str, start: int, end: int, a: dict[str, Any]) -> Span:
+    kind = SpanKind.SERVER if name == semconv.SPAN_SERVER_REQUEST else SpanKind.INTERNAL
+    return Span("t" * 32, span_id, parent, name, start, end, kind, a)
+
+
+def _turn(number: int, start: int, ids: list[int]) -> list[Span]:
+    server = {
+        semconv.PHASE: "serve",
+        semconv.SERVER_DRAFT_STEPS: 4,
+        semconv.SERVER_DRAFTED_TOKENS: 12,
+        semconv.SERVER_ACCEPTED_TOKENS: 7 + number,
+        semconv.SERVER_ACCEPTED_BY_POSITION: [4, 2 + number, 1],
+        semconv.SERVER_TOOL_CALL_DRAFTED: 6,
+        semconv.SERVER_TOOL_CALL_ACCEPTED: 5,
+        semconv.SERVER_PEAK_MEMORY: 100 * number,
+        semconv.SERVER_OUTPUT_TOKEN_IDS: ids,
+        semconv.SERVER_OUTPUT_DIGEST: f"d{number}",
+    }
+    chat = {semconv.OPERATION: "chat"}
+    return [
+        _span(f"c{number}", "root", "chat m", start, start + 90, a=chat),
+        _span(f"s{number}", f"c{number}", semconv.SPAN_SERVER_REQUEST, start + 5, start + 80, a=server),
+        _span(f"d{number}", f"s{number}", "decode", start + 30, start + 80, a={semconv.PHASE: "decode"}),
+    ]
+
+
+def _spans(**root: Any) -> SpanSet:  # noqa: ANN401 # attribute values
+    said = {
+        semconv.QUERY_ID: "find",
+        semconv.QUERY_OK: True,
+        semconv.BENCH_ARM: "draft0-k3",
+        semconv.BENCH_BLOCK: 2,
+        semconv.BENCH_SERVER_START: "cell-7",
+        semconv.SERVER_PEAK_FOOTPRINT: 900,
+        semconv.MACHINE_RECOMMENDED_MEMORY: 1000,
+    }
+    spans = [
+        _span("root", None, "query", 0, 300, a=said | root),
+        *_turn(2, 150, [4, 5]),
+        *_turn(1, 20, [1, 2, 3]),
+    ]
+    return SpanSet((*spans, spans[2]))  # a span that was delivered twice
+
+
+def test_an_observation_is_read_off_the_spans() -> None:
+    source = _spans()
+    (found,) = observe(source.spans, account(source, SqliteEngine()))
+    assert (found.arm, found.block, found.server_start, found.query_id) == ("draft0-k3", 2, "cell-7", "find")
+    assert found.outputs == (TurnOutput("d1", (1, 2, 3)), TurnOutput("d2", (4, 5)))
+    assert found.drafting == Drafting(8, 24, 17, (8, 7, 2), 12, 10)
+    assert (found.peak_bytes, found.footprint_bytes, found.recommended_bytes) == (200, 900, 1000)
+    assert (found.wall_ns, found.decode_ns, found.counts) == (300, 100, True)
+
+
+@pytest.mark.parametrize("change", [{semconv.QUERY_WARMUP: True}, {semconv.BENCH_ARM: None}])
+def test_warm_up_and_other_runs_are_no_observations(change: dict[str, Any]) -> None:
+    source = _spans(**change)
+    assert observe(source.spans, account(source, SqliteEngine())) == ()

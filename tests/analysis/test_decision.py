@@ -1,0 +1,97 @@
+"""The decision as a whole: which step is open, which one pays, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+from benches import build_plan, build_preflight, observe_all
+from records import build_record
+
+from punie.trace.analysis.decision import Decision, decide
+from punie.trace.analysis.speculative.arms import Limits
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
+from punie.trace.analysis.summary import RunAnalysis, analyse
+from punie.trace.model import Phase, Verdict
+
+SLOW, QUICK = 500_000_000, 10**10
+FAST_DRAFT = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
+SLOW_DRAFT = FAST_DRAFT | {"draft0-k2": 950, "draft0-k3": 990}
+
+
+def _run(phases: dict[Phase, int], target_ns: int) -> RunAnalysis:
+    records = [
+        build_record(f"q{query}", {p: ms + query for p, ms in phases.items()}, repeat=repeat, start_ns=repeat)
+        for query in range(5)
+        for repeat in range(3)
+    ]
+    return analyse(records, target_ns=target_ns)
+
+
+GENERATING = {Phase.DECODE: 800, Phase.PREFILL: 60, Phase.FRAMEWORK: 40}
+READING = {Phase.DECODE: 200, Phase.PREFILL: 660, Phase.FRAMEWORK: 40}
+WAITING = {Phase.DECODE: 150, Phase.PREFILL: 50, Phase.TOOL: 700}
+
+
+def _bench(decode_ms: dict[str, int], target_ns: int = SLOW) -> BenchAnalysis:
+    plan = build_plan()
+    measured = Measurements(plan, observe_all(plan, decode_ms), build_preflight())
+    return analyse_benchmark(measured, Limits(target_ns=target_ns))
+
+
+def _verdicts(decision: Decision) -> list[str]:
+    return [step.verdict.value for step in decision.steps]
+
+
+def test_without_a_benchmark_step_two_names_the_command_and_training_waits() -> None:
+    found = decide(_run(GENERATING, SLOW))
+    assert _verdicts(found) == ["yes", "undecided", "no", "undecided"]
+    assert not found.step("draft").measured
+    assert "punie-trace bench speculative" in found.step("draft").next_step
+    assert "punie-trace bench speculative" in found.conclusion
+
+
+def test_a_target_that_is_met_ends_it() -> None:
+    found = decide(_run(GENERATING, QUICK))
+    assert _verdicts(found) == ["yes", "undecided", "yes", "no"]
+    assert "nothing has to change" in found.conclusion
+
+
+def test_a_draft_that_meets_the_target_makes_training_needless() -> None:
+    found = decide(_run(GENERATING, 700_000_000), _bench(FAST_DRAFT, 700_000_000))
+    assert _verdicts(found) == ["yes", "yes", "yes", "no"]
+    assert "--num-draft-tokens 3" in found.conclusion
+    assert "the target is met with it" in found.conclusion
+
+
+def test_a_draft_that_is_not_enough_leads_to_training() -> None:
+    found = decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT))
+    assert _verdicts(found) == ["yes", "yes", "no", "yes"]
+    assert "the target is still missed. Then: Train" in found.conclusion
+
+
+def test_only_without_a_draft_that_helps_and_with_generation_above_70_it_is_training() -> None:
+    found = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT))
+    assert _verdicts(found) == ["yes", "no", "no", "yes"]
+    assert "Train" in found.conclusion
+    assert "88" in found.step("brevity").figure
+
+
+@pytest.mark.parametrize(
+    ("phases", "instead"), [(READING, "cache the prompt"), (WAITING, "Look at tool first")]
+)
+def test_what_takes_the_time_otherwise_is_named_instead(phases: dict[Phase, int], instead: str) -> None:
+    found = decide(_run(phases, SLOW), _bench(SLOW_DRAFT))
+    assert found.step("brevity").verdict is Verdict.NO
+    assert instead in found.conclusion
+
+
+def test_a_target_that_is_open_leaves_training_open() -> None:
+    records = [build_record(f"q{i}", GENERATING) for i in range(5)]
+    found = decide(analyse(records, target_ns=QUICK), _bench(SLOW_DRAFT))
+    assert _verdicts(found)[2:] == ["undecided", "undecided"]
+    assert "--repeat 3" in found.conclusion
+
+
+def test_nothing_measured_decides_nothing() -> None:
+    found = decide(analyse([]))
+    assert _verdicts(found) == ["undecided"] * 4
+    assert found.conclusion

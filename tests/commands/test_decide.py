@@ -1,0 +1,60 @@
+"""`decide` from the outside: a run's spans alone, the formats, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from punie.trace.__main__ import main
+from punie.trace.errors import ExitCode
+
+
+def _run_folder(parent: Path) -> Path:
+    """A folder of spans with one query of a second, 0.9 s of it decode."""
+    span = {
+        "traceId": "0" * 31 + "1",
+        "spanId": "0" * 15 + "1",
+        "name": "query",
+        "startTimeUnixNano": "1000000000",
+        "endTimeUnixNano": "2000000000",
+        "attributes": [{"key": "punie.query.id", "value": {"stringValue": "q"}}],
+    }
+    decode = span | {
+        "spanId": "0" * 15 + "2",
+        "parentSpanId": span["spanId"],
+        "name": "decode",
+        "endTimeUnixNano": "1900000000",
+        "attributes": [{"key": "punie.phase", "value": {"stringValue": "decode"}}],
+    }
+    line = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span, decode]}]}]})
+    (parent / "spans").mkdir()
+    (parent / "spans/agent-1.jsonl").write_text(line + "\n")
+    return parent
+
+
+def test_a_run_alone_is_decided_as_far_as_it_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decide", str(_run_folder(tmp_path))]) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "not measured" in said
+    assert "punie-trace bench speculative" in said
+
+
+def test_the_decision_is_written_in_the_format_of_the_ending(tmp_path: Path) -> None:
+    run = str(_run_folder(tmp_path))
+    assert main(["decide", run, "-o", str(tmp_path / "d.json")]) == ExitCode.OK
+    assert json.loads((tmp_path / "d.json").read_text())["bench"] is None
+    assert main(["decide", run, "-o", str(tmp_path / "d.md")]) == ExitCode.OK
+    assert (tmp_path / "d.md").read_text().startswith("# What to do")
+
+
+def test_what_is_no_benchmark_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = _run_folder(tmp_path)
+    assert main(["decide", str(run), str(run)]) == ExitCode.INPUT
+    assert "not a benchmark" in capsys.readouterr().err
+
+
+def test_a_decision_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decide", str(_run_folder(tmp_path)), "-o", str(tmp_path / "d.csv")]) == ExitCode.USAGE
+    assert "can't be written as csv" in capsys.readouterr().err

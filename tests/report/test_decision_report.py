@@ -1,0 +1,46 @@
+"""A decision in every format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+from records import build_record
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from punie.trace.analysis.decision import decide
+from punie.trace.analysis.summary import analyse
+from punie.trace.model import Phase
+from punie.trace.report.decision import json_document
+from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text
+
+SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/decision/decision.schema.json"
+
+
+def _report() -> DecisionReport:
+    records = [
+        build_record(f"q{query}", {Phase.DECODE: 800 + query, Phase.TOOL: 90}, repeat=repeat, start_ns=repeat)
+        for query in range(5)
+        for repeat in range(3)
+    ]
+    return DecisionReport("runs/a", None, decide(analyse(records, target_ns=10**8)), ("A note.",))
+
+
+def test_the_text_is_as_it_was(snapshot: SnapshotAssertion) -> None:
+    shown = render_text(_report())
+    assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
+    assert shown == snapshot
+
+
+def test_the_markdown_is_as_it_was(snapshot: SnapshotAssertion) -> None:
+    assert render_markdown(_report()) == snapshot
+
+
+def test_the_json_holds_to_its_schema() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = json.loads(json_document.render(_report()))
+    jsonschema.validate(found, schema)
+    assert [step["name"] for step in found["steps"]] == ["time", "draft", "target", "brevity"]
