@@ -105,9 +105,9 @@ def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> No
         serve(*flags, "--otlp", otlp, "--", "--decode-concurrency", "3") as (program, url),
     ):
         ask(url, client)
-        wait_until(lambda: f"{client.trace_id} mlx_lm.server request" in got() or None)
+        wait_until(lambda: f"{client.trace_id} server request" in got() or None)
         said = end(program, signal.SIGINT)
-    expected = ["queue", "template", "prefill", "decode", "mlx_lm.server request"]
+    expected = ["queue", "template", "prefill", "decode", "server request"]
     assert names(spans_dir, client) == expected
     assert [line for line in got() if line.startswith(client.trace_id)] == [
         f"{client.trace_id} {name}" for name in expected

@@ -112,7 +112,7 @@ class Served:
 
     def request(self, client: Client) -> ServedRequest:
         """The only request of `client`, once it is written: the SERVER span comes last."""
-        root = self.wait_for(client, "mlx_lm.server request")
+        root = self.wait_for(client, "server request")
         children = [span for span in self.spans() if span.parent_id == root.span_id]
         return ServedRequest(root, tuple(sorted(children, key=lambda span: (span.start_ns, span.end_ns))))
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from punie.trace.errors import UsageError
-from punie.trace.telemetry.targets import Origin, Target, Transport, find_targets, flag_target
+from punie.trace.telemetry.targets import (
+    Origin,
+    Target,
+    Transport,
+    find_targets,
+    flag_target,
+    refuses_export,
+)
 
 US_TOKEN = "pylf_v1_us_0123456789"  # noqa: S105 # the shape of one, no secret
 EU_TOKEN = "pylf_v1_eu_0123456789"  # noqa: S105 # as above
@@ -89,3 +96,44 @@ def test_all_at_once_in_order_and_no_secret_in_a_name() -> None:
     assert [target.origin for target in found] == [Origin.FLAG, Origin.ENVIRONMENT, Origin.LOGFIRE]
     assert "pass" not in found[1].name
     assert US_TOKEN not in found[2].name
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_the_time_of_an_export_comes_from_the_environment(protocol: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    general = environ | {"OTEL_EXPORTER_OTLP_TIMEOUT": "30"}
+    special = general | {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2.5"}
+    assert [find_targets(None, each)[0].timeout_s for each in (environ, general, special)] == [None, 30, 2.5]
+    assert find_targets("http://localhost:4318", general)[0].timeout_s is None  # meant for another address
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_time_that_is_none_is_named(value: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_TIMEOUT": value}
+    with pytest.raises(UsageError, match=f"OTEL_EXPORTER_OTLP_TIMEOUT: {value}"):
+        find_targets(None, environ)
+
+
+def test_a_key_tells_accounts_apart_and_no_secret() -> None:
+    one, other = find_targets(None, {"LOGFIRE_TOKEN": f"{US_TOKEN},{US_TOKEN}x"})
+    assert one.key != other.key
+    assert US_TOKEN not in one.key
+    plain = flag_target("http://user:pass@host:4318/v1/traces?key=k").key
+    assert plain == "http/protobuf http://host:4318/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("environ", "refused"),
+    [
+        ({}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, False),
+        ({"OTEL_TRACES_EXPORTER": "none"}, True),
+        ({"OTEL_TRACES_EXPORTER": "console"}, True),
+        ({"OTEL_SDK_DISABLED": "true"}, True),
+        ({"OTEL_SDK_DISABLED": "false"}, False),
+    ],
+)
+def test_the_environment_may_forbid_looking_for_a_collector(
+    environ: dict[str, str], *, refused: bool
+) -> None:
+    assert refuses_export(environ) is refused

@@ -16,7 +16,7 @@ from punie.trace.errors import ExitCode, PunieTraceError, ServerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS: Final = ("run", "report", "serve")
+VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     INPUT = 5
     WORKLOAD = 6
     EXPORT = 7
+    VOCABULARY = 8
     INTERRUPTED = 130
 
 
@@ -76,3 +77,9 @@ class ExportError(PunieTraceError):
     """Spans could not be delivered where the user asked for them."""
 
     exit_code = ExitCode.EXPORT
+
+
+class VocabularyError(PunieTraceError):
+    """A draft model whose tokens have other ids than the model's; the message names them."""
+
+    exit_code = ExitCode.VOCABULARY

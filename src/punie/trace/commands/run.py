@@ -64,8 +64,19 @@ def _add_workload(parser: argparse.ArgumentParser) -> None:
 def _add_spans(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("spans")
     group.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go")
-    group.add_argument("--otlp", metavar="URL", help="send spans here as well, e.g. http://127.0.0.1:4318")
-    group.add_argument("--no-export", action="store_true", help="send nothing, whatever the environment says")
+    group.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="send spans here, e.g. http://127.0.0.1:4318 (default: a Collector on this machine, if one listens)",
+    )
+    group.add_argument(
+        "--no-export",
+        action="store_true",
+        help="send nothing: whoever listens, whatever the environment says",
+    )
+    group.add_argument(
+        "--jaeger", metavar="URL", help="the page that shows waterfalls (default: http://127.0.0.1:16686)"
+    )
     group.add_argument(
         "--send-content",
         action="store_true",

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from punie.trace.commands.links import JaegerPage, link_lines
 from punie.trace.commands.progress import ConsoleProgress
 from punie.trace.commands.provenance import machine_facts, package_versions
 from punie.trace.commands.reporting import Judgement, conclude, load_run
@@ -43,14 +44,20 @@ if TYPE_CHECKING:
 def run_suite(options: argparse.Namespace) -> int:
     """Run the suite and report. Returns the gates' exit code; raises PunieTraceError."""
     settings = read_settings(options)
+    page = JaegerPage.of(options.jaeger)
     sending = read_sending(options)
     agent = _agent(settings)
     folder, plan = _new_run(settings, options)
     progress = ConsoleProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
-    with _naming_folder(folder, progress), sending.following(folder.spans_dir, progress):
+    following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
+    with _naming_folder(folder, progress), following as sent:
         asyncio.run(_Run(settings, agent, folder, plan, progress).execute())
-    return conclude(load_run(folder), Judgement.of(options), options)
+    loaded = load_run(folder)
+    code = conclude(loaded, Judgement.of(options), options)
+    for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
+        progress.say(line)
+    return code
 
 
 def _agent(settings: RunSettings) -> Agent[Any, Any]:

@@ -1,11 +1,13 @@
-"""Where `run` sends spans while it goes on, and what it says of that at the end."""
+"""Where spans are sent: who asked for it, who was found listening, how far each got, and what is said of that."""
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -13,45 +15,105 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from punie.trace.commands.progress import ConsoleProgress
+    from punie.trace.store.ship_state import ShipState
+    from punie.trace.telemetry.content import ContentPolicy
+    from punie.trace.telemetry.delivery import Delivery
+    from punie.trace.telemetry.shipper import BookmarkFactory
     from punie.trace.telemetry.targets import Target
+
+_NOBODY: Final = "no Collector listens on 127.0.0.1 (OTLP ports 4318 and 4317): nothing is sent"
+_TURNED_OFF: Final = "OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED turns it off: nothing is sent"
+
+
+@dataclass(slots=True)
+class Sent:
+    """What each target was sent; known when the sending is over."""
+
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def accepted(self) -> int:
+        """Spans that somebody took."""
+        return sum(delivery.accepted for delivery in self.deliveries)
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The targets that the user named, and whether content goes there too."""
+    """The targets, whether content goes there too, and what else is to be said: strangers on the ports, say."""
 
     targets: tuple[Target, ...]
     content: bool
+    notes: tuple[str, ...] = field(default=())
 
     @contextmanager
-    def following(self, spans_dir: Path, progress: ConsoleProgress) -> Iterator[None]:
-        """Send what is written into `spans_dir` during this block; the account of each target is said after it."""
+    def following(
+        self, spans_dir: Path, progress: ConsoleProgress, *, state_folder: Path | None = None
+    ) -> Iterator[Sent]:
+        """Send what is written into `spans_dir` during this block; the account of each target is said after it.
+
+        How far each got is kept in `state_folder`, by default `spans_dir`.
+        """
+        sent = Sent()
+        for note in self.notes:
+            progress.say(note)
         if not self.targets:
-            yield
+            yield sent
             return
-        from punie.trace.telemetry.content import ContentPolicy
+        from punie.trace.store.ship_state import ShipState
         from punie.trace.telemetry.shipper import Shipper
 
-        policy = ContentPolicy.SEND if self.content else ContentPolicy.STRIP
-        shipper = Shipper(spans_dir, self.targets, policy=policy)
+        state = ShipState.open(state_folder or spans_dir)
+        shipper = Shipper(spans_dir, self.targets, policy=self.policy, bookmarks=self.bookmarks(state))
         shipper.start()
         try:
-            yield
+            yield sent
         finally:
-            for delivery in shipper.stop():
+            sent.deliveries = shipper.stop()
+            for delivery in sent.deliveries:
                 progress.say(f"sent to {delivery.summary()}")
+
+    @property
+    def policy(self) -> ContentPolicy:
+        """What becomes of content."""
+        from punie.trace.telemetry.content import ContentPolicy
+
+        return ContentPolicy.SEND if self.content else ContentPolicy.STRIP
+
+    def key(self, target: Target) -> str:
+        """Under which name `target` stands in the state: what was sent without content can be sent again with it."""
+        return f"{target.key} with content" if self.content else target.key
+
+    def bookmarks(self, state: ShipState) -> BookmarkFactory:
+        """Where each target's progress is kept in `state`."""
+        from punie.trace.store.ship_state import KeptBookmark
+
+        return lambda target: KeptBookmark(state, self.key(target))
 
 
 def read_sending(options: argparse.Namespace) -> Sending:
-    """The targets of the flags and of the environment. Raises UsageError for one that can't work."""
-    from punie.trace.errors import UsageError
+    """The targets of the flags and of the environment, and a Collector on this machine if nobody named another.
 
+    Raises UsageError for one that can't work.
+    """
     if options.no_export:
         if options.otlp:
             raise UsageError("--otlp can't be used with --no-export")
         return Sending((), content=False)
-    if not options.otlp and not any(name.startswith(("OTEL_", "LOGFIRE_")) for name in os.environ):
-        return Sending((), content=False)
-    from punie.trace.telemetry.targets import find_targets
+    from punie.trace.telemetry.targets import Origin, find_targets, refuses_export
 
-    return Sending(find_targets(options.otlp, os.environ), content=options.send_content)
+    named = find_targets(options.otlp, os.environ)
+    if any(target.origin is not Origin.LOGFIRE for target in named):
+        return Sending(named, content=options.send_content)
+    if refuses_export(os.environ):
+        return Sending(named, content=options.send_content, notes=(_TURNED_OFF,) if not named else ())
+    found, notes = _find_collector()
+    return Sending((*found, *named), content=options.send_content, notes=notes)
+
+
+def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    from punie.trace.telemetry.collector import find_collector
+
+    search = find_collector()
+    if search.target is None:
+        return (), (*search.strangers, _NOBODY)
+    return (search.target,), (*search.strangers, f"spans go to {search.target.name}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from punie.trace.telemetry.sender import Receipt
 from punie.trace.telemetry.targets import Target
+from punie.trace.units import count_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Delivery:
 
     `sent` are the spans that were to be delivered; of these the receiver `accepted` some and `rejected` some,
     and never answered for the rest (`unanswered`). `errors` are what it or the network said, each once, in
-    order. `skipped_lines` of the journal are no spans: torn by a crash, or not OTLP/JSON.
+    order. `skipped_lines` of the journal are no spans: torn by a crash, or not OTLP/JSON. `earlier` spans were
+    accepted before, `earlier_rejected` were rejected, and neither were sent again.
     """
 
     target: Target
@@ -24,6 +26,8 @@ class Delivery:
     rejected: int
     errors: tuple[str, ...]
     skipped_lines: int
+    earlier: int = 0
+    earlier_rejected: int = 0
 
     @property
     def unanswered(self) -> int:
@@ -37,7 +41,11 @@ class Delivery:
 
     def summary(self) -> str:
         """One line for the terminal."""
-        said = f"{self.target.name}: {self.accepted} of {self.sent} spans accepted"
+        said = f"{self.target.name}: {self.accepted} of {count_text(self.sent, 'span')} accepted"
+        if self.earlier:
+            said += f", {self.earlier} earlier"
+        if self.earlier_rejected:
+            said += f", {self.earlier_rejected} rejected earlier"
         if self.rejected:
             said += f", {self.rejected} rejected"
         if self.unanswered:
@@ -50,8 +58,10 @@ class Delivery:
 class Account:
     """A `Delivery` while it grows; thread-safe."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, earlier: int = 0, earlier_rejected: int = 0) -> None:
         self._target = target
+        self._earlier = earlier
+        self._earlier_rejected = earlier_rejected
         self._lock = threading.Lock()
         self._read = 0
         self._accepted = 0
@@ -97,4 +107,6 @@ class Account:
                 self._rejected,
                 tuple(self._errors),
                 self._skipped,
+                self._earlier,
+                self._earlier_rejected,
             )

@@ -11,60 +11,41 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import grpc  # type: ignore[import-untyped] # ships no types
 import requests
-from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from punie.trace.telemetry.answers import (
+    PROTOBUF,
+    Answer,
+    Outcome,
+    read_failure,
+    read_partial,
+    read_response,
+    read_rpc_error,
+)
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.targets import Origin, Target, Transport
-
-_PROTOBUF: Final = "application/x-protobuf"
-_RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})  # what the HTTP exporter retries
-_RETRIED_CODES: Final = frozenset(
-    {
-        "CANCELLED",
-        "DEADLINE_EXCEEDED",
-        "RESOURCE_EXHAUSTED",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-    }
-)
-
-
-class Outcome(StrEnum):
-    """`ANSWERED`: the receiver took or refused spans for good. `UNANSWERED`: worth another try."""
-
-    ANSWERED = "answered"
-    UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch; `problem` says what went wrong, empty if nothing did."""
+    """What became of a batch; `problem` says what went wrong, empty if nothing did.
+
+    `final` is False if the receiver refused the request rather than spans of it (a wrong token, a wrong path):
+    once that is mended it may take them.
+    """
 
     outcome: Outcome
     accepted: int
     rejected: int
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last thing that a receiver said, or that kept it from answering. `rejected` None: the whole batch."""
-
-    outcome: Outcome
-    rejected: int | None
-    problem: str
+    final: bool = True
 
 
 class Sender(Protocol):
@@ -91,6 +72,24 @@ def make_sender(target: Target, timeout_s: float) -> Sender:
         return ExporterSender(_exporter(target, watch, timeout_s), watch)
     with telemetry_environment_hidden():  # headers and certificates there are meant for another address
         return ExporterSender(_exporter(target, watch, timeout_s), watch)
+
+
+def why_no_receiver(target: Target, timeout_s: float) -> str:
+    """Send `target` a request without spans: empty if it answers as OTLP says, else what it did instead."""
+    watch = _Watch()
+    with telemetry_environment_hidden():
+        exporter = _exporter(target, watch, timeout_s)
+    with _exporters_silent():
+        exporter.export(())
+    exporter.shutdown()
+    answer = watch.answer
+    if answer is None:
+        return "no request could be made"
+    if answer.outcome is Outcome.UNANSWERED or answer.rejected is None:
+        return answer.problem or "no answer"
+    if target.transport is Transport.HTTP and answer.media_type != PROTOBUF:
+        return f"its answer has the type {answer.media_type or 'none'} where OTLP's is {PROTOBUF}"
+    return ""
 
 
 class _Watch:
@@ -121,7 +120,8 @@ class ExporterSender:
         if answer.outcome is Outcome.UNANSWERED:
             return Receipt(Outcome.UNANSWERED, 0, 0, answer.problem)
         rejected = len(spans) if answer.rejected is None else min(answer.rejected, len(spans))
-        return Receipt(Outcome.ANSWERED, len(spans) - rejected, rejected, answer.problem)
+        final = answer.rejected is not None
+        return Receipt(Outcome.ANSWERED, len(spans) - rejected, rejected, answer.problem, final)
 
     def close(self) -> None:
         if not self._closed:
@@ -161,50 +161,10 @@ class _WatchedSession(requests.Session):
         try:
             response = super().request(*args, **kwargs)
         except Exception as error:
-            self._watch.answer = Answer(Outcome.UNANSWERED, None, f"{type(error).__name__}: {_reason(error)}")
+            self._watch.answer = read_failure(error)
             raise
-        self._watch.answer = _http_answer(response)
+        self._watch.answer = read_response(response)
         return response
-
-
-def _http_answer(response: requests.Response) -> Answer:
-    said = f"HTTP {response.status_code} {response.reason}".rstrip()
-    if 300 <= response.status_code < 400:
-        where = response.headers.get("location", "nowhere")
-        return Answer(Outcome.ANSWERED, None, f"{said}: redirected to {where}: give that address")
-    if response.status_code in _RETRIED_STATUS:
-        return Answer(Outcome.UNANSWERED, None, said)
-    if response.status_code >= 400:
-        return Answer(Outcome.ANSWERED, None, f"{said}: {_body_start(response)}".rstrip(": "))
-    return _accepted(response)
-
-
-def _accepted(response: requests.Response) -> Answer:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip()
-    if kind == "application/json":
-        with contextlib.suppress(
-            ValueError, AttributeError
-        ):  # an empty or strange body: as if it said nothing
-            partial = response.json().get("partialSuccess") or {}
-            return _partial(int(partial.get("rejectedSpans") or 0), partial.get("errorMessage") or "")
-        return Answer(Outcome.ANSWERED, 0, "")
-    if kind not in ("", _PROTOBUF):
-        return Answer(
-            Outcome.ANSWERED, None, f"HTTP {response.status_code} with {kind}: that is no OTLP receiver"
-        )
-    try:
-        partial = ExportTraceServiceResponse.FromString(response.content).partial_success
-    except DecodeError:
-        return Answer(
-            Outcome.ANSWERED, None, f"HTTP {response.status_code} with a body that is not OTLP: no receiver"
-        )
-    return _partial(partial.rejected_spans, partial.error_message)
-
-
-def _partial(rejected: int, message: str) -> Answer:
-    if rejected:
-        return Answer(Outcome.ANSWERED, rejected, f"partial success: {message or 'no reason given'}")
-    return Answer(Outcome.ANSWERED, 0, f"warning: {message}" if message else "")
 
 
 class _WatchedGrpcExporter(GrpcExporter):
@@ -230,29 +190,11 @@ class _WatchedStub:
         try:
             response = self._stub.Export(**kwargs)
         except grpc.RpcError as error:
-            self._watch.answer = _grpc_answer(error)
+            self._watch.answer = read_rpc_error(error)
             raise
         partial = response.partial_success
-        self._watch.answer = _partial(partial.rejected_spans, partial.error_message)
+        self._watch.answer = read_partial(partial.rejected_spans, partial.error_message)
         return response
-
-
-def _grpc_answer(error: grpc.RpcError) -> Answer:
-    code = error.code().name
-    said = f"gRPC {code}: {error.details()}"
-    return Answer(Outcome.UNANSWERED if code in _RETRIED_CODES else Outcome.ANSWERED, None, said)
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause: requests wraps "Connection refused" several times."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return str(error)
-
-
-def _body_start(response: requests.Response) -> str:
-    kind = response.headers.get("content-type", "")
-    return response.text[:200].strip() if kind.startswith(("text/", "application/json")) else ""
 
 
 _silent = threading.local()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,31 +29,55 @@ class Origin(StrEnum):
     FLAG = "--otlp"
     ENVIRONMENT = "OTEL_EXPORTER_OTLP_*"
     LOGFIRE = "LOGFIRE_TOKEN"
+    FOUND = "found listening"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One receiver. `endpoint` is whole (`…/v1/traces` for HTTP); `headers` may hold secrets and are not shown."""
+    """One receiver. `endpoint` is whole (`…/v1/traces` for HTTP); `headers` may hold secrets and are not shown.
+
+    `timeout_s` is what one export may take, with its retries; None if nobody said.
+    """
 
     origin: Origin
     transport: Transport
     endpoint: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_s: float | None = None
 
     @property
     def name(self) -> str:
-        """For reports: the address without user, password and query, and who asked for it."""
+        """For reports: the address and who asked for it."""
+        return f"{self.address} ({self.origin})"
+
+    @property
+    def address(self) -> str:
+        """The endpoint without user, password and query."""
         if "://" not in self.endpoint:  # gRPC takes a bare host:port
-            return f"{self.endpoint} ({self.origin})"
+            return self.endpoint
         parts = urlsplit(self.endpoint)
         host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}{parts.path} ({self.origin})"
+        return f"{parts.scheme}://{host}{parts.path}"
+
+    @property
+    def key(self) -> str:
+        """What tells it from other receivers, on disk too: no secret, but a token's digest."""
+        token = self.headers.get("Authorization")
+        account = f" {hashlib.sha256(token.encode()).hexdigest()[:12]}" if token else ""
+        return f"{self.transport} {self.address}{account}"
 
 
 def find_targets(otlp_url: str | None, environ: Mapping[str, str]) -> tuple[Target, ...]:
     """Every receiver that the user named, `--otlp` first. Raises `UsageError` for one that can't work."""
     flag = (flag_target(otlp_url),) if otlp_url else ()
     return (*flag, *_environment_target(environ), *_logfire_targets(environ))
+
+
+def refuses_export(environ: Mapping[str, str]) -> bool:
+    """Whether the standard variables say that traces go nowhere, or not by OTLP: then nobody is looked for."""
+    exporters = environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return disabled or (bool(exporters) and "otlp" not in exporters)
 
 
 def flag_target(url: str) -> Target:
@@ -76,11 +102,29 @@ def _environment_target(environ: Mapping[str, str]) -> tuple[Target, ...]:
         return ()
     if not (signal_endpoint or base_endpoint or exporters):
         return ()
+    timeout_s = _environment_timeout_s(environ)
     if _environment_transport(environ) is Transport.GRPC:
         grpc_endpoint = signal_endpoint or base_endpoint or f"http://localhost:{_GRPC_PORT}"
-        return (Target(Origin.ENVIRONMENT, Transport.GRPC, grpc_endpoint),)
+        return (Target(Origin.ENVIRONMENT, Transport.GRPC, grpc_endpoint, timeout_s=timeout_s),)
     base = (base_endpoint or "http://localhost:4318").rstrip("/")
-    return (Target(Origin.ENVIRONMENT, Transport.HTTP, signal_endpoint or f"{base}{_TRACES_PATH}"),)
+    endpoint = signal_endpoint or f"{base}{_TRACES_PATH}"
+    return (Target(Origin.ENVIRONMENT, Transport.HTTP, endpoint, timeout_s=timeout_s),)
+
+
+def _environment_timeout_s(environ: Mapping[str, str]) -> float | None:
+    """Seconds, as all of OpenTelemetry's Python exporters read it (the specification says milliseconds)."""
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
+        text = environ.get(name)
+        if not text:
+            continue
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not (0 < seconds < math.inf):
+            raise UsageError(f"{name}: {text} is no time", remedy="set it to seconds, e.g. 10")
+        return seconds
+    return None
 
 
 def _environment_transport(environ: Mapping[str, str]) -> Transport:

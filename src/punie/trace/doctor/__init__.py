@@ -1,0 +1,1 @@
+"""What is installed, reachable and misconfigured: one small check a question."""

@@ -1,0 +1,119 @@
+"""Can the model be read, and does it fit into memory?"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from punie.trace.doctor.check import Finding, Status
+from punie.trace.server.memory_limit import MemoryLimit
+from punie.trace.units import bytes_text
+
+_CONFIG: Final = "config.json"
+_WEIGHTS: Final = "*.safetensors"
+_TIGHT: Final = 0.8
+_GIVE_FOLDER: Final = "give the folder of an MLX model with --model"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Where a model is on this disk; `folder` is None for a name that no cache here has."""
+
+    name: str
+    folder: Path | None
+
+    def weights_bytes(self) -> int | None:
+        """How much is loaded, None if it can't be known."""
+        if self.folder is None or not self.folder.is_dir():
+            return None
+        return sum(path.stat().st_size for path in self.folder.glob(_WEIGHTS)) or None
+
+
+def find_model(reference: str | Path) -> Model:
+    """A folder as it is; else the snapshot in Hugging Face's cache, if there is one."""
+    path = Path(reference).expanduser()
+    if path.exists() or isinstance(reference, Path) or reference.count("/") != 1 or reference[0] in "./~":
+        return Model(str(reference), path)
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(reference, _CONFIG)
+    return Model(reference, Path(found).parent if isinstance(found, str) else None)
+
+
+def check_model(model: Model) -> Finding:
+    """Every file that the server opens can be opened, and the configuration is JSON."""
+    if model.folder is None:
+        return Finding(
+            "model",
+            Status.WARN,
+            f"{model.name} is not on this disk: the first run would download it",
+            f"download it before, or {_GIVE_FOLDER}",
+        )
+    problem = _problem(model.folder)
+    if problem:
+        return Finding("model", Status.FAIL, problem, _GIVE_FOLDER)
+    size = model.weights_bytes() or 0
+    return Finding("model", Status.OK, f"{model.folder}: {bytes_text(size)} of weights")
+
+
+def _problem(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    try:
+        json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        weights = sorted(folder.glob(_WEIGHTS))
+        for path in weights:
+            with path.open("rb") as file:
+                file.read(8)
+    except FileNotFoundError:
+        return f"there is no {_CONFIG} in {folder}"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    except ValueError as error:
+        return f"{folder / _CONFIG}: not JSON: {error}"
+    return "" if weights else f"there are no weights ({_WEIGHTS}) in {folder}"
+
+
+def check_memory(
+    weights_bytes: int | None, limit: MemoryLimit, *, available_bytes: int | None = None
+) -> Finding:
+    """Weights against what the machine recommends and what is free now. Caches and activations come on top."""
+    free = psutil.virtual_memory().available if available_bytes is None else available_bytes
+    machine = (
+        f"{bytes_text(limit.limit_bytes)} recommended ({limit.source}), {bytes_text(free)} available now"
+    )
+    if weights_bytes is None:
+        return Finding("memory", Status.UNKNOWN, f"{machine}; the model's size is not known")
+    said = f"{bytes_text(weights_bytes)} of weights; {machine}"
+    smaller = "use fewer bits or a smaller model"
+    if weights_bytes > limit.limit_bytes:
+        return Finding("memory", Status.FAIL, f"{said}: it doesn't fit", smaller)
+    if weights_bytes > free:
+        return Finding("memory", Status.WARN, f"{said}: it would swap", "close other programs")
+    if weights_bytes > _TIGHT * limit.limit_bytes:
+        return Finding("memory", Status.WARN, f"{said}: little is left for caches", smaller)
+    return Finding("memory", Status.OK, said)
+
+
+def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int = 100_000_000) -> Finding:
+    """The folder for runs can be written, and there is room. Nothing is left there."""
+    place = _nearest(runs.absolute())
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        return Finding("disk", Status.FAIL, f"{place} can't be written", "choose another folder with --runs")
+    free = psutil.disk_usage(str(place)).free
+    said = f"{bytes_text(free)} free for {runs}"
+    if free < needed_bytes:
+        return Finding("disk", Status.FAIL, said, "make room, or choose another folder with --runs")
+    if free < low_bytes:
+        return Finding("disk", Status.WARN, said, "make room before long runs")
+    return Finding("disk", Status.OK, said)
+
+
+def _nearest(path: Path) -> Path:
+    """The folder, or the closest one above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())

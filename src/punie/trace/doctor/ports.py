@@ -1,0 +1,119 @@
+"""Who listens on the ports of the local stack?"""
+
+from __future__ import annotations
+
+import socket
+from http.client import HTTPConnection, HTTPException
+from typing import Final
+
+import psutil
+
+from punie.trace.doctor.check import Finding, Status
+from punie.trace.store.jaeger_page import DEFAULT_PAGE, why_no_page
+from punie.trace.telemetry.collector import STANDARD_DOORS, Door, Knock, knock
+
+HOST: Final = "127.0.0.1"
+SERVE_PORT: Final = 8080
+PROMETHEUS_PORT: Final = 9090
+GRAFANA_PORT: Final = 3000
+_TIMEOUT_S: Final = 2.0
+_OK: Final = 200
+_START_STACK: Final = "optional: docker compose up -d"
+
+
+def check_serve_port(port: int = SERVE_PORT) -> Finding:
+    """`serve` listens there if nothing else is said; `run` takes a free port."""
+    subject = f"port {port}"
+    if not listens(port):
+        return Finding(subject, Status.OK, "free for `punie-trace serve`")
+    return Finding(
+        subject, Status.WARN, f"{_owner(port)} listens there", "give `serve` another one: --port 8081"
+    )
+
+
+def check_collector(doors: tuple[Door, ...] = STANDARD_DOORS) -> Finding:
+    """OTLP over HTTP and gRPC, each asked with a request without spans."""
+    knocks = [knock(door) for door in doors]
+    said = "; ".join(map(_knock_text, knocks))
+    if any(item.listening and item.problem for item in knocks):
+        return Finding(
+            "Collector", Status.WARN, said, "stop what has its port, or name a Collector with --otlp"
+        )
+    if not any(item.is_receiver for item in knocks):
+        return Finding("Collector", Status.WARN, said, _START_STACK)
+    return Finding("Collector", Status.OK, said)
+
+
+def _knock_text(item: Knock) -> str:
+    owner = f": {_owner(item.door.port)}" if item.listening and item.problem else ""
+    return f"{item.said}{owner}"
+
+
+def check_jaeger(page: str = DEFAULT_PAGE) -> Finding:
+    """The page that shows waterfalls."""
+    problem = why_no_page(page)
+    if not problem:
+        return Finding("Jaeger", Status.OK, f"its page answers at {page}")
+    return Finding("Jaeger", Status.WARN, f"{page}: {problem}", _START_STACK)
+
+
+def check_prometheus(port: int = PROMETHEUS_PORT) -> Finding:
+    """Whether it says that it is ready."""
+    return _check_http("Prometheus", port, "/-/ready", b"Prometheus")
+
+
+def check_grafana(port: int = GRAFANA_PORT) -> Finding:
+    """Whether it says that its database is well."""
+    return _check_http("Grafana", port, "/api/health", b'"database"')
+
+
+def _check_http(subject: str, port: int, path: str, mark: bytes) -> Finding:
+    if not listens(port):
+        return Finding(subject, Status.WARN, f"nobody listens on {HOST}:{port}", _START_STACK)
+    problem = _why_not(port, path, mark)
+    if not problem:
+        return Finding(subject, Status.OK, f"answers on {HOST}:{port}")
+    return Finding(
+        subject,
+        Status.WARN,
+        f"{HOST}:{port}: {problem} ({_owner(port)} has the port)",
+        f"stop it, or move {subject}",
+    )
+
+
+def _why_not(port: int, path: str, mark: bytes) -> str:
+    connection = HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read(4096)
+    except (OSError, HTTPException) as error:
+        return f"no answer: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"
+    finally:
+        connection.close()
+    if response.status != _OK or mark not in body:
+        return f"another answer than expected (HTTP {response.status})"
+    return ""
+
+
+def listens(port: int) -> bool:
+    """Whether a connection is taken there."""
+    try:
+        socket.create_connection((HOST, port), _TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _owner(port: int) -> str:
+    """The program that listens on `port`; other users' programs are not for us to know."""
+    try:
+        pids = {
+            item.pid
+            for item in psutil.net_connections("tcp")
+            if item.status == psutil.CONN_LISTEN and item.laddr and item.laddr.port == port
+        }
+        names = sorted(f"{psutil.Process(pid).name()} (pid {pid})" for pid in pids if pid)
+    except psutil.Error:
+        names = []
+    return ", ".join(names) or "a program that can't be named"

@@ -1,0 +1,76 @@
+"""Is `mlx_lm.server` what our launcher knows, and does MLX compute at a usable speed?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from punie.trace.doctor.check import AskError, Finding, Status, ask_python
+
+Ask = Callable[[str], str]
+
+_ASK_SERVER: Final = (
+    "import json; from importlib.metadata import version; from mlx_lm import server; "
+    "from punie.trace.telemetry.mlx_server import find_mismatches; "
+    "print(json.dumps([version('mlx-lm'), find_mismatches(server)]))"
+)
+
+MATRIX: Final = 512
+SLOW_GFLOPS: Final = 10.0
+"""Below this on Linux: the BLAS of MLX's wheel gives about 3, OpenBLAS about 80 on the same two cores."""
+
+_ASK_SPEED: Final = f"""
+import time
+import mlx.core as mx
+
+with mx.stream(mx.cpu):
+    a = mx.random.normal(({MATRIX}, {MATRIX}))
+    mx.eval(a, a @ a)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        mx.eval(a @ a)
+        best = min(best, time.perf_counter() - start)
+print(2 * {MATRIX}**3 / best / 1e9)
+"""
+
+
+def check_server_package(ask: Ask = ask_python) -> Finding:
+    """Import the server in a process of its own and compare it with what the launcher hooks into."""
+    try:
+        version, mismatches = json.loads(ask(_ASK_SERVER))
+    except AskError as error:
+        return Finding(
+            "mlx_lm.server",
+            Status.FAIL,
+            f"can't be imported: {error}",
+            "install mlx-lm (on Linux with mlx[cpu]) into this Python",
+        )
+    if mismatches:
+        return Finding(
+            "mlx_lm.server",
+            Status.WARN,
+            f"mlx-lm {version} differs from what the launcher knows, so it runs without spans: "
+            + "; ".join(mismatches),
+            "install a version that punie-trace requires; until then phases are read off the stream",
+        )
+    return Finding("mlx_lm.server", Status.OK, f"mlx-lm {version}, every hook fits")
+
+
+def check_speed(ask: Ask = ask_python, *, platform: str = sys.platform) -> Finding:
+    """Multiply two matrices on the CPU. Only Linux computes models there."""
+    try:
+        gflops = float(ask(_ASK_SPEED))
+    except AskError as error:
+        return Finding("matmul", Status.UNKNOWN, f"MLX can't be asked: {error}", "see mlx_lm.server above")
+    said = f"{gflops:.3g} GFLOP/s on the CPU ({MATRIX} × {MATRIX}, float32, best of 5)"
+    if platform.startswith("linux") and gflops < SLOW_GFLOPS:
+        return Finding(
+            "matmul",
+            Status.WARN,
+            f"{said}: a slow BLAS",
+            "for speed preload OpenBLAS: LD_PRELOAD=/…/libopenblas.so.0 punie-trace run",
+        )
+    return Finding("matmul", Status.OK, said)

@@ -1,0 +1,67 @@
+"""A diagnosis as text for a terminal, 80 columns wide, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import Final
+
+from punie.trace.doctor.check import Finding, Status
+from punie.trace.units import count_text
+
+WIDTH: Final = 80
+SCHEMA_VERSION: Final = 1
+_STATUS_WIDTH: Final = 9
+_SUBJECT_WIDTH: Final = 15
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """A line or more for each finding, then how many want attention."""
+    lines = [line for finding in findings for line in _lines(finding)]
+    return "\n".join((*lines, "", _summary(findings))) + "\n"
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """The findings under their names; `ok` says whether nothing failed."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "ok": not failed(findings),
+        "findings": [
+            {
+                "subject": item.subject,
+                "status": item.status.value,
+                "found": item.found,
+                "next_step": item.next_step or None,
+            }
+            for item in findings
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def failed(findings: Sequence[Finding]) -> bool:
+    """Whether something that a run needs isn't as it must be."""
+    return any(item.status is Status.FAIL for item in findings)
+
+
+def _lines(finding: Finding) -> list[str]:
+    head = f"{finding.status.value:{_STATUS_WIDTH}}{finding.subject:{_SUBJECT_WIDTH}}"
+    margin = " " * len(head)
+    lines = textwrap.wrap(finding.found, WIDTH, initial_indent=head, subsequent_indent=margin)
+    if finding.next_step:
+        lines += textwrap.wrap(
+            finding.next_step, WIDTH, initial_indent=f"{margin}→ ", subsequent_indent=f"{margin}  "
+        )
+    return lines
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    counts = {status: sum(item.status is status for item in findings) for status in Status}
+    said = (
+        count_text(counts[Status.FAIL], "failure"),
+        count_text(counts[Status.WARN], "warning"),
+        f"{counts[Status.UNKNOWN]} unknown",
+        f"{counts[Status.OK]} ok",
+    )
+    return ", ".join(said)

@@ -1,0 +1,146 @@
+"""OTLP receivers on loopback for tests: HTTP and gRPC, well and ill."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import grpc  # type: ignore[import-untyped] # ships no types
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a receiver says; `rejected` and `message` are OTLP's partial success."""
+
+    status: int = 200
+    code: grpc.StatusCode | None = None
+    rejected: int = 0
+    message: str = ""
+    content_type: str = "application/x-protobuf"
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    wait_s: float = 0.0
+
+    def response(self) -> ExportTraceServiceResponse:
+        partial = ExportTracePartialSuccess(rejected_spans=self.rejected, error_message=self.message)
+        return ExportTraceServiceResponse(partial_success=partial)
+
+
+@dataclass
+class Receiver:
+    """Gives its `script` of answers, then "all accepted"; keeps the spans of what it accepted."""
+
+    url: str = ""
+    script: list[Answer] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    spans: list[Any] = field(default_factory=list)
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, request: ExportTraceServiceRequest, headers: dict[str, str]) -> Answer:
+        with self.lock:
+            self.requests += 1
+            self.headers.append(headers)
+            answer = self.script.pop(0) if self.script else Answer()
+            if answer.status == 200 and answer.code is None:
+                self.spans += [
+                    span
+                    for resource in request.resource_spans
+                    for scope in resource.scope_spans
+                    for span in scope.spans
+                ]
+        time.sleep(answer.wait_s)
+        return answer
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def names(self) -> list[str]:
+        return [span.name for span in self.spans]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    receiver: Receiver
+
+    def do_POST(self) -> None:  # the name that http.server calls
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        headers = {key.lower(): value for key, value in self.headers.items()} | {"path": self.path}
+        answer = self.receiver.take(ExportTraceServiceRequest.FromString(body), headers)
+        content = answer.response().SerializeToString() if answer.body is None else answer.body
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.content_type)
+        self.send_header("content-length", str(len(content)))
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class's name
+        """Silent."""
+
+
+class _Servicer(TraceServiceServicer):
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def Export(self, request: ExportTraceServiceRequest, context: Any) -> Any:  # noqa: ANN401, N802 # generated
+        headers = {key: str(value) for key, value in context.invocation_metadata()}
+        answer = self._receiver.take(request, headers)
+        if answer.code is not None:
+            context.abort(answer.code, answer.message)
+        return answer.response()
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """An HTTP server with `handler` until the block ends; its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def http_receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with serving(type("Handler", (_Handler,), {"receiver": receiver})) as port:
+        receiver.url = f"http://127.0.0.1:{port}"
+        yield receiver
+
+
+@contextmanager
+def grpc_receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc.server(pool)
+        add_TraceServiceServicer_to_server(_Servicer(receiver), server)  # type: ignore[no-untyped-call] # generated
+        port = server.add_insecure_port("127.0.0.1:0")
+        receiver.url = f"grpc://127.0.0.1:{port}"
+        server.start()
+        yield receiver
+        server.stop(None).wait()

@@ -1,0 +1,129 @@
+"""The shipper goes on where a receiver's last acknowledgement was, and never beyond one that was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc  # type: ignore[import-untyped] # ships no types
+import pytest
+from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving
+
+from punie.trace.telemetry.content import ContentPolicy
+from punie.trace.telemetry.delivery import Delivery
+from punie.trace.telemetry.provider import Telemetry
+from punie.trace.telemetry.shipper import Unkept, ship
+from punie.trace.telemetry.targets import Origin, Target, Transport, flag_target
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with http_receiving() as receiver:
+        yield receiver
+
+
+def _write(telemetry: Telemetry, *names: str) -> None:
+    for name in names:
+        telemetry.tracer.start_span(name).end()
+
+
+def _ship(telemetry: Telemetry, url: str, bookmark: Unkept) -> Delivery:
+    folder = telemetry.journal.path.parent
+    (delivery,) = ship(folder, [flag_target(url)], bookmarks=lambda _: bookmark, deadline_s=None)
+    return delivery
+
+
+def test_only_what_is_new_is_sent_again(receiver: Receiver, telemetry: Telemetry) -> None:
+    bookmark = Unkept()
+    _write(telemetry, "first", "second")
+    assert _ship(telemetry, receiver.url, bookmark).complete
+    _write(telemetry, "third")
+    delivery = _ship(telemetry, receiver.url, bookmark)
+    assert (delivery.sent, delivery.accepted, delivery.earlier) == (1, 1, 2)
+    assert receiver.names() == ["first", "second", "third"]
+    assert "1 of 1 span accepted, 2 earlier" in delivery.summary()
+    assert bookmark.positions == {telemetry.journal.path.name: telemetry.journal.path.stat().st_size}
+
+
+def test_after_a_batch_without_an_answer_it_goes_on_with_that_batch(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    _write(telemetry, *(f"span {number}" for number in range(600)))  # three batches
+    bookmark = Unkept()
+    receiver.script = [Answer(), *[Answer(status=404)] * 2]
+    first = _ship(telemetry, receiver.url, bookmark)
+    assert (first.sent, first.accepted, first.rejected) == (600, 256, 344)
+    second = _ship(telemetry, receiver.url, bookmark)
+    assert (second.sent, second.accepted, second.earlier) == (344, 344, 256)
+    assert receiver.names() == [f"span {number}" for number in range(600)]
+
+
+def test_a_refused_request_is_not_acknowledged_even_if_a_later_one_is(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    _write(telemetry, *(f"span {number}" for number in range(600)))
+    bookmark = Unkept()
+    receiver.script = [Answer(status=401)]
+    assert _ship(telemetry, receiver.url, bookmark).accepted == 344
+    assert bookmark.positions == {}
+    assert _ship(telemetry, receiver.url, bookmark).accepted == 600  # some twice, none never
+
+
+def test_spans_refused_one_by_one_are_not_sent_again_and_not_forgotten(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    _write(telemetry, "good", "bad")
+    bookmark = Unkept()
+    receiver.script = [Answer(rejected=1, message="too old")]
+    assert _ship(telemetry, receiver.url, bookmark).rejected == 1
+    again = _ship(telemetry, receiver.url, bookmark)
+    assert (again.sent, again.earlier, again.earlier_rejected) == (0, 1, 1)
+    assert "1 rejected earlier" in again.summary()
+
+
+def test_a_journal_that_is_another_one_is_read_from_its_beginning(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    _write(telemetry, "new")
+    assert _ship(telemetry, receiver.url, Unkept({telemetry.journal.path.name: 7})).accepted == 1
+    beyond = Unkept({telemetry.journal.path.name: 10**6})
+    assert _ship(telemetry, receiver.url, beyond).accepted == 1
+
+
+def test_lines_that_are_no_spans_are_passed_once(receiver: Receiver, telemetry: Telemetry) -> None:
+    _write(telemetry, "good")
+    with telemetry.journal.path.open("ab") as file:
+        file.write(b"not json\n")
+    bookmark = Unkept()
+    assert _ship(telemetry, receiver.url, bookmark).skipped_lines == 1
+    assert _ship(telemetry, receiver.url, bookmark).skipped_lines == 0
+
+
+def test_large_spans_travel_in_smaller_batches(telemetry: Telemetry) -> None:
+    for _ in range(8):
+        telemetry.tracer.start_span("large", attributes={"punie.query.text": "x" * 700_000}).end()
+    with grpc_receiving() as receiver:  # takes 4 MiB in one request
+        folder = telemetry.journal.path.parent
+        (delivery,) = ship(folder, [flag_target(receiver.url)], policy=ContentPolicy.SEND, deadline_s=None)
+        assert delivery.complete
+        assert receiver.requests == 4
+
+
+def test_a_request_that_is_too_large_is_refused_and_keeps_nobody_waiting(telemetry: Telemetry) -> None:
+    telemetry.tracer.start_span("huge", attributes={"punie.query.text": "x" * 5_000_000}).end()
+    _write(telemetry, "small")
+    with grpc_receiving() as receiver:
+        folder = telemetry.journal.path.parent
+        (delivery,) = ship(folder, [flag_target(receiver.url)], policy=ContentPolicy.SEND, deadline_s=None)
+        assert receiver.names() == ["small"]
+    assert (delivery.accepted, delivery.rejected) == (1, 1)
+    assert "larger than max" in delivery.errors[0]
+
+
+def test_a_target_that_was_given_time_gets_it(tmp_path: Path, telemetry: Telemetry) -> None:
+    _write(telemetry, "slow")
+    with grpc_receiving() as receiver:
+        receiver.script = [Answer(code=grpc.StatusCode.UNAVAILABLE, message="starting", wait_s=0.5)]
+        target = Target(Origin.ENVIRONMENT, Transport.GRPC, receiver.url.replace("grpc", "http"), timeout_s=8)
+        (patient,) = ship(telemetry.journal.path.parent, [target], deadline_s=0.2)
+    assert patient.complete
