@@ -71,7 +71,7 @@ def test_files_with_other_endings_and_hidden_ones_are_left(tmp_path: Path) -> No
     assert len(read_source(str(tmp_path)).spans) == 1
 
 
-@pytest.mark.parametrize("text", ["ftp://host/file", "clickhouse://host/db"])
+@pytest.mark.parametrize("text", ["ftp://host/file", "kafka://host/topic"])
 def test_an_unknown_scheme_is_named(text: str) -> None:
     with pytest.raises(InputError, match="no source has the scheme") as caught:
         read_source(text)

@@ -7,6 +7,7 @@ read and to be pasted into an engine as it stands. A test holds its ranks and gr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -16,16 +17,21 @@ from typing import Final, Protocol
 
 from punie.trace.analysis.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
+from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, PHASES, Phase, Provenance
 
 PROVENANCES: Final = tuple(Provenance)
 _PROVENANCE_RANK: Final = {provenance: rank for rank, provenance in enumerate(PROVENANCES)}
 
-SpanRow = tuple[str, str, str, str | None, int, int, int, int, int]
-"""query_key, trace_id, span_id, parent_id, start_ns, end_ns, phase_rank, provenance_rank, is_root."""
+SpanRow = tuple[int, int, int | None, int, int, int, int, int]
+"""query_key, span_id, parent_id, start_ns, end_ns, phase_rank, provenance_rank, is_root: whole numbers all."""
 
-LedgerRow = tuple[str, int, int, int | None, int | None, int | None, int | None]
-"""query_key, start_ns, wall_ns, phase_rank, ns, contested_ns, provenances; the last four None: no time at all."""
+LedgerRow = tuple[int, int, int, int | None, int | None, int | None, int | None, int | None]
+"""query_key, start_ns, wall_ns, phase_rank, ns, contested_ns, provenances, spans; no time at all: the last five
+None, or 0 where an engine has no other word for what a join didn't find."""
+
+MOST_SPANS: Final = 2**21 - 1
+"""As many spans as one phase of one query may have: the text counts the open ones in 21 bits."""
 
 
 class Engine(Protocol):
@@ -44,17 +50,35 @@ def ledger_sql() -> str:
 
 def compute_ledgers(spans: Iterable[PhasedSpan], engine: Engine) -> tuple[QueryLedger, ...]:
     """One checked ledger a query, in the order of their start."""
-    return decode_ledgers(engine.run(ledger_sql(), span_rows(spans)))
+    numbers = Numbers()
+    rows = span_rows(spans, numbers)
+    return decode_ledgers(engine.run(ledger_sql(), rows), list(numbers.queries))
 
 
-def span_rows(spans: Iterable[PhasedSpan]) -> Iterator[SpanRow]:
-    """The spans as rows of the relation that the SQL text reads."""
+@dataclass(slots=True)
+class Numbers:
+    """Whole numbers in place of a query's name and of a span's ids, given when they are first met, from 0."""
+
+    queries: dict[str, int] = field(default_factory=dict)
+    spans: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def of_query(self, name: str) -> int:
+        """The number of a query."""
+        return self.queries.setdefault(name, len(self.queries))
+
+    def of_span(self, trace_id: str, span_id: str) -> int:
+        """The number of a span, or of a parent that may never come."""
+        return self.spans.setdefault((trace_id, span_id), len(self.spans))
+
+
+def span_rows(spans: Iterable[PhasedSpan], numbers: Numbers) -> Iterator[SpanRow]:
+    """The spans as rows of the relation that the SQL text reads, with the numbers that `numbers` gives."""
     for span in spans:
+        parent = span.parent_id
         yield (
-            span.query_key,
-            span.trace_id,
-            span.span_id,
-            span.parent_id,
+            numbers.of_query(span.query_key),
+            numbers.of_span(span.trace_id, span.span_id),
+            None if parent is None else numbers.of_span(span.trace_id, parent),
             span.start_ns,
             span.end_ns,
             PHASE_RANK[span.phase],
@@ -63,21 +87,26 @@ def span_rows(spans: Iterable[PhasedSpan]) -> Iterator[SpanRow]:
         )
 
 
-def decode_ledgers(rows: Iterable[LedgerRow]) -> tuple[QueryLedger, ...]:
-    """Ledgers from the rows of any engine, each checked: a sum that is off is a bug and raises."""
+def decode_ledgers(rows: Iterable[LedgerRow], names: Sequence[str]) -> tuple[QueryLedger, ...]:
+    """Ledgers from the rows of any engine, each checked: a sum that is off is a bug and raises.
+
+    `names[n]` is the query with the number n. Raises InputError for a query with more spans than can be counted.
+    """
     by_query = groupby(sorted(rows, key=itemgetter(0)), key=itemgetter(0))
-    ledgers = [_decode(list(found)) for _, found in by_query]
+    ledgers = [_decode(names[number], list(found)) for number, found in by_query]
     for ledger in ledgers:
         ledger.check()
     return tuple(sorted(ledgers, key=lambda ledger: (ledger.start_ns, ledger.query_key)))
 
 
-def _decode(rows: Sequence[LedgerRow]) -> QueryLedger:
-    query_key, start_ns, wall_ns = rows[0][:3]
+def _decode(query_key: str, rows: Sequence[LedgerRow]) -> QueryLedger:
+    start_ns, wall_ns = rows[0][1:3]
     phases_ns = dict.fromkeys(PHASES, 0)
     contested_ns = dict.fromkeys(PHASES, 0)
     provenance: dict[Phase, tuple[Provenance, ...]] = dict.fromkeys(PHASES, ())
-    for *_, rank, ns, contested, provenances in rows:
+    if sum(row[-1] or 0 for row in rows) > MOST_SPANS:
+        raise InputError(f"{query_key}: has more than {MOST_SPANS} spans: too many for one query's ledger")
+    for *_, rank, ns, contested, provenances, _spans in rows:
         if not ns:
             continue
         phase = PHASES[rank or 0]

@@ -22,7 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger JSON (also packed with gzip or zstd) or "
-        "Parquet; a folder of such files; or jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000",
+        "Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; "
+        "or clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "sqlite", "duckdb"),
+        default="auto",
+        help="what computes the ledger (default: SQLite, and DuckDB for many spans where it is installed)",
     )
     add_judgement(parser)
     add_output(parser)

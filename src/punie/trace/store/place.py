@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -15,11 +16,21 @@ _HEAD: Final = 16
 _BOM: Final = b"\xef\xbb\xbf"
 
 
+def without_password(text: str) -> str:
+    """A path or URL as it may be printed: `scheme://user@host/…`."""
+    return re.sub(r"^(\w+://[^/?#]*?):[^/?#]*@", r"\1@", text)
+
+
 class Place:
     """A path or a URL. The properties about files raise `InputError` if the file can't be read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    @property
+    def shown(self) -> str:
+        """It as it may be printed."""
+        return without_password(self.text)
 
     @property
     def is_url(self) -> bool:

@@ -40,6 +40,7 @@ class SourceEntry:
 
 SOURCES: Final = (
     SourceEntry("Jaeger's query API (jaeger://HOST:16686?service=NAME)", "punie.trace.store.jaeger_api"),
+    SourceEntry("ClickHouse (clickhouse://USER@HOST/DB?service=NAME)", "punie.trace.store.clickhouse"),
     SourceEntry("a run folder", "punie.trace.store.run_folder"),
     SourceEntry("a folder of such files", "punie.trace.store.span_folder"),
     SourceEntry("Parquet", "punie.trace.store.parquet"),
@@ -56,7 +57,7 @@ def read_source(text: str) -> SpanSet:
         source = entry.load()
         if source.recognises(place):
             return source.read(place)
-    raise InputError(f"{text}: {_what_is_wrong(place)}", remedy=_remedy())
+    raise InputError(f"{place.shown}: {_what_is_wrong(place)}", remedy=_remedy())
 
 
 def _remedy() -> str:

@@ -10,7 +10,7 @@ from punie.trace.analysis.ledger import LedgerRow, SpanRow
 
 _TABLE = """
 CREATE TABLE spans (
-  query_key TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT,
+  query_key INTEGER NOT NULL, span_id INTEGER NOT NULL, parent_id INTEGER,
   start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
   phase_rank INTEGER NOT NULL, provenance_rank INTEGER NOT NULL, is_root INTEGER NOT NULL
 )
@@ -24,5 +24,5 @@ class SqliteEngine:
         """The result of `sql` over a table `spans` that holds `rows`."""
         with closing(sqlite3.connect(":memory:")) as database:
             database.execute(_TABLE)
-            database.executemany("INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             return database.execute(sql).fetchall()

@@ -1,0 +1,150 @@
+"""The spans of a ClickHouse database, read with its own client over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace.errors import InputError
+from punie.trace.model import Span, SpanSet, UnreadableRecord
+from punie.trace.store.clickhouse.query import PASSWORD_VARIABLE, SCHEME, ClickHouseQuery, parse_query
+from punie.trace.store.clickhouse.tables import TABLES, Row, Table
+from punie.trace.store.otlp_values import Unreadable
+from punie.trace.store.place import Place
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_TIMEOUT_S: Final = 60
+
+
+def recognises(place: Place) -> bool:
+    """Whether it is a URL of ours."""
+    return place.text.startswith(f"{SCHEME}://")
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of the newest traces that the URL asks for.
+
+    Raises `InputError` that names the URL, never its password, if the client isn't installed, the server can't be
+    asked, or the database has no table that we know.
+    """
+    query = parse_query(place.text)
+    client = _connect(query)
+    try:
+        return _read(client, query, time.time_ns())
+    except _errors() as error:
+        raise _said(query, error) from None
+    finally:
+        client.close()
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from clickhouse_connect.driver.exceptions import Error
+
+    return (Error, OSError)
+
+
+def _said(query: ClickHouseQuery, error: Exception) -> InputError:
+    """The client's message in one line, without the password if it should stand in it."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    text = text.replace(query.password, "***") if query.password else text
+    return InputError(
+        f"{query.shown}: can't ask ClickHouse at {query.host}:{query.port}: {text}",
+        remedy="Is it running? Its HTTP port is 8123 (8443 with secure=1); "
+        f"a password is read from {PASSWORD_VARIABLE}.",
+    )
+
+
+def _connect(query: ClickHouseQuery) -> Client:
+    try:
+        import clickhouse_connect
+    except ImportError as error:
+        raise InputError(
+            f"{query.shown}: ClickHouse's client isn't installed",
+            remedy="pip install 'punie-trace[clickhouse]'",
+        ) from error
+    try:
+        return clickhouse_connect.get_client(
+            host=query.host,
+            port=query.port,
+            username=query.user,
+            password=query.password,
+            database=query.database,
+            secure=query.secure,
+            connect_timeout=_TIMEOUT_S,
+            autogenerate_session_id=False,
+        )
+    except _errors() as error:
+        raise _said(query, error) from None
+
+
+def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
+    table, name = _table(client, query)
+    rows, cut = _rows(client, query, table, name, now_ns)
+    spans: list[Span] = []
+    unreadable: list[UnreadableRecord] = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            spans.append(table.to_span(row))
+        except Unreadable as error:
+            unreadable.append(UnreadableRecord(query.shown, number, str(error)))
+    if cut:
+        more = f"more than {query.limit} traces match, and only the newest were read: raise limit="
+        unreadable.append(UnreadableRecord(query.shown, 0, more))
+    return SpanSet(tuple(spans), tuple(unreadable))
+
+
+def _table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
+    """The table that we know by its columns, and its name there."""
+    found = client.query(
+        "SELECT table, groupArray(name) FROM system.columns WHERE database = {database:String} GROUP BY table",
+        parameters={"database": query.database},
+    ).result_rows
+    there = {str(name): set(columns) for name, columns in found}
+    names = [query.table] if query.table else [table.name for table in TABLES]
+    for name in names:
+        for table in TABLES:
+            if {table.trace_id, table.service, table.start} <= there.get(name, set()):
+                return table, name
+    raise InputError(
+        f"{query.shown}: the database {query.database!r} has no table of spans named {' or '.join(names)}",
+        remedy=f"It has: {', '.join(sorted(there)) or 'none'}. Name another database, or a table with table=NAME.",
+    )
+
+
+def _newest(query: ClickHouseQuery, table: Table, name: str) -> str:
+    """The SQL for the ids of the newest traces that match. Names are quoted or ours, the user's words parameters."""
+    where = ["1"]
+    if query.service:
+        where.append(f"{table.service} = {{service:String}}")
+    if query.since_ns:
+        where.append(f"{table.start} >= fromUnixTimestamp64Nano({{since:Int64}})")
+    return (
+        f"SELECT {table.trace_id} AS id FROM {_quoted(name)} WHERE {' AND '.join(where)} "  # noqa: S608
+        f"GROUP BY id ORDER BY max({table.start}) DESC, id LIMIT {{most:UInt64}}"
+    )
+
+
+def _rows(
+    client: Client, query: ClickHouseQuery, table: Table, name: str, now_ns: int
+) -> tuple[Iterator[Row], bool]:
+    """The rows of the traces that match, and whether more match than the limit."""
+    asked: dict[str, Any] = {"service": query.service, "since": now_ns - query.since_ns}
+    newest = _newest(query, table, name)
+    count = client.query(
+        f"SELECT count() FROM ({newest})",  # noqa: S608
+        parameters={**asked, "most": query.limit + 1},
+    ).result_rows[0][0]
+    found = client.query(
+        f"SELECT {', '.join(table.columns.values())} FROM {_quoted(name)} "  # noqa: S608
+        f"WHERE {table.trace_id} IN ({newest}) ORDER BY {table.start}, {table.columns['span_id']}",
+        parameters={**asked, "most": query.limit},
+    )
+    rows = (dict(zip(table.columns, row, strict=True)) for row in found.result_rows)
+    return rows, int(count) > query.limit
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

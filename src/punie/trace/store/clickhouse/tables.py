@@ -1,0 +1,213 @@
+"""The two tables that hold spans, and a row of each as a span.
+
+| table | written by | attributes |
+| --- | --- | --- |
+| `otel_traces` | the Collector's ClickHouse exporter (0.161) | all as text: types are told by how they look |
+| `spans` | Jaeger 2's own storage (its module 1.76) | lists of keys and values, one pair of lists a type |
+
+Both keep start and duration in nanoseconds. A duration below 0 (an inverted span, or one that never ended) stands in
+the exporter's unsigned column as 2^64 more; it is read back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from punie.trace import semconv
+from punie.trace.model import Attributes, AttributeValue, Event, Span
+from punie.trace.store.otlp_values import (
+    Unreadable,
+    attributes_of,
+    parent_id,
+    span_id,
+    span_kind,
+    status_code,
+    time_ns,
+    trace_id,
+)
+
+Row = Mapping[str, Any]
+_TYPES: Final = ("bool", "int", "double", "str", "complex")
+_LOOKS_TYPED: Final = re.compile(r"-?[0-9]|true$|false$|[\[{]")
+# Names that end so are text, even where the text looks like a number.
+_TEXT_ENDINGS: Final = (
+    "id",
+    "name",
+    "hash",
+    "text",
+    "answer",
+    "expected",
+    "cache",
+    "model",
+    "message",
+    "type",
+    "error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of spans: what to select of it by our names, and how a row becomes a span."""
+
+    name: str
+    trace_id: str
+    service: str
+    start: str
+    columns: Mapping[str, str]
+    to_span: Callable[[Row], Span]
+
+
+def _exporter_span(row: Row) -> Span:
+    resource = (
+        {**_typed(row["resource"]), semconv.SERVICE_NAME: row["service"]}
+        if row["service"]
+        else _typed(row["resource"])
+    )
+    events = zip(row["event_times"], row["event_names"], row["event_attributes"], strict=True)
+    return _span(
+        row,
+        _typed(row["attributes"]),
+        resource,
+        tuple(Event(str(name), int(at), _typed(attributes)) for at, name, attributes in events),
+    )
+
+
+def _jaeger_span(row: Row) -> Span:
+    resource = {semconv.SERVICE_NAME: row["service"], **_listed(row, "resource_")}
+    events = zip(row["event_times"], row["event_names"], strict=True)
+    # What an event says is in lists of lists of pairs; nothing that is computed reads it, so it is left there.
+    return _span(row, _listed(row, ""), resource, tuple(Event(str(name), int(at)) for at, name in events))
+
+
+def _span(row: Row, attributes: Attributes, resource: Attributes, events: tuple[Event, ...]) -> Span:
+    start_ns = time_ns(row["start"], "start")
+    return Span(
+        trace_id=trace_id(row["trace_id"], "trace id"),
+        span_id=span_id(row["span_id"], "span id"),
+        parent_id=parent_id(row["parent_id"], "parent id"),
+        name=str(row["name"]),
+        start_ns=start_ns,
+        end_ns=time_ns(start_ns + int(row["duration"]), "start + duration"),
+        kind=span_kind(row["kind"]),
+        attributes=MappingProxyType(dict(attributes)),
+        status=status_code(row["status"]),
+        status_message=str(row["status_message"]),
+        events=events,
+        resource=MappingProxyType(dict(resource)),
+        scope=str(row["scope"]),
+    )
+
+
+def _typed(texts: Mapping[str, str]) -> Attributes:
+    return {str(key): _value(str(key), str(text)) for key, text in texts.items()}
+
+
+def _value(key: str, text: str) -> AttributeValue:
+    if key in semconv.CONTENT_KEYS or key.replace("_", ".").split(".")[-1] in _TEXT_ENDINGS:
+        return text
+    if _LOOKS_TYPED.match(text) is None:
+        return text
+    try:
+        return _frozen(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _frozen(value: Any) -> AttributeValue:  # noqa: ANN401 # JSON has no common type
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return MappingProxyType({str(key): _frozen(item) for key, item in value.items()})
+    return value  # type: ignore[no-any-return] # a plain value of JSON
+
+
+def _listed(row: Row, prefix: str) -> Attributes:
+    found: dict[str, AttributeValue] = {}
+    for kind in _TYPES:
+        keys: Sequence[str] = row[f"{prefix}{kind}_keys"]
+        for key, value in zip(keys, row[f"{prefix}{kind}_values"], strict=True):
+            if kind == "complex":
+                found |= _complex(str(key), str(value))
+            else:
+                found[str(key)] = value
+    return found
+
+
+def _complex(key: str, text: str) -> Attributes:
+    """A list or map as OTLP's JSON under `@slice@KEY`, `@map@KEY`; bytes stay base64 text."""
+    kind, _, name = key.removeprefix("@").partition("@")
+    if kind == "bytes":
+        return {name: text}
+    try:
+        return attributes_of([{"key": name, "value": json.loads(text)}])
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"attribute {name} is no JSON: {error}") from error
+
+
+def _lists(prefix: str) -> dict[str, str]:
+    return {
+        f"{prefix}{kind}_{part}s": f"`{prefix}{kind}_attributes.{part}`"
+        for kind in _TYPES
+        for part in ("key", "value")
+    }
+
+
+EXPORTER: Final = Table(
+    name="otel_traces",
+    trace_id="TraceId",
+    service="ServiceName",
+    start="Timestamp",
+    columns=MappingProxyType(
+        {
+            "trace_id": "TraceId",
+            "span_id": "SpanId",
+            "parent_id": "ParentSpanId",
+            "name": "SpanName",
+            "kind": "SpanKind",
+            "start": "toUnixTimestamp64Nano(Timestamp)",
+            "duration": "reinterpretAsInt64(Duration)",
+            "status": "StatusCode",
+            "status_message": "StatusMessage",
+            "attributes": "SpanAttributes",
+            "resource": "ResourceAttributes",
+            "service": "ServiceName",
+            "scope": "ScopeName",
+            "event_times": "arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`)",
+            "event_names": "`Events.Name`",
+            "event_attributes": "`Events.Attributes`",
+        }
+    ),
+    to_span=_exporter_span,
+)
+JAEGER: Final = Table(
+    name="spans",
+    trace_id="trace_id",
+    service="service_name",
+    start="start_time",
+    columns=MappingProxyType(
+        {
+            "trace_id": "trace_id",
+            "span_id": "id",
+            "parent_id": "parent_span_id",
+            "name": "name",
+            "kind": "kind",
+            "start": "toUnixTimestamp64Nano(start_time)",
+            "duration": "duration",
+            "status": "status_code",
+            "status_message": "status_message",
+            "service": "service_name",
+            "scope": "scope_name",
+            "event_times": "arrayMap(t -> toUnixTimestamp64Nano(t), `events.timestamp`)",
+            "event_names": "`events.name`",
+            **_lists(""),
+            **_lists("resource_"),
+        }
+    ),
+    to_span=_jaeger_span,
+)
+TABLES: Final = (EXPORTER, JAEGER)
