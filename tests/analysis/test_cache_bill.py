@@ -10,7 +10,7 @@ import pytest
 from punie.trace import semconv
 from punie.trace.analysis.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
 from punie.trace.analysis.queries import account
-from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.requests import MessageList, ModelRequest
 from punie.trace.analysis.usage import TokenCounts
 from punie.trace.model import Attributes, Provenance, Span, SpanKind, SpanSet
 from punie.trace.store.sqlite import SqliteEngine
@@ -49,8 +49,7 @@ def asked(
         start_ns=at,
         tokens=TokenCounts(tokens, cached, 10),
         prefill_ns=prefill_ns,
-        digests=tuple(messages),
-        lengths=tuple(LENGTH[m] for m in messages),
+        told=MessageList(tuple(messages), tuple(LENGTH[m] for m in messages)),
         **(defaults | fields),
     )
 
@@ -120,6 +119,44 @@ def test_a_part_in_common_is_a_bound_and_no_miss_once_the_cache_was_used() -> No
     assert bounds(first, longer, replace(other, tokens=TokenCounts(105, 80, 10))) is None
 
 
+COUNTED: Final = {"P": 60, "U": 10, "V": 12, "A": 20, "T": 280, "t": 40, "B": 30}
+
+
+def counted(request: ModelRequest, *, unknown: str = "") -> ModelRequest:
+    """The same with the server's list: its own digests, and tokens, but where `unknown` messages end."""
+    total, tokens = 0, list[int | None]()
+    for message in request.told.digests:
+        total += COUNTED[message]
+        tokens.append(None if message in unknown else total)
+    digests = tuple(f"{message} served" for message in request.told.digests)
+    return replace(request, served=MessageList(digests, request.told.lengths, tuple(tokens)))
+
+
+def test_a_part_in_common_is_exact_where_the_server_counted_it() -> None:
+    first = counted(asked("PU", 75, 0, at=0))
+    other = counted(asked("PV", 77, 0, at=10, query="two"))
+    assert bounds(first, other) == (60, 60)
+    assert bounds(first, replace(other, tokens=TokenCounts(77, 45, 10))) == (15, 15)  # the cache did a part
+    assert (
+        bounds(first, replace(other, tokens=TokenCounts(77, 62, 10))) is None
+    )  # and more than whole messages
+    assert bounds(first, counted(other, unknown="P")) == (0, 75)
+
+
+def test_counts_that_differ_for_the_same_messages_are_no_counts() -> None:
+    first = counted(asked("PU", 75, 0, at=0))
+    other = counted(asked("PV", 77, 0, at=10, query="two"))
+    assert bounds(first, replace(other, served=replace(other.served, tokens=(61, 73)))) == (0, 75)
+
+
+def test_what_the_server_digested_is_not_held_against_what_the_client_did() -> None:
+    first, other = asked("PU", 75, 0, at=0), asked("PV", 77, 0, at=10, query="two")
+    assert bounds(first, counted(other)) == bounds(counted(first), other) == (0, 75)
+    served_alone = [replace(counted(request), told=MessageList()) for request in (first, other)]
+    assert bounds(*served_alone) == (60, 60)
+    assert bounds(first, served_alone[1]) is None  # nothing to compare, so nothing is said to have changed
+
+
 def test_a_message_rewritten_in_the_history_is_named() -> None:
     first = asked("PU", 100, 0, at=0)
     second = asked("PUAT", 400, 110, at=10, turn=1)
@@ -174,7 +211,7 @@ def test_a_warm_up_is_read_before_and_not_on_the_bill() -> None:
 
 def test_what_is_not_known_is_said_and_not_guessed() -> None:
     silent = asked("PU", 100, None, at=0)
-    bare = replace(asked("PU", 100, 0, at=10), digests=(), lengths=())
+    bare = replace(asked("PU", 100, 0, at=10), told=MessageList())
     untimed = asked("PU", 100, 0, at=20, query="two", prefill_ns=None)
     found = cache_bill([silent, bare, untimed])
     assert [entry.judged for entry in found.requests] == [False, False, True]
@@ -235,3 +272,39 @@ def test_from_spans_without_content(cached: int, expected: tuple[int, int] | Non
     assert {entry.prefill_known for entry in bill.requests} == {Provenance.SERVER}
     miss = bill.requests[1].miss
     assert (None if miss is None else (miss.most_tokens, miss.most_ns)) == expected
+
+
+def test_a_prefill_in_pieces_with_a_span_around_them_is_counted_once() -> None:
+    root: Attributes = {semconv.QUERY_ID: "q", semconv.QUERY_REPEAT: 0, semconv.QUERY_SERVER_START: 0}
+    phase: Attributes = {semconv.PHASE: "prefill", semconv.PHASE_PROVENANCE: "server"}
+    spans = (
+        _span("query", None, 0, 1000, root),
+        *_turn(0, 100, ("p", "u"), 0),  # its prefill: 110 to 150
+        _span("piece one", "prefill0", 110, 120, phase),
+        _span("piece two", "prefill0", 130, 145, phase),
+        _span("piece three", "served0", 160, 165, phase),
+    )
+    (request,) = cache_bill(account(SpanSet(spans), SqliteEngine()).requests).requests
+    assert request.prefill_ns == 45
+
+
+def test_the_server_s_counts_are_read_from_its_span_of_the_last_attempt() -> None:
+    root: Attributes = {semconv.QUERY_ID: "q", semconv.QUERY_REPEAT: 0, semconv.QUERY_SERVER_START: 0}
+
+    def served(number: int, digests: tuple[str, ...], tokens: tuple[int, ...]) -> tuple[Span, ...]:
+        said: Attributes = {semconv.MESSAGE_DIGESTS: digests, semconv.MESSAGE_TOKENS: tokens}
+        return tuple(
+            replace(span, attributes={**span.attributes, **said}) if span.name == f"served{number}" else span
+            for span in _turn(number, 100 + 100 * number, ("p", "x", str(number)), 0)
+        )
+
+    failed = _span("failed", "chat1", 200, 201, {semconv.MESSAGE_DIGESTS: ("q",)}, 2)
+    spans = (
+        _span("query", None, 0, 1000, root),
+        *served(0, ("P", "A", "0"), (-1, 30, 5)),
+        failed,
+        *served(1, ("P", "A", "1"), (-1, 30, 7)),
+    )
+    miss = cache_bill(account(SpanSet(spans), SqliteEngine()).requests).requests[1].miss
+    assert miss is not None
+    assert (miss.messages_shared, miss.least_tokens, miss.most_tokens) == (2, 30, 30)

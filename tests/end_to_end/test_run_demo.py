@@ -82,7 +82,7 @@ def test_the_ledger_adds_up_and_knows_the_server_from_inside(finished: tuple[Pat
 def test_one_trace_from_the_agent_to_the_token(finished: tuple[Path, str]) -> None:
     spans = _spans(finished[0])
     by_id = {span["spanId"]: span for span in spans}
-    requests = [span for span in spans if span["name"] == "mlx_lm.server request"]
+    requests = [span for span in spans if span["name"] == "server request"]
     assert len(requests) >= 8  # three queries of two turns, two of one; and the warm-up
     for request in requests:
         names = []

@@ -118,6 +118,68 @@ def test_a_full_disk_is_counted_and_said_and_the_next_line_is_whole(
     assert len(caplog.records) == 1  # the same trouble twice is said once
 
 
+def test_a_sync_that_fails_is_counted_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / f"agent-{os.getpid()}.jsonl")  # which takes lines and can't be synced
+    journal = Journal(tmp_path, "agent")
+    with caplog.at_level(logging.ERROR):
+        assert journal.write_line(b"{}\n")
+        journal.sync_soon()
+        journal.close()
+    assert (journal.status.lost, journal.status.unsynced) == (0, 2)  # once in the thread, once by `close`
+    assert "fsync: " in journal.status.last_error
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+class BusyDisk:
+    """An `fsync` that takes until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.began, self.go_on = threading.Event(), threading.Event()
+        self.threads: list[str] = []
+
+    def fsync(self, fd: int) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.began.set()
+        assert self.go_on.wait(30)
+        _fsync(fd)
+
+
+_fsync = os.fsync
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> BusyDisk:
+    disk = BusyDisk()
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    return disk
+
+
+def test_neither_an_answer_nor_a_line_waits_for_the_disk(tmp_path: Path, disk: BusyDisk) -> None:
+    journal = Journal(tmp_path, "agent")
+    journal.write_line(b'{"first":1}\n')
+    journal.sync_soon()
+    assert disk.began.wait(30)  # the disk works, and goes on working
+    assert journal.write_line(b'{"second":2}\n')
+    assert journal.status.written == 2
+    disk.go_on.set()
+    journal.close()
+
+
+def test_the_end_waits_for_every_sync_that_was_asked_for(tmp_path: Path, disk: BusyDisk) -> None:
+    journal = Journal(tmp_path, "agent")
+    for _ in range(3):
+        journal.sync_soon()
+    assert disk.began.wait(30)
+    closing = threading.Thread(target=journal.close, name="closing")
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive()
+    disk.go_on.set()
+    closing.join(30)
+    assert disk.threads == ["journal-sync_0"] * 3 + ["closing"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("journal-sync")]
+
+
 def test_an_agent_never_sees_the_journal_fail(telemetry: Telemetry) -> None:
     telemetry.journal.close()
     telemetry.tracer.start_span("late").end()
@@ -131,14 +193,17 @@ import os, sys
 from punie.trace.telemetry.provider import configure
 telemetry = configure(sys.argv[1])
 telemetry.tracer.start_span("parent").end()
+telemetry.sync()
 child = os.fork()
 if child == 0:
     telemetry.tracer.start_span("child").end()
+    telemetry.sync()
+    telemetry.shutdown()
     os._exit(0)
 os.waitpid(child, 0)
 telemetry.tracer.start_span("parent again").end()
 """
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
     names = sorted([span.name for span in read(path)] for path in tmp_path.glob("agent-*.jsonl"))
     assert names == [["child"], ["parent", "parent again"]]
 

@@ -82,7 +82,7 @@ def test_phases_are_written_as_they_end(sink: SpanSink, hands: Hands, times: Tim
     assert times()[3:] == [
         ("decode", 1060, 1080),
         ("parse", 1085, 1090),
-        ("mlx_lm.server request", 1000, 1100),
+        ("server request", 1000, 1100),
     ]
 
 
@@ -92,7 +92,7 @@ def test_what_comes_after_the_end_is_dropped(sink: SpanSink, hands: Hands, times
     hands.at = 1070
     request.finish()
     written = times()
-    assert written[3:] == [("decode", 1060, 1060), ("mlx_lm.server request", 1000, 1070)]
+    assert written[3:] == [("decode", 1060, 1060), ("server request", 1000, 1070)]
     hands.at = 1080
     request.token("stop")
     request.parsed(1075, calls=1)
@@ -108,7 +108,7 @@ def test_the_end_cuts_an_open_wait_and_an_open_prefill(sink: SpanSink, hands: Ha
     hands.at = 1050
     waiting.finish()
     reading.finish()
-    served = ("mlx_lm.server request", 1000, 1050)
+    served = ("server request", 1000, 1050)
     assert times() == [("queue", 1000, 1050), served, ("prefill", 1000, 1050), served]
 
 
@@ -120,7 +120,7 @@ def test_a_clock_that_is_set_back_turns_nothing_inside_out(
     hands.at = 500
     request.token("length")
     request.finish()
-    assert times() == [*FIRST_PHASES, ("decode", 1060, 1060), ("mlx_lm.server request", 1000, 1060)]
+    assert times() == [*FIRST_PHASES, ("decode", 1060, 1060), ("server request", 1000, 1060)]
 
 
 def test_the_first_error_is_kept(sink: SpanSink, spans: Callable[[], list[Any]]) -> None:

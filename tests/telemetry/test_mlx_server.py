@@ -119,6 +119,38 @@ def test_the_second_turn_shows_cached_tokens(server: Served) -> None:
     assert server.request(second).child("prefill").attributes["gen_ai.usage.cache_read.input_tokens"] > 0
 
 
+def test_each_message_is_counted(server: Served) -> None:
+    instructions = {"role": "system", "content": "a b c"}
+    asked = [instructions, {"role": "user", "content": "count"}]
+    answered = [
+        *asked,
+        {"role": "assistant", "content": COUNTED},
+        {"role": "user", "content": "please count"},
+    ]
+    first, second, bare = Client(), Client(), Client()
+    server.post({"messages": asked, "temperature": 0.0}, first)
+    server.post({"messages": answered, "temperature": 0.0}, second)
+    server.post({"messages": asked[1:], "temperature": 0.0}, bare)
+    before, now, alone = (server.request(client) for client in (first, second, bare))
+    assert before["punie.message.tokens"] == [4, 2]
+    assert now["punie.message.tokens"] == [4, 2, 9, 3]
+    assert (
+        sum(now["punie.message.tokens"]) == now["gen_ai.usage.input_tokens"]
+    )  # its template opens no answer
+    assert now["punie.message.digests"][:2] == before["punie.message.digests"]
+    assert len(now["punie.message.digests"]) == len(now["punie.message.lengths"]) == 4
+    assert alone["punie.message.tokens"] == [-1, 2]  # no preamble to apply the template to
+    assert alone["punie.message.digests"][1] == before["punie.message.digests"][1]
+
+
+def test_a_prompt_that_is_no_chat_has_no_messages(server: Served) -> None:
+    client = Client()
+    server.post({"prompt": "please now count", "max_tokens": 3}, client, path="/v1/completions")
+    found = server.request(client)
+    assert found["gen_ai.usage.input_tokens"] == 3
+    assert not [name for name in found.root.attributes if name.startswith("punie.message.")]
+
+
 def test_a_streamed_answer(server: Served) -> None:
     client = Client()
     answer = server.ask("count", client, stream=True)
@@ -251,12 +283,12 @@ def test_without_a_traceparent_a_trace_begins(server: Served) -> None:
     server.ask("count")
 
     def new_root() -> str | None:
-        roots = (s for s in server.spans() if s.name == "mlx_lm.server request" and s.span_id not in known)
+        roots = (s for s in server.spans() if s.name == "server request" and s.span_id not in known)
         return next((root.trace_id for root in roots if root.parent_id is None), None)
 
     trace_id = wait_until(new_root)
     names = sorted(span.name for span in server.spans() if span.trace_id == trace_id)
-    assert names == ["decode", "mlx_lm.server request", "prefill", "queue", "template"]
+    assert names == ["decode", "prefill", "queue", "server request", "template"]
 
 
 @pytest.mark.parametrize(

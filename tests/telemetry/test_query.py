@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -79,3 +81,23 @@ def test_a_warm_up_has_a_name_of_its_own(telemetry: Telemetry, spans: Spans) -> 
     (span,) = spans()
     assert (span.name, span.attributes["punie.query.warmup"]) == ("warm-up", True)
     assert "punie.query.expected" not in span.attributes
+
+
+def test_the_journal_is_synced_once_a_query_and_not_by_the_one_who_asks(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced_by: list[threading.Thread] = []
+    fsync = os.fsync
+
+    def noting(fd: int) -> None:
+        synced_by.append(threading.current_thread())
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    for _ in range(3):
+        with query_span(telemetry, LABELS):
+            pass
+    telemetry.shutdown()
+    assert (
+        sum(thread is not threading.current_thread() for thread in synced_by) == 3
+    )  # the end syncs for itself

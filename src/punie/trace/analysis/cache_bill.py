@@ -1,13 +1,15 @@
 """What the prompt cache saved, turn by turn, and the bill for what it missed: tokens read before and read again.
 
 A server can take the start of a prompt from its cache if it has read the same start before. Which start that
-is, the digests of the messages tell (`prefixes`), and how many tokens it has is known in two cases only:
+is, the digests of the messages tell (`prefixes`), and how many tokens it has is known where the server counts each
+message's, and in the first two cases:
 
 | shared from the start | fewest | most |
 | --- | --- | --- |
 | the whole list of an earlier request | that request's prompt tokens | the same |
 | all of this request's list | its prompt tokens, less the one that every request has to read | the same |
-| a part of both lists | prompt tokens of the longest whole list in it, else 0 | the shortest prompt with that part |
+| a part of both lists, counted | the tokens of its messages | the same |
+| a part, not counted | prompt tokens of the longest whole list in it, else 0 | the shortest prompt with that part |
 | a part, and later messages in common too | as above | the earlier request's prompt tokens |
 | nothing, but the same agent asked before | 0 | that earlier request's prompt tokens |
 
@@ -16,7 +18,8 @@ Those tokens minus the cached ones were read again. A server also keeps the toke
 never read, so they are not on the bill. Where the two bounds differ the bill says both. A request is a miss if
 something was read again for certain, if nothing at all came from the cache although the start is shared, or if
 its very first message (instructions and tools) differs from what its agent sent before. A request that shares a
-part and took tokens from the cache is none: the cache did its work, and how much of the part is left can't be told.
+part that nobody counted and took tokens from the cache is none: the cache did its work, and how much of the part is
+left can't be told.
 
 What the misses cost is their share of the same request's own measured prefill: read again / not cached. Without a
 span for the prefill it isn't known.
@@ -29,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from punie.trace.analysis.prefixes import Prefix, longest_prefixes
-from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.requests import MessageList, ModelRequest
 from punie.trace.model import Provenance
 
 
@@ -136,7 +139,7 @@ def cache_bill(requests: Sequence[ModelRequest]) -> CacheBill:
 
 def _entry(request: ModelRequest, prefix: Prefix | None) -> CachedTurn:
     tokens = request.tokens
-    judged = bool(request.digests) and tokens.input is not None and tokens.cached is not None
+    judged = request.has_messages and tokens.input is not None and tokens.cached is not None
     return CachedTurn(
         query_id=request.query_id,
         trace_id=request.trace_id,
@@ -158,7 +161,7 @@ def _miss(request: ModelRequest, prefix: Prefix) -> Miss | None:
     if input_tokens is None or cached is None:
         return None
     least, most = (max(0, bound - cached) for bound in _reusable(request, prefix, input_tokens))
-    read_again = least > 0 or _common_behind(request, prefix) > 0
+    read_again = least > 0 or _common_behind(prefix) > 0
     if not most or not (read_again or cached == 0 or prefix.messages == 0):
         return None
     return Miss(
@@ -167,7 +170,7 @@ def _miss(request: ModelRequest, prefix: Prefix) -> Miss | None:
         earlier_query_id=prefix.earlier.query_id,
         earlier_turn=prefix.earlier.turn,
         messages_shared=prefix.messages,
-        difference=_difference(request, prefix),
+        difference=_difference(prefix),
         least_tokens=least,
         most_tokens=most,
         least_ns=_cost_ns(request, least, input_tokens - cached),
@@ -179,33 +182,44 @@ def _reusable(request: ModelRequest, prefix: Prefix, input_tokens: int) -> tuple
     """The fewest and the most tokens that could have come from the cache, by the table above."""
     readable = input_tokens - 1
     earlier_tokens = prefix.earlier.tokens.input or 0
-    if prefix.messages == len(request.digests):
+    if prefix.messages == len(prefix.now.digests):
         return readable, readable
-    least = min(prefix.whole_tokens, readable)
-    if _common_behind(request, prefix) or not prefix.messages:
+    counted = _counted(prefix)
+    least = min(max(prefix.whole_tokens, counted or 0), readable)
+    if _common_behind(prefix) or not prefix.messages:
         return least, max(least, min(earlier_tokens, readable))
-    if prefix.is_whole:
+    if prefix.is_whole or counted is not None:
         return least, least
     return least, max(least, min(prefix.least_tokens, readable))
 
 
-def _common_behind(request: ModelRequest, prefix: Prefix) -> int:
+def _counted(prefix: Prefix) -> int | None:
+    """The tokens of the shared messages, if both requests tell the same."""
+    at = prefix.messages - 1
+    now, before = (
+        messages.tokens[at] if 0 <= at < len(messages.tokens) else None
+        for messages in (prefix.now, prefix.before)
+    )
+    return now if now == before else None
+
+
+def _common_behind(prefix: Prefix) -> int:
     """How many messages behind the first difference the earlier request had as well."""
     at = prefix.messages
-    return (Counter(request.digests[at:]) & Counter(prefix.earlier.digests[at:])).total()
+    return (Counter(prefix.now.digests[at:]) & Counter(prefix.before.digests[at:])).total()
 
 
-def _difference(request: ModelRequest, prefix: Prefix) -> Difference | None:
+def _difference(prefix: Prefix) -> Difference | None:
     at = prefix.messages
-    if prefix.is_whole and not _common_behind(request, prefix):
+    if prefix.is_whole and not _common_behind(prefix):
         return None
-    if at == len(request.digests) or at == len(prefix.earlier.digests):
+    if at == len(prefix.now.digests) or at == len(prefix.before.digests):
         return None
-    return Difference(at, _length(prefix.earlier, at), _length(request, at))
+    return Difference(at, _length(prefix.before, at), _length(prefix.now, at))
 
 
-def _length(request: ModelRequest, at: int) -> int | None:
-    return request.lengths[at] if at < len(request.lengths) else None
+def _length(messages: MessageList, at: int) -> int | None:
+    return messages.lengths[at] if at < len(messages.lengths) else None
 
 
 def _cost_ns(request: ModelRequest, tokens: int, uncached: int) -> int | None:
@@ -239,7 +253,7 @@ def _reasons(requests: Sequence[ModelRequest], misses: Sequence[Miss]) -> Iterat
     silent = sum(1 for request in requests if request.tokens.input is None or request.tokens.cached is None)
     if silent:
         yield f"{silent} of {len(requests)} model requests don't tell their prompt and cached tokens"
-    bare = sum(1 for request in requests if not request.digests)
+    bare = sum(1 for request in requests if not request.has_messages)
     if bare:
         yield f"{bare} of {len(requests)} model requests have no message digests"
     untimed = sum(1 for miss in misses if miss.most_ns is None)

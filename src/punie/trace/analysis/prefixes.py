@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.requests import MessageList, ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,13 @@ class Prefix:
     newest one if none shares even the first message. `messages` counts what is shared from the start.
     `whole_tokens` is the prompt of the longest earlier request whose whole list is a prefix of this one's, 0 if
     there is none; `is_whole` tells that this is all that is shared. `least_tokens` is the shortest earlier prompt
-    that has all the shared messages, so these can't be more.
+    that has all the shared messages, so these can't be more. `now` and `before` are the two lists that were compared:
+    the server's own of both, or the client's of both where a server told none.
     """
 
     earlier: ModelRequest
+    now: MessageList
+    before: MessageList
     messages: int
     whole_tokens: int
     is_whole: bool
@@ -32,7 +35,7 @@ class Prefix:
 class _Node:
     """A list of messages that began some prompt."""
 
-    newest: ModelRequest | None = None
+    newest: tuple[ModelRequest, MessageList] | None = None
     least_tokens: int = 0
     ending_tokens: int | None = None  # of a prompt that is this list and no more
     after: dict[str, _Node] = field(default_factory=dict)
@@ -42,35 +45,64 @@ class _Node:
 class _ReadBefore:
     """Everything that one server has read so far."""
 
-    root: _Node = field(default_factory=_Node)
+    roots: tuple[_Node, _Node] = field(default_factory=lambda: (_Node(), _Node()))  # as served, as told
     newest_of: dict[tuple[str, str], ModelRequest] = field(default_factory=dict)
 
     def add(self, request: ModelRequest, tokens: int) -> None:
-        node = self.root
-        for digest in request.digests:
-            node = node.after.setdefault(digest, _Node())
-            node.least_tokens = tokens if node.newest is None else min(node.least_tokens, tokens)
-            node.newest = request
-        node.ending_tokens = tokens
+        for root, messages in zip(self.roots, _lists(request), strict=True):
+            node = root
+            for digest in messages.digests:
+                node = node.after.setdefault(digest, _Node())
+                node.least_tokens = tokens if node.newest is None else min(node.least_tokens, tokens)
+                node.newest = request, messages
+            node.ending_tokens = tokens
         self.newest_of[request.query_key, request.agent] = self.newest_of["", request.agent] = request
 
     def find(self, request: ModelRequest) -> Prefix | None:
-        node, messages, whole_tokens, whole_messages = self.root, 0, 0, 0
-        for digest in request.digests:
-            if digest not in node.after:
-                break
-            node, messages = node.after[digest], messages + 1
-            if node.ending_tokens is not None:
-                whole_tokens, whole_messages = node.ending_tokens, messages
-        earlier = node.newest if messages else self._same_agent(request)
+        shared = (
+            _longest(root, messages) for root, messages in zip(self.roots, _lists(request), strict=True)
+        )
+        found = next((prefix for prefix in shared if prefix is not None), None)
+        return found if found is not None else self._nothing_shared(request)
+
+    def _nothing_shared(self, request: ModelRequest) -> Prefix | None:
+        earlier = self._same_agent(request)
         if earlier is None:
             return None
-        is_whole = bool(messages) and whole_messages == messages
-        return Prefix(earlier, messages, whole_tokens, is_whole, node.least_tokens)
+        pairs = zip(_lists(request), _lists(earlier), strict=True)
+        both = next(((now, before) for now, before in pairs if now.digests and before.digests), None)
+        return None if both is None else Prefix(earlier, *both, 0, 0, is_whole=False, least_tokens=0)
 
     def _same_agent(self, request: ModelRequest) -> ModelRequest | None:
         in_query = self.newest_of.get((request.query_key, request.agent))
         return in_query or self.newest_of.get(("", request.agent))
+
+
+def _lists(request: ModelRequest) -> tuple[MessageList, MessageList]:
+    """The server's own first: it has counts."""
+    return request.served, request.told
+
+
+def _longest(root: _Node, messages: MessageList) -> Prefix | None:
+    node, shared, whole_tokens, whole_messages = root, 0, 0, 0
+    for digest in messages.digests:
+        if digest not in node.after:
+            break
+        node, shared = node.after[digest], shared + 1
+        if node.ending_tokens is not None:
+            whole_tokens, whole_messages = node.ending_tokens, shared
+    if node.newest is None:
+        return None
+    earlier, before = node.newest
+    return Prefix(
+        earlier,
+        messages,
+        before,
+        shared,
+        whole_tokens,
+        is_whole=whole_messages == shared,
+        least_tokens=node.least_tokens,
+    )
 
 
 def longest_prefixes(requests: Sequence[ModelRequest]) -> Iterator[tuple[ModelRequest, Prefix | None]]:
@@ -85,7 +117,7 @@ def longest_prefixes(requests: Sequence[ModelRequest]) -> Iterator[tuple[ModelRe
         while running and running[0][0] <= request.start_ns:
             _, _, ended, tokens = heapq.heappop(running)
             servers.setdefault(ended.server, _ReadBefore()).add(ended, tokens)
-        if not request.digests or request.tokens.input is None:
+        if not request.has_messages or request.tokens.input is None:
             yield request, None
             continue
         heapq.heappush(running, (request.end_ns, next(ties), request, request.tokens.input))

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage
     from pydantic_ai.models import ModelRequestContext, ModelRequestParameters
     from pydantic_ai.models.instrumented import InstrumentationSettings
 
@@ -26,10 +28,40 @@ class PromptDigest:
     lengths: tuple[int, ...]
 
 
-def digest_prompt(settings: InstrumentationSettings, context: ModelRequestContext) -> PromptDigest:
-    """The digest of a model request as PydanticAI is about to send it."""
-    messages = [_without_call_ids(m) for m in settings.messages_to_otel_messages(context.messages)]
-    return digest_messages([_preamble(context.model_request_parameters), *messages])
+class PromptDigester:
+    """Digests the growing prompt of one run: what was digested for the turn before is not digested again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, _Seen] = {}
+
+    def digest(self, settings: InstrumentationSettings, context: ModelRequestContext) -> PromptDigest:
+        """The digest of a model request as PydanticAI sends it."""
+        found = [digest_messages([_preamble(context.model_request_parameters)])]
+        still_there: dict[int, _Seen] = {}
+        for message in context.messages:
+            seen = self._seen.get(id(message))
+            if seen is None or seen.parts is not message.parts:
+                told = [_without_call_ids(m) for m in settings.messages_to_otel_messages([message])]
+                seen = _Seen(message, message.parts, digest_messages(told))
+            still_there[id(message)] = seen
+            found.append(seen.digest)
+        self._seen = still_there
+        return PromptDigest(
+            digests=tuple(chain.from_iterable(one.digests for one in found)),
+            lengths=tuple(chain.from_iterable(one.lengths for one in found)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A message of PydanticAI's, its digest, and the parts that it had: whoever changes a message gives it new ones.
+
+    Holding the message keeps its id from being another's.
+    """
+
+    message: ModelMessage
+    parts: object
+    digest: PromptDigest
 
 
 def digest_messages(messages: Sequence[Any]) -> PromptDigest:

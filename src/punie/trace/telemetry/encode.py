@@ -11,12 +11,14 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, Final, cast
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, TraceState, format_span_id, format_trace_id
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
@@ -37,7 +39,7 @@ class LineEncoder:
     def encode(self, span: ReadableSpan) -> bytes:
         """The span as one line of OTLP/JSON, newline included, ASCII only."""
         prefix = self._prefix(span.resource, span.instrumentation_scope or _EMPTY_SCOPE)
-        return f"{prefix}{_dump(span_json(span))}]}}]}}]}}\n".encode("ascii")
+        return f"{prefix}{span_text(span)}]}}]}}]}}\n".encode("ascii")
 
     def _prefix(self, resource: Resource, scope: InstrumentationScope) -> str:
         key = (id(resource), id(scope))  # the entry holds both, so an id can't be reused while it is a key
@@ -51,28 +53,26 @@ class LineEncoder:
         return text
 
 
-def span_json(span: ReadableSpan) -> Json:
-    """The OTLP/JSON object of one span, without its resource and scope. `end_time` must be set or 0."""
-    context = span.context
+def span_text(span: ReadableSpan) -> str:
+    """The OTLP/JSON object of one span, without its resource and scope. `end_time` must be set or 0.
+
+    Written directly: each span is written while somebody waits, and nearly all of it is known text and short values.
+    """
+    context, parent, status = span.context, span.parent, span.status
     if context is None:
         raise ValueError(f"span {span.name!r} has no context")
-    found: Json = {"traceId": format_trace_id(context.trace_id), "spanId": format_span_id(context.span_id)}
-    if context.trace_state:
-        found["traceState"] = _trace_state(context.trace_state)
-    if span.parent is not None:
-        found["parentSpanId"] = format_span_id(span.parent.span_id)
-    found |= {
-        "flags": _flags(context, span.parent),
-        "name": span.name,
-        "kind": span.kind.value + 1,  # the SDK counts from INTERNAL = 0, OTLP from UNSPECIFIED = 0
-        "startTimeUnixNano": str(span.start_time or 0),
-        "endTimeUnixNano": str(span.end_time or 0),
-        "attributes": attributes_json(span.attributes),
-        "events": [_event_json(event) for event in span.events],
-        "links": [_link_json(link) for link in span.links],
-        "status": _status_json(span),
-    }
-    return found | _dropped(span)
+    state = f'"traceState":{_quoted(_trace_state(context.trace_state))},' if context.trace_state else ""
+    above = f'"parentSpanId":"{parent.span_id:016x}",' if parent is not None else ""
+    events = f"[{','.join(map(_event_text, span.events))}]" if span.events else "[]"
+    links = f"[{','.join(map(_link_text, span.links))}]" if span.links else "[]"
+    return (
+        f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}",{state}{above}'
+        f'"flags":{_flags(context, parent)},"name":{_quoted(span.name)},'
+        f'"kind":{span.kind.value + 1},'  # the SDK counts from INTERNAL = 0, OTLP from UNSPECIFIED = 0
+        f'"startTimeUnixNano":"{span.start_time or 0}","endTimeUnixNano":"{span.end_time or 0}",'
+        f'"attributes":{_attributes_text(span.attributes)},"events":{events},"links":{links},'
+        f'"status":{_status_text(status)}{_dropped(span)}}}'
+    )
 
 
 def attributes_json(attributes: Mapping[str, Any] | None) -> list[Json]:
@@ -114,38 +114,64 @@ def _prefix_text(resource: Resource, scope: InstrumentationScope) -> str:
     return f'{{"resourceSpans":[{{"resource":{resource_text},"scopeSpans":[{{"scope":{_dump(scope_json)},"spans":['
 
 
-def _event_json(event: Event) -> Json:
-    return {
-        "timeUnixNano": str(event.timestamp),
-        "name": event.name,
-        "attributes": attributes_json(event.attributes),
-    }
+def _attributes_text(attributes: Mapping[str, Any] | None) -> str:
+    if not attributes:
+        return "[]"
+    pairs = [f"{_key_text(key)}{_value_text(value)}}}" for key, value in attributes.items()]
+    return f"[{','.join(pairs)}]"
 
 
-def _link_json(link: Link) -> Json:
-    found: Json = {
-        "traceId": format_trace_id(link.context.trace_id),
-        "spanId": format_span_id(link.context.span_id),
-        "attributes": attributes_json(link.attributes),
-    }
-    if link.context.trace_state:
-        found["traceState"] = _trace_state(link.context.trace_state)
-    return found
+@lru_cache(maxsize=1024)
+def _key_text(key: str) -> str:
+    return f'{{"key":{_quoted(str(key))},"value":'
 
 
-def _status_json(span: ReadableSpan) -> Json:
-    code = span.status.status_code.value  # the same numbers in the SDK and in OTLP
-    found: Json = {"code": code} if code else {}
-    return found | {"message": span.status.description} if span.status.description else found
+def _value_text(value: object) -> str:
+    """As `value_json`: the kinds that most attributes are, here; the others there."""
+    kind = type(value)
+    if kind is str:
+        return f'{{"stringValue":{_quoted(cast(str, value))}}}'
+    if kind is bool:
+        return '{"boolValue":true}' if value else '{"boolValue":false}'
+    if kind is int and _INT64_MIN <= cast(int, value) <= _INT64_MAX:
+        return f'{{"intValue":"{value}"}}'
+    if kind is tuple:
+        return (
+            f'{{"arrayValue":{{"values":[{",".join(map(_value_text, cast(tuple[object, ...], value)))}]}}}}'
+        )
+    return _dump(value_json(value))
 
 
-def _dropped(span: ReadableSpan) -> Json:
-    counts = {
-        "droppedAttributesCount": span.dropped_attributes,
-        "droppedEventsCount": span.dropped_events,
-        "droppedLinksCount": span.dropped_links,
-    }
-    return {name: count for name, count in counts.items() if count}
+def _event_text(event: Event) -> str:
+    return (
+        f'{{"timeUnixNano":"{event.timestamp}","name":{_quoted(event.name)},'
+        f'"attributes":{_attributes_text(event.attributes)}}}'
+    )
+
+
+def _link_text(link: Link) -> str:
+    state = link.context.trace_state
+    return (
+        f'{{"traceId":"{link.context.trace_id:032x}","spanId":"{link.context.span_id:016x}",'
+        f'"attributes":{_attributes_text(link.attributes)}'
+        + (f',"traceState":{_quoted(_trace_state(state))}}}' if state else "}")
+    )
+
+
+def _status_text(status: Status) -> str:
+    code = status.status_code.value  # the same numbers in the SDK and in OTLP
+    if status.description:
+        return f'{{"code":{code},"message":{_quoted(status.description)}}}'
+    return f'{{"code":{code}}}' if code else "{}"
+
+
+def _dropped(span: ReadableSpan) -> str:
+    counts = (
+        ("droppedAttributesCount", span.dropped_attributes),
+        ("droppedEventsCount", span.dropped_events),
+        ("droppedLinksCount", span.dropped_links),
+    )
+    return "".join(f',"{name}":{count}' for name, count in counts if count)
 
 
 def _flags(context: SpanContext, parent: SpanContext | None) -> int:

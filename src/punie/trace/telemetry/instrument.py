@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +16,7 @@ from punie.trace.telemetry.provider import Telemetry, attach, configure, configu
 
 if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent
-    from pydantic_ai.capabilities import AgentCapability
+    from pydantic_ai.capabilities import AbstractCapability, AgentCapability
 
     from punie.trace.telemetry.attempts import AttemptLog
 
@@ -55,32 +57,61 @@ def uninstrument(agent: AbstractAgent[Any, Any]) -> None:
         delattr(agent, _ORIGINAL)
 
 
-def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> list[AgentCapability[Any]]:
+@dataclass(frozen=True, slots=True)
+class _Capabilities:
+    """Ours for a run: one, or two where the agent has an `Instrumentation` of its own, whose place the first takes."""
+
+    one: AbstractCapability[Any]
+    beside: tuple[AbstractCapability[Any], ...]
+
+    def for_run(
+        self, agent: AbstractAgent[Any, Any], given: Sequence[AgentCapability[Any]]
+    ) -> Sequence[AgentCapability[Any]]:
+        """What to add to the capabilities `given` to a run of `agent`."""
+        return self.beside if _may_instrument([agent.root_capability, *given]) else (self.one,)
+
+
+def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> _Capabilities:
     from pydantic_ai.capabilities import Instrumentation
     from pydantic_ai.models.instrumented import InstrumentationSettings
 
-    from punie.trace.telemetry.parse import ParseSpans
+    from punie.trace.telemetry.parse import AgentSpans, ParseSpans
 
     settings = InstrumentationSettings(
-        tracer_provider=telemetry.tracer_provider, meter_provider=no_metrics(), include_content=True
+        tracer_provider=telemetry.tracer_provider,
+        meter_provider=no_metrics(),
+        include_content=True,
+        include_model_request_parameters=False,  # the tools stand under `gen_ai.tool.definitions` already
     )
-    return [
-        Instrumentation(settings=settings),
-        ParseSpans(settings=settings, tracer=telemetry.tracer, attempts=attempts, clock=telemetry.clock),
-    ]
+    one, beside = (
+        capability(settings=settings, tracer=telemetry.tracer, attempts=attempts, clock=telemetry.clock)
+        for capability in (AgentSpans, ParseSpans)
+    )
+    return _Capabilities(one, (Instrumentation(settings=settings), beside))
 
 
-def _add_to_runs(agent: AbstractAgent[Any, Any], ours: list[AgentCapability[Any]]) -> None:
+def _may_instrument(capabilities: Iterable[AgentCapability[Any]]) -> bool:
+    from pydantic_ai.capabilities import AbstractCapability, Instrumentation
+
+    leaves: list[AbstractCapability[Any]] = []
+    for capability in capabilities:
+        if not isinstance(capability, AbstractCapability):  # a function: what it makes is not known yet
+            return True
+        capability.apply(leaves.append)
+    return any(isinstance(leaf, Instrumentation) for leaf in leaves)
+
+
+def _add_to_runs(agent: AbstractAgent[Any, Any], ours: _Capabilities) -> None:
     """Give every run our capabilities, by the parameter that `iter` has for that; `run` and the others call it.
 
-    An agent that exists takes capabilities only per run. Given there, ours also take the place of an
-    `Instrumentation` that the agent was built with.
+    An agent that exists takes capabilities only per run.
     """
     original = vars(agent).get(_ORIGINAL, agent.iter)
 
     @functools.wraps(original)
     def traced_iter(*args: Any, capabilities: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401 # as `iter`
-        return original(*args, capabilities=[*(capabilities or ()), *ours], **kwargs)
+        given = capabilities or ()
+        return original(*args, capabilities=[*given, *ours.for_run(agent, given)], **kwargs)
 
     setattr(agent, _ORIGINAL, original)
     setattr(agent, "iter", traced_iter)  # noqa: B010 # a method of one instance

@@ -1,7 +1,8 @@
 """The journal: every ended span is handed to the operating system, whole, before `span.end()` returns.
 
 One file a process, one span a line (OTLP/JSON). A `write` survives `kill -9` of this process but not a power
-cut; `sync` is for that. Trouble with the disk is counted and said, and never raised into the agent.
+cut; `sync` is for that, and `sync_soon` in a thread beside the agent. Trouble with the disk is counted and said,
+and never raised into the agent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import os
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,12 +30,14 @@ _logger: Final = logging.getLogger(__name__)
 class JournalStatus:
     """What became of the spans so far.
 
-    `written` lines are whole and in the file; `lost` are spans that could not be written;
-    `last_error` is the newest reason, empty if there was none.
+    `written` lines are whole and in the file; `lost` are spans that could not be written; `unsynced` counts the
+    syncs that failed: what they were for may not outlast a power cut. `last_error` is the newest reason for any
+    of these, empty if there was none.
     """
 
     written: int
     lost: int
+    unsynced: int
     last_error: str
 
 
@@ -51,11 +55,14 @@ class Journal:
         self._service_name = service_name
         self._pid = os.getpid()
         self._lock = threading.RLock()
+        self._sync_lock = threading.RLock()  # taken before the other one, and alone while the disk works
+        self._syncer: ThreadPoolExecutor | None = None
         self._fd: int | None = None
         self._torn = False
         self._closed = False
         self._written = 0
         self._lost = 0
+        self._unsynced = 0
         self._last_error = ""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +88,7 @@ class Journal:
     def status(self) -> JournalStatus:
         """Lines written and spans lost by this process so far."""
         with self._lock:
-            return JournalStatus(self._written, self._lost, self._last_error)
+            return JournalStatus(self._written, self._lost, self._unsynced, self._last_error)
 
     def write_line(self, line: bytes) -> bool:
         """Append one whole line, newline included; False if it could not be written (then it is counted)."""
@@ -100,33 +107,58 @@ class Journal:
             self._count_loss(reason)
 
     def sync(self) -> None:
-        """Make the lines outlast a power cut (`fsync`); a failure is logged, not raised."""
-        with self._lock:
-            if self._fd is None:
+        """Make the lines outlast a power cut (`fsync`); a failure is counted and logged, not raised.
+
+        Lines are written meanwhile: only `close` waits.
+        """
+        with self._sync_lock:
+            fd = self._fd
+            if fd is None:
                 return
             try:
-                os.fsync(self._fd)
+                os.fsync(fd)
             except OSError as error:
-                self._say(f"{self.path}: fsync: {error.strerror or error}")
+                with self._lock:
+                    self._unsynced += 1
+                    self._say(f"{self.path}: fsync: {error.strerror or error}")
+
+    def sync_soon(self) -> None:
+        """As `sync`, in a thread of its own: returns at once. `close`, or the interpreter's end, waits for it."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._syncer is None:
+                self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-sync")
+            syncer = self._syncer
+        try:
+            syncer.submit(self.sync)
+        except RuntimeError:  # it is closed by now, or the interpreter ends and starts no more threads
+            self.sync()
 
     def close(self) -> None:
         """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
         with self._lock:
+            self._closed = True
+            syncer, self._syncer = self._syncer, None
+        if syncer is not None:
+            syncer.shutdown()  # not under the lock: a failing sync needs it
+        with self._sync_lock, self._lock:
             self.sync()
             if self._fd is not None:
                 os.close(self._fd)
             self._fd = None
-            self._closed = True
 
     def after_fork_in_child(self) -> None:
-        """Leave the parent's file and lock (another thread may have held it) and start an own file."""
+        """Leave the parent's file, thread and locks (another thread may have held them) and start an own file."""
         self._lock = threading.RLock()
+        self._sync_lock = threading.RLock()
+        self._syncer = None
         inherited, self._fd = self._fd, None
         if inherited is not None:
             os.close(inherited)
         self._pid = os.getpid()
         self._torn = False
-        self._written = self._lost = 0
+        self._written = self._lost = self._unsynced = 0
         self._last_error = ""
 
     def _append(self, line: bytes) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,9 +12,11 @@ from opentelemetry.util.types import AttributeValue
 
 from punie.trace import semconv
 from punie.trace.telemetry.mlx_draft import DraftCounter
+from punie.trace.telemetry.mlx_messages import CountedMessages
 
 PROVIDER_NAME: Final = "mlx_lm"
 _NS: Final = 1_000_000_000
+_DIGEST_DIGITS: Final = 16
 
 
 class ServingPath(StrEnum):
@@ -54,6 +57,9 @@ class Observed:
     tool_calls: int = 0
     status_code: int | None = None
     draft: DraftCounter | None = None
+    prompt_ids: Sequence[int] = ()
+    token_ids: list[int] | None = None  # of the output; only where they are kept
+    count_messages: Callable[[], CountedMessages] | None = None  # to be called when nobody waits
     memory: Memory | None = None
     footprint_bytes: int | None = None
     concurrent: int = 1
@@ -72,6 +78,7 @@ def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[st
         *_latency(seen, start_ns, end_ns),
         *_drafted(seen),
         *_memory(seen),
+        *_tokens(seen),
     )
     return {name: value for name, value in pairs if value is not None}
 
@@ -131,6 +138,34 @@ def _drafted(seen: Observed) -> Pairs:
     yield semconv.SERVER_ACCEPTED_TOKENS, seen.draft.accepted
     yield semconv.SERVER_DRAFT_STEPS, seen.draft.steps
     yield semconv.SERVER_ACCEPTED_BY_POSITION, tuple(seen.draft.accepted_by_position)
+    in_calls = seen.draft.tool_calls
+    yield semconv.SERVER_TOOL_CALL_STEPS, in_calls.steps
+    yield semconv.SERVER_TOOL_CALL_DRAFTED, in_calls.drafted
+    yield semconv.SERVER_TOOL_CALL_ACCEPTED, in_calls.accepted
+    yield semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION, tuple(in_calls.accepted_by_position)
+    yield semconv.SERVER_TOOL_CALL_TOKENS, seen.draft.tool_call_tokens
+
+
+def _tokens(seen: Observed) -> Pairs:
+    """The prompt's as text: a list of thousands of numbers would be four times as long in the journal."""
+    if seen.token_ids is None:
+        return
+    output = ",".join(map(str, seen.token_ids))
+    yield semconv.SERVER_PROMPT_TOKEN_IDS, ",".join(map(str, seen.prompt_ids))
+    yield semconv.SERVER_OUTPUT_TOKEN_IDS, tuple(seen.token_ids)
+    yield semconv.SERVER_OUTPUT_DIGEST, hashlib.sha256(output.encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
+def message_attributes(seen: Observed) -> dict[str, AttributeValue]:
+    """Every message's digest, length and tokens; takes a while. Nothing where the prompt was no chat."""
+    if seen.count_messages is None:
+        return {}
+    counted = seen.count_messages()
+    return {
+        semconv.MESSAGE_DIGESTS: counted.prompt.digests,
+        semconv.MESSAGE_LENGTHS: counted.prompt.lengths,
+        semconv.MESSAGE_TOKENS: counted.tokens,
+    }
 
 
 def _memory(seen: Observed) -> Pairs:

@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import Tracer
 
 from punie.trace import semconv
 from punie.trace.errors import UsageError
+from punie.trace.telemetry.bare import bare_tracer
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
@@ -31,6 +31,9 @@ HOOK: Final = f"{__name__}:install"
 
 SPANS_VARIABLE: Final = "PUNIE_TRACE_SPANS"
 """The environment variable that names the directory of the server's journal."""
+
+TOKENS_VARIABLE: Final = "PUNIE_TRACE_TOKENS"
+"""The environment variable that, set to anything, puts token ids onto the server's spans."""
 
 SCOPE: Final = "punie.trace.mlx_server"
 
@@ -65,7 +68,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
     journal = Journal(directory, semconv.SERVICE_SERVER)
     writer = BackgroundWriter()
     recorder = Recorder(SpanSink(_tracer(journal), wall_clock_ns, writer.submit), memory_probe(server))
-    listen(server, recorder)
+    listen(server, recorder, keep_tokens=bool(os.environ.get(TOKENS_VARIABLE)))
     cleanup.callback(journal.sync)
     cleanup.callback(writer.drain, DRAIN_S)
     cleanup.callback(recorder.finish_all, InterruptedError("the server was stopped"))
@@ -74,9 +77,8 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
 def _tracer(journal: Journal) -> Tracer:
     """The SDK and the journal, no more: logfire would cost the server a second, 30 MB and half of a span's time."""
     with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
-        provider = TracerProvider(sampler=DEFAULT_ON, resource=_resource(), shutdown_on_exit=False)
-    provider.add_span_processor(JournalSpanProcessor(journal))
-    return provider.get_tracer(SCOPE, version("punie-trace"))
+        resource = _resource()
+    return bare_tracer(resource, JournalSpanProcessor(journal), SCOPE, sampler=DEFAULT_ON)
 
 
 def _resource() -> Resource:

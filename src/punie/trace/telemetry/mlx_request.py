@@ -1,6 +1,6 @@
 """One request inside the server: its SERVER span and the phases under it.
 
-    |------------------ mlx_lm.server request -------------------|
+    |--------------------- server request -----------------------|
      |- queue -| |- template -| |- prefill -||- decode -| |parse|
                                              ^ first token
 
@@ -11,6 +11,7 @@ when it has ended, so the SERVER span is the only one that is ever open.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,13 @@ from opentelemetry.util.types import Attributes, AttributeValue
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
-from punie.trace.telemetry.mlx_attributes import Memory, Observed, ServingPath, request_attributes
+from punie.trace.telemetry.mlx_attributes import (
+    Memory,
+    Observed,
+    ServingPath,
+    message_attributes,
+    request_attributes,
+)
 from punie.trace.telemetry.mlx_writer import Submit
 
 TRACE_HEADERS: Final = ("traceparent", "tracestate")
@@ -37,6 +44,9 @@ _SPAN_NAMES: Final = {
     Phase.DECODE: semconv.SPAN_DECODE,
     Phase.PARSE: semconv.SPAN_PARSE,
 }
+
+
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,10 @@ class RequestTrace:
         self.seen.footprint_bytes = footprint()
         self._span.set_attributes(request_attributes(self.seen, start_ns=self._start_ns, end_ns=end_ns))
         self._write_outcome()
+        try:
+            self._span.set_attributes(message_attributes(self.seen))
+        except Exception:  # the span is worth more than the counts
+            _logger.exception("the messages of a request are not counted")
         self._span.end(end_ns)
 
     def _write_outcome(self) -> None:

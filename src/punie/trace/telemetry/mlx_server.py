@@ -25,13 +25,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import wraps
+from functools import partial, wraps
 from queue import Queue
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
 from punie.trace.telemetry.mlx_attributes import LoadedModel, ServingPath
-from punie.trace.telemetry.mlx_draft import DraftCounter
+from punie.trace.telemetry.mlx_draft import DraftCounter, ToolCallText
+from punie.trace.telemetry.mlx_messages import AskedMessages, MessageCounter
 from punie.trace.telemetry.mlx_recorder import Recorder
 from punie.trace.telemetry.mlx_request import TRACE_HEADERS, RequestTrace
 
@@ -59,7 +60,8 @@ _PARAMETERS: Final = {
 
 _FIELDS: Final = {
     "GenerationContext": ("prompt", "prompt_cache_count"),
-    "GenerationArguments": ("model", "max_tokens", "num_draft_tokens"),
+    "GenerationArguments": ("model", "max_tokens", "num_draft_tokens", "chat_template_kwargs"),
+    "CompletionRequest": ("request_type", "messages", "tools"),
     "ModelDescription": ("model",),
     "Response": ("token", "finish_reason"),
 }
@@ -73,6 +75,12 @@ _USES: Final = {
     "ResponseGenerator.generate": ("requests", "put"),
     "ResponseGenerator._next_request": ("requests", "get", "get_nowait"),
     "ResponseGenerator._generate": ("load", "_tokenize", "BatchGenerator", "next", "put", "progress"),
+    "ResponseGenerator._tokenize": (
+        "has_chat_template",
+        "apply_chat_template",
+        "chat_template_args",
+        "encode",
+    ),
     "ResponseGenerator._serve_single": ("_tokenize", "stream_generate", "put"),
     "ModelProvider.load": ("model_key",),
 }
@@ -83,9 +91,12 @@ def find_mismatches(server: ModuleType) -> tuple[str, ...]:
     return (*_wrong_parameters(server), *_missing_fields(server), *_unused_names(server))
 
 
-def listen(server: ModuleType, recorder: Recorder) -> None:
-    """Replace what has to be replaced in `mlx_lm.server`, for good. Answers stay what they are."""
-    listener = _Listener(recorder)
+def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False) -> None:
+    """Replace what has to be replaced in `mlx_lm.server`, for good. Answers stay what they are.
+
+    `keep_tokens` puts the token ids of prompt and answer onto the spans.
+    """
+    listener = _Listener(recorder, keep_tokens=keep_tokens)
     _replace(server.APIHandler, "do_POST", listener.do_post)
     _replace(server.APIHandler, "send_response", listener.send_response)
     _replace(server.ResponseGenerator, "__init__", listener.init_generator)
@@ -160,9 +171,11 @@ _careful: Final = _Careful()
 class _Listener:
     """One method for each callable replaced; it gets the original first, then its arguments."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, keep_tokens: bool) -> None:
         self.recorder = recorder
+        self.keep_tokens = keep_tokens
         self._connection = threading.local()
+        self._counter = MessageCounter()  # the writer's alone
         # The next three belong to the generation thread alone.
         self._newest: tuple[object, RequestTrace] | None = None  # the request that it took last
         self.batch_calls = 0
@@ -265,10 +278,14 @@ class _Listener:
             trace.seen.loaded = LoadedModel(*generator.model_provider.model_key)
         start_ns = trace.now()
         try:
-            return original(generator, tokenizer, request, arguments)
+            tokenized = original(generator, tokenizer, request, arguments)
         finally:
             with _careful:
                 trace.templated(start_ns)
+        with _careful:
+            asked = _asked(generator, tokenizer, request, arguments, tokenized)
+            trace.seen.count_messages = partial(self._counter.count, asked) if asked is not None else None
+        return tokenized
 
     def next_of_batch(self, original: Original, batch: Foreign) -> Foreign:
         self.batch_calls += 1
@@ -286,7 +303,7 @@ class _Listener:
                 trace.seen.draft = _draft_counter(kwargs)
             for token in tokens:
                 if trace.seen.draft is not None:
-                    trace.seen.draft.token(from_draft=token.from_draft)
+                    trace.seen.draft.token(from_draft=token.from_draft, text=token.text)
                 yield token
 
     def _trace_of(self, request: object) -> RequestTrace | None:
@@ -294,10 +311,38 @@ class _Listener:
         return self._newest[1] if self._newest is not None and known else None
 
 
+def _asked(
+    generator: Foreign, tokenizer: Foreign, request: Foreign, arguments: Foreign, tokenized: Foreign
+) -> AskedMessages | None:
+    """None for what is no chat of text alone. By now the server has made every content a text, every argument JSON."""
+    prompt, *_, vision = tokenized
+    if request.request_type != "chat" or not tokenizer.has_chat_template or vision is not None:
+        return None
+    options = {
+        **generator.model_provider.cli_args.chat_template_args,
+        **(arguments.chat_template_kwargs or {}),
+        "tools": request.tools,
+        "tokenize": False,
+        "add_generation_prompt": False,
+    }
+    return AskedMessages(
+        messages=request.messages,
+        tools=request.tools or (),
+        prompt=prompt,
+        template=partial(tokenizer.apply_chat_template, **options),
+        encode=partial(tokenizer.encode, add_special_tokens=False),
+    )
+
+
 def _draft_counter(kwargs: dict[str, Foreign]) -> DraftCounter | None:
     if kwargs.get("draft_model") is None:
         return None
-    return DraftCounter(num_draft_tokens=kwargs["num_draft_tokens"], max_tokens=kwargs["max_tokens"])
+    tokenizer = kwargs["tokenizer"]
+    return DraftCounter(
+        num_draft_tokens=kwargs["num_draft_tokens"],
+        max_tokens=kwargs["max_tokens"],
+        text=ToolCallText(tokenizer.tool_call_start, tokenizer.tool_call_end),
+    )
 
 
 class _Requests(Queue[Foreign]):
@@ -351,9 +396,14 @@ class _Answers:
         self._accepted_ns = self.trace.now()
         self._batch_calls_then = self._listener.batch_calls
         self.trace.seen.prompt_tokens = len(context.prompt)
+        if self._listener.keep_tokens:
+            self.trace.seen.prompt_ids = tuple(context.prompt)
+            self.trace.seen.token_ids = []
 
     def _note_token(self, item: Foreign) -> None:
         self._note_cached_tokens()
+        if self.trace.seen.token_ids is not None:
+            self.trace.seen.token_ids.append(item.token)
         self.trace.token(item.finish_reason)
         if item.finish_reason is not None:
             self._listener.recorder.work_ends(self.trace)

@@ -1,4 +1,4 @@
-"""What PydanticAI has no span for: decoding a response, and validating arguments and output.
+"""PydanticAI's own spans, and those that it has none for: decoding a response, validating arguments and output.
 
 |------------------ chat ------------------|
    |-------- POST --------||-- parse --|          from the last byte to the decoded response
@@ -7,20 +7,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.capabilities import AbstractCapability, Instrumentation
 
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.attempts import AttemptLog
 from punie.trace.telemetry.clock import Clock
-from punie.trace.telemetry.digest import digest_prompt
+from punie.trace.telemetry.digest import PromptDigester
 
 if TYPE_CHECKING:
     from pydantic_ai import RunContext, ToolDefinition
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         WrapOutputValidateHandler,
         WrapToolValidateHandler,
     )
-    from pydantic_ai.messages import ModelResponse, ToolCallPart
+    from pydantic_ai.messages import AgentStreamEvent, ModelResponse, ToolCallPart
     from pydantic_ai.models import ModelRequestContext
     from pydantic_ai.models.instrumented import InstrumentationSettings
     from pydantic_ai.output import OutputContext
@@ -44,21 +44,23 @@ _PARSE = {semconv.PHASE: Phase.PARSE.value, semconv.PHASE_PROVENANCE: Provenance
 class ParseSpans(AbstractCapability[Any]):
     """A PydanticAI capability that writes the `parse` spans, and the prompt's digests on the `chat` span."""
 
+    _: KW_ONLY
     settings: InstrumentationSettings
     tracer: trace.Tracer
     attempts: AttemptLog
     clock: Clock
+    _digester: PromptDigester = field(default_factory=PromptDigester, repr=False, init=False)
 
-    async def prepare_model_request(
-        self, ctx: RunContext[Any], request_context: ModelRequestContext
-    ) -> ModelRequestContext:
-        """Put digest and length of every message on the `chat` span, as they are about to be sent."""
-        span = trace.get_current_span()
-        if span.is_recording():
-            prompt = digest_prompt(self.settings, request_context)
-            span.set_attribute(semconv.MESSAGE_DIGESTS, prompt.digests)
-            span.set_attribute(semconv.MESSAGE_LENGTHS, prompt.lengths)
-        return request_context
+    @property
+    def has_wrap_run_event_stream(self) -> bool:
+        """Overriding the hook must not make an agent stream that wouldn't."""
+        return False
+
+    def wrap_run_event_stream(
+        self, ctx: RunContext[Any], *, stream: AsyncIterable[AgentStreamEvent]
+    ) -> AsyncIterable[AgentStreamEvent]:
+        """Nothing of ours is in the events' way: what is inherited passes each of them on."""
+        return stream
 
     async def wrap_model_request(
         self,
@@ -67,10 +69,17 @@ class ParseSpans(AbstractCapability[Any]):
         request_context: ModelRequestContext,
         handler: WrapModelRequestHandler,
     ) -> ModelResponse:
-        """Record the time from the body's last byte to the decoded response."""
-        response = await handler(request_context)
-        self._record_decoding(until_ns=self.clock())
-        return response
+        """Record the time from the body's last byte to the decoded response, and what was asked."""
+
+        async def decoded(request_context: ModelRequestContext) -> ModelResponse:
+            try:
+                response = await handler(request_context)
+                self._record_decoding(until_ns=self.clock())
+                return response
+            finally:
+                self._tell_digests(request_context)
+
+        return await super().wrap_model_request(ctx, request_context=request_context, handler=decoded)
 
     async def wrap_tool_validate(
         self,
@@ -99,6 +108,15 @@ class ParseSpans(AbstractCapability[Any]):
         with self._parsing({}):
             return await handler(output)
 
+    def _tell_digests(self, request_context: ModelRequestContext) -> None:
+        """Put digest and length of every message on the `chat` span, as they were sent."""
+        span = trace.get_current_span()
+        if span.is_recording():
+            prompt = self._digester.digest(self.settings, request_context)
+            span.set_attributes(
+                {semconv.MESSAGE_DIGESTS: prompt.digests, semconv.MESSAGE_LENGTHS: prompt.lengths}
+            )
+
     def _record_decoding(self, until_ns: int) -> None:
         chat = trace.get_current_span()
         body_end_ns = self.attempts.last_body_end(chat.get_span_context()) if chat.is_recording() else None
@@ -124,3 +142,14 @@ class ParseSpans(AbstractCapability[Any]):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+@dataclass
+class AgentSpans(ParseSpans, Instrumentation):
+    """PydanticAI's instrumentation and ours as one capability: it calls every hook of each for every turn.
+
+    Not for an agent that has an `Instrumentation` of its own: two classes can't share its place.
+    """
+
+    _: KW_ONLY
+    settings: InstrumentationSettings

@@ -2,7 +2,9 @@
 
 Whatever the environment says about sending (`LOGFIRE_*`, `OTEL_EXPORTER_*`) is the shipper's business: one
 way out, which counts what it delivers. The provider is no global one, so a user's own `logfire.configure()`
-can't replace it and ours can't replace theirs.
+can't replace it and ours can't replace theirs. PydanticAI's spans are made through logfire; those that we make
+ourselves need nothing of what logfire adds, and what it adds takes longer than the span: they have the same
+resource and go to the same journal without it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from punie.trace import semconv
+from punie.trace.telemetry.bare import bare_tracer
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
@@ -28,7 +31,10 @@ SCOPE: Final = "punie.trace"
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """A handle on the write side. `shutdown` ends it: spans that end later are lost."""
+    """A handle on the write side. `shutdown` ends it: spans that end later are lost.
+
+    `tracer` makes our spans, `tracer_provider` the tracers of others whose spans belong in the journal.
+    """
 
     tracer_provider: trace.TracerProvider
     tracer: trace.Tracer
@@ -42,8 +48,11 @@ class Telemetry:
         return self.processor.journal
 
     def sync(self) -> None:
-        """Make all that was written outlast a power cut; called once a query."""
-        self.journal.sync()
+        """Make all that was written outlast a power cut; called once a query.
+
+        A thread does it, so that no answer waits for the disk; `shutdown` waits for the thread.
+        """
+        self.journal.sync_soon()
 
     def shutdown(self) -> None:
         """Close the journal. Harmless when repeated."""
@@ -62,6 +71,7 @@ def configure(
     `clock` gives nanoseconds since the epoch. Raises `ExportError` if `journal_dir` can't be written.
     """
     processor = JournalSpanProcessor(Journal(journal_dir, service_name))
+    options = AdvancedOptions(ns_timestamp_generator=clock)
     with telemetry_environment_hidden(keep=("OTEL_RESOURCE_ATTRIBUTES",)):
         instance = logfire.configure(
             local=True,
@@ -78,12 +88,16 @@ def configure(
             resource_attributes=resource_attributes,
             additional_span_processors=[processor],
             sampling=SamplingOptions(head=ALWAYS_ON),
-            advanced=AdvancedOptions(ns_timestamp_generator=clock),
+            advanced=options,
         )
     provider = instance.config.get_tracer_provider()
     return Telemetry(
         tracer_provider=provider,
-        tracer=provider.get_tracer(SCOPE, version("punie-trace")),
+        tracer=(
+            bare_tracer(provider.resource, processor, SCOPE, id_generator=options.id_generator)
+            if clock is wall_clock_ns  # the SDK's own
+            else provider.get_tracer(SCOPE, version("punie-trace"))
+        ),
         processor=processor,
         clock=clock,
         # `instance` lives in this closure: logfire itself holds it only weakly.

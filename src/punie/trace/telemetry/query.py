@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -19,7 +19,7 @@ class QueryLabels:
     """What is known of a query before it is asked. `repeat`, `position`, `server_start` count from 0.
 
     `expected` is "tool" or "direct", None if nothing is expected; `cache` is the arm of the prompt cache:
-    "server", "off" or "unknown".
+    "server", "off" or "unknown". `more` are further attributes under their own names.
     """
 
     run_id: str
@@ -33,6 +33,7 @@ class QueryLabels:
     cache: str = "unknown"
     suite: str = ""
     suite_hash: str = ""
+    more: Mapping[str, str | int] = field(default_factory=dict)
 
     def attributes(self) -> dict[str, str | int | bool]:
         """As span attributes; what isn't known is left out."""
@@ -48,6 +49,7 @@ class QueryLabels:
             semconv.QUERY_CACHE: self.cache,
             semconv.QUERY_SUITE: self.suite or None,
             semconv.QUERY_SUITE_HASH: self.suite_hash or None,
+            **self.more,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -89,7 +91,7 @@ def query_span(telemetry: Telemetry, labels: QueryLabels) -> Iterator[QuerySpan]
     """A new trace with the query as its root; what happens inside hangs below it.
 
     The span ends at `QuerySpan.answered`, else when the block ends; what is set inside the block gets onto it
-    either way. An exception is recorded and passes through. The journal is synced afterwards.
+    either way. An exception is recorded and passes through. Then the journal is synced, in a thread of its own.
     """
     span = telemetry.tracer.start_span(
         semconv.SPAN_WARMUP if labels.warmup else semconv.SPAN_QUERY,

@@ -6,7 +6,7 @@ is needed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,8 +41,27 @@ class SseParser:
         self._data_size = 0
         self._after_return = False
 
-    def feed(self, chunk: bytes) -> Iterator[SseItem]:
+    def feed(self, chunk: bytes) -> Iterable[SseItem]:
         """What this chunk completed. Read it to its end before the next chunk."""
+        if (
+            chunk.endswith(b"\n\n")  # whole events, as servers send them: no state to keep
+            and not (self._line or self._data or self._after_return)
+            and len(chunk) <= LONGEST_EVENT
+            and b"\r" not in chunk
+        ):
+            return self._whole(chunk)
+        return self._pieces(chunk)
+
+    def _whole(self, chunk: bytes) -> Iterator[SseItem]:
+        for block in chunk[:-2].split(b"\n\n"):
+            if block.startswith(b"data: ") and b"\n" not in block:
+                yield SseEvent(block[6:])
+                continue
+            for line in block.split(b"\n"):
+                yield from self._take(line)
+            yield from self._take(b"")
+
+    def _pieces(self, chunk: bytes) -> Iterator[SseItem]:
         if self._after_return and chunk[:1] == b"\n":  # the second half of a line end that was cut in two
             chunk = chunk[1:]
             self._after_return = False

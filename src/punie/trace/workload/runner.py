@@ -7,6 +7,7 @@ the journal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from punie.trace import semconv
@@ -16,7 +17,7 @@ from punie.trace.workload.scoring import Score, score
 from punie.trace.workload.suite import ExpectTool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.telemetry.provider import Telemetry
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # One question for a tool and one for an answer, so that both paths are warm. No suite may hold them.
 WARMUP_TEXTS: Final = ("Where is the class Settings defined?", "What is a virtual environment?")
+NOTHING: Final[Mapping[str, str | int]] = MappingProxyType({})
 
 
 class Watched(Protocol):
@@ -77,33 +79,55 @@ async def run_server_start(
     queries = {query.id: query for query in session.suite.queries}
     session.progress.warming_up(start)
     for position, text in enumerate(WARMUP_TEXTS):
-        await _warm_up(session, asker, server, text, start, position)
+        await warm_up(session, asker, server, Warmup(text, start, position))
     for plan in planned:
         if plan.server_start == start:
             session.progress.asking(plan)
-            await _ask(session, asker, server, queries[plan.query_id], plan)
+            await ask(session, asker, server, queries[plan.query_id], plan)
 
 
-async def _warm_up(
-    session: Session, asker: Asker, server: Watched, text: str, start: int, position: int
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """One question that is asked before a server start is measured."""
+
+    text: str
+    server_start: int
+    position: int
+
+
+async def warm_up(
+    session: Session, asker: Asker, server: Watched, warmup: Warmup, more: Mapping[str, str | int] = NOTHING
 ) -> None:
+    """Ask it; `more` are further attributes of its span. Raises `ServerError` if the server is dead."""
     labels = QueryLabels(
-        query_id=f"warm-up-{position}",
-        text=text,
+        query_id=f"warm-up-{warmup.position}",
+        text=warmup.text,
         run_id=session.run_id,
-        server_start=start,
-        position=position,
+        server_start=warmup.server_start,
+        position=warmup.position,
         cache=session.cache,
         warmup=True,
+        more=more,
     )
     with query_span(session.telemetry, labels) as span:
-        reply = await asker.ask(text)
+        reply = await asker.ask(warmup.text)
         _answered(span, reply)
     if reply.error:
         await server.check()
 
 
-async def _ask(session: Session, asker: Asker, server: Watched, query: Query, plan: PlannedQuery) -> None:
+async def ask(
+    session: Session,
+    asker: Asker,
+    server: Watched,
+    query: Query,
+    plan: PlannedQuery,
+    more: Mapping[str, str | int] = NOTHING,
+) -> None:
+    """Ask `query` as planned and score it; `more` are further attributes of its span.
+
+    Raises `ServerError` if the server is dead.
+    """
     labels = QueryLabels(
         query_id=query.id,
         text=query.text,
@@ -115,6 +139,7 @@ async def _ask(session: Session, asker: Asker, server: Watched, query: Query, pl
         server_start=plan.server_start,
         position=plan.position,
         cache=session.cache,
+        more=more,
     )
     with query_span(session.telemetry, labels) as span:
         reply = await asker.ask(query.text)

@@ -16,11 +16,15 @@ FORMATS: Final[tuple[BodyFormat, ...]] = (
     Ollama(),
 )
 
+_MARKERS: Final = tuple(dict.fromkeys(format_.marker for format_ in FORMATS))
+
 
 def read_timings(body: bytes) -> BodyTimings | None:
     """The timings in a JSON body or in one event of a stream; None if it tells none that is known here."""
-    formats = [format_ for format_ in FORMATS if format_.marker in body]
-    if not formats:
+    for marker in _MARKERS:
+        if marker in body:
+            break
+    else:  # nearly every event of a stream, and somebody waits for it
         return None
     try:
         document = json.loads(body)
@@ -28,4 +32,5 @@ def read_timings(body: bytes) -> BodyTimings | None:
         return None
     if not isinstance(document, dict):
         return None
+    formats = (format_ for format_ in FORMATS if format_.marker in body)
     return next((found for one in formats if (found := one.read(document)) is not None), None)

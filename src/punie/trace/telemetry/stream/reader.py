@@ -16,7 +16,8 @@ _DONE: Final = b"[DONE]"
 _KEEPALIVE: Final = re.compile(rb"\s*keepalive\s+(\d{1,12})/(\d{1,12})\s*")
 # Once the first token is out, an event that says this is not parsed, because the caller waits for us: it can only
 # be more output, or nothing. (Inside a text the quotes would be escaped.)
-_GOES_ON: Final = (b'"finish_reason": null', b'"finish_reason":null')
+_GOES_ON: Final = b'"finish_reason": null'
+_GOES_ON_TIGHT: Final = b'"finish_reason":null'
 
 Watch = Callable[[bytes], object]
 """Called with the data of each event: someone else who reads it."""
@@ -42,7 +43,7 @@ class StreamReader:
         for item in self._parser.feed(chunk):
             if isinstance(item, SseComment):
                 self._note_progress(item, now_ns)
-            elif item.data.strip() == _DONE:
+            elif _DONE in item.data and item.data.strip() == _DONE:
                 self.done = True
             else:
                 self._note_event(item, now_ns)
@@ -60,7 +61,7 @@ class StreamReader:
         if self._watch is not None:
             self._watch(event.data)
         marks = self.marks
-        if marks.first_text_ns is not None and any(mark in event.data for mark in _GOES_ON):
+        if marks.first_text_ns is not None and (_GOES_ON in event.data or _GOES_ON_TIGHT in event.data):
             marks.last_output_ns = now_ns
             return
         said = _said(event.data)

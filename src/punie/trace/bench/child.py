@@ -1,0 +1,100 @@
+"""A measurement in a process of its own: a job goes in as JSON, a result comes out as JSON, within a time limit.
+
+Loading a model here would leave our own process heavy, and its memory could not be measured clean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from punie.trace.errors import ServerError
+from punie.trace.server.child import Child
+from punie.trace.server.diagnosis import describe_exit
+from punie.trace.store.whole_file import write_whole
+
+_POLL_S: Final = 0.1
+_GRACE_S: Final = 2.0
+_TAIL_LINES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ChildJob:
+    """`module` is run as `python -m MODULE JOB RESULT`; it says what it is doing on lines that begin with `- `.
+
+    `files` is the beginning of the paths of its three files: `FILES.job.json`, `.result.json`, `.log`.
+    """
+
+    module: str
+    files: Path
+    timeout_s: float
+
+    async def run(self, job: Mapping[str, Any], heard: Callable[[str], None]) -> Any:  # noqa: ANN401 # JSON
+        """The result of `job`; `heard` gets what it is doing. Raises ServerError if it fails or takes too long."""
+        job_file, result, log = (self._file(end) for end in ("job.json", "result.json", "log"))
+        write_whole(job_file, json.dumps(job))
+        result.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
+        command = (sys.executable, "-m", self.module, str(job_file), str(result))
+        child = Child.start(command, log=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+        try:
+            code = await self._until_end(child, log, heard)
+        finally:
+            await child.stop(_GRACE_S)
+        if code != 0 or not result.exists():
+            raise ServerError(
+                f"{self.module} {describe_exit(code)}", log_tail=_tail(log), remedy=f"see {log}"
+            )
+        return json.loads(result.read_text(encoding="utf-8"))
+
+    async def _until_end(self, child: Child, log: Path, heard: Callable[[str], None]) -> int:
+        end = time.monotonic() + self.timeout_s
+        while (code := child.exit_code()) is None:
+            if time.monotonic() > end:
+                raise ServerError(
+                    f"{self.module} has taken more than {self.timeout_s:g} s",
+                    log_tail=_tail(log),
+                    remedy=f"see {log}; if it goes on well, allow more with --preflight-timeout",
+                )
+            if line := _last_step(log):
+                heard(line)
+            await asyncio.sleep(_POLL_S)
+        return code
+
+    def _file(self, end: str) -> Path:
+        return self.files.with_name(f"{self.files.name}.{end}")
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+
+
+def _last_step(log: Path) -> str:
+    steps = [line for line in _lines(log) if line.startswith("- ")]
+    return steps[-1].removeprefix("- ") if steps else ""
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(_lines(log)[-_TAIL_LINES:])
+
+
+def serve_job(work: Callable[[Any], Any]) -> None:
+    """The child's `main`: read the job, do it, write the result; end when the parent does."""
+    from punie.trace.server.launcher import DEFAULT_GRACE_S, watch_parent
+
+    watch_parent(DEFAULT_GRACE_S)
+    job_file, result = sys.argv[1:]
+    done = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
+    write_whole(Path(result), json.dumps(done))
+
+
+def tell(step: str) -> None:
+    """In a child: what it does now."""
+    sys.stdout.write(f"- {step}\n")

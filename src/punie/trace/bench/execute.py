@@ -1,0 +1,84 @@
+"""All cells, one after the other: what is done stays done, what was begun is begun anew.
+
+A server that fails is started once more; if it fails again the cell is written down as failed and the others go on,
+so that the benchmark comes to its end. A failed cell is tried again when the benchmark is resumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from punie.trace.bench.cell import STATUS_DONE, STATUS_FAILED, CellRun
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.plan import Cell, plan_cells
+from punie.trace.bench.runtime import Runtime
+from punie.trace.errors import ServerError
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.records import PlannedQuery
+    from punie.trace.workload.scoring import Score
+
+ATTEMPTS: Final = 2
+
+
+class Listener(Protocol):
+    """Told what is going on; shows it. The first three are the runner's."""
+
+    def warming_up(self, server_start: int) -> None: ...
+
+    def asking(self, planned: PlannedQuery) -> None: ...
+
+    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None: ...
+
+    def cell_begins(self, cell: Cell) -> None: ...
+
+    def cell_done(self, cell: Cell, took_ns: int | None) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of all cells: those that failed twice, each with what was wrong."""
+
+    failed: tuple[tuple[Cell, str], ...]
+
+
+async def execute_cells(
+    folder: BenchFolder, runtime: Runtime, progress: Listener, recommended_bytes: int | None
+) -> Outcome:
+    """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
+    failed: list[tuple[Cell, str]] = []
+    for cell in plan_cells(runtime.plan):
+        facts = folder.facts(cell)
+        if facts is not None and facts["status"] == STATUS_DONE:
+            progress.cell_done(cell, None)
+            continue
+        error = await _attempt(folder, runtime, cell, progress, recommended_bytes)
+        if error is not None:
+            failed.append((cell, error))
+    return Outcome(tuple(failed))
+
+
+async def _attempt(
+    folder: BenchFolder, runtime: Runtime, cell: Cell, progress: Listener, recommended_bytes: int | None
+) -> str | None:
+    """None if it is done, else what was wrong the last time."""
+    told = ""
+    for attempt in range(ATTEMPTS):
+        folder.set_aside(cell)
+        progress.cell_begins(cell)
+        run = CellRun(runtime, cell, folder.cell(cell), progress, recommended_bytes)
+        try:
+            facts = await run.execute()
+        except ServerError as error:
+            told = error.message
+            again = "again" if attempt + 1 < ATTEMPTS else "given up"
+            progress.say(f"  {cell.name}: {told} ({again}; log: {run.folder.log_path})")
+        else:
+            folder.finish(cell, facts)
+            progress.cell_done(cell, facts["took_ns"])
+            return None
+    folder.finish(cell, {"status": STATUS_FAILED, "name": cell.name, "block": cell.block, "error": told})
+    return told

@@ -1,0 +1,165 @@
+"""From what the preflight's process measured to what it predicts. Pure: JSON in, frozen values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from punie.trace.analysis.speculative.estimates import AcceptanceCount, acceptance, paired_ratio, positions
+from punie.trace.analysis.speculative.model import (
+    ArmKind,
+    BaselineShape,
+    DraftMeasurement,
+    Estimate,
+    MemoryPrediction,
+    Plan,
+    Preflight,
+    PromptCache,
+    TargetKind,
+    VerificationCost,
+)
+from punie.trace.analysis.speculative.prediction import Measured, predict, predict_memory
+from punie.trace.errors import ServerError
+from punie.trace.units import percent_text
+
+_TEXTS: Final = {"prose": "in prose", "tool_call": "in tool calls"}
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What memory may be used: what the user allows (None: anything), what the machine recommends."""
+
+    limit_bytes: int | None
+    recommended_bytes: int | None
+
+
+def judge(raw: Raw, plan: Plan, bounds: Bounds, notes: Sequence[str] = ()) -> Preflight:
+    """The preflight's result. Raises ServerError if too little could be measured."""
+    arms = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT and arm.k is not None]
+    cached_only = all(arm.prompt_cache is PromptCache.SERVER for arm in arms)
+    measured = Measured(
+        target_kind=TargetKind.MIXTURE if raw["mixture"] else TargetKind.DENSE,
+        verification=verification(raw["rounds"]),
+        drafts=tuple(_draft(index, item) for index, item in enumerate(raw["drafts"])),
+        shape=_shape(raw),
+        memory=_memory(raw, plan, bounds),
+        cache=PromptCache.SERVER if cached_only else PromptCache.OFF,
+        logit_noise=raw["logit_noise"],
+        token_ns=_token_ns(raw["texts"]),
+        seconds=raw["seconds"],
+        notes=(*notes, *_notes(raw)),
+    )
+    return predict(measured, sorted({arm.k for arm in arms if arm.k is not None}))
+
+
+def verification(rounds: Sequence[Sequence[float]]) -> tuple[VerificationCost, ...]:
+    """V(1), V(2), … from rounds of timings for 1, 2, … tokens at once. Raises ServerError without a round."""
+    if not rounds:
+        raise ServerError("the preflight could not time the model", remedy="see preflight.log in its folder")
+    ones = [timings[0] for timings in rounds]
+    return tuple(
+        VerificationCost(
+            size + 1,
+            Estimate.exact(1.0) if size == 0 else paired_ratio([timings[size] for timings in rounds], ones),
+        )
+        for size in range(len(rounds[0]))
+    )
+
+
+def _draft(index: int, raw: Raw) -> DraftMeasurement:
+    answers = [_sum(answer.values()) for answer in raw["answers"]]
+    rate = _acceptance(answers)
+    if rate is None:
+        raise ServerError(
+            f"the preflight saw no step of draft {index}", remedy="use a suite with longer answers"
+        )
+    return DraftMeasurement(
+        draft=index,
+        acceptance=rate,
+        by_position=positions(answers),
+        cost=_ratio(raw["rounds"]),
+        prefill_cost=_ratio(raw["prefills"]),
+        memory_bytes=raw["weight_bytes"],
+        steps=sum(answer.steps for answer in answers),
+    )
+
+
+def _acceptance(answers: Sequence[AcceptanceCount]) -> Estimate | None:
+    """Over answers; where all are alike (all proposals taken, say) what their number allows, the binomial interval."""
+    rate = acceptance(answers)
+    if rate is None or rate.low < rate.high:
+        return rate
+    places = zip(*(answer.accepted_by_position for answer in answers if answer.steps), strict=True)
+    together = AcceptanceCount(sum(answer.steps for answer in answers), tuple(map(sum, places)))
+    return acceptance([together])
+
+
+def _sum(counts: Iterable[Raw]) -> AcceptanceCount:
+    rows = [(item["steps"], item["accepted_by_position"]) for item in counts if item["steps"]]
+    places = zip(*(row for _, row in rows), strict=True)
+    return AcceptanceCount(sum(steps for steps, _ in rows), tuple(sum(column) for column in places))
+
+
+def _ratio(pairs: Sequence[Sequence[float]]) -> Estimate:
+    return paired_ratio([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def _shape(raw: Raw) -> BaselineShape | None:
+    """Decode and prefill as shares of both together, in the first turn: nothing else was looked at."""
+    texts = [text for text in raw["texts"] if text["finished"] and text["output_tokens"] > 1]
+    if not texts:
+        return None
+    prompt_tokens = sum(text["prompt_tokens"] for text in texts) / len(texts)
+    cached = raw["shared_tokens"] / prompt_tokens
+    decodes = [float(text["decode_ns"]) for text in texts]
+    wholes = [
+        text["decode_ns"] + text["prefill_ns"] * (1 - raw["shared_tokens"] / text["prompt_tokens"])
+        for text in texts
+    ]
+    decode = paired_ratio(decodes, wholes)
+    share = Estimate(decode.value, decode.low, min(1.0, decode.high))
+    return BaselineShape(share, Estimate(1 - share.value, 1 - share.high, 1 - share.low), cached_share=cached)
+
+
+def _memory(raw: Raw, plan: Plan, bounds: Bounds) -> MemoryPrediction:
+    """For the draft that takes most, at the longest prompt and the longest answer that is allowed."""
+    longest = max(text["prompt_tokens"] for text in raw["texts"]) + (plan.max_tokens or 0)
+    return max(
+        (
+            predict_memory(
+                target_bytes=raw["target_bytes"],
+                draft_bytes=draft["weight_bytes"],
+                cache_bytes=round(draft["cache_bytes"] / max(1, draft["cached_tokens"]) * longest),
+                other_bytes=_beside(draft),
+                limit_bytes=bounds.limit_bytes,
+                recommended_bytes=bounds.recommended_bytes,
+            )
+            for draft in raw["drafts"]
+        ),
+        key=lambda memory: memory.total_bytes,
+    )
+
+
+def _beside(draft: Raw) -> int:
+    """The process without its arrays, and what computing took for a moment."""
+    passing = int(draft["peak_bytes"]) - int(draft["active_bytes"])
+    return max(0, int(draft["footprint_bytes"]) - int(draft["active_bytes"])) + max(0, passing)
+
+
+def _token_ns(texts: Sequence[Raw]) -> int | None:
+    tokens = sum(int(text["output_tokens"]) - 1 for text in texts)
+    took_ns = sum(int(text["decode_ns"]) for text in texts)
+    return round(took_ns / tokens) if tokens > 0 else None
+
+
+def _notes(raw: Raw) -> Iterable[str]:
+    for index, draft in enumerate(raw["drafts"]):
+        told = []
+        for kind, words in _TEXTS.items():
+            rate = acceptance([_sum([answer[kind]]) for answer in draft["answers"]])
+            if rate is not None:
+                told.append(f"{percent_text(rate.value)} {words}")
+        yield f"draft {index}: of the tokens that the model looked at it accepted {', '.join(told)}"
+    yield "the shape of a query is that of its first turn, without the agent, the server and the tools"

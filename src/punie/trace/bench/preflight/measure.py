@@ -1,0 +1,229 @@
+"""What the preflight's process measures, on the suite's own prompts and the target's own answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import mlx.core as mx
+import psutil
+
+from punie.trace.bench.child import tell
+from punie.trace.bench.preflight.models import (
+    Loaded,
+    Reader,
+    Written,
+    drafted_marks,
+    is_mixture,
+    largest_difference,
+    load_model,
+    write,
+)
+from punie.trace.bench.preflight.vocabulary import compare
+from punie.trace.server.memory import footprint_reader
+from punie.trace.telemetry.mlx_draft import ToolCallText
+
+ANSWER_TOKENS: Final = 96
+COST_ROUNDS: Final = 40
+LEAST_PROMPTS: Final = 2
+
+
+@dataclass(slots=True)
+class Text:
+    """One prompt of the suite and the target's answer to it; `prompt` lacks its last token."""
+
+    prompt: list[int]
+    last: int
+    prefill_ns: int
+    answer: Written
+
+
+@dataclass(slots=True)
+class Work:
+    """The measuring of one job. `seconds` bounds each of its parts, loading apart."""
+
+    job: Mapping[str, Any]
+    seconds: float
+    target: Loaded = field(init=False)
+    texts: list[Text] = field(default_factory=list)
+
+    @property
+    def largest_k(self) -> int:
+        return int(max(self.job["ks"]))
+
+    def run(self) -> dict[str, Any]:
+        """All of it, as JSON. Stops after the vocabularies if they differ and that isn't allowed."""
+        differences = self._vocabularies()
+        if any(differences) and not self.job["allow_vocab_mismatch"]:
+            return {"vocabulary": differences}
+        began = time.monotonic()
+        tell(f"loading {self.job['model']}")
+        self.target = load_model(self.job["model"], self.job["adapter"])
+        reader = self._read_and_answer()
+        rounds, noise = self._costs(reader)
+        found = {
+            "vocabulary": differences,
+            "mixture": is_mixture(self.target.model),
+            "target_bytes": self.target.weight_bytes,
+            "rounds": rounds,
+            "logit_noise": noise,
+            "shared_tokens": _shared(text.prompt for text in self.texts),
+            "texts": [_as_json(text) for text in self.texts],
+            "drafts": [self._draft(name) for name in self.job["drafts"]],
+        }
+        return {**found, "seconds": time.monotonic() - began}
+
+    def _vocabularies(self) -> list[list[tuple[str, int | None, int | None]]]:
+        from transformers import AutoTokenizer
+
+        tell("comparing vocabularies")
+        target = AutoTokenizer.from_pretrained(self.job["model"]).get_vocab()
+        drafts = [AutoTokenizer.from_pretrained(name).get_vocab() for name in self.job["drafts"]]
+        return [[(d.token, d.target, d.draft) for d in compare(target, draft)] for draft in drafts]
+
+    def _read_and_answer(self) -> Reader:
+        """Prompts until the time is over; the reader has read the last of them."""
+        end = time.monotonic() + self.seconds
+        ends = set(self.target.tokenizer.eos_token_ids)
+        reader = Reader(self.target.model)
+        for number, request in enumerate(self.job["requests"]):
+            if number >= LEAST_PROMPTS and time.monotonic() > end:
+                break
+            tell(f"answering query {number + 1} of {len(self.job['requests'])} without a draft")
+            *prompt, last = self._prompt(request)
+            if number == 0:
+                Reader(self.target.model).read(prompt)  # the first one pays for what the others find warm
+            reader = Reader(self.target.model)
+            took_ns = reader.read(prompt)
+            self.texts.append(Text(prompt, last, took_ns, write(reader, last, ends, ANSWER_TOKENS)))
+        return reader
+
+    def _prompt(self, request: Mapping[str, Any]) -> list[int]:
+        tokenizer = self.target.tokenizer
+        return list(
+            tokenizer.apply_chat_template(
+                request["messages"], tools=request["tools"], add_generation_prompt=True, tokenize=True
+            )
+        )
+
+    def _costs(self, reader: Reader) -> tuple[list[list[int]], float]:
+        """Rounds of nanoseconds for 1 … largest k + 1 tokens at once, and how far logits differ by that alone."""
+        tell("timing the model on several tokens at once")
+        sizes = range(1, self.largest_k + 2)
+        text = self.texts[-1]
+        follows = [text.last, *text.answer.tokens, *text.prompt[-self.largest_k - COST_ROUNDS :]]
+        rounds: list[list[int]] = []
+        end, noise, base = time.monotonic() + self.seconds, 0.0, reader.length
+        for size in sizes:
+            reader.verify(follows[:size])  # each size once for what it compiles
+        for number in range(min(COST_ROUNDS, len(follows) - self.largest_k - 1)):
+            if len(rounds) >= 3 and time.monotonic() > end:
+                break
+            taken = {size: reader.verify(follows[number : number + size]) for size in _rotated(sizes, number)}
+            rounds.append([taken[size] for size in sizes])
+            noise = max(noise, _noise(reader, follows[number : number + self.largest_k + 1]))
+            reader.read(follows[number : number + 1])
+        reader.back_to(base)
+        return rounds, max(noise, self._noise_of_path(text))
+
+    def _noise_of_path(self, text: Text) -> float:
+        """How far logits differ between an answer read at once with its prompt and one read after it."""
+        answer = [text.last, *text.answer.tokens[:16]]
+        apart, together = Reader(self.target.model), Reader(self.target.model)
+        apart.read(text.prompt)
+        one = mx.concatenate([apart.logits([token]) for token in answer])
+        all_at_once = together.logits([*text.prompt, *answer])[-len(answer) :]
+        return largest_difference(one, all_at_once)
+
+    def _draft(self, name: str) -> dict[str, Any]:
+        """One draft, loaded beside the target and let go again."""
+        tell(f"loading {name}")
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        draft = load_model(name)
+        ends = set(self.target.tokenizer.eos_token_ids)
+        end, answers, rounds, prefills = time.monotonic() + self.seconds, [], [], []
+        target = reader = None
+        for number, text in enumerate(self.texts):
+            if number >= LEAST_PROMPTS and time.monotonic() > end:
+                break
+            tell(f"drafting the answer to query {number + 1} of {len(self.texts)}")
+            if number == 0:
+                Reader(draft.model).read(text.prompt)
+            target, reader = Reader(self.target.model), Reader(draft.model)
+            prefills.append((reader.read(text.prompt), target.read(text.prompt)))
+            marks = drafted_marks(target, reader, text.last, self.largest_k, ends, ANSWER_TOKENS)
+            answers.append(self._steps(marks))
+            rounds += [
+                (reader.draft(text.last, self.largest_k) / self.largest_k, target.verify([text.last]))
+                for _ in range(COST_ROUNDS // len(self.texts))
+            ]
+        process = psutil.Process()
+        return {
+            "weight_bytes": draft.weight_bytes,
+            "answers": answers,
+            "rounds": rounds,
+            "prefills": prefills,
+            "cache_bytes": target.cache_bytes + reader.cache_bytes if target and reader else 0,
+            "cached_tokens": reader.length if reader else 0,
+            "active_bytes": mx.get_active_memory(),
+            "peak_bytes": mx.get_peak_memory(),
+            "footprint_bytes": footprint_reader()[1](process),
+        }
+
+    def _steps(self, marks: Sequence[tuple[int, bool]]) -> dict[str, Any]:
+        """Steps that came to their end, in prose and in tool calls: their number, and how many got to each place."""
+        tokenizer = self.target.tokenizer
+        inside = ToolCallText(tokenizer.tool_call_start, tokenizer.tool_call_end)
+        detokenizer = tokenizer.detokenizer
+        found: dict[str, list[list[int]]] = {"prose": [], "tool_call": []}
+        accepted, kind = 0, "prose"
+        for token, from_draft in marks:
+            if accepted == 0:
+                kind = "tool_call" if inside.inside else "prose"
+            detokenizer.add_token(token)
+            inside.read(detokenizer.last_segment)
+            accepted += from_draft
+            if not from_draft:
+                found[kind].append([int(accepted > place) for place in range(self.largest_k)])
+                accepted = 0
+        return {
+            name: {
+                "steps": len(rows),
+                "accepted_by_position": [sum(column) for column in zip(*rows, strict=True)],
+            }
+            for name, rows in found.items()
+        }
+
+
+def _rotated(sizes: range, number: int) -> list[int]:
+    shift = number % len(sizes)
+    return [*sizes[shift:], *sizes[:shift]]
+
+
+def _noise(reader: Reader, tokens: Sequence[int]) -> float:
+    """The largest difference of logits between `tokens` read at once and one by one."""
+    at_once = reader.logits(tokens)
+    reader.trim(len(tokens))
+    one_by_one = mx.concatenate([reader.logits([token]) for token in tokens])
+    reader.trim(len(tokens))
+    return largest_difference(at_once, one_by_one)
+
+
+def _shared(prompts: Any) -> int:  # noqa: ANN401 # an iterable of token lists
+    """Tokens with which all prompts begin: what the server's cache spares."""
+    return next(
+        (place for place, tokens in enumerate(zip(*prompts, strict=False)) if len(set(tokens)) > 1), 0
+    )
+
+
+def _as_json(text: Text) -> dict[str, Any]:
+    return {
+        "prompt_tokens": len(text.prompt) + 1,
+        "prefill_ns": text.prefill_ns,
+        "decode_ns": text.answer.decode_ns,
+        "output_tokens": len(text.answer.tokens),
+        "finished": text.answer.finished,
+    }

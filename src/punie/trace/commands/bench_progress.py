@@ -1,0 +1,132 @@
+"""Live progress of a benchmark on standard error: which cell, which query, how long it will still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from punie.trace.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from punie.trace.analysis.records import PlannedQuery
+    from punie.trace.bench.plan import Cell
+    from punie.trace.workload.scoring import Score
+
+_WIDTH: Final = 76
+
+
+class TimeLeft:
+    """How long the cells that are left will take, from those that are done; a group not seen yet takes the mean."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._left = {cell.name: cell.group for cell in cells}
+        self._took: dict[str, list[int]] = {}
+
+    def done(self, cell: Cell, took_ns: int | None) -> None:
+        """`cell` took that long; None: it was done before."""
+        self._left.pop(cell.name, None)
+        if took_ns is not None:
+            self._took.setdefault(cell.group, []).append(took_ns)
+
+    def text(self, current_ns: int = 0) -> str:
+        """Such as `3 min left`; empty before the first cell is done. `current_ns`: the present cell's time so far."""
+        every = [ns for taken in self._took.values() for ns in taken]
+        if not every:
+            return ""
+        means = {group: sum(taken) / len(taken) for group, taken in self._took.items()}
+        overall = sum(every) / len(every)
+        total = sum(means.get(group, overall) for group in self._left.values()) - current_ns
+        return f"{time_left_text(max(0.0, total))} left"
+
+
+def time_left_text(ns: float) -> str:
+    """Rounded, as an estimate is: `40 s`, `3 min`, `2 h 10 min`."""
+    seconds = ns / NS_PER_S
+    if seconds < 90:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class BenchProgress:
+    """A spinner on a terminal, a line for each cell everywhere."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._status: Status | None = None
+        self._cells = 0
+        self._done = 0
+        self._cell: Cell | None = None
+        self._began_ns = 0
+        self._left = TimeLeft(())
+        self._failures: list[str] = []
+
+    def plan(self, cells: Sequence[Cell]) -> None:
+        """What is to be done."""
+        self._cells = len(cells)
+        self._left = TimeLeft(cells)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The spinner lives as long as this block."""
+        with self._console.status("preparing") as status:
+            self._status = status
+            try:
+                yield
+            finally:
+                self._status = None
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def working(self, text: str) -> None:
+        """What is being done outside of cells."""
+        self._now(text)
+
+    def cell_begins(self, cell: Cell) -> None:
+        """A server is being started."""
+        self._cell, self._began_ns, self._failures = cell, time.monotonic_ns(), []
+        self._in_cell("server start")
+
+    def cell_done(self, cell: Cell, took_ns: int | None) -> None:
+        """A cell is written down; `took_ns` is None if it was before we began."""
+        self._done += 1
+        self._left.done(cell, took_ns)
+        if took_ns is None:
+            return
+        wrong = f"; not ok: {', '.join(self._failures)}" if self._failures else ""
+        self.say(
+            f"  [{self._done}/{self._cells}] block {cell.block + 1}, {cell.group}: "
+            f"{took_ns / NS_PER_S:.1f} s{wrong}  {self._left.text()}"
+        )
+
+    def warming_up(self, server_start: int) -> None:
+        """The warm-up questions are asked."""
+        self._in_cell(f"warm-up of start {server_start}")
+
+    def asking(self, planned: PlannedQuery) -> None:
+        """A query is on its way."""
+        self._in_cell(planned.query_id)
+
+    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
+        """A query came back."""
+        if error or not result.ok:
+            self._failures.append(planned.query_id)
+
+    def _in_cell(self, what: str) -> None:
+        if self._cell is not None:
+            left = self._left.text(time.monotonic_ns() - self._began_ns)
+            parts = (f"{self._done + 1}/{self._cells}", self._cell.group, what, left)
+            self._now(" · ".join(part for part in parts if part))
+
+    def _now(self, text: str) -> None:
+        if self._status is not None and self._console.is_terminal:
+            self._status.update(Text(text[:_WIDTH]))

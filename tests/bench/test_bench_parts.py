@@ -1,0 +1,157 @@
+"""The pieces of a benchmark that can be looked at alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from punie.trace.analysis.speculative.model import Divergence
+from punie.trace.bench.child import ChildJob
+from punie.trace.bench.execute import execute_cells
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.logit_gaps import Place, Turn, place_of
+from punie.trace.bench.options import merge_options
+from punie.trace.bench.plan import Cell, Provenance, make_arms, make_plan, plan_cells
+from punie.trace.bench.preflight.vocabulary import check, compare
+from punie.trace.bench.runtime import Runtime
+from punie.trace.commands.bench_progress import BenchProgress, TimeLeft, time_left_text
+from punie.trace.demo.paths import draft_model_path
+from punie.trace.errors import InputError, ServerError, VocabularyError
+from punie.trace.telemetry.mlx_draft import DraftCounter, ToolCallText
+from punie.trace.units import NS_PER_S
+from punie.trace.workload.suite import default_suite
+
+
+def test_vocabularies_are_compared_token_by_token() -> None:
+    found = compare({"a": 0, "b": 1, "c": 2}, {"a": 0, "b": 2, "d": 3})
+    assert [(d.token, d.target, d.draft) for d in found] == [("b", 1, 2), ("c", 2, None), ("d", None, 3)]
+    assert compare({"a": 0}, {"a": 0}) == ()
+
+
+def test_a_mismatch_stops_unless_it_is_allowed_and_is_told_then_as_well() -> None:
+    found = [(f"t{number}", number, None) for number in range(10)]
+    with pytest.raises(VocabularyError, match=r"'t0' \(0 / none\).* and 2 others"):
+        check(found, "draft", allow=False)
+    assert check(found, "draft", allow=True).startswith("10 tokens of draft differ")
+    assert check([], "draft", allow=False) == ""
+
+
+def test_tool_call_text_is_counted_apart_from_prose() -> None:
+    counter = DraftCounter(2, 100, ToolCallText("<call>", "</call>"))
+    # step 1: prose | step 2: the marker comes, begins in prose | step 3 and 4: in the call | step 5: prose again
+    for text, from_draft in [
+        *(("Hi ", True), ("you", False)),
+        *(("<ca", True), ("ll>", False)),
+        *(("{a", True), ("}", True), ("x", False)),
+        *(("</ca", True), ("ll>", False)),
+        *(("bye", False),),
+    ]:
+        counter.token(from_draft=from_draft, text=text)
+    assert (counter.steps, counter.accepted, counter.accepted_by_position) == (5, 5, [4, 1])
+    inside = counter.tool_calls
+    assert (inside.steps, inside.drafted, inside.accepted) == (2, 4, 3)
+    assert inside.accepted_by_position == [2, 1]
+    assert (
+        counter.tool_call_tokens == 5
+    )  # from the token that completes the first marker to the one before the end
+
+
+def test_a_child_that_takes_too_long_is_ended_and_named(tmp_path: Path) -> None:
+    job = ChildJob("punie.trace.bench.preflight", tmp_path / "slow", timeout_s=0.1)  # it imports for longer
+    with pytest.raises(ServerError, match=r"bench.preflight has taken more than 0\.1 s"):
+        asyncio.run(job.run({}, lambda _: None))
+
+
+def test_a_child_that_fails_is_quoted(tmp_path: Path) -> None:
+    job = ChildJob("punie.trace.bench.logits", tmp_path / "broken", timeout_s=60)
+    with pytest.raises(ServerError) as raised:
+        asyncio.run(job.run({"model": "nowhere"}, lambda _: None))
+    assert "KeyError: 'adapter'" in raised.value.log_tail
+
+
+def test_an_attempt_that_was_cut_off_is_moved_aside(tmp_path: Path) -> None:
+    folder = BenchFolder.create(tmp_path, "b")
+    cell = Cell(0, 0, "batched", make_arms(1, (2,), "off")[:1])
+    assert folder.set_aside(cell) is None
+    for _ in range(2):
+        folder.cell(cell).spans_dir.mkdir(parents=True)
+        assert folder.facts(cell) is None
+        folder.set_aside(cell)
+    assert sorted(p.name for p in (folder.path / "aborted").iterdir()) == ["0000-batched-1", "0000-batched-2"]
+    folder.cell(cell).spans_dir.mkdir(parents=True)
+    folder.finish(cell, {"status": "done"})
+    assert folder.facts(cell) == {"status": "done"}
+    assert [run.path.name for run in folder.finished_runs()] == ["0000-batched"]
+
+
+def test_a_folder_without_a_plan_is_no_benchmark(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a benchmark"):
+        BenchFolder.open(tmp_path)
+
+
+def test_a_server_that_fails_twice_is_written_down_and_the_others_go_on(tmp_path: Path) -> None:
+    broken = tmp_path / "draft"
+    broken.mkdir()
+    (broken / "config.json").write_bytes((draft_model_path() / "config.json").read_bytes())
+    options = merge_options({"draft": [str(broken)], "blocks": 1, "k": (2,)})
+    planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
+    runtime = Runtime.of(planned)
+    folder = BenchFolder.create(tmp_path, "b")
+    done = [cell for cell in plan_cells(planned) if cell.draft is None]
+    for cell in done:
+        folder.cell(cell).spans_dir.mkdir(parents=True)
+        folder.finish(cell, {"status": "done"})
+    outcome = asyncio.run(execute_cells(folder, runtime, BenchProgress(), None))
+    assert [cell.group for cell, _ in outcome.failed] == ["draft0"]
+    facts = folder.facts(outcome.failed[0][0])
+    assert facts is not None
+    assert facts["status"] == "failed"
+    assert len(list((folder.path / "aborted").iterdir())) == 1
+
+
+PROMPT, SAID = (5, 6, 7), (1, 2, 3)
+
+
+def difference(token: int | None = 1, expected: int | None = 2, actual: int | None = 9) -> Divergence:
+    return Divergence("q", 0, "draft0-k2", 0, 0, token, expected, actual)
+
+
+def test_the_place_of_a_difference_is_the_prompt_and_what_was_said_before_it() -> None:
+    turns = {
+        ("draft0-k2", 0, 0, "q"): (Turn(PROMPT, (1, 9)),),
+        ("sequential", 3, 0, "q"): (Turn(PROMPT, SAID),),
+    }
+    assert place_of(difference(), turns) == Place((5, 6, 7, 1), 2, 9)
+    assert place_of(difference(actual=None), turns) is None
+    other = {**turns, ("sequential", 3, 0, "q"): (Turn((5, 6, 8), SAID),)}
+    assert place_of(difference(), other) is None  # the prompt was another: the model isn't to blame
+
+
+def test_the_time_left_is_known_from_what_is_done() -> None:
+    arms = make_arms(1, (2,), "off")
+    cells = [Cell(n, n, group, arms[:1]) for n, group in enumerate(("a", "b", "a", "b"))]
+    left = TimeLeft(cells)
+    assert left.text() == ""
+    left.done(cells[0], 10 * NS_PER_S)
+    assert left.text() == "30 s left"
+    left.done(cells[1], 40 * NS_PER_S)
+    assert left.text() == "50 s left"
+    left.done(cells[2], None)
+    assert left.text(10 * NS_PER_S) == "30 s left"
+    assert [time_left_text(s * NS_PER_S) for s in (0, 89, 600, 7800)] == [
+        "5 s",
+        "90 s",
+        "10 min",
+        "2 h 10 min",
+    ]
+
+
+def test_the_plan_on_disk_is_whole_json(tmp_path: Path) -> None:
+    folder = BenchFolder.create(tmp_path, "b")
+    planned = make_plan(merge_options({}), default_suite(), "b", Provenance("now", {}, {"system": "x"}))
+    folder.write_plan(planned)
+    assert folder.read_plan() == planned
+    assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 1
