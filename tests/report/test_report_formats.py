@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.integrity import Effect, IntegrityFinding
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
-from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.requests import MessageList, ModelRequest
 from punie.trace.analysis.summary import analyse
 from punie.trace.analysis.usage import TokenCounts
 from punie.trace.analysis.verdicts.memory import MemoryEvidence
@@ -52,7 +53,7 @@ def _query(query_id: str, repeat: int = 0, **fields: Any) -> QueryRecord:  # noq
         Phase.FRAMEWORK: 20 + repeat,
     }
     tokens = {"input_tokens": 320, "cached_tokens": 190, "output_tokens": 40, "tool_calls": 1}
-    return build_record(query_id, phases, repeat=repeat, start_ns=repeat * 10**9, **(tokens | fields))
+    return build_record(query_id, phases, repeat=repeat, **({"start_ns": repeat * 10**9} | tokens | fields))
 
 
 def empty() -> Report:
@@ -109,8 +110,7 @@ def _request(turn: int, messages: str, tokens: TokenCounts, query: int = 0) -> M
         tokens=tokens,
         prefill_ns=40_000_000,
         prefill_known=Provenance.SERVER,
-        digests=tuple(messages),
-        lengths=tuple(100 * ord(m) for m in messages),
+        told=MessageList(tuple(messages), tuple(100 * ord(m) for m in messages)),
     )
 
 
@@ -124,6 +124,28 @@ def cache() -> Report:
     )
     records = [_query("view-functions", cache="server"), _query("user-serializer", cache="server")]
     return Report(_about(), analyse(records, requests=requests))
+
+
+def predicted() -> Report:
+    """Five queries of one turn each, whose costs tell what shorter output would save, and one that was cut."""
+    requests, records = [], []
+    for number, (uncached, output) in enumerate(((60, 20), (90, 35), (75, 60), (40, 25), (66, 44), (80, 9))):
+        name = f"query-{number}"
+        start_ns = number * 10**9
+        end_ns = start_ns + (12 + uncached + 3 * output + number) * MS
+        record = _query(name, truncated=int(number == 5), start_ns=start_ns)
+        asked = _request(0, "", TokenCounts(200, 200 - uncached, output))
+        request = replace(
+            asked,
+            query_key=record.ledger.query_key,
+            query_id=name,
+            trace_id=name,
+            start_ns=start_ns,
+            end_ns=end_ns,
+        )
+        requests.append(request)
+        records.append(record)
+    return Report(_about(), analyse(records, requests=requests, target_ns=500 * MS))
 
 
 def parallel() -> Report:
@@ -156,6 +178,7 @@ REPORTS = {
     "broken": broken,
     "cache": cache,
     "parallel": parallel,
+    "predicted": predicted,
 }
 
 

@@ -126,12 +126,27 @@ def test_the_most_saving_change_comes_first_and_every_estimate_lies_in_its_inter
     found = _predict(FIVE, phases=True, noise=0.05, repeats=3)
     values = [saving.saved_ns or 0 for saving in found.savings]
     assert values == sorted(values, reverse=True)
-    for saving in found.savings:
+    assert _saving(found, "cache").saved_ns is None
+    assert "digests" in _saving(found, "cache").why
+    for saving in (saving for saving in found.savings if saving.slug != "cache"):
         assert saving.saved_ns is not None
         assert saving.low_ns is not None
         assert saving.high_ns is not None
         assert saving.low_ns <= saving.saved_ns <= saving.high_ns
         assert saving.over is UnitKind.QUERY
+
+
+def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
+    cold: list[Plan] = [((90 + 7 * n, 0, 20 + n * n), (200 + 11 * n, 0, 12 + n)) for n in range(5)]
+    records, asked, activity = _ask(cold, phases=True)
+    lists = [(f"P{r.query_id}", "U", "A", "T")[: 2 + 2 * r.turn] for r in asked]
+    requests = [
+        replace(r, digests=digests, agent=r.query_id) for r, digests in zip(asked, lists, strict=True)
+    ]
+    found = what_if(records, requests, activity, cache_bill(requests), target_ns=SECOND)
+    assert found is not None
+    read_twice = sum(plan[0][0] for plan in cold) / len(cold)
+    assert _saving(found, "cache").saved_ns == pytest.approx(read_twice * PER_UNCACHED)
 
 
 def test_tokens_that_vary_together_tell_neither_cost() -> None:
@@ -218,7 +233,7 @@ TURNS = st.builds(
         output_tokens=output,
         prefill_ns=prefill,
         decode_ns=decode,
-        read_again=(least, least + more),
+        read_again=(least, least + more) if least else None,
     ),
     *(st.integers(0, top) for top in (500, 300, SECOND, SECOND, SECOND, 300, 300)),
 )

@@ -80,7 +80,8 @@ def _reach(reach: Reach, found: WhatIf) -> str:
     if reach.reached and not reach.changes:
         return f"target {target}: met as it is, the slowest query takes {now}"
     if not reach.reached:
-        return f"target {target}: nothing of this reaches it; the slowest query takes {now}, with everything {then}"
+        least = f", with everything {then}" if reach.then_ns < reach.now_ns else ""
+        return f"target {target}: nothing of this reaches it; the slowest query takes {now}{least}"
     says = {saving.slug: saving.says for saving in found.savings}
     changes = " + ".join(says[slug] for slug in reach.changes)
     surely = "" if reach.sure else ", not at the low end of the intervals"

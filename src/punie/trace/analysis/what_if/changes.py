@@ -55,12 +55,12 @@ def unknown(changes: Sequence[Change], queries: Sequence[ObservedQuery], costs: 
             return "the cost of an output token isn't known"
         if change.speed != 1 and costs.per_output is None and not _decode_known(queries):
             return "decode isn't known apart, and neither is the cost of an output token"
-        if (
-            change.cache
-            and costs.per_uncached is None
-            and any(t.read_again[1] for q in queries for t in q.turns)
-        ):
-            return "the cost of an uncached prompt token isn't known"
+        if change.cache:
+            again = [turn.read_again for query in queries for turn in query.turns]
+            if None in again:
+                return "what was read before isn't known: requests without message digests"
+            if costs.per_uncached is None and any(one and one[1] for one in again):
+                return "the cost of an uncached prompt token isn't known"
     return ""
 
 
@@ -83,8 +83,8 @@ def saved_ns(
     for turn in query.turns:
         saved = _decode_saved(turn, costs, output, speed)
         if cache:
-            again = turn.read_again[1 if most_read_again else 0]
-            saved += max(0.0, costs.per_uncached or 0.0) * min(again, turn.uncached_tokens)
+            read = (turn.read_again or (0, 0))[1 if most_read_again else 0]
+            saved += max(0.0, costs.per_uncached or 0.0) * min(read, turn.uncached_tokens)
         by_turn.append(min(saved, float(turn.duration_ns)))
     total = sum(by_turn)
     if any(change.fewer_turns for change in changes) and len(query.turns) > 1:

@@ -30,7 +30,8 @@ class Activity:
 class Turn:
     """One request to a model. `prefill_ns` and `decode_ns` are None where no span tells them apart.
 
-    `read_again` are tokens that the server had read before and read again: at least, at most.
+    `read_again` are tokens that the server had read before and read again: at least, at most; None where the messages'
+    digests don't tell.
     """
 
     start_ns: int
@@ -39,7 +40,7 @@ class Turn:
     output_tokens: int
     prefill_ns: int | None
     decode_ns: int | None
-    read_again: tuple[int, int]
+    read_again: tuple[int, int] | None
 
     @property
     def duration_ns(self) -> int:
@@ -93,8 +94,10 @@ def observe(
     """The queries of `records` (asked and succeeded) whose requests tell their tokens and don't overlap."""
     again: dict[SpanKey, tuple[int, int]] = {
         (turn.trace_id, turn.span_id): (turn.miss.least_tokens, turn.miss.most_tokens)
+        if turn.miss
+        else (0, 0)
         for turn in bill.requests
-        if turn.miss is not None
+        if turn.judged
     }
     of_query: dict[str, list[ModelRequest]] = defaultdict(list)
     for request in requests:
@@ -152,7 +155,7 @@ def _turn(request: ModelRequest, activity: Activity, again: Mapping[SpanKey, tup
         output_tokens=tokens.output or 0,
         prefill_ns=_inside_ns(activity.prefill, window),
         decode_ns=_inside_ns(activity.decode, window),
-        read_again=again.get((request.trace_id, request.span_id), (0, 0)),
+        read_again=again.get((request.trace_id, request.span_id)),
     )
 
 
