@@ -13,7 +13,7 @@ from records import MS, build_record
 
 from punie.trace.analysis.cache_bill import cache_bill
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.requests import ModelRequest
+from punie.trace.analysis.requests import MessageList, ModelRequest
 from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.usage import TokenCounts
 from punie.trace.analysis.what_if.changes import combinations, saved_ns
@@ -141,7 +141,8 @@ def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
     records, asked, activity = _ask(cold, phases=True)
     lists = [(f"P{r.query_id}", "U", "A", "T")[: 2 + 2 * r.turn] for r in asked]
     requests = [
-        replace(r, digests=digests, agent=r.query_id) for r, digests in zip(asked, lists, strict=True)
+        replace(r, told=MessageList(digests), agent=r.query_id)
+        for r, digests in zip(asked, lists, strict=True)
     ]
     found = what_if(records, requests, activity, cache_bill(requests), target_ns=SECOND)
     assert found is not None
