@@ -46,6 +46,7 @@ READ_BY_REPORTS = [
     name
     for constant, value in vars(semconv).items()
     if constant.isupper() and constant.startswith(("QUERY_", "SERVER_", "HTTP_", "LATENCY_", "MESSAGE_"))
+    if isinstance(value, str | tuple | frozenset)  # counts and limits are no names
     for name in ([value] if isinstance(value, str) else value)
     if "." in name and name not in semconv.CONTENT_KEYS and not constant.startswith("HTTP_SCOPES")
 ]
