@@ -14,10 +14,10 @@ prompt cache, so that a repeated query does the same work; they are started anew
 process may be a little faster than another for as long as it lives. Answers have to be equal in all arms.
 
 This is the one place with a stopwatch: where nothing is traced there is no span to read a duration from. It runs
-from before the query's span is opened to after it is closed and synced to disk, and round the bare call where there
-is none. Work that the server does after its answer (writing spans, beside the next request) is in no figure: the
-benchmark waits `PAUSE_S` between two calls. The HTTP transports stay wrapped in the arm "off": a request outside of
-our spans passes through after two comparisons.
+from before the query's span is opened to after it is closed, and round the bare call where there is none. What client
+and server do later, while nobody waits, is in no figure: one `fsync` a query in a thread, and in the server the spans
+and the tokens of each message. The benchmark waits `PAUSE_S` between two calls, so that it is in none of the next. The
+HTTP transports stay wrapped in the arm "off": a request outside of our spans passes through after two comparisons.
 
 `--replay` asks a server without a model, which answers at once (`replay_server.py`): only the client's cost, as an
 upper bound, for nothing of it hides behind a model that computes, but with little noise even on a busy machine.
