@@ -13,7 +13,7 @@ from punie.trace.__main__ import build_parser
 PROJECT = Path(__file__).parents[2]
 OURS = [
     path
-    for folder in ("src", "tests", "benchmarks", ".ci")
+    for folder in ("src", "tests", "benchmarks", "dashboards", ".ci")
     for path in (PROJECT / folder).rglob("*")
     if path.suffix in (".py", ".sql", "") and path.is_file() and "workspace" not in path.parts
 ]

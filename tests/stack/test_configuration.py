@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
+from semconv_names import known_names
 from stack_programs import COLLECTOR_VERSION, MANIFEST, find
 
 from punie.trace import semconv
@@ -24,23 +24,6 @@ NAMED: Final = re.compile(r'attributes\["([^"]+)"\]|(?:key|name): ([a-z_]+\.[\w.
 
 def _read(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((CONFIG / name).read_text()))
-
-
-def _known_names() -> set[str]:
-    """Every string that `semconv` knows as a name."""
-    return set(_strings(vars(semconv)))
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            if not (isinstance(key, str) and key.startswith("__")):
-                yield from (key, *_strings(one)) if isinstance(key, str) else _strings(one)
-    elif isinstance(value, tuple | frozenset):
-        for one in value:
-            yield from _strings(one)
 
 
 @pytest.mark.parametrize("files", [COLLECTOR, SCALE, SAMPLING], ids="+".join)
@@ -94,7 +77,7 @@ def test_jaeger_with_clickhouse_goes_to_the_server_that_its_file_names(tmp_path:
 
 
 def test_every_name_in_a_collector_file_stands_in_semconv() -> None:
-    known = _known_names()
+    known = known_names()
     found = {
         name
         for file in CONFIG.glob("collector*.yaml")

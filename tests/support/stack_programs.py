@@ -36,6 +36,7 @@ JAEGER_MODULE: Final = "github.com/jaegertracing/jaeger@v1.76.0"  # the same cod
 BUILDER_MODULE: Final = f"go.opentelemetry.io/collector/cmd/builder@v{COLLECTOR_VERSION}"
 DEBIAN_PACKAGES: Final = {
     "prometheus": ("prometheus",),
+    "promtool": ("prometheus",),
     "chromium": ("chromium", "fonts-dejavu-core"),  # without a font the page is empty boxes
     "chromedriver": ("chromium-driver",),
 }
