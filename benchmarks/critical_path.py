@@ -26,9 +26,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from critical_path_arrays import path_ns
 
 from punie.trace.analysis.critical_path import path_columns
+from punie.trace.analysis.critical_path_arrays import path_ns
 from punie.trace.analysis.self_time import self_times
 from punie.trace.analysis.windows import clip
 

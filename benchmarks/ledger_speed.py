@@ -10,7 +10,8 @@ the best of several rounds counts, in seconds and in seconds of processor time (
 | five classes | a text of five running sums, one a group: no contested time, no provenance, no duplicates, no window |
 | python | eleven phases alone, as a plain loop over the sorted ends of each query |
 | sqlite | as duckdb, with `--sqlite` (slow) |
-| clickhouse | as duckdb, in its in-process engine, with `--clickhouse` |
+| clickhouse | as duckdb, in its in-process engine, loading the rows included, with `--clickhouse` |
+| arrays | the ledger's form for a cluster, likewise |
 
 What has the same result is compared, to the nanosecond, before anything is printed.
 """
@@ -135,9 +136,10 @@ def _ways(frame: pl.DataFrame, *, sqlite: bool, clickhouse: bool) -> dict[str, C
         ways["sqlite"] = lambda: database.execute(ledger_sql()).fetchall()
     if clickhouse:
         sys.path.insert(0, "tests/support")
-        from chdb_engine import ChdbEngine
+        from chdb_engine import ChdbArrays, ChdbEngine
 
         ways["clickhouse"] = lambda: list(ChdbEngine().run(ledger_sql(), rows))
+        ways["arrays"] = lambda: list(ChdbArrays().run(ledger_sql(), rows))
     return ways
 
 

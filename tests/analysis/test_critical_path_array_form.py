@@ -7,11 +7,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from critical_path_arrays import path_ns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punie.trace.analysis.critical_path import critical_path
+from punie.trace.analysis.critical_path_arrays import path_ns
+from punie.trace.analysis.paths import on_path_ns
 from punie.trace.analysis.windows import clip
 
 EPOCH_NS = 1_764_000_000_000_000_000
@@ -44,6 +45,13 @@ def forests(draw: st.DrawFn) -> Columns:
 @given(forests())
 def test_agrees_with_the_walk(columns: Columns) -> None:
     assert at_once(*columns) == walked(*columns)
+
+
+@settings(deadline=None)
+@given(forests())
+def test_a_report_says_the_same_however_many_spans_it_has(columns: Columns) -> None:
+    windows = clip(*columns)
+    assert on_path_ns(windows, many=0) == on_path_ns(windows, many=len(windows.parents) + 1)
 
 
 @settings(deadline=None)

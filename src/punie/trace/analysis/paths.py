@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from punie.trace.analysis.critical_path import path_columns
 from punie.trace.analysis.phases import PhasedSpan
@@ -12,6 +13,8 @@ from punie.trace.analysis.self_time import self_times
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.windows import Windows, clip
 from punie.trace.model import Phase, Span
+
+MANY_SPANS: Final = 100_000  # from here on the form on arrays gains more than importing numpy costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,7 @@ class _Sum:
 
 
 def _by_query(arrays: QuerySpans, spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
-    on_path_ns = [0] * len(arrays.spans)
-    for index, start_ns, end_ns in zip(*path_columns(arrays.windows), strict=True):
-        on_path_ns[index] += end_ns - start_ns
+    path_ns = on_path_ns(arrays.windows)
     sums: dict[str, dict[tuple[Phase, str], _Sum]] = {}
     walls: dict[str, int] = {}
     starts, ends = arrays.windows.starts_ns, arrays.windows.ends_ns
@@ -79,11 +80,27 @@ def _by_query(arrays: QuerySpans, spans: Mapping[SpanKey, Span]) -> dict[str, Qu
             walls[span.query_key] = ends[index] - starts[index]
         of_query = sums.setdefault(span.query_key, {})
         total = of_query.setdefault((span.phase, spans[span.trace_id, span.span_id].name), _Sum())
-        total.ns += on_path_ns[index]
+        total.ns += path_ns[index]
         total.self_ns += self_ns
-        total.on_path += on_path_ns[index] > 0
+        total.on_path += path_ns[index] > 0
         total.spans += 1
     return {key: QueryPath(walls[key], _parts(found)) for key, found in sums.items()}
+
+
+def on_path_ns(windows: Windows, many: int = MANY_SPANS) -> list[int]:
+    """Nanoseconds of each span on the path of its query; `many` spans and more go through numpy."""
+    if len(windows.parents) >= many:
+        import numpy as np
+
+        from punie.trace.analysis.critical_path_arrays import path_ns
+
+        columns = (windows.parents, windows.starts_ns, windows.ends_ns)
+        found: list[int] = path_ns(*(np.array(column, dtype=np.int64) for column in columns)).tolist()
+        return found
+    walked = [0] * len(windows.parents)
+    for index, start_ns, end_ns in zip(*path_columns(windows), strict=True):
+        walked[index] += end_ns - start_ns
+    return walked
 
 
 def _parts(sums: Mapping[tuple[Phase, str], _Sum]) -> tuple[PathPart, ...]:

@@ -31,11 +31,15 @@ class JsonDocuments:
 
     def __iter__(self) -> Iterator[Document]:
         yield from self.whole
-        for number, line in enumerate(self.lines, start=1):
-            if line.strip():
-                yield self._parse(number, line)
+        for number, line in self.numbered_lines():
+            yield self.parse_line(number, line)
 
-    def _parse(self, number: int, line: bytes) -> Document:
+    def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines that hold something, unparsed."""
+        return ((number, line) for number, line in enumerate(self.lines, start=1) if line.strip())
+
+    def parse_line(self, number: int, line: bytes) -> Document:
+        """The document of `lines[number - 1]`, or why it is none."""
         try:
             return Document(number, parse(line))
         except (ValueError, RecursionError) as error:

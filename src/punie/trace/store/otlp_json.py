@@ -3,18 +3,24 @@
 Lenient where writers differ (ids in hex of any case or base64, 64-bit integers as strings or numbers, enums as
 names or numbers, unknown fields), strict where a span would be wrong: such a record is counted and named.
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+
+Lines are tried many at once (`otlp_lines`); those that this refuses are read one by one, here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import Attributes, Span, SpanSet, UnreadableRecord
-from punie.trace.store.json_documents import Document, of_lines, reason
+from punie.trace.store.json_documents import Document, JsonDocuments, of_lines, reason
+from punie.trace.store.otlp_lines import LineReader
 from punie.trace.store.otlp_values import Unreadable, attributes_of, objects, read_span
 from punie.trace.store.place import Place
 
@@ -22,6 +28,9 @@ _NEWLINE: Final = b"\n"
 _PROTO_KEY: Final = "resource_spans"  # protobuf's own names throughout
 _ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Tempo's
 _SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
+_LINES: Final = 1_000  # at once: one that is refused costs this many a second look
+
+_Numbered = tuple[int, bytes]
 
 
 @dataclass(slots=True)
@@ -51,6 +60,30 @@ class _Reader:
         except (Unreadable, RecursionError) as error:
             self.refuse(line, f"{where}: {reason(error)}")
 
+    def take_file(self, documents: JsonDocuments) -> None:
+        """Read every span of a file."""
+        for whole in documents.whole:
+            self.take_each(whole)
+        many = LineReader()
+        lines = documents.numbered_lines()
+        while chunk := list(islice(lines, _LINES)):
+            self._take_lines(chunk, documents, many)
+
+    def _take_lines(self, lines: Sequence[_Numbered], documents: JsonDocuments, many: LineReader) -> None:
+        found = many.read([line for _, line in lines])
+        if found is not None:
+            self.spans += found
+        elif len(lines) > 1:
+            for one in lines:
+                self._take_lines([one], documents, many)
+        else:
+            self.take_each(documents.parse_line(*lines[0]))
+
+    def take_each(self, document: Document) -> None:
+        """Read every span of a document, or of a list of documents."""
+        for one in _each(document.value):
+            self.take(Document(document.line, one, document.problem))
+
     def refuse(self, line: int, why: str) -> None:
         """Count and name what can't be read."""
         self.unreadable.append(UnreadableRecord(file=self.file, line=line, reason=why))
@@ -72,7 +105,7 @@ def recognises(place: Place) -> bool:
 
 def read(place: Place) -> SpanSet:
     """The spans of a file that is recognised."""
-    found = read_documents(place.json, place.text)
+    found = _read_file(place.json, place.text)
     return replace(found, unreadable=place.torn + found.unreadable)
 
 
@@ -80,8 +113,7 @@ def read_documents(documents: Iterable[Document], name: str) -> SpanSet:
     """The spans of parsed OTLP JSON; `name` is where it came from, in the unreadable records."""
     reader = _Reader(name)
     for document in documents:
-        for one in _each(document.value):
-            reader.take(Document(document.line, one, document.problem))
+        reader.take_each(document)
     return reader.result()
 
 
@@ -91,7 +123,26 @@ def read_journal(path: Path) -> SpanSet:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
-    return read_documents(of_lines(content.split(_NEWLINE)), str(path))
+    return _read_file(of_lines(content.split(_NEWLINE)), str(path))
+
+
+def _read_file(documents: JsonDocuments, name: str) -> SpanSet:
+    reader = _Reader(name)
+    with _without_collections():
+        reader.take_file(documents)
+    return reader.result()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Nothing here makes cycles, and looking for them among millions of spans takes longer than reading these."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def merge(sets: Iterable[SpanSet]) -> SpanSet:

@@ -18,7 +18,8 @@ from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, 
 _HEX: Final = frozenset("0123456789abcdef")
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
-_INT64_MAX: Final = 2**63 - 1  # what SQL engines hold; the year 2262
+INT64_MAX: Final = 2**63 - 1  # what SQL engines hold; the year 2262
+LONGEST_NUMBER: Final = 20  # digits of a 64-bit integer, with its sign
 _Enum = TypeVar("_Enum", bound=IntEnum)
 
 
@@ -57,7 +58,7 @@ def read_span(raw: dict[str, Any], resource: Attributes, scope: str) -> Span:
         attributes=attributes_of(raw.get("attributes")),
         status=status_code(status.get("code")),
         status_message=str(status.get("message") or ""),
-        events=tuple(_event(event) for event in objects(raw.get("events"), "events")),
+        events=tuple(event_of(event) for event in objects(raw.get("events"), "events")),
         resource=resource,
         scope=scope,
     )
@@ -68,7 +69,7 @@ def attributes_of(raw: object) -> Attributes:
     found = objects(raw, "attributes")
     if not found:
         return NO_ATTRIBUTES
-    return MappingProxyType({str(item.get("key")): _any_value(item.get("value")) for item in found})
+    return MappingProxyType({str(item.get("key")): any_value(item.get("value")) for item in found})
 
 
 def array_in(text: str) -> AttributeValue:
@@ -133,7 +134,7 @@ def time_ns(value: object, name: str, unit: TimeUnit = TimeUnit.NANOSECONDS) -> 
     if value is None:
         raise Unreadable(f"no {name}")
     count = integer(value)
-    if count is None or not 0 <= count * unit <= _INT64_MAX:
+    if count is None or not 0 <= count * unit <= INT64_MAX:
         raise Unreadable(f"{name} {str(value)[:40]!r} is no time in {unit.name.lower()}")
     return count * unit
 
@@ -142,7 +143,7 @@ def integer(value: object) -> int | None:
     """A whole number written as a number or as text; None for anything else."""
     if isinstance(value, str):
         digits = value.strip()
-        return int(digits) if digits.removeprefix("-").isdecimal() and len(digits) <= 20 else None
+        return int(digits) if digits.removeprefix("-").isdecimal() and len(digits) <= LONGEST_NUMBER else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -168,7 +169,8 @@ def _enum(kind: type[_Enum], value: object, prefix: str) -> _Enum:
     return kind(number) if number in {int(member) for member in kind} else kind(0)
 
 
-def _event(raw: dict[str, Any]) -> Event:
+def event_of(raw: dict[str, Any]) -> Event:
+    """An event; one without a time that can be read is at 0."""
     return Event(
         name=str(raw.get("name") or ""),
         time_ns=integer(raw.get("timeUnixNano")) or 0,
@@ -176,7 +178,7 @@ def _event(raw: dict[str, Any]) -> Event:
     )
 
 
-def _any_value(raw: object) -> AttributeValue:
+def any_value(raw: object) -> AttributeValue:
     """An AnyValue; None for an empty one and for a type that we don't know. Bytes stay base64 text."""
     if not isinstance(raw, dict):
         return None
@@ -191,7 +193,7 @@ def _any_value(raw: object) -> AttributeValue:
             case "doubleValue":
                 return _double(value)
             case "arrayValue":
-                return tuple(_any_value(item) for item in objects(_values(value), "values"))
+                return tuple(any_value(item) for item in objects(_values(value), "values"))
             case "kvlistValue":
                 return attributes_of(_values(value))
     return None

@@ -1,4 +1,4 @@
-"""The critical path of millions of spans: what `critical_path` finds, summed by span, on whole numpy arrays.
+"""The critical path of very many spans: what `critical_path` finds, summed by span, on whole numpy arrays.
 
 No loop is over spans: one is over the levels of the trees (cut to the parents on the way down), one over the
 children of a span (the n-th step back of every span at once). So 5,000 levels or children are 5,000 short steps.
