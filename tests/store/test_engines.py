@@ -1,4 +1,4 @@
-"""One SQL text on three engines: identical nanoseconds, and the same as a slow sweep."""
+"""One SQL text on three engines, and the form for a cluster: identical nanoseconds, the same as a slow sweep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ledger_cases import queries, sweep
 
-from punie.trace.analysis.ledger import Engine, compute_ledgers
+from punie.trace.analysis.ledger import Engine, compute_ledgers, ledger_sql
 from punie.trace.analysis.phases import PhasedSpan, classify
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError, UsageError
@@ -24,14 +24,14 @@ from punie.trace.store.sources import read_source
 from punie.trace.store.sqlite import SqliteEngine
 
 
-@pytest.fixture(scope="module", params=["duckdb", "clickhouse"])
+@pytest.fixture(scope="module", params=["duckdb", "clickhouse", "clickhouse arrays"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The engines beside SQLite, on which every other test runs."""
     if request.param == "duckdb":
         return DuckDbEngine()
-    from chdb_engine import ChdbEngine
+    from chdb_engine import ChdbArrays, ChdbEngine
 
-    return ChdbEngine()
+    return ChdbArrays() if request.param == "clickhouse arrays" else ChdbEngine()
 
 
 def agree(spans: Sequence[PhasedSpan], engine: Engine) -> tuple[QueryLedger, ...]:
@@ -77,6 +77,30 @@ def test_every_trace_of_the_corpus_has_the_same_ledger_on_every_engine(engine: E
             continue  # what is no source has a test of its own
         found += (replace(span, query_key=f"{path.name} {span.query_key}") for span in classify(spans))
     assert len(agree(found, engine)) >= 8
+
+
+def test_the_form_for_a_cluster_gives_the_same_rows() -> None:
+    from chdb_engine import ChdbArrays, ChdbEngine
+
+    random = Random(2)  # noqa: S311 - no secret
+    rows = [
+        (
+            query,
+            span,
+            random.choice([None, *range(12)]),
+            low,
+            low + random.randint(-3, 9),
+            rank,
+            rank % 5,
+            int(not span),
+        )
+        for query in range(900)
+        for span in range(random.randint(1, 11))
+        for low, rank in [(random.randint(0, 9), random.randrange(11))]
+    ]
+    found = [sorted(engine.run(ledger_sql(), rows)) for engine in (ChdbArrays(), ChdbEngine())]
+    assert len(found[0]) > 500
+    assert found[0] == found[1]
 
 
 def test_no_spans_no_ledgers(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any, Protocol, cast
 from chdb import session as chdb_session
 
 from punie.trace.analysis.ledger import LedgerRow, SpanRow
+from punie.trace.store.clickhouse.texts import ledger_arrays_sql
 
 _TABLE = """
 CREATE OR REPLACE TABLE spans (
@@ -29,8 +31,18 @@ class Session(Protocol):
 
 @cache
 def session() -> Session:
-    """The one session of this process: chdb has room for one."""
-    return cast("Session", cast("Any", chdb_session).Session())
+    """The one session of this process: chdb has room for one. Left open, it complains when the process ends."""
+    opened = cast("Any", chdb_session).Session()
+    atexit.register(opened.close)
+    return cast("Session", opened)
+
+
+class ChdbArrays:
+    """An `analysis.ledger.Engine` that runs the ledger's form for a cluster, whatever text it is given."""
+
+    def run(self, _: str, rows: Iterable[SpanRow]) -> Sequence[LedgerRow]:
+        """The result of the array form over a table `spans` that holds `rows`."""
+        return ChdbEngine().run(ledger_arrays_sql(), rows)
 
 
 class ChdbEngine:

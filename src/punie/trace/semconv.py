@@ -61,7 +61,7 @@ QUERY_ERROR: Final = "punie.query.error"  # the exception that ended it: type an
 # --- ours: what always travels in place of content ---
 MESSAGE_DIGESTS: Final = "punie.message.digests"  # one short SHA-256 a message, in order
 MESSAGE_LENGTHS: Final = "punie.message.lengths"  # characters, same order
-MESSAGE_TOKENS: Final = "punie.message.tokens"  # in the prompt, same order; -1: not known apart, in the next one
+MESSAGE_TOKENS: Final = "punie.message.tokens"  # same order; -1: not known apart, in the next one
 MESSAGE_TOKENS_NOT_KNOWN: Final = -1
 CONTENT_SEND: Final = "punie.content.send"  # true: the user asked for content to be sent
 

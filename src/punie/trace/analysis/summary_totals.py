@@ -95,7 +95,7 @@ def totals(records: Sequence[QueryRecord]) -> Totals | None:
         wall_ns=sum(record.wall_ns for record in records),
         wall=wall,
         phases=phases,
-        groups=tuple(_group_total(group, phases) for group in Group),
+        groups=tuple(group_total(group, phases) for group in Group),
         network_known=network_known,
         model_requests=sum(record.model_requests for record in records),
         tool_calls=sum(record.tool_calls for record in records),
@@ -113,26 +113,28 @@ def _phase_total(phase: Phase, records: Sequence[QueryRecord], *, network_known:
         phase=phase,
         group=PHASE_GROUP[phase],
         ns=ns,
-        share=_share(ns, sum(record.wall_ns for record in records)),
+        share=share_of(ns, sum(record.wall_ns for record in records)),
         contested_ns=sum(record.ledger.contested_ns.get(phase, 0) for record in records),
         provenance=tuple(how for how in Provenance if how in seen),
         known=phase is not Phase.HTTP or network_known,
     )
 
 
-def _group_total(group: Group, phases: Sequence[PhaseTotal]) -> GroupTotal:
+def group_total(group: Group, phases: Sequence[PhaseTotal]) -> GroupTotal:
+    """What the phases of `group` add up to."""
     own = [phase for phase in phases if phase.group is group]
     ns = sum(phase.ns for phase in own)
     return GroupTotal(
         group=group,
         ns=ns,
-        share=_share(ns, sum(phase.ns for phase in phases)),
+        share=share_of(ns, sum(phase.ns for phase in phases)),
         contested_ns=sum(phase.contested_ns for phase in own),
         known=all(phase.known for phase in own),
     )
 
 
-def _share(ns: int, wall_ns: int) -> float:
+def share_of(ns: int, wall_ns: int) -> float:
+    """`ns` as a fraction of `wall_ns`; 0 of nothing."""
     return ns / wall_ns if wall_ns else 0.0
 
 

@@ -17,7 +17,8 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.commands.reporting import DEMO_NOTE
 from punie.trace.report.speculative.content import BenchReport
-from punie.trace.store.sqlite import SqliteEngine
+from punie.trace.store.engines import AUTO, choose_engine
+from punie.trace.units import bytes_text
 
 if TYPE_CHECKING:
     from punie.trace.analysis.integrity import IntegrityFinding
@@ -40,7 +41,7 @@ def read_measurements(folder: BenchFolder) -> Measurements:
     for run in folder.finished_runs():
         spans = run.load_spans()
         planned = run.read_plan().planned if run.plan_path.exists() else ()
-        read = account(spans, SqliteEngine(), planned)
+        read = account(spans, choose_engine(AUTO, len(spans.spans)), planned)
         observations += observe(spans.spans, read)
         findings += read.findings
     return Measurements(
@@ -62,8 +63,11 @@ def build_bench_report(
     folder = BenchFolder.open(path)
     measured = read_measurements(folder)
     analysis = analyse_benchmark(measured, _limits(measured.plan, target_ns, max_memory_bytes))
-    notes = (DEMO_NOTE,) if measured.plan.is_demo else ()
-    return BenchReport(str(path), analysis, next_steps(analysis), notes)
+    notes = [DEMO_NOTE] if measured.plan.is_demo else []
+    if swapped := folder.swapped_bytes():
+        read, written = map(bytes_text, swapped)
+        notes.append(f"swap, the whole machine while the cells ran: {written} written, {read} read")
+    return BenchReport(str(path), analysis, next_steps(analysis), tuple(notes))
 
 
 def _limits(plan: Plan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:

@@ -34,7 +34,7 @@ from punie.trace.report.comparison_formats import (
     ComparisonFormatEntry,
     ComparisonReport,
 )
-from punie.trace.store.sqlite import SqliteEngine
+from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.units import parse_duration_ns, parse_percent
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def _side(sources: Sequence[_Source]) -> Side:
 def _read(text: str) -> _Source:
     loaded = load_source(text)
     plan = loaded.plan
-    read = account(loaded.spans, SqliteEngine(), plan.planned if plan else ())
+    engine = choose_engine(AUTO, len(loaded.spans.spans))
+    read = account(loaded.spans, engine, plan.planned if plan else ())
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
         evidence=Evidence(asked, tuple(read.findings), read.missing),

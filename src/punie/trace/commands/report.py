@@ -31,12 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what computes the ledger (default: SQLite, and DuckDB for many spans where it is installed)",
     )
+    parser.add_argument(
+        "--in-database",
+        action="store_true",
+        help="of clickhouse://…: ClickHouse adds up the ledgers of all traces that match, and only sums travel; "
+        "no verdicts, no integrity, no critical path",
+    )
     add_judgement(parser)
     add_output(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write the report; returns the gates' exit code."""
+    if options.in_database:
+        from punie.trace.commands.in_database import conclude_in_database
+
+        return conclude_in_database(options)
     from punie.trace.commands.reporting import Judgement, conclude, load_source, output_format
 
     judgement = Judgement.of(options)

@@ -37,21 +37,21 @@ def document(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "about": _about(report.about),
-        "integrity": _plain(analysis.integrity),
-        "missing": _plain(analysis.missing),
+        "integrity": plain(analysis.integrity),
+        "missing": plain(analysis.missing),
         "verdicts": {name: _verdict(finding) for name, finding in analysis.verdicts.items()},
         "totals": _totals(analysis.totals),
         "queries": [_query(record) for record in analysis.records],
         "summaries": [_summary(summary) for summary in analysis.queries],
-        "critical_path": _plain(analysis.critical_path),
-        "cache": _plain(analysis.cache),
-        "what_if": _plain(analysis.what_if),
+        "critical_path": plain(analysis.critical_path),
+        "cache": plain(analysis.cache),
+        "what_if": plain(analysis.what_if),
         "warmup": [_query(record) for record in analysis.warmup],
     }
 
 
 def _about(about: About) -> dict[str, Any]:
-    return {**_plain(about), "planned": len(about.planned) if about.planned else None}
+    return {**plain(about), "planned": len(about.planned) if about.planned else None}
 
 
 def _verdict(finding: Finding) -> dict[str, Any]:
@@ -62,21 +62,21 @@ def _verdict(finding: Finding) -> dict[str, Any]:
         "unit": finding.unit,
         "basis": finding.basis,
         "next_step": finding.next_step,
-        "details": _plain(finding.details),
+        "details": plain(finding.details),
     }
 
 
 def _query(record: QueryRecord) -> dict[str, Any]:
     ledger = record.ledger
     apart = ("ledger", "critical_path")
-    values = {name: value for name, value in _plain(record).items() if name not in apart}
+    values = {name: value for name, value in plain(record).items() if name not in apart}
     return {
         **values,
         "start_ns": ledger.start_ns,
         "wall_ns": ledger.wall_ns,
         "phases_ns": {phase.value: ns for phase, ns in ledger.phases_ns.items()},
         "contested_ns": {phase.value: ns for phase, ns in ledger.contested_ns.items()},
-        "provenance": {phase.value: _plain(hows) for phase, hows in ledger.provenance.items() if hows},
+        "provenance": {phase.value: plain(hows) for phase, hows in ledger.provenance.items() if hows},
         "critical_path": _path(record.critical_path),
     }
 
@@ -85,9 +85,9 @@ def _path(path: QueryPath | None) -> dict[str, Any] | None:
     if path is None:
         return None
     return {
-        "phases_ns": _plain(path.phases_ns),
+        "phases_ns": plain(path.phases_ns),
         "parallel_ns": path.parallel_ns,
-        "parts": _plain(path.parts),
+        "parts": plain(path.parts),
     }
 
 
@@ -106,15 +106,15 @@ def _summary(summary: QuerySummary) -> dict[str, Any]:
 
 
 def _totals(totals: Totals | None) -> dict[str, Any] | None:
-    return None if totals is None else _plain(totals)
+    return None if totals is None else plain(totals)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 # JSON has no common type
+def plain(value: Any) -> Any:  # noqa: ANN401 # JSON has no common type
     """Frozen values as JSON values: an object for a dataclass or a mapping, an enum's value, a list for a tuple."""
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
+        return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.value if isinstance(value, Enum) else value

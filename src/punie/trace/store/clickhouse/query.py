@@ -16,7 +16,8 @@ from punie.trace.store.place import without_password
 SCHEME: Final = "clickhouse"
 PASSWORD_VARIABLE: Final = "CLICKHOUSE_PASSWORD"  # noqa: S105 - the name of a variable
 _PORTS: Final = MappingProxyType({False: 8123, True: 8443})
-_LIMIT: Final = "1000"
+DEFAULT_LIMIT: Final = 1_000
+NO_LIMIT: Final = 999_999_999  # more than any URL may ask for
 _KNOWN: Final = ("service", "since", "limit", "table", "secure")
 _UNITS_NS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -47,8 +48,11 @@ class ClickHouseQuery:
     table: str
 
 
-def parse_query(url: str) -> ClickHouseQuery:
-    """The query that `url` describes. Raises `InputError` that names the URL and the part that is wrong."""
+def parse_query(url: str, *, limit: int = DEFAULT_LIMIT) -> ClickHouseQuery:
+    """The query that `url` describes, with `limit` where it gives none.
+
+    Raises `InputError` that names the URL and the part that is wrong.
+    """
     shown = without_password(url)
     try:
         parts = urlsplit(url)
@@ -75,7 +79,7 @@ def parse_query(url: str) -> ClickHouseQuery:
         database=unquote(parts.path.strip("/")) or "default",
         service=given.get("service", ""),
         since_ns=_since_ns(shown, given["since"]) if "since" in given else 0,
-        limit=_limit(shown, given.get("limit", _LIMIT)),
+        limit=_limit(shown, given.get("limit", str(limit))),
         table=given.get("table", ""),
     )
 

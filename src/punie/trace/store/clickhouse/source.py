@@ -31,22 +31,23 @@ def read(place: Place) -> SpanSet:
     asked, or the database has no table that we know.
     """
     query = parse_query(place.text)
-    client = _connect(query)
+    client = connect(query)
     try:
         return _read(client, query, time.time_ns())
-    except _errors() as error:
-        raise _said(query, error) from None
+    except client_errors() as error:
+        raise refusal(query, error) from None
     finally:
         client.close()
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def client_errors() -> tuple[type[Exception], ...]:
+    """What the client raises."""
     from clickhouse_connect.driver.exceptions import Error
 
     return (Error, OSError)
 
 
-def _said(query: ClickHouseQuery, error: Exception) -> InputError:
+def refusal(query: ClickHouseQuery, error: Exception) -> InputError:
     """The client's message in one line, without the password if it should stand in it."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     text = text.replace(query.password, "***") if query.password else text
@@ -57,7 +58,8 @@ def _said(query: ClickHouseQuery, error: Exception) -> InputError:
     )
 
 
-def _connect(query: ClickHouseQuery) -> Client:
+def connect(query: ClickHouseQuery) -> Client:
+    """A client that has reached the server. Raises InputError."""
     try:
         import clickhouse_connect
     except ImportError as error:
@@ -76,12 +78,12 @@ def _connect(query: ClickHouseQuery) -> Client:
             connect_timeout=_TIMEOUT_S,
             autogenerate_session_id=False,
         )
-    except _errors() as error:
-        raise _said(query, error) from None
+    except client_errors() as error:
+        raise refusal(query, error) from None
 
 
 def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
-    table, name = _table(client, query)
+    table, name = find_table(client, query)
     rows, cut = _rows(client, query, table, name, now_ns)
     spans: list[Span] = []
     unreadable: list[UnreadableRecord] = []
@@ -96,8 +98,8 @@ def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
     return SpanSet(tuple(spans), tuple(unreadable))
 
 
-def _table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
-    """The table that we know by its columns, and its name there."""
+def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
+    """The table that we know by its columns, and its name there. Raises InputError."""
     found = client.query(
         "SELECT table, groupArray(name) FROM system.columns WHERE database = {database:String} GROUP BY table",
         parameters={"database": query.database},
@@ -114,7 +116,7 @@ def _table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
     )
 
 
-def _newest(query: ClickHouseQuery, table: Table, name: str) -> str:
+def newest_sql(query: ClickHouseQuery, table: Table, name: str) -> str:
     """The SQL for the ids of the newest traces that match. Names are quoted or ours, the user's words parameters."""
     where = ["1"]
     if query.service:
@@ -122,7 +124,7 @@ def _newest(query: ClickHouseQuery, table: Table, name: str) -> str:
     if query.since_ns:
         where.append(f"{table.start} >= fromUnixTimestamp64Nano({{since:Int64}})")
     return (
-        f"SELECT {table.trace_id} AS id FROM {_quoted(name)} WHERE {' AND '.join(where)} "  # noqa: S608
+        f"SELECT {table.trace_id} AS id FROM {quoted(name)} WHERE {' AND '.join(where)} "  # noqa: S608
         f"GROUP BY id ORDER BY max({table.start}) DESC, id LIMIT {{most:UInt64}}"
     )
 
@@ -132,13 +134,13 @@ def _rows(
 ) -> tuple[Iterator[Row], bool]:
     """The rows of the traces that match, and whether more match than the limit."""
     asked: dict[str, Any] = {"service": query.service, "since": now_ns - query.since_ns}
-    newest = _newest(query, table, name)
+    newest = newest_sql(query, table, name)
     count = client.query(
         f"SELECT count() FROM ({newest})",  # noqa: S608
         parameters={**asked, "most": query.limit + 1},
     ).result_rows[0][0]
     found = client.query(
-        f"SELECT {', '.join(table.columns.values())} FROM {_quoted(name)} "  # noqa: S608
+        f"SELECT {', '.join(table.columns.values())} FROM {quoted(name)} "  # noqa: S608
         f"WHERE {table.trace_id} IN ({newest}) ORDER BY {table.start}, {table.columns['span_id']}",
         parameters={**asked, "most": query.limit},
     )
@@ -146,5 +148,6 @@ def _rows(
     return rows, int(count) > query.limit
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of a table as SQL."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

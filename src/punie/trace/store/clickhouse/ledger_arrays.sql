@@ -1,0 +1,86 @@
+-- The ledger for a cluster: the same rows as `analysis/ledger.sql`, said in ClickHouse's words.
+--
+-- In and out as there, but query_key may be of any type. One GROUP BY brings the spans of a query together; the rest
+-- is arithmetic on that query's arrays, with no join and no window, so that every server works on the queries that it
+-- has. The fifteen counts are packed in the same five sums: 1 is 1, B = 2^21 = 2097152, BB = 2^42 = 4398046511104.
+--   a: decode BB, prefill B, model 1      b: queue BB, template B, parse 1      c: serve BB, retry B, http 1
+--   d: tool BB, and at work themselves: network B, tool 1     e: at work themselves: generation BB, server B, framework 1
+--
+-- No lambda names an array from outside itself: ClickHouse would copy the array for every element.
+WITH
+gathered AS (
+  SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
+    ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
+  FROM spans GROUP BY query_key
+),
+single AS (
+  SELECT query_key,
+    arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS spans_of,
+    arrayFirst(x -> x.8 = 1, spans_of) AS root, root.3 AS low_ns, root.3 + greatest(-root.2, 0) AS high_ns
+  FROM gathered WHERE has(copies.8, 1)
+),
+-- |------ root ------|
+--      |---- span ----|     what is outside the query's window is cut off; an inverted span has no length
+alive AS (
+  SELECT query_key, low_ns, high_ns,
+    arrayFilter(x -> x.3 > x.2, arrayMap(
+      x -> (x.1, greatest(x.3, low_ns), least(x.3 - x.2, high_ns), x.4, x.5, x.6, x.7),
+      arrayFilter(x -> x.2 < 0, spans_of)
+    )) AS open
+  FROM single
+),
+-- Each span, and after it the ends of its children by time: +1 where one starts, before -1 where one ends. Where their
+-- sum leaves 0 and comes back to it the children together begin and end to cover their parent.
+families AS (
+  SELECT query_key, low_ns, high_ns, open,
+    arrayFilter(x -> x.7 = 1, open) AS below,
+    arraySort(arrayConcat(
+      arrayMap(x -> (x.1, 0, toInt64(0), 0, x.4, x.2, x.3), open),
+      arrayMap(x -> (x.6, 1, x.2, -1, toInt64(0), toInt64(0), toInt64(0)), below),
+      arrayMap(x -> (x.6, 1, x.3, 1, toInt64(0), toInt64(0), toInt64(0)), below)
+    )) AS family
+  FROM alive
+),
+turns AS (
+  SELECT query_key, low_ns, high_ns, open,
+    arrayFilter((x, f, p, n) -> f.2 = 1 AND p.2 = 0 AND p.1 = f.1 AND n = if(f.4 < 0, 1, 0),
+      arrayMap((f, p) -> (least(greatest(f.3, p.6), p.7), p.5, 0, f.4), family, arrayFill(x -> x.2 = 0, family) AS parents),
+      family, parents, arrayCumSum(f -> -f.4, family)
+    ) AS covers
+  FROM families
+),
+edges AS (
+  SELECT query_key, low_ns, high_ns, open,
+    arraySort(x -> x.1, arrayConcat(
+      arrayMap(x -> (x.2, x.4, 1, 1), open), arrayMap(x -> (x.3, x.4, -1, -1), open), covers
+    )) AS ends, ends.1 AS t, ends.2 AS rank, ends.3 AS step, ends.4 AS own_step
+  FROM turns
+),
+owned AS (
+  SELECT query_key, low_ns, high_ns, open,
+    arrayFilter(x -> x.2 > 0, arrayMap(
+      (lasted_ns, a, b, c, d, e) -> (
+        multiIf(a >= 4398046511104, 0, a >= 2097152, 1, a > 0, 2, b >= 4398046511104, 3, b >= 2097152, 4, b > 0, 5,
+          c >= 4398046511104, 6, c >= 2097152, 7, c > 0, 8, d >= 4398046511104, 9, 10) AS owner,
+        lasted_ns,
+        if((e >= 4398046511104 AND owner NOT IN (0, 1, 2)) OR (e % 4398046511104 >= 2097152 AND owner NOT IN (3, 4, 6))
+          OR (e % 2097152 > 0 AND owner NOT IN (5, 10)) OR (d % 4398046511104 >= 2097152 AND owner NOT IN (7, 8))
+          OR (d % 2097152 > 0 AND owner != 9), lasted_ns, 0)
+      ),
+      arrayMap((next, now) -> next - now, arrayConcat(arrayPopFront(t), arraySlice(t, -1)), t),
+      arrayCumSum((r, s) -> s * transform(r, [0, 1, 2], [4398046511104, 2097152, 1], 0), rank, step),
+      arrayCumSum((r, s) -> s * transform(r, [3, 4, 5], [4398046511104, 2097152, 1], 0), rank, step),
+      arrayCumSum((r, s) -> s * transform(r, [6, 7, 8], [4398046511104, 2097152, 1], 0), rank, step),
+      arrayCumSum((r, s, o) -> s * if(r = 9, 4398046511104, 0) + o * transform(r, [7, 8, 9], [2097152, 2097152, 1], 0),
+        rank, step, own_step),
+      arrayCumSum((r, o) -> o * transform(r, [0, 1, 2, 3, 4, 6, 5, 10],
+        [4398046511104, 4398046511104, 4398046511104, 2097152, 2097152, 2097152, 1, 1], 0), rank, own_step)
+    )) AS parts
+  FROM edges
+)
+SELECT query_key, low_ns AS start_ns, high_ns - low_ns AS wall_ns, phase_rank,
+  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.2) AS ns,
+  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.3) AS contested_ns,
+  arraySum(how -> bitShiftLeft(1, how), arrayDistinct(arrayMap(x -> x.5, arrayFilter(x -> x.4 = phase_rank, open)))) AS provenances,
+  arrayCount(x -> x.4 = phase_rank, open) AS spans
+FROM owned LEFT ARRAY JOIN arrayDistinct(parts.1) AS phase_rank

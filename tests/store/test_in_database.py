@@ -1,0 +1,343 @@
+"""The ledger added up inside ClickHouse: what is counted is Python's to the nanosecond, the rest is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from urllib.parse import quote
+
+import pytest
+from chdb_engine import session
+from clickhouse_front import PASSWORD, USER, clickhouse_front
+from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
+
+from punie.trace import semconv
+from punie.trace.__main__ import main
+from punie.trace.analysis.ledger import PROVENANCES
+from punie.trace.analysis.phases import phased_spans
+from punie.trace.analysis.queries import account
+from punie.trace.analysis.traces import read_traces
+from punie.trace.errors import InputError
+from punie.trace.model import PHASE_RANK, PHASES, AttributeValue, Phase, Provenance, Span, SpanKind, SpanSet
+from punie.trace.model import StatusCode as Status
+from punie.trace.store.clickhouse.in_database import total
+from punie.trace.store.clickhouse.texts import traces_sql
+from punie.trace.store.sqlite import SqliteEngine
+
+NOW_NS = 1_764_000_000_123_456_789
+LENGTH_NS = 1 << 20
+SECOND = Provenance.STREAM, Provenance.BODY
+
+
+def seeded(seed: int) -> Random:
+    """The same traces in every run."""
+    return Random(seed)  # noqa: S311 - no secret
+
+
+class Tree:
+    """One query as a run writes it, each span inside its parent."""
+
+    def __init__(self, number: int, random: Random) -> None:
+        self.random = random
+        self.trace_id = f"{number + 1:032x}"
+        self.spans: list[Span] = []
+        query = self.add(None, "query", {semconv.QUERY_ID: "q"})
+        agent = self.add(query, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT})
+        for _ in range(random.randint(0, 3)):
+            self.chat(agent)
+            if random.random() < 0.7:
+                self.tool(agent)
+
+    def add(
+        self,
+        parent: Span | None,
+        name: str,
+        attributes: dict[str, AttributeValue],
+        kind: SpanKind = SpanKind.INTERNAL,
+    ) -> Span:
+        low, high = (NOW_NS, NOW_NS + LENGTH_NS) if parent is None else (parent.start_ns, parent.end_ns)
+        start, end = sorted((self.random.randint(low, high), self.random.randint(low, high)))
+        number = len(self.spans) + 1
+        above = None if parent is None else parent.span_id
+        span = Span(
+            self.trace_id,
+            f"{number:016x}",
+            above,
+            name,
+            start,
+            end,
+            kind,
+            attributes,
+            resource={"host.name": "here"} if int(self.trace_id, 16) % 2 else {},
+        )
+        self.spans.append(span)
+        return span
+
+    def phase(self, parent: Span, phase: Phase, how: Provenance) -> Span:
+        said: dict[str, AttributeValue] = {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: how.value}
+        return self.add(parent, phase.value, said)
+
+    def chat(self, parent: Span) -> None:
+        chat = self.add(parent, "chat", {semconv.OPERATION: "chat"})
+        for _ in range(self.random.randint(0, 2)):
+            self.post(chat)
+        if self.random.random() < 0.5:
+            self.phase(chat, self.random.choice(PHASES), Provenance.CLIENT)
+
+    def post(self, chat: Span) -> None:
+        method = self.random.choice(semconv.HTTP_METHOD)
+        told: dict[str, AttributeValue] = {method: self.random.choice(["POST", "POST", "GET"])}
+        if self.random.random() < 0.3:
+            told[semconv.HTTP_ENDS_AT] = self.random.choice(["headers", "last_byte"])
+        post = self.add(chat, "POST", told)
+        for how in SECOND:
+            if self.random.random() < 0.5:
+                self.phase(post, self.random.choice((Phase.DECODE, Phase.PREFILL, Phase.QUEUE)), how)
+        if self.random.random() < 0.6:
+            said: dict[str, AttributeValue] = (
+                {semconv.PHASE: "serve", semconv.PHASE_PROVENANCE: "server"}
+                if self.random.random() < 0.5
+                else {}
+            )
+            server = self.add(post, "server request", said, SpanKind.SERVER)
+            for phase in (Phase.QUEUE, Phase.PREFILL, Phase.DECODE):
+                if self.random.random() < 0.6:
+                    self.phase(server, phase, Provenance.SERVER)
+
+    def tool(self, parent: Span) -> None:
+        tool = self.add(parent, "tool", {semconv.OPERATION: semconv.OPERATION_TOOL})
+        if self.random.random() < 0.2:
+            self.chat(self.add(tool, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT}))
+
+
+def _with(span: Span, **attributes: AttributeValue) -> Span:
+    names = {
+        "foreign": "traceloop.span.kind",
+        "reference": semconv.PARENT_REFERENCE,
+        "query": semconv.QUERY_ID,
+    }
+    return replace(span, attributes={**span.attributes, **{names[key]: v for key, v in attributes.items()}})
+
+
+def _any_change(span: Span, other: Span, random: Random) -> Span:
+    """A span that somebody else might have written, or one that went wrong."""
+    changes: list[Callable[[], Span]] = [
+        lambda: replace(span, parent_id="f" * 16),
+        lambda: replace(span, parent_id=None),
+        lambda: replace(span, parent_id=other.span_id),
+        lambda: replace(span, end_ns=span.start_ns - 1),
+        lambda: replace(span, end_ns=0),
+        lambda: replace(span, start_ns=span.start_ns - LENGTH_NS),
+        lambda: replace(span, end_ns=span.end_ns + LENGTH_NS),
+        lambda: replace(span, kind=random.choice(list(SpanKind))),
+        lambda: replace(span, attributes={}),
+        lambda: replace(span, attributes=other.attributes),
+        lambda: replace(span, status=Status.ERROR),
+        lambda: replace(span, scope="opentelemetry.instrumentation.httpx2"),
+        lambda: replace(span, scope="sglang"),
+        lambda: replace(span, resource={"host.name": "there", "host.id": "1"}),
+        lambda: replace(span, resource={"host.name": "here", "host.id": random.choice("12")}),
+        lambda: _with(span, foreign="tool"),
+        lambda: _with(span, reference=semconv.FOLLOWS_FROM),
+        lambda: _with(span, query="q"),
+    ]
+    return random.choice(changes)()
+
+
+def _changed(spans: list[Span], random: Random) -> list[Span]:
+    found = list(spans)
+    for _ in range(random.choice((0, 1, 1, 2, 3))):
+        place = random.randrange(len(found))
+        found[place] = _any_change(found[place], random.choice(found), random)
+    if random.random() < 0.2:
+        found.append(random.choice(found))
+    if random.random() < 0.1:
+        found.append(replace(found[-1], end_ns=found[-1].end_ns - 1))
+    return found
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[int]:
+    """The port of the engine's front."""
+    with clickhouse_front() as port:
+        yield port
+
+
+def fill(front: int, spans: Sequence[Span], more: str = "") -> str:
+    """The URL of a database with the Collector's table."""
+    session().query("DROP DATABASE IF EXISTS added SYNC")
+    make_database("added", OTEL_TRACES, map(exporter_row, spans), "otel_traces")
+    return f"clickhouse://{USER}:{quote(PASSWORD)}@127.0.0.1:{front}/added{more}"
+
+
+def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
+    """State and members of every trace in the table."""
+    sql = traces_sql().replace("otel_spans", "added.otel_traces")
+    found = str(session().query(f"SELECT TraceId, state, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
+    rows = [json.loads(line) for line in found.splitlines()]
+    return {
+        trace_id: (state, {tuple(None if v is None else int(v) for v in _flat(one)) for one in members})
+        for trace_id, state, members in rows
+    }
+
+
+def _flat(member: list[object]) -> list[int | None]:
+    span_id, parent, start, end, _, phase, how, is_root = member
+    return [
+        None if v is None else int(str(v))
+        for v in (span_id, parent, start, end, phase, how, int(bool(is_root)))
+    ]
+
+
+def _number(span_id: str) -> int:
+    return int.from_bytes(bytes.fromhex(span_id), "little", signed=True)
+
+
+def expected(spans: Sequence[Span]) -> set[tuple[int | None, ...]]:
+    """What Python reads off the same spans."""
+    traces = read_traces(SpanSet(tuple(spans)))
+    assert not traces.skew.shifts
+    return {
+        (
+            _number(span.span_id),
+            None if span.parent_id is None else _number(span.parent_id),
+            span.start_ns,
+            span.end_ns,
+            PHASE_RANK[span.phase],
+            PROVENANCES.index(span.provenance),
+            int(span.is_root),
+        )
+        for span in phased_spans(traces.forest, traces.queries, traces.around)
+    }
+
+
+def test_every_span_of_a_plain_query_gets_the_phase_that_python_gives_it(front: int) -> None:
+    random = seeded(5)
+    trees = [Tree(number, random) for number in range(200)]
+    fill(front, [span for tree in trees for span in tree.spans])
+    found = judged()
+    for tree in trees:
+        assert found[tree.trace_id] == ("counted", expected(tree.spans))
+
+
+def test_a_trace_of_any_other_shape_is_left_aside_or_read_as_python_reads_it(front: int) -> None:
+    random = seeded(6)
+    traces = [_changed(Tree(number, random).spans, random) for number in range(800)]
+    fill(front, [span for spans in traces for span in spans])
+    found = judged()
+    states = {"counted": 0, "failed": 0, "tree": 0}
+    for spans in traces:
+        state, members = found[spans[0].trace_id]
+        states[state] += 1
+        if state != "tree":
+            assert members == expected(spans)
+    assert all(count > 1 for count in states.values()), states
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda span: replace(span, parent_id="f" * 16),
+        lambda span: replace(span, parent_id=None),
+        lambda span: replace(span, end_ns=span.end_ns + LENGTH_NS),
+        lambda span: replace(span, end_ns=0),
+        lambda span: replace(span, attributes={}),
+        lambda span: _with(span, reference=semconv.FOLLOWS_FROM),
+    ],
+)
+def test_a_wrong_trace_is_counted_and_named(front: int, wrong: Callable[[Span], Span]) -> None:
+    random = seeded(1)
+    right, broken = Tree(0, random).spans, Tree(1, random).spans
+    totals = total(fill(front, [*right, broken[0], wrong(broken[1]), *broken[2:]]))
+    assert (totals.answers, totals.needs_tree, totals.named) == (1, 1, (broken[0].trace_id,))
+
+
+def _queries(random: Random) -> list[Span]:
+    """40 right queries, one scored as wrong, one with an error, two of a warm-up."""
+    spans: list[Span] = []
+    for number in range(44):
+        query, *rest = Tree(number, random).spans
+        more: dict[str, AttributeValue] = {semconv.QUERY_OK: number != 40}
+        if number == 41:
+            more[semconv.QUERY_ERROR] = "RuntimeError: no"
+        if number > 41:
+            more[semconv.QUERY_WARMUP] = True
+        spans += (replace(query, attributes={**query.attributes, **more}), *rest)
+    return spans
+
+
+def test_the_sums_are_those_of_a_report(front: int, capsys: pytest.CaptureFixture[str]) -> None:
+    spans = _queries(seeded(3))
+    url = fill(front, spans)
+    assert main(["report", url, "--in-database", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["report", url, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    for name in ("answers", "wall_ns", "phases", "groups", "network_known"):
+        assert found[name] == report["totals"][name]
+    assert (found["answers"], found["failed"], found["warmup"], found["needs_tree"]) == (40, 2, 2, 0)
+    records = account(SpanSet(tuple(spans)), SqliteEngine()).records
+    assert found["wall_ns"] == sum(record.wall_ns for record in records if record.succeeded)
+
+
+def test_the_limit_takes_the_newest_and_says_that_there_may_be_more(front: int) -> None:
+    old, new = Tree(0, seeded(1)).spans, Tree(1, seeded(1)).spans
+    later = [replace(s, start_ns=s.start_ns + LENGTH_NS, end_ns=s.end_ns + LENGTH_NS) for s in new]
+    totals = total(fill(front, [*old, *later], "?limit=1"))
+    assert (totals.answers, totals.wall_ns, totals.may_be_cut) == (1, later[0].duration_ns, True)
+    assert not total(fill(front, [*old, *later])).may_be_cut
+
+
+def test_the_text_says_what_was_not_computed(front: int, capsys: pytest.CaptureFixture[str]) -> None:
+    spans = _queries(seeded(3))
+    assert (
+        main(
+            [
+                "report",
+                fill(front, [*spans, replace(spans[0], trace_id="e" * 32, attributes={})]),
+                "--in-database",
+            ]
+        )
+        == 0
+    )
+    said = capsys.readouterr().out
+    for part in ("40 answered queries", "2 warm-up, 2 failed", "1 trace more", "e" * 32, "Not computed here"):
+        assert part in said
+    assert PASSWORD not in said
+    assert max(map(len, said.splitlines()[1:])) <= 80
+
+
+def test_without_an_answered_query_there_are_no_figures(
+    front: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans = [replace(span, parent_id="f" * 16) for span in Tree(0, seeded(1)).spans]
+    assert main(["report", fill(front, spans), "--in-database"]) == 0
+    assert "No answered query among them" in capsys.readouterr().out
+
+
+def test_no_spans_and_a_table_of_jaegers_are_refused(front: int) -> None:
+    with pytest.raises(InputError, match="holds no spans"):
+        total(fill(front, []))
+    url = fill(front, [])
+    session().query("DROP TABLE added.otel_traces SYNC")
+    make_database("added", JAEGER_SPANS, map(jaeger_row, Tree(0, seeded(1)).spans), "spans")
+    with pytest.raises(InputError, match="Jaeger's own table"):
+        total(url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a/folder"], "is no clickhouse:// URL"),
+        (["clickhouse://h/d", "--engine", "duckdb"], "ClickHouse is the engine"),
+        (["clickhouse://h/d", "--gate", "target"], "gives no verdicts"),
+        (["clickhouse://h/d", "--format", "csv"], "no --format csv"),
+    ],
+)
+def test_what_a_database_can_not_give_is_refused_before_it_is_asked(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *arguments, "--in-database"]) == 2
+    assert said in capsys.readouterr().err
