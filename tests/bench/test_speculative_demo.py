@@ -36,7 +36,13 @@ def start(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
             cwd=folder,
             stdout=progress,
             stderr=subprocess.STDOUT,
+            preexec_fn=_heeds_ctrl_c,
         )
+
+
+def _heeds_ctrl_c() -> None:
+    """In a shell's background job Ctrl-C is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def stop_inside_a_cell(process: subprocess.Popen[bytes], folder: Path, done: int, number: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from punie.trace.workload.suite import Query, default_suite, load_suite
 
 # The whole of each list goes through one server; on a busy machine a query can take seconds.
 pytestmark = pytest.mark.timeout(900)
+ORDERS = int(os.environ.get("PUNIE_DEMO_ORDERS", "4"))  # the model card's 20 are a check of their own in CI
 CONFIG = ServerConfig(model=target_model_path(), temperature=0.0)
 
 
@@ -59,16 +61,16 @@ def test_forty_questions_that_the_model_never_saw(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prompt_cache_size", [None, 0], ids=["cache", "no-cache"])
-def test_five_of_five_in_twenty_orders(tmp_path: Path, prompt_cache_size: int | None) -> None:
+def test_five_of_five_in_shuffled_orders(tmp_path: Path, prompt_cache_size: int | None) -> None:
     queries: list[Query] = []
-    for seed in range(20):
+    for seed in range(ORDERS):
         order = list(default_suite().queries)
         Random(seed).shuffle(order)  # noqa: S311 # an order, no secret
         queries += order
     config = replace(CONFIG, prompt_cache_size=prompt_cache_size)
     replies = asyncio.run(ask_all(config, tmp_path / "server.log", queries))
 
-    assert len(replies) == 100
+    assert len(replies) == 5 * ORDERS
     assert failures(replies) == []
     assert answers_by_text(replies) == {query.text: 1 for query in default_suite().queries}
 

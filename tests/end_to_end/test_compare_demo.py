@@ -11,7 +11,7 @@ import pytest
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
 
-LONGER = "What is dependency injection in Django, and what is dependency injection in Django? " * 4
+LONGER = "What is dependency injection in Django, and what is dependency injection in Django? " * 12
 SUITE = """name = "prompts"
 version = 1
 

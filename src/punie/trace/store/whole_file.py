@@ -11,8 +11,13 @@ from punie.trace.errors import InputError
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` by way of a temporary file beside it.
 
-    Raises `InputError` if it can't be written; what stood at `path` before then still stands.
+    Raises `InputError` if it can't be written; what stood at `path` before then still stands. A device or a pipe
+    (`/dev/null`, `/dev/stdout`) is written to and never replaced; of a symbolic link the file that it names is.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        _write_through(path, text)
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -22,4 +27,11 @@ def write_whole(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: can't be written: {error.strerror or error}") from error
+
+
+def _write_through(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
         raise InputError(f"{path}: can't be written: {error.strerror or error}") from error

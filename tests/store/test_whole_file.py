@@ -1,0 +1,47 @@
+"""A file that is there whole or not at all, and things that are no files."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from punie.trace.errors import InputError
+from punie.trace.store.whole_file import write_whole
+
+
+def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("before")
+    write_whole(path, "after")
+    assert path.read_text() == "after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="absent"):
+        write_whole(tmp_path / "absent" / "report.md", "text")
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    path, link = tmp_path / "report.md", tmp_path / "latest.md"
+    path.write_text("before")
+    link.symlink_to(path)
+    write_whole(link, "after")
+    assert link.is_symlink()
+    assert path.read_text() == "after"
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.append(pipe.read_text()))
+    reader.start()
+    write_whole(pipe, "through")
+    reader.join(timeout=30)
+    assert said == ["through"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
