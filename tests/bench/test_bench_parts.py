@@ -112,6 +112,44 @@ def test_a_server_that_fails_twice_is_written_down_and_the_others_go_on(tmp_path
     assert len(list((folder.path / "aborted").iterdir())) == 1
 
 
+@pytest.mark.parametrize("told", ["{", "[]", "{}"])
+def test_a_damaged_cell_is_done_again_and_said(
+    tmp_path: Path, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "draft"
+    broken.mkdir()
+    (broken / "config.json").write_bytes((draft_model_path() / "config.json").read_bytes())
+    options = merge_options({"draft": [str(broken)], "blocks": 1, "k": (2,)})
+    planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
+    folder = BenchFolder.create(tmp_path, "b")
+    for cell in plan_cells(planned):
+        folder.cell(cell).spans_dir.mkdir(parents=True)
+        folder.finish(cell, {"status": "done"})
+    (damaged,) = [cell for cell in plan_cells(planned) if cell.draft is not None]
+    (folder.cell(damaged).path / "cell.json").write_text(told)
+    outcome = asyncio.run(execute_cells(folder, Runtime.of(planned), BenchProgress(), None))
+    assert [cell for cell, _ in outcome.failed] == [damaged]  # begun again, and its draft can't be loaded
+    assert (folder.path / "aborted" / f"{damaged.name}-1" / "cell.json").read_text() == told
+    printed = " ".join(capsys.readouterr().err.split())
+    assert f"{damaged.name}/cell.json: " in printed
+    assert "done again; what was there is moved to aborted/" in printed
+
+
+def test_swap_is_summed_over_the_cells_that_tell_it(tmp_path: Path) -> None:
+    folder = BenchFolder.create(tmp_path, "b")
+    assert folder.swapped_bytes() is None
+    told: tuple[dict[str, int], ...] = (
+        {"swapped_in_bytes": 1, "swapped_out_bytes": 20},
+        {"swapped_in_bytes": 2, "swapped_out_bytes": 30},
+        {},
+    )
+    for number, swap in enumerate(told):
+        cell = Cell(number, 0, "batched", make_arms(1, (2,), "off")[:1])
+        folder.cell(cell).spans_dir.mkdir(parents=True)
+        folder.finish(cell, {"status": "done", **swap})
+    assert folder.swapped_bytes() == (3, 50)
+
+
 PROMPT, SAID = (5, 6, 7), (1, 2, 3)
 
 

@@ -9,7 +9,7 @@ import pytest
 from punie.trace.analysis.speculative.model import Plan, TargetKind
 from punie.trace.bench.options import merge_options
 from punie.trace.bench.plan import Provenance, make_plan
-from punie.trace.bench.preflight.judge import Bounds, judge
+from punie.trace.bench.preflight.judge import Bounds, judge, verification
 from punie.trace.errors import ServerError
 from punie.trace.model import Verdict
 from punie.trace.report.sections import as_text
@@ -37,11 +37,11 @@ def raw(*, verification: list[float], cost: float, taken: float, mixture: bool =
         "target_bytes": 20 * 10**9,
         "rounds": [[TOKEN_NS * v * (w if m else 1) for m, v in enumerate(verification)] for w in wobble],
         "logit_noise": 0.01,
-        "shared_tokens": 80,
         "seconds": 30.0,
         "texts": [
             {
                 "prompt_tokens": 100,
+                "shared_tokens": 80,
                 "prefill_ns": 5 * TOKEN_NS,
                 "decode_ns": 49 * TOKEN_NS,
                 "output_tokens": 50,
@@ -81,6 +81,16 @@ def test_a_dense_model_with_a_cheap_draft_gains() -> None:
     assert found.best.decode.value == pytest.approx((1 - 0.8**6) / 0.2 / 1.25, rel=0.05)
     assert found.best.decode.low < found.best.decode.value < found.best.decode.high
     assert found.worth is Verdict.YES
+
+
+def test_a_burst_of_other_work_leaves_the_costs_as_they_are() -> None:
+    rounds = [[TOKEN_NS * w, 1.5 * TOKEN_NS] for w in (0.9, 0.95, 1.0, 1.05, 1.1)] * 4
+    quiet = verification(rounds)[1].relative
+    for number in (2, 9):
+        rounds[number] = [TOKEN_NS, 40.0 * TOKEN_NS]
+    noisy = verification(rounds)[1].relative
+    assert noisy.value == pytest.approx(quiet.value, rel=0.06)
+    assert noisy.low < 1.5 < noisy.high < 2
 
 
 def test_a_mixture_of_experts_gets_slower_with_the_same_draft() -> None:

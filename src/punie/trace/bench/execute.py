@@ -7,13 +7,13 @@ so that the benchmark comes to its end. A failed cell is tried again when the be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from punie.trace.bench.cell import STATUS_DONE, STATUS_FAILED, CellRun
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.runtime import Runtime
-from punie.trace.errors import ServerError
+from punie.trace.errors import InputError, ServerError
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
@@ -51,7 +51,7 @@ async def execute_cells(
     """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
     failed: list[tuple[Cell, str]] = []
     for cell in plan_cells(runtime.plan):
-        facts = folder.facts(cell)
+        facts = _facts(folder, cell, progress)
         if facts is not None and facts["status"] == STATUS_DONE:
             progress.cell_done(cell, None)
             continue
@@ -59,6 +59,15 @@ async def execute_cells(
         if error is not None:
             failed.append((cell, error))
     return Outcome(tuple(failed))
+
+
+def _facts(folder: BenchFolder, cell: Cell, progress: Listener) -> dict[str, Any] | None:
+    """What `cell.json` says; None if the cell isn't done, or if nobody can tell: it is then done again."""
+    try:
+        return folder.facts(cell)
+    except InputError as error:
+        progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
+        return None
 
 
 async def _attempt(

@@ -1,6 +1,7 @@
 """A benchmark on disk: its plan, its preflight, one run folder for each server start, what was found of differences.
 
-    bench.json  preflight.json  cells/0003-draft0/{run.json, spans/, server.log, cell.json}  divergences.json
+    bench.json  preflight.json  preflight-conversations/  divergences.json
+    cells/0003-draft0/{run.json, spans/, server.log, cell.json}
 
 A cell counts when `cell.json` is there: it is written last, whole or not at all.
 """
@@ -114,18 +115,39 @@ class BenchFolder:
 
     def set_aside(self, cell: Cell) -> Path | None:
         """Move what an interrupted attempt at `cell` left out of the way; None if there is nothing."""
-        path = self.cell(cell).path
+        return self._set_aside(self.cell(cell).path)
+
+    def new_conversations(self) -> RunFolder:
+        """Where the preflight's conversations go; those of an interrupted attempt are moved out of the way."""
+        path = self.path / "preflight-conversations"
+        self._set_aside(path)
+        return RunFolder(path)
+
+    def _set_aside(self, path: Path) -> Path | None:
         if not path.exists():
             return None
         aside = self.path / "aborted"
         aside.mkdir(exist_ok=True)
-        target = next(p for n in count(1) if not (p := aside / f"{cell.name}-{n}").exists())
+        target = next(p for n in count(1) if not (p := aside / f"{path.name}-{n}").exists())
         path.rename(target)
         return target
+
+    def swapped_bytes(self) -> tuple[int, int] | None:
+        """What the machine read from swap and wrote to it while the cells ran; None if no cell tells."""
+        told = [found for run in self.finished_runs() if (found := _swapped(run.path / "cell.json"))]
+        return (sum(read for read, _ in told), sum(written for _, written in told)) if told else None
 
     def finished_runs(self) -> tuple[RunFolder, ...]:
         """The run folders of all cells that count, in order."""
         return tuple(RunFolder(file.parent) for file in sorted(self.cells_dir.glob("*/cell.json")))
+
+
+def _swapped(file: Path) -> tuple[int, int] | None:
+    try:
+        said = json.loads(_read(file))
+        return int(said["swapped_in_bytes"]), int(said["swapped_out_bytes"])
+    except (ValueError, KeyError, TypeError):  # damaged, or a cell that failed: the others tell
+        return None
 
 
 def is_bench_folder(path: Path) -> bool:

@@ -115,19 +115,23 @@ def _drafting(asked: Sequence[Observation]) -> Drafting | None:
     found = [seen.drafting for seen in asked if seen.drafting is not None]
     if not found:
         return None
-    places = max(len(item.accepted_by_position) for item in found)
+    prose = [item.prose_accepted_by_position for item in found if item.prose_accepted_by_position is not None]
     calls = [item for item in found if item.tool_call_drafted is not None]
     return Drafting(
         steps=sum(item.steps for item in found),
         drafted=sum(item.drafted for item in found),
         accepted=sum(item.accepted for item in found),
-        accepted_by_position=tuple(
-            sum(i.accepted_by_position[place] for i in found if place < len(i.accepted_by_position))
-            for place in range(places)
-        ),
+        accepted_by_position=_by_place([item.accepted_by_position for item in found]),
         tool_call_drafted=sum(i.tool_call_drafted or 0 for i in calls) if calls else None,
         tool_call_accepted=sum(i.tool_call_accepted or 0 for i in calls) if calls else None,
+        prose_steps=sum(item.prose_steps or 0 for item in found) if len(prose) == len(found) else None,
+        prose_accepted_by_position=_by_place(prose) if len(prose) == len(found) else None,
     )
+
+
+def _by_place(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    places = range(max(map(len, counts), default=0))
+    return tuple(sum(row[place] for row in counts if place < len(row)) for place in places)
 
 
 def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Finding:

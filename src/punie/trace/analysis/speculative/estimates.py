@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from punie.trace.analysis.speculative.model import Estimate
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
@@ -75,6 +76,25 @@ def paired_ratio(parts: Sequence[float], wholes: Sequence[float]) -> Estimate:
     if width is None:
         return Estimate(value, 0.0, math.inf)
     return Estimate(value, max(0.0, value - width.value), value + width.value)
+
+
+def median_ratio(parts: Sequence[float], wholes: Sequence[float]) -> Estimate:
+    """The median of part / whole of timings taken in pairs: a burst of other work spoils single pairs, not it.
+
+    The interval is between two order statistics, exact whatever the noise is like: at least 95 % that the median is
+    inside. Fewer than 6 pairs can't say that; they give `paired_ratio`. Raises ValueError without a pair.
+    """
+    ratios = sorted(part / whole for part, whole in zip(parts, wholes, strict=True))
+    count = len(ratios)
+    outside = next((low for low in range(count // 2, 0, -1) if _below(low, count) <= (1 - LEVEL) / 2), 0)
+    if outside == 0:
+        return paired_ratio(parts, wholes)
+    return Estimate(median(ratios), ratios[outside - 1], ratios[count - outside])
+
+
+def _below(rank: int, count: int) -> float:
+    """The chance that fewer than `rank` of `count` values are below their median."""
+    return float(sum(math.comb(count, below) for below in range(rank)) / 2**count)
 
 
 def propagate(formula: Callable[..., float], *inputs: Estimate) -> Estimate:

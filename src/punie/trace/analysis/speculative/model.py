@@ -226,7 +226,8 @@ class TurnOutput:
 class Drafting:
     """Proposals of one query, over its turns. `accepted_by_position[i]` counts steps that got at least that far.
 
-    The `tool_call_*` counts are those inside tool calls (the rest is prose), None where they weren't told apart.
+    The `tool_call_*` counts are those inside tool calls (the rest is prose), `prose_*` those outside of them, None
+    where they weren't told apart.
     """
 
     steps: int
@@ -235,6 +236,8 @@ class Drafting:
     accepted_by_position: tuple[int, ...]
     tool_call_drafted: int | None = None
     tool_call_accepted: int | None = None
+    prose_steps: int | None = None
+    prose_accepted_by_position: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,18 +69,30 @@ def _drafting(servers: Sequence[Span]) -> Drafting | None:
     ]
     if not drafted:
         return None
-    places = [_whole_numbers(span.attributes.get(semconv.SERVER_ACCEPTED_BY_POSITION)) for span in drafted]
+    steps = _sum(drafted, semconv.SERVER_DRAFT_STEPS) or 0
+    accepted = _by_place(drafted, semconv.SERVER_ACCEPTED_BY_POSITION)
+    in_calls = _by_place(drafted, semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION)
+    call_steps = _sum(drafted, semconv.SERVER_TOOL_CALL_STEPS)
+    apart = call_steps is not None and len(in_calls) == len(accepted)
     return Drafting(
-        steps=_sum(drafted, semconv.SERVER_DRAFT_STEPS) or 0,
+        steps=steps,
         drafted=_sum(drafted, semconv.SERVER_DRAFTED_TOKENS) or 0,
         accepted=_sum(drafted, semconv.SERVER_ACCEPTED_TOKENS) or 0,
-        accepted_by_position=tuple(
-            sum(turn[index] for turn in places if index < len(turn))
-            for index in range(max(map(len, places), default=0))
-        ),
+        accepted_by_position=accepted,
         tool_call_drafted=_sum(drafted, semconv.SERVER_TOOL_CALL_DRAFTED),
         tool_call_accepted=_sum(drafted, semconv.SERVER_TOOL_CALL_ACCEPTED),
+        prose_steps=steps - (call_steps or 0) if apart else None,
+        prose_accepted_by_position=tuple(every - call for every, call in zip(accepted, in_calls, strict=True))
+        if apart
+        else None,
     )
+
+
+def _by_place(spans: Sequence[Span], name: str) -> tuple[int, ...]:
+    """Sums over the turns, place by place."""
+    turns = [_whole_numbers(span.attributes.get(name)) for span in spans]
+    places = range(max(map(len, turns), default=0))
+    return tuple(sum(turn[place] for turn in turns if place < len(turn)) for place in places)
 
 
 def _sum(spans: Sequence[Span], name: str) -> int | None:

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from punie.trace.analysis.speculative.estimates import AcceptanceCount, acceptance, paired_ratio, positions
+from punie.trace.analysis.speculative.estimates import (
+    AcceptanceCount,
+    acceptance,
+    median_ratio,
+    paired_ratio,
+    positions,
+)
 from punie.trace.analysis.speculative.model import (
     ArmKind,
     BaselineShape,
@@ -21,7 +27,7 @@ from punie.trace.analysis.speculative.model import (
 )
 from punie.trace.analysis.speculative.prediction import Measured, predict, predict_memory
 from punie.trace.errors import ServerError
-from punie.trace.units import percent_text
+from punie.trace.units import count_text, percent_text
 
 _TEXTS: Final = {"prose": "in prose", "tool_call": "in tool calls"}
 Raw = Mapping[str, Any]
@@ -62,7 +68,7 @@ def verification(rounds: Sequence[Sequence[float]]) -> tuple[VerificationCost, .
     return tuple(
         VerificationCost(
             size + 1,
-            Estimate.exact(1.0) if size == 0 else paired_ratio([timings[size] for timings in rounds], ones),
+            Estimate.exact(1.0) if size == 0 else median_ratio([timings[size] for timings in rounds], ones),
         )
         for size in range(len(rounds[0]))
     )
@@ -79,8 +85,8 @@ def _draft(index: int, raw: Raw) -> DraftMeasurement:
         draft=index,
         acceptance=rate,
         by_position=positions(answers),
-        cost=_ratio(raw["rounds"]),
-        prefill_cost=_ratio(raw["prefills"]),
+        cost=median_ratio(*_columns(raw["rounds"])),
+        prefill_cost=paired_ratio(*_columns(raw["prefills"])),
         memory_bytes=raw["weight_bytes"],
         steps=sum(answer.steps for answer in answers),
     )
@@ -102,20 +108,19 @@ def _sum(counts: Iterable[Raw]) -> AcceptanceCount:
     return AcceptanceCount(sum(steps for steps, _ in rows), tuple(sum(column) for column in places))
 
 
-def _ratio(pairs: Sequence[Sequence[float]]) -> Estimate:
-    return paired_ratio([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+def _columns(pairs: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
 def _shape(raw: Raw) -> BaselineShape | None:
-    """Decode and prefill as shares of both together, in the first turn: nothing else was looked at."""
+    """Decode and prefill as shares of both together, over all turns: nothing else was looked at."""
     texts = [text for text in raw["texts"] if text["finished"] and text["output_tokens"] > 1]
     if not texts:
         return None
-    prompt_tokens = sum(text["prompt_tokens"] for text in texts) / len(texts)
-    cached = raw["shared_tokens"] / prompt_tokens
+    cached = sum(text["shared_tokens"] for text in texts) / sum(text["prompt_tokens"] for text in texts)
     decodes = [float(text["decode_ns"]) for text in texts]
     wholes = [
-        text["decode_ns"] + text["prefill_ns"] * (1 - raw["shared_tokens"] / text["prompt_tokens"])
+        text["decode_ns"] + text["prefill_ns"] * (1 - text["shared_tokens"] / text["prompt_tokens"])
         for text in texts
     ]
     decode = paired_ratio(decodes, wholes)
@@ -162,4 +167,5 @@ def _notes(raw: Raw) -> Iterable[str]:
             if rate is not None:
                 told.append(f"{percent_text(rate.value)} {words}")
         yield f"draft {index}: of the tokens that the model looked at it accepted {', '.join(told)}"
-    yield "the shape of a query is that of its first turn, without the agent, the server and the tools"
+    yield f"measured on {count_text(len(raw['texts']), 'turn')} of whole conversations, with what the tools returned"
+    yield "the shape of a query is that of the model's work, without the agent, the server and the tools"

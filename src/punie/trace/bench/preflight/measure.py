@@ -32,10 +32,14 @@ LEAST_PROMPTS: Final = 2
 
 @dataclass(slots=True)
 class Text:
-    """One prompt of the suite and the target's answer to it; `prompt` lacks its last token."""
+    """One turn's prompt and the target's answer to it; `prompt` lacks its last token.
+
+    `shared` are the tokens with which an earlier turn began as well: what the server's cache spares.
+    """
 
     prompt: list[int]
     last: int
+    shared: int
     prefill_ns: int
     answer: Written
 
@@ -54,22 +58,19 @@ class Work:
         return int(max(self.job["ks"]))
 
     def run(self) -> dict[str, Any]:
-        """All of it, as JSON. Stops after the vocabularies if they differ and that isn't allowed."""
-        differences = self._vocabularies()
-        if any(differences) and not self.job["allow_vocab_mismatch"]:
-            return {"vocabulary": differences}
+        """All of it, as JSON; a job without prompts is about the vocabularies alone."""
+        if "prompts" not in self.job:
+            return {"vocabulary": self._vocabularies()}
         began = time.monotonic()
         tell(f"loading {self.job['model']}")
         self.target = load_model(self.job["model"], self.job["adapter"])
         reader = self._read_and_answer()
         rounds, noise = self._costs(reader)
         found = {
-            "vocabulary": differences,
             "mixture": is_mixture(self.target.model),
             "target_bytes": self.target.weight_bytes,
             "rounds": rounds,
             "logit_noise": noise,
-            "shared_tokens": _shared(text.prompt for text in self.texts),
             "texts": [_as_json(text) for text in self.texts],
             "drafts": [self._draft(name) for name in self.job["drafts"]],
         }
@@ -88,25 +89,24 @@ class Work:
         end = time.monotonic() + self.seconds
         ends = set(self.target.tokenizer.eos_token_ids)
         reader = Reader(self.target.model)
-        for number, request in enumerate(self.job["requests"]):
+        for number, tokens in enumerate(self.job["prompts"]):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
                 break
-            tell(f"answering query {number + 1} of {len(self.job['requests'])} without a draft")
-            *prompt, last = self._prompt(request)
+            tell(f"answering turn {number + 1} of {len(self.job['prompts'])} without a draft")
+            *prompt, last = tokens
             if number == 0:
                 Reader(self.target.model).read(prompt)  # the first one pays for what the others find warm
             reader = Reader(self.target.model)
             took_ns = reader.read(prompt)
-            self.texts.append(Text(prompt, last, took_ns, write(reader, last, ends, ANSWER_TOKENS)))
+            shared = max((_shared(prompt, other[:-1]) for other in self._others(number)), default=0)
+            answer = write(reader, last, ends, ANSWER_TOKENS)
+            self.texts.append(Text(prompt, last, shared, took_ns, answer))
         return reader
 
-    def _prompt(self, request: Mapping[str, Any]) -> list[int]:
-        tokenizer = self.target.tokenizer
-        return list(
-            tokenizer.apply_chat_template(
-                request["messages"], tools=request["tools"], add_generation_prompt=True, tokenize=True
-            )
-        )
+    def _others(self, number: int) -> Sequence[list[int]]:
+        """What the server has read before; the warm-up before the first turn begins as another query does."""
+        prompts: list[list[int]] = self.job["prompts"]
+        return prompts[:number] or prompts[1:]
 
     def _costs(self, reader: Reader) -> tuple[list[list[int]], float]:
         """Rounds of nanoseconds for 1 … largest k + 1 tokens at once, and how far logits differ by that alone."""
@@ -149,7 +149,7 @@ class Work:
         for number, text in enumerate(self.texts):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
                 break
-            tell(f"drafting the answer to query {number + 1} of {len(self.texts)}")
+            tell(f"drafting the answer to turn {number + 1} of {len(self.texts)}")
             if number == 0:
                 Reader(draft.model).read(text.prompt)
             target, reader = Reader(self.target.model), Reader(draft.model)
@@ -158,7 +158,7 @@ class Work:
             answers.append(self._steps(marks))
             rounds += [
                 (reader.draft(text.last, self.largest_k) / self.largest_k, target.verify([text.last]))
-                for _ in range(COST_ROUNDS // len(self.texts))
+                for _ in range(max(1, COST_ROUNDS // len(self.texts)))
             ]
         process = psutil.Process()
         return {
@@ -212,16 +212,16 @@ def _noise(reader: Reader, tokens: Sequence[int]) -> float:
     return largest_difference(at_once, one_by_one)
 
 
-def _shared(prompts: Any) -> int:  # noqa: ANN401 # an iterable of token lists
-    """Tokens with which all prompts begin: what the server's cache spares."""
-    return next(
-        (place for place, tokens in enumerate(zip(*prompts, strict=False)) if len(set(tokens)) > 1), 0
-    )
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """Tokens with which both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _as_json(text: Text) -> dict[str, Any]:
     return {
         "prompt_tokens": len(text.prompt) + 1,
+        "shared_tokens": text.shared,
         "prefill_ns": text.prefill_ns,
         "decode_ns": text.answer.decode_ns,
         "output_tokens": len(text.answer.tokens),

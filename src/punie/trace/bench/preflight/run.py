@@ -1,4 +1,4 @@
-"""The preflight, from the agent's prompts to `preflight.json`."""
+"""The preflight, from the vocabularies and one pass of the suite to `preflight.json`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from punie.trace.analysis.speculative.model import Plan, Preflight
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.preflight import vocabulary
+from punie.trace.bench.preflight.conversations import hold_conversations
 from punie.trace.bench.preflight.judge import Bounds, judge
-from punie.trace.bench.prompts import first_request
 from punie.trace.bench.runtime import Runtime
 
 MODULE: Final = "punie.trace.bench.preflight"
@@ -21,7 +21,7 @@ PART_S: Final = 12.0
 
 @dataclass(frozen=True, slots=True)
 class PreflightSettings:
-    """`timeout_s` bounds all of it, loading and downloads included."""
+    """`timeout_s` bounds each measuring process, loading and downloads included."""
 
     timeout_s: float
     allow_vocab_mismatch: bool
@@ -32,28 +32,30 @@ async def run_preflight(
     folder: BenchFolder, runtime: Runtime, settings: PreflightSettings, heard: Callable[[str], None]
 ) -> Preflight:
     """Measure, predict, write `preflight.json`. Raises VocabularyError, WorkloadError, ServerError."""
-    heard("taking the agent's prompts")
-    agent = runtime.agent()
-    requests = [await first_request(agent, query) for query in runtime.suite.queries]
-    child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
-    raw = await child.run(_job(runtime.plan, settings, requests), heard)
+    names = {"model": runtime.plan.model, "drafts": list(runtime.plan.drafts)}
+    compared = await ChildJob(MODULE, folder.path / "preflight-vocabulary", settings.timeout_s).run(
+        names, heard
+    )
     notes = [
         vocabulary.check(found, draft, allow=settings.allow_vocab_mismatch)
-        for found, draft in zip(raw["vocabulary"], runtime.plan.drafts, strict=True)
+        for found, draft in zip(compared["vocabulary"], runtime.plan.drafts, strict=True)
     ]
+    heard("starting the server without a draft")
+    prompts = await hold_conversations(runtime, folder.new_conversations(), heard)
+    child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
+    raw = await child.run(_job(runtime.plan, prompts), heard)
     bounds = Bounds(runtime.plan.max_memory_bytes, settings.recommended_bytes)
     found = judge(raw, runtime.plan, bounds, [note for note in notes if note])
     folder.write_preflight(found)
     return found
 
 
-def _job(plan: Plan, settings: PreflightSettings, requests: list[dict[str, Any]]) -> dict[str, Any]:
+def _job(plan: Plan, prompts: list[list[int]]) -> dict[str, Any]:
     return {
         "model": plan.model,
         "adapter": plan.settings.get("adapter"),
         "drafts": list(plan.drafts),
         "ks": sorted({arm.k for arm in plan.arms if arm.k is not None}),
-        "allow_vocab_mismatch": settings.allow_vocab_mismatch,
-        "requests": requests,
+        "prompts": prompts,
         "seconds": PART_S,
     }

@@ -1,0 +1,58 @@
+"""The suite's conversations as the sequential baseline holds them, once: every turn's prompt, with what tools said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from punie.trace.analysis.speculative.model import SEQUENTIAL, Arm, ArmKind
+from punie.trace.bench.cell import CellRun
+from punie.trace.bench.logit_gaps import turns_of
+from punie.trace.bench.plan import Cell
+from punie.trace.bench.runtime import Runtime
+from punie.trace.errors import ServerError
+from punie.trace.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.records import PlannedQuery
+    from punie.trace.workload.scoring import Score
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Tells which question is asked."""
+
+    heard: Callable[[str], None]
+
+    def warming_up(self, server_start: int) -> None:
+        self.heard(f"warm-up of start {server_start}")
+
+    def asking(self, planned: PlannedQuery) -> None:
+        self.heard(f"asking {planned.query_id} without a draft")
+
+    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
+        """A wrong answer is a text as well; the benchmark scores."""
+
+    def cell_begins(self, cell: Cell) -> None:
+        """Told by the caller."""
+
+    def cell_done(self, cell: Cell, took_ns: int | None) -> None:
+        """Told by the caller."""
+
+    def say(self, line: str) -> None:
+        self.heard(line)
+
+
+async def hold_conversations(
+    runtime: Runtime, folder: RunFolder, heard: Callable[[str], None]
+) -> list[list[int]]:
+    """Token ids of every turn's prompt, query by query. Raises ServerError."""
+    arm = Arm(SEQUENTIAL, ArmKind.SEQUENTIAL)
+    once = replace(runtime, plan=replace(runtime.plan, repeats=1))
+    await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _Heard(heard), None).execute()
+    turns = turns_of(folder.load_spans().spans)
+    prompts = [list(turn.prompt) for asked in turns.values() for turn in asked if len(turn.prompt) > 1]
+    if not prompts:
+        raise ServerError("the preflight saw no prompt of the server's", remedy=f"see {folder.log_path}")
+    return prompts
