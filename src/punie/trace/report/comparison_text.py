@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -12,7 +11,7 @@ from rich.text import Text
 from punie.trace.analysis.comparison.change import Outcome
 from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.report import comparison_rows as rows
-from punie.trace.report.text import WIDTH, write_table
+from punie.trace.report.terminal import WIDTH, on_terminal, write_table
 
 if TYPE_CHECKING:
     from punie.trace.report.comparison_formats import ComparisonReport
@@ -27,16 +26,7 @@ _GATE_STYLES: Final = {Gate.PASSED: "bold green", Gate.FAILED: "bold red", Gate.
 
 def render(report: ComparisonReport, *, width: int = WIDTH, color: bool = False) -> str:
     """The comparison as text of at most `width` columns, with terminal colours if `color`."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
-    _write(console, report)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    return on_terminal(lambda console: _write(console, report), width=width, color=color)
 
 
 def _write(console: Console, report: ComparisonReport) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from punie.trace.report import rows
 from punie.trace.report.json_document import plain
-from punie.trace.report.text import WIDTH, write_table
+from punie.trace.report.terminal import WIDTH, on_terminal, write_table
 from punie.trace.units import count_text, duration_text
 
 if TYPE_CHECKING:
@@ -33,14 +32,10 @@ NOT_COMPUTED: Final = (
 
 def render_text(totals: DatabaseTotals, *, width: int = WIDTH, color: bool = False) -> str:
     """For a terminal, `width` columns wide."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
+    return on_terminal(lambda console: _write(console, totals), width=width, color=color)
+
+
+def _write(console: Console, totals: DatabaseTotals) -> None:
     console.print(Text(totals.source, style="bold"), soft_wrap=True)
     console.print(Text("added up in the database; only sums travelled"))
     if totals.answers:
@@ -53,7 +48,6 @@ def render_text(totals: DatabaseTotals, *, width: int = WIDTH, color: bool = Fal
         console.print(Text(line))
     console.print(Text(f"\nNot computed here: {', '.join(NOT_COMPUTED)}."))
     console.print(Text("Without --in-database the newest traces are read, and all of it is.", style="dim"))
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def render_json(totals: DatabaseTotals) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report.markdown import escape
 from punie.trace.report.rows import Table
+from punie.trace.report.terminal import WIDTH, on_terminal, write_grid
 
-WIDTH: Final = 80
 _INDENT: Final = 2
 _STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
 
@@ -53,14 +51,10 @@ class Document:
 
 def as_text(document: Document, *, width: int = WIDTH, color: bool = False) -> str:
     """The document for a terminal of `width` columns, with its colours if `color`."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
+    return on_terminal(lambda console: _write(console, document), width=width, color=color)
+
+
+def _write(console: Console, document: Document) -> None:
     console.print(Text(document.title, style="bold"), soft_wrap=True)
     for line in document.lines:
         console.print(Text(line))
@@ -77,26 +71,9 @@ def as_text(document: Document, *, width: int = WIDTH, color: bool = False) -> s
             for step in answer.next_steps:
                 console.print(Padding(Text(f"→ {step}", style="dim"), (0, 0, 0, 2 * _INDENT)))
         if section.table is not None:
-            console.print(Padding(_grid(section.table, console.width), (0, 0, 0, _INDENT)))
+            write_grid(console, section.table)
         for line in section.lines:
             console.print(Padding(Text(line), (0, 0, 0, _INDENT)))
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-def _grid(table: Table, width: int) -> RichTable:
-    def made(gap: int) -> RichTable:
-        grid = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
-        for name in table.columns:
-            number = name in table.right
-            grid.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
-        for index, row in enumerate(table.rows):
-            grid.add_row(*map(Text, row), style="bold" if index in table.strong else "")
-        return grid
-
-    wide = made(2)
-    room = Console(width=1000)
-    fits = room.measure(wide).maximum <= width - _INDENT
-    return wide if fits else made(1)
 
 
 def as_markdown(document: Document) -> str:

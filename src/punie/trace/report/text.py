@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
 from punie.trace.report.path_section import path_line, path_tables
+from punie.trace.report.terminal import WIDTH, on_terminal, write_table
 from punie.trace.report.what_if_section import what_if_lines, what_if_table
 
 if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import Report
 
-WIDTH: Final = 80
-_INDENT: Final = 2
 _STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
 
 
 def render(report: Report, *, width: int = WIDTH, color: bool = False) -> str:
     """The report as text of at most `width` columns, with terminal colours if `color`."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
-    _write(console, report)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    return on_terminal(lambda console: _write(console, report), width=width, color=color)
 
 
 def _write(console: Console, report: Report) -> None:
@@ -102,25 +90,6 @@ def _write_integrity(console: Console, report: Report) -> None:
     console.print(f"\n[bold]Integrity[/]: {rows.amount(about)}")
     for line in lines:
         console.print(Padding(Text(line), (0, 0, 0, 2)))
-
-
-def write_table(console: Console, table: rows.Table) -> None:
-    """A titled table, its gaps as wide as there is room."""
-    console.print(f"\n[bold]{table.title}[/]")
-    grid = _grid(table, gap=2)
-    if grid.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width - _INDENT:
-        grid = _grid(table, gap=1)
-    console.print(Padding(grid, (0, 0, 0, _INDENT)))
-
-
-def _grid(table: rows.Table, *, gap: int) -> RichTable:
-    grid = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
-    for name in table.columns:
-        number = name in table.right
-        grid.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
-    for index, row in enumerate(table.rows):
-        grid.add_row(*map(Text, row), style="bold" if index in table.strong else "")
-    return grid
 
 
 def _write_verdict(console: Console, finding: Finding) -> None:
