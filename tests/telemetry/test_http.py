@@ -285,6 +285,8 @@ def test_the_log_knows_when_the_last_body_ended(
 ) -> None:
     stub.script = [make_reply()]
     with telemetry.tracer.start_as_current_span("chat") as chat, httpx2.Client() as client:
-        assert attempts.last_body_end(chat.get_span_context()) is None
+        assert attempts.last_body(chat.get_span_context()) is None
         client.post(stub.url)
-        assert attempts.last_body_end(chat.get_span_context()) == spans()[0].end_ns
+        body = attempts.last_body(chat.get_span_context())
+        assert body is not None
+        assert (body.first_event_ns, body.end_ns) == (None, spans()[0].end_ns)

@@ -144,6 +144,13 @@ LATENCY_PREFILL: Final = "gen_ai.latency.time_in_model_prefill"
 LATENCY_DECODE: Final = "gen_ai.latency.time_in_model_decode"
 LATENCY_INFERENCE: Final = "gen_ai.latency.time_in_model_inference"
 LATENCY_E2E: Final = "gen_ai.latency.e2e"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+AGENT_CALL_ID: Final = "gen_ai.agent.call.id"
+RESPONSE_ID: Final = "gen_ai.response.id"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+FINAL_RESULT: Final = "final_result"  # PydanticAI's, on the span of an agent's run
 TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
 AGENT_NAME: Final = ("gen_ai.agent.name", "agent_name")
@@ -155,12 +162,12 @@ CONTENT_KEYS: Final = (
     QUERY_FAILURE_DETAILS,
     SERVER_PROMPT_TOKEN_IDS,
     SERVER_OUTPUT_TOKEN_IDS,
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
+    INPUT_MESSAGES,
+    OUTPUT_MESSAGES,
     "gen_ai.system_instructions",
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.call.result",
-    "gen_ai.tool.definitions",
+    TOOL_DEFINITIONS,
     "gen_ai.prompt",
     "gen_ai.completion",
     "pydantic_ai.all_messages",
@@ -169,7 +176,7 @@ CONTENT_KEYS: Final = (
     "logfire.json_schema",
     "tool_arguments",
     "tool_response",
-    "final_result",
+    FINAL_RESULT,
     "events",
 )
 
@@ -193,10 +200,10 @@ TRAVELLING_KEYS: Final = (
     ),
     *("gen_ai.request.top_k", "gen_ai.request.seed", "gen_ai.request.stream", "gen_ai.request.choice.count"),
     *("gen_ai.request.frequency_penalty", "gen_ai.request.presence_penalty", "gen_ai.request.id"),
-    *("gen_ai.response.id", "gen_ai.response.model", "gen_ai.response.finish_reasons"),
+    *(RESPONSE_ID, "gen_ai.response.model", "gen_ai.response.finish_reasons"),
     *("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"),
-    *("gen_ai.conversation.id", "gen_ai.agent.id", "gen_ai.agent.name", "gen_ai.agent.version"),
-    *("gen_ai.agent.call.id", "gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.tool.call.id"),
+    *(CONVERSATION_ID, "gen_ai.agent.id", "gen_ai.agent.name", "gen_ai.agent.version"),
+    *(AGENT_CALL_ID, TOOL_NAME, "gen_ai.tool.type", "gen_ai.tool.call.id"),
     *("agent_name", "model_name", "logfire.span_type", "logfire.level_num"),
     *("http.request.method", "http.method", "http.response.status_code", "http.status_code"),
     *("http.request.resend_count", "http.request.body.size", "http.response.body.size", "http.scheme"),

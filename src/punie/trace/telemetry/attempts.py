@@ -30,13 +30,21 @@ class Resend:
     failed_at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """When the first event of an answer (None: it had none) and its last byte arrived, in ns since the epoch."""
+
+    first_event_ns: int | None
+    end_ns: int
+
+
 class AttemptLog:
     """Thread-safe and bounded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failures: OrderedDict[Target, Resend] = OrderedDict()
-        self._body_ends: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._bodies: OrderedDict[tuple[int, int], Body] = OrderedDict()
 
     def resend(self, target: Target) -> Resend | None:
         """The failed attempts that a new request to `target` follows, or None if it is the first."""
@@ -55,19 +63,20 @@ class AttemptLog:
         with self._lock:
             self._failures.pop(target, None)
 
-    def body_ended(self, parent: SpanContext, end_ns: int) -> None:
-        """A response's last byte arrived at `end_ns` for a request made under `parent`."""
+    def body_ended(self, parent: SpanContext, body: Body) -> None:
+        """A response's body arrived for a request made under `parent`."""
         with self._lock:
             key = (parent.trace_id, parent.span_id)
-            self._body_ends[key] = max(end_ns, self._body_ends.pop(key, 0))
-            _trim(self._body_ends)
+            before = self._bodies.pop(key, None)
+            self._bodies[key] = body if before is None or before.end_ns <= body.end_ns else before
+            _trim(self._bodies)
 
-    def last_body_end(self, parent: SpanContext) -> int | None:
-        """When the last byte for a request under `parent` arrived, in ns; None if there was no request."""
+    def last_body(self, parent: SpanContext) -> Body | None:
+        """The body that ended last of those for requests under `parent`; None if there was no request."""
         with self._lock:
-            return self._body_ends.get((parent.trace_id, parent.span_id))
+            return self._bodies.get((parent.trace_id, parent.span_id))
 
 
-def _trim(entries: OrderedDict[Target, Resend] | OrderedDict[tuple[int, int], int]) -> None:
+def _trim(entries: OrderedDict[Target, Resend] | OrderedDict[tuple[int, int], Body]) -> None:
     while len(entries) > _REMEMBERED:
         entries.popitem(last=False)

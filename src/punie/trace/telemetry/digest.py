@@ -6,8 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import PydanticSerializationError, to_json
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
@@ -28,40 +31,68 @@ class PromptDigest:
     lengths: tuple[int, ...]
 
 
-class PromptDigester:
-    """Digests the growing prompt of one run: what was digested for the turn before is not digested again."""
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model was asked: its digest, and its messages as a JSON array in the form of the GenAI conventions."""
+
+    digest: PromptDigest
+    messages_json: str
+
+
+class PromptReader:
+    """Reads the growing prompt of one run: what was read for the turn before is not read again."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
 
-    def digest(self, settings: InstrumentationSettings, context: ModelRequestContext) -> PromptDigest:
-        """The digest of a model request as PydanticAI sends it."""
-        found = [digest_messages([_preamble(context.model_request_parameters)])]
+    def read(self, settings: InstrumentationSettings, context: ModelRequestContext) -> Prompt:
+        """A model request as PydanticAI sends it."""
         still_there: dict[int, _Seen] = {}
         for message in context.messages:
             seen = self._seen.get(id(message))
             if seen is None or seen.parts is not message.parts:
-                told = [_without_call_ids(m) for m in settings.messages_to_otel_messages([message])]
-                seen = _Seen(message, message.parts, digest_messages(told))
+                seen = _see(settings, message)
             still_there[id(message)] = seen
-            found.append(seen.digest)
         self._seen = still_there
-        return PromptDigest(
-            digests=tuple(chain.from_iterable(one.digests for one in found)),
-            lengths=tuple(chain.from_iterable(one.lengths for one in found)),
+        found = [
+            _preamble_digest(context.model_request_parameters),
+            *(s.digest for s in still_there.values()),
+        ]
+        return Prompt(
+            PromptDigest(
+                digests=tuple(chain.from_iterable(one.digests for one in found)),
+                lengths=tuple(chain.from_iterable(one.lengths for one in found)),
+            ),
+            f"[{','.join(seen.json for seen in still_there.values() if seen.json)}]",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A message of PydanticAI's, its digest, and the parts that it had: whoever changes a message gives it new ones.
+    """A message of PydanticAI's, read, and the parts that it had: whoever changes a message gives it new ones.
 
-    Holding the message keeps its id from being another's.
+    Holding the message keeps its id from being another's. `json` are its messages in the conventions' form, with
+    commas between them: one of PydanticAI's can be several of theirs, or none.
     """
 
     message: ModelMessage
     parts: object
     digest: PromptDigest
+    json: str
+
+
+def _see(settings: InstrumentationSettings, message: ModelMessage) -> _Seen:
+    told = settings.messages_to_otel_messages([message])
+    digest = digest_messages([_without_call_ids(one) for one in told])
+    return _Seen(message, message.parts, digest, compact_json(told)[1:-1])
+
+
+def compact_json(value: object) -> str:
+    """`value` as JSON without spaces. What has no JSON becomes its text; a lone surrogate stays as its escape."""
+    try:
+        return to_json(value, serialize_unknown=True).decode()
+    except PydanticSerializationError:  # a lone surrogate
+        return json.dumps(value, separators=(",", ":"), default=str)
 
 
 def digest_messages(messages: Sequence[Any]) -> PromptDigest:
@@ -81,12 +112,22 @@ def _without_call_ids(message: Any) -> Any:  # noqa: ANN401 # an OpenTelemetry G
     return {**message, "parts": parts}
 
 
-def _preamble(parameters: ModelRequestParameters) -> dict[str, Any]:
+def _preamble_digest(parameters: ModelRequestParameters) -> PromptDigest:
     tools = [*parameters.function_tools, *parameters.output_tools]
-    return {
-        "instructions": [part.content for part in parameters.instruction_parts or ()],
-        "tools": [[tool.name, tool.description, tool.parameters_json_schema] for tool in tools],
-    }
+    return _digest_preamble(
+        compact_json(
+            {
+                "instructions": [part.content for part in parameters.instruction_parts or ()],
+                "tools": [[tool.name, tool.description, tool.parameters_json_schema] for tool in tools],
+            }
+        )
+    )
+
+
+@lru_cache(maxsize=64)
+def _digest_preamble(preamble: str) -> PromptDigest:
+    """Of a preamble that was written in any order of keys: the same one comes with every turn of an agent."""
+    return digest_messages([json.loads(preamble)])
 
 
 def _canonical(message: Any) -> str:  # noqa: ANN401 # JSON of any shape

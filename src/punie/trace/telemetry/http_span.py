@@ -20,7 +20,7 @@ from opentelemetry.util.types import AttributeValue
 
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
-from punie.trace.telemetry.attempts import AttemptLog, Resend, Target
+from punie.trace.telemetry.attempts import AttemptLog, Body, Resend, Target
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.journal import JournalSpanProcessor
 from punie.trace.telemetry.response import EventsReader, ResponseReader, reader_for
@@ -136,32 +136,33 @@ class RequestSpan:
             self._ended = True
         if ends_at is not None:
             self._said |= {semconv.HTTP_ENDS_AT: ends_at, semconv.HTTP_BODY_SIZE: self._bytes}
-        self._tell_events()
-        self._log(end_ns)
+        self._log(Body(self._tell_events(), end_ns))
         self.span.set_attributes(self._said)
         for found in self._reader.phases(self._start_ns, self._last_ns or end_ns):
             write_phase(self._http.tracer, self.span, found)
         self.span.end(end_time=end_ns)
 
-    def _tell_events(self) -> None:
+    def _tell_events(self) -> int | None:
+        """When the first of them was there; None if the body is no stream of events."""
         first_ns = self._first_ns
         if isinstance(self._reader, EventsReader):
             first_ns = self._reader.stream.first_event_ns
             self._said[semconv.HTTP_EVENTS] = self._reader.stream.events
         if first_ns is not None:
             self._said[semconv.HTTP_FIRST_EVENT_NS] = first_ns - self._start_ns
+        return first_ns if isinstance(self._reader, EventsReader) else None
 
     def _is_done(self) -> bool:
         return isinstance(self._reader, EventsReader) and self._reader.stream.done
 
-    def _log(self, end_ns: int) -> None:
+    def _log(self, body: Body) -> None:
         if self._failed:
             self._said[semconv.PHASE] = Phase.RETRY.value
             self._said[semconv.PHASE_PROVENANCE] = Provenance.CLIENT.value
-            self._http.attempts.failed(self._target, end_ns)
+            self._http.attempts.failed(self._target, body.end_ns)
         else:
             self._http.attempts.succeeded(self._target)
-            self._http.attempts.body_ended(self._caller, end_ns)
+            self._http.attempts.body_ended(self._caller, body)
 
     def _last_byte_ns(self) -> int:
         # Closed while a read was pending: the wait was the server's. Else the caller held the last piece.

@@ -59,26 +59,32 @@ def uninstrument(agent: AbstractAgent[Any, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Capabilities:
-    """Ours for a run: one, or two where the agent has an `Instrumentation` of its own, whose place the first takes."""
+    """Ours for a run: one, or two where the agent has an `Instrumentation` of its own, whose place the first takes.
 
-    one: AbstractCapability[Any]
+    `one` is None where somebody else exports the spans as well: they get PydanticAI's own.
+    """
+
+    one: AbstractCapability[Any] | None
     beside: tuple[AbstractCapability[Any], ...]
 
     def for_run(
         self, agent: AbstractAgent[Any, Any], given: Sequence[AgentCapability[Any]]
     ) -> Sequence[AgentCapability[Any]]:
         """What to add to the capabilities `given` to a run of `agent`."""
-        return self.beside if _may_instrument([agent.root_capability, *given]) else (self.one,)
+        if self.one is None or _may_instrument([agent.root_capability, *given]):
+            return self.beside
+        return (self.one,)
 
 
 def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> _Capabilities:
     from pydantic_ai.capabilities import Instrumentation
     from pydantic_ai.models.instrumented import InstrumentationSettings
 
-    from punie.trace.telemetry.parse import AgentSpans, ParseSpans
+    from punie.trace.telemetry.agent_spans import AgentSpans
+    from punie.trace.telemetry.parse import ParseSpans
 
     settings = InstrumentationSettings(
-        tracer_provider=telemetry.tracer_provider,
+        tracer_provider=telemetry.own_provider,
         meter_provider=no_metrics(),
         include_content=True,
         include_model_request_parameters=False,  # the tools stand under `gen_ai.tool.definitions` already
@@ -87,7 +93,7 @@ def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> _Capabilities:
         capability(settings=settings, tracer=telemetry.tracer, attempts=attempts, clock=telemetry.clock)
         for capability in (AgentSpans, ParseSpans)
     )
-    return _Capabilities(one, (Instrumentation(settings=settings), beside))
+    return _Capabilities(None if telemetry.attached else one, (Instrumentation(settings=settings), beside))
 
 
 def _may_instrument(capabilities: Iterable[AgentCapability[Any]]) -> bool:

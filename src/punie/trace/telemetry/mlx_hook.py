@@ -16,7 +16,7 @@ from opentelemetry.trace import Tracer
 
 from punie.trace import semconv
 from punie.trace.errors import UsageError
-from punie.trace.telemetry.bare import bare_tracer
+from punie.trace.telemetry.bare import bare_provider
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
@@ -78,7 +78,8 @@ def _tracer(journal: Journal) -> Tracer:
     """The SDK and the journal, no more: logfire would cost the server a second, 30 MB and half of a span's time."""
     with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
         resource = _resource()
-    return bare_tracer(resource, JournalSpanProcessor(journal), SCOPE, sampler=DEFAULT_ON)
+    provider = bare_provider(resource, JournalSpanProcessor(journal), sampler=DEFAULT_ON)
+    return provider.get_tracer(SCOPE, version("punie-trace"))
 
 
 def _resource() -> Resource:

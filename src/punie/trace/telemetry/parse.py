@@ -1,4 +1,4 @@
-"""PydanticAI's own spans, and those that it has none for: decoding a response, validating arguments and output.
+"""What PydanticAI has no spans for: decoding a response, validating arguments and output.
 
 |------------------ chat ------------------|
    |-------- POST --------||-- parse --|          from the last byte to the decoded response
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from pydantic_ai.capabilities import AbstractCapability, Instrumentation
+from opentelemetry.util.types import AttributeValue
+from pydantic_ai.capabilities import AbstractCapability
 
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
-from punie.trace.telemetry.attempts import AttemptLog
+from punie.trace.telemetry.attempts import AttemptLog, Body
 from punie.trace.telemetry.clock import Clock
-from punie.trace.telemetry.digest import PromptDigester
+from punie.trace.telemetry.digest import Prompt, PromptReader
 
 if TYPE_CHECKING:
     from pydantic_ai import RunContext, ToolDefinition
@@ -49,7 +50,7 @@ class ParseSpans(AbstractCapability[Any]):
     tracer: trace.Tracer
     attempts: AttemptLog
     clock: Clock
-    _digester: PromptDigester = field(default_factory=PromptDigester, repr=False, init=False)
+    _prompts: PromptReader = field(default_factory=PromptReader, repr=False, init=False)
 
     @property
     def has_wrap_run_event_stream(self) -> bool:
@@ -74,7 +75,7 @@ class ParseSpans(AbstractCapability[Any]):
         async def decoded(request_context: ModelRequestContext) -> ModelResponse:
             try:
                 response = await handler(request_context)
-                self._record_decoding(until_ns=self.clock())
+                self._record_decoding(trace.get_current_span(), until_ns=self.clock())
                 return response
             finally:
                 self._tell_digests(request_context)
@@ -112,18 +113,16 @@ class ParseSpans(AbstractCapability[Any]):
         """Put digest and length of every message on the `chat` span, as they were sent."""
         span = trace.get_current_span()
         if span.is_recording():
-            prompt = self._digester.digest(self.settings, request_context)
-            span.set_attributes(
-                {semconv.MESSAGE_DIGESTS: prompt.digests, semconv.MESSAGE_LENGTHS: prompt.lengths}
-            )
+            span.set_attributes(digest_attributes(self._prompts.read(self.settings, request_context)))
 
-    def _record_decoding(self, until_ns: int) -> None:
-        chat = trace.get_current_span()
-        body_end_ns = self.attempts.last_body_end(chat.get_span_context()) if chat.is_recording() else None
-        if body_end_ns is None or body_end_ns > until_ns:
-            return
-        span = self.tracer.start_span(semconv.SPAN_PARSE, attributes=_PARSE, start_time=body_end_ns)
+    def _record_decoding(self, chat: trace.Span, *, until_ns: int) -> Body | None:
+        """The `parse` span under `chat`, which is current, and the body that was decoded."""
+        body = self.attempts.last_body(chat.get_span_context()) if chat.is_recording() else None
+        if body is None or body.end_ns > until_ns:
+            return None
+        span = self.tracer.start_span(semconv.SPAN_PARSE, attributes=_PARSE, start_time=body.end_ns)
         span.end(end_time=until_ns)
+        return body
 
     @contextmanager
     def _parsing(self, attributes: dict[str, str]) -> Iterator[None]:
@@ -144,12 +143,9 @@ class ParseSpans(AbstractCapability[Any]):
             span.end(end_time=self.clock())
 
 
-@dataclass
-class AgentSpans(ParseSpans, Instrumentation):
-    """PydanticAI's instrumentation and ours as one capability: it calls every hook of each for every turn.
-
-    Not for an agent that has an `Instrumentation` of its own: two classes can't share its place.
-    """
-
-    _: KW_ONLY
-    settings: InstrumentationSettings
+def digest_attributes(prompt: Prompt) -> dict[str, AttributeValue]:
+    """Digest and length of every message of a prompt, as span attributes."""
+    return {
+        semconv.MESSAGE_DIGESTS: prompt.digest.digests,
+        semconv.MESSAGE_LENGTHS: prompt.digest.lengths,
+    }

@@ -2,9 +2,9 @@
 
 Whatever the environment says about sending (`LOGFIRE_*`, `OTEL_EXPORTER_*`) is the shipper's business: one
 way out, which counts what it delivers. The provider is no global one, so a user's own `logfire.configure()`
-can't replace it and ours can't replace theirs. PydanticAI's spans are made through logfire; those that we make
-ourselves need nothing of what logfire adds, and what it adds takes longer than the span: they have the same
-resource and go to the same journal without it.
+can't replace it and ours can't replace theirs. Spans of whoever asks for it are made through logfire; those that we
+make ourselves, of agents too, need nothing of what logfire adds, and what it adds takes longer than the span: they
+have the same resource and go to the same journal without it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from punie.trace import semconv
-from punie.trace.telemetry.bare import bare_tracer
+from punie.trace.telemetry.bare import bare_provider
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
@@ -33,14 +33,17 @@ SCOPE: Final = "punie.trace"
 class Telemetry:
     """A handle on the write side. `shutdown` ends it: spans that end later are lost.
 
-    `tracer` makes our spans, `tracer_provider` the tracers of others whose spans belong in the journal.
+    `tracer_provider` makes the tracers of others whose spans belong in the journal, `own_provider` ours: the same one
+    where the process had a provider before us (`attached`), so that its exporters get our spans too.
     """
 
     tracer_provider: trace.TracerProvider
+    own_provider: trace.TracerProvider
     tracer: trace.Tracer
     processor: JournalSpanProcessor
     clock: Clock
     _shutdown: Callable[[], None]
+    attached: bool = False
 
     @property
     def journal(self) -> Journal:
@@ -91,13 +94,15 @@ def configure(
             advanced=options,
         )
     provider = instance.config.get_tracer_provider()
+    own = (
+        bare_provider(provider.resource, processor, id_generator=options.id_generator)
+        if clock is wall_clock_ns  # the SDK's own
+        else provider
+    )
     return Telemetry(
         tracer_provider=provider,
-        tracer=(
-            bare_tracer(provider.resource, processor, SCOPE, id_generator=options.id_generator)
-            if clock is wall_clock_ns  # the SDK's own
-            else provider.get_tracer(SCOPE, version("punie-trace"))
-        ),
+        own_provider=own,
+        tracer=own.get_tracer(SCOPE, version("punie-trace")),
         processor=processor,
         clock=clock,
         # `instance` lives in this closure: logfire itself holds it only weakly.
@@ -119,10 +124,12 @@ def attach(
     add_processor(processor)
     return Telemetry(
         tracer_provider=provider,
+        own_provider=provider,
         tracer=provider.get_tracer(SCOPE, version("punie-trace")),
         processor=processor,
         clock=wall_clock_ns,
         _shutdown=processor.detach,
+        attached=True,
     )
 
 
