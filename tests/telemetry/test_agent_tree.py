@@ -12,8 +12,9 @@ import httpx
 import openai
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent
+from pydantic_ai import Agent, DeferredToolRequests
 from pydantic_ai.capabilities import Instrumentation
+from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -65,6 +66,14 @@ def tree(spans: list[Any]) -> list[tuple[str, str | None]]:
 
 TURN = [("POST", "chat stub"), ("chat stub", "invoke_agent helper"), ("parse", "chat stub")]
 ROOTS = [("invoke_agent helper", "query"), ("query", None)]
+# Ids, and what they stand in.
+MADE_ANEW = {
+    "gen_ai.agent.call.id",
+    "gen_ai.conversation.id",
+    "gen_ai.tool.call.id",
+    "gen_ai.client.operation.time_to_first_chunk",
+    "server.port",
+}
 LABELS = QueryLabels(run_id="r", query_id="q", text="look up a")
 
 
@@ -243,6 +252,74 @@ async def test_a_tools_own_requests_hang_under_the_tool(
     instrument(agent, telemetry=telemetry)
     await agent.run("fetch it")
     assert ("POST", "execute_tool fetch") in tree(spans())
+
+
+async def test_what_is_said_of_a_run_is_what_pydantic_ai_says_of_it(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    """Ours beside PydanticAI's own, which an agent keeps that has it already."""
+    script = [openai_replies.call("lookup", '{"key": "a"}'), openai_replies.text("done")]
+    for own in ([], [Instrumentation()]):
+        stub.script = list(script)
+        agent = make_agent(stub.url, capabilities=own, model_settings={"temperature": 0.5, "max_tokens": 9})
+        instrument(agent, telemetry=telemetry)
+        await agent.run("look up a")
+    for name in ("chat stub", "invoke_agent helper", "execute_tool lookup"):
+        found = [dict(span.attributes) for span in spans() if span.name == name]
+        ours, theirs = found[: len(found) // 2], found[len(found) // 2 :]
+        for mine, other in zip(ours, theirs, strict=True):
+            left_out = {
+                key for key in other.keys() - mine.keys() if not key.startswith(("logfire.", "pydantic_ai."))
+            }
+            assert left_out <= {"gen_ai.system", "model_name", "agent_name", "gen_ai.system_instructions"}
+            assert mine.keys() - other.keys() <= {
+                "gen_ai.request.model"
+            }  # the agent's: theirs is `model_name`
+            for key in (mine.keys() & other.keys()) - MADE_ANEW:
+                assert mine[key] == other[key], key
+
+
+@pytest.mark.parametrize(
+    "raised", [ModelRetry("not so"), CallDeferred(), ApprovalRequired(), ValueError("broken")]
+)
+async def test_a_tool_that_gives_nothing_says_what_pydantic_ai_says(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies, raised: Exception
+) -> None:
+    for own in ([], [Instrumentation()]):
+        stub.script = [openai_replies.call("ask", "{}"), openai_replies.text("done")]
+        agent = make_agent(stub.url, capabilities=own, output_type=[str, DeferredToolRequests])
+
+        @agent.tool_plain
+        def ask() -> str:
+            raise raised
+
+        instrument(agent, telemetry=telemetry)
+        try:
+            await agent.run("ask")
+        except ValueError as error:
+            assert error is raised  # noqa: PT017 # one of the cases
+    ours, theirs = (span for span in spans() if span.name == "execute_tool ask")
+    result = "gen_ai.tool.call.result"
+    assert (ours.status, len(ours.events)) == (theirs.status, len(theirs.events))
+    assert ours.attributes.get(result) == theirs.attributes.get(result)
+    assert ours.attributes.get("pydantic_ai.tool.deferral.name") == theirs.attributes.get(
+        "pydantic_ai.tool.deferral.name"
+    )
+
+
+async def test_a_run_that_fails_says_what_it_was_asked(
+    telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
+) -> None:
+    stub.script = [make_reply(status=400)]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with pytest.raises(Exception, match="400"):
+        await agent.run("the question")
+    chat, run = named(spans(), "chat stub"), named(spans(), "invoke_agent helper")
+    assert "the question" in chat.attributes["gen_ai.input.messages"]
+    assert (chat.status, run.status) == (2, 2)
+    assert chat.attributes["error.type"] == run.attributes["error.type"] == "ModelRequestRejectedError"
+    assert [event["name"] for event in chat.events] == ["exception"]
 
 
 _USERS_PROGRAM = """

@@ -153,6 +153,9 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 FINAL_RESULT: Final = "final_result"  # PydanticAI's, on the span of an agent's run
 TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+TOOL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+TOOL_RESULT: Final = "gen_ai.tool.call.result"
+TOOL_DEFERRAL: Final = "pydantic_ai.tool.deferral.name"
 AGENT_NAME: Final = ("gen_ai.agent.name", "agent_name")
 
 # Content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to.
@@ -165,8 +168,8 @@ CONTENT_KEYS: Final = (
     INPUT_MESSAGES,
     OUTPUT_MESSAGES,
     "gen_ai.system_instructions",
-    "gen_ai.tool.call.arguments",
-    "gen_ai.tool.call.result",
+    TOOL_ARGUMENTS,
+    TOOL_RESULT,
     TOOL_DEFINITIONS,
     "gen_ai.prompt",
     "gen_ai.completion",

@@ -3,7 +3,8 @@
 PydanticAI's own `Instrumentation` prepares each request a second time, looks up prices, writes every message twice and
 describes its JSON for one backend: on a local model that is more than all other tracing together. What it records of a
 run and a request is recorded here under the same names, but for prices, metrics and `pydantic_ai.all_messages` (it is
-the last request's messages and its answer). Tools, output functions and realtime sessions stay its own work.
+the last request's messages and its answer). Output functions, calls with invalid arguments and realtime sessions stay
+its own work.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 from pydantic_ai.capabilities import Instrumentation
-from pydantic_ai.messages import InstructionPart
+from pydantic_ai.exceptions import (
+    ApprovalRequired,
+    CallDeferred,
+    SkipToolExecution,
+    ToolFailedError,
+    ToolRetryError,
+)
+from pydantic_ai.messages import InstructionPart, ToolReturnPart
 from pydantic_ai.usage import RunUsage
 
 from punie.trace import semconv
@@ -27,9 +35,14 @@ from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.parse import ParseSpans, digest_attributes
 
 if TYPE_CHECKING:
-    from pydantic_ai import RunContext
-    from pydantic_ai.capabilities.abstract import WrapModelRequestHandler, WrapRunHandler
-    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai import RunContext, ToolDefinition
+    from pydantic_ai.capabilities.abstract import (
+        ValidatedToolArgs,
+        WrapModelRequestHandler,
+        WrapRunHandler,
+        WrapToolExecuteHandler,
+    )
+    from pydantic_ai.messages import ModelResponse, RetryFeedbackPart, ToolCallPart
     from pydantic_ai.models import Model, ModelRequestContext, ModelRequestParameters
     from pydantic_ai.models.instrumented import InstrumentationSettings
     from pydantic_ai.run import AgentRunResult
@@ -81,10 +94,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         ) as span:
             try:
                 result = await handler()
-                output = result.output
-                span.set_attribute(
-                    semconv.FINAL_RESULT, output if isinstance(output, str) else compact_json(output)
-                )
+                span.set_attribute(semconv.FINAL_RESULT, _text(result.output))
                 return result
             finally:
                 span.set_attributes(self.settings.aggregated_usage_attributes(self._usage))
@@ -121,6 +131,45 @@ class AgentSpans(ParseSpans, Instrumentation):
                     span.update_name(_chat(request_context.model))
                     said |= _model_attributes(request_context.model)
                 span.set_attributes(self._request(request_context) | said)
+
+    async def wrap_tool_execute(
+        self,
+        ctx: RunContext[Any],
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,
+        args: ValidatedToolArgs,
+        handler: WrapToolExecuteHandler,
+    ) -> Any:  # noqa: ANN401 # what the tool returns
+        """The span of a tool that runs. A call that waits for a person or another process is no error."""
+        if ctx.realtime:
+            return await super().wrap_tool_execute(
+                ctx, call=call, tool_def=tool_def, args=args, handler=handler
+            )
+        attributes: Attributes = {
+            semconv.OPERATION: semconv.OPERATION_TOOL,
+            semconv.TOOL_NAME: call.tool_name,
+            semconv.TOOL_CALL_ID: call.tool_call_id,
+            semconv.TOOL_ARGUMENTS: call.args_as_json_str(),
+            **self._identity,
+        }
+        with self._open(f"{semconv.OPERATION_TOOL} {call.tool_name}", SpanKind.INTERNAL, attributes) as span:
+            try:
+                result = await handler(args)
+            except (CallDeferred, ApprovalRequired) as deferral:
+                span.set_attribute(semconv.TOOL_DEFERRAL, type(deferral).__name__)
+                raise
+            except SkipToolExecution as skip:
+                span.set_attribute(semconv.TOOL_RESULT, _text(skip.result))
+                raise
+            except ToolRetryError as retry:
+                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(retry.tool_retry))
+                raise
+            except ToolFailedError as failure:
+                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(failure.tool_failed))
+                raise
+            span.set_attribute(semconv.TOOL_RESULT, _text(result))
+            return result
 
     def _request(self, context: ModelRequestContext) -> Attributes:
         """What was asked, as it was sent: the hooks inside of this one have done their work on `context`."""
@@ -164,6 +213,8 @@ class AgentSpans(ParseSpans, Instrumentation):
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 yield span
+        except (CallDeferred, ApprovalRequired, SkipToolExecution):
+            raise
         except Exception as error:
             span.record_exception(error)
             span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
@@ -171,6 +222,16 @@ class AgentSpans(ParseSpans, Instrumentation):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else compact_json(value)
+
+
+def _told_to_model(part: ToolReturnPart | RetryFeedbackPart) -> str:
+    if isinstance(part, ToolReturnPart):
+        return part.model_response_str(wrap_if_error=False)
+    return part.model_response()
 
 
 def _chat(model: Model) -> str:
@@ -199,12 +260,9 @@ def _instructions(context: ModelRequestContext) -> str | None:
 def _tools(parameters: ModelRequestParameters) -> list[dict[str, Any]]:
     """The tools that the request tells the model of, in the conventions' form."""
     return [
-        {
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters_json_schema,
-        }
+        {"type": "function", "name": tool.name}
+        | ({"description": tool.description} if tool.description else {})
+        | ({"parameters": tool.parameters_json_schema} if tool.parameters_json_schema else {})
         for tool in (*parameters.function_tools, *parameters.output_tools)
         if parameters.visibility_of(tool.name) != "withheld"
     ]

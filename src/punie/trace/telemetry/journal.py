@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
 from punie.trace.errors import ExportError
-from punie.trace.telemetry.encode import LineEncoder
+from punie.trace.telemetry.encode import EndedSpan, LineEncoder
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -206,15 +206,24 @@ class JournalSpanProcessor(SpanProcessor):
         """Whether this is a span that has begun, has not ended, and will be in the journal."""
         return (context.trace_id, context.span_id) in self._open
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Remember the span; it is not in the journal before it ends."""
-        context = span.get_span_context()
-        if context is not None and not self._detached:
+    def opened(self, context: SpanContext) -> None:
+        """A span began; it is not in the journal before it ends."""
+        if not self._detached:
             self._open.add((context.trace_id, context.span_id))
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Write the span before returning. Never raises into the code that ended the span."""
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """As `opened`, called by the SDK."""
         context = span.get_span_context()
+        if context is not None:
+            self.opened(context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """As `write`, called by the SDK."""
+        self.write(span)
+
+    def write(self, span: EndedSpan) -> None:
+        """Write the span before returning. Never raises into the code that ended the span."""
+        context = span.context
         if context is not None:
             self._open.discard((context.trace_id, context.span_id))
         if self._detached:

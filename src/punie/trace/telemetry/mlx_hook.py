@@ -11,15 +11,14 @@ from types import ModuleType
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import Tracer
 
 from punie.trace import semconv
 from punie.trace.errors import UsageError
-from punie.trace.telemetry.bare import bare_provider
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal_spans import JournalTracerProvider
 from punie.trace.telemetry.mlx_attributes import Memory
 from punie.trace.telemetry.mlx_recorder import MemoryProbe, Recorder
 from punie.trace.telemetry.mlx_request import SpanSink
@@ -75,10 +74,10 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
 
 
 def _tracer(journal: Journal) -> Tracer:
-    """The SDK and the journal, no more: logfire would cost the server a second, 30 MB and half of a span's time."""
+    """The journal's own spans: logfire would cost the server a second, 30 MB and most of a span's time."""
     with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
         resource = _resource()
-    provider = bare_provider(resource, JournalSpanProcessor(journal), sampler=DEFAULT_ON)
+    provider = JournalTracerProvider(resource, JournalSpanProcessor(journal), sampled_only=True)
     return provider.get_tracer(SCOPE, version("punie-trace"))
 
 

@@ -21,10 +21,10 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from punie.trace import semconv
-from punie.trace.telemetry.bare import bare_provider
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal_spans import JournalTracerProvider
 
 SCOPE: Final = "punie.trace"
 
@@ -95,7 +95,7 @@ def configure(
         )
     provider = instance.config.get_tracer_provider()
     own = (
-        bare_provider(provider.resource, processor, id_generator=options.id_generator)
+        JournalTracerProvider(provider.resource, processor, id_generator=options.id_generator)
         if clock is wall_clock_ns  # the SDK's own
         else provider
     )
