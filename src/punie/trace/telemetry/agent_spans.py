@@ -13,6 +13,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -239,17 +240,21 @@ def _chat(model: Model) -> str:
 
 
 def _model_attributes(model: Model) -> Attributes:
-    found: Attributes = {semconv.PROVIDER[0]: model.system, semconv.REQUEST_MODEL: model.model_name}
+    return {
+        semconv.PROVIDER[0]: model.system,
+        semconv.REQUEST_MODEL: model.model_name,
+        **_address(model.base_url or ""),
+    }
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> Attributes:
     try:
-        address = urlsplit(model.base_url or "")
-        host, port = address.hostname, address.port
+        parts = urlsplit(url)
+        found = {semconv.SERVER_ADDRESS[0]: parts.hostname, semconv.SERVER_PORT[0]: parts.port}
     except ValueError:  # whoever wrote the model wrote the address: not ours to refuse
-        return found
-    if host:
-        found[semconv.SERVER_ADDRESS[0]] = host
-    if port:
-        found[semconv.SERVER_PORT[0]] = port
-    return found
+        return {}
+    return {name: value for name, value in found.items() if value}
 
 
 def _instructions(context: ModelRequestContext) -> str | None:

@@ -130,8 +130,9 @@ def _digest_preamble(preamble: str) -> PromptDigest:
     return digest_messages([json.loads(preamble)])
 
 
-def _canonical(message: Any) -> str:  # noqa: ANN401 # JSON of any shape
-    return json.dumps(message, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+_canonical: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+).encode
 
 
 def _short_digest(text: str) -> str:

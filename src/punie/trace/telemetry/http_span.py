@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -184,18 +185,26 @@ def _caller(span: Span) -> SpanContext:
 
 
 def _request_attributes(target: Target, resend: Resend | None) -> dict[str, str | int]:
-    parts = urlsplit(target.url)
     found: dict[str, str | int] = {
         semconv.HTTP_METHOD[0]: target.method,
         semconv.URL_FULL[0]: target.url,
-        semconv.SERVER_ADDRESS[0]: parts.hostname or "",
-        semconv.SERVER_PORT[0]: parts.port or (443 if parts.scheme == "https" else 80),
+        **_address(target.url),
     }
     if resend is not None:
         found[semconv.HTTP_ATTEMPT] = resend.count
     return found
 
 
+@lru_cache(maxsize=64)
+def _address(url: str) -> Mapping[str, str | int]:
+    parts = urlsplit(url)
+    return {
+        semconv.SERVER_ADDRESS[0]: parts.hostname or "",
+        semconv.SERVER_PORT[0]: parts.port or (443 if parts.scheme == "https" else 80),
+    }
+
+
+@lru_cache(maxsize=64)
 def _without_query(url: str) -> str:
     """The address without user, password, query and fragment: keys travel in them."""
     parts = urlsplit(url)

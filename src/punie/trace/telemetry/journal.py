@@ -7,11 +7,12 @@ and never raised into the agent.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,7 @@ class Journal:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._sync_lock = threading.RLock()  # taken before the other one, and alone while the disk works
-        self._syncer: ThreadPoolExecutor | None = None
+        self._syncer: _Syncer | None = None
         self._fd: int | None = None
         self._torn = False
         self._closed = False
@@ -127,26 +128,30 @@ class Journal:
         with self._lock:
             if self._closed:
                 return
-            if self._syncer is None:
-                self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-sync")
-            syncer = self._syncer
-        try:
-            syncer.submit(self.sync)
-        except RuntimeError:  # it is closed by now, or the interpreter ends and starts no more threads
-            self.sync()
+            try:
+                self._syncer = self._syncer or _Syncer(self.sync)
+            except RuntimeError:  # the interpreter ends and starts no more threads
+                self.sync()
+            else:
+                self._syncer.wanted.set()
 
     def close(self) -> None:
         """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
         with self._lock:
             self._closed = True
-            syncer, self._syncer = self._syncer, None
-        if syncer is not None:
-            syncer.shutdown()  # not under the lock: a failing sync needs it
+        self.settle()
         with self._sync_lock, self._lock:
             self.sync()
             if self._fd is not None:
                 os.close(self._fd)
             self._fd = None
+
+    def settle(self) -> None:
+        """Wait for the syncs that were asked for."""
+        with self._lock:
+            syncer, self._syncer = self._syncer, None
+        if syncer is not None:
+            syncer.stop()  # not under the lock: a failing sync needs it
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's file, thread and locks (another thread may have held them) and start an own file."""
@@ -191,6 +196,32 @@ class Journal:
         if reason != self._last_error:
             _logger.error("span journal: %s", reason)
         self._last_error = reason
+
+
+class _Syncer:
+    """A thread that syncs when it is wanted: setting an event is the cheapest that a waiting user can be asked for."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self.wanted = threading.Event()
+        self._sync = sync
+        self._stopping = False
+        # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
+        self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when all that was wanted is done."""
+        self._stopping = True
+        self.wanted.set()
+        self._thread.join()
+        if self.wanted.is_set():  # it was, while the last one ran
+            self._sync()
+
+    def _work(self) -> None:
+        while not self._stopping:
+            self.wanted.wait()
+            self.wanted.clear()
+            self._sync()
 
 
 class JournalSpanProcessor(SpanProcessor):
@@ -259,4 +290,10 @@ def _after_fork_in_child() -> None:
         journal.after_fork_in_child()
 
 
+def _settle_all() -> None:
+    for journal in list(_journals):
+        journal.settle()
+
+
+atexit.register(_settle_all)
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -7,22 +7,21 @@ is needed here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 LONGEST_EVENT: Final = 1 << 20
 """Bytes of one event that are held; what is longer is cut off there, which no JSON survives."""
 
 
-@dataclass(frozen=True, slots=True)
-class SseEvent:
+class SseEvent(msgspec.Struct, frozen=True, gc=False):  # one a token: a dataclass takes five times as long
     """One dispatched event that carries data: its `data` lines, joined by line feeds."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SseComment:
+class SseComment(msgspec.Struct, frozen=True, gc=False):
     """A line that begins with a colon: what follows the colon."""
 
     text: bytes
