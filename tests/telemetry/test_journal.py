@@ -176,7 +176,7 @@ def test_the_end_waits_for_every_sync_that_was_asked_for(tmp_path: Path, disk: B
     assert closing.is_alive()
     disk.go_on.set()
     closing.join(30)
-    assert disk.threads == ["journal-sync_0"] * 3 + ["closing"]
+    assert disk.threads == ["journal-sync"] * 3 + ["closing"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("journal-sync")]
 
 

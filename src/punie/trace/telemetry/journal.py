@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from opentelemetry.context import Context
@@ -133,7 +134,7 @@ class Journal:
             except RuntimeError:  # the interpreter ends and starts no more threads
                 self.sync()
             else:
-                self._syncer.wanted.set()
+                self._syncer.ask()
 
     def close(self) -> None:
         """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
@@ -199,28 +200,26 @@ class Journal:
 
 
 class _Syncer:
-    """A thread that syncs when it is wanted: setting an event is the cheapest that a waiting user can be asked for."""
+    """A thread that syncs when it is asked: putting a word in a queue is the least that a waiting user can pay."""
 
     def __init__(self, sync: Callable[[], None]) -> None:
-        self.wanted = threading.Event()
+        self._asked: SimpleQueue[bool] = SimpleQueue()
         self._sync = sync
-        self._stopping = False
         # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
         self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
         self._thread.start()
 
+    def ask(self) -> None:
+        """Sync, after the ones that were asked for before."""
+        self._asked.put(True)  # go on
+
     def stop(self) -> None:
-        """Return when all that was wanted is done."""
-        self._stopping = True
-        self.wanted.set()
+        """Return when all that was asked for is done."""
+        self._asked.put(False)  # the last
         self._thread.join()
-        if self.wanted.is_set():  # it was, while the last one ran
-            self._sync()
 
     def _work(self) -> None:
-        while not self._stopping:
-            self.wanted.wait()
-            self.wanted.clear()
+        while self._asked.get():
             self._sync()
 
 
