@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -160,11 +161,25 @@ def test_a_database_without_spans_says_what_it_has(url: Callable[..., str]) -> N
     assert "other" in caught.value.remedy
 
 
-def test_nobody_listens() -> None:
+@pytest.mark.parametrize("more", [[], ["--in-database"]])
+def test_nobody_listens_and_one_error_says_so(more: list[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        with pytest.raises(InputError, match=r"can't ask ClickHouse at 127\.0\.0\.1"):
-            read_source(f"clickhouse://127.0.0.1:{free.getsockname()[1]}/otel")
+        port = free.getsockname()[1]
+        # In a process of its own: only there does a log line of the client's come to the user as it would.
+        command = [
+            sys.executable,
+            "-m",
+            "punie.trace",
+            "report",
+            f"clickhouse://127.0.0.1:{port}/otel",
+            *more,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (5, "")
+    error, remedy = done.stderr.splitlines()
+    assert error.endswith(f"can't ask ClickHouse at 127.0.0.1:{port}: Connection refused")
+    assert remedy.startswith("next: Is it running?")
 
 
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

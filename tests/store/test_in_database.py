@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
-from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
+from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
+from query_trees import LENGTH_NS, Tree, forty_queries, seeded
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
@@ -20,96 +21,11 @@ from punie.trace.analysis.phases import phased_spans
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, PHASES, AttributeValue, Phase, Provenance, Span, SpanKind, SpanSet
+from punie.trace.model import PHASE_RANK, AttributeValue, Span, SpanKind, SpanSet
 from punie.trace.model import StatusCode as Status
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.texts import traces_sql
 from punie.trace.store.sqlite import SqliteEngine
-
-NOW_NS = 1_764_000_000_123_456_789
-LENGTH_NS = 1 << 20
-SECOND = Provenance.STREAM, Provenance.BODY
-
-
-def seeded(seed: int) -> Random:
-    """The same traces in every run."""
-    return Random(seed)  # noqa: S311 - no secret
-
-
-class Tree:
-    """One query as a run writes it, each span inside its parent."""
-
-    def __init__(self, number: int, random: Random) -> None:
-        self.random = random
-        self.trace_id = f"{number + 1:032x}"
-        self.spans: list[Span] = []
-        query = self.add(None, "query", {semconv.QUERY_ID: "q"})
-        agent = self.add(query, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT})
-        for _ in range(random.randint(0, 3)):
-            self.chat(agent)
-            if random.random() < 0.7:
-                self.tool(agent)
-
-    def add(
-        self,
-        parent: Span | None,
-        name: str,
-        attributes: dict[str, AttributeValue],
-        kind: SpanKind = SpanKind.INTERNAL,
-    ) -> Span:
-        low, high = (NOW_NS, NOW_NS + LENGTH_NS) if parent is None else (parent.start_ns, parent.end_ns)
-        start, end = sorted((self.random.randint(low, high), self.random.randint(low, high)))
-        number = len(self.spans) + 1
-        above = None if parent is None else parent.span_id
-        span = Span(
-            self.trace_id,
-            f"{number:016x}",
-            above,
-            name,
-            start,
-            end,
-            kind,
-            attributes,
-            resource={"host.name": "here"} if int(self.trace_id, 16) % 2 else {},
-        )
-        self.spans.append(span)
-        return span
-
-    def phase(self, parent: Span, phase: Phase, how: Provenance) -> Span:
-        said: dict[str, AttributeValue] = {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: how.value}
-        return self.add(parent, phase.value, said)
-
-    def chat(self, parent: Span) -> None:
-        chat = self.add(parent, "chat", {semconv.OPERATION: "chat"})
-        for _ in range(self.random.randint(0, 2)):
-            self.post(chat)
-        if self.random.random() < 0.5:
-            self.phase(chat, self.random.choice(PHASES), Provenance.CLIENT)
-
-    def post(self, chat: Span) -> None:
-        method = self.random.choice(semconv.HTTP_METHOD)
-        told: dict[str, AttributeValue] = {method: self.random.choice(["POST", "POST", "GET"])}
-        if self.random.random() < 0.3:
-            told[semconv.HTTP_ENDS_AT] = self.random.choice(["headers", "last_byte"])
-        post = self.add(chat, "POST", told)
-        for how in SECOND:
-            if self.random.random() < 0.5:
-                self.phase(post, self.random.choice((Phase.DECODE, Phase.PREFILL, Phase.QUEUE)), how)
-        if self.random.random() < 0.6:
-            said: dict[str, AttributeValue] = (
-                {semconv.PHASE: "serve", semconv.PHASE_PROVENANCE: "server"}
-                if self.random.random() < 0.5
-                else {}
-            )
-            server = self.add(post, "server request", said, SpanKind.SERVER)
-            for phase in (Phase.QUEUE, Phase.PREFILL, Phase.DECODE):
-                if self.random.random() < 0.6:
-                    self.phase(server, phase, Provenance.SERVER)
-
-    def tool(self, parent: Span) -> None:
-        tool = self.add(parent, "tool", {semconv.OPERATION: semconv.OPERATION_TOOL})
-        if self.random.random() < 0.2:
-            self.chat(self.add(tool, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT}))
 
 
 def _with(span: Span, **attributes: AttributeValue) -> Span:
@@ -251,31 +167,17 @@ def test_a_wrong_trace_is_counted_and_named(front: int, wrong: Callable[[Span], 
     random = seeded(1)
     right, broken = Tree(0, random).spans, Tree(1, random).spans
     totals = total(fill(front, [*right, broken[0], wrong(broken[1]), *broken[2:]]))
-    assert (totals.answers, totals.needs_tree, totals.named) == (1, 1, (broken[0].trace_id,))
-
-
-def _queries(random: Random) -> list[Span]:
-    """40 right queries, one scored as wrong, one with an error, two of a warm-up."""
-    spans: list[Span] = []
-    for number in range(44):
-        query, *rest = Tree(number, random).spans
-        more: dict[str, AttributeValue] = {semconv.QUERY_OK: number != 40}
-        if number == 41:
-            more[semconv.QUERY_ERROR] = "RuntimeError: no"
-        if number > 41:
-            more[semconv.QUERY_WARMUP] = True
-        spans += (replace(query, attributes={**query.attributes, **more}), *rest)
-    return spans
+    assert (totals.total.answers, totals.total.needs_tree, totals.named) == (1, 1, (broken[0].trace_id,))
 
 
 def test_the_sums_are_those_of_a_report(front: int, capsys: pytest.CaptureFixture[str]) -> None:
-    spans = _queries(seeded(3))
+    spans = forty_queries(seeded(3))
     url = fill(front, spans)
     assert main(["report", url, "--in-database", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert main(["report", url, "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    for name in ("answers", "wall_ns", "phases", "groups", "network_known"):
+    for name in ("answers", "wall_ns", "wall", "phases", "groups", "network_known"):
         assert found[name] == report["totals"][name]
     assert (found["answers"], found["failed"], found["warmup"], found["needs_tree"]) == (40, 2, 2, 0)
     records = account(SpanSet(tuple(spans)), SqliteEngine()).records
@@ -286,12 +188,12 @@ def test_the_limit_takes_the_newest_and_says_that_there_may_be_more(front: int) 
     old, new = Tree(0, seeded(1)).spans, Tree(1, seeded(1)).spans
     later = [replace(s, start_ns=s.start_ns + LENGTH_NS, end_ns=s.end_ns + LENGTH_NS) for s in new]
     totals = total(fill(front, [*old, *later], "?limit=1"))
-    assert (totals.answers, totals.wall_ns, totals.may_be_cut) == (1, later[0].duration_ns, True)
+    assert (totals.total.answers, totals.total.wall_ns, totals.may_be_cut) == (1, later[0].duration_ns, True)
     assert not total(fill(front, [*old, *later])).may_be_cut
 
 
 def test_the_text_says_what_was_not_computed(front: int, capsys: pytest.CaptureFixture[str]) -> None:
-    spans = _queries(seeded(3))
+    spans = forty_queries(seeded(3))
     assert (
         main(
             [
@@ -317,14 +219,9 @@ def test_without_an_answered_query_there_are_no_figures(
     assert "No answered query among them" in capsys.readouterr().out
 
 
-def test_no_spans_and_a_table_of_jaegers_are_refused(front: int) -> None:
+def test_no_spans_are_refused(front: int) -> None:
     with pytest.raises(InputError, match="holds no spans"):
         total(fill(front, []))
-    url = fill(front, [])
-    session().query("DROP TABLE added.otel_traces SYNC")
-    make_database("added", JAEGER_SPANS, map(jaeger_row, Tree(0, seeded(1)).spans), "spans")
-    with pytest.raises(InputError, match="Jaeger's own table"):
-        total(url)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +230,7 @@ def test_no_spans_and_a_table_of_jaegers_are_refused(front: int) -> None:
         (["a/folder"], "is no clickhouse:// URL"),
         (["clickhouse://h/d", "--engine", "duckdb"], "ClickHouse is the engine"),
         (["clickhouse://h/d", "--gate", "target"], "gives no verdicts"),
-        (["clickhouse://h/d", "--format", "csv"], "no --format csv"),
+        (["clickhouse://h/d", "-o", "there.pdf"], "no report format has this ending"),
     ],
 )
 def test_what_a_database_can_not_give_is_refused_before_it_is_asked(

@@ -6,6 +6,7 @@ import atexit
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from chdb import session as chdb_session
@@ -13,6 +14,7 @@ from chdb import session as chdb_session
 from punie.trace.analysis.ledger import LedgerRow, SpanRow
 from punie.trace.store.clickhouse.texts import ledger_arrays_sql
 
+_CLUSTER = Path(__file__).with_name("chdb_cluster.xml")
 _TABLE = """
 CREATE OR REPLACE TABLE spans (
   query_key Int64, span_id Int64, parent_id Nullable(Int64), start_ns Int64, end_ns Int64,
@@ -32,7 +34,7 @@ class Session(Protocol):
 @cache
 def session() -> Session:
     """The one session of this process: chdb has room for one. Left open, it complains when the process ends."""
-    opened = cast("Any", chdb_session).Session()
+    opened = cast("Any", chdb_session).Session(f"file::memory:?config-file={_CLUSTER}")
     atexit.register(opened.close)
     return cast("Session", opened)
 

@@ -63,6 +63,13 @@ def duration_text(ns: float) -> str:
     return f"{_significant(ns / NS_PER_S, 4, most_decimals=3)} s"
 
 
+def seconds_text(ns: float) -> str:
+    """Nanoseconds as seconds without their unit, for a column that names it: `1.234`, `<.001`; 0 is `0`."""
+    if 0 < ns < NS_PER_MS / 2:
+        return "<.001"
+    return f"{ns / NS_PER_S:.3f}" if ns else "0"
+
+
 def share_text(share: float) -> str:
     """A fraction of 1 as percent with one decimal: `71.2 %`.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from punie.trace.commands.reporting import colored, write_new
-from punie.trace.errors import ExitCode, UsageError
-from punie.trace.report.in_database import render_json, render_text
+from punie.trace.analysis.parts import By
+from punie.trace.commands.by_part import conclude_parts, refuse_judgement
+from punie.trace.commands.reporting import format_of
+from punie.trace.errors import UsageError
+from punie.trace.report.in_database import parts_report
+from punie.trace.report.parts import FORMATS
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.query import SCHEME
 from punie.trace.store.place import without_password
@@ -17,33 +19,12 @@ if TYPE_CHECKING:
 
 
 def conclude_in_database(options: argparse.Namespace) -> int:
-    """Print or write the sums. Raises UsageError for a source that is no ClickHouse, gates, and other formats."""
+    """Print or write the sums. Raises UsageError for a source that is no ClickHouse, and for gates."""
     if not options.source.startswith(f"{SCHEME}://"):
         raise UsageError(f"--in-database: {without_password(options.source)} is no {SCHEME}:// URL")
     if options.engine != "auto":
         raise UsageError("--in-database: ClickHouse is the engine", remedy="leave --engine out")
-    if options.gate or options.target or options.max_memory:
-        raise UsageError(
-            "--in-database gives no verdicts", remedy="leave --gate, --target and --max-memory out"
-        )
-    as_json = _is_json(options)
-    totals = total(options.source)
-    if options.output is not None:
-        write_new(
-            options.output, render_json(totals) if as_json else render_text(totals), force=options.force
-        )
-        sys.stderr.write(f"Wrote {options.output}\n")
-    else:
-        sys.stdout.write(render_json(totals) if as_json else render_text(totals, color=colored()))
-    return ExitCode.OK
-
-
-def _is_json(options: argparse.Namespace) -> bool:
-    """Whether JSON is wanted, else text. Raises UsageError before anything is asked that can't be written."""
-    if options.format in ("md", "csv"):
-        raise UsageError(f"--in-database: no --format {options.format}", remedy="choose text or json")
-    if options.output is not None and options.output.exists() and not options.force:
-        raise UsageError(f"-o {options.output}: the file exists", remedy="add --force to overwrite it")
-    return options.format == "json" or (
-        not options.format and options.output is not None and options.output.suffix == ".json"
-    )
+    refuse_judgement("--in-database", options)
+    format_of(options, FORMATS)  # refused before anything is asked
+    by = By(options.by) if options.by else None
+    return conclude_parts(parts_report(total(options.source, by)), options)

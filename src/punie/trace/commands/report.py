@@ -14,6 +14,7 @@ DESCRIPTION: Final = (
     "Computes the ledger and the verdicts from spans, wherever they are. "
     "Nothing that `run` derived is read: the spans are the source of every report."
 )
+BY: Final = ("day", "model")  # as analysis.parts.By, which --help doesn't import
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of clickhouse://…: ClickHouse adds up the ledgers of all traces that match, and only sums travel; "
         "no verdicts, no integrity, no critical path",
     )
+    parser.add_argument(
+        "--by",
+        choices=BY,
+        help="a line a day (UTC) or a model instead: queries, their mean, p50 and p95, the share of generation, "
+        "seconds in each phase; also with --in-database",
+    )
     add_judgement(parser)
     add_output(parser)
 
@@ -47,6 +54,10 @@ def execute(options: argparse.Namespace) -> int:
         from punie.trace.commands.in_database import conclude_in_database
 
         return conclude_in_database(options)
+    if options.by:
+        from punie.trace.commands.by_part import conclude_by_part
+
+        return conclude_by_part(options)
     from punie.trace.commands.reporting import Judgement, conclude, load_source, output_format
 
     judgement = Judgement.of(options)

@@ -1,19 +1,16 @@
-"""What a database added up, as text and as JSON, with what was not computed said beside it."""
+"""What a database added up, with what was not computed said beside it."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.text import Text
-
-from punie.trace.report import rows
-from punie.trace.report.json_document import plain
-from punie.trace.report.terminal import WIDTH, on_terminal, write_table
-from punie.trace.units import count_text, duration_text
+from punie.trace.analysis.database_totals import Where
+from punie.trace.report.parts import PartsReport, parts_json
+from punie.trace.units import count_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from punie.trace.analysis.database_totals import DatabaseTotals
 
 SCHEMA: Final = "punie.trace.in_database"
@@ -28,42 +25,44 @@ NOT_COMPUTED: Final = (
     "prompt cache",
     "what-if",
 )
+_WHERE: Final = {
+    Where.ONE_SERVER: "added up in the database; only sums travelled",
+    Where.EACH_SHARD: "added up on each shard; only sums travelled",
+    Where.GATHERED: "added up on one server: the spans travelled there from the others",
+}
 
 
-def render_text(totals: DatabaseTotals, *, width: int = WIDTH, color: bool = False) -> str:
-    """For a terminal, `width` columns wide."""
-    return on_terminal(lambda console: _write(console, totals), width=width, color=color)
+def parts_report(totals: DatabaseTotals) -> PartsReport:
+    """The sums, ready to be written."""
+    return PartsReport(
+        source=totals.source,
+        head=(_WHERE[totals.where],),
+        total=totals.total,
+        by=totals.by,
+        parts=totals.parts,
+        tail=tuple(_aside(totals)),
+        document={
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "not_computed": NOT_COMPUTED,
+            "source": totals.source,
+            "where": totals.where.value,
+            "named": totals.named,
+            "may_be_cut": totals.may_be_cut,
+            **parts_json(totals.total, totals.by, totals.parts),
+        },
+    )
 
 
-def _write(console: Console, totals: DatabaseTotals) -> None:
-    console.print(Text(totals.source, style="bold"), soft_wrap=True)
-    console.print(Text("added up in the database; only sums travelled"))
-    if totals.answers:
-        write_table(console, rows.breakdown(totals))
-        mean = duration_text(totals.wall_ns / totals.answers)
-        console.print(Text(f"\nmean wall time of a query: {mean}"))
-    else:
-        console.print(Text("\nNo answered query among them: no figures."))
-    for line in _aside(totals):
-        console.print(Text(line))
-    console.print(Text(f"\nNot computed here: {', '.join(NOT_COMPUTED)}."))
-    console.print(Text("Without --in-database the newest traces are read, and all of it is.", style="dim"))
-
-
-def render_json(totals: DatabaseTotals) -> str:
-    """One JSON document; all times are integer nanoseconds."""
-    head = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "not_computed": NOT_COMPUTED}
-    return json.dumps({**head, **plain(totals)}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _aside(totals: DatabaseTotals) -> list[str]:
-    lines = [f"in no figure: {totals.warmup} warm-up, {totals.failed} failed"]
-    if totals.needs_tree:
-        more = ", …" if totals.needs_tree > len(totals.named) else ""
-        lines.append(
-            f"{count_text(totals.needs_tree, 'trace')} more can only be judged with the tree, and "
-            f"{'is' if totals.needs_tree == 1 else 'are'} in no figure: {', '.join(totals.named)}{more}"
+def _aside(totals: DatabaseTotals) -> Iterator[str]:
+    apart = totals.total.needs_tree
+    if apart:
+        more = ", …" if apart > len(totals.named) else ""
+        yield (
+            f"{count_text(apart, 'trace')} more can only be judged with the tree, and "
+            f"{'is' if apart == 1 else 'are'} in no figure: {', '.join(totals.named)}{more}"
         )
     if totals.may_be_cut:
-        lines.append("as many traces as limit= allows: there may be more")
-    return lines
+        yield "as many traces as limit= allows: there may be more"
+    yield f"Not computed here: {', '.join(NOT_COMPUTED)}."
+    yield "Without --in-database the newest traces are read, and all of it is."

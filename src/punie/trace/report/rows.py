@@ -12,7 +12,7 @@ from punie.trace.units import bytes_text, count_text, duration_text, percent_tex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from punie.trace.analysis.database_totals import DatabaseTotals
+    from punie.trace.analysis.parts import Part
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.statistics.spread import Spread
     from punie.trace.analysis.summary import QuerySummary, RunAnalysis
@@ -61,7 +61,7 @@ def amount(about: About) -> str:
     return f"{count_text(about.spans, 'span')} of {count_text(about.traces, 'trace')}"
 
 
-def breakdown(totals: Totals | DatabaseTotals) -> Table:
+def breakdown(totals: Totals | Part) -> Table:
     """Every group with its phases: time, share, contested time, and how it is known."""
     rows: list[tuple[str, ...]] = []
     strong: set[int] = set()

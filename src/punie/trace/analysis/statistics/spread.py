@@ -76,6 +76,21 @@ def spread(values_ns: Sequence[int]) -> Spread | None:
     )
 
 
+def spread_of_extremes(
+    *, count: int, sum_ns: int, least: int, most: int, middle: tuple[int, int], p95: int, p99: int
+) -> Spread:
+    """The spread of `count` values that someone else sorted: `middle` are the two around the median, or it twice."""
+    return Spread(
+        count=count,
+        mean_ns=_divide(sum_ns, count),
+        median_ns=_divide(sum(middle), 2),
+        min_ns=least,
+        max_ns=most,
+        p95_ns=p95 if count >= P95_FROM else None,
+        p99_ns=p99 if count >= P99_FROM else None,
+    )
+
+
 def median_ns(values_ns: Sequence[int]) -> int:
     """The median in whole nanoseconds. Raises statistics.StatisticsError for an empty list."""
     low, high = statistics.median_low(values_ns), statistics.median_high(values_ns)

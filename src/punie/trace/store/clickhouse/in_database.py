@@ -3,118 +3,180 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.database_totals import DatabaseTotals, phase_totals
+from punie.trace.analysis.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.ledger import MOST_SPANS, PROVENANCES
+from punie.trace.analysis.parts import By, Part, phase_totals
+from punie.trace.analysis.statistics.spread import Spread, spread_of_extremes
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES
+from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
 from punie.trace.store.clickhouse.query import NO_LIMIT, ClickHouseQuery, parse_query
 from punie.trace.store.clickhouse.source import (
+    WHOLE,
     client_errors,
     connect,
     find_table,
-    newest_sql,
+    matching_sql,
     quoted,
     refusal,
+    settings_sql,
 )
-from punie.trace.store.clickhouse.tables import EXPORTER
-from punie.trace.store.clickhouse.texts import report_sql
+from punie.trace.store.clickhouse.tables import Table
+from punie.trace.store.clickhouse.texts import report_sql, shard_sql
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-_COLUMNS: Final = (
-    "TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, SpanAttributes, "
-    "ResourceAttributes"
-)
+# Past this much the spans that are brought together wait on the server's disk, so that memory doesn't follow the table.
+_SPILL_BYTES: Final = 1_000_000_000
+SETTINGS: Final[Mapping[str, int]] = {
+    "max_bytes_before_external_group_by": _SPILL_BYTES,
+    **WHOLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A row of `texts.report_sql`."""
 
+    is_all: int
+    part: str
     state: str
-    phase_rank: int
     queries: int
-    ns: int
-    contested_ns: int
-    provenances: int
+    root_ns: int
+    walls: Sequence[int]
+    phases: tuple[Sequence[int], Sequence[int]]
+    contested: tuple[Sequence[int], Sequence[int]]
+    known: int
     named: Sequence[str]
     most_spans: int
     network_known: int
 
 
-def total(url: str) -> DatabaseTotals:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    rows: Sequence[_Row]
+    where: Where
+
+
+def total(url: str, by: By | None = None) -> DatabaseTotals:
     """What ClickHouse finds over all traces of the URL (`limit=` takes the newest).
 
-    Raises InputError as reading spans does, for Jaeger's own table, and if there are no spans.
+    Raises InputError as reading spans does, and if there are no spans.
     """
     query = parse_query(url, limit=NO_LIMIT)
     client = connect(query)
     try:
-        rows = _ask(client, query, time.time_ns())
+        answer = _ask(client, query, by, time.time_ns())
     except client_errors() as error:
         raise refusal(query, error) from None
     finally:
         client.close()
-    return _total(query, rows)
+    return _total(query, answer, by)
 
 
-def _ask(client: Client, query: ClickHouseQuery, now_ns: int) -> list[_Row]:
+def _ask(client: Client, query: ClickHouseQuery, by: By | None, now_ns: int) -> _Answer:
     table, name = find_table(client, query)
-    if table is not EXPORTER:
-        raise InputError(
-            f"{query.shown}: {name} is Jaeger's own table: only the Collector's can be added up in the database",
-            remedy="leave --in-database out, or name a table of the Collector's exporter with table=NAME",
-        )
-    sql = f"SELECT {_COLUMNS} FROM {quoted(name)}"  # noqa: S608 - quoted
+    behind = find_distributed(client, query, table, name)
+    where, shards = _shards(client, query, by, table, name, behind)
     asked: dict[str, Any] = {}
-    if query.service or query.since_ns or query.limit < NO_LIMIT:
-        sql += f" WHERE TraceId IN ({newest_sql(query, table, name)})"
+    if _is_narrowed(query):
         asked = {"service": query.service, "since": now_ns - query.since_ns, "most": query.limit}
-    return [_Row(*row) for row in client.query(report_sql(sql), parameters=asked).result_rows]
+    sql = f"{report_sql(shards)}{settings_sql(client.server_settings, SETTINGS)}"
+    return _Answer([_Row(*row) for row in client.query(sql, parameters=asked).result_rows], where)
 
 
-def _total(query: ClickHouseQuery, rows: Sequence[_Row]) -> DatabaseTotals:
-    states = {row.state: row for row in rows if row.state}
-    if not states:
+def _shards(
+    client: Client, query: ClickHouseQuery, by: By | None, table: Table, name: str, behind: Distributed | None
+) -> tuple[Where, str]:
+    """Where the ledgers are added up, and the relation of the sums that come from there."""
+    if behind is None:
+        return Where.ONE_SERVER, f"({shard_sql(_rows(query, table, quoted(name)), by)})"
+    # Which traces are the newest no server knows alone.
+    if query.limit >= NO_LIMIT and has_whole_traces(client, behind):
+        return Where.EACH_SHARD, behind.on_each(shard_sql(_rows(query, table, behind.local), by))
+    return Where.GATHERED, f"({shard_sql(_rows(query, table, quoted(name), word='GLOBAL IN'), by)})"
+
+
+def _rows(query: ClickHouseQuery, table: Table, relation: str, *, word: str = "IN") -> str:
+    """The rows of all traces that match, with the exporter's columns; `relation` is SQL."""
+    sql = f"SELECT {table.exporter_columns} FROM {relation}"  # noqa: S608 - quoted
+    if _is_narrowed(query):
+        sql += f" WHERE {table.trace_id} {word} ({matching_sql(query, table, relation)})"
+    return sql
+
+
+def _is_narrowed(query: ClickHouseQuery) -> bool:
+    return bool(query.service or query.since_ns or query.limit < NO_LIMIT)
+
+
+def _total(query: ClickHouseQuery, answer: _Answer, by: By | None) -> DatabaseTotals:
+    everything = [row for row in answer.rows if row.is_all]
+    if not everything:
         raise InputError(f"{query.shown}: holds no spans")
-    if max(row.most_spans for row in rows) > MOST_SPANS:
+    if max(row.most_spans for row in everything) > MOST_SPANS:
         raise InputError(f"{query.shown}: a trace has more than {MOST_SPANS} spans: too many for one ledger")
-    found = {PHASES[row.phase_rank]: row for row in rows if not row.state}
-    counted, trees = states.get("counted"), states.get("tree")
-    wall_ns = 0 if counted is None else counted.ns
-    network_known = counted is not None and bool(counted.network_known)
+    parts: dict[str, list[_Row]] = {}
+    for row in answer.rows:
+        if by is not None and not row.is_all:
+            parts.setdefault(row.part, []).append(row)
+    total_part = _part(query, "", everything)
+    return DatabaseTotals(
+        source=query.shown,
+        where=answer.where,
+        total=total_part,
+        named=next((tuple(row.named) for row in everything if row.state == "tree"), ()),
+        may_be_cut=sum(row.queries for row in everything) >= query.limit,
+        by=by,
+        parts=tuple(_part(query, name, parts[name]) for name in sorted(parts)),
+    )
+
+
+def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
+    states = {row.state: row for row in rows}
+    counts = {state: row.queries for state, row in states.items()}
+    counted = states.get("counted")
+    wall_ns = counted.root_ns if counted else 0
+    network_known = bool(counted and counted.network_known)
+    known = counted.known if counted else 0
     phases, groups = phase_totals(
-        {phase: row.ns for phase, row in found.items()},
-        {phase: row.contested_ns for phase, row in found.items()},
+        _by_phase(counted.phases) if counted else {},
+        _by_phase(counted.contested) if counted else {},
         {
-            phase: [how for rank, how in enumerate(PROVENANCES) if row.provenances >> rank & 1]
-            for phase, row in found.items()
+            phase: [
+                how for bit, how in enumerate(PROVENANCES) if known >> (rank * len(PROVENANCES) + bit) & 1
+            ]
+            for rank, phase in enumerate(PHASES)
         },
         wall_ns=wall_ns,
         network_known=network_known,
     )
     if sum(phase.ns for phase in phases) != wall_ns:
         raise InputError(f"{query.shown}: its traces changed while they were read", remedy="ask again")
-    return DatabaseTotals(
-        source=query.shown,
-        answers=0 if counted is None else counted.queries,
+    return Part(
+        name=name,
+        answers=counts.get("counted", 0),
         wall_ns=wall_ns,
+        wall=_spread(counted) if counted else None,
         phases=phases,
         groups=groups,
         network_known=network_known,
-        failed=_count(states, "failed"),
-        warmup=_count(states, "warm-up"),
-        needs_tree=_count(states, "tree"),
-        named=() if trees is None else tuple(trees.named),
-        may_be_cut=sum(row.queries for row in states.values()) >= query.limit,
+        failed=counts.get("failed", 0),
+        warmup=counts.get("warm-up", 0),
+        needs_tree=counts.get("tree", 0),
     )
 
 
-def _count(states: dict[str, _Row], name: str) -> int:
-    row = states.get(name)
-    return 0 if row is None else row.queries
+def _by_phase(sums: tuple[Sequence[int], Sequence[int]]) -> dict[Any, int]:
+    return {PHASES[rank]: ns for rank, ns in zip(*sums, strict=True)}
+
+
+def _spread(row: _Row) -> Spread:
+    least, most, low, high, p95, p99 = row.walls
+    return spread_of_extremes(
+        count=row.queries, sum_ns=row.root_ns, least=least, most=most, middle=(low, high), p95=p95, p99=p99
+    )

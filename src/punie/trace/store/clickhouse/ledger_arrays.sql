@@ -2,16 +2,17 @@
 --
 -- In and out as there, but query_key may be of any type. One GROUP BY brings the spans of a query together; the rest
 -- is arithmetic on that query's arrays, with no join and no window, so that every server works on the queries that it
--- has. The fifteen counts are packed in the same five sums: 1 is 1, B = 2^21 = 2097152, BB = 2^42 = 4398046511104.
+-- has. What goes in and what comes out is put in its place by `texts.py`: rows of spans and rows of phases, or whole
+-- traces and sums over them. The fifteen counts are packed in the same five sums: 1 is 1, B = 2^21 = 2097152,
+-- BB = 2^42 = 4398046511104.
 --   a: decode BB, prefill B, model 1      b: queue BB, template B, parse 1      c: serve BB, retry B, http 1
 --   d: tool BB, and at work themselves: network B, tool 1     e: at work themselves: generation BB, server B, framework 1
 --
 -- No lambda names an array from outside itself: ClickHouse would copy the array for every element.
 WITH
+-- A query's spans, sorted: 1 id, 2 start - end, 3 start, 4 phase, 5 provenance, 6 parent, 7 has a parent, 8 is the root
 gathered AS (
-  SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
-    ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
-  FROM spans GROUP BY query_key
+  $GATHERED
 ),
 single AS (
   SELECT query_key,
@@ -53,8 +54,11 @@ edges AS (
   SELECT query_key, low_ns, high_ns, open,
     arraySort(x -> x.1, arrayConcat(
       arrayMap(x -> (x.2, x.4, 1, 1), open), arrayMap(x -> (x.3, x.4, -1, -1), open), covers
-    )) AS ends, ends.1 AS t, ends.2 AS rank, ends.3 AS step, ends.4 AS own_step
+    )) AS ends
   FROM turns
+),
+steps AS (
+  SELECT query_key, low_ns, high_ns, open, ends.1 AS t, ends.2 AS rank, ends.3 AS step, ends.4 AS own_step FROM edges
 ),
 owned AS (
   SELECT query_key, low_ns, high_ns, open,
@@ -76,11 +80,6 @@ owned AS (
       arrayCumSum((r, o) -> o * transform(r, [0, 1, 2, 3, 4, 6, 5, 10],
         [4398046511104, 4398046511104, 4398046511104, 2097152, 2097152, 2097152, 1, 1], 0), rank, own_step)
     )) AS parts
-  FROM edges
+  FROM steps
 )
-SELECT query_key, low_ns AS start_ns, high_ns - low_ns AS wall_ns, phase_rank,
-  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.2) AS ns,
-  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.3) AS contested_ns,
-  arraySum(how -> bitShiftLeft(1, how), arrayDistinct(arrayMap(x -> x.5, arrayFilter(x -> x.4 = phase_rank, open)))) AS provenances,
-  arrayCount(x -> x.4 = phase_rank, open) AS spans
-FROM owned LEFT ARRAY JOIN arrayDistinct(parts.1) AS phase_rank
+$RESULT

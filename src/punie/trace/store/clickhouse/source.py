@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanSet, UnreadableRecord
-from punie.trace.store.clickhouse.query import PASSWORD_VARIABLE, SCHEME, ClickHouseQuery, parse_query
+from punie.trace.store.clickhouse.query import (
+    NO_LIMIT,
+    PASSWORD_VARIABLE,
+    SCHEME,
+    ClickHouseQuery,
+    parse_query,
+)
 from punie.trace.store.clickhouse.tables import TABLES, Row, Table
 from punie.trace.store.otlp_values import Unreadable
 from punie.trace.store.place import Place
@@ -17,6 +25,9 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _TIMEOUT_S: Final = 60
+# A server that is away is an error, never a smaller answer, whatever the user's profile prefers.
+WHOLE: Final[Mapping[str, int]] = MappingProxyType({"skip_unavailable_shards": 0})
+_SILENT: Final = logging.NullHandler()
 
 
 def recognises(place: Place) -> bool:
@@ -48,14 +59,26 @@ def client_errors() -> tuple[type[Exception], ...]:
 
 
 def refusal(query: ClickHouseQuery, error: Exception) -> InputError:
-    """The client's message in one line, without the password if it should stand in it."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    """What went wrong in one line, without the password if it should stand in it."""
+    text = _unreachable(error) or (str(error).splitlines()[0] if str(error) else type(error).__name__)
     text = text.replace(query.password, "***") if query.password else text
     return InputError(
         f"{query.shown}: can't ask ClickHouse at {query.host}:{query.port}: {text}",
         remedy="Is it running? Its HTTP port is 8123 (8443 with secure=1); "
         f"a password is read from {PASSWORD_VARIABLE}.",
     )
+
+
+def _unreachable(error: BaseException) -> str:
+    """The system's own word for a server that can't be reached, under all that was wrapped around it; else ""."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        # A MaxRetryError of urllib3 holds its cause as `reason`, and was raised outside of its handler.
+        reason = getattr(seen, "reason", None)
+        seen = reason if isinstance(reason, BaseException) else seen.__cause__ or seen.__context__
+    return ""
 
 
 def connect(query: ClickHouseQuery) -> Client:
@@ -67,6 +90,8 @@ def connect(query: ClickHouseQuery) -> Client:
             f"{query.shown}: ClickHouse's client isn't installed",
             remedy="pip install 'punie-trace[clickhouse]'",
         ) from error
+    # Its warnings are said again by the error that follows; with a handler of the user's own they still go there.
+    logging.getLogger("clickhouse_connect").addHandler(_SILENT)
     try:
         return clickhouse_connect.get_client(
             host=query.host,
@@ -116,17 +141,18 @@ def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
     )
 
 
-def newest_sql(query: ClickHouseQuery, table: Table, name: str) -> str:
-    """The SQL for the ids of the newest traces that match. Names are quoted or ours, the user's words parameters."""
+def matching_sql(query: ClickHouseQuery, table: Table, relation: str) -> str:
+    """The SQL for the ids of the traces that match, the newest if there is a limit.
+
+    Names are quoted or ours, the user's words parameters; `relation` is SQL.
+    """
     where = ["1"]
     if query.service:
         where.append(f"{table.service} = {{service:String}}")
     if query.since_ns:
         where.append(f"{table.start} >= fromUnixTimestamp64Nano({{since:Int64}})")
-    return (
-        f"SELECT {table.trace_id} AS id FROM {quoted(name)} WHERE {' AND '.join(where)} "  # noqa: S608
-        f"GROUP BY id ORDER BY max({table.start}) DESC, id LIMIT {{most:UInt64}}"
-    )
+    newest = f" ORDER BY max({table.start}) DESC, id LIMIT {{most:UInt64}}" if query.limit < NO_LIMIT else ""
+    return f"SELECT {table.trace_id} AS id FROM {relation} WHERE {' AND '.join(where)} GROUP BY id{newest}"  # noqa: S608
 
 
 def _rows(
@@ -134,18 +160,27 @@ def _rows(
 ) -> tuple[Iterator[Row], bool]:
     """The rows of the traces that match, and whether more match than the limit."""
     asked: dict[str, Any] = {"service": query.service, "since": now_ns - query.since_ns}
-    newest = newest_sql(query, table, name)
+    newest = matching_sql(query, table, quoted(name))
+    settings = settings_sql(client.server_settings, WHOLE)
     count = client.query(
-        f"SELECT count() FROM ({newest})",  # noqa: S608
+        f"SELECT count() FROM ({newest}){settings}",  # noqa: S608
         parameters={**asked, "most": query.limit + 1},
     ).result_rows[0][0]
     found = client.query(
         f"SELECT {', '.join(table.columns.values())} FROM {quoted(name)} "  # noqa: S608
-        f"WHERE {table.trace_id} IN ({newest}) ORDER BY {table.start}, {table.columns['span_id']}",
+        f"WHERE {table.trace_id} GLOBAL IN ({newest}) ORDER BY {table.start}, {table.columns['span_id']}{settings}",
         parameters={**asked, "most": query.limit},
     )
     rows = (dict(zip(table.columns, row, strict=True)) for row in found.result_rows)
     return rows, int(count) > query.limit
+
+
+def settings_sql(known: Mapping[str, Any], wanted: Mapping[str, int]) -> str:
+    """`wanted` as SQL, less what this user may not change; `known` are the client's `server_settings`."""
+    free = [
+        f"{name} = {value}" for name, value in wanted.items() if name in known and not known[name].readonly
+    ]
+    return f"\nSETTINGS {', '.join(free)}" if free else ""
 
 
 def quoted(name: str) -> str:

@@ -52,13 +52,17 @@ _TEXT_ENDINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of spans: what to select of it by our names, and how a row becomes a span."""
+    """A table of spans: what to select of it by our names, and how a row becomes a span.
+
+    `exporter_columns` selects the columns that the SQL texts read, as the exporter names and types them.
+    """
 
     name: str
     trace_id: str
     service: str
     start: str
     columns: Mapping[str, str]
+    exporter_columns: str
     to_span: Callable[[Row], Span]
 
 
@@ -157,6 +161,18 @@ def _lists(prefix: str) -> dict[str, str]:
     }
 
 
+def _as_exporter(prefix: str) -> str:
+    """Jaeger's lists of one prefix as the map of texts that the exporter would have written."""
+    keys, values = [], []
+    for kind in _TYPES:
+        key, value = (f"`{prefix}{kind}_attributes.{part}`" for part in ("key", "value"))
+        keys.append(
+            f"arrayMap(k -> replaceRegexpOne(k, '^@[a-z]+@', ''), {key})" if kind == "complex" else key
+        )
+        values.append(value if kind in ("str", "complex") else f"arrayMap(v -> toString(v), {value})")
+    return f"mapFromArrays(arrayConcat({', '.join(keys)}), arrayConcat({', '.join(values)}))"
+
+
 EXPORTER: Final = Table(
     name="otel_traces",
     trace_id="TraceId",
@@ -182,6 +198,8 @@ EXPORTER: Final = Table(
             "event_attributes": "`Events.Attributes`",
         }
     ),
+    exporter_columns="TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
+    "SpanAttributes, ResourceAttributes",
     to_span=_exporter_span,
 )
 JAEGER: Final = Table(
@@ -208,6 +226,10 @@ JAEGER: Final = Table(
             **_lists("resource_"),
         }
     ),
+    exporter_columns="trace_id AS TraceId, id AS SpanId, parent_span_id AS ParentSpanId, "
+    "if(kind = 'server', 'Server', kind) AS SpanKind, scope_name AS ScopeName, start_time AS Timestamp, "
+    "reinterpretAsUInt64(duration) AS Duration, status_code AS StatusCode, "
+    f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes",
     to_span=_jaeger_span,
 )
 TABLES: Final = (EXPORTER, JAEGER)

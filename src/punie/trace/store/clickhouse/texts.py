@@ -1,4 +1,4 @@
-"""The SQL that ClickHouse runs on its own rows: the ledger in arrays, and the traces of the exporter's table."""
+"""The SQL that ClickHouse runs on its own rows: the ledger in arrays, and the traces of a table of spans."""
 
 from __future__ import annotations
 
@@ -6,39 +6,85 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from string import Template
+from types import MappingProxyType
+from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.parts import By
 from punie.trace.model import PHASES, Provenance
 
-_REPORT = """
-WITH otel_spans AS ({rows}),
-traces AS ({traces}),
-spans AS (
-  SELECT TraceId AS query_key, s.1 AS span_id, s.2 AS parent_id, s.3 AS start_ns, s.4 AS end_ns, s.6 AS phase_rank,
-    s.7 AS provenance_rank, s.8 AS is_root
-  FROM traces ARRAY JOIN members AS s WHERE state = 'counted'
+_ROWS = """SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
+    ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
+  FROM spans GROUP BY query_key"""
+_ROWS_OF_PHASES = """SELECT query_key, low_ns AS start_ns, high_ns - low_ns AS wall_ns, phase_rank,
+  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.2) AS ns,
+  arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.3) AS contested_ns,
+  arraySum(how -> bitShiftLeft(1, how), arrayDistinct(arrayMap(x -> x.5, arrayFilter(x -> x.4 = phase_rank, open)))) AS provenances,
+  arrayCount(x -> x.4 = phase_rank, open) AS spans
+FROM owned LEFT ARRAY JOIN arrayDistinct(parts.1) AS phase_rank"""  # noqa: E501 - one expression
+
+# The spans of a trace are together already: nothing is grouped again. A trace that isn't counted gets a root without
+# length, so that it comes out with no time. In query_key: 1 trace, 2 state, 3 part, 4 wall time, 5 network known,
+# 6 spans.
+_TRACES = """SELECT (TraceId, state, part, root_ns, is_network_known, toInt64(length(members))) AS query_key,
+    arraySort(arrayMap(m -> (m.1, m.3 - m.4, m.3, m.6, m.7, ifNull(m.2, -1), isNotNull(m.2), m.8),
+      if(state = 'counted', members, $NOTHING))) AS copies, copies.1 AS ids
+  FROM traces"""
+_NOTHING = (
+    "[(toInt64(0), NULL, toInt64(0), toInt64(0), (toInt64(10), toInt64(1)), toInt64(10), toInt64(1), true)]"
 )
-SELECT '' AS state, toInt64(phase_rank) AS phase_rank, count() AS queries, sum(toInt128(ns)) AS ns,
-  sum(toInt128(contested_ns)) AS contested_ns, toInt64(groupBitOr(provenances)) AS provenances,
-  emptyArrayString() AS named, toInt64(max(spans)) AS most_spans, 0 AS network_known
-FROM ({ledger}) GROUP BY phase_rank
-UNION ALL
-SELECT state, toInt64(-1), count(), sum(toInt128(root_ns)), toInt128(0), toInt64(0),
-  arraySort(groupArray(3)(TraceId)), toInt64(max(length(members))), min(is_network_known)
-FROM traces GROUP BY state
-"""
+# Five bits a phase tell how it was known: those of its spans, where it has time.
+_SUMS = """SELECT query_key.2 AS state, query_key.3 AS part, count() AS queries, sum(toInt128(query_key.4)) AS root_ns,
+  groupArrayIf(query_key.4, state = 'counted') AS walls,
+  sumMap(parts.1, arrayMap(ns -> toInt128(ns), parts.2)) AS phases,
+  sumMap(parts.1, arrayMap(ns -> toInt128(ns), parts.3)) AS contested,
+  groupBitOr(bitAnd(
+    arrayReduce('groupBitOr', arrayMap(x -> bitShiftLeft(toUInt64(1), x.4 * 5 + x.5), open)),
+    arrayReduce('groupBitOr', arrayMap(x -> bitShiftLeft(toUInt64(31), x.1 * 5), parts))
+  )) AS known, groupArrayIf(3)(query_key.1, state = 'tree') AS named, max(query_key.6) AS most_spans,
+  min(query_key.5) AS network_known
+FROM owned GROUP BY state, part"""
+
+_SHARD = """WITH otel_spans AS ({rows}), traces AS ({traces})
+SELECT * FROM ({ledger})"""
+_REPORT = """SELECT is_all, part, state, queries, root_ns,
+  [w[1], w[-1], w[intDiv(length(w) + 1, 2)], w[intDiv(length(w), 2) + 1],
+    w[intDiv(95 * length(w) + 99, 100)], w[intDiv(99 * length(w) + 99, 100)]] AS walls,
+  p AS phases, c AS contested, known, named, most_spans, network_known
+FROM (
+  SELECT grouping(part) AS is_all, part, state, sum(s.queries) AS queries, sum(s.root_ns) AS root_ns,
+    arraySort(groupArrayArray(s.walls)) AS w, sumMap(s.phases.1, s.phases.2) AS p,
+    sumMap(s.contested.1, s.contested.2) AS c, groupBitOr(s.known) AS known,
+    arraySlice(arraySort(groupArrayArray(s.named)), 1, 3) AS named, max(s.most_spans) AS most_spans,
+    min(s.network_known) AS network_known
+  FROM {shards} AS s GROUP BY GROUPING SETS ((state), (state, part))
+)"""
+
+_PARTS: Final = MappingProxyType(
+    {
+        None: "''",
+        By.DAY: "toString(toDate(fromUnixTimestamp64Nano(if(max(is_top), minIf(start_ns, is_top), min(start_ns)), "
+        "'UTC')))",
+        By.MODEL: "arrayStringConcat(arraySort(if(countIf(served != '') > 0, groupUniqArrayIf(served, served != ''), "
+        "groupUniqArrayIf(asked, asked != ''))), ', ')",
+    }
+)
 
 
 @cache
 def ledger_arrays_sql() -> str:
     """The ledger over a relation `spans`, as `analysis.ledger.ledger_sql`, for ClickHouse alone."""
-    return _text("ledger_arrays.sql")
+    return _ledger(_ROWS, _ROWS_OF_PHASES)
 
 
 @cache
-def traces_sql() -> str:
-    """A row a trace over a relation `otel_spans`: TraceId, state, root_ns, members."""
+def traces_sql(by: By | None = None) -> str:
+    """A row a trace over a relation `otel_spans`: TraceId, part, state, root_ns, is_network_known, members.
+
+    `part` is the trace's part as `analysis.parts.By` says, "" where nothing is asked `by`.
+    """
     return Template(_text("whole_traces.sql")).substitute(
+        PART=_PARTS[by],
         PHASES=_list(PHASES),
         PROVENANCES=_list(Provenance),
         MACHINES=_list(semconv.MACHINE_NAMES),
@@ -48,6 +94,8 @@ def traces_sql() -> str:
         CHATS=_list(semconv.OPERATION_CHAT),
         TOOL=_quoted(semconv.OPERATION_TOOL),
         AGENT=_quoted(semconv.OPERATION_AGENT),
+        REQUEST_MODEL=_quoted(semconv.REQUEST_MODEL),
+        RESPONSE_MODEL=_quoted(semconv.RESPONSE_MODEL),
         WARMUP=_quoted(semconv.QUERY_WARMUP),
         QUERY_ID=_quoted(semconv.QUERY_ID),
         METHOD=_quoted(semconv.HTTP_METHOD[0]),
@@ -68,14 +116,28 @@ def traces_sql() -> str:
     )
 
 
-def report_sql(rows: str) -> str:
-    """One statement over `rows`, a SELECT of the exporter's columns.
+def shard_sql(rows: str, by: By | None) -> str:
+    """One statement over `rows`, a SELECT of the exporter's columns, for a server that has whole traces.
 
-    Gives state, phase_rank, queries, ns, contested_ns, provenances, named, most_spans, network_known: a row a phase
-    (state "") over all counted queries, and a row a state (phase_rank -1) with the wall time of its traces and three
-    of their ids.
+    Gives a row a state and part: state, part, queries, root_ns, walls (one a counted query), phases and contested
+    (ranks and nanoseconds), known, named, most_spans, network_known.
     """
-    return _REPORT.format(rows=rows, traces=traces_sql(), ledger=ledger_arrays_sql())
+    ledger = _ledger(_TRACES.replace("$NOTHING", _NOTHING), _SUMS)
+    return _SHARD.format(rows=rows, traces=traces_sql(by), ledger=ledger)
+
+
+def report_sql(shards: str) -> str:
+    """One statement over `shards`, a relation with the rows of `shard_sql` from every server.
+
+    Gives is_all, part, state, queries, root_ns, walls, extremes (least, most, the two in the middle, 95th and 99th
+    percentile), phases, ranks, ns, contested_ns, known, named, most_spans, network_known: a row a state over all
+    (is_all 1), and a row a state and part.
+    """
+    return _REPORT.format(shards=shards)
+
+
+def _ledger(gathered: str, result: str) -> str:
+    return Template(_text("ledger_arrays.sql")).substitute(GATHERED=gathered, RESULT=result)
 
 
 def _text(name: str) -> str:

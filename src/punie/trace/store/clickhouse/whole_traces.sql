@@ -1,4 +1,4 @@
--- One row a trace of the relation otel_spans (columns as the Collector's exporter names them): its state, its wall time
+-- One row a trace of the relation otel_spans (columns as the Collector's exporter names them): its part, its state, its wall time
 -- and its spans as the ledger reads them. ClickHouse knows no tree, so only traces of one plain shape are taken:
 --
 --   query (the one parentless span)
@@ -25,6 +25,8 @@ named AS (
       method != '', 4, is_query, 7, 6) AS role,
     role = 4 AND if(mapContains(SpanAttributes, $ENDS_AT), SpanAttributes[$ENDS_AT] = $HEADERS,
       arrayExists(scope -> startsWith(ScopeName, scope), $HEADERS_SCOPES)) AS to_headers,
+    if(role = 1, if(SpanAttributes[$REQUEST_MODEL] != '', SpanAttributes[$REQUEST_MODEL], SpanAttributes[$RESPONSE_MODEL]), '') AS asked,
+    if(role = 5, SpanAttributes[$RESPONSE_MODEL], '') AS served,
     StatusCode = 'Error' AS is_error,
     SpanAttributes[$OK] = 'false' OR mapContains(SpanAttributes, $ERROR) OR is_error AS is_failed,
     NOT match(TraceId, '^[0-9a-f]{32}$$') OR NOT match(SpanId, '^[0-9a-f]{16}$$') OR id = 0 OR start_ns < 0
@@ -40,70 +42,83 @@ named AS (
 ),
 -- 1 id, 2 parent, 3 is_top, 4 start, 5 end, 6 role, 7 phase, 8 how, 9 lasts to the last byte, 10 may ask a model
 gathered AS (
-  SELECT TraceId, max(is_odd) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
+  SELECT TraceId, $PART AS part, max(is_odd) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
     min(machine[-1]) != '' AND arrayAll(names -> length(arrayFilter(name -> name != '', names)) < 2, [groupUniqArray(2)(machine[-1]),
       groupUniqArray(3)(machine[1]), groupUniqArray(3)(machine[2]), groupUniqArray(3)(machine[3])]) AS is_one_machine,
     groupUniqArray((id, parent, is_top, start_ns, end_ns, role, phase, how, NOT to_headers, method IN ('POST', '_OTHER'))) AS found
   FROM named GROUP BY TraceId
 ),
--- A span, then its children: what a running count gained from one span to the next is what its children have.
+-- A span, then its children: what a running count gained from one span to the next is what its children have. (Steps
+-- that name an array many times stand apart: ClickHouse's analyzer copies what a name stands for, each time.)
 families AS (
-  SELECT TraceId, is_odd, is_warmup, is_failed, is_one_machine, found,
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
     arraySort(f -> (f.1, f.2), arrayConcat(
       arrayMap(x -> (x.1, 0, x), found), arrayMap(x -> (x.2, 1, x), arrayFilter(x -> NOT x.3, found))
-    )) AS family,
-    arrayMap(f -> f.2 = 0, family) AS is_self,
+    )) AS family
+  FROM gathered
+),
+counted AS (
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
+    family, arrayMap(f -> f.2 = 0, family) AS is_self,
     arrayCumSum(f -> f.2 = 1 AND f.3.6 = 6, family) AS phases,
     arrayCumSum(f -> f.2 = 1 AND f.3.6 = 6 AND f.3.7 IN (0, 1, 2), family) AS generations,
     arrayCumSum(f -> f.2 = 1 AND f.3.6 = 6 AND f.3.7 IN (0, 1, 2) AND f.3.8 = 3, family) AS bodies,
     arrayCumSum(f -> f.2 = 1 AND f.3.6 = 5, family) AS servers,
     arrayFilter((n, s) -> s, phases, is_self) AS p, arrayFilter((n, s) -> s, generations, is_self) AS g,
     arrayFilter((n, s) -> s, bodies, is_self) AS b, arrayFilter((n, s) -> s, servers, is_self) AS s
-  FROM gathered
+  FROM families
 ),
 -- 1 the span; whether right below it are: 2 phases, 3 generation, 4 generation told by the body, 5 a server's span
 parents AS (
-  SELECT TraceId, is_odd, is_warmup, is_failed, is_one_machine, found,
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
     arrayMap((f, p0, p1, g0, g1, b0, b1, s0, s1) -> (f.3, p1 > p0, g1 > g0, b1 > b0, s1 > s0),
       arrayFilter((f, s) -> s, family, is_self), p, arrayPushBack(arrayPopFront(p), phases[-1]),
       g, arrayPushBack(arrayPopFront(g), generations[-1]), b, arrayPushBack(arrayPopFront(b), bodies[-1]),
       s, arrayPushBack(arrayPopFront(s), servers[-1])) AS known
-  FROM families
+  FROM counted
 ),
 grandparents AS (
-  SELECT TraceId, is_odd, is_warmup, is_failed, is_one_machine, found,
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
     arraySort(f -> (f.1, f.2), arrayConcat(
       arrayMap(k -> (k.1.1, 0, k), known), arrayMap(k -> (k.1.2, 1, k), arrayFilter(k -> NOT k.1.3, known))
-    )) AS family,
-    arrayMap(f -> f.2 = 0, family) AS is_self,
+    )) AS family
+  FROM parents
+),
+counted_again AS (
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
+    family, arrayMap(f -> f.2 = 0, family) AS is_self,
     arrayCumSum(f -> f.2 = 1 AND f.3.1.6 = 5 AND f.3.3, family) AS served,
     arrayCumSum(f -> f.2 = 1 AND ((f.3.1.6 = 4 AND (f.3.1.9 OR f.3.3 OR f.3.5)) OR f.3.1.7 IN (0, 1, 2)), family) AS finer,
     arrayCumSum(f -> f.2 = 1 AND f.3.1.6 = 4 AND f.3.5, family) AS answered,
     arrayFilter((n, s) -> s, served, is_self) AS v, arrayFilter((n, s) -> s, finer, is_self) AS w,
     arrayFilter((n, s) -> s, answered, is_self) AS y
-  FROM parents
+  FROM grandparents
 ),
 -- 1 what was known, 2 a server below it shows its generation (of a POST); of a chat: 3 something finer is below it,
 -- 4 a server's span is
 looked AS (
-  SELECT TraceId, is_odd, is_warmup, is_failed, is_one_machine, found,
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
     arrayMap((f, v0, v1, w0, w1, y0, y1) -> (f.3, v1 > v0, w1 > w0, y1 > y0), arrayFilter((f, s) -> s, family, is_self),
       v, arrayPushBack(arrayPopFront(v), served[-1]), w, arrayPushBack(arrayPopFront(w), finer[-1]),
       y, arrayPushBack(arrayPopFront(y), answered[-1])) AS known
-  FROM grandparents
+  FROM counted_again
 ),
 placed AS (
-  SELECT TraceId, is_odd, is_warmup, is_failed, is_one_machine, found, arrayFirst(k -> k.1.1.3, known) AS root,
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found, arrayFirst(k -> k.1.1.3, known) AS root,
     arraySort(f -> (f.1, f.2), arrayConcat(
       arrayMap(k -> (k.1.1.1, 0, k), known), arrayMap(k -> (k.1.1.2, 1, k), arrayFilter(k -> NOT k.1.1.3, known))
-    )) AS family,
+    )) AS family
+  FROM looked
+),
+linked AS (
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found, root,
     arrayFilter(z -> z.3 = 1, arrayMap((f, above) -> (f.3, above.3, f.2, above.2 = 0 AND above.1 = f.1), family,
       arrayFill(f -> f.2 = 0, family))) AS links
-  FROM looked
+  FROM placed
 ),
 -- The span of a link is z.1.1.1, its parent z.2.1.1.
 judged AS (
-  SELECT TraceId, root,
+  SELECT TraceId, part, root,
     has(found.6, 1) AND arrayAll(z -> z.1.1.1.6 != 1 OR z.1.4, links) AS is_network_known,
     arrayFilter(z -> NOT (z.1.1.1.6 = 6 AND z.2.1.1.6 = 4
       AND ((z.1.1.1.8 = 2 AND (z.2.2 OR z.2.1.4)) OR (z.1.1.1.8 = 3 AND z.2.2))), links) AS kept,
@@ -116,9 +131,9 @@ judged AS (
           OR (z.1.1.1.6 = 4 AND z.2.1.1.6 != 1) OR (z.1.1.1.6 = 5 AND z.2.1.1.6 != 4) OR z.2.1.1.6 = 6
           OR (z.1.1.1.8 IN (2, 3) AND z.2.1.1.6 = 5), links), 'tree',
       is_warmup, 'warm-up', is_failed, 'failed', 'counted') AS state
-  FROM placed
+  FROM linked
 )
-SELECT TraceId, state, root.1.1.5 - root.1.1.4 AS root_ns, is_network_known,
+SELECT TraceId, part, state, root.1.1.5 - root.1.1.4 AS root_ns, is_network_known,
   arrayMap(k -> (k.1.1.1, if(k.1.1.3, NULL, k.1.1.2), k.1.1.4, k.1.1.5,
     multiIf(k.1.1.7 >= 0, (k.1.1.7, k.1.1.8), k.1.1.6 = 1, if(k.3, (10, 1), (2, 4)), k.1.1.6 = 2, (9, 1),
       k.1.1.6 = 4, if(k.1.1.10 AND NOT k.1.5, (2, 4), (8, 1)), k.1.1.6 = 5, if(k.1.2, (6, 0), (2, 4)), (10, 1)) AS is,

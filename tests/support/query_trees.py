@@ -1,0 +1,110 @@
+"""Queries as a run writes them, made up: each span inside its parent, the same for the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from punie.trace import semconv
+from punie.trace.model import PHASES, AttributeValue, Phase, Provenance, Span, SpanKind
+
+NOW_NS = 1_764_000_000_123_456_789
+LENGTH_NS = 1 << 20
+SECOND = Provenance.STREAM, Provenance.BODY
+
+
+def seeded(seed: int) -> Random:
+    """The same traces in every run."""
+    return Random(seed)  # noqa: S311 - no secret
+
+
+class Tree:
+    """One query as a run writes it, each span inside its parent."""
+
+    def __init__(self, number: int, random: Random, model: str = "") -> None:
+        self.random = random
+        self.model = model
+        self.trace_id = f"{number + 1:032x}"
+        self.spans: list[Span] = []
+        query = self.add(None, "query", {semconv.QUERY_ID: "q"})
+        agent = self.add(query, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT})
+        for _ in range(random.randint(0, 3)):
+            self.chat(agent)
+            if random.random() < 0.7:
+                self.tool(agent)
+
+    def add(
+        self,
+        parent: Span | None,
+        name: str,
+        attributes: dict[str, AttributeValue],
+        kind: SpanKind = SpanKind.INTERNAL,
+    ) -> Span:
+        low, high = (NOW_NS, NOW_NS + LENGTH_NS) if parent is None else (parent.start_ns, parent.end_ns)
+        start, end = sorted((self.random.randint(low, high), self.random.randint(low, high)))
+        number = len(self.spans) + 1
+        above = None if parent is None else parent.span_id
+        span = Span(
+            self.trace_id,
+            f"{number:016x}",
+            above,
+            name,
+            start,
+            end,
+            kind,
+            attributes,
+            resource={"host.name": "here"} if int(self.trace_id, 16) % 2 else {},
+        )
+        self.spans.append(span)
+        return span
+
+    def phase(self, parent: Span, phase: Phase, how: Provenance) -> Span:
+        said: dict[str, AttributeValue] = {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: how.value}
+        return self.add(parent, phase.value, said)
+
+    def chat(self, parent: Span) -> None:
+        asked: dict[str, AttributeValue] = {semconv.REQUEST_MODEL: self.model} if self.model else {}
+        chat = self.add(parent, "chat", {semconv.OPERATION: "chat", **asked})
+        for _ in range(self.random.randint(0, 2)):
+            self.post(chat)
+        if self.random.random() < 0.5:
+            self.phase(chat, self.random.choice(PHASES), Provenance.CLIENT)
+
+    def post(self, chat: Span) -> None:
+        method = self.random.choice(semconv.HTTP_METHOD)
+        told: dict[str, AttributeValue] = {method: self.random.choice(["POST", "POST", "GET"])}
+        if self.random.random() < 0.3:
+            told[semconv.HTTP_ENDS_AT] = self.random.choice(["headers", "last_byte"])
+        post = self.add(chat, "POST", told)
+        for how in SECOND:
+            if self.random.random() < 0.5:
+                self.phase(post, self.random.choice((Phase.DECODE, Phase.PREFILL, Phase.QUEUE)), how)
+        if self.random.random() < 0.6:
+            said: dict[str, AttributeValue] = (
+                {semconv.PHASE: "serve", semconv.PHASE_PROVENANCE: "server"}
+                if self.random.random() < 0.5
+                else {}
+            )
+            server = self.add(post, "server request", said, SpanKind.SERVER)
+            for phase in (Phase.QUEUE, Phase.PREFILL, Phase.DECODE):
+                if self.random.random() < 0.6:
+                    self.phase(server, phase, Provenance.SERVER)
+
+    def tool(self, parent: Span) -> None:
+        tool = self.add(parent, "tool", {semconv.OPERATION: semconv.OPERATION_TOOL})
+        if self.random.random() < 0.2:
+            self.chat(self.add(tool, "agent", {semconv.OPERATION: semconv.OPERATION_AGENT}))
+
+
+def forty_queries(random: Random) -> list[Span]:
+    """40 right queries, one scored as wrong, one with an error, two of a warm-up."""
+    spans: list[Span] = []
+    for number in range(44):
+        query, *rest = Tree(number, random).spans
+        more: dict[str, AttributeValue] = {semconv.QUERY_OK: number != 40}
+        if number == 41:
+            more[semconv.QUERY_ERROR] = "RuntimeError: no"
+        if number > 41:
+            more[semconv.QUERY_WARMUP] = True
+        spans += (replace(query, attributes={**query.attributes, **more}), *rest)
+    return spans
