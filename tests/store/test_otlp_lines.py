@@ -83,3 +83,143 @@ def test_any_damage_is_read_alike(tmp_path: Path, data: st.DataObject) -> None:
 def test_values_are_read_alike(tmp_path: Path, value: object) -> None:
     way = ("resourceSpans", 0, "scopeSpans", 0, "spans", 0, "attributes", 0, "value")
     agree(tmp_path / "agent-1.jsonl", json.dumps(change(OTLP, way, value)).encode() + b"\n")
+
+
+PLAIN = (
+    '{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"agent"}}]},'
+    '"scopeSpans":[{"scope":{"name":"punie.trace"},"spans":[{"traceId":"%s","spanId":"%016x","parentSpanId":"",'
+    '"startTimeUnixNano":"1","endTimeUnixNano":"2","name":"a","kind":1,"attributes":[%s],"status":{}}]}]}]}'
+)
+SPAN = (
+    '{"traceId":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","spanId":"bbbbbbbbbbbbbbbb",'
+    '"startTimeUnixNano":"1","endTimeUnixNano":"2"}'
+)
+CLOSED = "]}]}]}"
+HOSTILE_HEADS = {
+    "spans of an unknown field": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans" :[]}]}],'
+    '"other":[{"foo":[{"spans":[',
+    "spans under a longer key": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans" :[],"x\\"spans":[',
+    "spans twice": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans" :['
+    + SPAN
+    + '],"spans":[',
+    "a second scope": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans" :['
+    + SPAN
+    + ']},{"scope":{"name":"second"},"spans":[',
+    "a second resource": '{"resourceSpans":[{"resource":{},"scopeSpans":[]},'
+    '{"resource":{},"scopeSpans":[{"scope":{},"spans":[',
+    "a result": '{"result":{"resourceSpans":[]},"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":[',
+    "no scope": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"spans":[',
+    "no resource": '{"resourceSpans":[{"scopeSpans":[{"scope":{},"spans":[',
+    "an older name": '{"resourceSpans":[{"resource":{},"instrumentationLibrarySpans":[{"spans":[',
+    "damage": '{"resourceSpans":[{"resource":{]},"scopeSpans":[{"scope":{},"spans":[',
+    "an escape": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name":"\\u0041"},"spans":[',
+    "half an escape": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name":"\\ud800"},"spans":[',
+    "a plain one": '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name":"s"},"spans":[',
+}
+
+
+@pytest.mark.parametrize("head", HOSTILE_HEADS.values(), ids=HOSTILE_HEADS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        SPAN,
+        f"{SPAN},{SPAN}",
+        "",
+        "null",
+        "{}",
+        f"{SPAN},",
+        f'{SPAN}],"a":[{SPAN}',
+        SPAN + ']}]}]} {"a":[{"b":[{"c":[',
+    ],
+    ids=["one", "two", "none", "null", "empty", "comma", "more keys", "more documents"],
+)
+@pytest.mark.parametrize(
+    "tail", [CLOSED, '],"schemaUrl":"x"}]}]}', "]}]} ]}", CLOSED + "\r", CLOSED + "}", "]}]}"]
+)
+def test_what_stands_around_a_span_is_never_taken_for_what_it_is_not(
+    tmp_path: Path, head: str, body: str, tail: str
+) -> None:
+    plain = PLAIN % ("c" * 32, 7, "")
+    content = "\n".join([plain, head + body + tail, plain, ""]).encode()
+    agree(tmp_path / "agent-1.jsonl", content)
+
+
+def test_a_document_torn_over_two_lines_stays_torn(tmp_path: Path) -> None:
+    plain = PLAIN % ("c" * 32, 7, "")
+    first, second = plain.split(',"name"')
+    agree(tmp_path / "agent-1.jsonl", f'{first},\n"name"{second}\n{plain}\n'.encode())
+
+
+values = st.recursive(
+    st.one_of(
+        st.builds(lambda text: {"stringValue": text}, st.text(max_size=8) | st.none()),
+        st.builds(lambda number: {"intValue": number}, st.integers(-(2**66), 2**66)),
+        st.builds(lambda number: {"intValue": str(number)}, st.integers(-(2**66), 2**66)),
+        st.builds(lambda number: {"doubleValue": number}, st.floats() | st.sampled_from(["NaN", "1e5", "x"])),
+        st.builds(lambda truth: {"boolValue": truth}, st.booleans() | st.sampled_from(["true", 1, None])),
+        st.sampled_from(
+            [None, {}, {"bytesValue": "AA=="}, {"new": 1}, {"arrayValue": None}, {"kvlistValue": {}}, 5]
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda some: {"arrayValue": {"values": some}}, st.lists(inner, max_size=3)),
+        st.builds(
+            lambda some: {"kvlistValue": {"values": [{"key": key, "value": value} for key, value in some]}},
+            st.lists(st.tuples(st.text(max_size=3), inner), max_size=3),
+        ),
+    ),
+    max_leaves=5,
+)
+written_pairs = st.builds(
+    lambda key, value, spaced, ascii_only: json.dumps(
+        {"key": key, "value": value},
+        separators=(" , ", " : ") if spaced else (",", ":"),
+        ensure_ascii=ascii_only,
+    ),
+    st.sampled_from(["a", "b", "\u00e9", 'a"b', ""]),
+    values,
+    st.booleans(),
+    st.booleans(),
+) | st.sampled_from(
+    [
+        '{"key":"a","key":"b","value":{"intValue":1}}',
+        '{"key":"a","value":{"intValue":1,"intValue":2}}',
+        '{"\\u006bey":"a","value":{"stringValue":"escaped"}}',
+        '{"key":"a","value":{"stringValue":"\\q"}}',
+        '{"key":"a","more":[01],"value":{}}',
+        '{"key":null}',
+        '{"value":{"intValue":1}}',
+        '{"key":"a"}',
+        "null",
+        "[]",
+        "[" * 3_000 + "]" * 3_000,
+        '{"key":"deep","value":' + '{"arrayValue":{"values":[' * 400 + "]}}" * 400 + "}",
+    ]
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lines=st.lists(
+        st.tuples(st.lists(written_pairs, max_size=3), st.sampled_from([b"", b"\xff", b"\xc3\xa9"])),
+        max_size=4,
+    )
+)
+def test_attributes_of_any_writing_are_read_alike(
+    tmp_path: Path, lines: list[tuple[list[str], bytes]]
+) -> None:
+    content = b"".join(
+        (PLAIN % ("c" * 32, number + 1, ",".join(some)))
+        .encode("utf-8", "replace")
+        .replace(b'"name":"a"', b'"name":"a' + name + b'"')
+        + b"\n"
+        for number, (some, name) in enumerate(lines)
+    )
+    agree(tmp_path / "agent-1.jsonl", content)
+
+
+def test_more_texts_than_are_remembered_are_read_all_the_same(tmp_path: Path) -> None:
+    pairs = [f'{{"key":"n","value":{{"intValue":"{number}"}}}}' for number in range(5_000)]
+    lines = [PLAIN % ("c" * 32, number + 1, pair) for number, pair in enumerate(pairs)]
+    lines.append(PLAIN % ("c" * 32, 9_999, '{"key":"long","value":{"stringValue":"%s"}}' % ("x" * 5_000)))
+    agree(tmp_path / "agent-1.jsonl", "\n".join(lines).encode() + b"\n")

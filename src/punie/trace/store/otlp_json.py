@@ -13,7 +13,6 @@ import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +28,6 @@ _PROTO_KEY: Final = "resource_spans"  # protobuf's own names throughout
 _ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Tempo's
 _SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
 _LINES: Final = 1_000  # at once: one that is refused costs this many a second look
-
-_Numbered = tuple[int, bytes]
 
 
 @dataclass(slots=True)
@@ -65,19 +62,25 @@ class _Reader:
         for whole in documents.whole:
             self.take_each(whole)
         many = LineReader()
-        lines = documents.numbered_lines()
-        while chunk := list(islice(lines, _LINES)):
-            self._take_lines(chunk, documents, many)
+        for at in range(0, len(documents.lines), _LINES):
+            lines = documents.lines[at : at + _LINES]
+            found = many.read(list(filter(bytes.strip, lines)))
+            if found is None:
+                self._take_singly(lines, at + 1, documents, many)
+            else:
+                self.spans += found
 
-    def _take_lines(self, lines: Sequence[_Numbered], documents: JsonDocuments, many: LineReader) -> None:
-        found = many.read([line for _, line in lines])
-        if found is not None:
-            self.spans += found
-        elif len(lines) > 1:
-            for one in lines:
-                self._take_lines([one], documents, many)
-        else:
-            self.take_each(documents.parse_line(*lines[0]))
+    def _take_singly(
+        self, lines: Sequence[bytes], first: int, documents: JsonDocuments, many: LineReader
+    ) -> None:
+        for number, line in enumerate(lines, start=first):
+            if not line.strip():
+                continue
+            found = many.read([line])
+            if found is None:
+                self.take_each(documents.parse_line(number, line))
+            else:
+                self.spans += found
 
     def take_each(self, document: Document) -> None:
         """Read every span of a document, or of a list of documents."""
