@@ -5,10 +5,10 @@ With thresholds 0, a comparison is of N pairs of server starts made in turns, dr
 | from the pool | right answer |
 | --- | --- |
 | pairs that differ in nothing, sides by chance | no difference; a failed gate is a false alarm |
-| pairs whose B waits 15 % longer for every token but a request's first (`slow_decode.py`) | slower, by decode |
+| pairs whose B takes 15 % longer for every token but a request's first (`slow_decode.py`) | slower, by decode |
 | pairs that differ in nothing, B's decode scaled by 1.15 | slower, by decode |
 
-The pool is real (`server_starts.py`: the real server, agent and demo model, two starts at a time) and finite, so
+The pool is real (`server_starts.py`: the real server, agent and demo model, query by query in turns) and finite, so
 comparisons drawn from it overlap; the intervals (Wilson, 95 %) are those of the draws. `--synthetic` needs no server:
 starts, repeats and pairs vary by planted amounts, every comparison has noise of its own, and other designs are tried.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.records import QueryLedger, QueryRecord
+from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.model import Phase
 from punie.trace.store.run_folder import RunFolder
@@ -74,6 +76,8 @@ def real(options: argparse.Namespace) -> Iterator[str]:
     same, slower = (_load(options.pool, kind) for kind in (SAME, SLOWER))
     yield f"pool: {len(same)} pairs that differ in nothing, {len(slower)} with {SLOWER_BY:.0%} more decode in B"
     scaled = [(a, _scaled(b, 1 + SLOWER_BY)) for a, b in same]
+    for name, pool in (("same", same), ("slower", slower)):
+        yield f"{name}: {_planted(pool)}"
     for side in options.side:
         for name, pool, flip in (
             ("no change", same, True),
@@ -81,6 +85,19 @@ def real(options: argparse.Namespace) -> Iterator[str]:
             ("scaled decode", scaled, False),
         ):
             yield _rates(f"{side} pairs, {name}", _draw(pool, side, options.draws, options.seed, flip=flip))
+
+
+def _planted(pool: Sequence[Starts]) -> str:
+    """What B's decode was of A's, by pairs: the mean, its interval, and how far pairs are apart."""
+    logs = [math.log(_decode_ns(b) / _decode_ns(a)) for a, b in pool]
+    mean, spread = statistics.fmean(logs), statistics.stdev(logs)
+    half = t_quantile(0.975, len(logs) - 1) * spread / math.sqrt(len(logs))
+    low, high = math.exp(mean - half), math.exp(mean + half)
+    return f"decode of B over A {math.exp(mean):.3f} [{low:.3f}, {high:.3f}], pairs {spread:.1%} apart (SD of the log)"
+
+
+def _decode_ns(evidence: Evidence) -> int:
+    return sum(record.ledger.phases_ns[Phase.DECODE] for record in evidence.records)
 
 
 def _load(pool: Path, kind: str) -> list[Starts]:

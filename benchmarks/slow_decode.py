@@ -1,7 +1,9 @@
 """A launcher hook for `compare_rates.py`: the traced server, in which every token but the first takes longer.
 
 The wait is a share of what the token took, spent awake (a sleep of less than a millisecond overshoots) and without
-holding the interpreter. Nothing else of the server changes.
+holding the interpreter. mlx_lm has launched the next token when it gives one, and that one would be computed during the
+wait: so it is waited for first, also with a share of 0, which is what to compare with. Nothing else of the server
+changes.
 """
 
 from __future__ import annotations
@@ -22,22 +24,24 @@ SHARE_VARIABLE = "PUNIE_TRACE_SLOWER_DECODE"
 
 def install(cleanup: ExitStack) -> None:
     """Spans as always, and slower tokens in the batch path."""
+    import mlx.core
     from mlx_lm import server
 
     install_spans(cleanup)
     share = float(os.environ[SHARE_VARIABLE])
     batch: Any = vars(server)["BatchGenerator"]
-    batch.next = slower(batch.next, share)
+    batch.next = slower(batch.next, share, mlx.core.synchronize)
 
 
-def slower(step: Callable[[Any], Any], share: float) -> Callable[[Any], Any]:
-    """`step` of a batch, `share` longer whenever it and the step before it gave tokens."""
+def slower(step: Callable[[Any], Any], share: float, finish: Callable[[], None]) -> Callable[[Any], Any]:
+    """`step` of a batch, `share` longer whenever it and the step before it gave tokens, the next token `finish`ed."""
     last_ns = 0  # when the step before gave its token; 0: it gave none
 
     @wraps(step)
     def slowed(batch: object) -> Any:  # noqa: ANN401 # mlx_lm has no types
         nonlocal last_ns
         prompts, tokens = step(batch)
+        finish()
         now_ns = time.perf_counter_ns()
         if tokens and last_ns:
             until_ns = now_ns + round((now_ns - last_ns) * share)

@@ -154,6 +154,14 @@ def test_what_a_killed_run_left_is_no_query() -> None:
     assert "broken-root" not in found
 
 
+def test_an_orphan_inside_two_queries_is_placed_in_neither() -> None:
+    other = replace(query(), span_id="other", start_ns=query().start_ns + 100)
+    for start, counted in ((1050, 0), (1150, 1)):
+        found = flaws(query(), other, span("lost", "absent", start, 1200))
+        unplaced = found["unplaced-span"].count if "unplaced-span" in found else 0
+        assert unplaced == counted
+
+
 def test_spans_beside_queries_and_other_traces_are_shown_apart() -> None:
     beside = span("web", None, 900, 2100)
     nested = replace(query(), parent_id="web")
@@ -172,8 +180,9 @@ def request(name: str, parent: str, scope: str, **kinds: SpanKind) -> Span:
 STOCK: Final = "opentelemetry.instrumentation.httpx2"
 
 
-def test_model_requests_that_end_at_the_headers_downgrade() -> None:
-    finding = flaws(query(), sound()[1], request("POST", "chat", STOCK))["ends-at-headers"]
+@pytest.mark.parametrize("scope", [STOCK, "opentelemetry.instrumentation.aiohttp_client"])
+def test_model_requests_that_end_at_the_headers_downgrade(scope: str) -> None:
+    finding = flaws(query(), sound()[1], request("POST", "chat", scope))["ends-at-headers"]
     assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}/POST",))
 
 

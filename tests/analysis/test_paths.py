@@ -240,6 +240,13 @@ def test_the_slow_against_the_typical_from_twenty_queries_up() -> None:
     assert summary_of([query(number, ms) for number, ms in enumerate(decode[1:])]).slow is None
 
 
+def test_queries_that_took_equally_long_are_not_all_slow() -> None:
+    slow = summary_of([query(number, 500 if number < 3 else 100) for number in range(60)]).slow
+    assert slow is not None
+    assert (slow.slow, slow.typical) == (4, 13)  # places 57 to 60 and 24 to 36
+    assert (slow.slow_wall_ns, slow.typical_wall_ns) == (410 * MS, 110 * MS)
+
+
 def test_failed_queries_are_in_no_sum() -> None:
     failed = build_record("failed", {Phase.TOOL: 900}, ok=False)
     summary = analyse([query(1, 100), failed]).critical_path

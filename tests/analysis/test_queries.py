@@ -232,6 +232,16 @@ def test_queries_of_others_are_named_by_their_trace() -> None:
     assert [record.ok for record in several] == [None, None]
 
 
+@pytest.mark.parametrize(("start", "queries"), [(10, 1), (25, 2)])
+def test_an_agent_that_lost_its_parent_inside_another_is_no_query_of_its_own(
+    start: int, queries: int
+) -> None:
+    agent = {semconv.OPERATION: "invoke_agent"}
+    found = read(span("a", None, 0, 30, agent), span("sub", "absent", start, start + 10, agent))
+    assert len(found.records) == queries
+    assert sum(record.wall_ns for record in found.records) == (30 if queries == 1 else 40)
+
+
 def test_a_killed_run_yields_no_number_of_the_query_that_it_left() -> None:
     planned = (PlannedQuery("views", 2, 1, 7), PlannedQuery("forms", 0, 0, 8))
     left = Span(

@@ -58,6 +58,8 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "code", "said"),
     [
         (["report", "/nowhere"], ExitCode.INPUT, "/nowhere"),
+        (["report", ""], ExitCode.INPUT, "empty"),
+        (["compare", "", ""], ExitCode.INPUT, "empty"),
         (["report", "/nowhere", "--target", "soon"], ExitCode.USAGE, "--target"),
         (["report", "/nowhere", "-o", "/nowhere/report.json"], ExitCode.USAGE, "/nowhere/report.json"),
         (["report", "/nowhere", "-o", "report.doc"], ExitCode.USAGE, "report.doc"),

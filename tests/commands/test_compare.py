@@ -107,6 +107,7 @@ def test_several_sources_make_up_a_side(tmp_path: Path, capsys: pytest.CaptureFi
         (["--a", "x", "x", "--b", "y"], "twice in A"),
         (["x", "y", "--and", "5ms"], "--fail-above"),
         (["x", "y", "--fail-above", "lots"], "not a percentage"),
+        (["x", "y", "--fail-above", "0.05"], "no % sign"),
         (["x", "y", "--fail-above", "5%", "--and", "5"], "no unit"),
     ],
 )

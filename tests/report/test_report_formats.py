@@ -25,6 +25,8 @@ from punie.trace.analysis.verdicts.memory import MemoryEvidence
 from punie.trace.model import Phase, Provenance
 from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FORMATS, by_ending, by_name
+from punie.trace.report.rows import Table
+from punie.trace.report.terminal import on_terminal, write_grid
 
 SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/report.schema.json"
 HOSTILE = "\x1b[31m</script><b>|`x`\n# not a heading [a](b)"
@@ -271,3 +273,12 @@ def test_the_ending_tells_the_format(ending: str, name: str) -> None:
     assert entry is not None
     assert entry.name == name
     assert by_ending(".doc") is None
+
+
+def test_a_table_that_fits_breaks_no_word_for_the_sake_of_an_empty_column() -> None:
+    columns = ("", "A", "B", "B - A", "interval", "B / A", "p", "")
+    row = ("generation", "433 ms", "19.1 ms", "+5.43 ms", "-42.8 ms to +23.7 ms", "+161.4 %", "1.00", "")
+    table = Table("", columns, (row,), frozenset(columns[1:-1]))
+    lines = on_terminal(lambda console: write_grid(console, table)).splitlines()
+    assert len(lines) == 2
+    assert lines[1].split("  ")[1] == "generation"

@@ -72,7 +72,10 @@ HTTP_EVENTS: Final = "punie.http.events"
 HTTP_ENDS_AT: Final = "punie.http.ends_at"  # "last_byte", "close" (not read to its end) or "headers"
 HTTP_ENDS_AT_HEADERS: Final = "headers"
 HTTP_ENDS_AT_LAST_BYTE: Final = "last_byte"
-HTTP_SCOPES_TO_HEADERS: Final = ("opentelemetry.instrumentation.httpx",)  # prefixes of scopes that do
+HTTP_SCOPES_TO_HEADERS: Final = (  # prefixes of scopes that do; aiohttp's "request end" is the headers' end
+    "opentelemetry.instrumentation.httpx",
+    "opentelemetry.instrumentation.aiohttp_client",
+)
 HTTP_ATTEMPT: Final = "http.request.resend_count"
 BODY_SOURCE: Final = "punie.body.source"  # the kind of server whose timings were read
 BODY_TOLD_NS: Final = "punie.body.told_ns"  # as long as the server said; the span may have been cut

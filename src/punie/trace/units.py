@@ -43,7 +43,7 @@ _SIZES: Final[Mapping[str, int]] = MappingProxyType(
         "tib": 2**40,
     }
 )
-_NUMBER_AND_PERCENT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%?\s*", re.ASCII)
+_NUMBER_AND_PERCENT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*", re.ASCII)
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Zµμ]*)\s*", re.ASCII)
 
 
@@ -132,11 +132,17 @@ def parse_bytes(text: str, *, flag: str) -> int:
 
 
 def parse_percent(text: str, *, flag: str) -> float:
-    """A fraction of 1 of a text such as `5%` or `0.5 %`; 0 is allowed. Raises UsageError, naming `flag`."""
+    """A fraction of 1 of a text such as `5%` or `0.5 %`; 0 is allowed, and needs no sign.
+
+    Raises UsageError, naming `flag`, also without the sign: 0.05 might be meant as 5 %.
+    """
     match = _NUMBER_AND_PERCENT.fullmatch(text)
     if match is None:
         raise UsageError(f"{flag}: {text!r} is not a percentage", remedy=f"write {flag} 5%")
-    return float(Decimal(match.group(1)) / 100)
+    value = Decimal(match.group(1))
+    if value and not match.group(2):
+        raise UsageError(f"{flag}: {text!r} has no % sign", remedy=f"write {flag} 5%")
+    return float(value / 100)
 
 
 def _significant(value: float, digits: int, *, most_decimals: int) -> str:

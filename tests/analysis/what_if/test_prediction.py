@@ -220,6 +220,24 @@ def test_a_target_names_the_fewest_changes_that_reach_it() -> None:
     assert 1 < none.then_ns < none.now_ns
 
 
+def test_a_target_that_a_query_left_out_misses_is_not_said_to_be_met() -> None:
+    records, requests, activity = _ask([*FIVE, FIVE[0]], phases=True)
+    last = records[-1]
+    slow = replace(last, model_requests=2, ledger=replace(last.ledger, wall_ns=90 * SECOND))
+    untold = [
+        replace(r, tokens=TokenCounts(r.tokens.input, None, r.tokens.output))
+        if r.query_id == last.query_id
+        else r
+        for r in requests
+    ]
+    found = what_if([*records[:-1], slow], untold, activity, cache_bill(untold), target_ns=80 * SECOND)
+    assert found is not None
+    assert found.left_out
+    assert found.reach is not None
+    assert (found.reach.reached, found.reach.unpredicted_ns) == (False, 90 * SECOND)
+    assert found.reach.now_ns < found.reach.target_ns
+
+
 def test_a_combination_never_has_two_of_a_kind() -> None:
     found = list(combinations())
     assert len(found) == 3 * 3 * 2**3 - 1

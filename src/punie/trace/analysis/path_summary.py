@@ -9,7 +9,7 @@ from typing import Final
 
 from punie.trace.analysis.paths import part_order
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
-from punie.trace.analysis.statistics.spread import P95_FROM, percentile
+from punie.trace.analysis.statistics.spread import P95_FROM, nearest_rank
 from punie.trace.model import PHASES, Phase
 
 _SLOW: Final = 95
@@ -53,6 +53,8 @@ class PhaseDifference:
 @dataclass(frozen=True, slots=True)
 class SlowQueries:
     """The queries from the 95th percentile of the wall time up, against those around the median (40 to 60 %).
+
+    By rank, so that queries which took equally long don't all become slow ones.
 
     `phases` has every phase of either, the largest difference first. Means are rounded to whole nanoseconds, so
     that sums may differ from the walls' in the last digits. `trace_ids` are the slow ones', the slowest first.
@@ -148,12 +150,10 @@ def _together(parts: Sequence[PathPart], wall_ns: int) -> NameOnPath:
 def _slow(queries: Sequence[_Query]) -> SlowQueries | None:
     if len(queries) < P95_FROM:
         return None
-    walls = [query.path.wall_ns for query in queries]
-    low, high, from_ns = (percentile(walls, percent) for percent in (*_TYPICAL, _SLOW))
-    slow = [query for query in queries if query.path.wall_ns >= from_ns]
-    typical = [query for query in queries if low <= query.path.wall_ns <= high]
+    ordered = sorted(queries, key=lambda query: (query.path.wall_ns, query.record.trace_id))
+    low, high, from_place = (nearest_rank(len(ordered), percent) for percent in (*_TYPICAL, _SLOW))
+    slow, typical = ordered[from_place:], ordered[low : high + 1]
     phases = [PhaseDifference(phase, _mean(slow, phase), _mean(typical, phase)) for phase in PHASES]
-    by_wall = sorted(slow, key=lambda query: (-query.path.wall_ns, query.record.trace_id))
     return SlowQueries(
         slow=len(slow),
         typical=len(typical),
@@ -164,7 +164,7 @@ def _slow(queries: Sequence[_Query]) -> SlowQueries | None:
                 (p for p in phases if p.slow_ns or p.typical_ns), key=lambda p: abs(p.more_ns), reverse=True
             )
         ),
-        trace_ids=tuple(query.record.trace_id for query in by_wall),
+        trace_ids=tuple(query.record.trace_id for query in reversed(slow)),
     )
 
 

@@ -70,13 +70,28 @@ def _candidates(forest: Forest, rule: QueryRule) -> tuple[frozenset[SpanKey], fr
     for keys in _by_trace(forest.order).values():
         chosen = [key for key in keys if is_query(forest.spans[key])]
         if not chosen and rule is QueryRule.ANY:
-            chosen = [key for key in keys if role_of(forest.spans[key]) is Role.AGENT]
+            chosen = _own_agents(forest, [key for key in keys if role_of(forest.spans[key]) is Role.AGENT])
             chosen = chosen or [key for key in keys if forest.spans[key].parent_id is None]
             if not chosen:
                 chosen = keys[:1]  # `order` starts with the earliest top
                 stand_ins.update(chosen)
         found.update(chosen)
     return frozenset(found), frozenset(stand_ins)
+
+
+def _own_agents(forest: Forest, agents: list[SpanKey]) -> list[SpanKey]:
+    """Without those that lost their parent inside another agent's time: sub-agents of that one, not queries."""
+    lost = {key for key in agents if forest.parent[key] is None and forest.spans[key].parent_id is not None}
+    whole = [forest.spans[key] for key in agents if key not in lost]
+    return [
+        key
+        for key in agents
+        if key not in lost or not any(_is_inside(forest.spans[key], one) for one in whole)
+    ]
+
+
+def _is_inside(inner: Span, outer: Span) -> bool:
+    return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
 
 
 def _by_trace(keys: Iterable[SpanKey]) -> dict[str, list[SpanKey]]:
@@ -89,7 +104,10 @@ def _by_trace(keys: Iterable[SpanKey]) -> dict[str, list[SpanKey]]:
 def _place_orphans(
     forest: Forest, of: dict[SpanKey, SpanKey], roots: tuple[SpanKey, ...], stand_ins: frozenset[SpanKey]
 ) -> Queries:
-    """Trees whose top lost its parent go to the query they must belong to: the only one, or the one around them."""
+    """Trees whose top lost its parent go to the query they must belong to: the only one, or the one around them.
+
+    Inside several queries at once they stay unplaced.
+    """
     roots_of = _by_trace(roots)
     above_a_root = {key for root in roots for key in forest.above(root)}
     lost: set[SpanKey] = set()
@@ -138,8 +156,5 @@ def _query_followed(forest: Forest, of: Mapping[SpanKey, SpanKey], key: SpanKey)
 def _owner(orphan: Span, roots: list[Span]) -> SpanKey | None:
     if len(roots) == 1:
         return (roots[0].trace_id, roots[0].span_id)
-    around = [root for root in roots if root.start_ns <= orphan.start_ns and orphan.end_ns <= root.end_ns]
-    if not around:
-        return None
-    nearest = min(around, key=lambda root: (root.duration_ns, root.start_ns, root.span_id))
-    return (nearest.trace_id, nearest.span_id)
+    around = [root for root in roots if _is_inside(orphan, root)]
+    return (around[0].trace_id, around[0].span_id) if len(around) == 1 else None

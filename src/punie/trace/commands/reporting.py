@@ -90,6 +90,8 @@ def load_run(folder: RunFolder) -> Loaded:
 
 def load_source(text: str) -> Loaded:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
+    if not text.strip():
+        raise InputError("a source is empty text", remedy="is a variable in the command not set?")
     if is_run_folder(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:

@@ -50,6 +50,12 @@ def _add_workload(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--workspace", type=Path, metavar="DIR", help="what the default agent's tools see")
     group.add_argument("--repeat", type=whole_number(1), default=1, metavar="N", help="passes over the suite")
     group.add_argument("--starts", type=whole_number(1), default=1, metavar="N", help="server starts")
+    group.add_argument(
+        "--turns",
+        type=Path,
+        metavar="DIR",
+        help="ask in turns with another run that names the same folder, for compare",
+    )
     group.add_argument("--seed", type=int, default=0, help="shuffles the order (default: %(default)s)")
     group.add_argument("--no-stream", action="store_true", help="ask for whole answers instead of a stream")
     group.add_argument(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.runner import Session
+    from punie.trace.workload.turns import Turns
 
 
 def run_suite(options: argparse.Namespace) -> int:
@@ -121,15 +122,32 @@ class _Run:
         telemetry = configure(self.folder.spans_dir)
         try:
             instrument(self.agent, telemetry=telemetry)
-            session = self._session(telemetry)
-            session.check()
-            with self.progress.shown():
-                for start in range(self.settings.starts):
-                    await self._server_start(session, start)
+            async with self._turns() as turns:
+                session = self._session(telemetry, turns)
+                session.check()
+                with self.progress.shown():
+                    for start in range(self.settings.starts):
+                        await self._server_start(session, start)
         finally:
             telemetry.shutdown()
 
-    def _session(self, telemetry: Telemetry) -> Session:
+    @asynccontextmanager
+    async def _turns(self) -> AsyncIterator[Turns]:
+        """Inside the block it is this run's turn, but where it passes it on."""
+        from punie.trace.workload.turns import NoTurns, SharedTurns
+
+        if self.settings.turns is None:
+            yield NoTurns()
+            return
+        turns = SharedTurns(self.settings.turns, self.progress.say)
+        try:
+            await turns.join(self.settings.ready_timeout_s)
+            await turns.take()
+            yield turns
+        finally:
+            turns.close()
+
+    def _session(self, telemetry: Telemetry, turns: Turns) -> Session:
         from punie.trace.workload.runner import Session
 
         return Session(
@@ -139,6 +157,7 @@ class _Run:
             cache=self.settings.cache,
             recommended_memory_bytes=None if self.settings.base_url else recommended_limit().limit_bytes,
             progress=self.progress,
+            turns=turns,
         )
 
     async def _server_start(self, session: Session, start: int) -> None:

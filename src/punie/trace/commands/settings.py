@@ -38,6 +38,7 @@ class RunSettings:
     query_timeout_s: float
     ready_timeout_s: float
     plain_server: bool
+    turns: Path | None
     target_ns: int | None
     max_memory_bytes: int | None
 
@@ -56,6 +57,7 @@ class RunSettings:
             "stream": self.stream,
             "plain_server": self.plain_server,
             "demo_model": self.is_demo,
+            "in_turns": self.turns is not None,
             "max_tokens": self.server.max_tokens if self.server else None,
             "temperature": self.server.temperature if self.server else None,
             "num_draft_tokens": self.server.num_draft_tokens if self.server else None,
@@ -85,6 +87,7 @@ def read_settings(options: argparse.Namespace) -> RunSettings:
         query_timeout_s=options.query_timeout,
         ready_timeout_s=options.ready_timeout,
         plain_server=options.plain_server,
+        turns=options.turns,
         target_ns=parse_duration_ns(options.target, flag="--target") if options.target else None,
         max_memory_bytes=parse_bytes(options.max_memory, flag="--max-memory") if options.max_memory else None,
     )

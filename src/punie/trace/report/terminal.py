@@ -47,9 +47,17 @@ def write_grid(console: Console, table: Table) -> None:
 
 def _grid(table: Table, *, gap: int) -> RichTable:
     grid = RichTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
-    for name in table.columns:
+    shown = _columns_with_text(table)
+    for name in (table.columns[column] for column in shown):
         number = name in table.right
         grid.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for index, row in enumerate(table.rows):
-        grid.add_row(*map(Text, row), style="bold" if index in table.strong else "")
+        grid.add_row(*(Text(row[column]) for column in shown), style="bold" if index in table.strong else "")
     return grid
+
+
+def _columns_with_text(table: Table) -> list[int]:
+    """rich measures an empty column as nothing and then takes room for it, from words that it breaks."""
+    return [
+        column for column, name in enumerate(table.columns) if name or any(row[column] for row in table.rows)
+    ]

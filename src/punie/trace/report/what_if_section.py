@@ -54,7 +54,8 @@ def _lines(found: WhatIf) -> Iterator[str]:
 
 
 def _model(model: CostModel) -> Iterator[str]:
-    parts = [duration_text(max(0, round(model.overhead.value or 0)))]
+    overhead_ns = round(model.overhead.value or 0)
+    parts = [duration_text(overhead_ns)] if overhead_ns > 0 else []
     parts.extend(
         f"{_per_token(coefficient)} an {what}"
         for coefficient, what in (
@@ -67,7 +68,8 @@ def _model(model: CostModel) -> Iterator[str]:
     if model.typical_error is not None:
         error = f"; a turn left out is predicted within {share_text(model.typical_error)}, typically"
     how = "prefill and decode fitted apart" if model.by_phase else "whole turns fitted"
-    yield f"a turn costs {' + '.join(parts)} ({count_text(model.turns, 'turn')}, {how}{error})"
+    cost = f"a turn costs {' + '.join(parts)}" if parts else "what a turn costs can't be told"
+    yield f"{cost} ({count_text(model.turns, 'turn')}, {how}{error})"
 
 
 def _per_token(coefficient: Coefficient) -> str:
@@ -77,6 +79,9 @@ def _per_token(coefficient: Coefficient) -> str:
 
 def _reach(reach: Reach, found: WhatIf) -> str:
     target, now, then = map(duration_text, (reach.target_ns, reach.now_ns, reach.then_ns))
+    if reach.unpredicted_ns is not None:
+        slowest = duration_text(reach.unpredicted_ns)
+        return f"target {target}: not known, the slowest query left out takes {slowest}"
     if reach.reached and not reach.changes:
         return f"target {target}: met as it is, the slowest query takes {now}"
     if not reach.reached:

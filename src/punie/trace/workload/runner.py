@@ -6,7 +6,7 @@ the journal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,6 +15,7 @@ from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
 from punie.trace.workload.scoring import Score, score
 from punie.trace.workload.suite import ExpectTool
+from punie.trace.workload.turns import NoTurns, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +60,7 @@ class Session:
     cache: str
     recommended_memory_bytes: int | None
     progress: Progress
+    turns: Turns = field(default_factory=NoTurns)
 
     def check(self) -> None:
         """Raises `WorkloadError` if the suite asks what the warm-up asks: it would be measured warm."""
@@ -72,7 +74,7 @@ class Session:
 async def run_server_start(
     session: Session, asker: Asker, server: Watched, planned: Iterable[PlannedQuery], start: int
 ) -> None:
-    """Warm up, then ask every query planned for this server start.
+    """Warm up, then ask every query planned for this server start: in turns, the warm-up and what follows in its own.
 
     Raises `ServerError` as soon as the server is known to be dead; what was asked before is in the journal.
     """
@@ -82,8 +84,12 @@ async def run_server_start(
         await warm_up(session, asker, server, Warmup(text, start, position))
     for plan in planned:
         if plan.server_start == start:
+            session.turns.pass_on()
+            await session.turns.take(asking=True)
             session.progress.asking(plan)
             await ask(session, asker, server, queries[plan.query_id], plan)
+    session.turns.pass_on()
+    await session.turns.take()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,12 @@ def percentile(values: Sequence[int], percent: int) -> int:
     """
     if not values or not 1 <= percent <= 100:
         raise ValueError(f"percentile {percent} of {len(values)} values")
-    return sorted(values)[math.ceil(percent * len(values) / 100) - 1]
+    return sorted(values)[nearest_rank(len(values), percent)]
+
+
+def nearest_rank(count: int, percent: int) -> int:
+    """The place of a percentile, from 0, in `count` sorted values."""
+    return math.ceil(percent * count / 100) - 1
 
 
 def _divide(dividend: int, divisor: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from punie.trace.analysis.cache_bill import CacheBill
 from punie.trace.analysis.records import QueryRecord
@@ -47,7 +47,8 @@ class Reach:
     """How to come under the target. `now_ns` is the slowest query's median, `changes` the fewest that bring it under
     (empty if none is needed or none does), `then_ns` what it is with them, or with everything if nothing suffices.
 
-    `sure` is whether it holds at the unfavourable end of the savings' intervals too.
+    `sure` is whether it holds at the unfavourable end of the savings' intervals too. `unpredicted_ns` is the median of
+    the slowest query that misses the target and that no prediction rests on: then nothing is said to reach it.
     """
 
     target_ns: int
@@ -56,6 +57,7 @@ class Reach:
     then_ns: int
     reached: bool
     sure: bool
+    unpredicted_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def what_if(
         model=model,
         queries=len(observed.queries),
         savings=tuple(sorted(savings, key=lambda saving: -(saving.saved_ns or 0))),
-        reach=_reach(observed.queries, model, savings, target_ns),
+        reach=_reach_of_all(records, observed.queries, model, savings, target_ns),
         left_out=observed.left_out,
     )
 
@@ -151,6 +153,26 @@ def _jackknife(
             return math.inf
         estimates.append(_mean_saved(rest, change, costs))
     return jackknife_half_width(estimates)
+
+
+def _reach_of_all(
+    records: Sequence[QueryRecord],
+    queries: Sequence[ObservedQuery],
+    model: CostModel,
+    savings: Sequence[Saving],
+    target_ns: int,
+) -> Reach:
+    """As `_reach`, but nothing reaches the target if a query that was left out misses it."""
+    found = _reach(queries, model, savings, target_ns)
+    predicted = {query.query_id for query in queries}
+    others: dict[str, list[int]] = {}
+    for record in [record for record in records if record.model_requests > 1] or records:
+        if record.query_id not in predicted:
+            others.setdefault(record.query_id, []).append(record.wall_ns)
+    slowest = max((round(statistics.median(walls)) for walls in others.values()), default=0)
+    if slowest < target_ns or not found.reached:
+        return found
+    return replace(found, reached=False, sure=False, unpredicted_ns=slowest)
 
 
 def _reach(
