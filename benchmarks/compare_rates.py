@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--pool", type=Path, default=Path("runs/compare-rates"), help="where the starts are kept"
     )
-    parser.add_argument("--pairs", type=int, default=40, help="pairs of each kind in the pool")
+    parser.add_argument("--pairs", type=int, default=14, help="pairs of each kind in the pool")
     parser.add_argument("--repeats", type=int, default=3, help="passes over the suite in each start")
-    parser.add_argument("--side", type=int, nargs="+", default=[6, 12, 20], help="server starts on each side")
-    parser.add_argument("--draws", type=int, default=400, help="comparisons for each rate")
+    parser.add_argument("--side", type=int, nargs="+", default=[6, 8, 12], help="server starts on each side")
+    parser.add_argument("--draws", type=int, default=200, help="comparisons for each rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--synthetic", action="store_true", help="planted noise, no server")
     options = parser.parse_args(arguments)
