@@ -59,7 +59,7 @@ def _run_pair(folder: Path, number: int, kind: str, repeats: int) -> None:
         for side in sides:
             path = folder / f"{number:04}-{side}"
             started[side] = _start(path, Path(turns), share=_share(kind, side), repeats=repeats)
-            _wait_for(Path(turns) / "a.lock")  # the first place begins
+            _wait_for(Path(turns) / "a.lock", started[side])  # the first place begins
         codes = {side: process.wait() for side, process in started.items()}
     if any(codes.values()):
         sys.stderr.write(f"{folder}/{number:04}: a run failed, the pair is left out: {codes}\n")
@@ -73,8 +73,8 @@ def _share(kind: str, side: str) -> float | None:
     return None if kind == SAME else SLOWER_BY if side == "b" else 0.0
 
 
-def _wait_for(file: Path) -> None:
-    while not file.exists():
+def _wait_for(file: Path, run: subprocess.Popen[bytes]) -> None:
+    while not file.exists() and run.poll() is None:
         time.sleep(0.05)
 
 

@@ -30,18 +30,18 @@ def install(cleanup: ExitStack) -> None:
     install_spans(cleanup)
     share = float(os.environ[SHARE_VARIABLE])
     batch: Any = vars(server)["BatchGenerator"]
-    batch.next = slower(batch.next, share, mlx.core.synchronize)
+    batch.next = slower(batch.next, share, lambda generator: mlx.core.synchronize(generator.stream))
 
 
-def slower(step: Callable[[Any], Any], share: float, finish: Callable[[], None]) -> Callable[[Any], Any]:
+def slower(step: Callable[[Any], Any], share: float, finish: Callable[[Any], object]) -> Callable[[Any], Any]:
     """`step` of a batch, `share` longer whenever it and the step before it gave tokens, the next token `finish`ed."""
     last_ns = 0  # when the step before gave its token; 0: it gave none
 
     @wraps(step)
-    def slowed(batch: object) -> Any:  # noqa: ANN401 # mlx_lm has no types
+    def slowed(batch: Any) -> Any:  # noqa: ANN401 # mlx_lm has no types
         nonlocal last_ns
         prompts, tokens = step(batch)
-        finish()
+        finish(batch)
         now_ns = time.perf_counter_ns()
         if tokens and last_ns:
             until_ns = now_ns + round((now_ns - last_ns) * share)

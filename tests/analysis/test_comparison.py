@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from records import build_record
@@ -126,6 +127,35 @@ def test_starts_made_in_turns_are_pairs_so_a_busy_machine_hides_nothing() -> Non
     assert _named(found, "prefill") is Outcome.NO_DIFFERENCE
     apart = _compared(_in_turns(6, 1.15)[0], [Evidence(e.records) for e in _side(6, 99)])
     assert apart.outcome is not Outcome.SLOWER
+
+
+def _overlapping(count: int, slower: float) -> tuple[Evidence, Evidence]:
+    """Two sources of `count` starts each, which asked query by query in turns; in every other start B began."""
+    sides: tuple[list[QueryRecord], list[QueryRecord]] = ([], [])
+    for n in range(count):
+        for side, factor in ((0, 1.0), (1, slower)):
+            second = side != n % 2
+            sides[side].extend(
+                replace(
+                    record,
+                    server_start=n,
+                    ledger=replace(record.ledger, start_ns=100 * n + 2 * place + second),
+                )
+                for place, record in enumerate(_start(10 * n + side, slower=(1 + n / 4) * factor))
+            )
+    return _evidence(sides[0]), _evidence(sides[1])
+
+
+@pytest.mark.parametrize(("count", "unit"), [(6, Unit.START_PAIR), (5, Unit.START)])
+def test_starts_that_overlap_since_two_runs_ask_in_turns_are_pairs_from_six_on(
+    count: int, unit: Unit
+) -> None:
+    a, b = _overlapping(count, 1.15)
+    found = _compared([a], [b])
+    assert found.design is not None
+    assert found.design.unit is unit
+    assert found.design.paired_starts == (tuple((n, n) for n in range(6)) if count == 6 else ())
+    assert found.outcome is (Outcome.SLOWER if count == 6 else Outcome.NO_DIFFERENCE)
 
 
 def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:

@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from punie.trace.errors import WorkloadError
+from punie.trace.errors import TurnsError
 from punie.trace.workload.turns import SharedTurns
 
 pytestmark = pytest.mark.anyio
+
+ALONE = "the other run has ended: from here on nobody takes turns with this one"
+# As a run does it: its turn but where it passes it on. What it does and is told goes into one log.
+RUN = """
+import asyncio, sys
+from pathlib import Path
+from punie.trace.workload.turns import SharedTurns
+
+folder, name, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+
+def log(line):
+    with (folder / "log").open("a") as file:
+        file.write(f"{name} {line}\\n")
+
+async def main():
+    turns = SharedTurns(folder, lambda line: log(f"is told: {line}"))
+    print("here", flush=True)
+    await turns.join(30)
+    await turns.take()
+    for _ in range(times):
+        turns.pass_on()
+        await turns.take(asking=True)
+        log("begins")
+        await asyncio.sleep(0.01)
+        log("ends")
+    turns.pass_on()
+    await turns.take()
+    log("stops")
+    turns.close()
+
+asyncio.run(main())
+"""
+
+
+def run(folder: Path, name: str, times: int) -> subprocess.Popen[str]:
+    """A run in a process of its own, that has its place."""
+    command = (sys.executable, "-c", RUN, str(folder), name, str(times))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    return process
+
+
+def log_of(folder: Path, runs: list[subprocess.Popen[str]]) -> list[str]:
+    for process in runs:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    lines = (folder / "log").read_text().splitlines()
+    return [line for line in lines if "waiting for the run" not in line]
 
 
 @pytest.fixture
@@ -19,64 +69,46 @@ def said() -> list[str]:
     return []
 
 
-async def ask(turns: SharedTurns, name: str, times: int, log: list[str]) -> None:
-    """As a run does it: its turn but where it passes it on."""
-    await turns.join(5)
-    await turns.take()
-    for _ in range(times):
-        turns.pass_on()
-        await turns.take(asking=True)
-        log.append(f"{name} begins")
-        await asyncio.sleep(0.002)
-        log.append(f"{name} ends")
-    turns.pass_on()
-    await turns.take()
-    turns.close()
+@pytest.mark.parametrize("left", ["", "b", "a", "\0\0"])
+def test_one_asks_while_the_other_waits_whatever_an_earlier_pair_left(tmp_path: Path, left: str) -> None:
+    if left:
+        (tmp_path / "turn").write_text(left)
+        for place in "ab":
+            (tmp_path / f"{place}.lock").touch()
+    log = log_of(tmp_path, [run(tmp_path, name, 5) for name in ("first", "second")])
+    begins = ("second", "first") if log[0].startswith("second") else ("first", "second")
+    assert log[:-2] == [f"{name} {what}" for name in begins for what in ("begins", "ends")] * 5
+    assert sorted(log[-2:]) == ["first stops", "second stops"]
 
 
-async def test_one_asks_while_the_other_waits(tmp_path: Path, said: list[str]) -> None:
-    (tmp_path / "turn").write_text("b")  # as an earlier pair of runs left it
-    (tmp_path / "a.lock").touch()
-    log: list[str] = []
-    first, second = (SharedTurns(tmp_path, said.append) for _ in range(2))
-    await asyncio.gather(ask(first, "first", 5, log), ask(second, "second", 5, log))
-    steps = [f"{name} {what}" for name in ("first", "second") for what in ("begins", "ends")]
-    assert sorted(log[:4]) == sorted(steps)
-    assert log == log[:4] * 5
-    assert said == []
-
-
-async def test_who_has_more_to_ask_goes_on_alone_and_says_so_once(tmp_path: Path, said: list[str]) -> None:
-    log: list[str] = []
-    first, second = (SharedTurns(tmp_path, said.append) for _ in range(2))
-    await asyncio.gather(ask(first, "first", 1, log), ask(second, "second", 4, log))
+def test_who_has_more_to_ask_goes_on_alone_and_says_so_once(tmp_path: Path) -> None:
+    log = log_of(tmp_path, [run(tmp_path, "first", 1), run(tmp_path, "second", 4)])
+    stopped = log.index("first stops")
+    told = log.index(f"second is told: {ALONE}")
+    assert told == stopped + 1  # before it asks alone
     assert log.count("second ends") == 4
-    assert said == ["the other run has ended: from here on nobody takes turns with this one"]
+    assert log.count(log[told]) == 1
+    assert log[-1] == "second stops"
 
 
 async def test_a_run_that_is_killed_is_not_waited_for(tmp_path: Path, said: list[str]) -> None:
-    program = (
-        "import sys, time; from pathlib import Path; from punie.trace.workload.turns import SharedTurns;"
-        "turns = SharedTurns(Path(sys.argv[1]), print); print('here', flush=True); time.sleep(60)"
-    )
-    other = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
-    )
-    assert other.stdout is not None
-    await other.stdout.readline()
+    other = run(tmp_path, "other", 1)
     turns = SharedTurns(tmp_path, said.append)
-    await turns.join(5)
-    turns.pass_on()
+    await turns.join(30)
     other.kill()
-    await other.wait()
-    await asyncio.wait_for(turns.take(asking=True), 10)
-    assert len(said) == 1
+    other.communicate()
+    turns.pass_on()
+    await asyncio.wait_for(turns.take(asking=True), 30)
+    assert said == [ALONE]
+    with pytest.raises(TurnsError, match="one that is left of two"):
+        SharedTurns(tmp_path, said.append)  # who is alone stays alone
     turns.close()
+    SharedTurns(tmp_path, said.append).close()
 
 
 async def test_there_are_two_places(tmp_path: Path, said: list[str]) -> None:
     both = [SharedTurns(tmp_path, said.append) for _ in range(2)]
-    with pytest.raises(WorkloadError, match="two runs take turns there already"):
+    with pytest.raises(TurnsError, match="two runs take turns there already"):
         SharedTurns(tmp_path, said.append)
     both[0].close()
     SharedTurns(tmp_path, said.append).close()  # a place that was left can be taken
@@ -85,7 +117,7 @@ async def test_there_are_two_places(tmp_path: Path, said: list[str]) -> None:
 
 async def test_a_run_that_nobody_joins_gives_up(tmp_path: Path, said: list[str]) -> None:
     turns = SharedTurns(tmp_path / "new", said.append)
-    with pytest.raises(WorkloadError, match=r"no other run came within 0\.1 s"):
+    with pytest.raises(TurnsError, match=r"no other run came within 0\.1 s"):
         await turns.join(0.1)
     assert said == [f"waiting for the run that takes turns with this one: --turns {tmp_path / 'new'}"]
     turns.close()
@@ -93,5 +125,5 @@ async def test_a_run_that_nobody_joins_gives_up(tmp_path: Path, said: list[str])
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WorkloadError, match=r"--turns .*file"):
+    with pytest.raises(TurnsError, match=r"--turns .*file"):
         SharedTurns(tmp_path / "file", said.append)

@@ -73,6 +73,10 @@ class WorkloadError(PunieTraceError):
     exit_code = ExitCode.WORKLOAD
 
 
+class TurnsError(WorkloadError):
+    """Two runs that should ask in turns can't: the other one didn't come, or two are there already."""
+
+
 class ExportError(PunieTraceError):
     """Spans could not be delivered where the user asked for them."""
 

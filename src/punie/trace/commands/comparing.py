@@ -50,6 +50,7 @@ _SETTINGS: Final = {
     "max_tokens": "max tokens",
     "temperature": "temperature",
     "num_draft_tokens": "draft tokens a step",
+    "in_turns": "asked in turns",
 }
 _EXIT_CODES: Final = {
     Gate.PASSED: ExitCode.OK,

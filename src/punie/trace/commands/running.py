@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -52,10 +52,11 @@ def run_suite(options: argparse.Namespace) -> int:
     progress = ConsoleProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
-    with _naming_folder(folder, progress), following as sent:
-        asyncio.run(_Run(settings, agent, folder, plan, progress).execute())
-    loaded = load_run(folder)
-    code = conclude(loaded, Judgement.of(options), options)
+    with ExitStack() as until_reported:
+        with _naming_folder(folder, progress), following as sent:
+            asyncio.run(_Run(settings, agent, folder, plan, progress, until_reported).execute())
+        loaded = load_run(folder)
+        code = conclude(loaded, Judgement.of(options), options)
     for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
         progress.say(line)
     return code
@@ -110,6 +111,7 @@ class _Run:
     folder: RunFolder
     plan: RunPlan
     progress: ConsoleProgress
+    until_reported: ExitStack
 
     async def execute(self) -> None:
         """All server starts, one after the other."""
@@ -122,30 +124,25 @@ class _Run:
         telemetry = configure(self.folder.spans_dir)
         try:
             instrument(self.agent, telemetry=telemetry)
-            async with self._turns() as turns:
-                session = self._session(telemetry, turns)
-                session.check()
-                with self.progress.shown():
-                    for start in range(self.settings.starts):
-                        await self._server_start(session, start)
+            session = self._session(telemetry, await self._turns())
+            session.check()
+            with self.progress.shown():
+                for start in range(self.settings.starts):
+                    await self._server_start(session, start)
         finally:
             telemetry.shutdown()
 
-    @asynccontextmanager
-    async def _turns(self) -> AsyncIterator[Turns]:
-        """Inside the block it is this run's turn, but where it passes it on."""
+    async def _turns(self) -> Turns:
+        """It is this run's turn, but where it passes it on, until the report is written."""
         from punie.trace.workload.turns import NoTurns, SharedTurns
 
         if self.settings.turns is None:
-            yield NoTurns()
-            return
+            return NoTurns()
         turns = SharedTurns(self.settings.turns, self.progress.say)
-        try:
-            await turns.join(self.settings.ready_timeout_s)
-            await turns.take()
-            yield turns
-        finally:
-            turns.close()
+        self.until_reported.callback(turns.close)
+        await turns.join(self.settings.ready_timeout_s)
+        await turns.take()
+        return turns
 
     def _session(self, telemetry: Telemetry, turns: Turns) -> Session:
         from punie.trace.workload.runner import Session

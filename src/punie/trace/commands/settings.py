@@ -57,7 +57,7 @@ class RunSettings:
             "stream": self.stream,
             "plain_server": self.plain_server,
             "demo_model": self.is_demo,
-            "in_turns": self.turns is not None,
+            "in_turns": None if self.turns is None else True,
             "max_tokens": self.server.max_tokens if self.server else None,
             "temperature": self.server.temperature if self.server else None,
             "num_draft_tokens": self.server.num_draft_tokens if self.server else None,

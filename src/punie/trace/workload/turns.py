@@ -6,7 +6,8 @@ meet in a folder:
     a.lock, b.lock    held by a run for as long as it lives: the kernel lets go of it, however the run ends
     turn              one letter: whose turn it is
 
-Files that earlier runs left are no run: only locks count, and any letter will do to begin with.
+Files that earlier runs left are no run: only locks count, and any letter will do to begin with. A run that is left alone
+holds both locks from then on, so nobody joins it in the middle.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from punie.trace.errors import WorkloadError
+from punie.trace.errors import TurnsError
 
 _PLACES: Final = ("a", "b")
 _LOOK_S: Final = 0.005  # between two looks at whose turn it is
-_ALIVE_S: Final = 0.2  # between two looks at whether the other run still lives
+_JOIN_S: Final = 0.2  # between two looks at whether the other run has come
+_LOOKS_ALIVE: Final = 40  # looks at whose turn it is for each at whether the other run still lives
 _PROBED_S: Final = 1.0  # a lock may be taken for an instant by a run that looks whether it is free
 
 
@@ -48,43 +50,45 @@ class NoTurns:
 
 
 class SharedTurns:
-    """A place among two runs in `folder`, which is made if need be. Raises `WorkloadError` if both are taken."""
+    """A place among two runs in `folder`, which is made if need be. Raises `TurnsError` if both are taken."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._say = say
-        self._alone = False
-        self._looked_s = 0.0
+        self._said_alone = False
+        self._others_lock: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock, self._mine = _take_place(folder)
             self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise WorkloadError(f"--turns {folder}: {error.strerror or error}") from error
+            raise TurnsError(f"--turns {folder}: {error.strerror or error}") from error
         self._other = _PLACES[1 - _PLACES.index(self._mine)]
 
     async def join(self, timeout_s: float) -> None:
-        """Wait for the other run. Raises `WorkloadError` if it doesn't come."""
+        """Wait for the other run. Raises `TurnsError` if it doesn't come."""
         if not self._other_lives():
             self._say(f"waiting for the run that takes turns with this one: --turns {self._folder}")
         give_up_s = time.monotonic() + timeout_s
         while not self._other_lives():
             if time.monotonic() > give_up_s:
-                raise WorkloadError(
+                raise TurnsError(
                     f"--turns {self._folder}: no other run came within {timeout_s:g} s",
                     remedy="start two runs with the same folder; --ready-timeout says how long to wait",
                 )
-            await asyncio.sleep(_ALIVE_S)
+            await asyncio.sleep(_JOIN_S)
 
     async def take(self, *, asking: bool = False) -> None:
         """Return when it is this run's turn, or when the other one is no more; says so once, if `asking`."""
+        looks = 0
         while not self._is_mine():
-            if self._is_alone():
-                if asking and not self._alone:
-                    self._alone = True
-                    self._say("the other run has ended: from here on nobody takes turns with this one")
-                return
+            if looks % _LOOKS_ALIVE == 0 and self._is_alone():
+                break
+            looks += 1
             await asyncio.sleep(_LOOK_S)
+        if asking and not self._said_alone and self._is_alone():
+            self._said_alone = True
+            self._say("the other run has ended: from here on nobody takes turns with this one")
 
     def pass_on(self) -> None:
         """It is the other run's turn."""
@@ -93,19 +97,19 @@ class SharedTurns:
     def close(self) -> None:
         """Leave, and pass the turn on."""
         self.pass_on()
-        os.close(self._turn)
-        os.close(self._lock)
+        for file in (self._turn, self._lock, self._others_lock):
+            if file is not None:
+                os.close(file)
 
     def _is_mine(self) -> bool:
         letter = os.pread(self._turn, 1, 0).decode("ascii", "replace")
         return letter == self._mine or (letter not in _PLACES and self._mine == _PLACES[0])
 
     def _is_alone(self) -> bool:
-        now_s = time.monotonic()
-        if now_s - self._looked_s < _ALIVE_S:
-            return False
-        self._looked_s = now_s
-        return not self._other_lives()
+        """Once the other run is gone, its lock is kept."""
+        if self._others_lock is None:
+            self._others_lock = _try_lock(self._folder / f"{self._other}.lock")
+        return self._others_lock is not None
 
     def _other_lives(self) -> bool:
         lock = _try_lock(self._folder / f"{self._other}.lock")
@@ -124,9 +128,9 @@ def _take_place(folder: Path) -> tuple[int, str]:
             if lock is not None:
                 return lock, place
         time.sleep(_LOOK_S)
-    raise WorkloadError(
-        f"--turns {folder}: two runs take turns there already",
-        remedy="choose another folder, or wait for them",
+    raise TurnsError(
+        f"--turns {folder}: two runs take turns there already, or one that is left of two",
+        remedy="choose another folder, or wait until they have ended",
     )
 
 
