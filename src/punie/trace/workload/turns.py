@@ -6,8 +6,8 @@ meet in a folder:
     a.lock, b.lock    held by a run for as long as it lives: the kernel lets go of it, however the run ends
     turn              one letter: whose turn it is
 
-Files that earlier runs left are no run: only locks count, and any letter will do to begin with. A run that is left alone
-holds both locks from then on, so nobody joins it in the middle.
+Files that earlier runs left are no run: only locks count, and any letter will do to begin with. A run that is left
+alone holds both locks from then on, so nobody joins it in the middle.
 """
 
 from __future__ import annotations
