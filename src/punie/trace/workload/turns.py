@@ -52,7 +52,7 @@ class NoTurns:
 class SharedTurns:
     """A place among two runs in `folder`, which is made if need be. Raises `TurnsError` if both are taken."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
         self._folder = folder
         self._say = say
         self._said_alone = False
