@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from punie.trace.analysis.ledger import PROVENANCES, compute_ledgers, decode_ledgers, ledger_sql
+from punie.trace.analysis.ledger import (
+    MOST_NARROW_SPANS,
+    PROVENANCES,
+    compute_ledgers,
+    decode_ledgers,
+    ledger_sql,
+)
 from punie.trace.analysis.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError
@@ -213,15 +219,20 @@ def test_a_query_with_more_spans_than_can_be_counted_is_refused() -> None:
         decode_ledgers([(0, 0, 100, 0, 100, 0, 1, 2**21)], ["q"])
 
 
-def test_the_text_counts_every_phase_in_a_place_of_its_own_and_finds_it_there() -> None:
-    sql = ledger_sql()
+WIDE = pytest.mark.parametrize("wide", [False, True], ids=["as it stands", "wide"])
+
+
+@WIDE
+def test_the_text_counts_every_phase_in_a_place_of_its_own_and_finds_it_there(wide: bool) -> None:
+    sql = ledger_sql(wide=wide)
     counted = {
         name: dict(re.findall(r"WHEN (\d+) THEN (\d+)", body))
         for body, name in re.findall(
-            r"CASE phase_rank ((?:WHEN \d+ THEN \d+ ?)+)ELSE 0 END AS BIGINT\) AS (\w)", sql
+            r"CASE phase_rank ((?:WHEN \d+ THEN \d+\s+)+)ELSE 0 END AS BIGINT\) AS (\w)", sql
         )
     }
-    owners = re.findall(r"WHEN ([a-d]) (?:>= (\d+)|> 0) THEN (\d+)", sql)
+    owner = sql[: sql.index("END AS phase_rank")].rpartition("CASE")[2]
+    owners = re.findall(r"WHEN ([a-d]) (?:>= (\d+)|> 0) THEN (\d+)", owner)
     assert [int(rank) for _, _, rank in owners] == list(range(len(PHASES) - 1))
     for name, unit, rank in owners:
         units = int(counted[name][rank]) // int(unit or 1)
@@ -229,8 +240,9 @@ def test_the_text_counts_every_phase_in_a_place_of_its_own_and_finds_it_there() 
     assert "THEN 9 ELSE 10" in sql
 
 
-def test_the_text_counts_every_group_with_its_phases() -> None:
-    sql = ledger_sql()
+@WIDE
+def test_the_text_counts_every_group_with_its_phases(wide: bool) -> None:
+    sql = ledger_sql(wide=wide)
     for group in Group:
         own = [str(PHASE_RANK[phase]) for phase in PHASES if PHASE_GROUP[phase] is group]
         outsiders = rf"NOT IN \({', '.join(own)}\)" if len(own) > 1 else f"<> {own[0]}"
@@ -243,8 +255,9 @@ def test_the_text_names_every_provenance_at_its_rank() -> None:
 
 
 @pytest.mark.parametrize("word", ["RECURSIVE", "FILTER", ">>", "<<", "greatest", "least"])
-def test_the_text_stays_portable(word: str) -> None:
-    statements = "\n".join(line for line in ledger_sql().splitlines() if not line.startswith("--"))
+@WIDE
+def test_the_text_stays_portable(word: str, wide: bool) -> None:
+    statements = "\n".join(line for line in ledger_sql(wide=wide).splitlines() if not line.startswith("--"))
     assert word.lower() not in statements.lower()
 
 
@@ -256,3 +269,11 @@ def test_five_thousand_levels_and_five_thousand_children() -> None:
     wide: list[Drawn] = [("root", None, 0, 10 * count, Phase.FRAMEWORK)]
     wide += [(str(n), "root", 10 * n, 10 * n + 7, Phase.DECODE) for n in range(count)]
     assert spent(ledger_of(*wide)) == {"decode": 7 * count, "framework": 3 * count}
+
+
+def test_forty_thousand_spans_at_once_are_counted_without_running_into_each_other() -> None:
+    count = 40_000
+    assert count > MOST_NARROW_SPANS
+    drawn: list[Drawn] = [("root", None, 0, 100, Phase.FRAMEWORK), ("call", "root", 60, 90, Phase.MODEL)]
+    drawn += [(str(n), "root", 10, 70, Phase.TOOL) for n in range(count)]
+    assert spent(ledger_of(*drawn)) == {"framework": 20, "tool": 50, "model": 30}

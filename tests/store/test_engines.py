@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ledger_cases import queries, sweep
 
-from punie.trace.analysis.ledger import Engine, compute_ledgers, ledger_sql
+from punie.trace.analysis.ledger import Engine, SpanRow, compute_ledgers, ledger_sql
 from punie.trace.analysis.phases import PhasedSpan, classify
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError, UsageError
@@ -79,11 +79,8 @@ def test_every_trace_of_the_corpus_has_the_same_ledger_on_every_engine(engine: E
     assert len(agree(found, engine)) >= 8
 
 
-def test_the_form_for_a_cluster_gives_the_same_rows() -> None:
-    from chdb_engine import ChdbArrays, ChdbEngine
-
-    random = Random(2)  # noqa: S311 - no secret
-    rows = [
+def _random_rows(random: Random) -> list[SpanRow]:
+    return [
         (
             query,
             span,
@@ -98,9 +95,22 @@ def test_the_form_for_a_cluster_gives_the_same_rows() -> None:
         for span in range(random.randint(1, 11))
         for low, rank in [(random.randint(0, 9), random.randrange(11))]
     ]
+
+
+def test_the_form_for_a_cluster_gives_the_same_rows() -> None:
+    from chdb_engine import ChdbArrays, ChdbEngine
+
+    rows = _random_rows(Random(2))  # noqa: S311 - no secret
     found = [sorted(engine.run(ledger_sql(), rows)) for engine in (ChdbArrays(), ChdbEngine())]
     assert len(found[0]) > 500
     assert found[0] == found[1]
+
+
+def test_the_wide_text_gives_the_same_rows_on_every_engine(engine: Engine) -> None:
+    rows = _random_rows(Random(3))  # noqa: S311 - no secret
+    found = sorted(engine.run(ledger_sql(wide=True), rows), key=repr)
+    assert found == sorted(engine.run(ledger_sql(), rows), key=repr)
+    assert len(found) > 500
 
 
 def test_no_spans_no_ledgers(engine: Engine) -> None:

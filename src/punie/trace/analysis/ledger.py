@@ -1,12 +1,14 @@
 """The ledger: per query the integer nanoseconds of every phase, computed by one SQL text on any engine.
 
 The text is `ledger.sql` beside this file, written out rather than generated: it is the definition, meant to be
-read and to be pasted into an engine as it stands. A test holds its ranks and groups against `Phase`.
+read and to be pasted into an engine as it stands. Very long queries need wider counts, which make it slower: for
+them a part of it is replaced by `ledger_wide.sql`. A test holds the ranks and groups of both against `Phase`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -21,6 +23,8 @@ from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, PHASES, Phase, Provenance
 
 PROVENANCES: Final = tuple(Provenance)
+_COUNTED_FROM: Final = "packed AS ("
+_COUNTED_UNTIL: Final = "shares AS ("
 _PROVENANCE_RANK: Final = {provenance: rank for rank, provenance in enumerate(PROVENANCES)}
 
 SpanRow = tuple[int, int, int | None, int, int, int, int, int]
@@ -30,8 +34,11 @@ LedgerRow = tuple[int, int, int, int | None, int | None, int | None, int | None,
 """query_key, start_ns, wall_ns, phase_rank, ns, contested_ns, provenances, spans; no time at all: the last five
 None, or 0 where an engine has no other word for what a join didn't find."""
 
+MOST_NARROW_SPANS: Final = 2**15 - 1
+"""As many spans as one query may have for the text as it stands, which counts the open ones in 15 bits."""
+
 MOST_SPANS: Final = 2**21 - 1
-"""As many spans as one phase of one query may have: the text counts the open ones in 21 bits."""
+"""As many spans as one query may have at all: the wide text counts the open ones in 21 bits."""
 
 
 class Engine(Protocol):
@@ -43,16 +50,24 @@ class Engine(Protocol):
 
 
 @cache
-def ledger_sql() -> str:
-    """The SQL text, as it runs on every engine."""
-    return files("punie.trace.analysis").joinpath("ledger.sql").read_text(encoding="utf-8")
+def ledger_sql(*, wide: bool = False) -> str:
+    """The SQL text, as it runs on every engine; `wide` where a query has more than `MOST_NARROW_SPANS`."""
+    folder = files("punie.trace.analysis")
+    text = folder.joinpath("ledger.sql").read_text(encoding="utf-8")
+    if not wide:
+        return text
+    before, _, rest = text.partition(_COUNTED_FROM)
+    _, *after = rest.partition(_COUNTED_UNTIL)
+    return before + folder.joinpath("ledger_wide.sql").read_text(encoding="utf-8") + "".join(after)
 
 
-def compute_ledgers(spans: Iterable[PhasedSpan], engine: Engine) -> tuple[QueryLedger, ...]:
-    """One checked ledger a query, in the order of their start."""
+def compute_ledgers(spans: Collection[PhasedSpan], engine: Engine) -> tuple[QueryLedger, ...]:
+    """One checked ledger a query, in the order of their start. Raises InputError for one with too many spans."""
+    counts = Counter(span.query_key for span in spans)
+    wide = max(counts.values(), default=0) > MOST_NARROW_SPANS
     numbers = Numbers()
     rows = span_rows(spans, numbers)
-    return decode_ledgers(engine.run(ledger_sql(), rows), list(numbers.queries))
+    return decode_ledgers(engine.run(ledger_sql(wide=wide), rows), list(numbers.queries))
 
 
 @dataclass(slots=True)
