@@ -33,6 +33,7 @@ from punie.trace.analysis.ledger import ledger_sql
 from punie.trace.model import PHASE_GROUP, PHASES, Group
 
 Row = tuple[int | None, ...]
+AIMS: Final = {"five classes": 0.5, "polars": 1.0}  # how fast the ledger on DuckDB is to be beside them
 _GROUPS: Final = tuple(Group)
 _GROUP_OF: Final = [_GROUPS.index(PHASE_GROUP[phase]) for phase in PHASES]
 FIVE_CLASSES: Final = """
@@ -82,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{name:<13} {wall:6.3f} s  {len(spans) / wall / 1e6:5.2f} M spans/s  processor {processor:6.3f} s  "
             f"five classes {five / processor:5.2f} x  polars {polars / processor:5.2f} x"
         )
+    for name, aim in AIMS.items():
+        ratio = seconds[name][1] / seconds["duckdb"][1]
+        print(f"aim: duckdb at least {aim} x {name}: {'met' if ratio >= aim else 'NOT met'} ({ratio:.2f})")
     return 0
 
 
