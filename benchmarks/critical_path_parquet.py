@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print spans a second, the ratio to Jaeger's, and which paths are exact."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--traces", type=int, default=TRACES)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args(arguments)
     sys.setrecursionlimit(JAEGER_DEPTH)  # for the peers alone
     with tempfile.TemporaryDirectory() as folder:

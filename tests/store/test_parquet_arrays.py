@@ -18,11 +18,11 @@ from punie.trace.store.parquet_arrays import SpanArrays, read_arrays
 TRACE = "0123456789abcdef0123456789abcdef"
 
 
-def put(path: Path, rows: list[tuple[str | None, ...]]) -> Path:
-    """Spans of one trace: id and parent, each within its parent."""
+def put(path: Path, rows: list[tuple[str | None, ...]], traces: list[str] | None = None) -> Path:
+    """Spans of one trace, or of `traces`: id and parent, each within its parent."""
     frame = pl.DataFrame(
         {
-            "trace_id": [TRACE] * len(rows),
+            "trace_id": traces or [TRACE] * len(rows),
             "span_id": [row[0] for row in rows],
             "parent_id": [row[1] for row in rows],
             "name": ["n"] * len(rows),
@@ -72,6 +72,39 @@ def test_a_root_has_no_parent(tmp_path: Path, root: str | None) -> None:
 def test_ids_in_capitals_are_the_same_ids(tmp_path: Path) -> None:
     spans = read_arrays(put(tmp_path / "a.parquet", [("AA" * 8, None), ("b" * 16, "aa" * 8)]))
     assert spans.parents.tolist() == [-1, 0]
+
+
+def test_ids_of_any_form_are_joined(tmp_path: Path) -> None:
+    odd = ["12_3456789012345", "no-hexadecimal-!", "a", "000000000000000a"]
+    spans = read_arrays(put(tmp_path / "a.parquet", [(odd[0], None), *zip(odd[1:], odd, strict=False)]))
+    assert spans.parents.tolist() == [-1, 0, 1, 2]
+
+
+def test_an_id_is_of_its_trace_alone(tmp_path: Path) -> None:
+    rows: list[tuple[str | None, ...]] = [("a" * 16, None), ("b" * 16, "a" * 16)] * 2
+    spans = read_arrays(put(tmp_path / "a.parquet", rows, [TRACE, TRACE, "f" * 32, "f" * 32]))
+    assert spans.parents.tolist() == [-1, 0, -1, 2]
+
+
+def test_a_parent_in_another_trace_is_lost(tmp_path: Path) -> None:
+    file = put(tmp_path / "a.parquet", [("a" * 16, None), ("b" * 16, "a" * 16)], [TRACE, "f" * 32])
+    with pytest.raises(InputError, match="1 spans have lost their parent"):
+        read_arrays(file)
+
+
+def test_a_span_without_a_time_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame(
+        {
+            "trace_id": [TRACE],
+            "span_id": ["a" * 16],
+            "parent_id": [""],
+            "name": ["n"],
+            "start_ns": [1],
+            "end_ns": pl.Series([None], dtype=pl.Int64),
+        }
+    ).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="a span has no end"):
+        read_arrays(tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize(
