@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 
 from punie.trace import semconv
 from punie.trace.analysis.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
@@ -294,7 +295,9 @@ def test_the_server_s_counts_are_read_from_its_span_of_the_last_attempt() -> Non
     def served(number: int, digests: tuple[str, ...], tokens: tuple[int, ...]) -> tuple[Span, ...]:
         said: Attributes = {semconv.MESSAGE_DIGESTS: digests, semconv.MESSAGE_TOKENS: tokens}
         return tuple(
-            replace(span, attributes={**span.attributes, **said}) if span.name == f"served{number}" else span
+            structs.replace(span, attributes={**span.attributes, **said})
+            if span.name == f"served{number}"
+            else span
             for span in _turn(number, 100 + 100 * number, ("p", "x", str(number)), 0)
         )
 

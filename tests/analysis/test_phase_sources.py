@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain, combinations
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.disagreements import TOLERANCE_NS

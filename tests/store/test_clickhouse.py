@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
+from msgspec.structs import replace
 
 from punie.trace.__main__ import main
 from punie.trace.errors import InputError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from random import Random
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ import pytest
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
+from msgspec.structs import replace
 from query_trees import LENGTH_NS, Tree, forty_queries, seeded
 
 from punie.trace import semconv

@@ -16,6 +16,7 @@ import pytest
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
+from msgspec import structs
 from query_trees import Tree, forty_queries, seeded
 
 from punie.trace.__main__ import main
@@ -126,7 +127,7 @@ def test_the_text_says_where_it_was_added_up(
 
 def test_shards_see_what_the_url_asks_for(front: int) -> None:
     spans = [
-        replace(span, resource={"service.name": "agent" if int(span.trace_id, 16) % 2 else "other"})
+        structs.replace(span, resource={"service.name": "agent" if int(span.trace_id, 16) % 2 else "other"})
         for number in range(20)
         for span in Tree(number, seeded(number)).spans
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from punie.trace.errors import InputError
 from punie.trace.model import Event, SourceNote, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord

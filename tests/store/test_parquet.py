@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from punie.trace.analysis.integrity import Effect, find_flaws
 from punie.trace.analysis.traces import read_traces

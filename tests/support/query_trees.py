@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.model import PHASES, AttributeValue, Phase, Provenance, Span, SpanKind

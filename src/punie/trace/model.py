@@ -11,6 +11,8 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 AttributeValue = str | bool | int | float | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"] | None
 Attributes = Mapping[str, AttributeValue]
 NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
@@ -49,12 +51,13 @@ class Event:
     attributes: Attributes = field(default_factory=no_attributes)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, gc=False):
     """One span as a source recorded it: nothing mended, nothing clipped.
 
     `end_ns` may lie before `start_ns` (a broken clock) and is 0 if the span never ended.
     `parent_id` is None for a root. `resource` are the attributes of the process that made it.
+
+    A struct and no dataclass: there are millions, made four times as fast, and the garbage collector passes them by.
     """
 
     trace_id: str
@@ -64,11 +67,11 @@ class Span:
     start_ns: int
     end_ns: int
     kind: SpanKind = SpanKind.INTERNAL
-    attributes: Attributes = field(default_factory=no_attributes)
+    attributes: Attributes = NO_ATTRIBUTES
     status: StatusCode = StatusCode.UNSET
     status_message: str = ""
     events: tuple[Event, ...] = ()
-    resource: Attributes = field(default_factory=no_attributes)
+    resource: Attributes = NO_ATTRIBUTES
     scope: str = ""
 
     @property

@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import structs
+
 from punie.trace.analysis.hosts import Machines, Process, asks_loopback, process_of
 from punie.trace.analysis.roles import saw_the_end
 from punie.trace.analysis.tree import Forest, SpanKey, with_times
@@ -242,7 +244,7 @@ def _room(parent: Span, child: Span) -> tuple[int, int | None]:
 
 def _moved(span: Span, offset_ns: int) -> Span:
     """Its times shifted; an end that was never told stays untold."""
-    return replace(
+    return structs.replace(
         span,
         start_ns=span.start_ns + offset_ns,
         end_ns=span.end_ns + offset_ns if span.end_ns else 0,

@@ -18,8 +18,9 @@ SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.roles import is_server, written_phase

@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from types import MappingProxyType
 from typing import Final, NoReturn
 
+from msgspec import structs
+
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
 from punie.trace.store.jaeger_query import SCHEME, JaegerQuery, parse_query
@@ -59,7 +61,9 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
 
 def _with_arrays(span: Span) -> Span:
     """Storages that keep tags, Badger for one, give an array back as JSON text."""
-    return replace(span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()}))
+    return structs.replace(
+        span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()})
+    )
 
 
 def _value(value: AttributeValue) -> AttributeValue:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from enum import IntEnum
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
@@ -20,6 +20,7 @@ TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 INT64_MAX: Final = 2**63 - 1  # what SQL engines hold; the year 2262
 LONGEST_NUMBER: Final = 20  # digits of a 64-bit integer, with its sign
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _Enum = TypeVar("_Enum", bound=IntEnum)
 
 
@@ -69,7 +70,7 @@ def attributes_of(raw: object) -> Attributes:
     found = objects(raw, "attributes")
     if not found:
         return NO_ATTRIBUTES
-    return MappingProxyType({str(item.get("key")): any_value(item.get("value")) for item in found})
+    return {str(item.get("key")): any_value(item.get("value")) for item in found}
 
 
 def array_in(text: str) -> AttributeValue:
@@ -140,10 +141,15 @@ def time_ns(value: object, name: str, unit: TimeUnit = TimeUnit.NANOSECONDS) -> 
 
 
 def integer(value: object) -> int | None:
-    """A whole number written as a number or as text; None for anything else."""
+    """A whole number in any of JSON's notations, as a number or as text; None for anything else.
+
+    With a point or an exponent it is as exact as a double: to 256 ns where times of this century are meant.
+    """
     if isinstance(value, str):
         digits = value.strip()
-        return int(digits) if digits.removeprefix("-").isdecimal() and len(digits) <= LONGEST_NUMBER else None
+        if digits.removeprefix("-").isdecimal():
+            return int(digits) if len(digits) <= LONGEST_NUMBER else None
+        value = float(digits) if _NUMBER.fullmatch(digits) else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
