@@ -223,3 +223,12 @@ def test_more_texts_than_are_remembered_are_read_all_the_same(tmp_path: Path) ->
     lines = [PLAIN % ("c" * 32, number + 1, pair) for number, pair in enumerate(pairs)]
     lines.append(PLAIN % ("c" * 32, 9_999, '{"key":"long","value":{"stringValue":"%s"}}' % ("x" * 5_000)))
     agree(tmp_path / "agent-1.jsonl", "\n".join(lines).encode() + b"\n")
+
+
+def test_lists_that_repeat_are_read_alike_after_many_that_did_not(tmp_path: Path) -> None:
+    numbers = [*range(4_500), *[7, 5_000] * 1_500, *["-3", "007", 10**19, "1_0", "9" * 19, " 5"]]
+    pairs = [f'{{"key":"n","value":{{"intValue":"{number}"}}}},{{"key":"m"}}' for number in numbers]
+    pairs.append('{"key":"l","value":{"kvlistValue":{"values":[{"key":"n","value":{"intValue":"5"}}]}}}')
+    pairs.append('{"key":"n","value":{"intValue":"5"},"value":{"intValue":"6"}}')
+    lines = [PLAIN % ("c" * 32, number + 1, pair) for number, pair in enumerate(pairs)]
+    agree(tmp_path / "agent-1.jsonl", "\n".join(lines).encode() + b"\n")

@@ -12,17 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue
-from punie.trace.store.otlp_values import LONGEST_NUMBER, Unreadable, any_value
+from punie.trace.store.otlp_values import LONGEST_NUMBER, any_value
 
-# In JSON that is right, `_NEXT_KEY` and `_VALUE` stand in no string, since their quotes would be escaped there. They
-# stand between pairs and in them; those inside a value are of a kvlist.
-_KEY: Final = b'[{"key":'
-_NEXT_KEY: Final = b'},{"key":'
-_VALUE: Final = b',"value":{"'
-_END: Final = b"}]"
-_NESTED: Final = b"kvlistValue"
-_INTEGER: Final = b'intValue":"'
-_STRING: Final = b'stringValue":'
+# JSON has these in no string, since their quotes would be escaped there: they stand where a pair begins, and between a
+# type and its value. A pair inside a value (of a kvlist) begins alike, but then what stands between two isn't a pair.
+_KEY: Final = b'{"key":"'
+_TYPED: Final = b':"'
+_INTEGER: Final = b',"value":{"intValue"'
+_END: Final = b'"}}'
 _LONGEST: Final = (
     1_000  # bytes of a text that is worth remembering: what is longer holds content and won't come again
 )
@@ -44,12 +41,13 @@ _decode_text: Final = msgspec.json.Decoder(str).decode
 class AttributeTexts:
     """Reads the attributes of many spans; remembers what it has met, so one should read a whole file."""
 
-    __slots__ = ("_keys", "_lists", "_pairs")
+    __slots__ = ("_integers", "_lists", "_lists_repeat", "_pairs")
 
     def __init__(self) -> None:
         self._lists: dict[bytes, Attributes] = {}
+        self._lists_repeat = 0  # below 0: fewer than half of them, so looking for them isn't worth it
         self._pairs: dict[bytes, _Pair] = {}
-        self._keys: dict[bytes, str] = {}
+        self._integers: dict[bytes, str] = {}
 
     def read(self, texts: Iterable[bytes]) -> list[Attributes]:
         """The attributes that each text stands for.
@@ -57,44 +55,53 @@ class AttributeTexts:
         Raises `msgspec.MsgspecError` or ValueError if one is nothing of the kind.
         """
         known, found = self._lists, []
+        if self._lists_repeat < 0:
+            return list(map(self._list, texts))
+        new = 0
         for text in texts:
             attributes = known.get(text)
             if attributes is None:
+                new += 1
                 attributes = self._list(text)
                 if len(text) <= _LONGEST and len(known) < _MOST:
                     known[text] = attributes
             found.append(attributes)
+        self._lists_repeat += len(found) - 2 * new if len(known) == _MOST else 0
         return found
 
     def _list(self, text: bytes) -> Attributes:
-        if not (text.startswith(_KEY) and text.endswith(_END)) or _NESTED in text:
-            return {one.key: any_value(one.value) for one in _decode_pairs(text) or ()} or NO_ATTRIBUTES
-        pairs, found = self._pairs, {}
-        for piece in text[len(_KEY) : -len(_END)].split(_NEXT_KEY):
-            pair = pairs.get(piece) or self._pair(piece)
-            found[pair[0]] = pair[1]
+        before, *pieces = text.split(_KEY)
+        if before != b"[":
+            return _plainly(text)
+        known, integers = self._pairs, self._integers
+        found: dict[str, AttributeValue] = {}
+        try:
+            for piece in pieces:  # each with the comma or the bracket that follows
+                pair = known.get(piece)
+                if pair is None:
+                    typed, _, value = piece.rpartition(_TYPED)
+                    key = integers.get(typed)
+                    if key is None or value[-4:-1] != _END or not (digits := value[:-4]).isdigit():
+                        pair = self._pair(piece, typed)
+                    elif len(digits) < LONGEST_NUMBER:
+                        found[key] = int(digits)
+                        continue
+                    else:
+                        return _plainly(text)
+                found[pair[0]] = pair[1]
+        except (msgspec.MsgspecError, ValueError):
+            return _plainly(text)
         return found
 
-    def _pair(self, piece: bytes) -> _Pair:
-        """What stands between `"key":` and the pair's last bracket."""
-        key, _, value = piece.partition(_VALUE)
-        if value.startswith(_INTEGER) and (digits := value[len(_INTEGER) : -2]).isdigit():
-            if not value.endswith(b'"}') or len(digits) >= LONGEST_NUMBER:
-                raise Unreadable("a number of another kind")
-            read: _Pair = self._key(key), int(digits)
-        elif value.startswith(_STRING) and value.endswith(b'"}'):
-            read = self._key(key), _decode_text(value[len(_STRING) : -1])
-        else:
-            raw = _decode_pair(_KEY[1:] + piece + b"}")
-            read = raw.key, any_value(raw.value)
+    def _pair(self, piece: bytes, typed: bytes) -> _Pair:
+        raw = _decode_pair(_KEY + piece[:-1])
+        pair = raw.key, any_value(raw.value)
         if len(piece) <= _LONGEST and len(self._pairs) < _MOST:
-            self._pairs[piece] = read
-        return read
+            self._pairs[piece] = pair
+        if typed.endswith(_INTEGER) and len(typed) <= _LONGEST and len(self._integers) < _MOST:
+            self._integers[typed] = _decode_text(b'"' + typed.removesuffix(_INTEGER))
+        return pair
 
-    def _key(self, text: bytes) -> str:
-        found = self._keys.get(text)
-        if found is None:
-            found = _decode_text(text)
-            if len(self._keys) < _MOST:
-                self._keys[text] = found
-        return found
+
+def _plainly(text: bytes) -> Attributes:
+    return {one.key: any_value(one.value) for one in _decode_pairs(text) or ()} or NO_ATTRIBUTES

@@ -12,7 +12,7 @@ A journal has one span a line, so there all that stands before the span is such 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from itertools import repeat
 from typing import Any, Final, TypeVar
 
@@ -189,13 +189,16 @@ class LineReader:
         traces, ids, starts, ends, parents, names, kinds, attributes, statuses, events = zip(
             *map(msgspec.structs.astuple, raw), strict=True
         )
+        _check_ids(ids, _NO_SPAN)
+        _check_ids(set(traces), _NO_TRACE)
+        _check_ids(set(parents) - {""}, _NO_SPAN)
         codes, messages = zip(*[_status(one) if one else _UNSET for one in statuses], strict=True)
         return list(
             map(
                 Span,
-                _ids(traces, _NO_TRACE),
-                _ids(ids, _NO_SPAN),
-                _parent_ids(parents),
+                traces,
+                ids,
+                [one or None for one in parents],
                 names,
                 _within_reach(starts),
                 _within_reach(ends),
@@ -229,18 +232,12 @@ def _object(text: bytes) -> dict[str, Any]:
     raise Unreadable("no object")
 
 
-def _ids(ids: Sequence[str], nothing: str) -> Sequence[str]:
-    """`ids` if each is written as it is kept. Raises `Unreadable` if not."""
+def _check_ids(ids: Collection[str], nothing: str) -> None:
+    """Raises `Unreadable` if one isn't written as it is kept."""
     if nothing in ids or not {len(nothing)}.issuperset(map(len, ids)):
         raise Unreadable("an id of another length")
     if "".join(ids).encode().translate(None, _HEX):
         raise Unreadable("an id in other digits")
-    return ids
-
-
-def _parent_ids(ids: Sequence[str]) -> list[str | None]:
-    _ids(list(filter(None, ids)), _NO_SPAN)
-    return [one or None for one in ids]
 
 
 def _within_reach(times: Sequence[int]) -> Sequence[int]:
