@@ -253,12 +253,20 @@ def test_bytes_that_are_no_text_are_named(put: Put) -> None:
         [document(RAW)],
         {"result": document(RAW)},
         {"batches": document(RAW)["resourceSpans"]},
+        {"trace": document(RAW), "metrics": {"inspectedBytes": "9"}, "status": "COMPLETE"},
         {"resourceSpans": [{"instrumentationLibrarySpans": [{"spans": [RAW]}]}]},
     ],
-    ids=["list", "Jaeger's API v3", "Tempo", "before 0.15"],
+    ids=["list", "Jaeger's API v3", "Tempo", "Tempo's API v2", "before 0.15"],
 )
 def test_other_wrappings(put: Put, wrapped: object) -> None:
     assert read(put(json.dumps(wrapped, indent=2))).spans == (READ,)
+
+
+def test_a_part_of_a_trace_is_said(put: Put) -> None:
+    found = read(put(json.dumps({"trace": document(RAW), "status": "PARTIAL", "message": "too large"})))
+    assert found.spans == (READ,)
+    (record,) = found.unreadable
+    assert record.reason == "Tempo sent a part of the trace alone: too large"
 
 
 def test_a_byte_order_mark(put: Put) -> None:

@@ -26,6 +26,7 @@ from punie.trace.store.place import Place
 _NEWLINE: Final = b"\n"
 _PROTO_KEY: Final = "resource_spans"  # protobuf's own names throughout
 _ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Tempo's
+_WRAPPERS: Final = ("result", "trace")  # of the answers of Jaeger's API v3, of Tempo's API v2
 _SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
 _LINES: Final = 1_000  # at once: one that is refused costs this many a second look
 
@@ -48,6 +49,9 @@ class _Reader:
                 self._take_span(raw, resource, scope, where, document.line)
         except (Unreadable, RecursionError) as error:
             self.refuse(document.line, reason(error))
+        if isinstance(document.value, dict) and document.value.get("status") == "PARTIAL":
+            why = document.value.get("message") or "no reason given"
+            self.refuse(document.line, f"Tempo sent a part of the trace alone: {why}")
 
     def _take_span(
         self, raw: dict[str, Any], resource: Attributes, scope: str, where: str, line: int
@@ -167,8 +171,9 @@ def _each(document: object) -> list[object]:
 def _root_key(document: object) -> str | None:
     if not isinstance(document, dict):
         return None
-    if isinstance(document.get("result"), dict):  # as Jaeger's API v3 answers
-        return "result"
+    wrapper = next((key for key in _WRAPPERS if isinstance(document.get(key), dict)), None)
+    if wrapper:
+        return wrapper if _root_key(document[wrapper]) else None
     return next((key for key in _ROOT_KEYS if key in document), None)
 
 
@@ -177,7 +182,7 @@ def _raw_spans(document: object) -> Iterator[tuple[str, Attributes, str, dict[st
     key = _root_key(document)
     if key is None or not isinstance(document, dict):
         raise Unreadable("no resourceSpans")
-    if key == "result":
+    if key in _WRAPPERS:
         yield from _raw_spans(document[key])
         return
     if key == _PROTO_KEY:
