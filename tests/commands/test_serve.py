@@ -22,6 +22,7 @@ from served import Client, question, wait_until
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
+from punie.trace.store.sources import read_source
 
 SERVED = re.compile(r"serving (http://127\.0\.0\.1:\d+)/v1 as default_model")
 
@@ -32,32 +33,38 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def serve(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The program, and where it serves."""
+def serve(
+    *arguments: str, pythonpath: Path | None = None, around: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program, and what it says when it serves."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LOGFIRE_"))
     }
-    command = (sys.executable, "-m", "punie.trace", "serve", *arguments)
+    if pythonpath is not None:
+        environment["PYTHONPATH"] = str(pythonpath)
+    command = (*around, sys.executable, "-m", "punie.trace", "serve", *arguments)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as program:
         try:
             assert program.stderr is not None
-            ready = next(found for line in program.stderr if (found := SERVED.search(line)))
-            yield program, ready[1]
+            yield program, next(line for line in program.stderr if SERVED.search(line))
         finally:
             program.kill()
 
 
-def ask(url: str, client: Client) -> None:
+def ask(said: str, client: Client) -> None:
+    found = SERVED.search(said)
+    assert found is not None
+    url = found[1]
     with httpx.Client(trust_env=False, timeout=30) as http:
         answer = http.post(f"{url}/v1/chat/completions", json=question("count"), headers=client.headers)
     assert answer.status_code == httpx.codes.OK
 
 
-def end(program: subprocess.Popen[str], number: signal.Signals) -> str:
-    """What it says after the signal; its exit code is OK."""
+def end(program: subprocess.Popen[str], number: signal.Signals, code: ExitCode = ExitCode.OK) -> str:
+    """What it says after the signal; it ends with `code`."""
     program.send_signal(number)
     _, said = program.communicate(timeout=30)
-    assert program.returncode == ExitCode.OK
+    assert program.returncode == code
     return said
 
 
@@ -102,12 +109,12 @@ def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> No
     flags = ("--model", str(model), "--port", "0", "--spans-dir", str(spans_dir))
     with (
         collector() as (otlp, got),
-        serve(*flags, "--otlp", otlp, "--", "--decode-concurrency", "3") as (program, url),
+        serve(*flags, "--otlp", otlp, "--", "--decode-concurrency", "3") as (program, greeting),
     ):
-        ask(url, client)
+        ask(greeting, client)
         wait_until(lambda: f"{client.trace_id} server request" in got() or None)
         said = end(program, signal.SIGINT)
-    expected = ["queue", "template", "prefill", "decode", "server request"]
+    expected = ["queue", "template", "prefill", "decode", "parse", "server request"]
     assert names(spans_dir, client) == expected
     assert [line for line in got() if line.startswith(client.trace_id)] == [
         f"{client.trace_id} {name}" for name in expected
@@ -118,8 +125,8 @@ def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> No
 
 def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(model: Path, tmp_path: Path) -> None:
     flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--plain-server")
-    with serve(*flags) as (program, url):
-        ask(url, Client())
+    with serve(*flags) as (program, greeting):
+        ask(greeting, Client())
         end(program, signal.SIGTERM)
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
 
@@ -140,3 +147,63 @@ def test_a_model_that_is_not_there_is_refused_before_anything_is_written(
     assert main(flags) == ExitCode.USAGE
     assert "nowhere" in capsys.readouterr().err
     assert not spans_dir.exists()
+
+
+CHANGED = """
+import importlib.util, sys
+
+class Changed:
+    def find_spec(self, name, path, target=None):
+        if name != "mlx_lm.server":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def change(module):
+            execute(module)
+            was = module.ResponseGenerator._tokenize
+            module.ResponseGenerator._tokenize = lambda self, tokenizer, request, args, new=0: was(
+                self, tokenizer, request, args
+            )
+
+        spec.loader.exec_module = change
+        return spec
+
+sys.meta_path.insert(0, Changed())
+"""
+
+
+def test_another_mlx_lm_is_served_plain_and_who_started_it_is_told_why(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CHANGED)
+    spans_dir = tmp_path / "spans"
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(spans_dir), "--no-export")
+    with serve(*flags, pythonpath=tmp_path) as (program, greeting):
+        ask(greeting, Client())
+        end(program, signal.SIGTERM)
+    assert "no spans (mlx_lm " in greeting
+    assert "ResponseGenerator._tokenize takes (self, tokenizer, request, args, new) instead of" in greeting
+    assert not list(spans_dir.glob("*.jsonl"))
+
+
+def test_spans_that_find_no_room_are_said_and_have_their_exit_code(model: Path, tmp_path: Path) -> None:
+    spans_dir = tmp_path / "spans"
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(spans_dir), "--no-export")
+    with serve(*flags, around=("sh", "-c", 'ulimit -f 16; exec "$@"', "sh")) as (program, greeting):
+        for _ in range(7):
+            ask(greeting, Client())
+        said = end(program, signal.SIGTERM, ExitCode.EXPORT)
+    assert f"spans of the server could not be written: {spans_dir / 'mlx_lm-'}" in said
+    assert "File too large" in said
+    (note,) = read_source(str(spans_dir)).notes
+    assert note.slug == "spans-lost"
+
+
+def test_a_folder_for_spans_that_cannot_be_is_named(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path / "file" / "spans"))
+    command = (sys.executable, "-m", "punie.trace", "serve", *flags)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == ExitCode.EXPORT
+    assert f"--spans-dir {tmp_path / 'file' / 'spans'}: can't be made: Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -85,6 +85,9 @@ def test_one_trace_from_the_agent_to_the_token(finished: tuple[Path, str]) -> No
     spans = _spans(finished[0])
     by_id = {span["spanId"]: span for span in spans}
     requests = [span for span in spans if span["name"] == "server request"]
+    for request in requests:
+        inside = {span["name"] for span in spans if span.get("parentSpanId") == request["spanId"]}
+        assert inside == {*ON_THE_SERVER, "parse"}  # also where a turn calls no tool
     assert len(requests) >= 8  # three queries of two turns, two of one; and the warm-up
     for request in requests:
         names = []

@@ -30,7 +30,7 @@ def test_what_may_be_content_stays(name: str) -> None:
     assert ContentPolicy.SEND.apply({name: STAYS[name]})[name] == STAYS[name]
 
 
-@pytest.mark.parametrize("name", ["url.full", "http.url", "http.target"])
+@pytest.mark.parametrize("name", ["url.full", "url.path", "http.url", "http.target"])
 def test_an_address_goes_without_its_query(name: str) -> None:
     sent = ContentPolicy.STRIP.apply({name: "http://host/path?q=secret#there"})
     assert sent == {name: "http://host/path"}

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,15 @@ def test_a_full_disk_is_counted_and_said_and_the_next_line_is_whole(
     assert (status.written, status.lost) == (2, 2)
     assert os.strerror(errno.EFBIG) in status.last_error
     assert len(caplog.records) == 1  # the same trouble twice is said once
+
+
+def test_a_journal_that_was_removed_is_begun_anew(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "spans", "agent")
+    assert journal.write_line(b"1\n")
+    shutil.rmtree(tmp_path / "spans")
+    assert journal.write_line(b"2\n")
+    assert journal.path.read_bytes() == b"2\n"
+    journal.close()
 
 
 def test_a_sync_that_fails_is_counted_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

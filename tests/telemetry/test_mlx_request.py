@@ -86,6 +86,26 @@ def test_phases_are_written_as_they_end(sink: SpanSink, hands: Hands, times: Tim
     ]
 
 
+def test_the_last_look_for_tool_calls_is_the_parsing_of_an_answer_without(
+    sink: SpanSink, hands: Hands, times: Times
+) -> None:
+    request = RequestTrace(sink, HEADERS, "/")
+    until_first_token(request, hands)
+    for began_at, ended_at in ((1070, 1071), (1090, 1092)):
+        hands.at = ended_at
+        request.found_no_calls(began_at)
+        if ended_at == 1071:
+            hands.at = 1080
+            request.token("stop")
+    hands.at = 1100
+    request.finish()
+    assert times()[3:] == [
+        ("decode", 1060, 1080),
+        ("parse", 1090, 1092),
+        ("server request", 1000, 1100),
+    ]
+
+
 def test_what_comes_after_the_end_is_dropped(sink: SpanSink, hands: Hands, times: Times) -> None:
     request = RequestTrace(sink, HEADERS, "/")
     until_first_token(request, hands)

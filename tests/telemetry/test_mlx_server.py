@@ -73,7 +73,7 @@ def test_a_whole_answer(server: Served) -> None:
     found = server.request(client)
     check_tree(found, client)
     assert before_ns <= found.root.start_ns
-    assert found.names == ["queue", "template", "prefill", "decode"]
+    assert found.names == ["queue", "template", "prefill", "decode", "parse"]
     usage = answer["usage"]
     assert answer["choices"][0]["message"]["content"] == COUNTED
     assert found["gen_ai.usage.input_tokens"] == usage["prompt_tokens"] == 4
@@ -157,7 +157,7 @@ def test_a_streamed_answer(server: Served) -> None:
     assert answer.text.endswith("data: [DONE]\n\n")
     found = server.request(client)
     check_tree(found, client)
-    assert found.names == ["queue", "template", "prefill", "decode"]
+    assert found.names == ["queue", "template", "prefill", "decode", "parse"]
     assert found["gen_ai.usage.output_tokens"] == 9
 
 
@@ -201,7 +201,13 @@ def test_two_at_once_and_a_client_that_hangs_up(server: Served) -> None:
     gone, done = server.request(endless), server.request(short)
     for found, client in ((gone, endless), (done, short)):
         check_tree(found, client)
-        assert found.names == ["queue", "template", "prefill", "decode"]
+        assert found.names == [
+            "queue",
+            "template",
+            "prefill",
+            "decode",
+            *(["parse"] if found is done else []),
+        ]
         assert found["punie.server.path"] == "batch"
         assert found["punie.server.concurrent_requests"] == 2
     assert gone.child("decode").start_ns < done.child("prefill").start_ns
@@ -224,7 +230,7 @@ def test_a_request_with_a_seed_waits_for_the_batch_to_end(server: Served) -> Non
         assert answer.result().json()["choices"][0]["message"]["content"] == COUNTED
     found = server.request(seeded)
     check_tree(found, seeded)
-    assert found.names == ["queue", "template", "prefill", "decode"]
+    assert found.names == ["queue", "template", "prefill", "decode", "parse"]
     assert found["punie.server.path"] == "single"
     assert found.child("queue").end_ns > hung_up_ns
 
@@ -250,7 +256,7 @@ def test_a_request_that_finds_no_place_in_the_batch_waits_twice(narrow: Served) 
         assert answer.result().status_code == httpx.codes.OK
     found = narrow.request(second)
     check_tree(found, second)
-    assert found.names == ["queue", "template", "queue", "prefill", "decode"]
+    assert found.names == ["queue", "template", "queue", "prefill", "decode", "parse"]
     assert found.children[2].end_ns > hung_up_ns
 
 
@@ -288,7 +294,7 @@ def test_without_a_traceparent_a_trace_begins(server: Served) -> None:
 
     trace_id = wait_until(new_root)
     names = sorted(span.name for span in server.spans() if span.trace_id == trace_id)
-    assert names == ["decode", "prefill", "queue", "server request", "template"]
+    assert names == ["decode", "parse", "prefill", "queue", "server request", "template"]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ TRAVELLING_SPACES: Final = (
     "pydantic_ai.cache.",
     "network.",
 )
-URL_KEYS: Final = ("url.full", "http.url", "http.target")
+URL_KEYS: Final = ("url.full", "url.path", "http.url", "http.target")
 
 # What a number, a truth or a list is, for sources that keep every value as text.
 NUMBER_SPACES: Final = (
@@ -384,3 +384,9 @@ def text(attributes: Attributes, names: str | Iterable[str]) -> str | None:
     """As `first`, for a string; None if it is not set or is no string."""
     value = first(attributes, names)
     return value if isinstance(value, str) else None
+
+
+# --- what the server's process says in its log, for those who start it and for reports ---
+
+LOG_NOT_TRACED: Final = "the server runs without spans:"
+LOG_SPANS_LOST: Final = "span journal:"

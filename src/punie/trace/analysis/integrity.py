@@ -289,6 +289,11 @@ _NOTES: Final = {
         Effect.DOWNGRADED,
         "the source has more traces than were asked for: some are missing here",
     ),
+    "server-not-traced": (
+        Effect.SHOWN,
+        "mlx_lm isn't what we know, so the server ran without spans: its phases are read off the stream",
+    ),
+    "spans-lost": (Effect.DOWNGRADED, "the server said that it could not write spans: some are missing here"),
     "text-numbers": (Effect.SHOWN, "numbers and lists that the source keeps as text, read as what they were"),
 }
 

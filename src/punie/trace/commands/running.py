@@ -11,13 +11,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from punie.trace import semconv
 from punie.trace.commands.links import JaegerPage, link_lines
 from punie.trace.commands.progress import ConsoleProgress
 from punie.trace.commands.provenance import machine_facts, package_versions
 from punie.trace.commands.reporting import Judgement, conclude, load_run
 from punie.trace.commands.settings import RunSettings, read_settings
 from punie.trace.commands.shipping import read_sending
-from punie.trace.errors import PunieTraceError
+from punie.trace.errors import ExportError, PunieTraceError
 from punie.trace.server import (
     AttachedServer,
     MemorySampler,
@@ -29,6 +30,7 @@ from punie.trace.server import (
 )
 from punie.trace.store.run_folder import RunFolder
 from punie.trace.store.run_plan import RunPlan
+from punie.trace.store.server_log import SPANS_LOST
 from punie.trace.workload.plan import plan_queries
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
     from pydantic_ai import Agent
 
+    from punie.trace.model import SpanSet
+    from punie.trace.telemetry.journal import JournalStatus
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.runner import Session
     from punie.trace.workload.turns import Turns
@@ -54,12 +58,22 @@ def run_suite(options: argparse.Namespace) -> int:
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
         with _naming_folder(folder, progress), following as sent:
-            asyncio.run(_Run(settings, agent, folder, plan, progress, until_reported).execute())
+            journal = asyncio.run(_Run(settings, agent, folder, plan, progress, until_reported).execute())
         loaded = load_run(folder)
         code = conclude(loaded, Judgement.of(options), options)
     for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
         progress.say(line)
+    _raise_if_lost(journal, loaded.spans)
     return code
+
+
+def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:
+    """The report is out, and says it too; but who only looks at the exit code must not take it for whole."""
+    lost = [note.case for note in spans.notes if note.slug == SPANS_LOST]
+    if journal.lost:
+        lost.append(f"{journal.lost} of the agent's: {journal.last_error}")
+    if lost:
+        raise ExportError(f"spans could not be written: {'; '.join(lost)}", remedy="Make room and run again.")
 
 
 def _agent(settings: RunSettings) -> Agent[Any, Any]:
@@ -113,8 +127,8 @@ class _Run:
     progress: ConsoleProgress
     until_reported: ExitStack
 
-    async def execute(self) -> None:
-        """All server starts, one after the other."""
+    async def execute(self) -> JournalStatus:
+        """All server starts, one after the other. Returns what became of the agent's spans."""
         from punie.trace.telemetry.instrument import instrument
         from punie.trace.telemetry.provider import configure
 
@@ -131,6 +145,7 @@ class _Run:
                     await self._server_start(session, start)
         finally:
             telemetry.shutdown()
+        return telemetry.journal.status
 
     async def _turns(self) -> Turns:
         """It is this run's turn, but where it passes it on, until the report is written."""
@@ -189,6 +204,8 @@ class _Run:
             build_command=partial(_command, hook=None if self.settings.plain_server else HOOK),
         )
         async with process:
+            for why in process.says(semconv.LOG_NOT_TRACED):
+                self.progress.say(f"{semconv.LOG_NOT_TRACED} {why}")
             with MemorySampler(process.pid or 0) as sampler:
                 yield _Watched(process, sampler), self.settings.server.request_defaults()
 

@@ -6,11 +6,14 @@ import asyncio
 import os
 import signal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from punie.trace import semconv
 from punie.trace.commands.options import add_server
-from punie.trace.errors import ExitCode
+from punie.trace.errors import ExitCode, ExportError
+from punie.trace.store.server_log import SERVER_LOG
 
 if TYPE_CHECKING:
     import argparse
@@ -24,9 +27,9 @@ DESCRIPTION: Final = (
     "prefill, decode and parse under it. A request that carries a traceparent header joins its sender's trace: "
     "point any client that OpenTelemetry instruments at it. Arguments after -- go to mlx_lm.server as they are."
 )
-LOG_NAME: Final = "server.log"
 DEFAULT_PORT: Final = 8080
 _POLL_S: Final = 0.2
+_POLLS_PER_LOOK: Final = 25  # into the log: every 5 s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +60,25 @@ def execute(options: argparse.Namespace) -> int:
     sending = read_sending(options)
     process = _process(options)
     progress = ConsoleProgress(0)
-    options.spans_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        options.spans_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(
+            f"--spans-dir {options.spans_dir}: can't be made: {error.strerror or error}",
+            remedy="Choose a directory that you may write to.",
+        ) from error
     with sending.following(options.spans_dir, progress):
-        asyncio.run(_serve(process, lambda: progress.say(_greeting(options, process))))
+        asyncio.run(_serve(process, lambda: progress.say(_greeting(options, process)), progress.say))
+    if lost := process.says(semconv.LOG_SPANS_LOST):
+        raise ExportError(_lost(lost), remedy=f"See {options.spans_dir / SERVER_LOG}")
     return int(ExitCode.OK)
 
 
-async def _serve(process: ServerProcess, say_ready: Callable[[], None]) -> None:
+def _lost(lines: Sequence[str]) -> str:
+    return f"spans of the server could not be written: {lines[-1]}"
+
+
+async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Callable[[str], None]) -> None:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -72,8 +87,15 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None]) -> None:
     try:
         async with process:
             say_ready()
-            while True:
+            lost: tuple[str, ...] = ()
+            for poll in count(1):
                 process.raise_if_dead()
+                if (
+                    not lost
+                    and poll % _POLLS_PER_LOOK == 0
+                    and (lost := process.says(semconv.LOG_SPANS_LOST))
+                ):
+                    say(_lost(lost))
                 await asyncio.sleep(_POLL_S)
     except asyncio.CancelledError:
         return  # asked to end, by the signals above
@@ -86,7 +108,7 @@ def _process(options: argparse.Namespace) -> ServerProcess:
 
     return ServerProcess(
         server_config(options),
-        options.spans_dir / LOG_NAME,
+        options.spans_dir / SERVER_LOG,
         ready_timeout_s=options.ready_timeout,
         env=os.environ | {SPANS_VARIABLE: str(options.spans_dir.absolute())},
         build_command=partial(
@@ -103,6 +125,9 @@ def _command(config: ServerConfig, port: int, *, hook: str | None, more: Sequenc
 
 def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:
     spans = "no spans (--plain-server)" if options.plain_server else f"spans in {options.spans_dir}"
+    if untraced := process.says(semconv.LOG_NOT_TRACED):
+        spans = f"no spans ({untraced[-1]})"
     return (
-        f"serving {process.base_url} as {process.model_name}: {spans}, log in {options.spans_dir / LOG_NAME}"
+        f"serving {process.base_url} as {process.model_name}: {spans}, "
+        f"log in {options.spans_dir / SERVER_LOG}"
     )

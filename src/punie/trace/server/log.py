@@ -42,3 +42,15 @@ class ServerLog:
                     found = [line, *islice(file, FOUND_LINES - 1)]
                     return b"".join(found)[:TAIL_BYTES].decode(errors="replace").rstrip()
         return ""
+
+    def behind(self, marker: str) -> tuple[str, ...]:
+        """What stands behind `marker` in the lines that have it, each text once, the first `FOUND_LINES` of them."""
+        found: dict[str, None] = {}
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                file.seek(self.start)
+                for line in file:
+                    _, met, said = line[:TAIL_BYTES].decode(errors="replace").partition(marker)
+                    if met and len(found) < FOUND_LINES:
+                        found[said.strip()] = None
+        return tuple(found)

@@ -146,6 +146,10 @@ class ServerProcess:
                 await asyncio.gather(first_token, return_exceptions=True)
             first_token.result()
 
+    def says(self, marker: str) -> tuple[str, ...]:
+        """What it has written to its log behind `marker`, since it was started last."""
+        return self._log.behind(marker)
+
     async def check(self) -> None:
         """Raise `ServerError` if the process ended, its generation thread died, or it doesn't answer.
 

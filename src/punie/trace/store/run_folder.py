@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,11 @@ from punie.trace.model import SpanSet
 from punie.trace.store.otlp_json import merge, read_journal
 from punie.trace.store.place import Place
 from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store.server_log import SERVER_LOG, notes_of
 from punie.trace.store.whole_file import write_whole
 
 _PLAN: Final = "run.json"
 _SPANS: Final = "spans"
-_LOG: Final = "server.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RunFolder:
     @property
     def log_path(self) -> Path:
         """What the server printed."""
-        return self.path / _LOG
+        return self.path / SERVER_LOG
 
     def write_plan(self, plan: RunPlan) -> None:
         """Write `run.json`, whole or not at all. Raises `InputError` if it can't be written."""
@@ -80,7 +80,8 @@ class RunFolder:
 
     def load_spans(self) -> SpanSet:
         """The spans of all journals, with the records that could not be read."""
-        return merge(read_journal(path) for path in sorted(self.spans_dir.glob("*.jsonl")))
+        found = merge(read_journal(path) for path in sorted(self.spans_dir.glob("*.jsonl")))
+        return replace(found, notes=(*found.notes, *notes_of(self.path)))
 
 
 def is_run_folder(path: Path) -> bool:

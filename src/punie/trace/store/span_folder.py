@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import SpanSet, UnreadableRecord
 from punie.trace.store.otlp_json import merge
 from punie.trace.store.place import Place
+from punie.trace.store.server_log import notes_of
 from punie.trace.store.sources import read_source
 
 ENDINGS: Final = (".json", ".jsonl", ".ndjson", ".pb", ".binpb", ".bin", ".proto", ".otlp", ".parquet")
@@ -31,7 +33,8 @@ def read(place: Place) -> SpanSet:
             f"{place.text}: neither a run folder (no spans/) nor one with files of spans",
             remedy=f"Files are taken by their endings: {' '.join(ENDINGS)}, each also with {' '.join(_PACKED)}",
         )
-    return merge(_read_one(path) for path in files)
+    found = merge(_read_one(path) for path in files)
+    return replace(found, notes=(*found.notes, *notes_of(place.path)))
 
 
 def _may_hold_spans(path: Path) -> bool:

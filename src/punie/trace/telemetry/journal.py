@@ -22,6 +22,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
+from punie.trace import semconv
 from punie.trace.errors import ExportError
 from punie.trace.telemetry.encode import EndedSpan, LineEncoder
 
@@ -170,6 +171,10 @@ class Journal:
     def _append(self, line: bytes) -> None:
         if self._closed:
             raise OSError("the journal is closed")
+        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:  # the file was removed meanwhile
+            os.close(self._fd)
+            self._fd = None
+            self._directory.mkdir(parents=True, exist_ok=True)
         if self._fd is None:
             self._fd = self._open()
         pending = memoryview(b"\n" + line if self._torn else line)
@@ -195,7 +200,7 @@ class Journal:
 
     def _say(self, reason: str) -> None:
         if reason != self._last_error:
-            _logger.error("span journal: %s", reason)
+            _logger.error("%s %s", semconv.LOG_SPANS_LOST, reason)
         self._last_error = reason
 
 

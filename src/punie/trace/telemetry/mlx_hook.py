@@ -107,7 +107,8 @@ def memory_probe(server: ModuleType) -> MemoryProbe:
 def _say_plain(mismatches: tuple[str, ...]) -> None:
     # A logger of our own: the functions of `logging` itself would configure it before the server does.
     _logger.warning(
-        "mlx_lm %s differs from what we know, so the server runs without spans: %s",
+        "%s mlx_lm %s differs from what we know: %s",
+        semconv.LOG_NOT_TRACED,
         version("mlx-lm"),
         "; ".join(mismatches),
     )

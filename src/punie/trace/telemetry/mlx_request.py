@@ -72,6 +72,7 @@ class RequestTrace:
         self._finished = False
         self._error: tuple[str, str] | None = None
         self._queued_ns: int | None = None
+        self._last_look: tuple[int, int] | None = None  # for tool calls, when there were none
         self._latest_ns = 0
         self._start_ns = self.now()
         self._span: Span = INVALID_SPAN  # the writer's alone, from here on
@@ -137,6 +138,13 @@ class RequestTrace:
             self.seen.tool_calls += calls
             self._write(Phase.PARSE, start_ns, self.now(), {semconv.SERVER_TOOL_CALLS: calls})
 
+    def found_no_calls(self, start_ns: int) -> None:
+        """The server has looked for tool calls since `start_ns`, and there were none.
+
+        It looks with each piece of text and once more after the last token; only that last look becomes a span.
+        """
+        self._last_look = (start_ns, self.now())
+
     def failed(self, error: BaseException) -> None:
         """The request ends with an error; the first one is kept."""
         with self._lock:
@@ -149,6 +157,12 @@ class RequestTrace:
                 return
             end_ns = self.now()
             self._cut_off(end_ns)
+            if (
+                self._last_look is not None
+                and self.seen.finish_reason is not None
+                and not self.seen.tool_calls
+            ):
+                self._write(Phase.PARSE, *self._last_look, {semconv.SERVER_TOOL_CALLS: 0})
             self._finished = True
             self._sink.submit(partial(self._close, end_ns, footprint))
 

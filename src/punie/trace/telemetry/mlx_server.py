@@ -113,8 +113,16 @@ def _wrong_parameters(server: ModuleType) -> Iterator[str]:
         found = _look_up(server, name)
         if not callable(found):
             yield f"{name} is missing"
-        elif expected is not None and (actual := tuple(inspect.signature(found).parameters)) != expected:
-            yield f"{name} takes ({', '.join(actual)}) instead of ({', '.join(expected)})"
+        elif expected is not None and (actual := _parameters(found)) != expected:
+            takes = "parameters that can't be read" if actual is None else f"({', '.join(actual)})"
+            yield f"{name} takes {takes} instead of ({', '.join(expected)})"
+
+
+def _parameters(found: Callable[..., Foreign]) -> tuple[str, ...] | None:
+    try:
+        return tuple(inspect.signature(found).parameters)
+    except (TypeError, ValueError):  # what is compiled may have none
+        return None
 
 
 def _missing_fields(server: ModuleType) -> Iterator[str]:
@@ -186,7 +194,7 @@ class _Listener:
     def do_post(self, original: Original, handler: Foreign) -> None:
         with _careful:
             headers = {name: value for name in TRACE_HEADERS if (value := handler.headers.get(name))}
-            self._connection.trace = self.recorder.begin(headers, handler.path)
+            self._connection.trace = self.recorder.begin(headers, handler.path.partition("?")[0])
         try:
             original(handler)
         except BaseException as error:
@@ -221,14 +229,17 @@ class _Listener:
 
     def format_tool_calls(self, original: Original, formatter: Foreign, tool_calls: list[str]) -> Foreign:
         trace = self._current()
-        if trace is None or not tool_calls:
+        if trace is None:
             return original(formatter, tool_calls)
         start_ns = trace.now()
         try:
             return original(formatter, tool_calls)
         finally:
             with _careful:
-                trace.parsed(start_ns, len(tool_calls))
+                if tool_calls:
+                    trace.parsed(start_ns, len(tool_calls))
+                else:
+                    trace.found_no_calls(start_ns)
 
     def queued(self, item: Foreign) -> Foreign:
         """What to put on the queue in place of `item`."""
