@@ -22,7 +22,7 @@ version = "1.0"
 packages = ["punie"]
 """
 
-IMPORT_BOTH = "import punie, punie.trace, punie.trace.model; print(punie.OWNER, punie.trace.__name__)"
+IMPORT_BOTH = "import punie, punie.trace, punie.trace.errors; print(punie.OWNER, punie.trace.__name__)"
 
 
 def _uv(*arguments: str | Path) -> str:
