@@ -80,6 +80,11 @@ BROKEN: Final = {
         Effect.SHOWN,
         (f"{T}/odd",),
     ),
+    "counts-disagree": (
+        span("odd", "POST", 1120, 1480, {"gen_ai.usage.output_tokens": 999}, kind=SpanKind.SERVER),
+        Effect.DOWNGRADED,
+        (f"{T}/chat: output 5 and 999",),
+    ),
     "truncated-answer": (
         span("odd", "query", 1300, 1400, {**CHAT, semconv.FINISH_REASONS: ("length",)}),
         Effect.DOWNGRADED,

@@ -135,6 +135,7 @@ CACHED_TOKENS: Final = (
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.details.cache_read_tokens",
     "gen_ai.usage.details.cached_tokens",
+    "gen_ai.usage.cached_tokens",  # SGLang
 )
 TIME_TO_FIRST_CHUNK: Final = (
     "gen_ai.response.time_to_first_chunk",

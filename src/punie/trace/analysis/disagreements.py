@@ -10,13 +10,13 @@ span may end later: it tidies up.) Nothing is shifted: what reaches out is clipp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.phases import second_accounts
 from punie.trace.analysis.roles import Role, saw_the_end, written_phase, written_provenance
-from punie.trace.analysis.traces import Traces
+from punie.trace.analysis.traces import Traces, span_name
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
 
@@ -24,6 +24,13 @@ TOLERANCE_NS: Final = 1_000_000
 """Processes on one host read one clock. But servers compute their times from a monotonic clock and keep them in
 floating-point seconds, which costs microseconds, and a clock that is being slewed by 500 ppm moves a millisecond in
 a request of two seconds. More than that changes what a report says of the way between the two processes."""
+
+
+_COUNTS: Final = (
+    ("input", semconv.INPUT_TOKENS),
+    ("cached", semconv.CACHED_TOKENS),
+    ("output", semconv.OUTPUT_TOKENS),
+)
 
 
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
@@ -40,6 +47,35 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
         told_ns = semconv.integer(span.attributes, semconv.BODY_TOLD_NS)
         if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
             yield key
+
+
+def served_by(traces: Traces) -> Mapping[SpanKey, tuple[Span, ...]]:
+    """The server spans below each model call, by their start."""
+    found: dict[SpanKey, list[Span]] = {}
+    around = traces.around
+    for key, span in traces.counted():
+        if around.role[key] is Role.SERVER:
+            nearest = (one for one in traces.forest.above(key) if around.role[one] in (Role.CHAT, Role.TOOL))
+            call = next(nearest, None)
+            if call is not None and around.role[call] is Role.CHAT:
+                found.setdefault(call, []).append(span)
+    return {call: tuple(sorted(spans, key=lambda one: one.start_ns)) for call, spans in found.items()}
+
+
+def differing_counts(traces: Traces) -> Iterator[str]:
+    """The model calls that one server span answered, and of which that tells other token counts: which, and both."""
+    for call, servers in served_by(traces).items():
+        if len(servers) > 1:  # of retries and of proxies each has its own
+            continue
+        told, served = traces.forest.spans[call].attributes, servers[0].attributes
+        pairs = ((name, semconv.integer(told, keys), semconv.integer(served, keys)) for name, keys in _COUNTS)
+        differ = [
+            f"{name} {one} and {other}"
+            for name, one, other in pairs
+            if None not in (one, other) and one != other
+        ]
+        if differ:
+            yield f"{span_name(call)}: {', '.join(differ)}"
 
 
 def several_accounts(traces: Traces) -> Iterator[SpanKey]:

@@ -19,6 +19,8 @@
 | `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
+| `spans-lost` | downgraded | the server said that it could not write spans |
+| `counts-disagree` | downgraded | client and server tell different token counts of one request: the client's count |
 | `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
 | `several-roots` | shown | traces with more than one root: each is a query of its own or stands outside |
 | `outside-query` | shown | spans above or beside the queries of their trace: they count in none |
@@ -28,8 +30,9 @@
 | `follows-from` | shown | spans that only follow another: they count, and no answer waited for them |
 | `text-numbers` | shown | attributes that a source keeps as text: numbers read from it where numbers belong |
 | `duplicate-span` | shown | identical copies, dropped: delivery is at least once |
+| `server-not-traced` | shown | mlx_lm isn't what we know: the server ran without spans |
 | `several-accounts` | shown | queries whose prefill or decode is known in more than one way |
-| `missing-usage` | shown | model requests without token counts |
+| `missing-usage` | shown | model requests of which neither client nor server tells the tokens |
 | `coarse-clock` | shown | a source with a clock step of more than a nanosecond |
 
 Spans of warm-up queries are left out of all that is about single queries.
@@ -44,7 +47,13 @@ from functools import partial
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.disagreements import cut_timings, disagreeing_clocks, several_accounts
+from punie.trace.analysis.disagreements import (
+    cut_timings,
+    differing_counts,
+    disagreeing_clocks,
+    served_by,
+    several_accounts,
+)
 from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.roles import Role, ends_at_headers, written_phase
 from punie.trace.analysis.roots import query_key
@@ -238,6 +247,13 @@ def _witnesses(traces: Traces) -> _Checked:
         "spans of a server that began before the request was sent or still generated after its last byte",
     )
     yield _finding(
+        "counts-disagree",
+        Effect.DOWNGRADED,
+        tuple(differing_counts(traces)),
+        "model requests of which client and server tell different token counts: prompt and output count as the "
+        "client tells them, cached tokens as the server does",
+    )
+    yield _finding(
         "timings-too-long",
         Effect.DOWNGRADED,
         _names(cut_timings(traces)),
@@ -304,7 +320,10 @@ def _answers(traces: Traces) -> _Checked:
     yield _finding(
         "truncated-answer", Effect.DOWNGRADED, truncated, "model requests that ended by their token limit"
     )
-    bare = traces.where(lambda key, span: requests(key) and lacks_usage(span))
+    served = served_by(traces)
+    bare = traces.where(
+        lambda key, span: requests(key) and all(map(lacks_usage, (span, *served.get(key, ()))))
+    )
     yield _finding("missing-usage", Effect.SHOWN, bare, "model requests without token counts")
 
 

@@ -13,14 +13,14 @@ from punie.trace.analysis.paths import query_paths
 from punie.trace.analysis.phases import phased_spans
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
 from punie.trace.analysis.requests import ModelRequest, read_requests
-from punie.trace.analysis.roles import Role
+from punie.trace.analysis.roles import Role, has_failed
 from punie.trace.analysis.roots import is_query, query_key
 from punie.trace.analysis.surroundings import Below
 from punie.trace.analysis.traces import Traces, missing_planned, read_traces
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, usage_of
 from punie.trace.analysis.what_if.observed import Activity, activities
-from punie.trace.model import AttributeValue, Span, SpanSet, StatusCode
+from punie.trace.model import AttributeValue, Span, SpanSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,7 @@ def _slugs(value: AttributeValue) -> tuple[str, ...]:
 
 def _error(root: Span) -> str | None:
     told = semconv.text(root.attributes, semconv.QUERY_ERROR)
-    if told is not None or root.status is not StatusCode.ERROR:
+    kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
+    if told is not None or not (kind or has_failed(root)):
         return told
-    return root.status_message or semconv.text(root.attributes, semconv.ERROR_TYPE) or "error"
+    return root.status_message or kind or "error"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.phases import PhasedSpan
-from punie.trace.analysis.roles import Role
+from punie.trace.analysis.roles import Role, is_server
 from punie.trace.analysis.roots import query_key
 from punie.trace.analysis.traces import Traces
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import TokenCounts, is_model_request, token_counts
 from punie.trace.model import AttributeValue, Phase, Provenance, Span
+
+_PROCESS: Final = (semconv.HOST_NAME, semconv.PROCESS_PID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def _union_ns(by_start: Sequence[PhasedSpan]) -> int:
 def _request(root: Span, query_id: str, turn: int, chat: Span, below: _Below) -> ModelRequest:
     said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
     prefills = below.prefills
+    servers = (chat,) if is_server(chat) else below.servers
     return ModelRequest(
         query_key=query_key((root.trace_id, root.span_id)),
         query_id=query_id,
@@ -149,8 +153,8 @@ def _request(root: Span, query_id: str, turn: int, chat: Span, below: _Below) ->
         tokens=token_counts(chat, below.servers, cache_arm=arm),
         prefill_ns=_union_ns(prefills) if prefills else None,
         prefill_known=prefills[-1].provenance if prefills else None,
-        told=_messages(chat),
-        served=_messages(below.servers[-1]) if below.servers else MessageList(),
+        told=MessageList() if is_server(chat) else _messages(chat),
+        served=_messages(servers[-1]) if servers else MessageList(),
     )
 
 
@@ -182,6 +186,7 @@ def _server(root: Span, chat: Span) -> str:
         semconv.first(chat.attributes, semconv.SERVER_ADDRESS),
         semconv.first(chat.attributes, semconv.SERVER_PORT),
         semconv.first(chat.attributes, semconv.REQUEST_MODEL),
+        *((chat.resource.get(name) for name in _PROCESS) if is_server(chat) else ()),
     )
     return "/".join(str(part) for part in parts)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Flag, auto
 
+from punie.trace import semconv
 from punie.trace.analysis.roles import Role, ends_at_headers, role_of, written_phase, written_provenance
 from punie.trace.analysis.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
@@ -44,12 +45,35 @@ class Surroundings:
     role: Mapping[SpanKey, Role]
     inside: Mapping[SpanKey, Inside]
     below: Mapping[SpanKey, Below]
+    lone: Set[SpanKey] = frozenset()
+    """Server spans that generated an answer, in traces in which no client tells of a model call."""
 
 
 def look_around(forest: Forest) -> Surroundings:
     """Walk each tree once down and once up."""
     role = {key: role_of(span) for key, span in forest.spans.items()}
-    return Surroundings(role=role, inside=_inside(forest, role), below=_below(forest, role))
+    below = _below(forest, role)
+    return Surroundings(
+        role=role, inside=_inside(forest, role), below=below, lone=_lone_servers(forest, role, below)
+    )
+
+
+def _lone_servers(
+    forest: Forest, role: Mapping[SpanKey, Role], below: Mapping[SpanKey, Below]
+) -> Set[SpanKey]:
+    told = {key[0] for key, one in role.items() if one is Role.CHAT}
+    return {
+        key
+        for key, one in role.items()
+        if one is Role.SERVER
+        and key[0] not in told
+        and Below.SERVER not in below[key]
+        and (Below.GENERATION in below[key] or _counts_tokens(forest.spans[key]))
+    }
+
+
+def _counts_tokens(span: Span) -> bool:
+    return semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is not None
 
 
 def _inside(forest: Forest, role: Mapping[SpanKey, Role]) -> dict[SpanKey, Inside]:

@@ -40,9 +40,9 @@ class Usage:
 def is_model_request(around: Surroundings, key: SpanKey) -> bool:
     """Whether a span is one request to a model: a `chat` span that only wraps others is none.
 
-    Server spans are none either: their usage is the same tokens again.
+    A server's span is one where no client tells of a model call (`serve` alone); else its usage is the same again.
     """
-    return around.role[key] is Role.CHAT and Below.CHAT not in around.below[key]
+    return key in around.lone or (around.role[key] is Role.CHAT and Below.CHAT not in around.below[key])
 
 
 def token_counts(chat: Span, servers: Sequence[Span], *, cache_arm: str | None) -> TokenCounts:
