@@ -235,3 +235,11 @@ def test_the_gravest_comes_first_and_examples_are_few() -> None:
     assert effects == sorted(effects, key=["no-verdict", "downgraded", "shown"].index)
     inverted = next(finding for finding in found if finding.slug == "inverted-span")
     assert (inverted.count, len(inverted.examples)) == (10, 3)
+
+
+def test_counts_that_the_server_tells_are_not_missing() -> None:
+    usage = {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 1}
+    call = span("call", "query", 1100, 1500, {semconv.OPERATION: "chat"})
+    server = span("server", "call", 1110, 1490, usage, kind=SpanKind.SERVER)
+    assert "missing-usage" in flaws(query(), call)
+    assert "missing-usage" not in flaws(query(), call, server)

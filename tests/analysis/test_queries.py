@@ -218,6 +218,35 @@ def test_what_ended_a_query_early(
     assert record.succeeded is (error is None)
 
 
+def test_an_error_type_without_a_status_is_a_failure_too() -> None:
+    assert only(span("q", None, 0, 9, {semconv.QUERY_ID: "a", "error.type": "400"})).error == "400"
+
+
+def served(name: str, parent: str | None, start: int, **said: int | str) -> tuple[Span, ...]:
+    """A server's span with its decode, as a traced server writes them."""
+    phase = {semconv.PHASE: "decode", semconv.PHASE_PROVENANCE: "server"}
+    request = {"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 7, **said}
+    return (
+        span(name, parent, start, start + 9, request, kind=SpanKind.SERVER),
+        span(f"{name} decode", name, start + 2, start + 8, phase),
+    )
+
+
+def test_a_server_s_own_spans_are_model_requests_where_no_client_tells_of_any() -> None:
+    found = only(span("loop", None, 0, 50), *served("one", "loop", 10), *served("two", "loop", 30))
+    assert (found.model_requests, found.input_tokens, found.output_tokens) == (2, 60, 14)
+    (alone,) = read(*served("one", None, 10, **{semconv.CACHED_TOKENS[0]: 4})).requests
+    assert (alone.tokens.input, alone.tokens.cached, alone.tokens.output) == (30, 4, 7)
+    beside = (span("loop", None, 0, 50), chat("c", "loop", 9, 20), *served("one", "c", 10))
+    assert only(*beside, *served("two", "loop", 30)).model_requests == 1
+
+
+def test_a_web_server_s_span_is_no_model_request() -> None:
+    web = span("web", None, 0, 9, {"http.request.method": "POST"}, kind=SpanKind.SERVER)
+    assert only(web).model_requests == 0
+    assert only(web, chat("c", "web", 1, 8)).model_requests == 1
+
+
 def test_a_warm_up_is_marked() -> None:
     record = only(span("warm-up", None, 0, 9, {semconv.QUERY_ID: "warm-up", semconv.QUERY_WARMUP: True}))
     assert record.warmup

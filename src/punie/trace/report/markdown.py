@@ -33,6 +33,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"- {escape(line)}" for line in problems)
     if not problems:
         yield f"Nothing wrong in {rows.amount(about)}."
+    if (known := rows.known_from_line(analysis)) is not None:
+        yield f"\n{escape(known[0].upper() + known[1:])}."
     yield "\n## Verdicts\n"
     yield from table_lines(
         rows.Table(

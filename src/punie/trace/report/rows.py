@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}")
 _ID_DIGITS: Final = 12
+_NAMED: Final = 3
 NOT_KNOWN: Final = "not known"
 MISSING_QUERY: Final = "missing-query"  # its queries are named one by one
 QUESTIONS: Final = {
@@ -227,6 +228,37 @@ def integrity_lines(analysis: RunAnalysis) -> tuple[str, ...]:
             f"no trace: {names}{more}",
         )
     return tuple(lines)
+
+
+def known_from_line(analysis: RunAnalysis) -> str | None:
+    """How each query's generation is known: one answer for all, or which queries have which; None without queries.
+
+    The fewest are named first, and at most `_NAMED` of a kind.
+    """
+    queries: dict[str, list[str]] = {}
+    for record in analysis.records:
+        said = {
+            how.value
+            for phase, hows in record.ledger.provenance.items()
+            if PHASE_GROUP[phase] is Group.GENERATION
+            for how in hows
+        }
+        name = f"{record.query_id} #{record.server_start}.{record.repeat}"
+        queries.setdefault(" + ".join(sorted(said)) or "nothing", []).append(name)
+    if not queries:
+        return None
+    if len(queries) == 1:
+        (how,) = queries
+        return f"generation is known from: {how} (every query)"
+    fewest_first = sorted(queries.items(), key=lambda item: (len(item[1]), item[0]))
+    return "generation is known from: " + "; ".join(
+        f"{how} ({count_text(len(names), 'query', 'queries')}: {_some(names)})" for how, names in fewest_first
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def failures(analysis: RunAnalysis) -> tuple[str, ...]:

@@ -84,11 +84,12 @@ def _write_what_if(console: Console, report: Report) -> None:
 def _write_integrity(console: Console, report: Report) -> None:
     lines = rows.integrity_lines(report.analysis)
     about = report.about
+    known = rows.known_from_line(report.analysis)
     if not lines:
         console.print(f"integrity: nothing wrong in {rows.amount(about)}")
-        return
-    console.print(f"\n[bold]Integrity[/]: {rows.amount(about)}")
-    for line in lines:
+    else:
+        console.print(f"\n[bold]Integrity[/]: {rows.amount(about)}")
+    for line in (*lines, *((known,) if known else ())):
         console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
