@@ -39,6 +39,15 @@ def test_a_changed_signature_is_named() -> None:
     )
 
 
+def test_parameters_that_cannot_be_read_are_a_mismatch_and_no_error() -> None:
+    def stream_generate() -> None:
+        """Its signature is none, as some of compiled functions are."""
+
+    stream_generate.__signature__ = 5  # type: ignore[attr-defined] # the point
+    (found,) = find_mismatches(changed(stream_generate=stream_generate))
+    assert found.startswith("stream_generate takes parameters that can't be read instead of (")
+
+
 def test_a_missing_function_class_and_field_are_named() -> None:
     class Response:
         """No dataclass, no fields."""
