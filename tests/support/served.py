@@ -107,7 +107,8 @@ class Served:
         return [
             _span(line)
             for path in sorted(self.spans_dir.glob("mlx_lm-*.jsonl"))
-            for line in path.read_text().splitlines()
+            for line in path.read_text().splitlines(keepends=True)
+            if line.endswith("\n")  # the last may be on its way
         ]
 
     def request(self, client: Client) -> ServedRequest:
