@@ -6,16 +6,20 @@ import logging
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 from typing import Any
 
 import pytest
 from mlx_lm import server
+from served import wait_until
 
 from punie.trace.errors import UsageError
+from punie.trace.semconv import LOG_SPANS_LOST
 from punie.trace.telemetry import mlx_hook
+from punie.trace.telemetry.journal import Journal
 from punie.trace.telemetry.mlx_server import find_mismatches
-from punie.trace.telemetry.mlx_writer import BackgroundWriter
+from punie.trace.telemetry.mlx_writer import BackgroundWriter, GoOn
 
 
 def changed(**replacements: object) -> ModuleType:
@@ -91,12 +95,48 @@ def test_a_hook_without_a_directory_is_refused(monkeypatch: pytest.MonkeyPatch) 
 def test_the_writer_keeps_the_order_and_outlives_an_error(caplog: pytest.LogCaptureFixture) -> None:
     writer, done = BackgroundWriter(), list[int]()
 
-    def fail() -> None:
+    def fail(_: GoOn) -> None:
         raise ValueError("a bug of ours")
 
+    def note(number: int, _: GoOn) -> None:
+        done.append(number)
+
     for number in range(3):
-        writer.submit(partial(done.append, number))
+        writer.submit(partial(note, number))
         writer.submit(fail)
     assert writer.drain(30)
     assert done == [0, 1, 2]
     assert caplog.text.count("ValueError: a bug of ours") == 3
+
+
+def test_a_job_has_its_time_and_no_more_when_the_end_is_near() -> None:
+    began, steps = Event(), list[bool]()
+
+    def work(go_on: GoOn) -> None:
+        began.set()
+        while go_on():
+            steps.append(True)
+        steps.append(False)
+
+    short = BackgroundWriter(patience_ns=1_000_000)
+    short.submit(work)
+    wait_until(lambda: False in steps or None)  # by itself
+    steps.clear()
+    began.clear()
+    patient = BackgroundWriter(patience_ns=3_600_000_000_000)
+    patient.submit(work)
+    assert began.wait(30)
+    assert patient.drain(30)
+    assert False in steps
+
+
+def test_a_span_that_the_end_does_not_wait_for_is_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer, go = BackgroundWriter(), Event()
+    writer.submit(lambda _: bool(go.wait(30)) and None)
+    journal = Journal(tmp_path, "mlx_lm")
+    mlx_hook.end_writer(writer, journal, within_s=0.01)
+    go.set()
+    assert journal.status.lost == 1
+    assert LOG_SPANS_LOST in caplog.text

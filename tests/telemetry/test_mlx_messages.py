@@ -77,7 +77,7 @@ def test_a_turn_costs_the_template_once_for_each_new_message(tokenizer: Any) -> 
 
     first = count(_dialogue()[:2])
     second = count(_dialogue())
-    assert applied == [1, 2, 3, 4, 5, 6, 7]
+    assert sorted(applied) == [1, 2, 3, 4, 5, 6, 7]
     assert second[:2] == first
     assert count(_dialogue("another id of the call")) == second
     assert len(applied) == 7
@@ -88,6 +88,16 @@ def test_only_so_many_messages_are_remembered(tokenizer: Any) -> None:  # noqa: 
     forgetful = MessageCounter(kept=2)
     asked = _asked(tokenizer, _dialogue())
     assert forgetful.count(asked) == forgetful.count(asked) == MessageCounter().count(asked)
+
+
+def test_what_there_is_no_time_for_is_not_known_and_found_a_turn_later(tokenizer: Any) -> None:  # noqa: ANN401
+    counter, asked = MessageCounter(), _asked(tokenizer, _dialogue())
+    whole = MessageCounter().count(asked)
+    for known in (2, 4, 6, 7):  # two a turn
+        steps = iter([True, True, *[False] * 5])
+        found = counter.count(asked, lambda: next(steps))  # noqa: B023 # called at once
+        assert found.prompt == whole.prompt
+        assert found.tokens == (*whole.tokens[:known], *[-1] * (7 - known))
 
 
 # --- templates with quirks: a letter is a token ---
@@ -134,6 +144,26 @@ def test_a_template_that_wants_a_user_s_message_leaves_the_preamble_unknown() ->
     messages = _messages(("system", "Be"), ("user", "abc"), ("assistant", "de"))
     asked = AskedMessages(messages, (), _letters(_needs_a_user(messages)), _needs_a_user, _letters)
     assert MessageCounter().count(asked).tokens == (-1, 7, 3)
+
+
+def _tools_before_the_last_user(messages: Sequence[Message], *, opening: str = "") -> str:
+    last = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    texts = [f"{'[tools]' if place == last else ''}{m['content']}" for place, m in enumerate(messages)]
+    return "".join([*texts, opening])
+
+
+def test_a_text_that_the_prompt_does_not_begin_with_is_not_made_tokens() -> None:
+    encoded: list[str] = []
+
+    def encode(text: str) -> list[int]:
+        encoded.append(text)
+        return _letters(text)
+
+    messages = _messages(("system", "Be"), *[("user", "abc"), ("assistant", "de")] * 30, ("user", "f"))
+    prompt = _letters(_tools_before_the_last_user(messages, opening=">"))
+    asked = AskedMessages(messages, (), prompt, _tools_before_the_last_user, encode)
+    assert MessageCounter().count(asked).tokens == (*[-1] * 61, len(prompt) - 1)
+    assert len(encoded) == 1
 
 
 def test_a_token_that_reaches_across_the_border_belongs_to_neither() -> None:

@@ -41,7 +41,7 @@ def telemetry(tmp_path: Path, hands: Hands) -> Iterator[Telemetry]:
 
 @pytest.fixture
 def sink(telemetry: Telemetry) -> SpanSink:
-    return SpanSink(telemetry.tracer, telemetry.clock, submit=lambda job: job())
+    return SpanSink(telemetry.tracer, telemetry.clock, submit=lambda job: job(lambda: True))
 
 
 @pytest.fixture

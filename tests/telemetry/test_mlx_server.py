@@ -13,6 +13,7 @@ import pytest
 from scripted_model import write_scripted_model
 from served import Client, Served, ServedRequest, question, serving, wait_until
 
+from punie.trace.semconv import MESSAGE_TOKENS_NOT_KNOWN
 from punie.trace.server import ServerConfig
 
 TOOLS = [{"type": "function", "function": {"name": "run_command", "parameters": {}}}]
@@ -348,12 +349,19 @@ def _lasting(answer: httpx.Response) -> list[object]:
     return [answer.status_code, answer.headers["content-type"], *bodies]
 
 
-def test_a_stopped_server_ends_the_spans_of_open_requests(model: Path, tmp_path: Path) -> None:
-    client = Client()
+def test_a_stopped_server_ends_the_spans_of_open_requests_and_has_those_of_answers(
+    model: Path, tmp_path: Path
+) -> None:
+    client, long = Client(), Client()
+    turns = [{"role": role, "content": "count"} for _ in range(400) for role in ("user", "assistant")]
     with ThreadPoolExecutor() as pool, serving(ServerConfig(model), tmp_path) as served:
         answer = pool.submit(served.ask, "loop", client, max_tokens=1_000_000)
         served.wait_for(client, "prefill")
+        served.ask("count", long, messages=[*turns, *question("count")["messages"]], max_tokens=1)
     assert isinstance(answer.exception(), httpx.HTTPError)
+    of_the_long = served.request(long)  # to count 801 messages takes seconds: that is left out
+    assert of_the_long.names[-1] in ("decode", "parse")
+    assert of_the_long["punie.message.tokens"][-1] == MESSAGE_TOKENS_NOT_KNOWN
     found = served.request(client)
     check_tree(found, client)
     assert found.names == ["queue", "template", "prefill", "decode"]

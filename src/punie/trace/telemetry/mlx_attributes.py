@@ -13,6 +13,7 @@ from opentelemetry.util.types import AttributeValue
 from punie.trace import semconv
 from punie.trace.telemetry.mlx_draft import DraftCounter
 from punie.trace.telemetry.mlx_messages import CountedMessages
+from punie.trace.telemetry.mlx_writer import GoOn
 
 PROVIDER_NAME: Final = "mlx_lm"
 _NS: Final = 1_000_000_000
@@ -59,7 +60,7 @@ class Observed:
     draft: DraftCounter | None = None
     prompt_ids: Sequence[int] = ()
     token_ids: list[int] | None = None  # of the output; only where they are kept
-    count_messages: Callable[[], CountedMessages] | None = None  # to be called when nobody waits
+    count_messages: Callable[[GoOn], CountedMessages] | None = None  # to be called when nobody waits
     memory: Memory | None = None
     footprint_bytes: int | None = None
     concurrent: int = 1
@@ -156,11 +157,11 @@ def _tokens(seen: Observed) -> Pairs:
     yield semconv.SERVER_OUTPUT_DIGEST, hashlib.sha256(output.encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
-def message_attributes(seen: Observed) -> dict[str, AttributeValue]:
+def message_attributes(seen: Observed, go_on: GoOn) -> dict[str, AttributeValue]:
     """Every message's digest, length and tokens; takes a while. Nothing where the prompt was no chat."""
     if seen.count_messages is None:
         return {}
-    counted = seen.count_messages()
+    counted = seen.count_messages(go_on)
     return {
         semconv.MESSAGE_DIGESTS: counted.prompt.digests,
         semconv.MESSAGE_LENGTHS: counted.prompt.lengths,

@@ -69,8 +69,14 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
     recorder = Recorder(SpanSink(_tracer(journal), wall_clock_ns, writer.submit), memory_probe(server))
     listen(server, recorder, keep_tokens=bool(os.environ.get(TOKENS_VARIABLE)))
     cleanup.callback(journal.sync)
-    cleanup.callback(writer.drain, DRAIN_S)
+    cleanup.callback(end_writer, writer, journal)
     cleanup.callback(recorder.finish_all, InterruptedError("the server was stopped"))
+
+
+def end_writer(writer: BackgroundWriter, journal: Journal, within_s: float = DRAIN_S) -> None:
+    """Let `writer` come to its end; if it takes longer than `within_s`, that is a loss, and said."""
+    if not writer.drain(within_s):
+        journal.count_loss(f"{journal.path}: not all was written within {within_s} s of the server's end")
 
 
 def _tracer(journal: Journal) -> Tracer:

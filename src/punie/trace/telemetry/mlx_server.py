@@ -269,7 +269,8 @@ class _Listener:
         if self._newest is None:  # the default model, at start
             return original(provider, *args, **kwargs)
         trace = self._newest[1]
-        trace.taken()
+        with _careful:
+            trace.taken()
         start_ns, model_before = trace.now(), provider.model_key
         try:
             return original(provider, *args, **kwargs)
