@@ -134,7 +134,11 @@ def test_a_span_that_the_end_does_not_wait_for_is_counted_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer, go = BackgroundWriter(), Event()
-    writer.submit(lambda _: bool(go.wait(30)) and None)
+
+    def work_on(_: GoOn) -> None:
+        go.wait(30)
+
+    writer.submit(work_on)
     journal = Journal(tmp_path, "mlx_lm")
     mlx_hook.end_writer(writer, journal, within_s=0.01)
     go.set()
