@@ -70,9 +70,10 @@ class AttributeTexts:
         return found
 
     def _list(self, text: bytes) -> Attributes:
-        before, *pieces = text.split(_KEY)
-        if before != b"[":
+        pieces = text.split(_KEY)
+        if pieces[0] != b"[":
             return _plainly(text)
+        del pieces[0]
         known, integers = self._pairs, self._integers
         found: dict[str, AttributeValue] = {}
         try:

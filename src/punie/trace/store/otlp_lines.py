@@ -12,13 +12,13 @@ A journal has one span a line, so there all that stands before the span is such 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from itertools import repeat
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from punie.trace.model import Attributes, Span, SpanKind, StatusCode
+from punie.trace.model import Attributes, Event, Span, SpanKind, StatusCode
 from punie.trace.store.attribute_texts import AttributeTexts
 from punie.trace.store.json_documents import parse
 from punie.trace.store.otlp_values import (
@@ -35,8 +35,6 @@ from punie.trace.store.otlp_values import (
 _HEX: Final = b"0123456789abcdef"
 _NO_TRACE: Final = "0" * (2 * TRACE_ID_BYTES)
 _NO_SPAN: Final = "0" * (2 * SPAN_ID_BYTES)
-_STRING: Final = "stringValue"
-_INT: Final = "intValue"
 _ABSENT: Final = msgspec.Raw(b"null")
 _LONGEST: Final = (
     1_000  # bytes of a text that is worth remembering: what is longer holds content and won't come again
@@ -45,19 +43,26 @@ _MOST: Final = 4_096  # texts that are remembered, so that a file in which all d
 _SPANS: Final = b'"spans":['
 _CLOSED: Final = b"]}]}]}"  # spans, scope, scopes, resource, resources, document
 _BEFORE_CLOSED: Final = -len(_CLOSED)
-_SOME_SPAN: Final = b'{"traceId":"","spanId":"","startTimeUnixNano":0,"endTimeUnixNano":0}'
+_SOME_SPAN: Final = (
+    f'{{"traceId":"{_NO_TRACE}","spanId":"{_NO_SPAN}","startTimeUnixNano":0,"endTimeUnixNano":0}}'.encode()
+)
+_TraceId = Annotated[str, msgspec.Meta(min_length=2 * TRACE_ID_BYTES, max_length=2 * TRACE_ID_BYTES)]
+_SpanId = Annotated[str, msgspec.Meta(min_length=2 * SPAN_ID_BYTES, max_length=2 * SPAN_ID_BYTES)]
+_NoLonger = Annotated[str, msgspec.Meta(max_length=2 * SPAN_ID_BYTES)]
+_Time = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 _Text = TypeVar("_Text", bound=Hashable)
 _Meaning = TypeVar("_Meaning")
+_Raw = TypeVar("_Raw")
 
 
 class _Span(msgspec.Struct, gc=False, rename="camel"):
     """The fields stand in the order in which `LineReader` takes them apart."""
 
-    trace_id: str
-    span_id: str
-    start_time_unix_nano: int
-    end_time_unix_nano: int
-    parent_span_id: str = ""
+    trace_id: _TraceId
+    span_id: _SpanId
+    start_time_unix_nano: _Time
+    end_time_unix_nano: _Time
+    parent_span_id: _NoLonger = ""
     name: str = ""
     kind: int | str | None = None
     attributes: msgspec.Raw = _ABSENT
@@ -190,9 +195,10 @@ class LineReader:
             *map(msgspec.structs.astuple, raw), strict=True
         )
         _check_ids(ids, _NO_SPAN)
-        _check_ids(set(traces), _NO_TRACE)
-        _check_ids(set(parents) - {""}, _NO_SPAN)
-        codes, messages = zip(*[_status(one) if one else _UNSET for one in statuses], strict=True)
+        _check_ids(traces, _NO_TRACE)
+        _check_ids(list(filter(None, parents)), _NO_SPAN)
+        codes, messages = _columns(statuses, _status, _UNSET)
+        (happened,) = _columns(events, _events, _NOTHING)
         return list(
             map(
                 Span,
@@ -200,13 +206,13 @@ class LineReader:
                 ids,
                 [one or None for one in parents],
                 names,
-                _within_reach(starts),
-                _within_reach(ends),
+                starts,
+                ends,
                 map(self._kinds.__getitem__, kinds),
                 self._attributes.read(map(bytes, attributes)),
                 codes,
                 messages,
-                [tuple(map(event_of, some)) if some else () for some in events],
+                happened,
                 resources,
                 scopes,
             )
@@ -233,22 +239,29 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _check_ids(ids: Collection[str], nothing: str) -> None:
-    """Raises `Unreadable` if one isn't written as it is kept."""
-    if nothing in ids or not {len(nothing)}.issuperset(map(len, ids)):
-        raise Unreadable("an id of another length")
-    if "".join(ids).encode().translate(None, _HEX):
-        raise Unreadable("an id in other digits")
+    """Raises `Unreadable` if one isn't written as it is kept. None is longer than `nothing`."""
+    digits = "".join(ids).encode()
+    if nothing in ids or len(digits) != len(nothing) * len(ids) or digits.translate(None, _HEX):
+        raise Unreadable("no id in lower-case hex of full length")
 
 
-def _within_reach(times: Sequence[int]) -> Sequence[int]:
-    if times and not (min(times) >= 0 and max(times) <= INT64_MAX):
-        raise Unreadable("a time out of reach")
-    return times
+def _columns(
+    found: Sequence[_Raw | None], read: Callable[[_Raw], tuple[Any, ...]], without: tuple[Any, ...]
+) -> Iterable[Iterable[Any]]:
+    """What `read` makes of each, column by column; `without` of those that say nothing, as nearly all do."""
+    if not any(found):
+        return map(repeat, without)
+    return zip(*[read(one) if one else without for one in found], strict=True)
 
 
 _one_span: Final = msgspec.json.Decoder(_Span, strict=False).decode
 _UNSET: Final = (StatusCode.UNSET, "")
+_NOTHING: Final = ((),)
 
 
 def _status(found: dict[str, Any]) -> tuple[StatusCode, str]:
     return status_code(found.get("code")), str(found.get("message") or "")
+
+
+def _events(found: list[dict[str, Any]]) -> tuple[tuple[Event, ...]]:
+    return (tuple(map(event_of, found)),)

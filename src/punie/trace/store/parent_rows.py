@@ -24,12 +24,12 @@ def parent_rows(spans: Ids, parents: Ids) -> Rows | None:
     round, with other slots. It is ids that are compared, never slots, so a row that is given is the right one.
     """
     found = np.empty(len(parents), dtype=np.int64)
-    placed, looking = np.arange(len(spans)), np.arange(len(parents))
+    placed, looking = np.arange(len(spans), dtype=np.int32), np.arange(len(parents))
     keys, wanted = spans, parents
     for factor in _FACTORS:
         if not len(placed):
             break
-        shift = np.uint64(62 - len(placed).bit_length())  # 2 to 4 times as many slots as ids
+        shift = np.uint64(63 - len(placed).bit_length())  # 2 to 4 times as many slots as ids
         table = np.zeros(1 << (64 - int(shift)), dtype=np.int32)  # half of what int64 costs the cache
         slots = _slots(keys, factor, shift)
         table[slots] = placed
