@@ -9,15 +9,18 @@ The same queries in three arms:
 | off | not instrumented | plain |
 
 A pair is one query asked in all three arms, one right after the other, in an order drawn anew for each pair: what
-drifts (heat, other programs) hits all arms alike. Both servers run the whole time, with the same model and without
-prompt cache, so that a repeated query does the same work; they are started anew `--starts` times, for a server
-process may be a little faster than another for as long as it lives. Answers have to be equal in all arms.
+drifts (heat, other programs) hits all arms alike. A burst of other work hits one of them: the mean has it in its
+interval, the median, which says what a usual query pays, hardly moves, so both are given. Both servers run the whole
+time, with the same model and without prompt cache, so that a repeated query does the same work; they are started anew
+`--starts` times, for a server process may be a little faster than another for as long as it lives. Answers have to be
+equal in all arms.
 
-This is the one place with a stopwatch: where nothing is traced there is no span to read a duration from. It runs
-from before the query's span is opened to after it is closed, and round the bare call where there is none. What client
-and server do later, while nobody waits, is in no figure: one `fsync` a query in a thread, and in the server the spans
-and the tokens of each message. The benchmark waits `PAUSE_S` between two calls, so that it is in none of the next. The
-HTTP transports stay wrapped in the arm "off": a request outside of our spans passes through after two comparisons.
+This is the one place with a stopwatch: where nothing is traced there is no span to read a duration from. It runs from
+before the query's span is opened to after it is closed, and round the bare call where there is none. What client and
+server do later, while nobody waits, is in no figure: one `fsync` a query in a thread, and in the server the spans and
+the tokens of each message. The benchmark waits `PAUSE_S` between two queries, so that it is in none of the next; what
+a turn leaves behind does reach into the next turn of its query, as it does for a user. The HTTP transports stay
+wrapped in the arm "off": a request outside of our spans passes through after two comparisons.
 
 `--replay` asks a server without a model, which answers at once (`replay_server.py`): only the client's cost, as an
 upper bound, for nothing of it hides behind a model that computes, but with little noise even on a busy machine.
@@ -42,6 +45,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from punie.trace.analysis.statistics.distributions import at_least
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL, median_ns, percentile
 from punie.trace.demo.paths import target_model_path, workspace_path
@@ -232,10 +236,12 @@ def report(pairs: Sequence[Pair]) -> Iterator[str]:
 def _compared(arm: Arm, pairs: Sequence[Pair]) -> Iterator[str]:
     yield f"\n{arm} against off, {LEVEL:.0%} intervals over pairs, and over server starts"
     long = _of_long_queries(pairs)
-    yield (
-        f"  difference   {_difference(arm, pairs)}   aim: at most {duration_text(AIM_NS)}, "
-        f"{_met([RatioUnit(_extra(arm, pair), 1) for pair in pairs], AIM_NS)}"
-    )
+    extra = [_extra(arm, pair) for pair in pairs]
+    aim = f"aim: at most {duration_text(AIM_NS)}"
+    yield f"  mean difference    {_mean(arm, pairs)}   {aim}, {_met([RatioUnit(ns, 1) for ns in extra], AIM_NS)}"
+    low, middle, high = _median(extra)
+    met = _sided(low, high, AIM_NS)
+    yield f"  median difference  {_ms(middle)} ({_ms(low)} to {_ms(high)})   {aim}, {met}"
     cpu = [pair.client_cpu_ns[arm] - pair.client_cpu_ns[Arm.OFF] for pair in pairs]
     units = [RatioUnit(ns, 1) for ns in cpu]
     yield (
@@ -261,9 +267,21 @@ def _met(units: Sequence[RatioUnit], aim: float) -> str:
     if width is None:
         return "undecided"
     middle = ratio(units) or 0.0
-    if middle + width.value <= aim:
+    return _sided(middle - width.value, middle + width.value, aim)
+
+
+def _sided(low: float, high: float, aim: float) -> str:
+    if high <= aim:
         return "met"
-    return "not met" if middle - width.value > aim else "undecided"
+    return "not met" if low > aim else "undecided"
+
+
+def _median(values: Sequence[int]) -> tuple[int, int, int]:
+    """The median between the order statistics that hold it at `LEVEL`, whatever the values' distribution is."""
+    ordered, count = sorted(values), len(values)
+    ranks = range(count // 2, count)
+    rank = next((rank for rank in ranks if at_least(rank, count, 0.5) <= (1 - LEVEL) / 2), count)
+    return ordered[count - rank], median_ns(values), ordered[rank - 1]
 
 
 def _of_long_queries(pairs: Sequence[Pair]) -> list[Pair]:
@@ -274,17 +292,14 @@ def _of_long_queries(pairs: Sequence[Pair]) -> list[Pair]:
     return [pair for pair in pairs if median_ns(untraced[pair.query_id]) >= LONG_QUERY_NS]
 
 
-def _difference(arm: Arm, pairs: Sequence[Pair]) -> str:
-    extra = [pair.took_ns[arm] - pair.took_ns[Arm.OFF] for pair in pairs]
+def _mean(arm: Arm, pairs: Sequence[Pair]) -> str:
+    extra = [_extra(arm, pair) for pair in pairs]
     units = [RatioUnit(ns, 1) for ns in extra]
     of_starts = [
         RatioUnit(sum(ns for ns, pair in zip(extra, pairs, strict=True) if pair.start == start), count)
         for start, count in _starts(pairs).items()
     ]
-    mean = ratio(units) or 0.0
-    return (
-        f"mean {_ms(mean)} ({_plus_minus(units)}; {_plus_minus(of_starts)}), median {_ms(median_ns(extra))}"
-    )
+    return f"{_ms(ratio(units) or 0.0)} ({_plus_minus(units)}; {_plus_minus(of_starts)})"
 
 
 def _ratio(arm: Arm, pairs: Sequence[Pair]) -> str:
