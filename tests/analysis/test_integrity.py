@@ -198,11 +198,20 @@ def test_model_requests_that_end_at_the_headers_downgrade(scope: str) -> None:
         (request("ours", "chat", "punie.trace"), request("POST", "ours", STOCK)),
         (request("POST", "chat", STOCK), request("server", "POST", "", kind=SpanKind.SERVER)),
         (request("POST", "query", STOCK),),
+        (replace(request("GET", "chat", STOCK), attributes={"http.method": "GET"}),),
     ],
-    ids=["a whole one inside", "a whole one around", "a server inside", "no model's"],
+    ids=["a whole one inside", "a whole one around", "a server inside", "no model's", "no POST"],
 )
 def test_headers_matter_only_where_nothing_else_shows_the_body(more: tuple[Span, ...]) -> None:
     assert "ends-at-headers" not in flaws(query(), sound()[1], *more)
+
+
+def test_a_call_that_goes_on_after_its_requests_downgrades() -> None:
+    stream = request("POST", "chat", "opentelemetry.instrumentation.requests")
+    finding = flaws(query(), sound()[1], stream)["outlasts-requests"]
+    assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}/chat",))
+    whole = replace(stream, end_ns=1490)
+    assert flaws(query(), sound()[1], whole) == {}
 
 
 def test_unreadable_records_are_named() -> None:

@@ -194,6 +194,16 @@ def test_the_network_is_known_where_every_request_shows_its_server() -> None:
     assert not only(*spans[:3]).network_known
 
 
+@pytest.mark.parametrize(("end_ns", "known"), [(95, True), (9, False)], ids=["the model's", "a token's"])
+def test_a_server_that_answered_only_a_small_part_of_the_call_does_not_show_the_network(
+    end_ns: int, known: bool
+) -> None:
+    post = span("POST", "chat", 2, end_ns, {"http.request.method": "POST"}, kind=SpanKind.CLIENT)
+    server = span("server", "POST", 3, end_ns - 1, kind=SpanKind.SERVER)
+    record = only(full()[0], chat("chat", "query", 0, 100), post, server)
+    assert record.network_known is known
+
+
 @pytest.mark.parametrize("reason", ["length", ("stop", "max_tokens")])
 def test_truncation_is_read_from_one_reason_or_several(reason: str | tuple[str, ...]) -> None:
     spans = (full()[0], chat("one", "query", 1, 2, gen_ai__response__finish_reasons=reason))
