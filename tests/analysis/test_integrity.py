@@ -119,6 +119,15 @@ def test_a_root_that_stands_in_for_another_forbids_a_verdict() -> None:
     )
 
 
+def test_a_server_alone_does_not_miss_its_clients_spans() -> None:
+    turns = (
+        span("one", "far", 1, 9, USAGE, kind=SpanKind.SERVER),
+        span("two", "away", 12, 19, USAGE, kind=SpanKind.SERVER),
+    )
+    assert flaws(*turns) == {}
+    assert flaws(*turns, span("lost", "gone", 13, 14))["missing-parent"].count == 3
+
+
 def test_copies_are_shown_and_copies_that_differ_downgrade() -> None:
     chat = sound()[1]
     assert flaws(*sound(), chat, chat)["duplicate-span"].count == 2

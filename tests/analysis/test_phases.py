@@ -337,6 +337,29 @@ def test_the_earliest_span_stands_in_for_a_root_that_is_missing() -> None:
     assert {one.query_key for one in found.values()} == {f"{T}/early"}
 
 
+def test_each_request_that_a_server_alone_shows_of_a_trace_is_a_query() -> None:
+    spans = (
+        server("one", "far", 10, 20),
+        span("decode", "one", 12, 18),
+        server("two", "away", 30, 40),
+        span("in two", "two", 31, 32),
+    )
+    assert keys(*spans) == {"one": "one", "decode": "one", "two": "two", "in two": "two"}
+
+
+def test_a_request_that_a_killed_server_left_unwritten_takes_no_others_place() -> None:
+    left = written("prefill", "never written", Phase.PREFILL)
+    assert keys(server("one", "far", 10, 20), server("two", "far", 30, 40), left) == {
+        "one": "one",
+        "two": "two",
+    }
+
+
+def test_a_servers_request_beside_what_its_client_left_is_no_query() -> None:
+    found = by_id(post("POST", "lost chat", 5, 15), server("other", "lost POST", 10, 20))
+    assert [one.span_id for one in found.values() if one.is_root] == ["POST"]
+
+
 def test_the_same_span_id_in_two_traces_is_two_spans() -> None:
     found = classify([span("a", None), span("b", "a"), span("a", None, trace="b" * 32)])
     assert [(one.trace_id[0], one.span_id) for one in found if one.is_root] == [("a", "a"), ("b", "a")]

@@ -152,8 +152,9 @@ def _roots(traces: Traces) -> _Checked:
 
 def _links(traces: Traces) -> _Checked:
     forest = traces.forest
+    lost = forest.orphans - traces.queries.from_afar
     yield _finding("cycle", Effect.NO_VERDICT, _names(forest.cyclic), "spans that are their own ancestors")
-    parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in forest.orphans)
+    parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in lost)
     yield _finding(
         "missing-parent",
         Effect.DOWNGRADED,
