@@ -223,6 +223,17 @@ def test_a_call_that_goes_on_after_its_requests_downgrades() -> None:
     assert flaws(query(), sound()[1], whole) == {}
 
 
+@pytest.mark.parametrize(("draft", "cached", "said"), [("d", 3, True), ("d", 0, False), (None, 3, False)])
+def test_a_draft_model_that_meets_the_prompt_cache_downgrades(
+    draft: str | None, cached: int, said: bool
+) -> None:
+    told = {semconv.SERVER_DRAFT_MODEL: draft, semconv.CACHED_TOKENS[0]: cached}
+    served = span("served", "POST", 1120, 1480, told, kind=SpanKind.SERVER)
+    found = flaws(*sound(), served)
+    assert ("draft-with-cache" in found) is said
+    assert all(one.effect is Effect.DOWNGRADED and one.examples == (f"{T}/served",) for one in found.values())
+
+
 def test_unreadable_records_are_named() -> None:
     finding = flaws(*sound(), unreadable=(UnreadableRecord("agent-1.jsonl", 7, "torn line"),))[
         "unreadable-record"

@@ -18,6 +18,7 @@
 | `outlasts-requests` | downgraded | model calls that go on after their HTTP requests: all of the call counts |
 | `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
 | `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
+| `draft-with-cache` | downgraded | a draft model and the prompt cache at once: mlx_lm 0.32 loses a token then |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
 | `spans-lost` | downgraded | the server said that it could not write spans |
@@ -339,6 +340,23 @@ def _answers(traces: Traces) -> _Checked:
     yield _finding("missing-usage", Effect.SHOWN, bare, "model requests without token counts")
 
 
+def _draft(traces: Traces) -> _Checked:
+    cached = traces.where(
+        lambda key, span: (
+            traces.around.role[key] is Role.SERVER
+            and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
+            and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
+        )
+    )
+    yield _finding(
+        "draft-with-cache",
+        Effect.DOWNGRADED,
+        cached,
+        "requests with a draft model that took tokens from the prompt cache: mlx_lm 0.32 loses a token of the "
+        "context then, so answers may be wrong",
+    )
+
+
 def _unreadable(traces: Traces) -> _Checked:
     cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
     yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
@@ -373,6 +391,7 @@ _CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (
     _witnesses,
     _clocks,
     _answers,
+    _draft,
     _notes,
     _unreadable,
 )
