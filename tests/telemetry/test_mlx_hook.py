@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -100,3 +101,11 @@ def test_the_writer_keeps_the_order_and_outlives_an_error(caplog: pytest.LogCapt
     assert writer.drain(30)
     assert done == [0, 1, 2]
     assert caplog.text.count("ValueError: a bug of ours") == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the figure is there")
+def test_the_servers_footprint_is_on_macos_the_figure_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mlx_hook.memory_probe(server).footprint_bytes() > 2**20
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(AttributeError, match="proc_pid_rusage"):  # asked for, and not there
+        mlx_hook.memory_probe(server).footprint_bytes()
