@@ -159,7 +159,7 @@ def test_a_request_over_loopback_stays_on_its_machine(resource: Attributes, loop
 
 
 def test_the_finding_says_how_far_and_how_surely_and_the_ledger_reads_the_corrected_times() -> None:
-    chat = span("chat", "query", 1050, 1600, LAPTOP, attributes={semconv.OPERATION: "chat"})
+    chat = span("chat", "query", 1090, 1510, LAPTOP, attributes={semconv.OPERATION: "chat"})
     post = replace(POST, parent_id="chat", attributes={"http.request.method": "POST"})
     served = span("served", "POST", 9_000, 9_200, BOX, kind=SpanKind.SERVER)
     found = account(SpanSet((ROOT, chat, post, served)), SqliteEngine())

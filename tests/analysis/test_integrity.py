@@ -119,6 +119,15 @@ def test_a_root_that_stands_in_for_another_forbids_a_verdict() -> None:
     )
 
 
+def test_a_server_alone_does_not_miss_its_clients_spans() -> None:
+    turns = (
+        span("one", "far", 1, 9, USAGE, kind=SpanKind.SERVER),
+        span("two", "away", 12, 19, USAGE, kind=SpanKind.SERVER),
+    )
+    assert flaws(*turns) == {}
+    assert flaws(*turns, span("lost", "gone", 13, 14))["missing-parent"].count == 3
+
+
 def test_copies_are_shown_and_copies_that_differ_downgrade() -> None:
     chat = sound()[1]
     assert flaws(*sound(), chat, chat)["duplicate-span"].count == 2
@@ -198,11 +207,31 @@ def test_model_requests_that_end_at_the_headers_downgrade(scope: str) -> None:
         (request("ours", "chat", "punie.trace"), request("POST", "ours", STOCK)),
         (request("POST", "chat", STOCK), request("server", "POST", "", kind=SpanKind.SERVER)),
         (request("POST", "query", STOCK),),
+        (replace(request("GET", "chat", STOCK), attributes={"http.method": "GET"}),),
     ],
-    ids=["a whole one inside", "a whole one around", "a server inside", "no model's"],
+    ids=["a whole one inside", "a whole one around", "a server inside", "no model's", "no POST"],
 )
 def test_headers_matter_only_where_nothing_else_shows_the_body(more: tuple[Span, ...]) -> None:
     assert "ends-at-headers" not in flaws(query(), sound()[1], *more)
+
+
+def test_a_call_that_goes_on_after_its_requests_downgrades() -> None:
+    stream = request("POST", "chat", "opentelemetry.instrumentation.requests")
+    finding = flaws(query(), sound()[1], stream)["outlasts-requests"]
+    assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}/chat",))
+    whole = replace(stream, end_ns=1490)
+    assert flaws(query(), sound()[1], whole) == {}
+
+
+@pytest.mark.parametrize(("draft", "cached", "said"), [("d", 3, True), ("d", 0, False), (None, 3, False)])
+def test_a_draft_model_that_meets_the_prompt_cache_downgrades(
+    draft: str | None, cached: int, said: bool
+) -> None:
+    told = {semconv.SERVER_DRAFT_MODEL: draft, semconv.CACHED_TOKENS[0]: cached}
+    served = span("served", "POST", 1120, 1480, told, kind=SpanKind.SERVER)
+    found = flaws(*sound(), served)
+    assert ("draft-with-cache" in found) is said
+    assert all(one.effect is Effect.DOWNGRADED and one.examples == (f"{T}/served",) for one in found.values())
 
 
 def test_unreadable_records_are_named() -> None:

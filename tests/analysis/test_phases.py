@@ -137,6 +137,46 @@ def test_an_http_span_that_ends_at_the_headers_leaves_the_chat_as_the_model() ->
     assert known(chat("chat", None), request) == {"chat": MODEL, "POST": MODEL}
 
 
+def get(name: str, parent: str, start: int = 0, end: int = 100) -> Span:
+    return post(name, parent, start, end, http__request__method="GET")
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [get("models", "chat", 5, 6)],
+        [get("models", "chat", 0, 95)],
+        [post("token", "chat", 5, 6)],
+        [post("token", "chat", 98, 99)],
+        [post("headers", "chat", 2, 89)],
+        [get("models", "chat", 1, 2), post("headers", "chat", 3, 40), post("log", "chat", 98, 100)],
+        [post("token", "chat", 1, 2, http__response__status_code=401)],
+        [post("token", "chat", 5, 6), server("login", "token", 5, 6)],
+        [post("POST", "chat", 2, 50), server("ended at its headers", "POST", 3, 49)],
+    ],
+    ids=lambda below: " ".join(span.span_id for span in below),
+)
+def test_a_call_that_outlasts_its_requests_is_the_model(below: list[Span]) -> None:
+    assert known(chat("chat", None), *below)["chat"] == MODEL
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [post("POST", "chat", 0, 90)],
+        [post("POST", "chat", 50, 100)],
+        [post("outer", "chat", 0, 99), post("inner", "outer", 1, 5)],
+        [get("models", "chat", 0, 45), post("POST", "chat", 55, 100)],
+        [post("first", "chat", 0, 5, http__response__status_code=503), post("again", "chat", 70, 95)],
+        [post("cut", "chat", 0, 5), written("decode", "cut", Phase.DECODE, Provenance.STREAM)],
+        [post("cut", "chat", 0, 5), server("served", "cut", 4, 95)],
+    ],
+    ids=lambda below: " ".join(span.span_id for span in below),
+)
+def test_a_call_whose_requests_tell_what_it_waited_for_is_framework(below: list[Span]) -> None:
+    assert known(chat("chat", None), *below)["chat"] == FRAMEWORK
+
+
 def test_generation_read_off_the_wire_stands_where_no_server_is_seen() -> None:
     found = known(
         chat("chat", None), post("POST", "chat"), written("decode", "POST", Phase.DECODE, Provenance.STREAM)
@@ -201,7 +241,7 @@ def test_requests_of_nobody_are_http_and_their_servers_serve() -> None:
 
 def test_a_failed_request_that_was_tried_again_is_a_retry() -> None:
     found = known(
-        chat("chat", None),
+        chat("chat", None, 0, 50),
         post("first", "chat", 0, 10, http__response__status_code=503),
         post("second", "chat", 20, 30, status=StatusCode.ERROR),
         post("third", "chat", 40, 50, http__response__status_code=400),
@@ -295,6 +335,29 @@ def test_the_earliest_span_stands_in_for_a_root_that_is_missing() -> None:
     found = by_id(span("late", "lost", 20, 30), span("early", "lost", 10, 40), span("child", "early", 11, 12))
     assert [one.span_id for one in found.values() if one.is_root] == ["early"]
     assert {one.query_key for one in found.values()} == {f"{T}/early"}
+
+
+def test_each_request_that_a_server_alone_shows_of_a_trace_is_a_query() -> None:
+    spans = (
+        server("one", "far", 10, 20),
+        span("decode", "one", 12, 18),
+        server("two", "away", 30, 40),
+        span("in two", "two", 31, 32),
+    )
+    assert keys(*spans) == {"one": "one", "decode": "one", "two": "two", "in two": "two"}
+
+
+def test_a_request_that_a_killed_server_left_unwritten_takes_no_others_place() -> None:
+    left = written("prefill", "never written", Phase.PREFILL)
+    assert keys(server("one", "far", 10, 20), server("two", "far", 30, 40), left) == {
+        "one": "one",
+        "two": "two",
+    }
+
+
+def test_a_servers_request_beside_what_its_client_left_is_no_query() -> None:
+    found = by_id(post("POST", "lost chat", 5, 15), server("other", "lost POST", 10, 20))
+    assert [one.span_id for one in found.values() if one.is_root] == ["POST"]
 
 
 def test_the_same_span_id_in_two_traces_is_two_spans() -> None:

@@ -194,6 +194,33 @@ def test_the_network_is_known_where_every_request_shows_its_server() -> None:
     assert not only(*spans[:3]).network_known
 
 
+def test_of_a_server_alone_each_turn_is_a_query_with_its_own_window_and_tokens() -> None:
+    def turn(name: str, start: int, end: int, output: int) -> tuple[Span, Span]:
+        said = {semconv.INPUT_TOKENS[0]: 10, semconv.CACHED_TOKENS[0]: 4, semconv.OUTPUT_TOKENS[0]: output}
+        phase = {semconv.PHASE: "decode", semconv.PHASE_PROVENANCE: "server"}
+        asked = span(name, f"client's {name}", start, end, said, kind=SpanKind.SERVER)
+        return asked, span(f"decode {name}", name, start + 1, end, phase)
+
+    for turns in ((turn("one", 100, 200, 5),), (turn("one", 100, 200, 5), turn("two", 500, 900, 7))):
+        found = read(*(one for spans in turns for one in spans))
+        assert [finding.slug for finding in found.findings] == []
+        assert [
+            (record.wall_ns, record.model_requests, record.input_tokens, record.output_tokens)
+            for record in found.records
+        ] == [(100, 1, 10, 5), (400, 1, 10, 7)][: len(turns)]
+        assert [record.ledger.phases_ns[Phase.DECODE] for record in found.records] == [99, 399][: len(turns)]
+
+
+@pytest.mark.parametrize(("end_ns", "known"), [(95, True), (9, False)], ids=["the model's", "a token's"])
+def test_a_server_that_answered_only_a_small_part_of_the_call_does_not_show_the_network(
+    end_ns: int, known: bool
+) -> None:
+    post = span("POST", "chat", 2, end_ns, {"http.request.method": "POST"}, kind=SpanKind.CLIENT)
+    server = span("server", "POST", 3, end_ns - 1, kind=SpanKind.SERVER)
+    record = only(full()[0], chat("chat", "query", 0, 100), post, server)
+    assert record.network_known is known
+
+
 @pytest.mark.parametrize("reason", ["length", ("stop", "max_tokens")])
 def test_truncation_is_read_from_one_reason_or_several(reason: str | tuple[str, ...]) -> None:
     spans = (full()[0], chat("one", "query", 1, 2, gen_ai__response__finish_reasons=reason))

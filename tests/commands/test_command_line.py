@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,20 @@ def test_usage_errors_exit_with_2(
         main(arguments)
     assert exit_.value.code == ExitCode.USAGE
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [("run", "--runs"), ("serve", "--spans-dir")])
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(["--draft", "demo"], True), (["--draft", "demo", "--cache", "off"], False), ([], False)],
+)
+def test_a_draft_with_the_prompt_cache_on_is_warned_of_before_the_server_starts(
+    verb: tuple[str, str], flags: list[str], said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main([*verb, str(tmp_path), "--no-export", "--port", port, *flags]) == ExitCode.SERVER
+    assert ("--cache off" in capsys.readouterr().err) is said
 
 
 def test_the_readme_lists_every_exit_code() -> None:

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 import punie.trace.server
+from punie.trace.footprint import MemorySource, footprint_reader, read_phys_footprint
 from punie.trace.server import MemorySampler, recommended_limit
 from punie.trace.server.diagnosis import death_line, describe_exit, remedy_for
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
 from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
-from punie.trace.server.memory import MemorySource, footprint_reader, read_phys_footprint
 from punie.trace.server.memory_limit import LimitSource
 from punie.trace.server.port import url
 

@@ -140,7 +140,9 @@ def test_every_span_of_a_plain_query_gets_the_phase_that_python_gives_it(front: 
 
 def test_a_trace_of_any_other_shape_is_left_aside_or_read_as_python_reads_it(front: int) -> None:
     random = seeded(6)
-    traces = [_changed(Tree(number, random).spans, random) for number in range(800)]
+    traces = [
+        _changed(Tree(number, random, open_ended=number % 2 > 0).spans, random) for number in range(800)
+    ]
     fill(front, [span for spans in traces for span in spans])
     found = judged()
     states = {"counted": 0, "failed": 0, "tree": 0}

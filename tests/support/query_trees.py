@@ -7,11 +7,12 @@ from random import Random
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.model import PHASES, AttributeValue, Phase, Provenance, Span, SpanKind
+from punie.trace.model import PHASE_GROUP, PHASES, AttributeValue, Group, Phase, Provenance, Span, SpanKind
 
 NOW_NS = 1_764_000_000_123_456_789
 LENGTH_NS = 1 << 20
 SECOND = Provenance.STREAM, Provenance.BODY
+GENERATION = {phase.value for phase in PHASES if PHASE_GROUP[phase] is Group.GENERATION}
 
 
 def seeded(seed: int) -> Random:
@@ -20,11 +21,15 @@ def seeded(seed: int) -> Random:
 
 
 class Tree:
-    """One query as a run writes it, each span inside its parent."""
+    """One query as a run writes it, each span inside its parent.
 
-    def __init__(self, number: int, random: Random, model: str = "") -> None:
+    `open_ended` leaves requests shorter than their calls where nothing else tells what these waited for.
+    """
+
+    def __init__(self, number: int, random: Random, model: str = "", *, open_ended: bool = False) -> None:
         self.random = random
         self.model = model
+        self.open_ended = open_ended
         self.trace_id = f"{number + 1:032x}"
         self.spans: list[Span] = []
         query = self.add(None, "query", {semconv.QUERY_ID: "q"})
@@ -66,10 +71,13 @@ class Tree:
     def chat(self, parent: Span) -> None:
         asked: dict[str, AttributeValue] = {semconv.REQUEST_MODEL: self.model} if self.model else {}
         chat = self.add(parent, "chat", {semconv.OPERATION: "chat", **asked})
+        place = len(self.spans) - 1
         for _ in range(self.random.randint(0, 2)):
             self.post(chat)
         if self.random.random() < 0.5:
             self.phase(chat, self.random.choice(PHASES), Provenance.CLIENT)
+        if not self.open_ended:
+            self.fill(place)
 
     def post(self, chat: Span) -> None:
         method = self.random.choice(semconv.HTTP_METHOD)
@@ -90,6 +98,18 @@ class Tree:
             for phase in (Phase.QUEUE, Phase.PREFILL, Phase.DECODE):
                 if self.random.random() < 0.6:
                     self.phase(server, phase, Provenance.SERVER)
+
+    def fill(self, place: int) -> None:
+        """Let the requests of the chat at `place` last nearly as long as it does, if they show no generation."""
+        chat, *below = self.spans[place:]
+        if not {span.attributes.get(semconv.PHASE) for span in below}.isdisjoint(GENERATION):
+            return
+        for number, span in enumerate(below, place + 1):
+            if span.parent_id == chat.span_id and semconv.PHASE not in span.attributes:
+                most = chat.duration_ns // 20
+                start = min(span.start_ns, chat.start_ns + self.random.randint(0, most))
+                end = max(span.end_ns, chat.end_ns - self.random.randint(0, most))
+                self.spans[number] = replace(span, start_ns=start, end_ns=end)
 
     def tool(self, parent: Span) -> None:
         tool = self.add(parent, "tool", {semconv.OPERATION: semconv.OPERATION_TOOL})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -144,3 +145,11 @@ def test_a_span_that_the_end_does_not_wait_for_is_counted_and_said(
     go.set()
     assert journal.status.lost == 1
     assert LOG_SPANS_LOST in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the figure is there")
+def test_the_servers_footprint_is_on_macos_the_figure_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mlx_hook.memory_probe(server).footprint_bytes() > 2**20
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(AttributeError, match="proc_pid_rusage"):  # asked for, and not there
+        mlx_hook.memory_probe(server).footprint_bytes()

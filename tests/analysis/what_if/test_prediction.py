@@ -21,6 +21,7 @@ from punie.trace.analysis.what_if.cost_model import Costs, cost_model, fit
 from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, Turn, observe
 from punie.trace.analysis.what_if.prediction import Saving, WhatIf, what_if
 from punie.trace.model import Phase
+from punie.trace.report.what_if_section import what_if_lines
 
 OVERHEAD, PER_UNCACHED, PER_OUTPUT = 20 * MS, 1 * MS, 4 * MS
 SECOND = 10**9
@@ -150,6 +151,51 @@ def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
     assert _saving(found, "cache").saved_ns == pytest.approx(read_twice * PER_UNCACHED)
 
 
+def _untold(plans: Sequence[Plan], untold: set[int], *, phases: bool) -> WhatIf:
+    """As `_predict`, with nobody telling the cached tokens of the requests at `untold`."""
+    records, requests, activity = _ask(plans, phases=phases)
+    asked = [
+        replace(r, tokens=replace(r.tokens, cached=None)) if place in untold else r
+        for place, r in enumerate(requests)
+    ]
+    found = what_if(records, asked, activity, cache_bill(asked), target_ns=SECOND)
+    assert found is not None
+    assert found.model is not None
+    assert found.left_out == {}
+    assert "cached tokens" in _saving(found, "cache").why
+    return found
+
+
+def test_without_cached_tokens_all_but_the_cache_is_predicted_where_phases_are_told() -> None:
+    all_told, none_told = _predict(FIVE, phases=True), _untold(FIVE, set(range(8)), phases=True)
+    for slug in ("output-20", "output-40", "decode-1.3", "decode-2", "tools", "turn"):
+        assert _saving(none_told, slug) == _saving(all_told, slug)
+    assert none_told.model is not None
+    assert none_told.model.per_uncached.value is None
+    assert "cached tokens" in none_told.model.per_uncached.why
+    assert "told of no turn" in "\n".join(what_if_lines(none_told))
+    assert none_told.model.per_output.value == pytest.approx(PER_OUTPUT)
+
+
+def test_without_cached_tokens_whole_turns_tell_no_cost_of_an_output_token() -> None:
+    found = _untold(FIVE, set(range(8)), phases=False)
+    assert found.model is not None
+    assert (found.model.per_uncached.value, found.model.per_output.value) == (None, None)
+    assert {saving.slug for saving in found.savings if not saving.why} == {"tools", "turn"}
+
+
+@pytest.mark.parametrize("phases", [True, False], ids=["phases told", "whole turns"])
+def test_turns_that_tell_their_cached_tokens_give_the_costs(phases: bool) -> None:
+    found = _untold(FIVE, {0, 4}, phases=phases)
+    model = found.model
+    assert model is not None
+    assert model.per_uncached.value == pytest.approx(PER_UNCACHED)
+    assert model.per_output.value == pytest.approx(PER_OUTPUT)
+    costs = "the prompt token's cost is" if phases else "the costs are"
+    assert f"cached tokens are not told of 2 of 8 turns: {costs} from the others" in what_if_lines(found)
+    assert model.typical_error == pytest.approx(0, abs=1e-6)
+
+
 def test_tokens_that_vary_together_tell_neither_cost() -> None:
     together: list[Plan] = [((10 * n, 0, n),) for n in (10, 20, 30, 40)]
     found = _predict(together, phases=False)
@@ -225,9 +271,7 @@ def test_a_target_that_a_query_left_out_misses_is_not_said_to_be_met() -> None:
     last = records[-1]
     slow = replace(last, model_requests=2, ledger=replace(last.ledger, wall_ns=90 * SECOND))
     untold = [
-        replace(r, tokens=TokenCounts(r.tokens.input, None, r.tokens.output))
-        if r.query_id == last.query_id
-        else r
+        replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == last.query_id else r
         for r in requests
     ]
     found = what_if([*records[:-1], slow], untold, activity, cache_bill(untold), target_ns=80 * SECOND)
@@ -248,7 +292,7 @@ TURNS = st.builds(
     lambda uncached, output, decode, prefill, rest, least, more: Turn(
         start_ns=0,
         end_ns=decode + prefill + rest,
-        uncached_tokens=uncached,
+        uncached_tokens=uncached or None,
         output_tokens=output,
         prefill_ns=prefill,
         decode_ns=decode,

@@ -5,7 +5,9 @@
     server           |- prefill -||-- decode --|
 
 The server can't begin before the request was sent, nor produce a token after its last byte has arrived. (Its own
-span may end later: it tidies up.) Nothing is shifted: what reaches out is clipped where it is counted, and said.
+span may end later: it tidies up.) If its span is longer than the request's, no clock explains that: then the request's
+ends at the headers, unless it says that it doesn't. Nothing is shifted: what reaches out is clipped where it is
+counted, and said.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ _COUNTS: Final = (
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
     for key, span in traces.counted():
-        request = _answered(traces, key)
-        if request is not None and _contradicts(traces.around.role[key], span, request):
+        found = _answered(traces, key)
+        if found is not None and _contradicts(traces.around.role[key], span, *found):
             yield key
 
 
@@ -89,23 +91,31 @@ def several_accounts(traces: Traces) -> Iterator[SpanKey]:
     yield from (root for root, found in ways.items() if len(found) > 1)
 
 
-def _answered(traces: Traces, key: SpanKey) -> Span | None:
-    """The request around a server's span, if its end was seen."""
+def _answered(traces: Traces, key: SpanKey) -> tuple[Span, Span] | None:
+    """The request around a server's span, and right below it what the server made for it; None without one."""
     is_served = (
         traces.around.role[key] is Role.SERVER
         or written_provenance(traces.forest.spans[key]) is Provenance.SERVER
     )
     if not is_served:
         return None
-    above = (one for one in traces.forest.above(key) if traces.around.role[one] is Role.HTTP)
-    request = next(above, None)
-    span = None if request is None else traces.forest.spans[request]
-    return None if span is None or span.duration_ns < 0 else span
+    served = key
+    for above in traces.forest.above(key):
+        if traces.around.role[above] is Role.HTTP:
+            request = traces.forest.spans[above]
+            return None if request.duration_ns < 0 else (request, traces.forest.spans[served])
+        served = above
+    return None
 
 
-def _contradicts(role: Role, span: Span, request: Span) -> bool:
+def _contradicts(role: Role, span: Span, request: Span, served: Span) -> bool:
     if span.start_ns < request.start_ns - TOLERANCE_NS:
         return True
     phase = written_phase(span)
     is_generation = role is not Role.SERVER and phase is not None and PHASE_GROUP[phase] is Group.GENERATION
-    return is_generation and saw_the_end(request) and span.end_ns > request.end_ns + TOLERANCE_NS
+    if not (is_generation and saw_the_end(request)):
+        return False
+    fits = served.duration_ns <= request.duration_ns + TOLERANCE_NS
+    return (
+        fits or semconv.HTTP_ENDS_AT in request.attributes
+    ) and span.end_ns > request.end_ns + TOLERANCE_NS

@@ -15,8 +15,10 @@
 | `clock-skew-unclear` | downgraded | machines of which no one shift explains the times: nothing is moved |
 | `timings-too-long` | downgraded | phases of which the answer tells more time than the request had: cut off |
 | `ends-at-headers` | downgraded | HTTP spans of model calls that stop before the body: the call's own span counts |
+| `outlasts-requests` | downgraded | model calls that go on after their HTTP requests: all of the call counts |
 | `truncated-answer` | downgraded | model requests that ended by their token limit: shorter than what was asked for |
 | `cache-arm` | downgraded | the prompt cache was to be off, and the server took tokens from it |
+| `draft-with-cache` | downgraded | a draft model and the prompt cache at once: mlx_lm 0.32 loses a token then |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
 | `spans-lost` | downgraded | the server said that it could not write spans |
@@ -55,7 +57,7 @@ from punie.trace.analysis.disagreements import (
     several_accounts,
 )
 from punie.trace.analysis.requests import ModelRequest
-from punie.trace.analysis.roles import Role, ends_at_headers, written_phase
+from punie.trace.analysis.roles import Role, ends_at_headers, may_ask_a_model, written_phase
 from punie.trace.analysis.roots import query_key
 from punie.trace.analysis.surroundings import Below, Inside, Surroundings
 from punie.trace.analysis.traces import Traces, missing_planned, span_name
@@ -151,8 +153,9 @@ def _roots(traces: Traces) -> _Checked:
 
 def _links(traces: Traces) -> _Checked:
     forest = traces.forest
+    lost = forest.orphans - traces.queries.from_afar
     yield _finding("cycle", Effect.NO_VERDICT, _names(forest.cyclic), "spans that are their own ancestors")
-    parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in forest.orphans)
+    parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in lost)
     yield _finding(
         "missing-parent",
         Effect.DOWNGRADED,
@@ -230,13 +233,23 @@ def _meaning(traces: Traces) -> _Checked:
         headers,
         "HTTP spans that end before the body: time of the model call is taken from its own span",
     )
+    outlasting = traces.where(lambda key, _: key in traces.around.outlasting)
+    yield _finding(
+        "outlasts-requests",
+        Effect.DOWNGRADED,
+        outlasting,
+        "model calls that go on after the HTTP requests below them, which end at the headers or asked something "
+        "else: all of such a call is taken as the model's",
+    )
 
 
 def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
     """A model request of which nothing else shows the body: no server span, no longer HTTP span in or around it."""
     in_chat = around.role[key] is Role.HTTP and Inside.CHAT in around.inside[key]
     is_outermost = in_chat and Inside.HTTP not in around.inside[key]
-    return is_outermost and ends_at_headers(span) and not around.below[key] & (Below.SERVER | Below.REQUEST)
+    if not (is_outermost and may_ask_a_model(span) and ends_at_headers(span)):
+        return False
+    return not around.below[key] & (Below.SERVER | Below.REQUEST)
 
 
 def _witnesses(traces: Traces) -> _Checked:
@@ -327,6 +340,23 @@ def _answers(traces: Traces) -> _Checked:
     yield _finding("missing-usage", Effect.SHOWN, bare, "model requests without token counts")
 
 
+def _draft(traces: Traces) -> _Checked:
+    cached = traces.where(
+        lambda key, span: (
+            traces.around.role[key] is Role.SERVER
+            and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
+            and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
+        )
+    )
+    yield _finding(
+        "draft-with-cache",
+        Effect.DOWNGRADED,
+        cached,
+        "requests with a draft model that took tokens from the prompt cache: mlx_lm 0.32 loses a token of the "
+        "context then, so answers may be wrong",
+    )
+
+
 def _unreadable(traces: Traces) -> _Checked:
     cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
     yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
@@ -361,6 +391,7 @@ _CHECKS: Final[tuple[Callable[[Traces], _Checked], ...]] = (
     _witnesses,
     _clocks,
     _answers,
+    _draft,
     _notes,
     _unreadable,
 )

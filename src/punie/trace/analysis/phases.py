@@ -4,7 +4,8 @@ The rules of somebody else's spans, of which only the conventions are known:
 
 | span | phase |
 | --- | --- |
-| model call (`chat`) | framework: what is left of it; model, inferred, if nothing finer hangs below it |
+| model call (`chat`) | framework: what is left of it; model, inferred, if nothing finer hangs below it or if it
+  outlasts its requests (`outlasting`) |
 | POST below a model call, a server span below it | http |
 | POST below a model call, no server span below it | model, inferred |
 | HTTP request below a tool | tool |
@@ -160,7 +161,7 @@ def _by_role(span: Span, key: SpanKey, around: Surroundings, around_it: Known) -
     inside, below = around.inside[key], around.below[key]
     match around.role[key]:
         case Role.CHAT:
-            return FRAMEWORK if below & FINER_THAN_CHAT else MODEL
+            return FRAMEWORK if below & FINER_THAN_CHAT and key not in around.outlasting else MODEL
         case Role.TOOL:
             return TOOL
         case Role.AGENT:

@@ -74,6 +74,10 @@ def read_records(
     )
 
 
+def _shows_its_server(traces: Traces, request: SpanKey) -> bool:
+    return Below.SERVER in traces.around.below[request] and request not in traces.around.outlasting
+
+
 def _query_ids(traces: Traces) -> dict[SpanKey, str]:
     several = _traces_with_several(traces.queries.roots)
     return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
@@ -109,7 +113,7 @@ def _record(
         error=_error(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),
-        network_known=bool(requests) and all(Below.SERVER in traces.around.below[key] for key in requests),
+        network_known=bool(requests) and all(_shows_its_server(traces, key) for key in requests),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cached_tokens,

@@ -1,22 +1,23 @@
-"""Which query a span belongs to: ours by its own span, somebody else's by the outermost agent or the root."""
+"""Which query a span belongs to: ours by its own span, somebody else's by the outermost agent, the root or a server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from punie.trace import semconv
-from punie.trace.analysis.roles import Role, role_of
+from punie.trace.analysis.roles import Role, is_server, role_of, written_provenance
 from punie.trace.analysis.tree import Forest, SpanKey
-from punie.trace.model import Span
+from punie.trace.model import Provenance, Span
 
 
 class QueryRule(Enum):
     """What counts as a query.
 
     `PLANNED`: only the spans that a run of ours wrote as queries. What a killed run left of an unfinished query
-    is none. `ANY`: in traces without such a span also the outermost `invoke_agent`, else the root.
+    is none. `ANY`: in traces without such a span also the outermost `invoke_agent`, else the root, else what a
+    server made for each request of a client that is traced elsewhere.
     """
 
     PLANNED = auto()
@@ -29,7 +30,8 @@ class Queries:
 
     `of` maps a span to its query's root. `outside` are spans above or beside the queries of their trace,
     `unplaced` those whose missing parent leaves it open to which query they belong. `stand_ins` are roots that
-    are none: the earliest span of a trace whose real root is missing.
+    are none: the earliest span of a trace whose real root is missing. `from_afar` are roots whose parent is their
+    client's span, which whoever served it never has.
     """
 
     roots: tuple[SpanKey, ...]
@@ -37,6 +39,7 @@ class Queries:
     outside: tuple[SpanKey, ...] = ()
     unplaced: tuple[SpanKey, ...] = ()
     stand_ins: frozenset[SpanKey] = frozenset()
+    from_afar: frozenset[SpanKey] = frozenset()
 
 
 def is_query(span: Span) -> bool:
@@ -51,32 +54,56 @@ def query_key(root: SpanKey) -> str:
 
 def find_queries(forest: Forest, rule: QueryRule = QueryRule.ANY) -> Queries:
     """Find the queries and give every span to one, or say why not."""
-    candidates, stand_ins = _candidates(forest, rule)
+    found = _candidates(forest, rule)
     of: dict[SpanKey, SpanKey] = {}
     for key in forest.order:
         parent = forest.parent[key]
         owner = of.get(parent) if parent is not None else None
         if owner is not None:
             of[key] = owner
-        elif key in candidates:
+        elif key in found.roots:
             of[key] = key
     roots = tuple(key for key in forest.order if of.get(key) == key)
-    return _place_orphans(forest, of, roots, stand_ins)
+    outside, unplaced = _place_orphans(forest, of, roots)
+    stand_ins, from_afar = frozenset(found.stand_ins), frozenset(found.from_afar)
+    return Queries(roots, of, outside, unplaced, stand_ins, from_afar)
 
 
-def _candidates(forest: Forest, rule: QueryRule) -> tuple[frozenset[SpanKey], frozenset[SpanKey]]:
-    found: set[SpanKey] = set()
-    stand_ins: set[SpanKey] = set()
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Spans that are queries if none around them is one, and which of them are so for want of a root."""
+
+    roots: set[SpanKey] = field(default_factory=set)
+    stand_ins: set[SpanKey] = field(default_factory=set)
+    from_afar: set[SpanKey] = field(default_factory=set)
+
+
+def _candidates(forest: Forest, rule: QueryRule) -> _Candidates:
+    found = _Candidates()
     for keys in _by_trace(forest.order).values():
         chosen = [key for key in keys if is_query(forest.spans[key])]
         if not chosen and rule is QueryRule.ANY:
             chosen = _own_agents(forest, [key for key in keys if role_of(forest.spans[key]) is Role.AGENT])
             chosen = chosen or [key for key in keys if forest.spans[key].parent_id is None]
             if not chosen:
+                chosen = _served_from_afar(forest, keys)
+                found.from_afar.update(chosen)
+            if not chosen:
                 chosen = keys[:1]  # `order` starts with the earliest top
-                stand_ins.update(chosen)
-        found.update(chosen)
-    return frozenset(found), frozenset(stand_ins)
+                found.stand_ins.update(chosen)
+        found.roots.update(chosen)
+    return found
+
+
+def _served_from_afar(forest: Forest, keys: list[SpanKey]) -> list[SpanKey]:
+    """The requests that a server answered, if the server alone was traced: no client's span is without its parent.
+
+    A server's phases may be, if it was killed before it could write the request around them.
+    """
+    tops = [forest.spans[key] for key in keys if key in forest.orphans]
+    if not all(is_server(top) or written_provenance(top) is Provenance.SERVER for top in tops):
+        return []
+    return [key for key in keys if key in forest.orphans and is_server(forest.spans[key])]
 
 
 def _own_agents(forest: Forest, agents: list[SpanKey]) -> list[SpanKey]:
@@ -102,11 +129,11 @@ def _by_trace(keys: Iterable[SpanKey]) -> dict[str, list[SpanKey]]:
 
 
 def _place_orphans(
-    forest: Forest, of: dict[SpanKey, SpanKey], roots: tuple[SpanKey, ...], stand_ins: frozenset[SpanKey]
-) -> Queries:
+    forest: Forest, of: dict[SpanKey, SpanKey], roots: tuple[SpanKey, ...]
+) -> tuple[tuple[SpanKey, ...], tuple[SpanKey, ...]]:
     """Trees whose top lost its parent go to the query they must belong to: the only one, or the one around them.
 
-    Inside several queries at once they stay unplaced.
+    Inside several queries at once they stay unplaced. Adds to `of`; returns what is outside, and the unplaced.
     """
     roots_of = _by_trace(roots)
     above_a_root = {key for root in roots for key in forest.above(root)}
@@ -138,7 +165,7 @@ def _place_orphans(
             unplaced.append(key)
         else:
             outside.append(key)
-    return Queries(roots, of, tuple(outside), tuple(unplaced), stand_ins)
+    return tuple(outside), tuple(unplaced)
 
 
 def _query_followed(forest: Forest, of: Mapping[SpanKey, SpanKey], key: SpanKey) -> SpanKey | None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from enum import Flag, auto
 
 from punie.trace import semconv
-from punie.trace.analysis.roles import Role, ends_at_headers, role_of, written_phase, written_provenance
+from punie.trace.analysis.outlasting import outlasts
+from punie.trace.analysis.roles import (
+    Role,
+    ends_at_headers,
+    may_ask_a_model,
+    role_of,
+    written_phase,
+    written_provenance,
+)
 from punie.trace.analysis.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
 
@@ -17,7 +25,7 @@ class Below(Flag):
 
     NOTHING = 0
     CHAT = auto()
-    REQUEST = auto()  # an HTTP span that lasts to the last byte
+    REQUEST = auto()  # an HTTP span that may be a model's and isn't known to end before the last byte
     SERVER = auto()
     PHASE = auto()  # a span that names its phase
     GENERATION = auto()  # a span that names a phase of generation
@@ -47,6 +55,8 @@ class Surroundings:
     below: Mapping[SpanKey, Below]
     lone: Set[SpanKey] = frozenset()
     """Server spans that generated an answer, in traces in which no client tells of a model call."""
+    outlasting: Set[SpanKey] = frozenset()
+    """Model calls that go on after the requests below them, with nothing else that tells what they waited for."""
 
 
 def look_around(forest: Forest) -> Surroundings:
@@ -54,7 +64,11 @@ def look_around(forest: Forest) -> Surroundings:
     role = {key: role_of(span) for key, span in forest.spans.items()}
     below = _below(forest, role)
     return Surroundings(
-        role=role, inside=_inside(forest, role), below=below, lone=_lone_servers(forest, role, below)
+        role=role,
+        inside=_inside(forest, role),
+        below=below,
+        lone=_lone_servers(forest, role, below),
+        outlasting=_outlasting(forest, role, below),
     )
 
 
@@ -70,6 +84,26 @@ def _lone_servers(
         and Below.SERVER not in below[key]
         and (Below.GENERATION in below[key] or _counts_tokens(forest.spans[key]))
     }
+
+
+def _outlasting(forest: Forest, role: Mapping[SpanKey, Role], below: Mapping[SpanKey, Below]) -> Set[SpanKey]:
+    return {
+        key
+        for key, one in role.items()
+        if one is Role.CHAT
+        and below[key] & (Below.REQUEST | Below.SERVER)
+        and not below[key] & (Below.CHAT | Below.GENERATION)
+        and outlasts(forest.spans[key], _requests_below(forest, role, key))
+    }
+
+
+def _requests_below(forest: Forest, role: Mapping[SpanKey, Role], call: SpanKey) -> Iterator[Span]:
+    found = list(forest.children.get(call, ()))
+    for key in found:  # grows while we walk it
+        if role[key] is not Role.TOOL:
+            found.extend(forest.children.get(key, ()))
+        if role[key] in (Role.HTTP, Role.SERVER):
+            yield forest.spans[key]
 
 
 def _counts_tokens(span: Span) -> bool:
@@ -113,7 +147,7 @@ def _own(span: Span, role: Role, below: Below) -> Below:
         own |= Below.SERVER
         if Below.GENERATION in below:
             own |= Below.SERVED_GENERATION
-    elif role is Role.HTTP and not ends_at_headers(span):
+    elif role is Role.HTTP and may_ask_a_model(span) and not ends_at_headers(span):
         own |= Below.REQUEST
     phase = written_phase(span)
     if phase is not None:

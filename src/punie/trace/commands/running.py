@@ -16,7 +16,7 @@ from punie.trace.commands.links import JaegerPage, link_lines
 from punie.trace.commands.progress import ConsoleProgress
 from punie.trace.commands.provenance import machine_facts, package_versions
 from punie.trace.commands.reporting import Judgement, conclude, load_run
-from punie.trace.commands.settings import RunSettings, read_settings
+from punie.trace.commands.settings import RunSettings, read_settings, server_warnings
 from punie.trace.commands.shipping import read_sending
 from punie.trace.errors import ExportError, PunieTraceError
 from punie.trace.server import (
@@ -55,6 +55,8 @@ def run_suite(options: argparse.Namespace) -> int:
     folder, plan = _new_run(settings, options)
     progress = ConsoleProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
+    for line in server_warnings(settings.server) if settings.server else ():
+        progress.say(line)
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
         with _naming_folder(folder, progress), following as sent:

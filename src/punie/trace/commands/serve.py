@@ -55,11 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. Raises ServerError if the server doesn't start or dies."""
     from punie.trace.commands.progress import ConsoleProgress
+    from punie.trace.commands.settings import server_config, server_warnings
     from punie.trace.commands.shipping import read_sending
 
     sending = read_sending(options)
-    process = _process(options)
+    config = server_config(options)
+    process = _process(options, config)
     progress = ConsoleProgress(0)
+    for line in server_warnings(config):
+        progress.say(line)
     try:
         options.spans_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -101,13 +105,12 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Cal
         return  # asked to end, by the signals above
 
 
-def _process(options: argparse.Namespace) -> ServerProcess:
-    from punie.trace.commands.settings import server_config
+def _process(options: argparse.Namespace, config: ServerConfig) -> ServerProcess:
     from punie.trace.server import ServerProcess
     from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
 
     return ServerProcess(
-        server_config(options),
+        config,
         options.spans_dir / SERVER_LOG,
         ready_timeout_s=options.ready_timeout,
         env=os.environ | {SPANS_VARIABLE: str(options.spans_dir.absolute())},

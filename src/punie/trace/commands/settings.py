@@ -13,6 +13,7 @@ from punie.trace.workload.suite import Suite, default_suite, load_suite
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 DEMO: Final = "demo"
 DEFAULT_MAX_TOKENS: Final = 1024
@@ -133,6 +134,15 @@ def server_config(options: argparse.Namespace) -> ServerConfig:
         num_draft_tokens=options.num_draft_tokens,
         prompt_cache_size=0 if options.cache == "off" else None,
     )
+
+
+def server_warnings(config: ServerConfig) -> Iterator[str]:
+    """What to say of a server before it is started."""
+    if config.draft_model is not None and config.prompt_cache_size != 0:
+        yield (
+            "a draft model with the prompt cache on: mlx_lm 0.32 loses a token of the context when it takes tokens "
+            "from the cache; add --cache off"
+        )
 
 
 def _base_url(options: argparse.Namespace) -> str | None:

@@ -102,11 +102,14 @@ def memory_probe(server: ModuleType) -> MemoryProbe:
     """Asks the allocator that the server computes with, and the operating system about this process."""
     import psutil
 
+    from punie.trace.footprint import footprint_reader
+
     process = psutil.Process()
+    _, read_footprint = footprint_reader()
     return MemoryProbe(
         read=lambda: Memory(server.mx.get_peak_memory(), server.mx.get_active_memory()),
         reset_peak=server.mx.reset_peak_memory,
-        footprint_bytes=lambda: int(process.memory_info().rss),
+        footprint_bytes=lambda: read_footprint(process),
     )
 
 

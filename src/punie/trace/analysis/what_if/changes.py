@@ -56,6 +56,8 @@ def unknown(changes: Sequence[Change], queries: Sequence[ObservedQuery], costs: 
         if change.speed != 1 and costs.per_output is None and not _decode_known(queries):
             return "decode isn't known apart, and neither is the cost of an output token"
         if change.cache:
+            if any(turn.uncached_tokens is None for query in queries for turn in query.turns):
+                return "what was read again isn't known: cached tokens aren't told"
             again = [turn.read_again for query in queries for turn in query.turns]
             if None in again:
                 return "what was read before isn't known: requests without message digests"
@@ -84,7 +86,7 @@ def saved_ns(
         saved = _decode_saved(turn, costs, output, speed)
         if cache:
             read = (turn.read_again or (0, 0))[1 if most_read_again else 0]
-            saved += max(0.0, costs.per_uncached or 0.0) * min(read, turn.uncached_tokens)
+            saved += max(0.0, costs.per_uncached or 0.0) * min(read, turn.uncached_tokens or 0)
         by_turn.append(min(saved, float(turn.duration_ns)))
     total = sum(by_turn)
     if any(change.fewer_turns for change in changes) and len(query.turns) > 1:

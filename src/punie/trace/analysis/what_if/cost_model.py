@@ -2,8 +2,9 @@
 
 Where spans tell prefill and decode apart on every turn, prefill is fitted on the uncached tokens and decode on the
 output tokens, and the rest is overhead: the same equation, with more said about it. Else the whole turn is fitted on
-both at once. The uncertainty is the jackknife's over queries (all turns of a query leave together, since they
-resemble each other), with Student's t.
+both at once. A turn of which nobody tells the cached tokens says nothing of a, nor of b if both are fitted at once.
+The uncertainty is the jackknife's over queries (all turns of a query leave together, since
+they resemble each other), with Student's t.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _LEAST_SPREAD: Final = 1e-9  # of the tokens' own size: below it a column is con
 class Costs:
     """Nanoseconds of one turn's overhead, of one uncached prompt token, of one output token.
 
-    `per_uncached` and `per_output` are None where the turns don't tell them (their tokens hardly vary).
+    `per_uncached` and `per_output` are None where the turns don't tell them (their tokens hardly vary, or aren't told).
     """
 
     overhead: float
@@ -34,12 +35,16 @@ class Costs:
     per_output: float | None
 
     def turn_ns(self, turn: Turn) -> float:
-        """The predicted duration of `turn`."""
+        """The predicted duration of `turn`, see `predicts`."""
         return (
             self.overhead
-            + (self.per_uncached or 0.0) * turn.uncached_tokens
+            + (self.per_uncached or 0.0) * (turn.uncached_tokens or 0)
             + (self.per_output or 0.0) * turn.output_tokens
         )
+
+    def predicts(self, turn: Turn) -> bool:
+        """Whether all that the prediction needs of `turn` is known."""
+        return self.per_uncached is None or turn.uncached_tokens is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Coefficient:
 class CostModel:
     """The fit: its coefficients in ns, from how many turns of how many queries.
 
-    `by_phase` tells whether prefill and decode were fitted apart. `typical_error` is the median over the turns of
+    `by_phase` tells whether prefill and decode were fitted apart, `untold` of how many turns nobody told the cached
+    tokens. `typical_error` is the median over the turns of
     |predicted - measured| / measured, each turn predicted from the other queries alone.
     """
 
@@ -67,6 +73,7 @@ class CostModel:
     queries: int
     by_phase: bool
     typical_error: float | None
+    untold: int = 0
 
     @property
     def costs(self) -> Costs:
@@ -85,7 +92,7 @@ def fit(queries: Sequence[ObservedQuery]) -> Costs | None:
 def tells_phases(queries: Sequence[ObservedQuery]) -> bool:
     """Whether every turn has its decode, and a prefill wherever tokens had to be read."""
     return all(
-        turn.decode_ns is not None and (turn.prefill_ns is not None or not turn.uncached_tokens)
+        turn.decode_ns is not None and (turn.prefill_ns is not None or turn.uncached_tokens == 0)
         for query in queries
         for turn in query.turns
         if turn.output_tokens
@@ -100,14 +107,22 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
         return None
     others = [[query for unit in units if unit is not left_out for query in unit] for left_out in units]
     fits = [found for rest in others if (found := fit(rest)) is not None]
+    turns = [turn for query in queries for turn in query.turns]
+    by_phase, told = tells_phases(queries), len(_told(turns))
+    untold = "" if told else "no turn tells its cached tokens"
     return CostModel(
         overhead=_coefficient(whole, fits, lambda costs: costs.overhead, "", signed=True),
-        per_uncached=_coefficient(whole, fits, lambda costs: costs.per_uncached, "uncached prompt tokens"),
-        per_output=_coefficient(whole, fits, lambda costs: costs.per_output, "output tokens"),
-        turns=sum(len(query.turns) for query in queries),
+        per_uncached=_coefficient(
+            whole, fits, lambda costs: costs.per_uncached, "uncached prompt tokens", untold=untold
+        ),
+        per_output=_coefficient(
+            whole, fits, lambda costs: costs.per_output, "output tokens", untold="" if by_phase else untold
+        ),
+        turns=len(turns),
         queries=len(units),
-        by_phase=tells_phases(queries),
+        by_phase=by_phase,
         typical_error=_typical_error(units, fits),
+        untold=len(turns) - told,
     )
 
 
@@ -119,8 +134,14 @@ def by_query(queries: Sequence[ObservedQuery]) -> list[list[ObservedQuery]]:
     return list(units.values())
 
 
+def _told(turns: Sequence[Turn]) -> list[tuple[int, Turn]]:
+    """The turns of which the uncached tokens are known, with these."""
+    return [(turn.uncached_tokens, turn) for turn in turns if turn.uncached_tokens is not None]
+
+
 def _by_phase(turns: Sequence[Turn]) -> Costs:
-    prefill = _line([turn.uncached_tokens for turn in turns], [float(turn.prefill_ns or 0) for turn in turns])
+    told = _told(turns) or [(0, turn) for turn in turns]  # all the same: no slope
+    prefill = _line([uncached for uncached, _ in told], [float(turn.prefill_ns or 0) for _, turn in told])
     decode = _line([turn.output_tokens for turn in turns], [float(turn.decode_ns or 0) for turn in turns])
     rest = statistics.fmean(
         turn.duration_ns - (turn.prefill_ns or 0) - (turn.decode_ns or 0) for turn in turns
@@ -137,10 +158,13 @@ def _line(tokens: Sequence[int], times: Sequence[float]) -> tuple[float, float |
 
 
 def _whole_turns(turns: Sequence[Turn]) -> Costs:
-    """Both slopes at once, from the normal equations of the centred columns."""
-    uncached = [float(turn.uncached_tokens) for turn in turns]
-    output = [float(turn.output_tokens) for turn in turns]
-    times = [float(turn.duration_ns) for turn in turns]
+    """Both slopes at once, from the normal equations of the centred columns, of the turns that tell both."""
+    told = _told(turns)
+    if not told:
+        return Costs(statistics.fmean(turn.duration_ns for turn in turns), None, None)
+    uncached = [float(tokens) for tokens, _ in told]
+    output = [float(turn.output_tokens) for _, turn in told]
+    times = [float(turn.duration_ns) for _, turn in told]
     means = [statistics.fmean(column) for column in (uncached, output, times)]
     u, o, t = (
         [value - mean for value in column]
@@ -170,12 +194,13 @@ def _coefficient(
     pick: Callable[[Costs], float | None],
     tokens: str,
     *,
+    untold: str = "",
     signed: bool = False,
 ) -> Coefficient:
     value = pick(whole)
     left_out = [found for costs in fits if (found := pick(costs)) is not None]
     if value is None or len(left_out) < len(fits):
-        return Coefficient(None, None, None, f"the {tokens} of the turns vary too little")
+        return Coefficient(None, None, None, untold or f"the {tokens} of the turns vary too little")
     half = jackknife_half_width(left_out)
     low, high = value - half, value + half
     if not signed and low <= 0:
@@ -199,6 +224,6 @@ def _typical_error(units: Sequence[Sequence[ObservedQuery]], fits: Sequence[Cost
         for unit, costs in zip(units, fits, strict=True)
         for query in unit
         for turn in query.turns
-        if turn.duration_ns > 0
+        if turn.duration_ns > 0 and costs.predicts(turn)
     ]
     return statistics.median(errors) if errors else None

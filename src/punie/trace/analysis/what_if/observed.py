@@ -28,7 +28,8 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request to a model. `prefill_ns` and `decode_ns` are None where no span tells them apart.
+    """One request to a model. `prefill_ns` and `decode_ns` are None where no span tells them apart, `uncached_tokens`
+    where nobody tells how much of the prompt was cached.
 
     `read_again` are tokens that the server had read before and read again: at least, at most; None where the messages'
     digests don't tell.
@@ -36,7 +37,7 @@ class Turn:
 
     start_ns: int
     end_ns: int
-    uncached_tokens: int
+    uncached_tokens: int | None
     output_tokens: int
     prefill_ns: int | None
     decode_ns: int | None
@@ -121,8 +122,6 @@ def _unusable(record: QueryRecord, requests: Sequence[ModelRequest]) -> str:
         return "an answer cut at its token limit"
     if any(request.tokens.input is None or request.tokens.output is None for request in requests):
         return "a request without token counts"
-    if any(request.tokens.cached is None for request in requests):
-        return "cached tokens not told"
     if any(later.start_ns < earlier.end_ns for earlier, later in pairwise(requests)):
         return "requests in parallel"
     return ""
@@ -146,12 +145,12 @@ def _query(
 
 
 def _turn(request: ModelRequest, activity: Activity, again: Mapping[SpanKey, tuple[int, int]]) -> Turn:
-    tokens = request.tokens
+    tokens, cached = request.tokens, request.tokens.cached
     window = (request.start_ns, request.end_ns)
     return Turn(
         start_ns=request.start_ns,
         end_ns=request.end_ns,
-        uncached_tokens=max(0, (tokens.input or 0) - (tokens.cached or 0)),
+        uncached_tokens=None if cached is None else max(0, (tokens.input or 0) - cached),
         output_tokens=tokens.output or 0,
         prefill_ns=_inside_ns(activity.prefill, window),
         decode_ns=_inside_ns(activity.decode, window),

@@ -22,7 +22,7 @@ from punie.trace.bench.preflight.models import (
     write,
 )
 from punie.trace.bench.preflight.vocabulary import compare
-from punie.trace.server.memory import footprint_reader
+from punie.trace.footprint import footprint_reader
 from punie.trace.telemetry.mlx_draft import ToolCallText
 
 ANSWER_TOKENS: Final = 96

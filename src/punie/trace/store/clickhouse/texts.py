@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.outlasting import AFTER_PERCENT
 from punie.trace.analysis.parts import By
 from punie.trace.model import PHASES, Provenance
 
@@ -113,6 +114,7 @@ def traces_sql(by: By | None = None) -> str:
         SGLANG_MODULE=_quoted(semconv.SGLANG_MODULE),
         SGLANG_MODULES=_quoted(semconv.SGLANG_MODULES),
         FOREIGN=_list(semconv.FOREIGN_OPERATIONS),
+        AFTER_PERCENT=AFTER_PERCENT,
         LATENCIES=_list((semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)),
     )
 

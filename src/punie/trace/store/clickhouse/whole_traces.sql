@@ -6,8 +6,9 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent and tool), all ids sound, copies of a span equal, no failed request without a phase of its own, no
--- span of another framework's words. In that shape the rules of `analysis/phases.py` need only what is right above and
--- right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
+-- span of another framework's words, no chat whose requests leave it open what it waited for (`analysis/outlasting.py`:
+-- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/phases.py` need only
+-- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
 -- Roles: 1 chat, 2 tool, 3 agent, 4 HTTP, 5 server, 6 a phase by its own word, 7 query. Ranks as in the ledger's text.
 WITH
@@ -88,7 +89,7 @@ counted_again AS (
   SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
     family, arrayMap(f -> f.2 = 0, family) AS is_self,
     arrayCumSum(f -> f.2 = 1 AND f.3.1.6 = 5 AND f.3.3, family) AS served,
-    arrayCumSum(f -> f.2 = 1 AND ((f.3.1.6 = 4 AND (f.3.1.9 OR f.3.3 OR f.3.5)) OR f.3.1.7 IN (0, 1, 2)), family) AS finer,
+    arrayCumSum(f -> f.2 = 1 AND ((f.3.1.6 = 4 AND ((f.3.1.9 AND f.3.1.10) OR f.3.3 OR f.3.5)) OR f.3.1.7 IN (0, 1, 2)), family) AS finer,
     arrayCumSum(f -> f.2 = 1 AND f.3.1.6 = 4 AND f.3.5, family) AS answered,
     arrayFilter((n, s) -> s, served, is_self) AS v, arrayFilter((n, s) -> s, finer, is_self) AS w,
     arrayFilter((n, s) -> s, answered, is_self) AS y
@@ -129,7 +130,11 @@ judged AS (
           OR (z.1.1.1.6 IN (2, 3) AND z.1.1.1.4 = z.2.1.1.4 AND z.1.1.1.5 = z.2.1.1.5)
           OR (z.1.1.1.6 IN (1, 2, 3) AND z.2.1.1.6 NOT IN (2, 3, 7))
           OR (z.1.1.1.6 = 4 AND z.2.1.1.6 != 1) OR (z.1.1.1.6 = 5 AND z.2.1.1.6 != 4) OR z.2.1.1.6 = 6
-          OR (z.1.1.1.8 IN (2, 3) AND z.2.1.1.6 = 5), links), 'tree',
+          OR (z.1.1.1.8 IN (2, 3) AND z.2.1.1.6 = 5), links)
+        OR arrayCount(z -> z.1.1.1.6 = 1 AND z.1.3, links) != arrayUniq(arrayMap(z -> z.2.1.1.1, arrayFilter(
+          z -> z.2.1.1.6 = 1 AND z.2.3 AND (z.1.1.1.7 IN (0, 1, 2) OR z.1.1.3 OR z.1.2 OR (z.1.1.1.6 = 4 AND
+            (least(z.1.1.1.5, z.2.1.1.5) - greatest(z.1.1.1.4, z.2.1.1.4)) * 100
+              >= (z.2.1.1.5 - z.2.1.1.4) * (100 - $AFTER_PERCENT))), links))), 'tree',
       is_warmup, 'warm-up', is_failed, 'failed', 'counted') AS state
   FROM linked
 )
