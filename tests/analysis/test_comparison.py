@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from planted_starts import Noise, Shape, planted
 from records import build_record
 
 from punie.trace.analysis.comparison.change import Outcome
@@ -107,6 +108,30 @@ def test_the_unit_is_the_highest_level_of_which_there_are_several(
     design = _compared(a(), b()).design
     assert design is not None
     assert (design.unit, design.exchanged) == (unit, exchanged)
+
+
+@pytest.mark.parametrize(("a", "b", "draws"), [(1, 2, 60), (1, 3, 60), (3, 3, 15)])
+def test_few_starts_that_differ_in_each_phase_by_chance_are_no_findings(a: int, b: int, draws: int) -> None:
+    generator = random.Random(1)  # noqa: S311 - made-up values
+    noise = Noise(0.0, 0.05, 0.01, by_phase=True)
+    drawn = (planted(noise, Shape(a, b, queries=1), generator) for _ in range(draws))
+    wrong = sum(any(change.stands_out for change in compare(*sides).changes[1:]) for sides in drawn)
+    assert wrong <= 0.12 * draws  # 5 %, and room for chance; over repeats alone it was up to a half
+
+
+def test_a_large_change_of_one_phase_is_found_over_three_starts_too() -> None:
+    found = _compared(_side(3, 1), _side(3, 9, prefill_ms=300))
+    assert found.design is not None
+    assert (found.design.unit, found.design.exchanged) == (Unit.START, Unit.REPEAT)
+    assert found.design.covers_starts
+    assert {c.measure.name for c in found.changes if c.stands_out} == {"wall", "generation", "prefill"}
+
+
+def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -> None:
+    found = _compared(_side(1, 1), _side(4, 9, slower=1.3))
+    assert found.design is not None
+    assert (found.design.unit, found.design.covers_starts) == (Unit.START, False)
+    assert any("1 server start on A, 4 on B: start-to-start noise is not covered" in c for c in found.caveats)
 
 
 def _in_turns(count: int, slower: float) -> tuple[list[Evidence], list[Evidence]]:

@@ -127,8 +127,9 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
     lines = [f"{caveat}." for caveat in comparison.caveats]
     if comparison.design is not None and comparison.test is not None:
         lines.insert(0, _method(comparison.design, comparison.test))
+        noise = "noise" if comparison.design.covers_starts else "other noise than that of server starts"
         lines.append(
-            "Groups and phases are judged together: all that is said of them is wrong, by noise, in at most 5 % "
+            f"Groups and phases are judged together: all that is said of them is wrong, by {noise}, in at most 5 % "
             "of comparisons."
         )
     lines += _sensitivity(comparison)

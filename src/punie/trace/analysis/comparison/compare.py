@@ -25,6 +25,7 @@ from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
 from punie.trace.analysis.statistics.permutation import Permuted, permute
 from punie.trace.analysis.statistics.two_means import TwoMeans, units_to_detect
+from punie.trace.units import count_text
 
 DEFAULT_SIZE: Final = 0.05
 
@@ -124,16 +125,28 @@ def _test(design: Design, of: Sequence[Measure]) -> Permuted | None:
 def _changes(
     design: Design, test: Permuted | None, of: Sequence[Measure], *, can_decide: bool
 ) -> tuple[Change, ...]:
+    p = _p(design, test, of) if test else [None] * len(of)
     return tuple(
-        change_of(
-            measure,
-            design.mean(place),
-            design.means(place),
-            (test.p[place], test.family_p[place]) if test else None,
-            can_decide=can_decide,
-        )
+        change_of(measure, design.mean(place), design.means(place), p[place], can_decide=can_decide)
         for place, measure in enumerate(of)
     )
+
+
+def _p(design: Design, test: Permuted, of: Sequence[Measure]) -> list[tuple[float, float]]:
+    """Each measure's p, its own and its family's.
+
+    A test over repeats knows nothing of what differs between starts. Where these can't be exchanged, Student's p over
+    them has to say the same, for a family with Bonferroni's factor.
+    """
+    both = list(zip(test.p, test.family_p, strict=True))
+    if design.exchanged is design.unit:
+        return both
+    family = sum(measure.kind is not Kind.END_TO_END for measure in of)
+    for place, measure in enumerate(of):
+        alone = design.t_p(place)
+        together = min(1.0, alone * (1 if measure.kind is Kind.END_TO_END else family))
+        both[place] = max(both[place][0], alone), max(both[place][1], together)
+    return both
 
 
 def _queries(design: Design) -> tuple[QueryChange, ...]:
@@ -186,14 +199,14 @@ def _too_few(design: Design, test: Permuted) -> str:
 def _caveats(a: Side, b: Side, design: Design | None) -> tuple[str, ...]:
     found: list[str] = []
     if design is not None and not design.covers_starts:
-        starts = f"{a.starts} on A, {b.starts} on B"
+        starts = f"{count_text(a.starts, 'server start')} on A, {b.starts} on B"
         if a.starts == b.starts == 1:
             starts = "one server start on each side"
         found.append(f"{starts}: start-to-start noise is not covered, what is said is about these starts")
-    if design is not None and design.covers_starts and design.exchanged is Unit.REPEAT:
+    if design is not None and design.unit is Unit.START and design.exchanged is Unit.REPEAT:
         found.append(
-            f"too few server starts to exchange ({' + '.join(map(str, design.starts))}): the interval is over starts, "
-            "p over repeats"
+            f"too few server starts to exchange ({' + '.join(map(str, design.starts))}): p is Student's over starts "
+            "(of groups and phases Bonferroni's), and not below that of exchanging repeats"
         )
     if design is not None and design.left_out:
         found += [f"left out: {query}, {reason}" for query, reason in design.left_out.items()]
