@@ -240,10 +240,23 @@ def test_the_gate_fails_only_beyond_both_thresholds(
     assert judge(_compared(_side(4, 1), _side(4, 9, slower=slower)), thresholds).gate is gate
 
 
-def test_with_thresholds_0_one_start_on_each_side_is_not_enough_to_fail() -> None:
-    found = _compared(_side(1, 1), _side(1, 2, slower=1.3))
-    assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
-    assert judge(found, Thresholds(0.05, 0)).gate is Gate.FAILED
+@pytest.mark.parametrize("several", [1, 4])
+@pytest.mark.parametrize("above", [0.0, 0.05])
+def test_one_start_on_a_side_is_not_enough_to_fail(several: int, above: float) -> None:
+    found = _compared(_side(1, 1), _side(several, 2, slower=1.3))
+    assert found.outcome is Outcome.SLOWER
+    result = judge(found, Thresholds(above, 0))
+    assert result.gate is Gate.UNDECIDED
+    assert "make several on each side, in turns" in result.reason
+    assert judge(found, Thresholds(0.5, 0)).gate is Gate.PASSED
+
+
+def test_other_queries_on_each_side_are_not_enough_to_fail_either() -> None:
+    found = _compared(_side(4, 1), _side(4, 9, slower=3.0, queries=("v", "w", "x", "y", "z")))
+    assert found.outcome is Outcome.SLOWER
+    result = judge(found, Thresholds(0.05, 0))
+    assert result.gate is Gate.UNDECIDED
+    assert "ask the same queries" in result.reason
 
 
 def test_it_says_how_many_starts_would_see_a_small_change() -> None:

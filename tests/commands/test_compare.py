@@ -66,6 +66,7 @@ def _journal(path: Path, *, slower: int = 1, starts: int = 4) -> Path:
         (2, 4, ["--fail-above", "0%", "--and", "0"], ExitCode.GATE_FAILED),
         (2, 4, ["--fail-above", "5%", "--and", "10s"], ExitCode.OK),
         (2, 1, ["--fail-above", "0%"], ExitCode.GATE_UNDECIDED),
+        (2, 1, ["--fail-above", "5%", "--and", "10ms"], ExitCode.GATE_UNDECIDED),
         (2, 4, [], ExitCode.OK),
     ],
 )
