@@ -76,6 +76,26 @@ def test_a_run_against_itself_has_no_difference() -> None:
     assert found.same_answers == 15
 
 
+@pytest.mark.parametrize("queries", [QUERIES, QUERIES[:1]])
+def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]) -> None:
+    one = _side(1, 1, repeats=1, queries=queries)
+    found = _compared(one, one)
+    assert (found.outcome, found.identical, found.undecided, found.caveats) == (
+        Outcome.NO_DIFFERENCE,
+        True,
+        (),
+        (),
+    )
+    assert judge(found, Thresholds(0.0, 0)).gate is Gate.PASSED
+    assert "the same answers" in judge(found, Thresholds(0.0, 0)).reason
+    assert not _compared(one, _side(1, 2, repeats=1, queries=queries)).identical
+
+
+def test_answers_of_which_some_are_missing_are_no_claim_even_against_themselves() -> None:
+    gap = Evidence(tuple(_start(2)), missing=(PlannedQuery("six", 0, 0, 5),))
+    assert _compared([gap], [gap]).outcome is Outcome.UNDECIDED
+
+
 def test_longer_prefill_is_named_with_its_size_and_nothing_else_is() -> None:
     found = _compared(_side(1, 1), _side(1, 2, prefill_ms=300))
     assert found.outcome is Outcome.SLOWER

@@ -147,6 +147,7 @@ def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: st
 REPORTS: dict[str, Callable[[], tuple[Evidence, Evidence]]] = {
     "same": lambda: (_evidence(1.0), _evidence(1.0)),
     "slower": lambda: (_evidence(1.0), _evidence(9.0, repeats=4)),
+    "itself once": lambda: (_evidence(1.0, repeats=1), _evidence(1.0, repeats=1)),
     "once": lambda: (_evidence(1.0, repeats=1), _evidence(0.5, repeats=1)),
     "network not known": lambda: (_evidence(1.0), _evidence(1.0, known=False)),
     "unpaired": lambda: (_evidence(1.0), _evidence(2.0, prefix="other-")),
@@ -178,6 +179,14 @@ def test_every_format_of_every_kind_of_comparison(name: str) -> None:
     jsonschema.validate(document, schema)
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
     assert len(rows) == len(document["changes"]) + len(document["queries"])
+
+
+def test_the_same_answers_are_said_to_be_the_same() -> None:
+    texts = {entry.name: entry.renderer()(_report("itself once")) for entry in COMPARISON_FORMATS}
+    for readable in (texts["text"], texts["md"]):
+        assert "the same answers on both sides" in readable
+        assert "undecided" not in readable
+    assert json.loads(texts["json"])["gate"]["gate"] == "passed"
 
 
 def test_a_network_that_one_side_doesn_t_know_is_not_compared() -> None:

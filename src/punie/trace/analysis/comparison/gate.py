@@ -56,7 +56,8 @@ def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
         return GateResult(Gate.UNDECIDED, f"{_size(change)} slower, which may be noise")
     if change.outcome is Outcome.SLOWER:
         return GateResult(Gate.PASSED, f"{_size(change)} slower, not beyond both thresholds")
-    return GateResult(Gate.PASSED, change.outcome.value)
+    same = "the same answers on both sides"
+    return GateResult(Gate.PASSED, same if comparison.identical else change.outcome.value)
 
 
 def _not_covered(comparison: Comparison) -> str:

@@ -30,6 +30,11 @@ class Side:
         return len(self.answers) + len(self.failed) + len(self.truncated)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """What tells the whole answers apart, in whatever source they are."""
+        return frozenset(record.ledger.query_key for record in self.answers)
+
+    @property
     def query_ids(self) -> frozenset[str]:
         """The queries that have at least one whole answer."""
         return frozenset(record.query_id for record in self.answers)
