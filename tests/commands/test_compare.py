@@ -105,7 +105,6 @@ def test_several_sources_make_up_a_side(tmp_path: Path, capsys: pytest.CaptureFi
         (["x", "y", "z"], "--a A1 A2 --b B1 B2"),
         (["x", "y", "--a", "z", "--b", "w"], "not both"),
         (["--a", "x"], "two sides"),
-        (["--a", "x", "x", "--b", "y"], "twice in A"),
         (["x", "y", "--and", "5ms"], "--fail-above"),
         (["x", "y", "--fail-above", "lots"], "not a percentage"),
         (["x", "y", "--fail-above", "0.05"], "no % sign"),
@@ -117,6 +116,36 @@ def test_a_side_or_a_threshold_that_can_t_work_is_refused(
 ) -> None:
     assert main(["compare", *arguments]) == ExitCode.USAGE
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "named"),
+    [
+        (["{}/a.jsonl", "{}/./a.jsonl"], ["{}/b.jsonl"], ("a.jsonl", "./a.jsonl", "in A,")),
+        (["{}/b.jsonl"], ["{}/a.jsonl", "{}/linked.jsonl"], ("a.jsonl", "linked.jsonl", "in B,")),
+        (["{}/a.jsonl"], ["{}/b.jsonl", "{}"], ("b.jsonl", "in B,")),
+        (["{}/a.jsonl"], ["{}"], ("a.jsonl", "in A and B,")),
+    ],
+)
+def test_answers_that_would_count_twice_are_refused(
+    a: list[str], b: list[str], named: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        _journal(tmp_path / f"{name}.jsonl", starts=1)
+    (tmp_path / "linked.jsonl").symlink_to(tmp_path / "a.jsonl")
+    sides = [[text.format(tmp_path) for text in side] for side in (a, b)]
+    assert main(["compare", "--a", *sides[0], "--b", *sides[1]]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "share 9 answers" in said
+    assert all(words in said for words in named)
+
+
+def test_several_sources_against_the_same_ones_are_no_different(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [str(_journal(tmp_path / f"{n}.jsonl", starts=1)) for n in range(2)]
+    assert main(["compare", "--a", *runs, "--b", *reversed(runs), "--fail-above", "0%"]) == ExitCode.OK
+    assert "the same answers on both sides" in capsys.readouterr().out
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
