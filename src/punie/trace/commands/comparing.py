@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -24,11 +23,11 @@ from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.commands.reporting import (
     DEMO_NOTE,
     Loaded,
-    colored,
     format_of,
     load_source,
     write_new,
 )
+from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.comparison_formats import (
     COMPARISON_FORMATS,
@@ -185,18 +184,18 @@ def _after(plan: RunPlan, flag: str) -> str:
 def _write(report: ComparisonReport, entry: ComparisonFormatEntry, options: argparse.Namespace) -> None:
     if options.output is not None:
         write_new(options.output, entry.renderer()(report), force=options.force)
-        sys.stderr.write(f"Wrote {options.output}\n")
+        write_err(f"Wrote {options.output}\n")
     elif entry.name == "text":
         from punie.trace.report.comparison_text import render
 
-        sys.stdout.write(render(report, color=colored()))
+        write_out(render(report, color=colored()))
     else:
-        sys.stdout.write(entry.renderer()(report))
+        write_out(entry.renderer()(report))
 
 
 def _exit_code(gate: GateResult | None) -> int:
     if gate is None:
         return ExitCode.OK
     if gate.gate is not Gate.PASSED:
-        sys.stderr.write(f"gate: {gate.gate.value}: {gate.reason}\n")
+        write_err(f"gate: {gate.gate.value}: {gate.reason}\n")
     return _EXIT_CODES[gate.gate]
