@@ -75,6 +75,14 @@ def planted(noise: Noise, shape: Shape, generator: random.Random, slower: float 
     return sides[0], sides[1]
 
 
+def true_means_ns(noise: Noise, shape: Shape, slower: float = 1.0) -> tuple[float, float]:
+    """The mean wall time a query on both sides, over endless starts and answers."""
+    phases = NINE_PHASES_NS if noise.by_phase else QUERY_NS
+    wall = sum(phases.values())
+    length = noise.mean_factor() * sum(map(query_ns, range(shape.queries))) / shape.queries
+    return length * wall, length * (wall + (slower - 1) * phases[Phase.DECODE])
+
+
 def _start(
     noise: Noise, shape: Shape, generator: random.Random, machine: float, at_ns: int, slower: float
 ) -> list[QueryRecord]:
