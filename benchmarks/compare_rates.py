@@ -10,7 +10,8 @@ With thresholds 0, a comparison is of N pairs of server starts made in turns, dr
 
 The pool is real (`server_starts.py`: the real server, agent and demo model, query by query in turns) and finite, so
 comparisons drawn from it overlap; the intervals (Wilson, 95 %) are those of the draws. `--synthetic` needs no server:
-starts, repeats and pairs vary by planted amounts, every comparison has noise of its own, and other designs are tried.
+starts, repeats and pairs vary by planted amounts (`planted_starts.py`), and other designs are tried, also few starts
+that differ in each phase by itself, where most claims could be wrong.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from planted_starts import Noise, Shape, planted
 from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
 
 from punie.trace.analysis.comparison.compare import Comparison, compare
 from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.queries import account
-from punie.trace.analysis.records import QueryLedger, QueryRecord
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.model import Phase
@@ -38,14 +40,6 @@ from punie.trace.store.run_folder import RunFolder
 from punie.trace.store.sqlite import SqliteEngine
 
 ZERO = Thresholds(0.0, 0)
-QUERY_NS = {
-    Phase.DECODE: 200e6,
-    Phase.PREFILL: 120e6,
-    Phase.HTTP: 10e6,
-    Phase.TOOL: 5e6,
-    Phase.FRAMEWORK: 35e6,
-}
-
 Starts = tuple[Evidence, Evidence]
 """The evidence of a pair, A and B."""
 
@@ -135,70 +129,29 @@ def _draw(pool: Sequence[Starts], side: int, draws: int, seed: int, *, flip: boo
         yield compare(side_of([a for a, _ in turned]), side_of([b for _, b in turned]))
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Log-normal noise: of the machine while a pair is made, of one server start, of one answer."""
-
-    pair: float
-    start: float
-    answer: float
-
-    def starts(self, generator: random.Random, number: int, factor: float, repeats: int) -> Starts:
-        """One pair of starts; B's decode takes `factor` times as long."""
-        machine = math.exp(self.pair * generator.gauss())
-        made = []
-        for side, slower in ((0, 1.0), (1, factor)):
-            start = machine * math.exp(self.start * generator.gauss())
-            records = [
-                _record(query, repeat, (2 * number + side) * 10**9, start * self._one(generator), slower)
-                for repeat in range(repeats)
-                for query in range(5)
-            ]
-            made.append(Evidence(tuple(records)))
-        return made[0], made[1]
-
-    def _one(self, generator: random.Random) -> float:
-        return math.exp(self.answer * generator.gauss())
-
-
-def _record(query: int, repeat: int, start_ns: int, pace: float, slower: float) -> QueryRecord:
-    phases = dict.fromkeys(Phase, 0)
-    for phase, ns in QUERY_NS.items():
-        phases[phase] = round(ns * pace * (1 + query / 4) * (slower if phase is Phase.DECODE else 1.0))
-    key = f"{query}-{repeat}-{start_ns}"
-    ledger = QueryLedger(key, start_ns, sum(phases.values()), phases, {}, {})
-    return QueryRecord(str(query), key, ledger, repeat=repeat, ok=True, network_known=True)
-
-
-SYNTHETIC: Sequence[tuple[str, Noise, int, int, bool]] = (
-    ("1 start a side, 5 repeats", Noise(0.0, 0.03, 0.05), 1, 5, False),
-    ("3 starts a side", Noise(0.0, 0.03, 0.05), 3, 3, False),
-    ("4 starts a side", Noise(0.0, 0.03, 0.05), 4, 3, False),
-    ("8 starts a side", Noise(0.0, 0.03, 0.05), 8, 3, False),
-    ("8 pairs, a busy machine", Noise(0.2, 0.03, 0.05), 8, 3, True),
-    ("8 a side, busy, not in turns", Noise(0.2, 0.03, 0.05), 8, 3, False),
+_ALIKE, _BUSY, _APART = Noise(0.0, 0.03, 0.05), Noise(0.2, 0.03, 0.05), Noise(0.0, 0.05, 0.01, by_phase=True)
+SYNTHETIC: Sequence[tuple[str, Noise, Shape]] = (
+    ("1 start a side, 5 repeats", _ALIKE, Shape(1, 1, repeats=5)),
+    ("3 starts a side", _ALIKE, Shape(3, 3)),
+    ("4 starts a side", _ALIKE, Shape(4, 4)),
+    ("8 starts a side", _ALIKE, Shape(8, 8)),
+    ("8 pairs, a busy machine", _BUSY, Shape(8, 8, in_turns=True)),
+    ("8 a side, busy, not in turns", _BUSY, Shape(8, 8)),
+    ("1 + 2 starts, each phase by itself", _APART, Shape(1, 2)),
+    ("2 + 2 starts, each phase by itself", _APART, Shape(2, 2)),
+    ("2 + 3 starts, each phase by itself", _APART, Shape(2, 3)),
+    ("3 + 3 starts, each phase by itself", _APART, Shape(3, 3)),
+    ("4 + 4 starts, each phase by itself", _APART, Shape(4, 4)),
 )
 
 
 def synthetic(draws: int, seed: int) -> Iterator[str]:
     """The rates of several designs with planted noise."""
-    for name, noise, side, repeats, paired in SYNTHETIC:
+    for name, noise, shape in SYNTHETIC:
         for what, factor in (("no change", 1.0), (f"+{SLOWER_BY:.0%} decode", 1 + SLOWER_BY)):
             generator = random.Random(seed)  # noqa: S311 - simulation
-            yield _rates(
-                f"{name}, {what}",
-                (_synthetic(noise, generator, factor, side, repeats, paired=paired) for _ in range(draws)),
-            )
-
-
-def _synthetic(
-    noise: Noise, generator: random.Random, factor: float, side: int, repeats: int, *, paired: bool
-) -> Comparison:
-    made = [noise.starts(generator, number, factor, repeats) for number in range(side)]
-    if paired:
-        return compare(side_of([a for a, _ in made]), side_of([b for _, b in made]))
-    others = [noise.starts(generator, side + number, factor, repeats) for number in range(side)]
-    return compare(side_of([a for a, _ in made]), side_of([b for _, b in others]))
+            sides = (planted(noise, shape, generator, factor) for _ in range(draws))
+            yield _rates(f"{name}, {what}", (compare(a, b) for a, b in sides))
 
 
 def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
@@ -207,6 +160,7 @@ def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
         ("gate failed", lambda c: judge(c, ZERO).gate is Gate.FAILED),
         ("decode slower", _decode_slower),
         ("any claim", lambda c: any(change.stands_out for change in c.changes)),
+        ("of a group or phase", lambda c: any(change.stands_out for change in c.changes[1:])),
         ("undecided", lambda c: judge(c, ZERO).gate is Gate.UNDECIDED),
     )
     return f"{name:<44}" + "".join(f"  {what} {_rate(seen, holds)}" for what, holds in rates)

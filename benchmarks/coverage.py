@@ -1,8 +1,11 @@
-"""How often the interval of a share holds the truth, in simulation: `python benchmarks/coverage.py`.
+"""How often intervals hold the truth, in simulation: `python benchmarks/coverage.py`, of shares and of `compare`.
 
 Wall times are lognormal, shares logistic-normal and correlated with them (long queries generate more), repeats
 differ by a few percent, and server starts shift decode and overhead apart. The truth is the share of a very
 long suite. An interval that promises 95 % should come close to 95 % at every number of queries.
+
+`--compared` is about the difference and the ratio of two sides instead (`planted_starts.py`), whose decode differs by a
+planted factor: the truth is that of the same queries over endless starts and repeats.
 """
 
 from __future__ import annotations
@@ -14,6 +17,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from planted_starts import Noise, Shape, planted, true_means_ns
+
+from punie.trace.analysis.comparison.design import design_of
+from punie.trace.analysis.comparison.measures import END_TO_END
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, jackknife_t, ratio
 from punie.trace.analysis.statistics.share import share_over_wall
@@ -61,6 +68,20 @@ class Population:
         return records
 
 
+SLOWER_BY = 1.15
+QUIET, STARTS, BUSY = Noise(0.0, 0.0, 0.05), Noise(0.0, 0.03, 0.05), Noise(0.2, 0.03, 0.05)
+COMPARED = (
+    ("1 + 1 starts, asked once, starts alike", QUIET, Shape(1, 1, repeats=1)),
+    ("1 + 1 starts, 3 repeats, starts alike", QUIET, Shape(1, 1)),
+    ("1 + 1 starts, 3 repeats, not covered", STARTS, Shape(1, 1)),
+    ("1 + 4 starts, 3 repeats", STARTS, Shape(1, 4)),
+    ("2 + 2 starts, 3 repeats", STARTS, Shape(2, 2)),
+    ("2 + 5 starts, 3 repeats", STARTS, Shape(2, 5)),
+    ("3 + 3 starts, 3 repeats", STARTS, Shape(3, 3)),
+    ("4 + 4 starts, 3 repeats", STARTS, Shape(4, 4)),
+    ("8 + 8 starts, 3 repeats", STARTS, Shape(8, 8)),
+    ("8 pairs in turns, 3 repeats, a busy machine", BUSY, Shape(8, 8, in_turns=True)),
+)
 POPULATIONS = (
     Population("share near 70 %", 0.85),
     Population("share near 90 %", 2.2),
@@ -74,18 +95,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=400, help="simulated runs for each figure")
     parser.add_argument("--queries", type=int, nargs="+", default=[5, 10, 40])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--compared", action="store_true", help="of two sides' difference and ratio instead")
     options = parser.parse_args(arguments)
+    for line in _compared(options) if options.compared else _shares(options):
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    return 0
+
+
+def _compared(options: argparse.Namespace) -> Iterator[str]:
+    for name, noise, shape in COMPARED:
+        for queries in options.queries:
+            asked = replace(shape, queries=queries)
+            line = _over_comparisons(noise, asked, options.runs, options.seed)
+            yield f"{name:<46} {queries:4} queries  {line}\n"
+
+
+def _shares(options: argparse.Namespace) -> Iterator[str]:
     for population in POPULATIONS:
         truth = population.truth()
-        sys.stdout.write(f"{population.name}: truth {truth:.3f}\n")
+        yield f"{population.name}: truth {truth:.3f}\n"
         for queries in options.queries:
-            for line in _over_queries(population, truth, queries, options.runs, options.seed):
-                sys.stdout.write(line)
+            yield from _over_queries(population, truth, queries, options.runs, options.seed)
     for start_sigma in (0.1, 0.4):
         for starts in (2, 3, 5):
             shifted = replace(POPULATIONS[0], start_sigma=start_sigma)
-            sys.stdout.write(_over_starts(shifted, starts, options.runs, options.seed))
-    return 0
+            yield _over_starts(shifted, starts, options.runs, options.seed)
 
 
 def _over_queries(population: Population, truth: float, queries: int, runs: int, seed: int) -> Iterator[str]:
@@ -136,6 +171,24 @@ def _truth_with_starts(population: Population) -> float:
 def _percentile(units: Sequence[RatioUnit], generator: random.Random) -> tuple[float, float]:
     shares = sorted(ratio(generator.choices(units, k=len(units))) or 0.0 for _ in range(PERCENTILE_RESAMPLES))
     return shares[24], shares[974]
+
+
+def _over_comparisons(noise: Noise, shape: Shape, runs: int, seed: int) -> str:
+    """Coverage of the wall time's difference and ratio, B with slower decode, and the mean width for A's mean."""
+    generator = random.Random(seed)  # noqa: S311 - simulation
+    a_ns, b_ns = true_means_ns(noise, shape, SLOWER_BY)
+    difference, of_ratio = [], []
+    for _ in range(runs):
+        sides = planted(noise, shape, generator, SLOWER_BY)
+        design = design_of(*sides, [END_TO_END])
+        means = design.means(0) if design else None
+        if means is None:
+            raise AssertionError(f"{shape} has no interval")
+        half = means.half_width
+        difference.append((abs(means.difference - (b_ns - a_ns)) <= half, 2 * half / a_ns))
+        low, high = means.ratio_interval() or (0.0, math.inf)
+        of_ratio.append((low <= b_ns / a_ns <= high, high - low))
+    return f"difference {_coverage(difference)}; ratio {_coverage(of_ratio)}"
 
 
 def _coverage(seen: Sequence[tuple[bool, float]]) -> str:

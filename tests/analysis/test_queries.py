@@ -99,6 +99,7 @@ def test_everything_that_the_spans_say_is_on_the_record() -> None:
         critical_path=record.critical_path,
         repeat=2,
         server_start=1,
+        start_in_run=1,
         position=7,
         expected="tool",
         ok=False,

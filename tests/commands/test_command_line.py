@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from punie.trace.__main__ import VERBS, main
-from punie.trace.errors import ExitCode
+from punie.trace.commands.progress import ConsoleProgress, ProgressConsole
+from punie.trace.errors import ExitCode, PipeClosedError
 
 HEAVY = (
     "pydantic_ai",
@@ -24,6 +27,7 @@ HEAVY = (
     "rich",
     "psutil",
 )
+RECORDED = min((Path(__file__).parents[1] / "data" / "recorded").rglob("*.jsonl"))
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -124,6 +128,56 @@ def test_a_draft_with_the_prompt_cache_on_is_warned_of_before_the_server_starts(
         port = str(taken.getsockname()[1])
         assert main([*verb, str(tmp_path), "--no-export", "--port", port, *flags]) == ExitCode.SERVER
     assert ("--cache off" in capsys.readouterr().err) is said
+
+
+def _to(
+    stdout: int | IO[bytes] | None, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line as a program of its own; without `stdout` nobody reads its pipe."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        return subprocess.run(
+            [sys.executable, "-m", "punie.trace", *arguments],
+            stdout=nobody if stdout is None else stdout,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **variables},
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("report", "--format", "json"), ("report",), ("compare",), ("--help",)]
+)
+def test_a_closed_pipe_ends_quietly(arguments: tuple[str, ...]) -> None:
+    sources = {"report": [str(RECORDED)], "compare": [str(RECORDED)] * 2}.get(arguments[0], [])
+    done = _to(None, arguments[0], *sources, *arguments[1:])
+    assert (done.returncode, done.stderr) == (ExitCode.PIPE_CLOSED, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_named() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = _to(full, "report", str(RECORDED))
+    assert done.returncode == ExitCode.EXPORT
+    assert done.stderr.startswith(b"punie-trace: error: standard output: can't be written: No space left")
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_encoding_that_lacks_a_letter_is_named_with_the_way_out() -> None:
+    done = _to(subprocess.PIPE, "report", str(RECORDED), PYTHONIOENCODING="ascii")
+    assert done.returncode == ExitCode.EXPORT
+    assert b"standard output: its encoding, ascii, has no" in done.stderr
+    assert b"PYTHONIOENCODING=utf-8" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_progress_that_nobody_reads_is_no_gate_s_answer() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as nobody, pytest.raises(PipeClosedError):
+        ConsoleProgress(1, ProgressConsole(file=nobody)).say("x" * 10_000)
 
 
 def test_the_readme_lists_every_exit_code() -> None:

@@ -155,6 +155,23 @@ def test_the_password_is_never_printed(
         assert secret not in said
 
 
+def test_compare_never_prints_it_either(
+    url: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right, written = url(*SPANS), tmp_path / "compared.md"
+    for format_ in ("text", "json", "md", "csv"):
+        assert main(["compare", right, right, "--format", format_]) == 0
+    assert main(["compare", right, right, "-o", str(written)]) == 0
+    assert main(["compare", "--a", right, f"{right}?limit=5", "--b", right]) == 2
+    assert main(["compare", right, right.replace(quote(PASSWORD), "wr0ng")]) == 5
+    out, err = capsys.readouterr()
+    shown = right.replace(f":{quote(PASSWORD)}", "")
+    assert shown in out
+    assert shown in err
+    for secret in (PASSWORD, quote(PASSWORD), "wr0ng"):
+        assert secret not in out + err + written.read_text()
+
+
 def test_a_database_without_spans_says_what_it_has(url: Callable[..., str]) -> None:
     with pytest.raises(InputError, match="no table of spans named nothing") as caught:
         read_source(url(more="?table=nothing"))

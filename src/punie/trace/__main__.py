@@ -11,17 +11,20 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.errors import ExitCode, PunieTraceError, ServerError
+from punie.trace.commands.standard_streams import write_err, write_out
+from punie.trace.errors import ExitCode, PipeClosedError, PunieTraceError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from _typeshed import SupportsWrite
 
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line as one parser."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="punie-trace",
         description="Where does a local agent's time go? Spans, an exact ledger, and a verdict.",
         epilog="exit codes: "
@@ -35,6 +38,17 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_arguments(sub)
         sub.set_defaults(execute=command.execute)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its help goes the way of all other output."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Write the help to standard output, or to `file`."""
+        if file is None:
+            write_out(self.format_help())
+        else:
+            super().print_help(file)
 
 
 class _VersionAction(argparse.Action):
@@ -51,25 +65,34 @@ class _VersionAction(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns an `ExitCode`; argparse itself exits with 2 on a usage error."""
-    options = build_parser().parse_args(arguments)
     try:
+        return _main(arguments)
+    except PipeClosedError as error:
+        return int(error.exit_code)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    try:
+        options = build_parser().parse_args(arguments)
         return int(options.execute(options))
+    except PipeClosedError:
+        raise
     except PunieTraceError as error:
         _say_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("punie-trace: interrupted\n")
+        write_err("punie-trace: interrupted\n")
         return int(ExitCode.INTERRUPTED)
 
 
 def _say_error(error: PunieTraceError) -> None:
-    sys.stderr.write(f"punie-trace: error: {error.message}\n")
+    write_err(f"punie-trace: error: {error.message}\n")
     if isinstance(error, ServerError) and error.log_tail:
-        sys.stderr.write(
+        write_err(
             "the server's last lines:\n" + "".join(f"  | {line}\n" for line in error.log_tail.splitlines())
         )
     if error.remedy:
-        sys.stderr.write(f"next: {error.remedy}\n")
+        write_err(f"next: {error.remedy}\n")
 
 
 def run() -> None:

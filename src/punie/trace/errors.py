@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     EXPORT = 7
     VOCABULARY = 8
     INTERRUPTED = 130
+    PIPE_CLOSED = 141
 
 
 class PunieTraceError(Exception):
@@ -81,6 +82,18 @@ class ExportError(PunieTraceError):
     """Spans could not be delivered where the user asked for them."""
 
     exit_code = ExitCode.EXPORT
+
+
+class OutputError(PunieTraceError):
+    """Standard output or standard error can't be written; the message names it."""
+
+    exit_code = ExitCode.EXPORT
+
+
+class PipeClosedError(OutputError):
+    """Whoever read our output has left: no trouble, and nobody to tell."""
+
+    exit_code = ExitCode.PIPE_CLOSED
 
 
 class VocabularyError(PunieTraceError):

@@ -68,7 +68,7 @@ def read_records(
             members[traces.queries.of[key]].append(key)
     names = _query_ids(traces)
     return tuple(
-        _record(traces, ledger, traces.forest.spans[root], names[root], members[root], requests[root])
+        _record(traces, ledger, root, names[root], members[root], requests[root])
         for ledger in ledgers
         for root in (roots[ledger.query_key],)
     )
@@ -91,11 +91,12 @@ def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
 def _record(
     traces: Traces,
     ledger: QueryLedger,
-    span: Span,
+    root: SpanKey,
     query_id: str,
     members: Sequence[SpanKey],
     asked: Sequence[ModelRequest],
 ) -> QueryRecord:
+    span, start = traces.forest.spans[root], traces.starts[root]
     requests = [key for key in members if is_model_request(traces.around, key)]
     usage = usage_of([traces.forest.spans[key] for key in requests], [request.tokens for request in asked])
     return QueryRecord(
@@ -104,7 +105,9 @@ def _record(
         ledger=ledger,
         warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,
         repeat=semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
-        server_start=semconv.integer(span.attributes, semconv.QUERY_SERVER_START) or 0,
+        server_start=start.number,
+        run_id=start.run_id,
+        start_in_run=start.in_run,
         position=semconv.integer(span.attributes, semconv.QUERY_POSITION) or 0,
         expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
         ok=_truth(span.attributes.get(semconv.QUERY_OK)),

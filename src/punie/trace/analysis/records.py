@@ -97,6 +97,7 @@ class QueryRecord:
     its usage. `time_to_first_chunk_ns` has one entry a model request that tells it. `truncated` counts
     model requests that ended by their token limit. `network_known` is False where a model request has no
     server span below it: its transit is not known. `critical_path` is None where nobody asked for it.
+    `server_start` counts over all runs of the source, `start_in_run` is the run's own count.
     """
 
     query_id: str
@@ -105,6 +106,8 @@ class QueryRecord:
     warmup: bool = False
     repeat: int = 0
     server_start: int = 0
+    run_id: str | None = None
+    start_in_run: int = 0
     position: int = 0
     expected: str | None = None
     ok: bool | None = None

@@ -86,7 +86,7 @@ def read_requests(
     spans = traces.forest.spans
     return {
         root: tuple(
-            _request(spans[root], query_ids[root], turn, spans[key], below.get(key, _Below()))
+            _request(traces, root, query_ids[root], turn, spans[key], below.get(key, _Below()))
             for turn, key in enumerate(sorted(keys, key=lambda key: (spans[key].start_ns, key)))
         )
         for root, keys in chats.items()
@@ -133,18 +133,21 @@ def _union_ns(by_start: Sequence[PhasedSpan]) -> int:
     return total_ns
 
 
-def _request(root: Span, query_id: str, turn: int, chat: Span, below: _Below) -> ModelRequest:
+def _request(
+    traces: Traces, root_key: SpanKey, query_id: str, turn: int, chat: Span, below: _Below
+) -> ModelRequest:
+    root = traces.forest.spans[root_key]
     said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
     prefills = below.prefills
     servers = (chat,) if is_server(chat) else below.servers
     return ModelRequest(
-        query_key=query_key((root.trace_id, root.span_id)),
+        query_key=query_key(root_key),
         query_id=query_id,
         trace_id=chat.trace_id,
         span_id=chat.span_id,
         warmup=said.get(semconv.QUERY_WARMUP) is True,
         repeat=semconv.integer(said, semconv.QUERY_REPEAT) or 0,
-        server_start=semconv.integer(said, semconv.QUERY_SERVER_START) or 0,
+        server_start=traces.starts[root_key].number,
         turn=turn,
         server=_server(root, chat),
         agent=semconv.text(chat.attributes, semconv.AGENT_NAME) or "",

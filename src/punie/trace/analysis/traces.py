@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from punie.trace import semconv
@@ -11,6 +11,7 @@ from punie.trace.analysis.foreign_agents import with_conventions
 from punie.trace.analysis.foreign_servers import with_foreign_phases
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.roots import Queries, QueryRule, find_queries
+from punie.trace.analysis.server_starts import ServerStart, server_starts
 from punie.trace.analysis.surroundings import Surroundings, look_around
 from punie.trace.analysis.tree import Forest, SpanKey, grow
 from punie.trace.model import Span, SpanSet
@@ -20,13 +21,14 @@ from punie.trace.model import Span, SpanSet
 class Traces:
     """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
 
-    The times of `forest` are those of `source` but for the shifts of `skew`.
+    The times of `forest` are those of `source` but for the shifts of `skew`. `starts` has each query's root.
     """
 
     source: SpanSet
     forest: Forest
     queries: Queries
     around: Surroundings
+    starts: Mapping[SpanKey, ServerStart]
     planned: tuple[PlannedQuery, ...] = ()
     skew: ClockSkew = field(default_factory=ClockSkew)
 
@@ -46,7 +48,8 @@ def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces
     """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
     forest, skew = correct_clocks(grow(with_foreign_phases(with_conventions(source.spans))))
     queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
-    return Traces(source, forest, queries, look_around(forest), tuple(planned), skew)
+    starts = server_starts({root: forest.spans[root] for root in queries.roots})
+    return Traces(source, forest, queries, look_around(forest), starts, tuple(planned), skew)
 
 
 def span_name(key: SpanKey) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.text import Text
 
+from punie.trace.commands.progress import ProgressConsole
 from punie.trace.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.status import Status
 
     from punie.trace.analysis.records import PlannedQuery
@@ -59,7 +60,7 @@ class BenchProgress:
     """A spinner on a terminal, a line for each cell everywhere."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or ProgressConsole(stderr=True, highlight=False)
         self._status: Status | None = None
         self._cells = 0
         self._done = 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from punie.trace.commands.bench_progress import BenchProgress
 from punie.trace.commands.benchmarks import build_bench_report, read_measurements
 from punie.trace.commands.provenance import machine_facts, package_versions
 from punie.trace.commands.reporting import DEMO_NOTE
+from punie.trace.commands.standard_streams import colored, write_out
 from punie.trace.errors import ExitCode, PunieTraceError, ServerError, UsageError
 from punie.trace.model import Verdict
 from punie.trace.report.sections import as_markdown, as_text
@@ -156,9 +155,8 @@ def _conclude_preflight(folder: BenchFolder, plan: Plan, options: argparse.Names
     if found is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
     shown = preflight_document(str(folder.path), found, (DEMO_NOTE,) if plan.is_demo else ())
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     render = {"json": lambda: encode(found), "md": lambda: as_markdown(shown)}
-    sys.stdout.write(render.get(options.format, lambda: as_text(shown, color=color))())
+    write_out(render.get(options.format, lambda: as_text(shown, color=colored()))())
     return ExitCode.OK
 
 
@@ -169,9 +167,8 @@ def _conclude(
     as_json, as_markdown = json_document.render(report), markdown.render(report)
     write_whole(folder.path / "report.json", as_json)
     write_whole(folder.path / "report.md", as_markdown)
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     shown = {"json": as_json, "md": as_markdown}
-    sys.stdout.write(shown.get(options.format) or text.render(report, color=color))
+    write_out(shown.get(options.format) or text.render(report, color=colored()))
     if not outcome.failed:
         return ExitCode.OK
     cell, error = outcome.failed[0]

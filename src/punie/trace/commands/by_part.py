@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.parts import By, namer, part_of, parts_of
-from punie.trace.commands.reporting import Judgement, build_report, colored, format_of, load_source, write_new
+from punie.trace.commands.reporting import Judgement, build_report, format_of, load_source, write_new
+from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.by_part import parts_report
 from punie.trace.report.parts import FORMATS, PartsReport, render_text
@@ -38,9 +38,9 @@ def conclude_parts(report: PartsReport, options: argparse.Namespace) -> int:
     entry = format_of(options, FORMATS)
     if options.output is not None:
         write_new(options.output, entry.render(report), force=options.force)
-        sys.stderr.write(f"Wrote {options.output}\n")
+        write_err(f"Wrote {options.output}\n")
     elif entry.name == "text":
-        sys.stdout.write(render_text(report, color=colored()))
+        write_out(render_text(report, color=colored()))
     else:
-        sys.stdout.write(entry.render(report))
+        write_out(entry.render(report))
     return ExitCode.OK

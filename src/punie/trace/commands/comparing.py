@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.comparison.compare import DEFAULT_SIZE, Comparison, compare
@@ -23,11 +23,11 @@ from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.commands.reporting import (
     DEMO_NOTE,
     Loaded,
-    colored,
     format_of,
     load_source,
     write_new,
 )
+from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.comparison_formats import (
     COMPARISON_FORMATS,
@@ -35,7 +35,8 @@ from punie.trace.report.comparison_formats import (
     ComparisonReport,
 )
 from punie.trace.store.engines import AUTO, choose_engine
-from punie.trace.units import parse_duration_ns, parse_percent
+from punie.trace.store.place import without_password
+from punie.trace.units import count_text, parse_duration_ns, parse_percent
 
 if TYPE_CHECKING:
     import argparse
@@ -61,6 +62,7 @@ _EXIT_CODES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Source:
+    shown: str
     evidence: Evidence
     facts: Facts
     demo: bool
@@ -72,10 +74,13 @@ def run_comparison(options: argparse.Namespace) -> int:
     thresholds = _thresholds(options)
     entry = format_of(options, COMPARISON_FORMATS)
     read = {text: _read(text) for text in dict.fromkeys((*a, *b))}
-    comparison = _compare([read[text] for text in a], [read[text] for text in b], thresholds)
+    side_a, side_b = [read[text] for text in a], [read[text] for text in b]
+    _refuse_shared(side_a, side_b)
+    comparison = _compare(side_a, side_b, thresholds)
     gate = judge(comparison, thresholds) if thresholds else None
     notes = (DEMO_NOTE,) if any(source.demo for source in read.values()) else ()
-    _write(ComparisonReport(a, b, comparison, gate, notes), entry, options)
+    shown = [tuple(source.shown for source in side) for side in (side_a, side_b)]
+    _write(ComparisonReport(shown[0], shown[1], comparison, gate, notes), entry, options)
     return _exit_code(gate)
 
 
@@ -92,11 +97,31 @@ def _sides(options: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...
             remedy="write --a A1 A2 --b B1 B2 for several sources a side",
         )
     a, b = ([options.sources[0]], [options.sources[1]]) if options.sources else (options.a, options.b)
-    for name, side in (("A", a), ("B", b)):
-        twice = next((text for text in side if side.count(text) > 1), None)
-        if twice is not None:
-            raise UsageError(f"{twice} is twice in {name}: the same answers would count as more evidence")
     return tuple(a), tuple(b)
+
+
+def _refuse_shared(a: Sequence[_Source], b: Sequence[_Source]) -> None:
+    """Raises UsageError for answers that would count twice; a side compared with itself is none."""
+    for name, side in (("A", a), ("B", b)):
+        for one, other in combinations(side, 2):
+            _refuse_shared_by(one, other, f"in {name}", "would count as more evidence")
+    if _keys(a) != _keys(b):
+        for one, other in product(a, b):
+            _refuse_shared_by(one, other, "in A and B", "would hide what differs")
+
+
+def _refuse_shared_by(one: _Source, other: _Source, where: str, why: str) -> None:
+    shared = len(_keys([one]) & _keys([other]))
+    if shared:
+        answers = count_text(shared, "answer")
+        raise UsageError(
+            f"{one.shown} and {other.shown}, {where}, share {answers}: the same ones {why}",
+            remedy="leave one of them out",
+        )
+
+
+def _keys(sources: Sequence[_Source]) -> frozenset[str]:
+    return frozenset(r.ledger.query_key for source in sources for r in source.evidence.records)
 
 
 def _thresholds(options: argparse.Namespace) -> Thresholds | None:
@@ -129,6 +154,7 @@ def _read(text: str) -> _Source:
     read = account(loaded.spans, engine, plan.planned if plan else ())
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
+        shown=without_password(text),
         evidence=Evidence(asked, tuple(read.findings), read.missing),
         facts={**_plan_facts(loaded), **span_facts(loaded.spans.spans, read.records)},
         demo=plan is not None and plan.settings.get("demo_model") == "True",
@@ -158,18 +184,18 @@ def _after(plan: RunPlan, flag: str) -> str:
 def _write(report: ComparisonReport, entry: ComparisonFormatEntry, options: argparse.Namespace) -> None:
     if options.output is not None:
         write_new(options.output, entry.renderer()(report), force=options.force)
-        sys.stderr.write(f"Wrote {options.output}\n")
+        write_err(f"Wrote {options.output}\n")
     elif entry.name == "text":
         from punie.trace.report.comparison_text import render
 
-        sys.stdout.write(render(report, color=colored()))
+        write_out(render(report, color=colored()))
     else:
-        sys.stdout.write(entry.renderer()(report))
+        write_out(entry.renderer()(report))
 
 
 def _exit_code(gate: GateResult | None) -> int:
     if gate is None:
         return ExitCode.OK
     if gate.gate is not Gate.PASSED:
-        sys.stderr.write(f"gate: {gate.gate.value}: {gate.reason}\n")
+        write_err(f"gate: {gate.gate.value}: {gate.reason}\n")
     return _EXIT_CODES[gate.gate]

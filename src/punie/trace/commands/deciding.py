@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.decision import decide
 from punie.trace.commands.benchmarks import build_bench_report
 from punie.trace.commands.reporting import Judgement, build_report, load_source, output_format, write_new
+from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.decision import json_document
 from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text
@@ -29,17 +28,17 @@ def conclude_decision(options: argparse.Namespace) -> int:
             f"-o {options.output}: a decision can't be written as csv", remedy="name .md, .json or .txt"
         )
     report = _build(options, judgement)
-    color = options.output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    color = options.output is None and colored()
     text = {
         "text": lambda: render_text(report, color=color),
         "md": lambda: render_markdown(report),
         "json": lambda: json_document.render(report),
     }[name]()
     if options.output is None:
-        sys.stdout.write(text)
+        write_out(text)
     else:
         write_new(options.output, text, force=options.force)
-        sys.stderr.write(f"Wrote {options.output}\n")
+        write_err(f"Wrote {options.output}\n")
     return ExitCode.OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,11 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run every check and print what was found. Raises UsageError for an address that is none."""
+    from punie.trace.commands.standard_streams import write_out
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
 
     findings = run_checks(_checks(options))
-    sys.stdout.write(as_json(findings) if options.format == "json" else as_text(findings))
+    write_out(as_json(findings) if options.format == "json" else as_text(findings))
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from punie.trace.errors import PipeClosedError
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -16,11 +18,20 @@ if TYPE_CHECKING:
     from punie.trace.workload.scoring import Score
 
 
+class ProgressConsole(Console):
+    """A console that is left as every other output is: rich itself would end with 1, which is a gate's `no`."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises PipeClosedError: nobody reads what is written here any more."""
+        self.quiet = True
+        raise PipeClosedError("standard error: nobody reads it any more")
+
+
 class ConsoleProgress:
     """Progress for people: a spinner on a terminal, plain lines elsewhere. Times are left to the report."""
 
     def __init__(self, total: int, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or ProgressConsole(stderr=True, highlight=False)
         self._total = total
         self._done = 0
         self._status: Status | None = None

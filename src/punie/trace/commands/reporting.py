@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -13,6 +11,7 @@ from punie.trace.analysis.queries import account
 from punie.trace.analysis.summary import RunAnalysis, analyse
 from punie.trace.analysis.usage import models_asked
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
+from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.model import SpanSet, UnreadableRecord, Verdict
 from punie.trace.report.content import About, Report
@@ -167,11 +166,11 @@ def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) 
     report = build_report(loaded, judgement, getattr(options, "engine", AUTO))
     if options.output is not None:
         write_new(options.output, entry.renderer()(report), force=options.force)
-        sys.stderr.write(f"Wrote {options.output}\n")
+        write_err(f"Wrote {options.output}\n")
     elif entry.name == "text":
-        sys.stdout.write(_for_terminal(report))
+        write_out(_for_terminal(report))
     else:
-        sys.stdout.write(entry.renderer()(report))
+        write_out(entry.renderer()(report))
     return gate(report.analysis, options.gate)
 
 
@@ -179,11 +178,6 @@ def _for_terminal(report: Report) -> str:
     from punie.trace.report.text import render
 
     return render(report, color=colored())
-
-
-def colored() -> bool:
-    """Whether standard output is a terminal whose user wants colours."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def output_format(options: argparse.Namespace) -> FormatEntry:
@@ -232,7 +226,7 @@ def gate(analysis: RunAnalysis, names: tuple[str, ...]) -> int:
     verdicts = {name: analysis.verdicts[name].verdict for name in names}
     for name, verdict in verdicts.items():
         if verdict is not Verdict.YES:
-            sys.stderr.write(f"gate {name}: {verdict.value}\n")
+            write_err(f"gate {name}: {verdict.value}\n")
     if Verdict.NO in verdicts.values():
         return ExitCode.GATE_FAILED
     return ExitCode.GATE_UNDECIDED if Verdict.UNDECIDED in verdicts.values() else ExitCode.OK

@@ -91,6 +91,8 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
         if change is not None:
             lines.append(f"Seen, without a claim: {_moved(change)}.")
         return tuple(lines)
+    if comparison.identical:
+        return ("no difference: the same answers on both sides.",)
     if not change.stands_out:
         first = f"no difference beyond noise: {_moved(change)}."
     else:
@@ -125,10 +127,13 @@ def _phase_moved(change: Change) -> str:
 def basis(comparison: Comparison) -> tuple[str, ...]:
     """How the answer was found, what it doesn't cover, and what it could have seen."""
     lines = [f"{caveat}." for caveat in comparison.caveats]
+    if comparison.identical and not comparison.undecided:
+        return tuple(line[:1].upper() + line[1:] for line in lines)
     if comparison.design is not None and comparison.test is not None:
         lines.insert(0, _method(comparison.design, comparison.test))
+        noise = "noise" if comparison.design.covers_starts else "other noise than that of server starts"
         lines.append(
-            "Groups and phases are judged together: all that is said of them is wrong, by noise, in at most 5 % "
+            f"Groups and phases are judged together: all that is said of them is wrong, by {noise}, in at most 5 % "
             "of comparisons."
         )
     lines += _sensitivity(comparison)

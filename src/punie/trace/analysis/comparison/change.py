@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from punie.trace.analysis.comparison.measures import Measure
 from punie.trace.analysis.statistics.permutation import ALPHA
@@ -18,6 +18,14 @@ class Outcome(StrEnum):
     NO_DIFFERENCE = "no difference beyond noise"
     UNDECIDED = "undecided"
     NOT_KNOWN = "not known"
+
+
+class Claims(Enum):
+    """What may be said of differences: nothing, what is beyond noise, or that both sides are the very same answers."""
+
+    NONE = auto()
+    BEYOND_NOISE = auto()
+    SAME_ANSWERS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,7 @@ def change_of(
     mean: tuple[float, float],
     means: TwoMeans | None,
     p: tuple[float, float] | None,
-    *,
-    can_decide: bool,
+    claims: Claims,
 ) -> Change:
     """The change of one measure; `mean` are both sides' means, `p` its own and its family's."""
     a, b = mean
@@ -71,17 +78,19 @@ def change_of(
         ratio_interval=means.ratio_interval() if means is not None else None,
         p=p[0] if p else None,
         family_p=p[1] if p else None,
-        outcome=_outcome(measure, interval, p[1] if p else None, can_decide=can_decide),
+        outcome=_outcome(measure, interval, p[1] if p else None, claims),
     )
 
 
 def _outcome(
-    measure: Measure, interval: tuple[float, float] | None, p: float | None, *, can_decide: bool
+    measure: Measure, interval: tuple[float, float] | None, p: float | None, claims: Claims
 ) -> Outcome:
     """Slower or faster needs both: an interval without zero, and a permutation test that says the same."""
     if not measure.known:
         return Outcome.NOT_KNOWN
-    if not can_decide or interval is None or p is None:
+    if claims is Claims.SAME_ANSWERS:
+        return Outcome.NO_DIFFERENCE
+    if claims is Claims.NONE or interval is None or p is None:
         return Outcome.UNDECIDED
     if p > ALPHA or interval[0] <= 0 <= interval[1]:
         return Outcome.NO_DIFFERENCE

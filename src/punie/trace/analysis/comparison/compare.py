@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.comparison.change import Change, Outcome, change_of
+from punie.trace.analysis.comparison.change import Change, Claims, Outcome, change_of
 from punie.trace.analysis.comparison.design import (
     PAIRS_NEEDED,
     REPEATS_NEEDED,
@@ -25,6 +25,7 @@ from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
 from punie.trace.analysis.statistics.permutation import Permuted, permute
 from punie.trace.analysis.statistics.two_means import TwoMeans, units_to_detect
+from punie.trace.units import count_text
 
 DEFAULT_SIZE: Final = 0.05
 
@@ -59,6 +60,7 @@ class Comparison:
 
     `changes` has end to end first, then groups and phases. `undecided` says why nothing can be decided, in sentences
     without a full stop; empty if it can. `caveats` belong beside every number. `test` is None without a test.
+    `identical` is whether both sides are the very same answers; `same_answers` counts those that are on both.
     """
 
     facts: tuple[FactComparison, ...]
@@ -73,6 +75,7 @@ class Comparison:
     undecided: tuple[str, ...]
     caveats: tuple[str, ...]
     same_answers: int
+    identical: bool
 
     @property
     def end_to_end(self) -> Change | None:
@@ -97,22 +100,30 @@ def compare(
     of = measures((*a.answers, *b.answers))
     design = design_of(a, b, of)
     test = _test(design, of) if design else None
-    undecided = _undecided(a, b, design, test)
-    changes = _changes(design, test, of, can_decide=not undecided) if design else ()
+    identical = _identical(a, b)
+    undecided = _undecided(a, b, design, test, identical=identical)
+    claims = Claims.NONE if undecided else Claims.SAME_ANSWERS if identical else Claims.BEYOND_NOISE
     return Comparison(
         facts=tuple(facts),
         a=a,
         b=b,
         design=design,
         test=test,
-        changes=changes,
+        changes=_changes(design, test, of, claims) if design else (),
         queries=_queries(design) if design else (),
         tokens=token_changes(a, b, design.queries if design else ()),
         sensitivity=_sensitivity(design, size, size_ns) if design else None,
         undecided=undecided,
-        caveats=_caveats(a, b, design),
-        same_answers=len({r.trace_id for r in a.answers} & {r.trace_id for r in b.answers}),
+        caveats=_caveats(a, b, design, identical=identical),
+        same_answers=len(a.keys & b.keys),
+        identical=identical,
     )
+
+
+def _identical(a: Side, b: Side) -> bool:
+    """Whether a side is compared with itself: the same answers, read alike."""
+    of_a, of_b = ({r.ledger.query_key: r.ledger for r in side.answers} for side in (a, b))
+    return bool(of_a) and of_a == of_b
 
 
 def _test(design: Design, of: Sequence[Measure]) -> Permuted | None:
@@ -122,18 +133,30 @@ def _test(design: Design, of: Sequence[Measure]) -> Permuted | None:
 
 
 def _changes(
-    design: Design, test: Permuted | None, of: Sequence[Measure], *, can_decide: bool
+    design: Design, test: Permuted | None, of: Sequence[Measure], claims: Claims
 ) -> tuple[Change, ...]:
+    p = _p(design, test, of) if test else [None] * len(of)
     return tuple(
-        change_of(
-            measure,
-            design.mean(place),
-            design.means(place),
-            (test.p[place], test.family_p[place]) if test else None,
-            can_decide=can_decide,
-        )
+        change_of(measure, design.mean(place), design.means(place), p[place], claims)
         for place, measure in enumerate(of)
     )
+
+
+def _p(design: Design, test: Permuted, of: Sequence[Measure]) -> list[tuple[float, float]]:
+    """Each measure's p, its own and its family's.
+
+    A test over repeats knows nothing of what differs between starts. Where these can't be exchanged, Student's p over
+    them has to say the same, for a family with Bonferroni's factor.
+    """
+    both = list(zip(test.p, test.family_p, strict=True))
+    if design.exchanged is design.unit:
+        return both
+    family = sum(measure.kind is not Kind.END_TO_END for measure in of)
+    for place, measure in enumerate(of):
+        alone = design.t_p(place)
+        together = min(1.0, alone * (1 if measure.kind is Kind.END_TO_END else family))
+        both[place] = max(both[place][0], alone), max(both[place][1], together)
+    return both
 
 
 def _queries(design: Design) -> tuple[QueryChange, ...]:
@@ -150,10 +173,14 @@ def _queries(design: Design) -> tuple[QueryChange, ...]:
     return tuple(found)
 
 
-def _undecided(a: Side, b: Side, design: Design | None, test: Permuted | None) -> tuple[str, ...]:
+def _undecided(
+    a: Side, b: Side, design: Design | None, test: Permuted | None, *, identical: bool
+) -> tuple[str, ...]:
     found = [f"{name}: {gap}" for name, side in (("A", a), ("B", b)) for gap in side.gaps]
     if design is None:
         found.append(_why_no_design(a, b))
+    elif identical:
+        pass  # between an answer and itself there is no noise
     elif test is not None and not test.can_decide:
         found.append(_too_few(design, test))
     elif design.means(0) is None:
@@ -183,24 +210,29 @@ def _too_few(design: Design, test: Permuted) -> str:
             return f"too few server starts, {least}; {needed}"
 
 
-def _caveats(a: Side, b: Side, design: Design | None) -> tuple[str, ...]:
-    found: list[str] = []
-    if design is not None and not design.covers_starts:
-        starts = f"{a.starts} on A, {b.starts} on B"
-        if a.starts == b.starts == 1:
-            starts = "one server start on each side"
-        found.append(f"{starts}: start-to-start noise is not covered, what is said is about these starts")
-    if design is not None and design.covers_starts and design.exchanged is Unit.REPEAT:
-        found.append(
-            f"too few server starts to exchange ({' + '.join(map(str, design.starts))}): the interval is over starts, "
-            "p over repeats"
-        )
+def _caveats(a: Side, b: Side, design: Design | None, *, identical: bool) -> tuple[str, ...]:
+    found: list[str] = [] if identical or design is None else _noise_caveats(a, b, design)
     if design is not None and design.left_out:
         found += [f"left out: {query}, {reason}" for query, reason in design.left_out.items()]
     for name, side in (("A", a), ("B", b)):
         if side.weak:
             found.append(f"{name} is weakened by {', '.join(side.weak)}")
     return tuple(found)
+
+
+def _noise_caveats(a: Side, b: Side, design: Design) -> list[str]:
+    found = []
+    if not design.covers_starts:
+        starts = f"{count_text(a.starts, 'server start')} on A, {b.starts} on B"
+        if a.starts == b.starts == 1:
+            starts = "one server start on each side"
+        found.append(f"{starts}: start-to-start noise is not covered, what is said is about these starts")
+    if design.unit is Unit.START and design.exchanged is Unit.REPEAT:
+        found.append(
+            f"too few server starts to exchange ({' + '.join(map(str, design.starts))}): p is Student's over starts "
+            "(of groups and phases Bonferroni's), and not below that of exchanging repeats"
+        )
+    return found
 
 
 def _sensitivity(design: Design, size: float, size_ns: int) -> Sensitivity | None:

@@ -41,7 +41,7 @@ class Design:
     """How a comparison is made.
 
     `queries` are compared, `left_out` are not, each with the reason. `unit` varies; `exchanged` is what the
-    permutation test exchanges, which is a lower level where there are too few units of it.
+    permutation test exchanges, which is a lower level where there are too few units of it: `t_p` counts then as well.
     """
 
     unit: Unit
@@ -64,8 +64,8 @@ class Design:
 
     @property
     def covers_starts(self) -> bool:
-        """Whether the interval has what differs from one server start to the next."""
-        return self.unit in (Unit.START, Unit.START_PAIR)
+        """Whether the interval has what differs from one server start to the next: one start tells nothing of it."""
+        return self.unit in (Unit.START, Unit.START_PAIR) and min(self.starts) > 1
 
     @property
     def repeats(self) -> int:
@@ -82,13 +82,7 @@ class Design:
                     [b[start][measure] for _, start in self.paired_starts],
                 )
             case Unit.START:
-                return _wider(
-                    of_separate(
-                        [r[measure] for r in _start_rows(self.a).values()],
-                        [r[measure] for r in _start_rows(self.b).values()],
-                    ),
-                    self._over_repeats(measure),
-                )
+                return _wider(self._over_starts(measure), self._over_repeats(measure))
             case Unit.REPEAT:
                 return self._over_repeats(measure)
             case Unit.QUERY_PAIR:
@@ -117,10 +111,21 @@ class Design:
             case Unit.QUERY:
                 return [Stratum(tuple(_query_rows(self.a).values()), tuple(_query_rows(self.b).values()))]
 
+    def t_p(self, measure: int) -> float:
+        """Student's p over starts, and not below that over repeats: for starts that are too few to be exchanged."""
+        found = (self._over_starts(measure), self._over_repeats(measure))
+        return max((means.p for means in found if means is not None), default=1.0)
+
     def mean(self, measure: int) -> tuple[float, float]:
         """Both sides' means of one measure, without any uncertainty: what `means` is about."""
         rows = [mean_row(_unit_rows(cells, self)) for cells in (self.a, self.b)]
         return rows[0][measure], rows[1][measure]
+
+    def _over_starts(self, measure: int) -> TwoMeans | None:
+        return of_separate(
+            [r[measure] for r in _start_rows(self.a).values()],
+            [r[measure] for r in _start_rows(self.b).values()],
+        )
 
     def _over_repeats(self, measure: int) -> TwoMeans | None:
         return of_strata(

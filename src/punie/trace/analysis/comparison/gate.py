@@ -37,28 +37,36 @@ class GateResult:
 def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
     """Undecided if nothing can be decided, or if it looks too slow and noise could be all of it.
 
-    With both thresholds 0 the question is only whether there is a slow-down beyond noise, so noise passes; two starts
-    of one server differ by themselves, so that question needs several on each side.
+    Two starts of one server differ by themselves, so a failure needs several on each side. With both thresholds 0 the
+    question is only whether there is a slow-down beyond noise, so noise passes.
     """
     change = comparison.end_to_end
     if change is None or change.outcome is Outcome.UNDECIDED:
         return GateResult(Gate.UNDECIDED, "; ".join(comparison.undecided))
     beyond = _exceeds(change, thresholds)
     anything = not (thresholds.above or thresholds.above_ns)
-    covered = comparison.design is not None and comparison.design.covers_starts
-    if change.outcome is Outcome.SLOWER and beyond and anything and not covered:
-        return GateResult(
-            Gate.UNDECIDED,
-            f"{_size(change)} slower, which may be the server starts: with thresholds 0 each side needs several",
-        )
     if change.outcome is Outcome.SLOWER and beyond:
-        caveat = "" if covered else "; start-to-start noise is not covered"
-        return GateResult(Gate.FAILED, f"{_size(change)} slower, beyond noise and both thresholds{caveat}")
+        missing = _not_covered(comparison)
+        if missing:
+            return GateResult(
+                Gate.UNDECIDED, f"{_size(change)} slower, beyond both thresholds, but {missing}"
+            )
+        return GateResult(Gate.FAILED, f"{_size(change)} slower, beyond noise and both thresholds")
     if change.outcome is Outcome.NO_DIFFERENCE and beyond and not anything:
         return GateResult(Gate.UNDECIDED, f"{_size(change)} slower, which may be noise")
     if change.outcome is Outcome.SLOWER:
         return GateResult(Gate.PASSED, f"{_size(change)} slower, not beyond both thresholds")
-    return GateResult(Gate.PASSED, change.outcome.value)
+    same = "the same answers on both sides"
+    return GateResult(Gate.PASSED, same if comparison.identical else change.outcome.value)
+
+
+def _not_covered(comparison: Comparison) -> str:
+    """Why start-to-start noise could be all of it and what to do, a clause; empty if it couldn't."""
+    if comparison.design is not None and comparison.design.covers_starts:
+        return ""
+    if min(comparison.a.starts, comparison.b.starts) > 1:
+        return "not beyond what differs between server starts: ask the same queries in all of them, on both sides"
+    return "from one server start on a side, which may be all of it: make several on each side, in turns"
 
 
 def _exceeds(change: Change, thresholds: Thresholds) -> bool:

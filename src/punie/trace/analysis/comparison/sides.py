@@ -30,26 +30,30 @@ class Side:
         return len(self.answers) + len(self.failed) + len(self.truncated)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """What tells the whole answers apart, in whatever source they are."""
+        return frozenset(record.ledger.query_key for record in self.answers)
+
+    @property
     def query_ids(self) -> frozenset[str]:
         """The queries that have at least one whole answer."""
         return frozenset(record.query_id for record in self.answers)
 
 
 def side_of(sources: Sequence[Evidence]) -> Side:
-    """The side that `sources` make up: each brings its own server starts."""
-    records: list[QueryRecord] = []
-    starts = 0
-    for evidence in sources:
-        own = sorted({record.server_start for record in evidence.records})
-        number = {start: starts + place for place, start in enumerate(own)}
-        records += [replace(r, server_start=number[r.server_start]) for r in evidence.records]
-        starts += len(own)
+    """The side that `sources` make up: each brings its own server starts, but a run's start is one in all of them."""
+    number: dict[tuple[str | int, int], int] = {}
+    records = []
+    for place, evidence in enumerate(sources):
+        for record in sorted(evidence.records, key=lambda record: record.server_start):
+            run = (record.run_id, record.start_in_run) if record.run_id else (place, record.server_start)
+            records.append(replace(record, server_start=number.setdefault(run, len(number))))
     succeeded = [record for record in records if record.succeeded]
     return Side(
         answers=tuple(record for record in succeeded if not record.truncated),
         failed=tuple(record for record in records if not record.succeeded),
         truncated=tuple(record for record in succeeded if record.truncated),
-        starts=starts,
+        starts=len(number),
         gaps=tuple(dict.fromkeys(gap for evidence in sources if (gap := evidence.gap()))),
         weak=tuple(dict.fromkeys(slug for evidence in sources for slug in evidence.downgrades)),
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.statistics.distributions import t_quantile
+from punie.trace.analysis.statistics.distributions import t_cdf, t_quantile
 from punie.trace.analysis.statistics.spread import LEVEL
 
 POWER: Final = 0.8
@@ -45,6 +45,14 @@ class TwoMeans:
     def half_width(self) -> float:
         """Of the 95 % interval of the difference."""
         return self._t() * self.standard_error
+
+    @property
+    def p(self) -> float:
+        """How often chance gives a difference as large, by Student's t; 5 % where the interval ends at 0."""
+        error = self.standard_error
+        if error == 0:
+            return 1.0 if self.difference == 0 else 0.0
+        return 2 * t_cdf(-abs(self.difference) / error, self.degrees)
 
     def ratio_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of B / A; None if A's mean can't be told from zero, so that no ratio is bounded.

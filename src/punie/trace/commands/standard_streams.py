@@ -1,0 +1,53 @@
+"""What goes to standard output and standard error: written at once, so that what can't be written is known here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from punie.trace.errors import OutputError, PipeClosedError
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def write_out(text: str) -> None:
+    """Write to standard output. Raises OutputError, or PipeClosedError if nobody reads it any more."""
+    _write(sys.stdout, "standard output", text)
+
+
+def write_err(text: str) -> None:
+    """Write to standard error, as `write_out`."""
+    _write(sys.stderr, "standard error", text)
+
+
+def colored() -> bool:
+    """Whether standard output is a terminal whose user wants colours."""
+    return sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _write(stream: TextIO | None, name: str, text: str) -> None:
+    if stream is None:  # closed before Python started: `>&-`
+        raise OutputError(f"{name} is closed")
+    try:
+        stream.write(text)
+        stream.flush()
+    except UnicodeEncodeError as error:
+        raise OutputError(
+            f"{name}: its encoding, {error.encoding}, has no {error.object[error.start]!a}",
+            remedy="set PYTHONIOENCODING=utf-8, or write to a file with -o",
+        ) from error
+    except BrokenPipeError as error:
+        _drop(stream)
+        raise PipeClosedError(f"{name}: nobody reads it any more") from error
+    except OSError as error:
+        _drop(stream)
+        raise OutputError(f"{name}: can't be written: {error.strerror or error}") from error
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what the stream still holds go nowhere: Python writes it at its end, and would fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
