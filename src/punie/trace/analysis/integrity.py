@@ -62,7 +62,7 @@ from punie.trace.analysis.traces import Traces, missing_planned, span_name
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.model import Span
-from punie.trace.units import duration_text
+from punie.trace.units import count_text, duration_text
 
 _EXAMPLES: Final = 3
 _CLIPPED_PERCENT: Final = 1
@@ -78,13 +78,17 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntegrityFinding:
-    """Something that is wrong with the traces, how often, and up to three examples (spans, queries, lines)."""
+    """Something that is wrong with the traces, how often, and up to three examples (spans, queries).
+
+    Of unreadable records all are kept: each is a file and a line. `examples_left_out` counts further, other cases.
+    """
 
     slug: str
     effect: Effect
     count: int
     message: str
     examples: tuple[str, ...]
+    examples_left_out: int = 0
 
 
 def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[IntegrityFinding, ...]:
@@ -98,9 +102,18 @@ def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[I
     return tuple(sorted(findings, key=lambda finding: gravest_first.index(finding.effect)))
 
 
-def _finding(slug: str, effect: Effect, cases: Sequence[str], message: str) -> IntegrityFinding:
-    examples = tuple(dict.fromkeys(cases))[:_EXAMPLES]
-    return IntegrityFinding(slug=slug, effect=effect, count=len(cases), message=message, examples=examples)
+def _finding(
+    slug: str, effect: Effect, cases: Sequence[str], message: str, most: int = _EXAMPLES
+) -> IntegrityFinding:
+    different = tuple(dict.fromkeys(cases))
+    return IntegrityFinding(
+        slug=slug,
+        effect=effect,
+        count=len(cases),
+        message=message,
+        examples=different[:most],
+        examples_left_out=max(len(different) - most, 0),
+    )
 
 
 def _names(keys: Iterable[SpanKey]) -> list[str]:
@@ -157,7 +170,7 @@ def _links(traces: Traces) -> _Checked:
         "missing-parent",
         Effect.DOWNGRADED,
         parents,
-        f"spans whose parent was never written ({len(set(parents))} parents, named here)",
+        f"spans whose parent was never written: {count_text(len(set(parents)), 'parent')}",
     )
     unplaced = _names(traces.queries.unplaced)
     yield _finding(
@@ -329,7 +342,9 @@ def _answers(traces: Traces) -> _Checked:
 
 def _unreadable(traces: Traces) -> _Checked:
     cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
-    yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
+    yield _finding(
+        "unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read", most=len(cases)
+    )
 
 
 def _cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> _Checked:
