@@ -20,6 +20,7 @@
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
 | `no-spans-file` | shown | files among a run's spans that hold none: not read |
+| `unread-events` | shown | events of spans in a form that isn't known: left out |
 | `spans-lost` | downgraded | the server said that it could not write spans |
 | `counts-disagree` | downgraded | client and server tell different token counts of one request: the client's count |
 | `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
@@ -324,6 +325,7 @@ _NOTES: Final = {
         "mlx_lm isn't what we know, so the server ran without spans: its phases are read off the stream",
     ),
     "no-spans-file": (Effect.SHOWN, "files among the run's spans that are in no format of spans: not read"),
+    "unread-events": (Effect.SHOWN, "events of spans in a form that isn't known: left out"),
     "spans-lost": (Effect.DOWNGRADED, "the server said that it could not write spans: some are missing here"),
     "text-numbers": (Effect.SHOWN, "numbers and lists that the source keeps as text, read as what they were"),
 }
