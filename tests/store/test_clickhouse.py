@@ -99,10 +99,12 @@ def test_events_keep_their_names_and_nanoseconds(url: Callable[..., str]) -> Non
 def test_the_limit_takes_the_newest_traces_and_says_that_it_cut(url: Callable[..., str]) -> None:
     found = read_source(url(*SPANS, more="?limit=1"))
     assert {span.trace_id for span in found.spans} == {SPANS[0].trace_id}
-    (record,) = found.unreadable
-    assert record.reason.startswith("more than 1 traces match")
-    assert PASSWORD not in record.file
-    assert read_source(url(*SPANS, more="?limit=2")).unreadable == ()
+    (note,) = found.notes
+    assert note.slug == "cut-by-limit"
+    assert "more than 1 traces match" in note.case
+    assert PASSWORD not in note.case
+    assert found.unreadable == ()
+    assert read_source(url(*SPANS, more="?limit=2")).notes == ()
 
 
 def test_a_service_finds_whole_traces_and_since_leaves_old_ones_out(url: Callable[..., str]) -> None:
