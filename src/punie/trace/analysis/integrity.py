@@ -8,6 +8,7 @@
 | `missing-parent` | downgraded | spans whose parent is not there; they count in their query all the same |
 | `unplaced-span` | downgraded | spans with a missing parent that could belong to several queries: they count in none |
 | `conflicting-duplicate` | downgraded | copies of one span that differ: the longest counts |
+| `shared-id` | shown | client and server with one id, as Zipkin has it: the server's span goes below the client's |
 | `inverted-span`, `unended-span` | downgraded | spans without a duration: they count as an instant |
 | `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
 | `clocks-disagree` | downgraded | spans of a server that began before the request or went on after its answer |
@@ -193,6 +194,12 @@ def _copies(traces: Traces) -> _Checked:
         Effect.DOWNGRADED,
         _names(forest.conflicts),
         "copies of one span that differ: the longest counts",
+    )
+    yield _finding(
+        "shared-id",
+        Effect.SHOWN,
+        _names(forest.shared),
+        "spans of a client that share their id with the server's: told apart, the server's below the client's",
     )
 
 
