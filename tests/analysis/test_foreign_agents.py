@@ -68,6 +68,18 @@ GENERATION: Final[Attributes] = {"langfuse.observation.type": "generation"}
         ({LANGFUSE: '{"input": "many", "output": -1, "total": true}'}, (None, None, None)),
         ({LANGFUSE: "{"}, (None, None, None)),
         ({LANGFUSE: "[1]"}, (None, None, None)),
+        ({LANGFUSE: (1,)}, (None, None, None)),
+        ({LANGFUSE: {"input": 1, "input_cached_tokens": 9, "output": 2}}, (10, 9, 2)),
+        (
+            {
+                LANGFUSE: {
+                    "input_tokens": 12,
+                    "input_tokens_details": {"cached_tokens": 4},
+                    "output_tokens": 3,
+                }
+            },
+            (12, 4, 3),
+        ),
     ],
 )
 def test_token_counts_are_totals_whoever_counts(

@@ -241,6 +241,13 @@ def test_unreadable_records_are_named() -> None:
     assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, ("agent-1.jsonl:7: torn line",))
 
 
+def test_of_unreadable_records_every_one_is_kept() -> None:
+    records = tuple(UnreadableRecord("agent-1.jsonl", line, "torn line") for line in range(1, 8))
+    finding = flaws(*sound(), unreadable=records)["unreadable-record"]
+    assert finding.examples == tuple(f"agent-1.jsonl:{line}: torn line" for line in range(1, 8))
+    assert finding.examples_left_out == 0
+
+
 def test_a_source_without_nanoseconds_says_so() -> None:
     (finding,) = find_flaws(read_traces(SpanSet(sound(), resolution_ns=1000)))
     assert (finding.slug, finding.effect, finding.examples) == ("coarse-clock", Effect.SHOWN, ("1000 ns",))
@@ -263,7 +270,12 @@ def test_the_gravest_comes_first_and_examples_are_few() -> None:
     effects = [finding.effect for finding in found]
     assert effects == sorted(effects, key=["no-verdict", "downgraded", "shown"].index)
     inverted = next(finding for finding in found if finding.slug == "inverted-span")
-    assert (inverted.count, len(inverted.examples)) == (10, 3)
+    assert (inverted.count, len(inverted.examples), inverted.examples_left_out) == (10, 3, 7)
+
+
+def test_spans_that_miss_the_same_parent_are_one_example() -> None:
+    found = flaws(query(), *(span(f"lost{n}", "absent", 1300, 1400) for n in range(5)))["missing-parent"]
+    assert (found.count, found.examples, found.examples_left_out) == (5, (f"{T}/absent",), 0)
 
 
 def test_counts_that_the_server_tells_are_not_missing() -> None:

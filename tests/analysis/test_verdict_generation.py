@@ -118,6 +118,17 @@ def test_nothing_succeeded(make_record: RecordMaker) -> None:
     found = judge([make_record("a", {Phase.TOOL: 5}, error="Timeout: late", ok=None)])
     assert (found.verdict, found.estimate, found.interval) == (U, None, None)
     assert found.basis == "No query succeeded in measurable time."
+
+
+def test_spans_without_a_model_request_decide_nothing(make_record: RecordMaker) -> None:
+    plain = [make_record(f"q{query}", {Phase.TOOL: 1_000 + query}, model_requests=0) for query in range(6)]
+    found = judge(plain)
+    assert (found.verdict, found.estimate, found.details["queries"]) == (U, None, 6)
+    assert found.basis.startswith("No model request in these spans of 6 answers")
+    assert found.next_step.startswith("Trace the agent's model calls")
+    assert judge(plain, missing=1).basis.endswith("; 1 planned query missing.")
+    asked = [make_record(f"q{query}", {Phase.TOOL: 1_000 + query}, model_requests=1) for query in range(6)]
+    assert judge(asked).verdict is N
     assert judge([]).verdict is U
     assert judge([make_record("a", {})]).estimate is None
 

@@ -102,6 +102,19 @@ def test_packed_lines_with_a_torn_end_are_read_and_the_tear_is_a_finding(
     assert finding["examples"][0].startswith(f"{path}:2: torn line")
 
 
+def test_each_line_that_can_not_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "spans.jsonl"
+    path.write_text("\n".join([json.dumps(OTLP), *["{bad"] * 7]) + "\n")
+    (finding,) = [one for one in _report(path, capsys)["integrity"] if one["slug"] == "unreadable-record"]
+    assert [line.split(": ")[0] for line in finding["examples"]] == [f"{path}:{n}" for n in range(2, 9)]
+    for name in ("text", "md"):
+        assert main(["report", str(path), "--format", name]) == ExitCode.OK
+        said = "".join(capsys.readouterr().out.split()).replace("\\", "")
+        named = [f"{path}:{n}:" in said for n in range(2, 9)]
+        assert named == [True] * 3 + [False] * 4
+        assert "and4more" in said
+
+
 def test_a_source_imports_only_what_it_needs(tmp_path: Path) -> None:
     path = tmp_path / "spans.json"
     path.write_text(json.dumps(OTLP))

@@ -1,21 +1,28 @@
-"""A real run in ClickHouse's engine, put there as each writer would, adds up as its journal, to the nanosecond."""
+"""A real run in ClickHouse's engine, put there as each writer would, adds up as its journal, to the nanosecond.
+
+And put there by the Collector itself, with the configuration that ships.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
 
 from punie.trace.__main__ import main
 from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.sources import read_source
+from stack import SCALE, start_collector
 
 TOTALS = ("answers", "wall_ns", "wall", "phases", "groups", "network_known")
 
@@ -77,3 +84,61 @@ def test_its_days_and_models_are_those_of_the_journal(
     assert found["parts"] == expected["parts"]
     if by == "model":
         assert [Path(part["name"]).name for part in found["parts"]] == ["target"]  # the demo's folder
+
+
+@pytest.fixture(scope="module")
+def url_of_collector(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the database that the Collector's own exporter made and filled with what `ship` sent of the run."""
+    session().query("DROP DATABASE IF EXISTS otel SYNC")
+    with clickhouse_front() as port:
+        environment = {
+            "PUNIE_CLICKHOUSE": f"http://127.0.0.1:{port}?compress=none",
+            "PUNIE_CLICKHOUSE_USER": USER,
+            "PUNIE_CLICKHOUSE_PASSWORD": PASSWORD,
+        }
+        folder = tmp_path_factory.mktemp("collector")
+        with start_collector(folder, overlays=[SCALE], environment=environment) as otlp_http:
+            assert main(["ship", str(run), "--otlp", otlp_http, "--again"]) == 0
+            url = f"clickhouse://{USER}:{quote(PASSWORD)}@127.0.0.1:{port}/otel"
+            wait_for_rows(url, len(RunFolder.open(run).load_spans().spans))
+            yield url
+    session().query("DROP DATABASE IF EXISTS otel SYNC")
+
+
+def wait_for_rows(url: str, count: int, *, within_s: float = 30.0) -> None:
+    """Return once the database has `count` spans."""
+    deadline = time.monotonic() + within_s
+    while len(read_source(url).spans) < count:
+        assert time.monotonic() < deadline, f"not {count} spans after {within_s:g} s"
+        time.sleep(0.2)
+
+
+def test_what_the_collector_wrote_is_reported_as_the_run(
+    url_of_collector: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_run = reported(capsys, str(run))
+    of_database = reported(capsys, url_of_collector)
+    of_run.pop("about")  # of the folder's run.json: the plan, versions, the machine
+    assert PASSWORD not in of_database.pop("about")["source"]
+    assert of_database == of_run
+    assert len(of_run["queries"]) == 5
+
+
+def test_the_database_adds_up_what_the_collector_wrote(
+    url_of_collector: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reported(capsys, url_of_collector, "--in-database")
+    expected = reported(capsys, str(run))["totals"]
+    assert {name: found[name] for name in TOTALS} == {name: expected[name] for name in TOTALS}
+    assert found["needs_tree"] == 0
+
+
+def test_the_rows_of_our_tests_are_those_that_the_collector_writes(url_of_collector: str) -> None:
+    make_database(
+        "by_hand", OTEL_TRACES, map(exporter_row, read_source(url_of_collector).spans), "otel_traces"
+    )
+    theirs, ours = (f"(SELECT * EXCEPT ScopeVersion FROM {name}.otel_traces)" for name in ("otel", "by_hand"))  # noqa: S608
+    for some, others in ((theirs, ours), (ours, theirs)):
+        assert str(session().query(f"{some} EXCEPT {others}", "JSONEachRow")) == ""
+    described = [str(session().query(f"DESCRIBE {rows}")) for rows in (theirs, ours)]
+    assert described[0] == described[1] != ""

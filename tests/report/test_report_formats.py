@@ -89,6 +89,14 @@ def broken() -> Report:
         IntegrityFinding("duplicate-span", Effect.SHOWN, 2, "identical copies, dropped", ("a/b",)),
         IntegrityFinding("cycle", Effect.NO_VERDICT, 1, "spans that are their own ancestors", ("c/d",)),
         IntegrityFinding("missing-query", Effect.NO_VERDICT, 2, "not asked", ()),
+        IntegrityFinding("missing-parent", Effect.DOWNGRADED, 7, "5 parents", ("e/f", "e/g", "e/h"), 2),
+        IntegrityFinding(
+            "unreadable-record",
+            Effect.DOWNGRADED,
+            7,
+            "records that could not be read",
+            tuple(f"{'a-long-folder/' * 8}spans.jsonl:{line}: not JSON: {HOSTILE}" for line in range(2, 9)),
+        ),
     ]
     planned = [PlannedQuery("orm-or-sql", 0, 0, 3), PlannedQuery("dependency-injection", 0, 0, 4)]
     return Report(_about(planned=tuple(planned)), analyse(records, findings, missing=planned))

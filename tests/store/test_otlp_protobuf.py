@@ -171,6 +171,52 @@ def test_a_damaged_part_is_named_and_the_others_stay(tmp_path: Path) -> None:
     assert record.reason.startswith("resource_spans[1]: damaged protobuf")
 
 
+UNKNOWN: Final = (  # field 2 in each wire type that has a size: varint, 8 bytes, text, 4 bytes
+    b"\x10\x96\x01",
+    b"\x11" + b"\xff" * 8,
+    b"\x12\x02hi",
+    b"\x15" + b"\xff" * 4,
+)
+
+
+def test_unknown_fields_are_passed_over_in_every_wire_type(tmp_path: Path) -> None:
+    first, second = (TracesData(resource_spans=[part(name)]).SerializeToString() for name in ("a", "b"))
+    found = read(tmp_path, first + b"".join(UNKNOWN) + second)
+    assert [span.name for span in found.spans] == ["a", "b"]
+    assert found.unreadable == ()
+
+
+@pytest.mark.parametrize("broken", [b"\x13", b"\x02\x00", b"\x11\xff", b"\x12\x05hi", b"\x10\x96"])
+def test_a_field_that_is_broken_is_named(tmp_path: Path, broken: bytes) -> None:
+    found = read(tmp_path, TracesData(resource_spans=[part("a")]).SerializeToString() + broken)
+    assert [span.name for span in found.spans] == ["a"]
+    (record,) = found.unreadable
+    assert "at byte" in record.reason
+
+
+def with_library_spans(content: bytes) -> bytes:
+    """A message whose resource has, beside its scope's spans, a field 1000 as OTLP 0.14 wrote it."""
+    made = part("new").SerializeToString() + b"\xc2\x3e" + bytes([len(content)]) + content
+    return (
+        b"\n"
+        + (len(made).to_bytes(1) if len(made) < 128 else bytes([len(made) & 127 | 128, len(made) >> 7]))
+        + made
+    )
+
+
+def test_spans_where_otlp_before_0_15_had_them(tmp_path: Path) -> None:
+    bare = Span(trace_id=b"\x01" * 16, span_id=b"\x05" * 8, name="old", start_time_unix_nano=START)
+    scope = ScopeSpans(spans=[bare, Span(name="none")])
+    scope.scope.name = "library"
+    found = read(tmp_path, with_library_spans(scope.SerializeToString()))
+    assert [(span.name, span.scope) for span in found.spans] == [("new", "punie.trace"), ("old", "library")]
+    assert found.spans[1].resource == found.spans[0].resource
+    (record,) = found.unreadable
+    assert record.reason == "resource_spans[0].instrumentation_library_spans[0].spans[1]: no trace_id"
+    (record,) = read(tmp_path, with_library_spans(b"\xff")).unreadable
+    assert record.reason.startswith("resource_spans[0].instrumentation_library_spans[0]: damaged protobuf")
+
+
 def test_logs_are_not_taken_for_spans(tmp_path: Path) -> None:
     record = LogRecord(time_unix_nano=START)
     logs = LogsData(resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])])

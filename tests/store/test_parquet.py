@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from punie.trace.analysis.integrity import Effect, find_flaws
 from punie.trace.analysis.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import Span, SpanKind, SpanSet, StatusCode
+from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sources import read_source
 
 READ: Final = Span(
@@ -135,6 +135,68 @@ def test_timestamps_say_how_coarse_they_are(tmp_path: Path, kind: str, step_ns: 
     found = read(tmp_path, {**OURS, **times})
     assert abs(found.spans[0].start_ns - READ.start_ns) < step_ns
     assert found.resolution_ns == step_ns
+
+
+EVENT_NS: Final = READ.start_ns + 2
+STAMP: Final = "TIMESTAMP_NS '2025-11-24 16:00:00.123456791'"
+EVENTS: Final = {
+    "structs": {"events": f"[{{'name': 'first', 'time_unix_nano': {EVENT_NS}, 'attributes': {{'n': 5}}}}]"},
+    "timestamps": {"events": f"[{{'name': 'first', 'timestamp': {STAMP}, 'attributes': MAP {{'n': 5}}}}]"},
+    "json": {"events": f"""'[{{"name":"first","timeUnixNano":"{EVENT_NS}","attributes":{{"n":5}}}}]'"""},
+    "iso": {
+        "events": """'[{"name":"first","timestamp":"2025-11-24T16:00:00.123456791Z","attributes":{"n":5}}]'"""
+    },
+    "otlp": {
+        "events": f"""'[{{"name":"first","timeUnixNano":{EVENT_NS},
+                        "attributes":[{{"key":"n","value":{{"intValue":"5"}}}}]}}]'"""
+    },
+    "nested": {"Events": f"[{{'Timestamp': {STAMP}, 'Name': 'first', 'Attributes': MAP {{'n': 5}}}}]"},
+    "lists": {
+        "Events.Timestamp": f"[{STAMP}]",
+        "Events.Name": "['first']",
+        "Events.Attributes": "[MAP {'n': 5}]",
+    },
+}
+
+
+@pytest.mark.parametrize("form", EVENTS)
+def test_events_in_every_form_keep_their_nanoseconds(tmp_path: Path, form: str) -> None:
+    found = read(tmp_path, {**OURS, **EVENTS[form]})
+    assert found.spans == (replace(READ, events=(Event("first", EVENT_NS, {"n": 5}),)),)
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("nothing", [{"events": "NULL::VARCHAR"}, {"events": "'[]'"}, {"Events.Name": "[]"}])
+def test_a_span_without_events(tmp_path: Path, nothing: dict[str, str]) -> None:
+    assert read(tmp_path, {**OURS, **nothing}) == SpanSet((READ,))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"events": "3"},
+        {"events": "'no JSON'"},
+        {"events": "['first']"},
+        {"events": "[{'what': 'first', 'time': 5}]"},
+        {"events": "[{'name': 'first', 'time': 'soon'}]"},
+        {"events": "[{'name': 'first', 'time': 5, 'attributes': 'odd'}]"},
+        {"Events.Name": "['first']"},
+    ],
+)
+def test_events_in_a_form_that_is_not_known_are_counted(tmp_path: Path, odd: dict[str, str]) -> None:
+    found = read(tmp_path, {**OURS, **odd}, {**OURS, **odd})
+    assert found.spans == (READ, READ)
+    (note,) = found.notes
+    assert (note.slug, note.count) == ("unread-events", 2)
+    (finding,) = (flaw for flaw in find_flaws(read_traces(found)) if flaw.slug == "unread-events")
+    assert (finding.effect, finding.count) == (Effect.SHOWN, 2)
+
+
+def test_a_negative_duration_in_an_unsigned_column_is_an_inverted_span(tmp_path: Path) -> None:
+    for duration_ns in (-1_000, -READ.start_ns):  # inverted; never ended
+        row = {**CLICKHOUSE, "Duration": f"{duration_ns % 2**64}::UBIGINT"}
+        (span,) = read(tmp_path, row, name=f"{duration_ns}.parquet").spans
+        assert span.duration_ns == duration_ns
 
 
 def test_a_span_that_has_not_ended(tmp_path: Path) -> None:

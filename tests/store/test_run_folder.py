@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.errors import InputError
 from punie.trace.store.run_folder import RunFolder
 from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store.server_log import SERVER_LOG
 
 PLAN: Final = RunPlan(
     run_id="2026-11-23T14-05-09-demo",
@@ -72,6 +75,36 @@ def test_spans_of_all_processes_with_what_could_not_be_read(tmp_path: Path) -> N
     found = folder.load_spans()
     assert [span.span_id[0] for span in found.spans] == ["1", "2"]
     assert [(Path(record.file).name, record.line) for record in found.unreadable] == [("agent-1.jsonl", 2)]
+    (note,) = found.notes
+    assert note.slug == "no-spans-file"
+    assert note.case.startswith(f"{folder.spans_dir / 'notes.txt'}: neither JSON nor")
+
+
+def test_journals_that_were_packed_and_other_formats_beside_them_are_read(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    spans = folder.spans_dir
+    (spans / "agent-1.jsonl").write_text("")
+    (spans / "agent-2.jsonl").write_text(LINE[:40])
+    (spans / "mlx_lm-2.jsonl.gz").write_bytes(gzip.compress((LINE % ("a" * 32, "1" * 16)).encode()))
+    (spans / "otlp.json").write_text(LINE % ("a" * 32, "2" * 16))
+    (spans / "older").mkdir()
+    (spans / "older" / "packed").write_bytes(gzip.compress((LINE % ("a" * 32, "3" * 16)).encode()))
+    (spans / "broken.pb").write_bytes(b"hello")
+    (spans / "server.log").write_text("started")
+    (spans / ".DS_Store").write_text("hello")
+    found = folder.load_spans()
+    assert sorted(span.span_id[0] for span in found.spans) == ["1", "2", "3"]
+    assert [(Path(record.file).name, record.line) for record in found.unreadable] == [
+        ("agent-2.jsonl", 1),
+        ("broken.pb", 0),
+    ]
+    assert found.notes == ()
+
+
+def test_what_the_server_s_log_says_is_read_beside_the_spans_too(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    (folder.spans_dir / SERVER_LOG).write_text(f"{semconv.LOG_SPANS_LOST} disk full\n")
+    assert [note.slug for note in folder.load_spans().notes] == ["spans-lost"]
 
 
 def test_a_plan_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:

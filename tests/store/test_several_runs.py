@@ -14,7 +14,7 @@ from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_ro
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.model import Span
+from punie.trace.model import Phase, Span
 
 BEGIN_NS: Final = 1_764_000_000_000_000_000
 STARTS: Final = 2  # of each run
@@ -31,6 +31,7 @@ def _spans(side: str, run: int) -> list[Span]:
             semconv.QUERY_ID: f"q{number % 3}",
             semconv.QUERY_REPEAT: number // 3 % 3,
             semconv.QUERY_SERVER_START: number // 9,
+            semconv.PHASE: Phase.MODEL.value,
         }
         ident = f"{1 + 'ab'.index(side):02x}{run:02x}{number:02x}"
         took = (100 + 10 * run + 7 * (number // 9) + number % 3) * 10**6

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from punie.trace.__main__ import main
 from punie.trace.errors import InputError
 from punie.trace.store.sources import read_source
 
@@ -69,6 +70,27 @@ def test_files_with_other_endings_and_hidden_ones_are_left(tmp_path: Path) -> No
     assert ".jsonl" in caught.value.remedy
     (tmp_path / "a.json").write_text(OTLP)
     assert len(read_source(str(tmp_path)).spans) == 1
+
+
+def test_a_folder_named_spans_alone_makes_no_run(tmp_path: Path) -> None:
+    (tmp_path / "spans").mkdir()
+    (tmp_path / "spans" / "a.json").write_text(OTLP)
+    (tmp_path / "b.json").write_text(JAEGER)
+    assert sorted(span.name for span in read_source(str(tmp_path)).spans) == ["jaeger", "otlp"]
+
+
+def test_of_runs_in_a_folder_the_spans_are_taken_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("before", "after"):
+        (tmp_path / name / "spans").mkdir(parents=True)
+        (tmp_path / name / "spans" / "agent-1.jsonl").write_text(f"{OTLP}\n")
+        for kept in ("run.json", "cell.json", "report.json"):
+            (tmp_path / name / kept).write_text('{"format_version": 1}')
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "both.json")]) == 0
+    found = read_source(str(tmp_path))
+    assert (len(found.spans), found.unreadable) == (2, ())
+    assert "Wrote" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["ftp://host/file", "kafka://host/topic"])

@@ -1,13 +1,14 @@
 """The two tables of spans, with the columns and types of their writers, filled as their writers fill them.
 
 Columns: the Collector's `clickhouseexporter` 0.161 (`otel_traces`), Jaeger's module 1.76 (`spans`); written by hand,
-without codecs, indexes and partitions, which hold no data.
+without codecs, indexes and partitions, which hold no data. `tests/end_to_end` holds the first to the Collector itself.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from chdb_engine import session
@@ -105,8 +106,8 @@ def _timestamp(time_ns: int) -> str:
 def _text(value: AttributeValue) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
+    if isinstance(value, float) and (value == 0 or 1e-6 <= abs(value) < 1e21):
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")  # Go writes no exponent there
     return json.dumps(_json(value), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -18,6 +18,8 @@
     shipped_run: ShippedRun                       fixture: a real demo run that was sent to the session's `stack`
     ask_prometheus(stack, "up")                   the samples of an instant query
 
+    with start_collector(folder, overlays=[SCALE], environment={…}) as otlp_http:  # the Collector alone
+
 Addresses and folders reach the Collector and Jaeger as the environment variables that their files name, so the files
 are used byte for byte; Prometheus reads no variables: in its file the targets are replaced.
 """
@@ -43,6 +45,7 @@ from stack_programs import ROOT, find, remedy
 from punie.trace.model import Span
 
 CONFIG: Final = ROOT / "collector"
+SCALE: Final = CONFIG / "collector-scale.yaml"
 HOST: Final = "127.0.0.1"
 _READY_S: Final = 60.0
 _STOP_S: Final = 20.0
@@ -341,6 +344,23 @@ def _collector(folder: Path, ports: Ports, overlays: Sequence[Path]) -> Program:
         f"http://{HOST}:{ports.collector_health}",
         folder / "collector.log",
     )
+
+
+@contextmanager
+def start_collector(
+    folder: Path, *, overlays: Sequence[Path], environment: Mapping[str, str]
+) -> Iterator[str]:
+    """A Collector alone, until the block ends; gives its OTLP/HTTP address. What Jaeger would get is queued."""
+    require("otelcol")
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = Ports.free()
+    program = _collector(folder, ports, overlays)
+    program.environment = {**program.environment, **environment}
+    try:
+        program.start()
+        yield f"http://{HOST}:{ports.otlp_http}"
+    finally:
+        program.close()
 
 
 def _jaeger(folder: Path, ports: Ports, ui: Path | None) -> Program:

@@ -103,6 +103,9 @@ def _of_request(span: Span) -> Said:
 
 
 def _object(value: AttributeValue) -> Mapping[str, Any]:
+    """The object that `value` writes as JSON, or is already, where a source reads JSON by itself."""
+    if isinstance(value, Mapping):
+        return value
     if not isinstance(value, str):
         return {}
     try:
@@ -133,7 +136,7 @@ def _langfuse_cached(usage: Mapping[str, Any]) -> int | None:
         usage.get("input_cached_tokens"),
         usage.get("input_cache_read"),
         usage.get("cache_read_input_tokens"),
-        details.get("cached_tokens") if isinstance(details, dict) else None,
+        details.get("cached_tokens") if isinstance(details, Mapping) else None,
     )
     return next((count for count in map(_count, told) if count is not None), None)
 

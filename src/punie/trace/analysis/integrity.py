@@ -8,6 +8,7 @@
 | `missing-parent` | downgraded | spans whose parent is not there; they count in their query all the same |
 | `unplaced-span` | downgraded | spans with a missing parent that could belong to several queries: they count in none |
 | `conflicting-duplicate` | downgraded | copies of one span that differ: the longest counts |
+| `shared-id` | shown | client and server with one id, as Zipkin has it: the server's span goes below the client's |
 | `inverted-span`, `unended-span` | downgraded | spans without a duration: they count as an instant |
 | `unknown-phase` | downgraded | spans with a phase that this version doesn't know: taken by their names instead |
 | `clocks-disagree` | downgraded | spans of a server that began before the request or went on after its answer |
@@ -21,6 +22,8 @@
 | `draft-with-cache` | downgraded | a draft model and the prompt cache at once: mlx_lm 0.32 loses a token then |
 | `unreadable-record` | downgraded | what the reader could not turn into a span |
 | `cut-by-limit` | downgraded | the source had more traces than it was asked for: some were left out |
+| `no-spans-file` | shown | files among a run's spans that hold none: not read |
+| `unread-events` | shown | events of spans in a form that isn't known: left out |
 | `spans-lost` | downgraded | the server said that it could not write spans |
 | `counts-disagree` | downgraded | client and server tell different token counts of one request: the client's count |
 | `outside-window` | downgraded from 1 % of the wall time, else shown | spans that reach out of their query: cut off |
@@ -64,7 +67,7 @@ from punie.trace.analysis.traces import Traces, missing_planned, span_name
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.model import Span
-from punie.trace.units import duration_text
+from punie.trace.units import count_text, duration_text
 
 _EXAMPLES: Final = 3
 _CLIPPED_PERCENT: Final = 1
@@ -80,13 +83,17 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntegrityFinding:
-    """Something that is wrong with the traces, how often, and up to three examples (spans, queries, lines)."""
+    """Something that is wrong with the traces, how often, and up to three examples (spans, queries).
+
+    Of unreadable records all are kept: each is a file and a line. `examples_left_out` counts further, other cases.
+    """
 
     slug: str
     effect: Effect
     count: int
     message: str
     examples: tuple[str, ...]
+    examples_left_out: int = 0
 
 
 def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[IntegrityFinding, ...]:
@@ -100,9 +107,18 @@ def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[I
     return tuple(sorted(findings, key=lambda finding: gravest_first.index(finding.effect)))
 
 
-def _finding(slug: str, effect: Effect, cases: Sequence[str], message: str) -> IntegrityFinding:
-    examples = tuple(dict.fromkeys(cases))[:_EXAMPLES]
-    return IntegrityFinding(slug=slug, effect=effect, count=len(cases), message=message, examples=examples)
+def _finding(
+    slug: str, effect: Effect, cases: Sequence[str], message: str, most: int = _EXAMPLES
+) -> IntegrityFinding:
+    different = tuple(dict.fromkeys(cases))
+    return IntegrityFinding(
+        slug=slug,
+        effect=effect,
+        count=len(cases),
+        message=message,
+        examples=different[:most],
+        examples_left_out=max(len(different) - most, 0),
+    )
 
 
 def _names(keys: Iterable[SpanKey]) -> list[str]:
@@ -160,7 +176,7 @@ def _links(traces: Traces) -> _Checked:
         "missing-parent",
         Effect.DOWNGRADED,
         parents,
-        f"spans whose parent was never written ({len(set(parents))} parents, named here)",
+        f"spans whose parent was never written: {count_text(len(set(parents)), 'parent')}",
     )
     unplaced = _names(traces.queries.unplaced)
     yield _finding(
@@ -181,6 +197,12 @@ def _copies(traces: Traces) -> _Checked:
         Effect.DOWNGRADED,
         _names(forest.conflicts),
         "copies of one span that differ: the longest counts",
+    )
+    yield _finding(
+        "shared-id",
+        Effect.SHOWN,
+        _names(forest.shared),
+        "spans of a client that share their id with the server's: told apart, the server's below the client's",
     )
 
 
@@ -322,6 +344,8 @@ _NOTES: Final = {
         Effect.SHOWN,
         "mlx_lm isn't what we know, so the server ran without spans: its phases are read off the stream",
     ),
+    "no-spans-file": (Effect.SHOWN, "files among the run's spans that are in no format of spans: not read"),
+    "unread-events": (Effect.SHOWN, "events of spans in a form that isn't known: left out"),
     "spans-lost": (Effect.DOWNGRADED, "the server said that it could not write spans: some are missing here"),
     "text-numbers": (Effect.SHOWN, "numbers and lists that the source keeps as text, read as what they were"),
 }
@@ -359,7 +383,9 @@ def _draft(traces: Traces) -> _Checked:
 
 def _unreadable(traces: Traces) -> _Checked:
     cases = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
-    yield _finding("unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read")
+    yield _finding(
+        "unreadable-record", Effect.DOWNGRADED, cases, "records that could not be read", most=len(cases)
+    )
 
 
 def _cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> _Checked:

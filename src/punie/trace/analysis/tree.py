@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.shared_ids import tell_apart
 from punie.trace.model import Span
 
 SpanKey = tuple[str, str]  # trace id, span id
@@ -26,7 +27,8 @@ class Forest:
     a span whose parent is missing (`orphans`) and for the members of a cycle (`cyclic`), whose links are cut.
     `follows` are spans that only follow the one that their parent's id names: it didn't wait for them, so they are
     tops of their own. `order` lists parents before children. `repeats` has a key for every copy that was dropped,
-    `conflicts` those whose copies differed.
+    `conflicts` those whose copies differed. `shared` are ids that a client's span shared with its server's, which now
+    has one of its own (`shared_ids`).
     """
 
     spans: Mapping[SpanKey, Span]
@@ -38,6 +40,7 @@ class Forest:
     repeats: tuple[SpanKey, ...]
     conflicts: frozenset[SpanKey]
     follows: frozenset[SpanKey] = frozenset()
+    shared: frozenset[SpanKey] = frozenset()
 
     @property
     def tops(self) -> Iterator[SpanKey]:
@@ -61,7 +64,11 @@ class Forest:
 
 def grow(spans: Iterable[Span]) -> Forest:
     """Build the forest of `spans`: duplicates dropped, broken links cut."""
+    spans = tuple(spans)
     kept, repeats, conflicts = _without_duplicates(spans)
+    apart, shared = tell_apart(spans, conflicts)
+    if shared:
+        kept, repeats, conflicts = _without_duplicates(apart)
     named = {key: (key[0], span.parent_id) for key, span in kept.items() if span.parent_id}
     orphans = frozenset(key for key, parent in named.items() if parent not in kept)
     follows = frozenset(key for key in named.keys() - orphans if _only_follows(kept[key]))
@@ -82,6 +89,7 @@ def grow(spans: Iterable[Span]) -> Forest:
         repeats=repeats,
         conflicts=conflicts,
         follows=follows,
+        shared=shared,
     )
 
 

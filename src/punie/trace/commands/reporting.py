@@ -19,7 +19,7 @@ from punie.trace.report.formats import FORMATS, FormatEntry
 from punie.trace.report.rows import one_line
 from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.place import without_password
-from punie.trace.store.run_folder import RunFolder, is_run_folder
+from punie.trace.store.run_folder import RunFolder, holds_run
 from punie.trace.store.run_plan import RunPlan
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text, parse_bytes, parse_duration_ns
@@ -91,7 +91,7 @@ def load_source(text: str) -> Loaded:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
     if not text.strip():
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
-    if is_run_folder(Path(text)):
+    if holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
         loaded = Loaded(without_password(text), read_source(text), None)

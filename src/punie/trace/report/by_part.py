@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report import rows
+from punie.trace.report.integrity_section import integrity_lines
 from punie.trace.report.json_document import plain
 from punie.trace.report.parts import PartsReport, parts_json
 
@@ -19,7 +20,7 @@ SCHEMA_VERSION: Final = 1
 def parts_report(report: Report, by: By, total: Part, parts: tuple[Part, ...]) -> PartsReport:
     """The parts, ready to be written."""
     about, analysis = report.about, report.analysis
-    problems = rows.integrity_lines(analysis)
+    problems = integrity_lines(analysis, indent="  ")
     return PartsReport(
         source=about.run_id or about.source,
         head=(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
+from punie.trace.report.integrity_section import flaws
 from punie.trace.report.path_section import path_line, path_tables
 from punie.trace.report.what_if_section import what_if_lines, what_if_table
 
@@ -29,8 +30,10 @@ def _lines(report: Report) -> Iterator[str]:
     for line in rows.headline(about, analysis):
         yield f"{escape(line)}  "
     yield "\n## Integrity\n"
-    problems = rows.integrity_lines(analysis)
-    yield from (f"- {escape(line)}" for line in problems)
+    problems = flaws(analysis)
+    for flaw in problems:
+        yield f"- {escape(flaw.line)}"
+        yield from (f"  - {escape(example)}" for example in flaw.examples)
     if not problems:
         yield f"Nothing wrong in {rows.amount(about)}."
     if (known := rows.known_from_line(analysis)) is not None:

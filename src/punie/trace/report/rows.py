@@ -24,7 +24,6 @@ _TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}")
 _ID_DIGITS: Final = 12
 _NAMED: Final = 3
 NOT_KNOWN: Final = "not known"
-MISSING_QUERY: Final = "missing-query"  # its queries are named one by one
 QUESTIONS: Final = {
     "generation": "generation > 70 %",
     "accuracy": "accuracy 100 %",
@@ -206,28 +205,6 @@ def estimate_text(finding: Finding) -> str:
     if finding.unit.startswith("bytes"):
         return bytes_text(finding.estimate)
     return duration_text(finding.estimate)
-
-
-def integrity_lines(analysis: RunAnalysis) -> tuple[str, ...]:
-    """What is wrong with the traces, worst first; said before any number."""
-    worst_first = ("no-verdict", "downgraded", "shown")
-    items = sorted(
-        (i for i in analysis.integrity if i.count and i.slug != MISSING_QUERY),
-        key=lambda i: worst_first.index(i.effect),
-    )
-    lines = [
-        f"{item.slug} ({item.count}, {item.effect}): {getattr(item, 'message', '')}".rstrip(": ")
-        for item in items
-    ]
-    if analysis.missing:
-        names = ", ".join(f"{p.query_id} #{p.server_start}.{p.repeat}" for p in analysis.missing[:10])
-        more = f" and {len(analysis.missing) - 10} more" if len(analysis.missing) > 10 else ""
-        lines.insert(
-            0,
-            f"{count_text(len(analysis.missing), 'planned query has', 'planned queries have')} "
-            f"no trace: {names}{more}",
-        )
-    return tuple(lines)
 
 
 def known_from_line(analysis: RunAnalysis) -> str | None:

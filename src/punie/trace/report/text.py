@@ -11,6 +11,7 @@ from rich.text import Text
 from punie.trace.model import Verdict
 from punie.trace.report import rows
 from punie.trace.report.cache_section import bill_lines, cache_table
+from punie.trace.report.integrity_section import flaws
 from punie.trace.report.path_section import path_line, path_tables
 from punie.trace.report.terminal import WIDTH, on_terminal, write_table
 from punie.trace.report.what_if_section import what_if_lines, what_if_table
@@ -82,15 +83,19 @@ def _write_what_if(console: Console, report: Report) -> None:
 
 
 def _write_integrity(console: Console, report: Report) -> None:
-    lines = rows.integrity_lines(report.analysis)
+    found = flaws(report.analysis)
     about = report.about
     known = rows.known_from_line(report.analysis)
-    if not lines:
+    if not found:
         console.print(f"integrity: nothing wrong in {rows.amount(about)}")
     else:
         console.print(f"\n[bold]Integrity[/]: {rows.amount(about)}")
-    for line in (*lines, *((known,) if known else ())):
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    for flaw in found:
+        console.print(Padding(Text(flaw.line), (0, 0, 0, 2)))
+        for example in flaw.examples:
+            console.print(Padding(Text(example), (0, 0, 0, 4)))
+    if known:
+        console.print(Padding(Text(known), (0, 0, 0, 2)))
 
 
 def _write_verdict(console: Console, finding: Finding) -> None:

@@ -52,11 +52,25 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
     if not found.spans and not found.unreadable:
         _say_why_nothing(query, url)
-    traces = {span.trace_id for span in found.spans}
-    if len(traces) <= query.limit:
+    return _newest(found, query.limit, url)
+
+
+def _newest(found: SpanSet, limit: int, url: str) -> SpanSet:
+    """The newest traces: one more was asked for, only to see whether there are more."""
+    began: dict[str, int] = {}
+    for span in found.spans:
+        began[span.trace_id] = min(span.start_ns, began.get(span.trace_id, span.start_ns))
+    if len(began) <= limit:
         return found
-    cut = SourceNote("cut-by-limit", f"{url}: more than {query.limit} traces match: raise limit=")
-    return replace(found, notes=(*found.notes, cut))
+    kept = set(sorted(began, key=lambda trace_id: -began[trace_id])[:limit])
+    cut = SourceNote(
+        "cut-by-limit", f"{url}: more than {limit} traces match, and only the newest were read: raise limit="
+    )
+    return replace(
+        found,
+        spans=tuple(span for span in found.spans if span.trace_id in kept),
+        notes=(*found.notes, cut),
+    )
 
 
 def _with_arrays(span: Span) -> Span:

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1 import trace_pb2
 
 _TAG: Final = 0x0A  # field 1, with a length: resource_spans
+_RESOURCE_SPANS: Final = 1
+_LIBRARY_SPANS: Final = 1000
+_WIRE_TYPES: Final = 8
+_OF_VARINT: Final = 0
+_OF_LENGTH: Final = 2
+_FIXED_BYTES: Final = {1: 8, 5: 4}  # by wire type
 _JSON: Final = (b"{", b"[")
 _VARINT_MORE: Final = 0x80
 _LONGEST_VARINT: Final = 10
@@ -80,34 +86,67 @@ class _Reader:
 
         try:
             found = trace_pb2.ResourceSpans.FromString(part)
-        except DecodeError as error:
+            # Before OTLP 0.15 the same message stood in another field, under another name.
+            of_libraries = [content for field, content in _fields(part) if field == _LIBRARY_SPANS]
+        except (DecodeError, Unreadable) as error:
             self._refuse(number, f"{where}: damaged protobuf: {error}")
             return
         resource = _attributes(found.resource.attributes)
         for i, of_scope in enumerate(found.scope_spans):
-            for j, raw in enumerate(of_scope.spans):
-                try:
-                    self.spans.append(_span(raw, resource, of_scope.scope.name))
-                except Unreadable as error:
-                    self._refuse(number, f"{where}.scope_spans[{i}].spans[{j}]: {error}")
+            self._take_scope(of_scope, resource, f"{where}.scope_spans[{i}]", number)
+        for i, content in enumerate(of_libraries):
+            within = f"{where}.instrumentation_library_spans[{i}]"
+            try:
+                of_library = trace_pb2.ScopeSpans.FromString(content)
+            except DecodeError as error:
+                self._refuse(number, f"{within}: damaged protobuf: {error}")
+            else:
+                self._take_scope(of_library, resource, within, number)
+
+    def _take_scope(
+        self, of_scope: trace_pb2.ScopeSpans, resource: Attributes, where: str, number: int
+    ) -> None:
+        for index, raw in enumerate(of_scope.spans):
+            try:
+                self.spans.append(_span(raw, resource, of_scope.scope.name))
+            except Unreadable as error:
+                self._refuse(number, f"{where}.spans[{index}]: {error}")
 
     def _refuse(self, number: int, why: str) -> None:
         self.unreadable.append(UnreadableRecord(self.file, number, why))
 
 
 def _parts(message: bytes) -> Iterator[bytes]:
-    """The bytes of each ResourceSpans. Raises `Unreadable` where the message is torn or is something else."""
+    """The bytes of each ResourceSpans. Raises `Unreadable` where the message is torn or no protobuf."""
+    return (content for field, content in _fields(message) if field == _RESOURCE_SPANS)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The number and the bytes of each field with a length; others are no messages, and are passed over.
+
+    Raises `Unreadable` where the message is torn or no protobuf.
+    """
     at = 0
     while at < len(message):
-        if message[at] != _TAG:
-            raise Unreadable(f"no TracesData: unexpected field at byte {at}")
-        length, start = _varint(message, at + 1)
-        if start + length > len(message):
+        tag, start = _varint(message, at)
+        field, wire_type = divmod(tag, _WIRE_TYPES)
+        if wire_type == _OF_LENGTH:
+            size, start = _varint(message, start)
+        elif wire_type == _OF_VARINT:
+            size = _varint(message, start)[1] - start
+        elif wire_type in _FIXED_BYTES:
+            size = _FIXED_BYTES[wire_type]
+        else:
+            field = 0
+        if not field:
+            raise Unreadable(f"no TracesData: no field of protobuf at byte {at}")
+        if start + size > len(message):
             raise Unreadable(
-                f"torn message at byte {at}: {length} bytes announced, {len(message) - start} there"
+                f"torn message at byte {at}: {size} bytes announced, {len(message) - start} there"
             )
-        yield message[start : start + length]
-        at = start + length
+        if wire_type == _OF_LENGTH:
+            yield field, message[start : start + size]
+        at = start + size
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:

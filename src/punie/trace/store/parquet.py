@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Span, SpanSet, UnreadableRecord
+from punie.trace.model import Span, SpanSet, UnreadableRecord
 from punie.trace.store.otlp_values import (
     Unreadable,
     integer,
@@ -21,6 +20,7 @@ from punie.trace.store.otlp_values import (
     trace_id,
 )
 from punie.trace.store.parquet_columns import Columns, choose_columns
+from punie.trace.store.parquet_values import EventReader, plain_attributes
 from punie.trace.store.place import Place
 from punie.trace.store.text_values import TypedText
 
@@ -65,12 +65,14 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     spans: list[Span] = []
     unreadable: list[UnreadableRecord] = []
     typed = TypedText()
+    events = EventReader(typed)
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
         try:
-            spans.append(_span(row, typed))
+            spans.append(_span(row, typed, events))
         except Unreadable as error:
             unreadable.append(UnreadableRecord(file, number, str(error)))
-    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, typed.notes(file))
+    notes = (*typed.notes(file), *events.notes(file))
+    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, notes)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
@@ -80,9 +82,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str)
         yield from (dict(zip(columns.names, row, strict=True)) for row in rows)
 
 
-def _span(row: Row, typed: TypedText) -> Span:
+def _span(row: Row, typed: TypedText, events: EventReader) -> Span:
     start_ns = time_ns(row["start"], "start")
-    resource = dict(_attributes(row.get("resource"), "resource"))
+    resource = dict(plain_attributes(row.get("resource"), "resource"))
     if row.get("service"):
         resource.setdefault(semconv.SERVICE_NAME, str(row["service"]))
     return Span(
@@ -93,9 +95,10 @@ def _span(row: Row, typed: TypedText) -> Span:
         start_ns=start_ns,
         end_ns=_end_ns(row, start_ns),
         kind=span_kind(row.get("kind")),
-        attributes=typed.read(_attributes(row.get("attributes"), "attributes")),
+        attributes=typed.read(plain_attributes(row.get("attributes"))),
         status=status_code(row.get("status")),
         status_message=str(row.get("status_message") or ""),
+        events=events.read(row),
         resource=MappingProxyType(resource),
         scope=str(row.get("scope") or ""),
     )
@@ -113,27 +116,3 @@ def _end_ns(row: Row, start_ns: int) -> int:
 
 def _hex(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
-
-
-def _attributes(value: object, name: str) -> Attributes:
-    """A map, a struct, or the JSON text of an object. Struct fields without a value are left out."""
-    if isinstance(value, str) and value:
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(f"{name} are no JSON: {error}") from error
-    if not value:
-        return NO_ATTRIBUTES
-    if not isinstance(value, dict):
-        raise Unreadable(f"{name} are neither a map nor an object")
-    return MappingProxyType({str(key): _value(item) for key, item in value.items() if item is not None})
-
-
-def _value(value: object) -> AttributeValue:
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, list | tuple):
-        return tuple(_value(item) for item in value)
-    if isinstance(value, dict):
-        return MappingProxyType({str(key): _value(item) for key, item in value.items()})
-    return str(value)

@@ -8,7 +8,7 @@
 | name | `name`, `span_name`, `SpanName` | text |
 | start | `start_ns`, `start_time_unix_nano`, `startTimeUnixNano`, `start_time`, `Timestamp` | ns, or a timestamp |
 | end | `end_ns`, `end_time_unix_nano`, `endTimeUnixNano`, `end_time` | as start |
-| or duration | `duration_ns`, `Duration` | ns |
+| or duration | `duration_ns`, `Duration` | ns; below 0 where an unsigned one has 2^64 more, as in ClickHouse |
 | kind* | `kind`, `span_kind`, `SpanKind` | OTLP's number or name |
 | status* | `status_code`, `StatusCode` | OTLP's number or name |
 | status message* | `status_message`, `StatusMessage` | text |
@@ -16,6 +16,7 @@
 | resource* | `resource`, `resource_attributes`, `ResourceAttributes` | as attributes |
 | service* | `service_name`, `ServiceName` | text, where the resource doesn't say it |
 | scope* | `scope`, `scope_name`, `ScopeName` | text |
+| events* | see `parquet_values` | |
 
 Those with a star may be missing. The names in capitals are those of the Collector's ClickHouse exporter.
 """
@@ -45,11 +46,16 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "resource": ("resource", "resource_attributes", "ResourceAttributes"),
         "service": ("service_name", "ServiceName"),
         "scope": ("scope", "scope_name", "ScopeName"),
+        "events": ("events", "Events"),
+        "event_times": ("Events.Timestamp",),
+        "event_names": ("Events.Name",),
+        "event_attributes": ("Events.Attributes",),
     }
 )
 _NEEDED: Final = ("trace_id", "span_id", "parent_id", "name", "start")
 _TIMES: Final = ("start", "end")
 _MICROSECOND_NS: Final = 1_000
+_UNSIGNED: Final = 2**64
 _INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 
@@ -108,4 +114,15 @@ def _step_ns(file: str, column: str, kind: str) -> int:
 
 def _expression(ours: str, theirs: str, kind: str) -> str:
     quoted = '"' + theirs.replace('"', '""') + '"'
-    return f"epoch_ns({quoted})" if ours in _TIMES and kind.startswith("TIMESTAMP") else quoted
+    is_timestamp = kind.startswith("TIMESTAMP")
+    match ours:
+        case "start" | "end" if is_timestamp:
+            return f"epoch_ns({quoted})"
+        case "event_times" if is_timestamp:
+            return f"[epoch_ns(t) for t in {quoted}]"
+        case "duration" if kind == "UBIGINT":
+            signed = f"({quoted}::HUGEINT - {_UNSIGNED})::BIGINT"
+            return f"CASE WHEN {quoted} >= {_UNSIGNED // 2} THEN {signed} ELSE {quoted}::BIGINT END"
+        case "events" if kind != "VARCHAR":
+            return f"to_json({quoted})"  # Python's datetime has no nanoseconds
+    return quoted

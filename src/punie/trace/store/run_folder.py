@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import SpanSet
+from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store.otlp_json import merge, read_journal
 from punie.trace.store.place import Place
 from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
 from punie.trace.store.server_log import SERVER_LOG, notes_of
+from punie.trace.store.sources import read_source
+from punie.trace.store.span_files import is_hidden, may_hold_spans, refused
 from punie.trace.store.whole_file import write_whole
 
 _PLAN: Final = "run.json"
 _SPANS: Final = "spans"
+_JOURNAL: Final = ".jsonl"
+_NO_SPANS: Final = "no-spans-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,10 @@ class RunFolder:
         return decode_plan(text, str(self.plan_path))
 
     def load_spans(self) -> SpanSet:
-        """The spans of all journals, with the records that could not be read."""
-        found = merge(read_journal(path) for path in sorted(self.spans_dir.glob("*.jsonl")))
-        return replace(found, notes=(*found.notes, *notes_of(self.path)))
+        """The spans of all files in `spans/`, in any format, with the records and the files that could not be read."""
+        files = sorted(path for path in self.spans_dir.rglob("*") if path.is_file() and not is_hidden(path))
+        found = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
+        return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
 
 
 def is_run_folder(path: Path) -> bool:
@@ -89,14 +94,33 @@ def is_run_folder(path: Path) -> bool:
     return (path / _SPANS).is_dir()
 
 
+def holds_run(path: Path) -> bool:
+    """Whether `path` is a run folder with something of a run in it: a plan or a journal."""
+    journals = (path / _SPANS).glob(f"*{_JOURNAL}")
+    return is_run_folder(path) and ((path / _PLAN).exists() or any(journals))
+
+
 def recognises(place: Place) -> bool:
-    """Whether it is a run folder."""
-    return place.is_folder and is_run_folder(place.path)
+    """Whether it is a run folder; one without plan and journals is a folder of files as any other."""
+    return place.is_folder and holds_run(place.path)
 
 
 def read(place: Place) -> SpanSet:
     """The spans of the run."""
     return RunFolder.open(place.path).load_spans()
+
+
+def _read_file(path: Path) -> SpanSet:
+    """The spans of one file; a journal may still be empty, or hold nothing but a torn line."""
+    try:
+        return read_source(str(path))
+    except InputError as error:
+        if path.suffix == _JOURNAL:
+            return read_journal(path)
+        record = refused(path, error)
+        if may_hold_spans(path):
+            return SpanSet((), (record,))
+        return SpanSet((), notes=(SourceNote(_NO_SPANS, f"{record.file}: {record.reason}"),))
 
 
 def _make_new(parent: Path, name: str) -> Path:

@@ -1,20 +1,21 @@
-"""A folder of files with spans, also in subfolders: every file whose name says that it may hold some."""
+"""A folder of files with spans, also in subfolders: every file whose name says that it may hold some.
+
+Of a run folder below it the spans are taken, not what else is kept there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import SpanSet, UnreadableRecord
+from punie.trace.model import SpanSet
 from punie.trace.store.otlp_json import merge
 from punie.trace.store.place import Place
+from punie.trace.store.run_folder import RunFolder, holds_run
 from punie.trace.store.server_log import notes_of
-from punie.trace.store.sources import read_source
-
-ENDINGS: Final = (".json", ".jsonl", ".ndjson", ".pb", ".binpb", ".bin", ".proto", ".otlp", ".parquet")
-_PACKED: Final = (".gz", ".zst", ".zstd")
+from punie.trace.store.span_files import ENDINGS, PACKED, is_hidden, may_hold_spans, read_file
 
 
 def recognises(place: Place) -> bool:
@@ -27,25 +28,24 @@ def read(place: Place) -> SpanSet:
 
     Raises `InputError` if no file has an ending that we look for.
     """
-    files = sorted(path for path in place.path.rglob("*") if path.is_file() and _may_hold_spans(path))
-    if not files:
+    found = list(_read_below(place.path))
+    if not found:
         raise InputError(
-            f"{place.text}: neither a run folder (no spans/) nor one with files of spans",
-            remedy=f"Files are taken by their endings: {' '.join(ENDINGS)}, each also with {' '.join(_PACKED)}",
+            f"{place.text}: neither a run folder (no run.json, no spans/*.jsonl) nor one with files of spans",
+            remedy=f"Files are taken by their endings: {' '.join(ENDINGS)}, each also with {' '.join(PACKED)}",
         )
-    found = merge(_read_one(path) for path in files)
-    return replace(found, notes=(*found.notes, *notes_of(place.path)))
+    together = merge(found)
+    return replace(together, notes=(*together.notes, *notes_of(place.path)))
 
 
-def _may_hold_spans(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in (path.name, path.parent.name) if part not in (".", ".."))
-    name = path.with_suffix("").name if path.suffix.lower() in _PACKED else path.name
-    return not hidden and Path(name).suffix.lower() in ENDINGS
-
-
-def _read_one(path: Path) -> SpanSet:
-    try:
-        return read_source(str(path))
-    except InputError as error:
-        reason = error.message.removeprefix(f"{path}: ")
-        return SpanSet((), (UnreadableRecord(str(path), 0, reason),))
+def _read_below(folder: Path) -> Iterator[SpanSet]:
+    for path in sorted(folder.iterdir()):
+        if is_hidden(path):
+            continue
+        if path.is_dir():
+            if holds_run(path):
+                yield RunFolder(path).load_spans()
+            elif not path.is_symlink():  # it may lead back to here
+                yield from _read_below(path)
+        elif path.is_file() and may_hold_spans(path):
+            yield read_file(path)

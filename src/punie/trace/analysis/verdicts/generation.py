@@ -51,14 +51,26 @@ class _Shares:
 def generation_verdict(evidence: Evidence) -> Finding:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
-    `undecided` also with fewer than 5 queries, and when queries are missing or integrity forbids a verdict.
+    `undecided` also with fewer than 5 queries, without a model request in any of them (who doesn't trace the model
+    can't say what it took), and when queries are missing or integrity forbids a verdict.
     Beside it stands the decode share, on which the advice about training rests.
     """
     records = evidence.succeeded
     shares = _shares(records)
     decode = decode_share(records)
     if shares is None or decode is None:
-        return _nothing_measured(evidence)
+        return _nothing_measured(
+            evidence,
+            "No query succeeded in measurable time",
+            "Get queries to succeed first: the failed ones are never averaged.",
+        )
+    if not any(record.model_requests or generation_ns(record) for record in records):
+        return _nothing_measured(
+            evidence,
+            f"No model request in these spans of {count_text(len(records), 'answer')}: none was made, or none was "
+            "traced",
+            "Trace the agent's model calls as well, by the names of the GenAI conventions.",
+        )
     verdict, reason = _judge(shares, evidence.gap())
     judged = JudgedShare(THRESHOLD, shares.measured, decode, records)
     return Finding(
@@ -185,7 +197,7 @@ def _share_json(share: ShareEstimate) -> Mapping[str, JsonValue]:
     return {"estimate": share.estimate, "interval": interval_json(share.interval)}
 
 
-def _nothing_measured(evidence: Evidence) -> Finding:
+def _nothing_measured(evidence: Evidence, why: str, next_step: str) -> Finding:
     gap = evidence.gap()
     return Finding(
         name=NAME,
@@ -193,11 +205,11 @@ def _nothing_measured(evidence: Evidence) -> Finding:
         estimate=None,
         interval=None,
         unit=UNIT,
-        basis="No query succeeded in measurable time" + (f"; {gap}" if gap else "") + ".",
-        next_step="Get queries to succeed first: the failed ones are never averaged.",
+        basis=why + (f"; {gap}" if gap else "") + ".",
+        next_step=next_step,
         details={
             "threshold": THRESHOLD,
-            "queries": 0,
+            "queries": len({record.query_id for record in evidence.succeeded}),
             "failed_left_out": len(evidence.failed),
             "missing": len(evidence.missing),
             "downgraded_by": list(evidence.downgrades),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import Span, SpanSet, UnreadableRecord
+from punie.trace.model import SourceNote, Span, SpanSet, UnreadableRecord
 from punie.trace.store.clickhouse.query import (
     NO_LIMIT,
     PASSWORD_VARIABLE,
@@ -117,10 +117,9 @@ def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
             spans.append(table.to_span(row))
         except Unreadable as error:
             unreadable.append(UnreadableRecord(query.shown, number, str(error)))
-    if cut:
-        more = f"more than {query.limit} traces match, and only the newest were read: raise limit="
-        unreadable.append(UnreadableRecord(query.shown, 0, more))
-    return SpanSet(tuple(spans), tuple(unreadable))
+    more = f"{query.shown}: more than {query.limit} traces match, and only the newest were read: raise limit="
+    notes = (SourceNote("cut-by-limit", more),) if cut else ()
+    return SpanSet(tuple(spans), tuple(unreadable), notes=notes)
 
 
 def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
