@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -224,7 +225,7 @@ def test_json_is_as_its_schema_says(name: str) -> None:
 @pytest.mark.parametrize("name", REPORTS)
 def test_csv_has_one_row_a_query(name: str) -> None:
     report = REPORTS[name]()
-    rows = list(csv.DictReader(io.StringIO(by_name("csv").renderer()(report))))
+    rows = csv_rows(report)
     assert len(rows) == len(report.analysis.records) + len(report.analysis.warmup)
     for row in rows:
         assert sum(int(row[f"{phase.value}_ns"]) for phase in Phase) == int(row["wall_ns"])
@@ -290,3 +291,36 @@ def test_a_table_that_fits_breaks_no_word_for_the_sake_of_an_empty_column() -> N
     lines = on_terminal(lambda console: write_grid(console, table)).splitlines()
     assert len(lines) == 2
     assert lines[1].split("  ")[1] == "generation"
+
+
+def _crowd(count: int) -> Report:
+    """So many queries, each a millisecond longer than the one before; every tenth failed."""
+    records = [
+        build_record(
+            f"query-{number:03}",
+            {Phase.DECODE: 300 + number},
+            start_ns=number * 10**9,
+            ok=number % 10 != 0,
+        )
+        for number in range(count)
+    ]
+    return Report(_about(), analyse(records))
+
+
+@pytest.mark.parametrize("format_name", ["text", "md"])
+def test_of_more_queries_than_one_reads_the_slowest_are_shown(format_name: str) -> None:
+    render = by_name(format_name).renderer()
+    few = render(_crowd(40))
+    assert all(few.count(f"query-{number:03}") >= 1 for number in range(40))
+    assert "slowest" not in few
+    crowd = render(_crowd(500))
+    assert "Queries: the 40 slowest of 500 (JSON and CSV have all)" in crowd
+    table = crowd[crowd.index("the 40 slowest") : crowd.index("Failed, in no average")]
+    named = re.findall(r"^\W*(query-[0-9]{3}) ", table, flags=re.MULTILINE)
+    assert named[:40] == [f"query-{number:03}" for number in range(499, 459, -1)]
+    assert "and 10 more (JSON and CSV have all)" in crowd
+    assert len(csv_rows(_crowd(500))) == 500
+
+
+def csv_rows(report: Report) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(by_name("csv").renderer()(report))))

@@ -31,17 +31,30 @@ class Traces:
     starts: Mapping[SpanKey, ServerStart]
     planned: tuple[PlannedQuery, ...] = ()
     skew: ClockSkew = field(default_factory=ClockSkew)
+    _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
 
-    def counted(self) -> Iterator[tuple[SpanKey, Span]]:
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "_counted", list(_counted(self.forest, self.queries))
+        )  # every check asks for them
+
+    def counted(self) -> Sequence[tuple[SpanKey, Span]]:
         """The spans of queries that are no warm-up."""
-        for key in self.forest.order:
-            root = self.queries.of.get(key)
-            if root is not None and self.forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is not True:
-                yield key, self.forest.spans[key]
+        return self._counted
 
     def where(self, holds: Callable[[SpanKey, Span], bool]) -> list[str]:
         """The names of the counted spans for which `holds`."""
-        return [span_name(key) for key, span in self.counted() if holds(key, span)]
+        return [span_name(key) for key, span in self._counted if holds(key, span)]
+
+
+def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]:
+    warmup = {
+        root for root in queries.roots if forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
+    }
+    for key in forest.order:
+        root = queries.of.get(key)
+        if root is not None and root not in warmup:
+            yield key, forest.spans[key]
 
 
 def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:

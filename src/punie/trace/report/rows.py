@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from punie.trace.model import PHASE_GROUP, Group
 from punie.trace.units import bytes_text, count_text, duration_text, percent_text, share_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from punie.trace.analysis.parts import Part
     from punie.trace.analysis.records import QueryRecord
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import About
 
+_Asked = TypeVar("_Asked")
 _TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}")
 _ID_DIGITS: Final = 12
 _NAMED: Final = 3
+MOST_QUERIES: Final = 40  # what one still reads; JSON and CSV have all
 NOT_KNOWN: Final = "not known"
 QUESTIONS: Final = {
     "generation": "generation > 70 %",
@@ -100,12 +102,24 @@ def _time(entry: PhaseTotal | GroupTotal) -> tuple[str, str, str]:
 
 
 def queries(analysis: RunAnalysis) -> Table:
-    """One row a query asked; where queries were repeated, one row a query over its repeats."""
+    """One row a query asked; where queries were repeated, one row a query over its repeats. Of many the slowest."""
     if any(summary.asked > 1 for summary in analysis.queries):
         return _repeated(analysis.queries)
     numbers = ("wall", "gen", "tool", "turns", "tools", "in", "cached", "out")
-    rows = tuple(_query_row(record) for record in analysis.records)
-    return Table("Queries", ("query", *numbers, "score"), rows, frozenset(numbers))
+    shown = _slowest(analysis.records, lambda record: record.wall_ns)
+    title = _title("Queries", len(shown), len(analysis.records))
+    return Table(title, ("query", *numbers, "score"), tuple(map(_query_row, shown)), frozenset(numbers))
+
+
+def _slowest(found: Sequence[_Asked], wall_ns: Callable[[_Asked], int]) -> Sequence[_Asked]:
+    """All in their order, or the slowest first if they are more than anybody reads."""
+    if len(found) <= MOST_QUERIES:
+        return found
+    return sorted(found, key=wall_ns, reverse=True)[:MOST_QUERIES]
+
+
+def _title(title: str, shown: int, count: int) -> str:
+    return title if shown == count else f"{title}: the {shown} slowest of {count:,} (JSON and CSV have all)"
 
 
 def with_short_ids(table: Table) -> Table:
@@ -121,12 +135,9 @@ def with_short_ids(table: Table) -> Table:
 
 def _repeated(summaries: Sequence[QuerySummary]) -> Table:
     numbers = ("asked", "right", "mean", "median", "max", "gen", "tool")
-    return Table(
-        "Queries, over their repeats",
-        ("query", *numbers),
-        tuple(_repeated_row(summary) for summary in summaries),
-        frozenset(numbers),
-    )
+    shown = _slowest(summaries, lambda one: one.totals.wall.mean_ns if one.totals else 0)
+    title = _title("Queries, over their repeats", len(shown), len(summaries))
+    return Table(title, ("query", *numbers), tuple(map(_repeated_row, shown)), frozenset(numbers))
 
 
 def _repeated_row(summary: QuerySummary) -> tuple[str, ...]:
@@ -239,8 +250,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def failures(analysis: RunAnalysis) -> tuple[str, ...]:
-    """Each failed query with its reasons; none of them is in an average."""
-    return tuple(_failure(record) for record in analysis.failed)
+    """Each failed query with its reasons; none of them is in an average. Of many the first."""
+    more = len(analysis.failed) - MOST_QUERIES
+    return (
+        *map(_failure, analysis.failed[:MOST_QUERIES]),
+        *((f"and {more:,} more (JSON and CSV have all)",) if more > 0 else ()),
+    )
 
 
 def _failure(record: QueryRecord) -> str:
