@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from scripted_model import write_scripted_model
-from served import Client, Served, ServedRequest, question, serving, wait_until
+from served import Client, Served, ServedRequest, question, serving, started, unmodified, wait_until
 
 from punie.trace.server import ServerConfig
 
@@ -327,7 +327,7 @@ def test_a_failing_request(
 
 
 def test_answers_are_those_of_the_plain_server(server: Served, model: Path, tmp_path: Path) -> None:
-    with serving(ServerConfig(model), tmp_path, hook=None) as plain:
+    with started(ServerConfig(model), tmp_path, unmodified) as plain:
         for word in ("count", "call", "broken"):
             for more in ({}, {"stream": True}, {"seed": 3}, {"max_tokens": 2}, {"logprobs": True}):
                 body = question(word, tools=TOOLS, **more)
