@@ -186,6 +186,26 @@ def test_cache_off_whole_answers_and_repeats(tmp_path: Path) -> None:
     assert network["known"] is False
 
 
+def test_a_plain_server_s_prefill_and_decode_are_read_off_the_stream(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--runs", str(tmp_path), "--plain-server"]) == ExitCode.OK
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    report = _report(_only_run(tmp_path))
+    assert {query["query_id"] for query in report["queries"]} == QUERIES
+    for query in report["queries"]:
+        phases = query["phases_ns"]
+        for name in ("prefill", "decode"):
+            assert phases[name] > 0
+            assert query["provenance"][name] == ["stream"]
+        assert sum(phases.values()) == query["wall_ns"]
+        assert phases["http"] == 0
+        assert query["network_known"] is False
+    assert [line[0] for line in lines if line[-1:] == ["stream"]] == ["decode", "prefill"]
+    for name in ("network", "http"):
+        assert [name, *["not", "known"] * 2] in lines
+
+
 @pytest.fixture
 def going(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A long run in a process of its own, with at least two queries answered."""
