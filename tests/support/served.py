@@ -35,10 +35,11 @@ class Client:
 
     trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
     span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    recorded: bool = True
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-01"}
+        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-{int(self.recorded):02}"}
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PunieTraceError as error:
         _say_error(error)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("punie-trace: interrupted\n")
+    except KeyboardInterrupt as error:
+        sys.stderr.write(": ".join(("punie-trace: interrupted", *map(str, error.args))) + "\n")
         return int(ExitCode.INTERRUPTED)
 
 
