@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from signals import heed_ctrl_c
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
@@ -41,22 +42,6 @@ def _spans(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """One run of the default suite: its folder, and what it printed."""
-    folder = tmp_path_factory.mktemp("finished")
-    done = subprocess.run(
-        [sys.executable, "-m", "punie.trace", "run", "--runs", "runs", "--seed", "7", "--max-memory", "8GB"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    return _only_run(folder / "runs"), done.stdout
-
-
 def test_five_of_five(finished: tuple[Path, str]) -> None:
     report = _report(finished[0])
     assert {query["query_id"] for query in report["queries"]} == QUERIES
@@ -65,7 +50,7 @@ def test_five_of_five(finished: tuple[Path, str]) -> None:
     assert report["verdicts"]["memory"]["verdict"] == "yes"
     assert report["missing"] == []
     # On a busy machine the server may be done with a request milliseconds after its last byte was read.
-    assert {finding["slug"] for finding in report["integrity"]} <= {"outside-parent"}
+    assert {finding["slug"] for finding in report["integrity"]} <= {"outside-parent", "outside-window"}
 
 
 def test_the_ledger_adds_up_and_knows_the_server_from_inside(finished: tuple[Path, str]) -> None:
@@ -214,6 +199,7 @@ def going(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=heed_ctrl_c,
     )
     try:
         assert process.stderr is not None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,19 +19,9 @@ TOTALS = ("answers", "wall_ns", "wall", "phases", "groups", "network_known")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(finished: tuple[Path, str]) -> Path:
     """The folder of one run of the default suite on the demo model."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = subprocess.run(
-        [sys.executable, "-m", "punie.trace", "run", "--runs", str(runs), "--seed", "7"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder,) = (path for path in runs.iterdir() if path.is_dir())
-    return folder
+    return finished[0]
 
 
 @pytest.fixture(scope="module", params=["collector", "jaeger"])

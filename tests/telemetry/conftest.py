@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted_model import write_scripted_model
+from served import Served, serving
 
+from punie.trace.server import ServerConfig
 from punie.trace.telemetry.provider import Telemetry, configure
 
 Json = dict[str, Any]
@@ -228,3 +231,25 @@ def read() -> Callable[[Path], list[Read]]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose answers are written down."""
+    return write_scripted_model(tmp_path_factory.mktemp("target"))
+
+
+@pytest.fixture(scope="session")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With our hook, without a draft model: requests share batches."""
+    with serving(ServerConfig(model), tmp_path_factory.mktemp("traced")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def drafting(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With our hook and a draft model that is wrong after "two": requests are served one at a time."""
+    draft = write_scripted_model(tmp_path_factory.mktemp("draft"), bent={"two": "tick"})
+    config = ServerConfig(model, draft_model=draft, num_draft_tokens=3, prompt_cache_size=0)
+    with serving(config, tmp_path_factory.mktemp("drafting")) as served:
+        yield served

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted_model import write_scripted_model
 from served import Client, Served, ServedRequest, question, serving, started, unmodified, wait_until
 
 from punie.trace.server import ServerConfig
@@ -18,27 +17,6 @@ from punie.trace.server import ServerConfig
 TOOLS = [{"type": "function", "function": {"name": "run_command", "parameters": {}}}]
 COUNTED = "one two three four five six seven eight"
 PHASES = {"queue", "template", "prefill", "decode", "parse"}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_scripted_model(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With our hook, without a draft model: requests share batches."""
-    with serving(ServerConfig(model), tmp_path_factory.mktemp("traced")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def drafting(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With our hook and a draft model that is wrong after "two": requests are served one at a time."""
-    draft = write_scripted_model(tmp_path_factory.mktemp("draft"), bent={"two": "tick"})
-    config = ServerConfig(model, draft_model=draft, num_draft_tokens=3, prompt_cache_size=0)
-    with serving(config, tmp_path_factory.mktemp("drafting")) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
-from scripted_model import write_scripted_model
-from served import COMPLETIONS, Client, Served, ServedRequest, question, serving
+from served import COMPLETIONS, Client, Served, ServedRequest, question
 
-from punie.trace.server import ServerConfig
 from punie.trace.telemetry.http import instrument_http, uninstrument_http
 from punie.trace.telemetry.provider import Telemetry
 
@@ -162,27 +159,6 @@ def test_a_caller_that_leaves_early_still_has_what_it_saw(
 
 
 # --- the real server ---
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_scripted_model(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """It says itself when it did what: the truth for what is read off its stream."""
-    with serving(ServerConfig(model), tmp_path_factory.mktemp("server")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def drafting(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With a draft model, and so without keepalives."""
-    draft = write_scripted_model(tmp_path_factory.mktemp("draft"))
-    config = ServerConfig(model, draft_model=draft, num_draft_tokens=3, prompt_cache_size=0)
-    with serving(config, tmp_path_factory.mktemp("drafting"), hook=None) as served:
-        yield served
 
 
 @contextmanager
