@@ -55,12 +55,14 @@ def serve(
             program.kill()
 
 
-def ask(said: str, client: Client) -> None:
+def ask(said: str, client: Client, **more: object) -> None:
     found = SERVED.search(said)
     assert found is not None
     url = found[1]
     with httpx.Client(trust_env=False, timeout=30) as http:
-        answer = http.post(f"{url}/v1/chat/completions", json=question("count"), headers=client.headers)
+        answer = http.post(
+            f"{url}/v1/chat/completions", json=question("count", **more), headers=client.headers
+        )
     assert answer.status_code == httpx.codes.OK
 
 
@@ -129,10 +131,11 @@ def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> No
     assert "POST /v1/chat/completions" in (spans_dir / "server.log").read_text()
 
 
-def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(model: Path, tmp_path: Path) -> None:
-    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--plain-server")
-    with serve(*flags) as (program, greeting):
-        ask(greeting, Client())
+def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(tmp_path: Path) -> None:
+    with serve("--port", "0", "--spans-dir", str(tmp_path), "--plain-server") as (program, greeting):
+        assert program.stderr is not None
+        assert "the demo model" in next(program.stderr)
+        ask(greeting, Client(), max_tokens=3)
         end(program, signal.SIGTERM)
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
 

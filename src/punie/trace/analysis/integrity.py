@@ -62,7 +62,7 @@ from punie.trace.analysis.traces import Traces, missing_planned, span_name
 from punie.trace.analysis.tree import SpanKey
 from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.model import Span
-from punie.trace.units import duration_text
+from punie.trace.units import count_text, duration_text
 
 _EXAMPLES: Final = 3
 _CLIPPED_PERCENT: Final = 1
@@ -157,7 +157,7 @@ def _links(traces: Traces) -> _Checked:
         "missing-parent",
         Effect.DOWNGRADED,
         parents,
-        f"spans whose parent was never written ({len(set(parents))} parents, named here)",
+        f"spans whose parent was never written ({count_text(len(set(parents)), 'parent')}, named here)",
     )
     unplaced = _names(traces.queries.unplaced)
     yield _finding(

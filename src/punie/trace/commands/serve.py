@@ -27,9 +27,10 @@ DESCRIPTION: Final = (
     "prefill, decode and parse under it. A request that carries a traceparent header joins its sender's trace: "
     "point any client that OpenTelemetry instruments at it. If the header says that its trace is not recorded "
     "(flags 00, as of clients that sample), there are no spans of that request. "
-    "Arguments after -- go to mlx_lm.server as they are, e.g. -- --decode-concurrency 4."
+    "Arguments after -- go to mlx_lm.server as they are: -- --log-level DEBUG, say."
 )
 DEFAULT_PORT: Final = 8080
+_DEMO: Final = "the demo model knows the prompts of `punie-trace run`, and answers others with nonsense"
 _POLL_S: Final = 0.2
 _POLLS_PER_LOOK: Final = 25  # into the log: every 5 s
 
@@ -145,7 +146,8 @@ def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:
     spans = "no spans (--plain-server)" if options.plain_server else f"spans in {options.spans_dir}"
     if untraced := process.says(semconv.LOG_NOT_TRACED):
         spans = f"no spans ({untraced[-1]})"
-    return (
+    greeting = (
         f"serving {process.base_url} as {process.model_name}: {spans}, "
         f"log in {options.spans_dir / SERVER_LOG}"
     )
+    return greeting if options.model else f"{greeting}\n{_DEMO}"
