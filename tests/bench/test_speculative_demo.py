@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signals import heed_ctrl_c
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
@@ -36,13 +37,8 @@ def start(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
             cwd=folder,
             stdout=progress,
             stderr=subprocess.STDOUT,
-            preexec_fn=_heeds_ctrl_c,
+            preexec_fn=heed_ctrl_c,
         )
-
-
-def _heeds_ctrl_c() -> None:
-    """In a shell's background job Ctrl-C is ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def stop_inside_a_cell(process: subprocess.Popen[bytes], folder: Path, done: int, number: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -21,7 +22,10 @@ from scripted_model import write_scripted_model
 from served import Client, question, wait_until
 
 from punie.trace.__main__ import main
+from punie.trace.commands.settings import OWN_FLAGS
 from punie.trace.errors import ExitCode
+from punie.trace.server import ServerConfig
+from punie.trace.server.command import server_arguments
 from punie.trace.store.sources import read_source
 
 SERVED = re.compile(r"serving (http://127\.0\.0\.1:\d+)/v1 as default_model")
@@ -51,12 +55,14 @@ def serve(
             program.kill()
 
 
-def ask(said: str, client: Client) -> None:
+def ask(said: str, client: Client, **more: object) -> None:
     found = SERVED.search(said)
     assert found is not None
     url = found[1]
     with httpx.Client(trust_env=False, timeout=30) as http:
-        answer = http.post(f"{url}/v1/chat/completions", json=question("count"), headers=client.headers)
+        answer = http.post(
+            f"{url}/v1/chat/completions", json=question("count", **more), headers=client.headers
+        )
     assert answer.status_code == httpx.codes.OK
 
 
@@ -105,17 +111,19 @@ def collector() -> Iterator[tuple[str, Callable[[], Sequence[str]]]]:
 
 
 def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> None:
-    client, spans_dir = Client(), tmp_path / "spans"
+    client, unrecorded, spans_dir = Client(), Client(recorded=False), tmp_path / "spans"
     flags = ("--model", str(model), "--port", "0", "--spans-dir", str(spans_dir))
     with (
         collector() as (otlp, got),
         serve(*flags, "--otlp", otlp, "--", "--decode-concurrency", "3") as (program, greeting),
     ):
+        ask(greeting, unrecorded)
         ask(greeting, client)
         wait_until(lambda: f"{client.trace_id} server request" in got() or None)
         said = end(program, signal.SIGINT)
     expected = ["queue", "template", "prefill", "decode", "parse", "server request"]
     assert names(spans_dir, client) == expected
+    assert names(spans_dir, unrecorded) == []  # as `serve --help` says
     assert [line for line in got() if line.startswith(client.trace_id)] == [
         f"{client.trace_id} {name}" for name in expected
     ]
@@ -123,10 +131,11 @@ def test_serves_traces_and_sends_until_ctrl_c(model: Path, tmp_path: Path) -> No
     assert "POST /v1/chat/completions" in (spans_dir / "server.log").read_text()
 
 
-def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(model: Path, tmp_path: Path) -> None:
-    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--plain-server")
-    with serve(*flags) as (program, greeting):
-        ask(greeting, Client())
+def test_a_plain_server_writes_no_spans_and_ends_with_sigterm(tmp_path: Path) -> None:
+    with serve("--port", "0", "--spans-dir", str(tmp_path), "--plain-server") as (program, greeting):
+        assert program.stderr is not None
+        assert "the demo model" in next(program.stderr)
+        ask(greeting, Client(), max_tokens=3)
         end(program, signal.SIGTERM)
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
 
@@ -137,6 +146,66 @@ def test_a_server_that_refuses_its_arguments_is_an_error_with_its_words(
     flags = ("serve", "--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--no-export")
     assert main([*flags, "--", "--no-such-flag"]) == ExitCode.SERVER
     assert "unrecognized arguments: --no-such-flag" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "instead"),
+    [
+        (("--port", "8090"), "--port"),
+        (("--decode-concurrency", "2", "--host=0.0.0.0"), "--host"),
+        (("--ho", "::"), "--host"),
+        (("--model", "elsewhere"), "--model"),
+        (("--draft", "elsewhere"), "--draft"),
+        (("--temp", "1"), "--temperature"),
+        (("--prompt-cache-size", "3"), "--cache"),
+    ],
+)
+def test_what_serve_itself_tells_the_server_is_refused_behind_the_dashes(
+    passed_on: tuple[str, ...], instead: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans_dir = tmp_path / "spans"
+    flags = ("serve", "--port", "0", "--cache", "off", "--spans-dir", str(spans_dir), "--no-export")
+    assert main([*flags, "--", *passed_on]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert f"can't be given after --: {instead} tells the server" in said
+    assert f"next: Use {instead}, before the --." in said
+    assert not spans_dir.exists()
+
+
+def test_each_flag_that_a_configuration_can_give_is_refused_or_left_to_the_user(
+    model: Path, tmp_path: Path
+) -> None:
+    for name in ("adapter_config.json", "adapters.safetensors"):
+        (tmp_path / name).touch()
+    config = ServerConfig(
+        model,
+        adapter_path=tmp_path,
+        temperature=0.0,
+        top_p=1.0,
+        max_tokens=1,
+        chat_template_args={"a": 1},
+        draft_model=model,
+        num_draft_tokens=1,
+        prompt_cache_size=0,
+    )
+    assert all(getattr(config, field.name) is not None for field in dataclasses.fields(config))
+    told = {flag for flag in server_arguments(config, port=1) if flag.startswith("--")}
+    assert told - {*OWN_FLAGS} == {"--chat-template-args", "--prompt-cache-size"}  # no flags of `serve`
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_server_is_ready_is_said_and_is_no_success(
+    number: signal.Signals, model: Path, tmp_path: Path
+) -> None:
+    flags = ("--model", str(model), "--port", "0", "--spans-dir", str(tmp_path), "--no-export")
+    command = (sys.executable, "-m", "punie.trace", "serve", *flags)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            wait_until(lambda: (tmp_path / "server.log").exists() or None)
+            said = end(program, number, ExitCode.INTERRUPTED)
+        finally:
+            program.kill()
+    assert said == "punie-trace: interrupted: the server wasn't ready yet\n"
 
 
 def test_a_model_that_is_not_there_is_refused_before_anything_is_written(

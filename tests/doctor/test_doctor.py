@@ -281,6 +281,12 @@ def test_the_text_fits_80_columns_and_counts() -> None:
     assert text.endswith("1 failure, 0 warnings, 0 unknown, 1 ok\n")
 
 
+def test_a_command_is_not_broken_at_a_hyphen() -> None:
+    command = "pip install 'punie-trace[clickhouse,duckdb,zstd]'"
+    text = as_text((Finding("extras", Status.OK, "not installed", f"if you want them: {command}"),))
+    assert "'punie-trace[clickhouse,duckdb,zstd]'" in text
+
+
 def test_json_says_the_same() -> None:
     document = json.loads(as_json(FINDINGS))
     assert (document["schema_version"], document["ok"]) == (1, False)

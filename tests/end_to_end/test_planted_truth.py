@@ -19,7 +19,7 @@ from stub_server import FOUND, Noted, Planted, StubServer, stub_server
 
 from punie.trace.__main__ import main
 
-QUERY_S = 0.6
+QUERY_S = 0.4
 QUERIES = 5
 # Transit and thread switches: generation is seen from outside the server here, and a sleep ends when the
 # scheduler lets it. Medians, because a busy machine stops a process for longer now and then.
@@ -105,7 +105,7 @@ def test_planted_phases_come_out(share: float, stream: str, run_stub: RunStub) -
 
 
 def test_a_server_that_waits_is_not_the_tool_s_fault(run_stub: RunStub) -> None:
-    planted = Planted(0.4, 0.0)
+    planted = Planted(0.25, 0.0)
     with stub_server(planted) as stub:
         before = time.time_ns()
         report = run_stub(stub, planted)

@@ -6,8 +6,6 @@ And put there by the Collector itself, with the configuration that ships.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,19 +26,9 @@ TOTALS = ("answers", "wall_ns", "wall", "phases", "groups", "network_known")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(finished: tuple[Path, str]) -> Path:
     """The folder of one run of the default suite on the demo model."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = subprocess.run(
-        [sys.executable, "-m", "punie.trace", "run", "--runs", str(runs), "--seed", "7"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder,) = (path for path in runs.iterdir() if path.is_dir())
-    return folder
+    return finished[0]
 
 
 @pytest.fixture(scope="module", params=["collector", "jaeger"])

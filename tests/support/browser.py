@@ -75,7 +75,7 @@ def browser(folder: Path, *, width: int = 1400, height: int = 1000) -> Iterator[
                 try:
                     yield Page(client)
                 finally:
-                    client.delete("")  # ends the browser
+                    http.delete(session).raise_for_status()  # ends the browser
     finally:
         process.terminate()
         process.wait(10)
@@ -103,4 +103,4 @@ def _start_session(http: httpx.Client, driver: str, folder: Path, size: str) -> 
             time.sleep(0.05)
             continue
         assert answer.is_success, answer.text[:500]
-        return f"{driver}/session/{answer.json()['value']['sessionId']}/"
+        return f"{driver}/session/{answer.json()['value']['sessionId']}"

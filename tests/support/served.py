@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 
 from punie.trace.server import ServerConfig, ServerProcess, build_server_command
+from punie.trace.server.command import server_arguments
+from punie.trace.server.process import CommandBuilder
 from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
 
 READY_S = 100.0
@@ -32,10 +35,11 @@ class Client:
 
     trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
     span_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    recorded: bool = True
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-01"}
+        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-{int(self.recorded):02}"}
 
 
 @dataclass(frozen=True)
@@ -133,13 +137,29 @@ def serving(
     config: ServerConfig, folder: Path, *, hook: str | None = HOOK, more: tuple[str, ...] = ()
 ) -> Iterator[Served]:
     """A server with our hook (or plain, with None), and with `more` arguments of its own."""
+
+    def build(config: ServerConfig, port: int) -> tuple[str, ...]:
+        return (*build_server_command(config, port=port, hook=hook), *more)
+
+    with started(config, folder, build) as served:
+        yield served
+
+
+def unmodified(config: ServerConfig, port: int) -> tuple[str, ...]:
+    """The server as mlx_lm's own documentation starts it: nothing of ours is in that process."""
+    return (sys.executable, "-m", "mlx_lm", "server", *server_arguments(config, port=port))
+
+
+@contextmanager
+def started(config: ServerConfig, folder: Path, build_command: CommandBuilder) -> Iterator[Served]:
+    """A server that `build_command` starts; ends with the block."""
     spans_dir = folder / "spans"
     process = ServerProcess(
         config,
         folder / "server.log",
         ready_timeout_s=READY_S,
         env=os.environ | {SPANS_VARIABLE: str(spans_dir)},
-        build_command=lambda config, port: (*build_server_command(config, port=port, hook=hook), *more),
+        build_command=build_command,
     )
     with asyncio.Runner() as runner:
         runner.run(process.start())

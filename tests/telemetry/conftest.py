@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted_model import write_scripted_model
+from served import Served, serving
 
+from punie.trace.server import ServerConfig
 from punie.trace.telemetry.provider import Telemetry, configure
 
 Json = dict[str, Any]
@@ -20,7 +23,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answers: `chunks` of the body, `pause_s` before each but the first.
+    """What the server answers: headers after `wait_s`, `chunks` of the body, `pause_s` before each but the first.
 
     `hang_up` closes the connection before the status line.
     """
@@ -28,6 +31,7 @@ class Reply:
     chunks: Sequence[bytes] = (b"{}",)
     status: int = 200
     content_type: str = "application/json"
+    wait_s: float = 0.0
     pause_s: float = 0.0
     headers: tuple[tuple[str, str], ...] = ()
     hang_up: bool = False
@@ -35,12 +39,15 @@ class Reply:
 
 @dataclass
 class StubServer:
-    """Answers the n-th POST with the n-th reply of `script`; a POST too many gets 418."""
+    """Answers the n-th POST with the n-th reply of `script`; a POST too many gets 418.
+
+    `sent_ns`: for each request when its headers left and when each chunk did, nanoseconds since the epoch.
+    """
 
     url: str
     script: list[Reply] = field(default_factory=list)
     requests: list[tuple[dict[str, str], Json]] = field(default_factory=list)
-    bodies_sent: list[bytes] = field(default_factory=list)
+    sent_ns: list[list[int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next_reply(self, headers: dict[str, str], body: bytes) -> Reply:
@@ -58,20 +65,24 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.hang_up:
             self.close_connection = True
             return
+        time.sleep(reply.wait_s)
         self.send_response(reply.status)
         self.send_header("content-type", reply.content_type)
         for name, value in reply.headers:
             self.send_header(name, value)
+        sent_ns = [time.time_ns()]
+        self.stub.sent_ns.append(sent_ns)
         self.end_headers()
         try:
-            self._send(reply)
+            self._send(reply, sent_ns)
         except (BrokenPipeError, ConnectionResetError):
             return  # the client closed early: a test wants that
 
-    def _send(self, reply: Reply) -> None:
+    def _send(self, reply: Reply, sent_ns: list[int]) -> None:
         for index, chunk in enumerate(reply.chunks):
             if index:
                 time.sleep(reply.pause_s)
+            sent_ns.append(time.time_ns())
             self.wfile.write(chunk)
             self.wfile.flush()
 
@@ -220,3 +231,25 @@ def read() -> Callable[[Path], list[Read]]:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose answers are written down."""
+    return write_scripted_model(tmp_path_factory.mktemp("target"))
+
+
+@pytest.fixture(scope="session")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With our hook, without a draft model: requests share batches."""
+    with serving(ServerConfig(model), tmp_path_factory.mktemp("traced")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def drafting(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """With our hook and a draft model that is wrong after "two": requests are served one at a time."""
+    draft = write_scripted_model(tmp_path_factory.mktemp("draft"), bent={"two": "tick"})
+    config = ServerConfig(model, draft_model=draft, num_draft_tokens=3, prompt_cache_size=0)
+    with serving(config, tmp_path_factory.mktemp("drafting")) as served:
+        yield served

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted_model import write_scripted_model
-from served import Client, Served, ServedRequest, question, serving, wait_until
+from served import Client, Served, ServedRequest, question, serving, started, unmodified, wait_until
 
 from punie.trace.semconv import MESSAGE_TOKENS_NOT_KNOWN
 from punie.trace.server import ServerConfig
@@ -19,27 +18,6 @@ from punie.trace.server import ServerConfig
 TOOLS = [{"type": "function", "function": {"name": "run_command", "parameters": {}}}]
 COUNTED = "one two three four five six seven eight"
 PHASES = {"queue", "template", "prefill", "decode", "parse"}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_scripted_model(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With our hook, without a draft model: requests share batches."""
-    with serving(ServerConfig(model), tmp_path_factory.mktemp("traced")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def drafting(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """With our hook and a draft model that is wrong after "two": requests are served one at a time."""
-    draft = write_scripted_model(tmp_path_factory.mktemp("draft"), bent={"two": "tick"})
-    config = ServerConfig(model, draft_model=draft, num_draft_tokens=3, prompt_cache_size=0)
-    with serving(config, tmp_path_factory.mktemp("drafting")) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +306,7 @@ def test_a_failing_request(
 
 
 def test_answers_are_those_of_the_plain_server(server: Served, model: Path, tmp_path: Path) -> None:
-    with serving(ServerConfig(model), tmp_path, hook=None) as plain:
+    with started(ServerConfig(model), tmp_path, unmodified) as plain:
         for word in ("count", "call", "broken"):
             for more in ({}, {"stream": True}, {"seed": 3}, {"max_tokens": 2}, {"logprobs": True}):
                 body = question(word, tools=TOOLS, **more)

@@ -80,8 +80,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     except PunieTraceError as error:
         _say_error(error)
         return int(error.exit_code)
-    except KeyboardInterrupt:
-        write_err("punie-trace: interrupted\n")
+    except KeyboardInterrupt as error:
+        write_err(": ".join(("punie-trace: interrupted", *map(str, error.args))) + "\n")
         return int(ExitCode.INTERRUPTED)
 
 

@@ -25,9 +25,12 @@ HELP: Final = "run mlx_lm.server with spans from inside it"
 DESCRIPTION: Final = (
     "Runs the unmodified mlx_lm.server until Ctrl-C and writes a span for each request, with queue, template, "
     "prefill, decode and parse under it. A request that carries a traceparent header joins its sender's trace: "
-    "point any client that OpenTelemetry instruments at it. Arguments after -- go to mlx_lm.server as they are."
+    "point any client that OpenTelemetry instruments at it. If the header says that its trace is not recorded "
+    "(flags 00, as of clients that sample), there are no spans of that request. "
+    "Arguments after -- go to mlx_lm.server as they are: -- --log-level DEBUG, say."
 )
 DEFAULT_PORT: Final = 8080
+_DEMO: Final = "the demo model knows the prompts of `punie-trace run`, and answers others with nonsense"
 _POLL_S: Final = 0.2
 _POLLS_PER_LOOK: Final = 25  # into the log: every 5 s
 
@@ -48,16 +51,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # mlx_lm's spans carry no prompt and no answer, so there is nothing to choose.
     parser.set_defaults(send_content=False)
     parser.add_argument(
-        "server_arguments", nargs="*", metavar="-- ARGUMENT", help="for mlx_lm.server, unchecked"
+        "server_arguments",
+        nargs="*",
+        metavar="-- ARGUMENT",
+        help="for mlx_lm.server; not what a flag here sets",
     )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM. Raises ServerError if the server doesn't start or dies."""
+    """Serve until SIGINT or SIGTERM. Raises ServerError if the server doesn't start or dies.
+
+    Raises KeyboardInterrupt if such a signal comes before it is ready.
+    """
     from punie.trace.commands.progress import ConsoleProgress
-    from punie.trace.commands.settings import server_config, server_warnings
+    from punie.trace.commands.settings import refuse_own_flags, server_config, server_warnings
     from punie.trace.commands.shipping import read_sending
 
+    refuse_own_flags(options)
     sending = read_sending(options)
     config = server_config(options)
     process = _process(options, config)
@@ -72,7 +82,11 @@ def execute(options: argparse.Namespace) -> int:
             remedy="Choose a directory that you may write to.",
         ) from error
     with sending.following(options.spans_dir, progress):
-        asyncio.run(_serve(process, lambda: progress.say(_greeting(options, process)), progress.say))
+        was_ready = asyncio.run(
+            _serve(process, lambda: progress.say(_greeting(options, process)), progress.say)
+        )
+    if not was_ready:
+        raise KeyboardInterrupt("the server wasn't ready yet")
     if lost := process.says(semconv.LOG_SPANS_LOST):
         raise ExportError(_lost(lost), remedy=f"See {options.spans_dir / SERVER_LOG}")
     return int(ExitCode.OK)
@@ -82,7 +96,9 @@ def _lost(lines: Sequence[str]) -> str:
     return f"spans of the server could not be written: {lines[-1]}"
 
 
-async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Callable[[str], None]) -> None:
+async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
+    """Until a signal; whether the server was ready when it came."""
+    ready = False
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,6 +106,7 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Cal
             loop.add_signal_handler(number, task.cancel)
     try:
         async with process:
+            ready = True
             say_ready()
             lost: tuple[str, ...] = ()
             for poll in count(1):
@@ -102,7 +119,8 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Cal
                     say(_lost(lost))
                 await asyncio.sleep(_POLL_S)
     except asyncio.CancelledError:
-        return  # asked to end, by the signals above
+        pass  # asked to end, by the signals above
+    return ready
 
 
 def _process(options: argparse.Namespace, config: ServerConfig) -> ServerProcess:
@@ -130,7 +148,8 @@ def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:
     spans = "no spans (--plain-server)" if options.plain_server else f"spans in {options.spans_dir}"
     if untraced := process.says(semconv.LOG_NOT_TRACED):
         spans = f"no spans ({untraced[-1]})"
-    return (
+    greeting = (
         f"serving {process.base_url} as {process.model_name}: {spans}, "
         f"log in {options.spans_dir / SERVER_LOG}"
     )
+    return greeting if options.model else f"{greeting}\n{_DEMO}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import UsageError
@@ -143,6 +144,39 @@ def server_warnings(config: ServerConfig) -> Iterator[str]:
             "a draft model with the prompt cache on: mlx_lm 0.32 loses a token of the context when it takes tokens "
             "from the cache; add --cache off"
         )
+
+
+# What flags of `options.add_server` tell mlx_lm.server, by its name for it.
+OWN_FLAGS: Final = MappingProxyType(
+    {
+        "--model": "--model",
+        "--adapter-path": "--adapter",
+        "--draft-model": "--draft",
+        "--num-draft-tokens": "--num-draft-tokens",
+        "--max-tokens": "--max-tokens",
+        "--temp": "--temperature",
+        "--top-p": "--top-p",
+        "--host": "--host",
+        "--port": "--port",
+    }
+)
+
+
+def refuse_own_flags(options: argparse.Namespace) -> None:
+    """Raise UsageError if `options.server_arguments` say again what a flag of ours says, and checks.
+
+    A second `--port` would leave us waiting at the first, a second `--host` would let other machines in.
+    """
+    taken = OWN_FLAGS | ({"--prompt-cache-size": "--cache"} if options.cache == "off" else {})
+    for argument in options.server_arguments:
+        name = argument.partition("=")[0]
+        # mlx_lm takes a flag's beginning for the flag, if no other begins so.
+        told = next((ours for theirs, ours in taken.items() if name[2:] and theirs.startswith(name)), None)
+        if told is not None:
+            raise UsageError(
+                f"{name} can't be given after --: {told} tells the server",
+                remedy=f"Use {told}, before the --.",
+            )
 
 
 def _base_url(options: argparse.Namespace) -> str | None:

@@ -48,12 +48,15 @@ def failed(findings: Sequence[Finding]) -> bool:
 def _lines(finding: Finding) -> list[str]:
     head = f"{finding.status.value:{_STATUS_WIDTH}}{finding.subject:{_SUBJECT_WIDTH}}"
     margin = " " * len(head)
-    lines = textwrap.wrap(finding.found, WIDTH, initial_indent=head, subsequent_indent=margin)
+    lines = _wrapped(finding.found, head, margin)
     if finding.next_step:
-        lines += textwrap.wrap(
-            finding.next_step, WIDTH, initial_indent=f"{margin}→ ", subsequent_indent=f"{margin}  "
-        )
+        lines += _wrapped(finding.next_step, f"{margin}→ ", f"{margin}  ")
     return lines
+
+
+def _wrapped(text: str, head: str, margin: str) -> list[str]:
+    """Lines of `text`, `head` before the first; names and commands are whole where they fit, hyphens or not."""
+    return textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=margin, break_on_hyphens=False)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
