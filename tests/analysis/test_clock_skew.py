@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.clock_skew import ClockSkew, Shift, correct_clocks
 from punie.trace.analysis.hosts import Machines, Process, Relation, process_of, relation
-from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.integrity.finding import Effect
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.traces import read_traces
 from punie.trace.analysis.tree import grow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.integrity.finding import Effect
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.traces import read_traces
 from punie.trace.model import Attributes, Phase, Span, SpanSet

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis import integrity
-from punie.trace.analysis.integrity import Effect, IntegrityFinding, find_flaws
+from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.traces import missing_planned, read_traces
 from punie.trace.model import Attributes, Span, SpanKind, SpanSet, UnreadableRecord

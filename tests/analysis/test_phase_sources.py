@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.disagreements import TOLERANCE_NS
 from punie.trace.analysis.foreign_servers import with_foreign_phases
-from punie.trace.analysis.integrity import find_flaws
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.ledger import compute_ledgers
 from punie.trace.analysis.phases import classify
 from punie.trace.analysis.records import QueryLedger

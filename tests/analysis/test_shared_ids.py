@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.integrity.finding import Effect
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.queries import account
 from punie.trace.analysis.traces import read_traces
 from punie.trace.analysis.tree import grow

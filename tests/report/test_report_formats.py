@@ -17,7 +17,7 @@ from records import MS, build_record
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from punie.trace.analysis.integrity import Effect, IntegrityFinding
+from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
 from punie.trace.analysis.requests import MessageList, ModelRequest
 from punie.trace.analysis.summary import analyse

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from punie.trace.analysis.integrity import Effect, find_flaws
+from punie.trace.analysis.integrity.finding import Effect
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.store.jaeger_api import search

@@ -11,6 +11,7 @@ import pytest
 from punie.trace.telemetry.mlx_attributes import Memory, ServingPath
 from punie.trace.telemetry.mlx_recorder import MemoryProbe, Recorder
 from punie.trace.telemetry.mlx_request import RequestTrace, SpanSink
+from punie.trace.telemetry.mlx_writer import Job
 from punie.trace.telemetry.provider import Telemetry, configure
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -41,7 +42,10 @@ def telemetry(tmp_path: Path, hands: Hands) -> Iterator[Telemetry]:
 
 @pytest.fixture
 def sink(telemetry: Telemetry) -> SpanSink:
-    return SpanSink(telemetry.tracer, telemetry.clock, submit=lambda job: job(lambda: True))
+    def run(job: Job) -> None:
+        job(lambda: True)
+
+    return SpanSink(telemetry.tracer, telemetry.clock, note=run, submit=run)
 
 
 @pytest.fixture
@@ -104,6 +108,23 @@ def test_the_last_look_for_tool_calls_is_the_parsing_of_an_answer_without(
         ("parse", 1090, 1092),
         ("server request", 1000, 1100),
     ]
+
+
+def test_tokens_that_are_only_counted_are_tokens_as_others(
+    sink: SpanSink, hands: Hands, spans: Callable[[], list[Any]]
+) -> None:
+    request = RequestTrace(sink, HEADERS, "/")
+    until_first_token(request, hands)
+    for at in (1070, 500, 1075):  # the clock was set back for one of them
+        hands.at = at
+        request.another_token()
+    assert request.seen.last_token_ns == 1075
+    hands.at = 1090
+    request.finish()
+    request.another_token()
+    decode, root = spans()[3:]
+    assert (decode.start_ns, decode.end_ns, root.end_ns) == (1060, 1075, 1090)
+    assert root.attributes["gen_ai.usage.output_tokens"] == request.seen.output_tokens == 4
 
 
 def test_what_comes_after_the_end_is_dropped(sink: SpanSink, hands: Hands, times: Times) -> None:

@@ -34,8 +34,8 @@ LedgerRow = tuple[int, int, int, int | None, int | None, int | None, int | None,
 """query_key, start_ns, wall_ns, phase_rank, ns, contested_ns, provenances, spans; no time at all: the last five
 None, or 0 where an engine has no other word for what a join didn't find."""
 
-MOST_NARROW_SPANS: Final = 2**15 - 1
-"""As many spans as one query may have for the text as it stands, which counts the open ones in 15 bits."""
+MOST_NARROW_SPANS: Final = 2**12 - 1
+"""As many spans as one query may have for the text as it stands, which counts the open ones in 12 bits."""
 
 MOST_SPANS: Final = 2**21 - 1
 """As many spans as one query may have at all: the wide text counts the open ones in 21 bits."""

@@ -12,13 +12,12 @@
 --   6 serve (server) · 7 retry, 8 http (network) · 9 tool (tool) · 10 framework (framework)
 -- provenance_rank: 0 server, 1 client, 2 stream, 3 body, 4 inferred.
 --
--- Fifteen counts are kept in four running sums, up to four in each, in steps of 1, B = 2^15 = 32768,
--- BB = 2^30 = 1073741824 and BBB = 2^45 = 35184372088832. A query may therefore have up to 2^15 - 1 spans;
--- `ledger_wide.sql` has the same counts for those that have more, in five sums.
---   a: decode BBB, prefill BB, model B, queue 1      b: template BBB, parse BB, serve B, retry 1
---   c: http BBB, tool BB, and at work themselves: network B, tool 1
---   d: at work themselves: generation BB, server B, framework 1
--- No phase but framework (or what the root is) is open where none of a, b and c's first two is: it needs no count.
+-- Fifteen counts are kept in three running sums, five in each, in steps of 1, B = 2^12 = 4096, B^2 = 16777216,
+-- B^3 = 68719476736 and B^4 = 281474976710656. A query may therefore have up to 2^12 - 1 spans; `ledger_wide.sql` has the
+-- same counts for those that have more, in five sums.
+--   a: decode B^4, prefill B^3, model B^2, queue B, template 1      b: parse B^4, serve B^3, retry B^2, http B, tool 1
+--   c: at work themselves: generation B^4, server B^3, framework B^2, network B, tool 1
+-- No phase but framework (or what the root is) is open where a and b are 0: it needs no count.
 --
 -- Portable: no recursion, no FILTER, no shift or bit operators, no scalar max, no whole division; lead() is guarded
 -- with lasted_ns > 0 and left joins have a flag, because what is missing is NULL in most engines and 0 in ClickHouse.
@@ -26,7 +25,7 @@
 -- later has the whole sum.
 WITH
 copies AS (
-  SELECT query_key, span_id, 1 AS several FROM spans GROUP BY query_key, span_id HAVING count(*) > 1
+  SELECT span_id, 1 AS several FROM spans GROUP BY span_id HAVING count(*) > 1
 ),
 ranked_copies AS (
   SELECT s.query_key AS query_key, s.span_id AS span_id, s.parent_id AS parent_id, s.start_ns AS start_ns,
@@ -35,12 +34,12 @@ ranked_copies AS (
       PARTITION BY s.query_key, s.span_id
       ORDER BY s.end_ns - s.start_ns DESC, s.start_ns, s.phase_rank, s.provenance_rank, coalesce(s.parent_id, -1)
     ) AS copy_number
-  FROM spans s JOIN copies c ON s.query_key = c.query_key AND s.span_id = c.span_id
+  FROM spans s JOIN copies c ON s.span_id = c.span_id
 ),
 single AS (
   SELECT s.query_key AS query_key, s.span_id AS span_id, s.parent_id AS parent_id, s.start_ns AS start_ns,
     s.end_ns AS end_ns, s.phase_rank AS phase_rank, s.provenance_rank AS provenance_rank, s.is_root AS is_root
-  FROM spans s LEFT JOIN copies c ON s.query_key = c.query_key AND s.span_id = c.span_id
+  FROM spans s LEFT JOIN copies c ON s.span_id = c.span_id
   WHERE coalesce(c.several, 0) = 0
   UNION ALL
   SELECT query_key, span_id, parent_id, start_ns, end_ns, phase_rank, provenance_rank, is_root
@@ -89,56 +88,56 @@ parts AS (
 ),
 packed AS (
   SELECT query_key, start_ns, end_ns, part_start_ns, part_end_ns, covered_rank,
-    CAST(CASE phase_rank WHEN 0 THEN 35184372088832 WHEN 1 THEN 1073741824 WHEN 2 THEN 32768 WHEN 3 THEN 1
-      ELSE 0 END AS BIGINT) AS a,
-    CAST(CASE phase_rank WHEN 4 THEN 35184372088832 WHEN 5 THEN 1073741824 WHEN 6 THEN 32768 WHEN 7 THEN 1
-      ELSE 0 END AS BIGINT) AS b,
-    CAST(CASE phase_rank WHEN 8 THEN 35184372121600 WHEN 9 THEN 1073741825 WHEN 7 THEN 32768
-      ELSE 0 END AS BIGINT) AS c,
-    CAST(CASE WHEN phase_rank IN (0, 1, 2) THEN 1073741824 WHEN phase_rank IN (3, 4, 6) THEN 32768
-      WHEN phase_rank IN (5, 10) THEN 1 ELSE 0 END AS BIGINT) AS d,
-    CAST(CASE covered_rank WHEN 9 THEN 1 WHEN 7 THEN 32768 WHEN 8 THEN 32768 ELSE 0 END AS BIGINT) AS covered_c,
-    CAST(CASE WHEN covered_rank IN (0, 1, 2) THEN 1073741824 WHEN covered_rank IN (3, 4, 6) THEN 32768
-      WHEN covered_rank IN (5, 10) THEN 1 ELSE 0 END AS BIGINT) AS covered_d
+    CAST(CASE phase_rank WHEN 0 THEN 281474976710656 WHEN 1 THEN 68719476736 WHEN 2 THEN 16777216 WHEN 3 THEN 4096
+      WHEN 4 THEN 1 ELSE 0 END AS BIGINT) AS a,
+    CAST(CASE phase_rank WHEN 5 THEN 281474976710656 WHEN 6 THEN 68719476736 WHEN 7 THEN 16777216 WHEN 8 THEN 4096
+      WHEN 9 THEN 1 ELSE 0 END AS BIGINT) AS b,
+    CAST(CASE
+      WHEN phase_rank IN (0, 1, 2) THEN 281474976710656 WHEN phase_rank IN (3, 4, 6) THEN 68719476736
+      WHEN phase_rank IN (5, 10) THEN 16777216 WHEN phase_rank IN (7, 8) THEN 4096 WHEN phase_rank = 9 THEN 1 ELSE 0
+    END AS BIGINT) AS c,
+    CAST(CASE
+      WHEN covered_rank IN (0, 1, 2) THEN 281474976710656 WHEN covered_rank IN (3, 4, 6) THEN 68719476736
+      WHEN covered_rank IN (5, 10) THEN 16777216 WHEN covered_rank IN (7, 8) THEN 4096 WHEN covered_rank = 9 THEN 1 ELSE 0
+    END AS BIGINT) AS covered_c
   FROM parts
 ),
 -- Where a child's part begins or ends with the child itself, which is nearly always, one row says both.
 ends AS (
   SELECT query_key, start_ns AS t, a AS step_a, b AS step_b,
-    CASE WHEN part_start_ns = start_ns THEN c - covered_c ELSE c END AS step_c,
-    CASE WHEN part_start_ns = start_ns THEN d - covered_d ELSE d END AS step_d
+    CASE WHEN part_start_ns = start_ns THEN c - covered_c ELSE c END AS step_c
   FROM packed
   UNION ALL
   SELECT query_key, end_ns AS t, -a AS step_a, -b AS step_b,
-    CASE WHEN part_end_ns = end_ns THEN covered_c - c ELSE -c END AS step_c,
-    CASE WHEN part_end_ns = end_ns THEN covered_d - d ELSE -d END AS step_d
+    CASE WHEN part_end_ns = end_ns THEN covered_c - c ELSE -c END AS step_c
   FROM packed
   UNION ALL
-  SELECT query_key, part_start_ns AS t, 0 AS step_a, 0 AS step_b, -covered_c AS step_c, -covered_d AS step_d
+  SELECT query_key, part_start_ns AS t, 0 AS step_a, 0 AS step_b, -covered_c AS step_c
   FROM packed WHERE covered_rank >= 0 AND part_start_ns <> start_ns
   UNION ALL
-  SELECT query_key, part_end_ns AS t, 0 AS step_a, 0 AS step_b, covered_c AS step_c, covered_d AS step_d
+  SELECT query_key, part_end_ns AS t, 0 AS step_a, 0 AS step_b, covered_c AS step_c
   FROM packed WHERE covered_rank >= 0 AND part_end_ns <> end_ns
 ),
 counts AS (
   SELECT query_key, lead(t) OVER open_now - t AS lasted_ns,
     CAST(sum(step_a) OVER open_now AS BIGINT) AS a, CAST(sum(step_b) OVER open_now AS BIGINT) AS b,
-    CAST(sum(step_c) OVER open_now AS BIGINT) AS c, CAST(sum(step_d) OVER open_now AS BIGINT) AS d
+    CAST(sum(step_c) OVER open_now AS BIGINT) AS c
   FROM ends
   WINDOW open_now AS (PARTITION BY query_key ORDER BY t)
 ),
 owned AS (
   SELECT query_key, lasted_ns,
     CASE
-      WHEN a >= 35184372088832 THEN 0 WHEN a >= 1073741824 THEN 1 WHEN a >= 32768 THEN 2 WHEN a > 0 THEN 3
-      WHEN b >= 35184372088832 THEN 4 WHEN b >= 1073741824 THEN 5 WHEN b >= 32768 THEN 6 WHEN b > 0 THEN 7
-      WHEN c >= 35184372088832 THEN 8 WHEN c >= 1073741824 THEN 9 ELSE 10
+      WHEN a >= 281474976710656 THEN 0 WHEN a >= 68719476736 THEN 1 WHEN a >= 16777216 THEN 2 WHEN a >= 4096 THEN 3
+      WHEN a > 0 THEN 4
+      WHEN b >= 281474976710656 THEN 5 WHEN b >= 68719476736 THEN 6 WHEN b >= 16777216 THEN 7 WHEN b >= 4096 THEN 8
+      WHEN b > 0 THEN 9 ELSE 10
     END AS phase_rank,
-    CASE WHEN d >= 1073741824 THEN 1 ELSE 0 END AS generation,
-    CASE WHEN d % 1073741824 >= 32768 THEN 1 ELSE 0 END AS server,
-    CASE WHEN d % 32768 > 0 THEN 1 ELSE 0 END AS framework,
-    CASE WHEN c % 1073741824 >= 32768 THEN 1 ELSE 0 END AS network,
-    CASE WHEN c % 32768 > 0 THEN 1 ELSE 0 END AS tool
+    CASE WHEN c >= 281474976710656 THEN 1 ELSE 0 END AS generation,
+    CASE WHEN c % 281474976710656 >= 68719476736 THEN 1 ELSE 0 END AS server,
+    CASE WHEN c % 68719476736 >= 16777216 THEN 1 ELSE 0 END AS framework,
+    CASE WHEN c % 16777216 >= 4096 THEN 1 ELSE 0 END AS network,
+    CASE WHEN c % 4096 > 0 THEN 1 ELSE 0 END AS tool
   FROM counts WHERE lasted_ns > 0
 ),
 shares AS (

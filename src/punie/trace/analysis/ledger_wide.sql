@@ -1,4 +1,4 @@
--- The part of `ledger.sql` from `packed` to `owned` for queries with 2^15 spans and more: it takes that part's place.
+-- The part of `ledger.sql` from `packed` to `owned` for queries with 2^12 spans and more: it takes that part's place.
 --
 -- Three counts in each of five running sums: 1 is 1, B = 2^21 = 2097152, BB = 2^42 = 4398046511104.
 -- A query may have up to 2^21 - 1 spans; `spans` in the result lets the reader refuse one that has more.

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity import IntegrityFinding, find_flaws
+from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.ledger import Engine, compute_ledgers
 from punie.trace.analysis.paths import query_paths
 from punie.trace.analysis.phases import phased_spans

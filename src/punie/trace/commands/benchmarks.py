@@ -21,7 +21,7 @@ from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.units import bytes_text
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.integrity import IntegrityFinding
+    from punie.trace.analysis.integrity.finding import IntegrityFinding
     from punie.trace.analysis.speculative.model import Observation, Plan
 
 

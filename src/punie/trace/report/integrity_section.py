@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.integrity import IntegrityFinding
+from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.report.rows import one_line
 from punie.trace.units import count_text
 

@@ -66,7 +66,9 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
         return
     journal = Journal(directory, semconv.SERVICE_SERVER)
     writer = BackgroundWriter()
-    recorder = Recorder(SpanSink(_tracer(journal), wall_clock_ns, writer.submit), memory_probe(server))
+    recorder = Recorder(
+        SpanSink(_tracer(journal), wall_clock_ns, writer.note, writer.submit), memory_probe(server)
+    )
     listen(server, recorder, keep_tokens=bool(os.environ.get(TOKENS_VARIABLE)))
     cleanup.callback(journal.sync)
     cleanup.callback(end_writer, writer, journal)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.mlx_attributes import Memory
 from punie.trace.telemetry.mlx_request import RequestTrace, SpanSink
 
@@ -29,9 +30,10 @@ class Recorder:
         self._open: set[RequestTrace] = set()
         self._at_work: set[RequestTrace] = set()
 
-    def now(self) -> int:
+    @property
+    def clock(self) -> Clock:
         """The clock that the spans use."""
-        return self._sink.clock()
+        return self._sink.clock
 
     def begin(self, headers: Mapping[str, str], path: str) -> RequestTrace:
         """A request came in."""

@@ -5,9 +5,8 @@
                                              ^ first token
 
 Knows nothing of mlx_lm. Two threads report: the one that handles the connection (`queued`, `parsed`, `finish`)
-and the one that generates. Each writes a phase when it has ended, so the SERVER span is the only one that is ever
-open. That takes 15 µs; to wake another thread for it takes longer. Only the SERVER span is ended by the writer, for
-its messages are counted then.
+and the one that generates. They only take the time; the spans are made from that by the writer. A phase is made
+when it has ended, so the SERVER span is the only one that is ever open.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from http import HTTPStatus
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -52,10 +51,11 @@ _logger: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SpanSink:
-    """Where spans go. `submit` runs what nobody should wait for, in order, soon."""
+    """Where spans go. `note` and `submit` run what they are given, in order: soon, and at once."""
 
     tracer: Tracer
     clock: Clock
+    note: Submit
     submit: Submit
 
 
@@ -76,7 +76,8 @@ class RequestTrace:
         self._last_look: tuple[int, int] | None = None  # for tool calls, when there were none
         self._latest_ns = 0
         self._start_ns = self.now()
-        self._span = self._open(headers, path)
+        self._span: Span = INVALID_SPAN  # the writer's alone, from here on
+        sink.note(partial(self._open, headers, path))
 
     def now(self) -> int:
         """The clock, never earlier than before: a clock that is set back must not turn a span inside out."""
@@ -129,6 +130,13 @@ class RequestTrace:
             if finish_reason is not None:
                 self.seen.finish_reason = finish_reason
                 self._end_decode()
+
+    def another_token(self) -> None:
+        """As `token(None)` behind the first one, for less. Only the thread that generates calls it."""
+        if not self._finished:
+            seen = self.seen
+            seen.output_tokens += 1
+            self._latest_ns = seen.last_token_ns = max(self._latest_ns, self._sink.clock())
 
     def parsed(self, start_ns: int, calls: int) -> None:
         """The text of `calls` tool calls has been made JSON since `start_ns`."""
@@ -193,16 +201,12 @@ class RequestTrace:
     def _write(
         self, phase: Phase, start_ns: int, end_ns: int, more: Mapping[str, AttributeValue] | None = None
     ) -> None:
-        span = self._sink.tracer.start_span(
-            _SPAN_NAMES[phase],
-            context=set_span_in_context(self._span, Context()),
-            attributes={**_phase_attributes(phase), **(more or {})},
-            start_time=start_ns,
-        )
-        span.end(max(start_ns, end_ns))
+        self._sink.note(partial(self._make_child, phase, start_ns, end_ns, more or {}))
 
-    def _open(self, headers: Mapping[str, str], path: str) -> Span:
-        return self._sink.tracer.start_span(
+    # --- in the writer's thread ---
+
+    def _open(self, headers: Mapping[str, str], path: str, _: GoOn) -> None:
+        self._span = self._sink.tracer.start_span(
             semconv.SPAN_SERVER_REQUEST,
             context=TraceContextTextMapPropagator().extract(dict(headers), context=Context()),
             kind=SpanKind.SERVER,
@@ -214,7 +218,16 @@ class RequestTrace:
             start_time=self._start_ns,
         )
 
-    # --- in the writer's thread ---
+    def _make_child(
+        self, phase: Phase, start_ns: int, end_ns: int, more: Mapping[str, AttributeValue], _: GoOn
+    ) -> None:
+        span = self._sink.tracer.start_span(
+            _SPAN_NAMES[phase],
+            context=set_span_in_context(self._span, Context()),
+            attributes={**_phase_attributes(phase), **more},
+            start_time=start_ns,
+        )
+        span.end(max(start_ns, end_ns))
 
     def _close(self, end_ns: int, footprint: Callable[[], int | None], go_on: GoOn) -> None:
         self.seen.footprint_bytes = footprint()

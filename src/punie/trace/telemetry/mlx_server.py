@@ -103,8 +103,8 @@ def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False)
     _replace(server.ResponseGenerator, "generate", listener.generate)
     _replace(server.ResponseGenerator, "_tokenize", listener.tokenize)
     _replace(server.ModelProvider, "load", listener.load)
-    _replace(server.ToolCallFormatter, "__call__", listener.format_tool_calls)
-    _replace(server.BatchGenerator, "next", listener.next_of_batch)
+    _put(server.ToolCallFormatter, "__call__", listener.formatting)
+    _put(server.BatchGenerator, "next", listener.next_of_batch)
     _replace(server, "stream_generate", listener.stream_generate)
 
 
@@ -158,6 +158,12 @@ def _replace(owner: Foreign, name: str, listener: Callable[..., Foreign]) -> Non
     setattr(owner, name, listening)
 
 
+def _put(owner: Foreign, name: str, make: Callable[[Original], Original]) -> None:
+    """As `_replace`, for what is called with every token: nothing stands between the caller and what `make` gives."""
+    original = getattr(owner, name)
+    setattr(owner, name, wraps(original)(make(original)))
+
+
 class _Careful:
     """What we do inside the server must not cost an answer: an error of ours is logged, and the request goes on."""
 
@@ -174,6 +180,7 @@ class _Careful:
 
 
 _careful: Final = _Careful()
+_NO_TOKEN: Final = object()
 
 
 class _Listener:
@@ -227,19 +234,25 @@ class _Listener:
             self._note_failure(error)
             raise
 
-    def format_tool_calls(self, original: Original, formatter: Foreign, tool_calls: list[str]) -> Foreign:
-        trace = self._current()
-        if trace is None:
-            return original(formatter, tool_calls)
-        start_ns = trace.now()
-        try:
-            return original(formatter, tool_calls)
-        finally:
-            with _careful:
-                if tool_calls:
-                    trace.parsed(start_ns, len(tool_calls))
-                else:
-                    trace.found_no_calls(start_ns)
+    def formatting(self, original: Original) -> Original:
+        connection = self._connection
+
+        def format_tool_calls(formatter: Foreign, tool_calls: list[str]) -> Foreign:
+            trace: RequestTrace | None = getattr(connection, "trace", None)
+            # Called with each piece of text; of the looks that find nothing only the last one counts.
+            if trace is None or not (tool_calls or trace.seen.finish_reason):
+                return original(formatter, tool_calls)
+            start_ns = trace.now()
+            try:
+                return original(formatter, tool_calls)
+            finally:
+                with _careful:
+                    if tool_calls:
+                        trace.parsed(start_ns, len(tool_calls))
+                    else:
+                        trace.found_no_calls(start_ns)
+
+        return format_tool_calls
 
     def queued(self, item: Foreign) -> Foreign:
         """What to put on the queue in place of `item`."""
@@ -299,10 +312,15 @@ class _Listener:
             trace.seen.count_messages = partial(self._counter.count, asked) if asked is not None else None
         return tokenized
 
-    def next_of_batch(self, original: Original, batch: Foreign) -> Foreign:
-        self.batch_calls += 1
-        self.batch_call_ns = self.recorder.now()
-        return original(batch)
+    def next_of_batch(self, original: Original) -> Original:
+        now = self.recorder.clock
+
+        def next_of(batch: Foreign) -> Foreign:
+            self.batch_calls += 1
+            self.batch_call_ns = now()
+            return original(batch)
+
+        return next_of
 
     def stream_generate(self, original: Original, *args: Foreign, **kwargs: Foreign) -> Iterator[Foreign]:
         trace = self._newest[1] if self._newest is not None else None
@@ -386,11 +404,15 @@ class _Answers:
         self._context: Foreign = None
         self._accepted_ns = 0
         self._batch_calls_then = 0
+        self._only_counting = False  # of a token that isn't the last there is nothing else to note any more
 
     def put(self, item: Foreign) -> None:
         """Note what it tells, then hand it on: the connection thread must not be ahead of the notes."""
-        with _careful:
-            self._note(item)
+        if self._only_counting and getattr(item, "finish_reason", _NO_TOKEN) is None:
+            self.trace.another_token()
+        else:
+            with _careful:
+                self._note(item)
         self._answers.put(item)
 
     def _note(self, item: Foreign) -> None:
@@ -419,6 +441,7 @@ class _Answers:
         self.trace.token(item.finish_reason)
         if item.finish_reason is not None:
             self._listener.recorder.work_ends(self.trace)
+        self._only_counting = self.trace.seen.token_ids is None and self.trace.seen.cached_tokens is not None
 
     def _note_progress(self) -> None:
         self._note_cached_tokens()
