@@ -165,7 +165,7 @@ def test_what_a_killed_run_left_is_no_query() -> None:
     found = flaws(left, planned=(PlannedQuery("query", 0, 0, 0),))
     assert found["missing-query"].count == 1
     assert found["missing-parent"].examples == (f"{T}/invoke_agent",)
-    assert "(1 parent, named here)" in found["missing-parent"].message
+    assert ": 1 parent" in found["missing-parent"].message
     assert found["unplaced-span"].examples == (f"{T}/chat",)
     assert "broken-root" not in found
 

@@ -170,6 +170,7 @@ def test_a_call_that_outlasts_its_requests_is_the_model(below: list[Span]) -> No
         [post("first", "chat", 0, 5, http__response__status_code=503), post("again", "chat", 70, 95)],
         [post("cut", "chat", 0, 5), written("decode", "cut", Phase.DECODE, Provenance.STREAM)],
         [post("cut", "chat", 0, 5), server("served", "cut", 4, 95)],
+        [post("read_whole", "chat", 0, 55, punie__http__ends_at="last_byte")],
     ],
     ids=lambda below: " ".join(span.span_id for span in below),
 )
