@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -163,6 +164,21 @@ def test_a_full_disk_is_named() -> None:
     assert done.returncode == ExitCode.EXPORT
     assert done.stderr.startswith(b"punie-trace: error: standard output: can't be written: No space left")
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_an_error_that_can_t_be_said_keeps_its_exit_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "punie.trace", "report", str(tmp_path / "nothing")]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (ExitCode.INPUT, b"")
+
+
+def test_the_version_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code in (None, 0)
+    assert re.fullmatch(r"punie-trace \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_an_encoding_that_lacks_a_letter_is_named_with_the_way_out() -> None:

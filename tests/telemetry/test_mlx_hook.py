@@ -94,7 +94,8 @@ def test_a_hook_without_a_directory_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_writer_keeps_the_order_and_outlives_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    writer, done = BackgroundWriter(), list[int]()
+    lost, done = list[str](), list[int]()
+    writer = BackgroundWriter(lost.append)
 
     def fail(_: GoOn) -> None:
         raise ValueError("a bug of ours")
@@ -108,6 +109,7 @@ def test_the_writer_keeps_the_order_and_outlives_an_error(caplog: pytest.LogCapt
     assert writer.drain(30)
     assert done == [0, 1, 2]
     assert caplog.text.count("ValueError: a bug of ours") == 3
+    assert lost == ["a span of the server is lost: ValueError: a bug of ours"] * 3
 
 
 def test_a_job_has_its_time_and_no_more_when_the_end_is_near() -> None:
@@ -119,12 +121,12 @@ def test_a_job_has_its_time_and_no_more_when_the_end_is_near() -> None:
             steps.append(True)
         steps.append(False)
 
-    short = BackgroundWriter(patience_ns=1_000_000)
+    short = BackgroundWriter(pytest.fail, patience_ns=1_000_000)
     short.submit(work)
     wait_until(lambda: False in steps or None)  # by itself
     steps.clear()
     began.clear()
-    patient = BackgroundWriter(patience_ns=3_600_000_000_000)
+    patient = BackgroundWriter(pytest.fail, patience_ns=3_600_000_000_000)
     patient.submit(work)
     assert began.wait(30)
     assert patient.drain(30)
@@ -134,7 +136,7 @@ def test_a_job_has_its_time_and_no_more_when_the_end_is_near() -> None:
 def test_a_span_that_the_end_does_not_wait_for_is_counted_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    writer, go = BackgroundWriter(), Event()
+    writer, go = BackgroundWriter(pytest.fail), Event()
 
     def work_on(_: GoOn) -> None:
         go.wait(30)

@@ -194,7 +194,7 @@ class Allocator:
         self.resets += 1
 
 
-def test_a_peak_is_reset_only_while_nobody_is_at_work(sink: SpanSink) -> None:
+def test_a_peak_is_reset_only_while_nobody_is_at_work(sink: SpanSink, spans: Callable[[], list[Any]]) -> None:
     allocator = Allocator()
     probe = MemoryProbe(lambda: Memory(20, 10), allocator.reset, footprint_bytes=lambda: 30)
     recorder = Recorder(sink, probe)
@@ -208,7 +208,22 @@ def test_a_peak_is_reset_only_while_nobody_is_at_work(sink: SpanSink) -> None:
     assert allocator.resets == 2
     assert [request.seen.concurrent for request in (first, second, third)] == [2, 2, 1]
     assert first.seen.memory == Memory(20, 10)
-    assert second.seen.footprint_bytes == 30
+    (ended,) = spans()
+    assert ended.attributes["punie.server.footprint_bytes"] == 30
+
+
+def test_a_span_is_worth_more_than_what_can_t_be_told(
+    sink: SpanSink, spans: Callable[[], list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> Any:  # noqa: ANN401 - it gives nothing
+        raise ProcessLookupError("gone")
+
+    request = RequestTrace(sink, HEADERS, "/")
+    request.seen.count_messages = fail
+    request.finish(fail)
+    (span,) = spans()
+    assert (span.name, span.status) == ("server request", 0)
+    assert caplog.text.count("ProcessLookupError: gone") == 2
 
 
 def test_the_end_of_the_server_ends_what_is_open(sink: SpanSink, spans: Callable[[], list[Any]]) -> None:

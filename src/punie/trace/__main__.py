@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.standard_streams import write_err, write_out
-from punie.trace.errors import ExitCode, PipeClosedError, PunieTraceError, ServerError
+from punie.trace.errors import ExitCode, OutputError, PipeClosedError, PunieTraceError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,8 @@ class _VersionAction(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"punie-trace {version('punie-trace')}\n")
+        write_out(f"punie-trace {version('punie-trace')}\n")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,18 +82,26 @@ def _main(arguments: Sequence[str] | None) -> int:
         _say_error(error)
         return int(error.exit_code)
     except KeyboardInterrupt as error:
-        write_err(": ".join(("punie-trace: interrupted", *map(str, error.args))) + "\n")
+        _say(": ".join(("punie-trace: interrupted", *map(str, error.args))) + "\n")
         return int(ExitCode.INTERRUPTED)
 
 
 def _say_error(error: PunieTraceError) -> None:
-    write_err(f"punie-trace: error: {error.message}\n")
+    _say(f"punie-trace: error: {error.message}\n")
     if isinstance(error, ServerError) and error.log_tail:
-        write_err(
-            "the server's last lines:\n" + "".join(f"  | {line}\n" for line in error.log_tail.splitlines())
-        )
+        _say("the server's last lines:\n" + "".join(f"  | {line}\n" for line in error.log_tail.splitlines()))
     if error.remedy:
-        write_err(f"next: {error.remedy}\n")
+        _say(f"next: {error.remedy}\n")
+
+
+def _say(text: str) -> None:
+    """Why we end, on standard error; where that can't be written the exit code alone tells."""
+    try:
+        write_err(text)
+    except PipeClosedError:
+        raise
+    except OutputError:
+        return
 
 
 def run() -> None:

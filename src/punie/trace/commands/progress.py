@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from punie.trace.errors import PipeClosedError
+from punie.trace.errors import OutputError, PipeClosedError
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -48,7 +48,10 @@ class ConsoleProgress:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._console.print(Text(line), soft_wrap=True)
+        try:
+            self._console.print(Text(line), soft_wrap=True)
+        except OSError as error:
+            raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
 
     def starting(self, server_start: int, starts: int, what: str) -> None:
         """A server is being started."""

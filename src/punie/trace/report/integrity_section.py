@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.verdicts.finding import MISSING_QUERY
 from punie.trace.report.rows import one_line
 from punie.trace.units import count_text
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary import RunAnalysis
     from punie.trace.analysis.verdicts.finding import Integrity
 
-_MISSING_QUERY: Final = "missing-query"  # its queries are named one by one
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")
 _EXAMPLES: Final = 3
 _NAMED_QUERIES: Final = 10
@@ -33,7 +33,7 @@ class Flaw:
 def flaws(analysis: RunAnalysis) -> tuple[Flaw, ...]:
     """What is wrong with the traces, worst first; said before any number."""
     items = sorted(
-        (item for item in analysis.integrity if item.count and item.slug != _MISSING_QUERY),
+        (item for item in analysis.integrity if item.count and item.slug != MISSING_QUERY),
         key=lambda item: _WORST_FIRST.index(item.effect),
     )
     missing = (_missing(analysis.missing),) if analysis.missing else ()

@@ -62,7 +62,6 @@ class Observed:
     token_ids: list[int] | None = None  # of the output; only where they are kept
     count_messages: Callable[[GoOn], CountedMessages] | None = None  # to be called when nobody waits
     memory: Memory | None = None
-    footprint_bytes: int | None = None
     concurrent: int = 1
     model_load_ns: int = 0
     queue_ns: int = 0
@@ -157,6 +156,11 @@ def _tokens(seen: Observed) -> Pairs:
     yield semconv.SERVER_OUTPUT_DIGEST, hashlib.sha256(output.encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
+def process_attributes(footprint_bytes: int | None) -> dict[str, AttributeValue]:
+    """The whole process's memory, where it is known."""
+    return {} if footprint_bytes is None else {semconv.SERVER_FOOTPRINT: footprint_bytes}
+
+
 def message_attributes(seen: Observed, go_on: GoOn) -> dict[str, AttributeValue]:
     """Every message's digest, length and tokens; takes a while. Nothing where the prompt was no chat."""
     if seen.count_messages is None:
@@ -170,7 +174,6 @@ def message_attributes(seen: Observed, go_on: GoOn) -> dict[str, AttributeValue]
 
 
 def _memory(seen: Observed) -> Pairs:
-    yield semconv.SERVER_FOOTPRINT, seen.footprint_bytes
     if seen.memory is not None:
         yield semconv.SERVER_PEAK_MEMORY, seen.memory.peak_bytes
         yield semconv.SERVER_ACTIVE_MEMORY, seen.memory.active_bytes

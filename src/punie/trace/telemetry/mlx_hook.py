@@ -65,7 +65,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
         _say_plain(mismatches)
         return
     journal = Journal(directory, semconv.SERVICE_SERVER)
-    writer = BackgroundWriter()
+    writer = BackgroundWriter(on_error=journal.count_loss)
     recorder = Recorder(
         SpanSink(_tracer(journal), wall_clock_ns, writer.note, writer.submit), memory_probe(server)
     )

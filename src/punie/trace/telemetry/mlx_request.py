@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from punie.trace.telemetry.mlx_attributes import (
     Observed,
     ServingPath,
     message_attributes,
+    process_attributes,
     request_attributes,
 )
 from punie.trace.telemetry.mlx_writer import GoOn, Submit
@@ -82,7 +84,7 @@ class RequestTrace:
     def now(self) -> int:
         """The clock, never earlier than before: a clock that is set back must not turn a span inside out."""
         with self._lock:
-            self._latest_ns = max(self._latest_ns, self._sink.clock())
+            self._latest_ns = max(self._latest_ns, self.seen.last_token_ns or 0, self._sink.clock())
             return self._latest_ns
 
     def queued(self) -> None:
@@ -98,12 +100,8 @@ class RequestTrace:
     def taken(self, at_ns: int | None = None) -> None:
         """The wait is over, now or since `at_ns`. Harmless when it is over already."""
         with self._lock:
-            if self._queued_ns is None or self._finished:
-                return
-            end_ns = self.now() if at_ns is None else at_ns
-            self.seen.queue_ns += end_ns - self._queued_ns
-            self._write(Phase.QUEUE, self._queued_ns, end_ns)
-            self._queued_ns = None
+            if not self._finished:
+                self._end_wait(self.now() if at_ns is None else at_ns)
 
     def templated(self, start_ns: int) -> None:
         """The prompt is tokens now; work on that began at `start_ns`."""
@@ -132,11 +130,11 @@ class RequestTrace:
                 self._end_decode()
 
     def another_token(self) -> None:
-        """As `token(None)` behind the first one, for less. Only the thread that generates calls it."""
+        """As `token(None)` behind the first one, without the lock. Only the thread that generates calls it."""
+        seen = self.seen  # before the look at `_finished`: see `finish`
         if not self._finished:
-            seen = self.seen
             seen.output_tokens += 1
-            self._latest_ns = seen.last_token_ns = max(self._latest_ns, self._sink.clock())
+            seen.last_token_ns = max(seen.last_token_ns or 0, self._sink.clock())
 
     def parsed(self, start_ns: int, calls: int) -> None:
         """The text of `calls` tool calls has been made JSON since `start_ns`."""
@@ -163,6 +161,8 @@ class RequestTrace:
         with self._lock:
             if self._finished:
                 return
+            self._finished = True
+            self.seen = copy(self.seen)  # a token that is being counted right now goes to the other one
             end_ns = self.now()
             self._cut_off(end_ns)
             if (
@@ -171,7 +171,6 @@ class RequestTrace:
                 and not self.seen.tool_calls
             ):
                 self._write(Phase.PARSE, *self._last_look, {semconv.SERVER_TOOL_CALLS: 0})
-            self._finished = True
             self._sink.submit(partial(self._close, end_ns, footprint))
 
     def remember_memory(self, memory: Memory) -> None:
@@ -179,6 +178,12 @@ class RequestTrace:
         with self._lock:
             if not self._finished:
                 self.seen.memory = memory
+
+    def _end_wait(self, end_ns: int) -> None:
+        if self._queued_ns is not None:
+            self.seen.queue_ns += end_ns - self._queued_ns
+            self._write(Phase.QUEUE, self._queued_ns, end_ns)
+            self._queued_ns = None
 
     def _first_token(self, at_ns: int) -> None:
         self.seen.first_token_ns = at_ns
@@ -191,7 +196,7 @@ class RequestTrace:
             self._write(Phase.DECODE, self.seen.first_token_ns, self.seen.last_token_ns, tokens)
 
     def _cut_off(self, end_ns: int) -> None:
-        self.taken(end_ns)
+        self._end_wait(end_ns)
         if self.seen.first_token_ns is not None:
             if self.seen.finish_reason is None:
                 self._end_decode()
@@ -221,6 +226,8 @@ class RequestTrace:
     def _make_child(
         self, phase: Phase, start_ns: int, end_ns: int, more: Mapping[str, AttributeValue], _: GoOn
     ) -> None:
+        if self._span is INVALID_SPAN:  # it could not be opened: what is below it would be a trace of its own
+            return
         span = self._sink.tracer.start_span(
             _SPAN_NAMES[phase],
             context=set_span_in_context(self._span, Context()),
@@ -230,14 +237,17 @@ class RequestTrace:
         span.end(max(start_ns, end_ns))
 
     def _close(self, end_ns: int, footprint: Callable[[], int | None], go_on: GoOn) -> None:
-        self.seen.footprint_bytes = footprint()
         self._span.set_attributes(request_attributes(self.seen, start_ns=self._start_ns, end_ns=end_ns))
         self._write_outcome()
-        try:
-            self._span.set_attributes(message_attributes(self.seen, go_on))
-        except Exception:  # the span is worth more than the counts
-            _logger.exception("the messages of a request are not counted")
+        self._add(lambda: process_attributes(footprint()))
+        self._add(lambda: message_attributes(self.seen, go_on))
         self._span.end(end_ns)
+
+    def _add(self, tell: Callable[[], Mapping[str, AttributeValue]]) -> None:
+        try:
+            self._span.set_attributes(tell())
+        except Exception:  # the span is worth more than this part of it
+            _logger.exception("a part of what a request's span says is not known")
 
     def _write_outcome(self) -> None:
         code = self.seen.status_code

@@ -333,7 +333,8 @@ class _Listener:
                 trace.seen.draft = _draft_counter(kwargs)
             for token in tokens:
                 if trace.seen.draft is not None:
-                    trace.seen.draft.token(from_draft=token.from_draft, text=token.text)
+                    with _careful:
+                        trace.seen.draft.token(from_draft=token.from_draft, text=token.text)
                 yield token
 
     def _trace_of(self, request: object) -> RequestTrace | None:

@@ -25,7 +25,7 @@ PATIENCE_NS: Final = 50_000_000
 """How long a job may take. A process that is killed meanwhile loses what the job would have written."""
 
 LOOK_S: Final = 0.1
-"""How long what was noted may wait. A process that is killed meanwhile loses it."""
+"""How long what was noted may wait while no job takes its time. A process that is killed meanwhile loses it."""
 
 GoOn = Callable[[], bool]
 """Whether there is time for more; to be asked between small steps."""
@@ -35,9 +35,10 @@ Submit = Callable[[Job], None]
 
 
 class BackgroundWriter:
-    """Runs jobs one after the other, in the order in which they came."""
+    """Runs jobs one after the other, in the order in which they came; `on_error` is told why one failed."""
 
-    def __init__(self, patience_ns: int = PATIENCE_NS) -> None:
+    def __init__(self, on_error: Callable[[str], None], patience_ns: int = PATIENCE_NS) -> None:
+        self._on_error = on_error
         self._patience_ns = patience_ns
         self._hurried = False
         self._jobs: deque[Job] = deque()
@@ -45,7 +46,7 @@ class BackgroundWriter:
         threading.Thread(target=self._run, name="span-writer", daemon=True).start()
 
     def note(self, job: Job) -> None:
-        """Run it within `LOOK_S`. Costs whoever calls it next to nothing; an error in `job` is logged."""
+        """Run it within `LOOK_S`, behind jobs that take their time. Costs whoever calls it next to nothing."""
         self._jobs.append(job)
 
     def submit(self, job: Job) -> None:
@@ -70,8 +71,9 @@ class BackgroundWriter:
     def _do(self, job: Job) -> None:
         try:
             job(partial(self._go_on, time.monotonic_ns() + self._patience_ns))
-        except Exception:
-            _logger.exception("a span of the server is lost")
+        except Exception as error:
+            _logger.exception("in the writer of the server's spans")
+            self._on_error(f"a span of the server is lost: {type(error).__name__}: {error}")
 
     def _go_on(self, until_ns: int) -> bool:
         time.sleep(0)  # gives the interpreter to whoever waits for it, which else takes 5 ms
