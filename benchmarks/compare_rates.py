@@ -31,12 +31,12 @@ from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
 from punie.trace.analysis.comparison.compare import Comparison, compare
 from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.model import Phase
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.sqlite import SqliteEngine
 
 ZERO = Thresholds(0.0, 0)

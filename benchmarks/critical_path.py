@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from punie.trace.analysis.critical_path import path_columns
-from punie.trace.analysis.critical_path_arrays import path_ns
-from punie.trace.analysis.self_time import self_times
-from punie.trace.analysis.windows import clip
+from punie.trace.analysis.path.critical_path import path_columns
+from punie.trace.analysis.path.critical_path_arrays import path_ns
+from punie.trace.analysis.path.self_time import self_times
+from punie.trace.analysis.trees.windows import clip
 
 START_NS = 1_764_000_000_000_000_000
 US = 1_000

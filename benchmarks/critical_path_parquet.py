@@ -5,8 +5,8 @@ several rounds counts, in processor time (on a busy machine only that compares):
 
 | way | reads with | then |
 | --- | --- | --- |
-| arrays | DuckDB, to numpy (`store/parquet_arrays.py`) | `analysis/critical_path_arrays.py` |
-| walk | the same | the product's walk over lists (`analysis/critical_path.py`) |
+| arrays | DuckDB, to numpy (`store/parquet/arrays.py`) | `analysis/path/critical_path_arrays.py` |
+| walk | the same | the product's walk over lists (`analysis/path/critical_path.py`) |
 | jaeger | Polars, rows grouped by trace | Jaeger's algorithm in plain Python |
 | crisp | as jaeger | CRISP's rule in plain Python, recursive: the last child to return, then the last before it began |
 
@@ -29,10 +29,10 @@ import numpy.typing as npt
 from critical_path import JAEGER_DEPTH, defined_path, jaeger_path
 from spans_generator import TRACES, generate, write_parquet
 
-from punie.trace.analysis.critical_path import path_columns
-from punie.trace.analysis.critical_path_arrays import path_ns
-from punie.trace.analysis.windows import Windows
-from punie.trace.store.parquet_arrays import SpanArrays, read_arrays
+from punie.trace.analysis.path.critical_path import path_columns
+from punie.trace.analysis.path.critical_path_arrays import path_ns
+from punie.trace.analysis.trees.windows import Windows
+from punie.trace.store.parquet.arrays import SpanArrays, read_arrays
 
 Integers = npt.NDArray[np.int64]
 Row = tuple[str, str | None, int, int]  # id, parent's id, start, end

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from punie.trace.analysis.parts import By
+from punie.trace.analysis.summary.parts import By
 from punie.trace.store.clickhouse.in_database import SETTINGS
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import report_sql, shard_sql

@@ -5,7 +5,7 @@ the best of several rounds counts, in seconds and in seconds of processor time (
 
 | way | gives |
 | --- | --- |
-| duckdb | the ledger by `analysis/ledger.sql`: eleven phases, contested time, provenance, duplicates dropped |
+| duckdb | the ledger by `analysis/ledger/ledger.sql`: eleven phases, contested time, provenance, duplicates dropped |
 | polars | the same in Polars' own words: a self join, running sums over one sorted table, no packing |
 | five classes | a text of five running sums, one a group: no contested time, no provenance, no duplicates, no window |
 | python | eleven phases alone, as a plain loop over the sorted ends of each query |
@@ -29,7 +29,7 @@ import duckdb
 import polars as pl
 from spans_generator import TRACES, Spans, generate
 
-from punie.trace.analysis.ledger import ledger_sql
+from punie.trace.analysis.ledger.ledger import ledger_sql
 from punie.trace.model import PHASE_GROUP, PHASES, Group
 
 Row = tuple[int | None, ...]

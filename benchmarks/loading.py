@@ -9,7 +9,7 @@ the same bytes, and the best of several rounds counts, in processor time:
 
 | way | gives |
 | --- | --- |
-| loader | the project's spans (`store/otlp_json.py`), ids, times and attributes checked, all kept |
+| loader | the project's spans (`store/otlp/json_reader.py`), ids, times and attributes checked, all kept |
 | loader, all read | as before, and then every attribute of every span is read: nothing was put off |
 | msgspec, kept | msgspec structs typed as OTLP, all kept, the garbage collector paused as the loader does |
 | msgspec, resumed | as kept, and the collection put off, made up for on resuming: the loader's time has it too |
@@ -35,7 +35,7 @@ from typing import Any, Final
 import msgspec
 from spans_generator import generate, otlp_lines
 
-from punie.trace.store.otlp_json import read_journal
+from punie.trace.store.otlp.json_reader import read_journal
 
 AIM: Final = 0.9
 _END: Final = '],"status":{}'  # of a generated span's attributes

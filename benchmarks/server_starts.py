@@ -105,7 +105,7 @@ def _name(path: Path) -> None:
 
 def _run(path: Path, turns: Path, *, slower: bool, repeats: int) -> int:
     from punie.trace.__main__ import main as punie_trace
-    from punie.trace.telemetry import mlx_hook
+    from punie.trace.telemetry.mlx import hook as mlx_hook
 
     if slower:
         mlx_hook.HOOK = slow_decode.HOOK  # type: ignore[misc]  # the one seam between `run` and its launcher

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import wraps
 from typing import Any
 
-from punie.trace.telemetry.mlx_hook import install as install_spans
+from punie.trace.telemetry.mlx.hook import install as install_spans
 
 HOOK = f"{__name__}:install"
 SHARE_VARIABLE = "PUNIE_TRACE_SLOWER_DECODE"

@@ -53,7 +53,7 @@ from punie.trace.server import ServerConfig, ServerProcess, build_server_command
 from punie.trace.server.config import DEFAULT_MODEL
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.instrument import instrument
-from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
+from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 from punie.trace.telemetry.provider import Telemetry, configure
 from punie.trace.telemetry.query import QueryLabels, query_span
 from punie.trace.units import NS_PER_MS, duration_text

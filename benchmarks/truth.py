@@ -24,13 +24,13 @@ from pathlib import Path
 
 from punie.trace import semconv
 from punie.trace.__main__ import main as punie_trace
-from punie.trace.analysis.roles import Role, written_phase, written_provenance
+from punie.trace.analysis.calls.usage import is_model_request
+from punie.trace.analysis.queries.traces import Traces, read_traces
 from punie.trace.analysis.statistics.spread import P95_FROM, median_ns, percentile
-from punie.trace.analysis.traces import Traces, read_traces
-from punie.trace.analysis.tree import SpanKey
-from punie.trace.analysis.usage import is_model_request
+from punie.trace.analysis.trees.roles import Role, written_phase, written_provenance
+from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Phase, Provenance, Span
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.units import NS_PER_MS, duration_text
 
 INFERENCE = "inference"

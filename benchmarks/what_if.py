@@ -27,15 +27,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from punie.trace.__main__ import main as punie_trace
-from punie.trace.analysis.cache_bill import cache_bill
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.calls.cache_bill import cache_bill
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.what_if.changes import CHANGES, Change, saved_ns
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model
 from punie.trace.analysis.what_if.observed import ObservedQuery, observe
 from punie.trace.model import Phase
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.sqlite import SqliteEngine
 
 GENERAL = """name = "general"

@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "support"))
 
 from waterfall import WIDTH, waterfall  # noqa: E402 # as above
 
-from punie.trace.store.run_folder import RunFolder  # noqa: E402 # as above
+from punie.trace.store.runs.run_folder import RunFolder  # noqa: E402 # as above
 from stack import Stack, page_assets, start_stack, wait_for_spans  # noqa: E402 # after the path is known
 
 

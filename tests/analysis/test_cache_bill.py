@@ -9,10 +9,10 @@ import pytest
 from msgspec import structs
 
 from punie.trace import semconv
-from punie.trace.analysis.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.requests import MessageList, ModelRequest
-from punie.trace.analysis.usage import TokenCounts
+from punie.trace.analysis.calls.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
+from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.calls.usage import TokenCounts
+from punie.trace.analysis.pipeline import account
 from punie.trace.model import Attributes, Provenance, Span, SpanKind, SpanSet
 from punie.trace.store.sqlite import SqliteEngine
 

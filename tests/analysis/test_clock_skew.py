@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.clock_skew import ClockSkew, Shift, correct_clocks
-from punie.trace.analysis.hosts import Machines, Process, Relation, process_of, relation
 from punie.trace.analysis.integrity.finding import Effect
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.traces import read_traces
-from punie.trace.analysis.tree import grow
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.queries.traces import read_traces
+from punie.trace.analysis.trees.clock_skew import ClockSkew, Shift, correct_clocks
+from punie.trace.analysis.trees.hosts import Machines, Process, Relation, process_of, relation
+from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Attributes, Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sqlite import SqliteEngine
 

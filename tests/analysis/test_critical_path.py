@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from punie.trace.analysis.critical_path import Section, critical_path
-from punie.trace.analysis.self_time import self_times
-from punie.trace.analysis.windows import Windows, clip
+from punie.trace.analysis.path.critical_path import Section, critical_path
+from punie.trace.analysis.path.self_time import self_times
+from punie.trace.analysis.trees.windows import Windows, clip
 
 EPOCH_NS = 1_764_000_000_000_000_000
 Drawn = Mapping[str, tuple[str | None, int, int]]  # name: parent, start, end; the first is the root

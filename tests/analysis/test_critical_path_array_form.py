@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from punie.trace.analysis.critical_path import critical_path
-from punie.trace.analysis.critical_path_arrays import path_ns
-from punie.trace.analysis.paths import on_path_ns
-from punie.trace.analysis.windows import clip
+from punie.trace.analysis.path.critical_path import critical_path
+from punie.trace.analysis.path.critical_path_arrays import path_ns
+from punie.trace.analysis.path.query_paths import on_path_ns
+from punie.trace.analysis.trees.windows import clip
 
 EPOCH_NS = 1_764_000_000_000_000_000
 Columns = tuple[list[int], list[int], list[int]]

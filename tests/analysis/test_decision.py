@@ -9,7 +9,7 @@ from records import build_record
 from punie.trace.analysis.decision import Decision, decide
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
-from punie.trace.analysis.summary import RunAnalysis, analyse
+from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.model import Phase, Verdict
 
 SLOW, QUICK = 500_000_000, 10**10

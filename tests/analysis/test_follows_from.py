@@ -7,8 +7,8 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.integrity.finding import Effect
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.model import Attributes, Phase, Span, SpanSet
 from punie.trace.store.sqlite import SqliteEngine
 

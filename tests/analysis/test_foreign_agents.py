@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from punie.trace.analysis.foreign_agents import with_conventions
-from punie.trace.analysis.roles import Role, role_of
-from punie.trace.analysis.surroundings import look_around
-from punie.trace.analysis.tree import grow
-from punie.trace.analysis.usage import TokenCounts, is_model_request, is_truncated, token_counts
+from punie.trace.analysis.calls.usage import TokenCounts, is_model_request, is_truncated, token_counts
+from punie.trace.analysis.foreign.agents import with_conventions
+from punie.trace.analysis.queries.surroundings import look_around
+from punie.trace.analysis.trees.roles import Role, role_of
+from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Attributes, Event, Span
 
 T: Final = "a" * 32

@@ -13,8 +13,8 @@ from punie.trace import semconv
 from punie.trace.analysis import integrity
 from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
 from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.queries.traces import missing_planned, read_traces
 from punie.trace.analysis.records import PlannedQuery
-from punie.trace.analysis.traces import missing_planned, read_traces
 from punie.trace.model import Attributes, Span, SpanKind, SpanSet, UnreadableRecord
 
 T: Final = "a" * 32

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_cases import queries, sweep
 
-from punie.trace.analysis.ledger import compute_ledgers
-from punie.trace.analysis.phases import PhasedSpan
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import PHASES
 from punie.trace.store.sqlite import SqliteEngine
 

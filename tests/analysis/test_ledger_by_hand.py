@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from punie.trace.analysis.ledger import (
+from punie.trace.analysis.ledger.ledger import (
     MOST_NARROW_SPANS,
     PROVENANCES,
     compute_ledgers,
     decode_ledgers,
     ledger_sql,
 )
-from punie.trace.analysis.phases import PhasedSpan
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError
 from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance

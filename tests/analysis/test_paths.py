@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from records import MS, build_record
 
 from punie.trace import semconv
-from punie.trace.analysis.path_summary import PathSummary, summarise_paths
-from punie.trace.analysis.paths import query_paths
-from punie.trace.analysis.phases import PhasedSpan
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.ledger.phases import PhasedSpan
+from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
+from punie.trace.analysis.path.query_paths import query_paths
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
-from punie.trace.analysis.summary import analyse
-from punie.trace.analysis.tree import SpanKey
+from punie.trace.analysis.summary.summary import analyse
+from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASES, Attributes, Phase, Provenance, Span, SpanSet
 from punie.trace.store.sources import read_source
 from punie.trace.store.sqlite import SqliteEngine

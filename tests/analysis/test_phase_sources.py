@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.disagreements import TOLERANCE_NS
-from punie.trace.analysis.foreign_servers import with_foreign_phases
+from punie.trace.analysis.calls.disagreements import TOLERANCE_NS
+from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.ledger import compute_ledgers
-from punie.trace.analysis.phases import classify
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import classify
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.records import QueryLedger
-from punie.trace.analysis.traces import read_traces
 from punie.trace.model import Attributes, Phase, Provenance, Span, SpanKind, SpanSet
 from punie.trace.store.sqlite import SqliteEngine
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from punie.trace import semconv
-from punie.trace.analysis.phases import PhasedSpan, classify
+from punie.trace.analysis.ledger.phases import PhasedSpan, classify
 from punie.trace.model import Phase, Provenance, Span, SpanKind, StatusCode
 
 T = "a" * 32

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.integrity.finding import Effect
-from punie.trace.analysis.queries import Account, account
+from punie.trace.analysis.pipeline import Account, account
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.model import Attributes, Phase, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sqlite import SqliteEngine

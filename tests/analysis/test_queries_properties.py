@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punie.trace import semconv
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.model import PHASES, Attributes, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sqlite import SqliteEngine
 

@@ -15,9 +15,9 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.analysis.queries import Account, account
-from punie.trace.analysis.roles import Role
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.pipeline import Account, account
+from punie.trace.analysis.queries.traces import read_traces
+from punie.trace.analysis.trees.roles import Role
 from punie.trace.errors import ExitCode
 from punie.trace.model import Phase, Provenance
 from punie.trace.store.sources import read_source

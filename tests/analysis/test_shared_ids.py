@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from punie.trace.analysis.integrity.finding import Effect
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.traces import read_traces
-from punie.trace.analysis.tree import grow
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.queries.traces import read_traces
+from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Phase, Span, SpanKind, SpanSet
 from punie.trace.store.sqlite import SqliteEngine
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import Spread
-from punie.trace.analysis.summary import analyse
-from punie.trace.analysis.summary_totals import Tokens, TokenTime, totals
+from punie.trace.analysis.summary.summary import analyse
+from punie.trace.analysis.summary.totals import Tokens, TokenTime, totals
 from punie.trace.analysis.verdicts.memory import MemoryEvidence
 from punie.trace.model import Group, Phase, Provenance, Verdict
 

@@ -20,7 +20,7 @@ from punie.trace.bench.runtime import Runtime
 from punie.trace.commands.bench_progress import BenchProgress, TimeLeft, time_left_text
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError, VocabularyError
-from punie.trace.telemetry.mlx_draft import DraftCounter, ToolCallText
+from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.units import NS_PER_S
 from punie.trace.workload.suite import default_suite
 

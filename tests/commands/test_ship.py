@@ -15,10 +15,10 @@ from otlp_receiver import Answer, Receiver, http_receiving
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
-from punie.trace.store.ship_state import FILE_NAME
-from punie.trace.telemetry.collector import Door, Search, find_collector
+from punie.trace.store.runs.ship_state import FILE_NAME
 from punie.trace.telemetry.provider import configure
-from punie.trace.telemetry.targets import Transport
+from punie.trace.telemetry.shipping.collector import Door, Search, find_collector
+from punie.trace.telemetry.shipping.targets import Transport
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_collector_on_this_machine_is_found(
         return find_collector((Door(Transport.HTTP, receiver.port),))
 
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
-    monkeypatch.setattr("punie.trace.telemetry.collector.find_collector", at_the_receivers_port)
+    monkeypatch.setattr("punie.trace.telemetry.shipping.collector.find_collector", at_the_receivers_port)
     assert main(["ship", str(run)]) == ExitCode.OK
     assert f"{receiver.url}/v1/traces (found listening): 3 of 3 spans accepted" in capsys.readouterr().err
 
@@ -123,7 +123,7 @@ def test_a_named_receiver_keeps_us_from_looking(run: Path, monkeypatch: pytest.M
         raise AssertionError("looked for a Collector although one was named")
 
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
-    monkeypatch.setattr("punie.trace.telemetry.collector.find_collector", nobody_may_look)
+    monkeypatch.setattr("punie.trace.telemetry.shipping.collector.find_collector", nobody_may_look)
     with http_receiving() as named:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", named.url)
         assert main(["ship", str(run)]) == ExitCode.OK

@@ -139,7 +139,7 @@ def test_an_answer_after_a_call_copies_from_what_the_tool_printed(maker: Dialogu
 
 
 def test_long_output_is_cut_at_a_line_end_like_that_of_the_tools() -> None:
-    from punie.trace.workload.tools import limited as tool_limited
+    from punie.trace.workload.tools.tools import limited as tool_limited
 
     lines = [f"./shop/cart.py:{number}:    total = {number}" for number in range(1, 400)]
 

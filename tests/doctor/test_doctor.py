@@ -21,8 +21,8 @@ from punie.trace.doctor.check import AskError, Finding, Status, ask_python, run_
 from punie.trace.doctor.text import as_json, as_text, failed
 from punie.trace.errors import ExitCode
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit
-from punie.trace.telemetry.collector import Door
-from punie.trace.telemetry.targets import Transport
+from punie.trace.telemetry.shipping.collector import Door
+from punie.trace.telemetry.shipping.targets import Transport
 
 
 def page(body: bytes, status: int = 200) -> type[BaseHTTPRequestHandler]:

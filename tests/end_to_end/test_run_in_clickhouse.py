@@ -18,7 +18,7 @@ from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
 
 from punie.trace.__main__ import main
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.sources import read_source
 from stack import SCALE, start_collector
 

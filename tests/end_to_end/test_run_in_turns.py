@@ -12,7 +12,7 @@ import pytest
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.workload.turns import SharedTurns
 
 SUITE = """name = "one"

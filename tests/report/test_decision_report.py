@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.decision import decide
-from punie.trace.analysis.summary import analyse
+from punie.trace.analysis.summary.summary import analyse
 from punie.trace.model import Phase
 from punie.trace.report.decision import json_document
 from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text

@@ -17,11 +17,11 @@ from records import MS, build_record
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
+from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
-from punie.trace.analysis.requests import MessageList, ModelRequest
-from punie.trace.analysis.summary import analyse
-from punie.trace.analysis.usage import TokenCounts
+from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import MemoryEvidence
 from punie.trace.model import Phase, Provenance
 from punie.trace.report.content import About, Report

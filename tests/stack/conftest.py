@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 from stack import ShippedRun, Stack, page_assets, start_stack, wait_for_spans
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from punie.trace.telemetry.shipper import ship
-from punie.trace.telemetry.targets import flag_target
+from punie.trace.telemetry.shipping.shipper import ship
+from punie.trace.telemetry.shipping.targets import flag_target
 from stack import ShippedRun, Stack, start_stack, wait_for_spans
 
 

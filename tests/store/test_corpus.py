@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.errors import InputError
 from punie.trace.store.sources import read_source
 from punie.trace.store.sqlite import SqliteEngine

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_damage import OTLP, change, odd, paths
 
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.errors import InputError
 from punie.trace.store.sources import read_source
 from punie.trace.store.sqlite import SqliteEngine

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ledger_cases import queries, sweep
 
-from punie.trace.analysis.ledger import Engine, SpanRow, compute_ledgers, ledger_sql
-from punie.trace.analysis.phases import PhasedSpan, classify
+from punie.trace.analysis.ledger.ledger import Engine, SpanRow, compute_ledgers, ledger_sql
+from punie.trace.analysis.ledger.phases import PhasedSpan, classify
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError, UsageError
 from punie.trace.store.duckdb_engine import DuckDbEngine

@@ -16,10 +16,10 @@ from query_trees import LENGTH_NS, Tree, forty_queries, seeded
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.analysis.ledger import PROVENANCES
-from punie.trace.analysis.phases import phased_spans
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.ledger.ledger import PROVENANCES
+from punie.trace.analysis.ledger.phases import phased_spans
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, AttributeValue, Span, SpanKind, SpanSet
 from punie.trace.model import StatusCode as Status

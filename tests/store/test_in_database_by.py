@@ -20,8 +20,8 @@ from query_trees import NOW_NS, Tree, seeded
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.analysis.parts import By
 from punie.trace.analysis.statistics.spread import spread
+from punie.trace.analysis.summary.parts import By
 from punie.trace.commands import report
 from punie.trace.model import PHASES, AttributeValue, Span, SpanKind
 

@@ -20,8 +20,8 @@ from msgspec import structs
 from query_trees import Tree, forty_queries, seeded
 
 from punie.trace.__main__ import main
-from punie.trace.analysis.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.parts import By
+from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
+from punie.trace.analysis.summary.parts import By
 from punie.trace.model import Span
 from punie.trace.store.clickhouse.cluster import Distributed, parse_engine
 from punie.trace.store.clickhouse.in_database import SETTINGS, total

@@ -18,10 +18,10 @@ import pytest
 
 from punie.trace.analysis.integrity.finding import Effect
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.store.jaeger_api import search
-from punie.trace.store.jaeger_query import parse_query
+from punie.trace.store.jaeger.api import search
+from punie.trace.store.jaeger.query import parse_query
 from punie.trace.store.sources import read_source
 
 NOW_NS: Final = 1764000000_123456789

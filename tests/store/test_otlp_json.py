@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from punie.trace.errors import InputError
 from punie.trace.model import Event, SourceNote, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord
-from punie.trace.store.otlp_json import merge, read_journal
+from punie.trace.store.otlp.json_reader import merge, read_journal
 from punie.trace.store.sources import read_source
 
 RAW: Final[dict[str, Any]] = {

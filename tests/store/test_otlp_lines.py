@@ -13,9 +13,9 @@ from json_damage import OTLP, change, odd, paths
 from spans_generator import generate, otlp_lines
 
 from punie.trace.model import Span
-from punie.trace.store.json_documents import of_lines
-from punie.trace.store.otlp_json import read_documents, read_journal
-from punie.trace.store.otlp_lines import LineReader
+from punie.trace.store.files.json_documents import of_lines
+from punie.trace.store.otlp.json_reader import read_documents, read_journal
+from punie.trace.store.otlp.lines import LineReader
 
 
 def agree(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.store.parent_rows import parent_rows
+from punie.trace.store.parquet.parent_rows import parent_rows
 
 IDS = st.sampled_from([0, 1, 2, 3, 2**32, 2**63, 2**64 - 1])
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from punie.trace.analysis.integrity.finding import Effect
 from punie.trace.analysis.integrity.flaws import find_flaws
-from punie.trace.analysis.traces import read_traces
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.sources import read_source

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from spans_generator import generate, write_parquet
 
-from punie.trace.analysis.critical_path import critical_path
-from punie.trace.analysis.critical_path_arrays import path_ns
-from punie.trace.analysis.windows import clip
+from punie.trace.analysis.path.critical_path import critical_path
+from punie.trace.analysis.path.critical_path_arrays import path_ns
+from punie.trace.analysis.trees.windows import clip
 from punie.trace.errors import InputError
-from punie.trace.store.parquet_arrays import SpanArrays, read_arrays
+from punie.trace.store.parquet.arrays import SpanArrays, read_arrays
 
 TRACE = "0123456789abcdef0123456789abcdef"
 

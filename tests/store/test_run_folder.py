@@ -12,9 +12,9 @@ import pytest
 from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.errors import InputError
-from punie.trace.store.run_folder import RunFolder
-from punie.trace.store.run_plan import RunPlan, decode_plan, encode_plan
-from punie.trace.store.server_log import SERVER_LOG
+from punie.trace.store.runs.run_folder import RunFolder
+from punie.trace.store.runs.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store.runs.server_log import SERVER_LOG
 
 PLAN: Final = RunPlan(
     run_id="2026-11-23T14-05-09-demo",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace.errors import InputError
-from punie.trace.store.ship_state import FILE_NAME, Acknowledged, KeptBookmark, ShipState
+from punie.trace.store.runs.ship_state import FILE_NAME, Acknowledged, KeptBookmark, ShipState
 from punie.trace.store.sources import read_source
 
 

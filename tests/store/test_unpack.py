@@ -13,9 +13,9 @@ import pytest
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
-from punie.trace.store import zstd
+from punie.trace.store.files import zstd
+from punie.trace.store.files.unpack import unpack
 from punie.trace.store.sources import read_source
-from punie.trace.store.unpack import unpack
 
 if sys.version_info >= (3, 14):
     from compression.zstd import compress as zstd_compress

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace.errors import InputError
-from punie.trace.store.whole_file import write_whole
+from punie.trace.store.files.whole_file import write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

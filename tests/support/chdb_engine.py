@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from chdb import session as chdb_session
 
-from punie.trace.analysis.ledger import LedgerRow, SpanRow
+from punie.trace.analysis.ledger.ledger import LedgerRow, SpanRow
 from punie.trace.store.clickhouse.texts import ledger_arrays_sql
 
 _CLUSTER = Path(__file__).with_name("chdb_cluster.xml")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from punie.trace.analysis.phases import PhasedSpan
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
 
 EPOCH_NS = 1_764_000_000_000_000_000

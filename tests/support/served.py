@@ -19,7 +19,7 @@ import httpx
 from punie.trace.server import ServerConfig, ServerProcess, build_server_command
 from punie.trace.server.command import server_arguments
 from punie.trace.server.process import CommandBuilder
-from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
+from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 
 READY_S = 100.0
 PATIENCE_S = 30.0

@@ -18,7 +18,7 @@ from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from punie.trace.telemetry.http import uninstrument_http
+from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.telemetry.instrument import instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.query import QueryLabels, query_span

@@ -11,19 +11,19 @@ import httpx2
 import pytest
 
 from punie.trace.model import Provenance
-from punie.trace.telemetry.body.formats import FORMATS, read_timings
-from punie.trace.telemetry.body.placement import place
-from punie.trace.telemetry.body.timings import BodyTimings
-from punie.trace.telemetry.http import instrument_http, uninstrument_http
-from punie.trace.telemetry.provider import Telemetry
-from punie.trace.telemetry.response import (
+from punie.trace.telemetry.http.body.formats import FORMATS, read_timings
+from punie.trace.telemetry.http.body.placement import place
+from punie.trace.telemetry.http.body.timings import BodyTimings
+from punie.trace.telemetry.http.response import (
     LARGEST_BODY,
     DocumentReader,
     EventsReader,
     ResponseReader,
     reader_for,
 )
-from punie.trace.telemetry.timed_phase import TimedPhase
+from punie.trace.telemetry.http.timed_phase import TimedPhase
+from punie.trace.telemetry.http.transports import instrument_http, uninstrument_http
+from punie.trace.telemetry.provider import Telemetry
 
 # The fixtures' own types live in conftest.py, which test modules can't import.
 Spans = Callable[[], list[Any]]

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from otlp_receiver import Answer, grpc_receiving, http_receiving, serving
 
-from punie.trace.telemetry.collector import Door, find_collector, knock
-from punie.trace.telemetry.targets import Origin, Target, Transport
+from punie.trace.telemetry.shipping.collector import Door, find_collector, knock
+from punie.trace.telemetry.shipping.targets import Origin, Target, Transport
 
 
 class SaysYes(BaseHTTPRequestHandler):

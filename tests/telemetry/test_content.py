@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from punie.trace import semconv
-from punie.trace.telemetry.content import ContentPolicy
-from punie.trace.telemetry.decode import LineDecoder
 from punie.trace.telemetry.provider import Telemetry
+from punie.trace.telemetry.shipping.content import ContentPolicy
+from punie.trace.telemetry.shipping.decode import LineDecoder
 
 STAYS = {
     "customer.name": "Ada",

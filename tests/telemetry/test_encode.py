@@ -20,9 +20,9 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from punie.trace.telemetry.content import ContentPolicy
-from punie.trace.telemetry.decode import LineDecoder
-from punie.trace.telemetry.encode import LineEncoder, value_json
+from punie.trace.telemetry.journal.encode import LineEncoder, value_json
+from punie.trace.telemetry.shipping.content import ContentPolicy
+from punie.trace.telemetry.shipping.decode import LineDecoder
 
 TRACE_ID = 0x0102030405060708090A0B0C0D0E0F10
 

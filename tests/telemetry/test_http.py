@@ -14,8 +14,8 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from punie.trace.telemetry.attempts import AttemptLog
-from punie.trace.telemetry.http import instrument_http, uninstrument_http
+from punie.trace.telemetry.http.attempts import AttemptLog
+from punie.trace.telemetry.http.transports import instrument_http, uninstrument_http
 from punie.trace.telemetry.provider import Telemetry, configure
 
 # The fixtures' own types live in conftest.py, which test modules can't import.

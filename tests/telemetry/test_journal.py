@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from punie.trace.errors import ExportError
-from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.provider import Telemetry, configure
 
 Spans = Callable[[], list[Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.telemetry.mlx_draft import DraftCounter
+from punie.trace.telemetry.mlx.draft import DraftCounter
 
 
 def fed(counter: DraftCounter, marks: str) -> DraftCounter:

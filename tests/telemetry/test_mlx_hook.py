@@ -17,10 +17,10 @@ from served import wait_until
 
 from punie.trace.errors import UsageError
 from punie.trace.semconv import LOG_SPANS_LOST
-from punie.trace.telemetry import mlx_hook
-from punie.trace.telemetry.journal import Journal
-from punie.trace.telemetry.mlx_server import find_mismatches
-from punie.trace.telemetry.mlx_writer import BackgroundWriter, GoOn
+from punie.trace.telemetry.journal.journal import Journal
+from punie.trace.telemetry.mlx import hook as mlx_hook
+from punie.trace.telemetry.mlx.server import find_mismatches
+from punie.trace.telemetry.mlx.writer import BackgroundWriter, GoOn
 
 
 def changed(**replacements: object) -> ModuleType:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from punie.trace.demo.paths import target_model_path
-from punie.trace.telemetry.mlx_messages import AskedMessages, Message, MessageCounter
+from punie.trace.telemetry.mlx.messages import AskedMessages, Message, MessageCounter
 
 TOOLS = [{"type": "function", "function": {"name": "run", "parameters": {"properties": {"command": {}}}}}]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from punie.trace.telemetry.mlx_attributes import Memory, ServingPath
-from punie.trace.telemetry.mlx_recorder import MemoryProbe, Recorder
-from punie.trace.telemetry.mlx_request import RequestTrace, SpanSink
-from punie.trace.telemetry.mlx_writer import Job
+from punie.trace.telemetry.mlx.attributes import Memory, ServingPath
+from punie.trace.telemetry.mlx.recorder import MemoryProbe, Recorder
+from punie.trace.telemetry.mlx.request import RequestTrace, SpanSink
+from punie.trace.telemetry.mlx.writer import Job
 from punie.trace.telemetry.provider import Telemetry, configure
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

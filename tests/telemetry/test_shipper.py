@@ -14,12 +14,12 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving
 
-from punie.trace.telemetry.answers import Outcome
-from punie.trace.telemetry.content import ContentPolicy
 from punie.trace.telemetry.provider import Telemetry
-from punie.trace.telemetry.sender import Receipt
-from punie.trace.telemetry.shipper import Shipper, ship
-from punie.trace.telemetry.targets import Target, find_targets, flag_target
+from punie.trace.telemetry.shipping.answers import Outcome
+from punie.trace.telemetry.shipping.content import ContentPolicy
+from punie.trace.telemetry.shipping.sender import Receipt
+from punie.trace.telemetry.shipping.shipper import Shipper, ship
+from punie.trace.telemetry.shipping.targets import Target, find_targets, flag_target
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import grpc  # type: ignore[import-untyped] # ships no types
 import pytest
 from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving
 
-from punie.trace.telemetry.content import ContentPolicy
-from punie.trace.telemetry.delivery import Delivery
 from punie.trace.telemetry.provider import Telemetry
-from punie.trace.telemetry.shipper import Unkept, ship
-from punie.trace.telemetry.targets import Origin, Target, Transport, flag_target
+from punie.trace.telemetry.shipping.content import ContentPolicy
+from punie.trace.telemetry.shipping.delivery import Delivery
+from punie.trace.telemetry.shipping.shipper import Unkept, ship
+from punie.trace.telemetry.shipping.targets import Origin, Target, Transport, flag_target
 
 
 @pytest.fixture

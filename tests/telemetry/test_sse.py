@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.telemetry.sse import LONGEST_EVENT, SseComment, SseEvent, SseItem, SseParser
+from punie.trace.telemetry.http.sse import LONGEST_EVENT, SseComment, SseEvent, SseItem, SseParser
 
 BODY = (
     b": keepalive 1/2\n\n"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punie.trace.model import Phase, Provenance
-from punie.trace.telemetry.response import DocumentReader, EventsReader, reader_for
-from punie.trace.telemetry.sse import LONGEST_EVENT
-from punie.trace.telemetry.stream.phases import StreamMarks, stream_phases
-from punie.trace.telemetry.stream.reader import StreamReader
+from punie.trace.telemetry.http.response import DocumentReader, EventsReader, reader_for
+from punie.trace.telemetry.http.sse import LONGEST_EVENT
+from punie.trace.telemetry.http.stream.phases import StreamMarks, stream_phases
+from punie.trace.telemetry.http.stream.reader import StreamReader
 
 Told = list[tuple[str, int, int]]
 HEADERS = 100

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from served import COMPLETIONS, Client, Served, ServedRequest, question
 
-from punie.trace.telemetry.http import instrument_http, uninstrument_http
+from punie.trace.telemetry.http.transports import instrument_http, uninstrument_http
 from punie.trace.telemetry.provider import Telemetry
 
 # The fixtures' own types live in conftest.py, which test modules can't import.

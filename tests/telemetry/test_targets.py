@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from punie.trace.errors import UsageError
-from punie.trace.telemetry.targets import (
+from punie.trace.telemetry.shipping.targets import (
     Origin,
     Target,
     Transport,

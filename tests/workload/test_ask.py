@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.workload.ask import Asker, Reply
-from punie.trace.workload.scoring import ToolCall
+from punie.trace.workload.scoring.scoring import ToolCall
 
 Answerer = Callable[[list[ModelMessage], AgentInfo], ModelResponse]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.workload.bounded import ENVIRONMENT, TimeLimitError, run_bounded
-from punie.trace.workload.confine import READ_LIMIT_BYTES
+from punie.trace.workload.tools.bounded import ENVIRONMENT, TimeLimitError, run_bounded
+from punie.trace.workload.tools.confine import READ_LIMIT_BYTES
 
 
 def test_a_program_that_prints_without_end_is_stopped(tmp_path: Path) -> None:

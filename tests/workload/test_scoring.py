@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.workload.scoring import Answer, Failure, ToolCall, canonical_arguments, score
+from punie.trace.workload.scoring.scoring import Answer, Failure, ToolCall, canonical_arguments, score
 from punie.trace.workload.suite import ExpectDirect, ExpectTool, Query
 
 GREP = """\

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.confine import READ_LIMIT_BYTES
-from punie.trace.workload.policy import POLICY
-from punie.trace.workload.tools import WorkspaceTools, limited
+from punie.trace.workload.tools.confine import READ_LIMIT_BYTES
+from punie.trace.workload.tools.policy import POLICY
+from punie.trace.workload.tools.tools import WorkspaceTools, limited
 
 SECRET = "hunter2-outside-the-project"  # noqa: S105 - a marker, not a password
 SERIALIZERS = """\

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.queries import account
-    from punie.trace.analysis.summary import analyse
+    from punie.trace.analysis.pipeline import account
+    from punie.trace.analysis.summary.summary import analyse
     from punie.trace.server import ServerConfig, ServerProcess, build_server_command
     from punie.trace.telemetry.instrument import instrument, uninstrument
 
@@ -27,8 +27,8 @@ __all__ = [
 _HOMES = {
     "ServerConfig": "server",
     "ServerProcess": "server",
-    "account": "analysis.queries",
-    "analyse": "analysis.summary",
+    "account": "analysis.pipeline",
+    "analyse": "analysis.summary.summary",
     "build_server_command": "server",
     "instrument": "telemetry.instrument",
     "uninstrument": "telemetry.instrument",

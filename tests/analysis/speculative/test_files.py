@@ -9,7 +9,7 @@ import pytest
 from benches import build_plan, build_preflight
 
 from punie.trace import semconv
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.speculative.files import (
     decode_divergences,
     decode_plan,

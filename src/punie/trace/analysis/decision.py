@@ -12,7 +12,7 @@ from typing import Final
 
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
-from punie.trace.analysis.summary import RunAnalysis
+from punie.trace.analysis.summary.summary import RunAnalysis
 from punie.trace.analysis.verdicts.finding import Finding
 from punie.trace.model import Phase, Verdict
 from punie.trace.units import count_text, duration_text, factor_text, share_text

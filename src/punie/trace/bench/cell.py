@@ -19,8 +19,8 @@ from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
 from punie.trace.server import MemorySampler, ServerConfig, ServerProcess, build_server_command
-from punie.trace.store.run_folder import RunFolder
-from punie.trace.store.run_plan import RunPlan
+from punie.trace.store.runs.run_folder import RunFolder
+from punie.trace.store.runs.run_plan import RunPlan
 
 if TYPE_CHECKING:
     from punie.trace.bench.execute import Listener
@@ -48,7 +48,7 @@ class CellRun:
 
     async def execute(self) -> dict[str, Any]:
         """Start the server, ask everything, stop it. Returns what `cell.json` says; raises ServerError."""
-        from punie.trace.telemetry.http import uninstrument_http
+        from punie.trace.telemetry.http.transports import uninstrument_http
         from punie.trace.telemetry.provider import configure
 
         self.folder.spans_dir.mkdir(parents=True)
@@ -138,7 +138,7 @@ class CellRun:
 
     @asynccontextmanager
     async def _server(self) -> AsyncIterator[tuple[ServerProcess, Watched]]:
-        from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE, TOKENS_VARIABLE
+        from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE, TOKENS_VARIABLE
 
         spans = str(self.folder.spans_dir.absolute())
         process = ServerProcess(

@@ -18,7 +18,7 @@ from typing import Any, Final
 from punie.trace.errors import ServerError
 from punie.trace.server.child import Child
 from punie.trace.server.diagnosis import describe_exit
-from punie.trace.store.whole_file import write_whole
+from punie.trace.store.files.whole_file import write_whole
 
 _POLL_S: Final = 0.1
 _GRACE_S: Final = 2.0

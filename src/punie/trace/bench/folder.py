@@ -25,8 +25,8 @@ from punie.trace.analysis.speculative.files import (
 from punie.trace.analysis.speculative.model import Divergence, Plan, Preflight
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
-from punie.trace.store.run_folder import RunFolder
-from punie.trace.store.whole_file import write_whole
+from punie.trace.store.files.whole_file import write_whole
+from punie.trace.store.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

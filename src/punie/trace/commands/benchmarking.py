@@ -32,7 +32,7 @@ from punie.trace.report.sections import as_markdown, as_text
 from punie.trace.report.speculative import json_document, markdown, text
 from punie.trace.report.speculative.preflight_document import preflight_document
 from punie.trace.server import recommended_limit
-from punie.trace.store.whole_file import write_whole
+from punie.trace.store.files.whole_file import write_whole
 from punie.trace.units import count_text
 from punie.trace.workload.suite import default_suite, load_suite
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.parts import By, namer, part_of, parts_of
+from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
 from punie.trace.commands.reporting import Judgement, build_report, format_of, load_source, write_new
 from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError

@@ -18,7 +18,7 @@ from punie.trace.analysis.comparison.facts import (
 )
 from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, judge
 from punie.trace.analysis.comparison.sides import Side, side_of
-from punie.trace.analysis.queries import account
+from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.verdicts.finding import Evidence
 from punie.trace.commands.reporting import (
     DEMO_NOTE,
@@ -35,13 +35,13 @@ from punie.trace.report.comparison_formats import (
     ComparisonReport,
 )
 from punie.trace.store.engines import AUTO, choose_engine
-from punie.trace.store.place import without_password
+from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text, parse_duration_ns, parse_percent
 
 if TYPE_CHECKING:
     import argparse
 
-    from punie.trace.store.run_plan import RunPlan
+    from punie.trace.store.runs.run_plan import RunPlan
 
 # Settings of a run that change what is measured, by the name that a reader knows.
 _SETTINGS: Final = {

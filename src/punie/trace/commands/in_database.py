@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.parts import By
+from punie.trace.analysis.summary.parts import By
 from punie.trace.commands.by_part import conclude_parts, refuse_judgement
 from punie.trace.commands.reporting import format_of
 from punie.trace.errors import UsageError
@@ -12,7 +12,7 @@ from punie.trace.report.in_database import parts_report
 from punie.trace.report.parts import FORMATS
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.query import SCHEME
-from punie.trace.store.place import without_password
+from punie.trace.store.files.place import without_password
 
 if TYPE_CHECKING:
     import argparse

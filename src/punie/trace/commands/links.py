@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
-from punie.trace.store.jaeger_page import DEFAULT_PAGE, page_url, trace_url, why_no_page
+from punie.trace.store.jaeger.page import DEFAULT_PAGE, page_url, trace_url, why_no_page
 from punie.trace.units import count_text, duration_text
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from punie.trace.analysis.memory import memory_evidence
-from punie.trace.analysis.queries import account
-from punie.trace.analysis.summary import RunAnalysis, analyse
-from punie.trace.analysis.usage import models_asked
+from punie.trace.analysis.calls.usage import models_asked
+from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.summary.summary import RunAnalysis, analyse
+from punie.trace.analysis.verdicts.memory_evidence import memory_evidence
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, InputError, UsageError
@@ -18,9 +18,9 @@ from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FORMATS, FormatEntry
 from punie.trace.report.rows import one_line
 from punie.trace.store.engines import AUTO, choose_engine
-from punie.trace.store.place import without_password
-from punie.trace.store.run_folder import RunFolder, holds_run
-from punie.trace.store.run_plan import RunPlan
+from punie.trace.store.files.place import without_password
+from punie.trace.store.runs.run_folder import RunFolder, holds_run
+from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text, parse_bytes, parse_duration_ns
 
@@ -215,7 +215,7 @@ def _refuse_unwritable(path: Path, *, force: bool) -> None:
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
     """Write `text`, whole or not at all. Raises UsageError if the file exists and `force` is not set."""
-    from punie.trace.store.whole_file import write_whole
+    from punie.trace.store.files.whole_file import write_whole
 
     _refuse_unwritable(path, force=force)
     write_whole(path, text)

@@ -28,9 +28,9 @@ from punie.trace.server import (
     build_server_command,
     recommended_limit,
 )
-from punie.trace.store.run_folder import RunFolder
-from punie.trace.store.run_plan import RunPlan
-from punie.trace.store.server_log import SPANS_LOST
+from punie.trace.store.runs.run_folder import RunFolder
+from punie.trace.store.runs.run_plan import RunPlan
+from punie.trace.store.runs.server_log import SPANS_LOST
 from punie.trace.workload.plan import plan_queries
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pydantic_ai import Agent
 
     from punie.trace.model import SpanSet
-    from punie.trace.telemetry.journal import JournalStatus
+    from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.runner import Session
     from punie.trace.workload.turns import Turns
@@ -189,7 +189,7 @@ class _Run:
 
     @asynccontextmanager
     async def _server(self) -> AsyncIterator[tuple[_Watched, Mapping[str, object]]]:
-        from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
+        from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 
         ready_timeout_s = self.settings.ready_timeout_s
         if self.settings.server is None:

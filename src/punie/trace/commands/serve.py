@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace import semconv
 from punie.trace.commands.options import add_server
 from punie.trace.errors import ExitCode, ExportError
-from punie.trace.store.server_log import SERVER_LOG
+from punie.trace.store.runs.server_log import SERVER_LOG
 
 if TYPE_CHECKING:
     import argparse
@@ -125,7 +125,7 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Cal
 
 def _process(options: argparse.Namespace, config: ServerConfig) -> ServerProcess:
     from punie.trace.server import ServerProcess
-    from punie.trace.telemetry.mlx_hook import HOOK, SPANS_VARIABLE
+    from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 
     return ServerProcess(
         config,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from punie.trace.commands.shipping import Sending
-    from punie.trace.telemetry.delivery import Delivery
+    from punie.trace.telemetry.shipping.delivery import Delivery
 
 HELP: Final = "send the spans of finished or crashed runs to a Collector"
 DESCRIPTION: Final = (
@@ -59,8 +59,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _ship(run: Path, spans_dir: Path, sending: Sending, *, again: bool) -> Sequence[Delivery]:
-    from punie.trace.store.ship_state import ShipState
-    from punie.trace.telemetry.shipper import ship
+    from punie.trace.store.runs.ship_state import ShipState
+    from punie.trace.telemetry.shipping.shipper import ship
 
     state = ShipState.open(run)
     if again:
@@ -81,7 +81,7 @@ def _took_all(delivery: Delivery) -> bool:
 
 
 def _spans_dir(run: Path) -> Path:
-    from punie.trace.store.run_folder import RunFolder, is_run_folder
+    from punie.trace.store.runs.run_folder import RunFolder, is_run_folder
 
     if is_run_folder(run):
         return RunFolder.open(run).spans_dir

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from punie.trace.commands.progress import ConsoleProgress
-    from punie.trace.store.ship_state import ShipState
-    from punie.trace.telemetry.content import ContentPolicy
-    from punie.trace.telemetry.delivery import Delivery
-    from punie.trace.telemetry.shipper import BookmarkFactory
-    from punie.trace.telemetry.targets import Target
+    from punie.trace.store.runs.ship_state import ShipState
+    from punie.trace.telemetry.shipping.content import ContentPolicy
+    from punie.trace.telemetry.shipping.delivery import Delivery
+    from punie.trace.telemetry.shipping.shipper import BookmarkFactory
+    from punie.trace.telemetry.shipping.targets import Target
 
 _NOBODY: Final = "no Collector listens on 127.0.0.1 (OTLP ports 4318 and 4317): nothing is sent"
 _TURNED_OFF: Final = "OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED turns it off: nothing is sent"
@@ -59,8 +59,8 @@ class Sending:
         if not self.targets:
             yield sent
             return
-        from punie.trace.store.ship_state import ShipState
-        from punie.trace.telemetry.shipper import Shipper
+        from punie.trace.store.runs.ship_state import ShipState
+        from punie.trace.telemetry.shipping.shipper import Shipper
 
         state = ShipState.open(state_folder or spans_dir)
         shipper = Shipper(spans_dir, self.targets, policy=self.policy, bookmarks=self.bookmarks(state))
@@ -75,7 +75,7 @@ class Sending:
     @property
     def policy(self) -> ContentPolicy:
         """What becomes of content."""
-        from punie.trace.telemetry.content import ContentPolicy
+        from punie.trace.telemetry.shipping.content import ContentPolicy
 
         return ContentPolicy.SEND if self.content else ContentPolicy.STRIP
 
@@ -85,7 +85,7 @@ class Sending:
 
     def bookmarks(self, state: ShipState) -> BookmarkFactory:
         """Where each target's progress is kept in `state`."""
-        from punie.trace.store.ship_state import KeptBookmark
+        from punie.trace.store.runs.ship_state import KeptBookmark
 
         return lambda target: KeptBookmark(state, self.key(target))
 
@@ -99,7 +99,7 @@ def read_sending(options: argparse.Namespace) -> Sending:
         if options.otlp:
             raise UsageError("--otlp can't be used with --no-export")
         return Sending((), content=False)
-    from punie.trace.telemetry.targets import Origin, find_targets, refuses_export
+    from punie.trace.telemetry.shipping.targets import Origin, find_targets, refuses_export
 
     named = find_targets(options.otlp, os.environ)
     if any(target.origin is not Origin.LOGFIRE for target in named):
@@ -111,7 +111,7 @@ def read_sending(options: argparse.Namespace) -> Sending:
 
 
 def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    from punie.trace.telemetry.collector import find_collector
+    from punie.trace.telemetry.shipping.collector import find_collector
 
     search = find_collector()
     if search.target is None:

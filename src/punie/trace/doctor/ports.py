@@ -9,8 +9,8 @@ from typing import Final
 import psutil
 
 from punie.trace.doctor.check import Finding, Status
-from punie.trace.store.jaeger_page import DEFAULT_PAGE, why_no_page
-from punie.trace.telemetry.collector import STANDARD_DOORS, Door, Knock, knock
+from punie.trace.store.jaeger.page import DEFAULT_PAGE, why_no_page
+from punie.trace.telemetry.shipping.collector import STANDARD_DOORS, Door, Knock, knock
 
 HOST: Final = "127.0.0.1"
 SERVE_PORT: Final = 8080

@@ -10,7 +10,7 @@ from punie.trace.report.json_document import plain
 from punie.trace.report.parts import PartsReport, parts_json
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.parts import By, Part
+    from punie.trace.analysis.summary.parts import By, Part
     from punie.trace.report.content import Report
 
 SCHEMA: Final = "punie.trace.parts"

@@ -10,7 +10,7 @@ from punie.trace.units import count_text, duration_text, share_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from punie.trace.analysis.cache_bill import CacheBill, CachedTurn, Difference, TurnTotal
+    from punie.trace.analysis.calls.cache_bill import CacheBill, CachedTurn, Difference, TurnTotal
 
 _NUMBERS: Final = ("turn", "requests", "prompt", "cached", "share", "prefill", "misses")
 _MOST_CAUSES: Final = 5

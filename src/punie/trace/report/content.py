@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from punie.trace.analysis.records import PlannedQuery
-from punie.trace.analysis.summary import RunAnalysis
+from punie.trace.analysis.summary.summary import RunAnalysis
 
 
 @dataclass(frozen=True, slots=True)

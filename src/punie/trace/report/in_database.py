@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.database_totals import Where
+from punie.trace.analysis.summary.database_totals import Where
 from punie.trace.report.parts import PartsReport, parts_json
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from punie.trace.analysis.database_totals import DatabaseTotals
+    from punie.trace.analysis.summary.database_totals import DatabaseTotals
 
 SCHEMA: Final = "punie.trace.in_database"
 SCHEMA_VERSION: Final = 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.analysis.summary import RunAnalysis
+    from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.analysis.verdicts.finding import Integrity
 
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")

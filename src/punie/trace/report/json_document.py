@@ -16,8 +16,8 @@ from punie.trace.analysis.verdicts.finding import interval_json
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import QueryPath, QueryRecord
-    from punie.trace.analysis.summary import QuerySummary
-    from punie.trace.analysis.summary_totals import Totals
+    from punie.trace.analysis.summary.summary import QuerySummary
+    from punie.trace.analysis.summary.totals import Totals
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import About, Report
 

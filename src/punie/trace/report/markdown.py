@@ -14,7 +14,7 @@ from punie.trace.report.what_if_section import what_if_lines, what_if_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from punie.trace.analysis.path_summary import PathSummary
+    from punie.trace.analysis.path.path_summary import PathSummary
     from punie.trace.analysis.what_if.prediction import WhatIf
     from punie.trace.report.content import Report
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from punie.trace.analysis.parts import By, Part
 from punie.trace.analysis.statistics.spread import P95_FROM
+from punie.trace.analysis.summary.parts import By, Part
 from punie.trace.model import PHASES, Group
 from punie.trace.report import rows
 from punie.trace.report.markdown import escape, table_lines

@@ -11,7 +11,7 @@ from punie.trace.units import count_text, duration_text, share_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from punie.trace.analysis.path_summary import NameOnPath, PathSummary, SlowQueries
+    from punie.trace.analysis.path.path_summary import NameOnPath, PathSummary, SlowQueries
 
 _WORTH_A_TABLE: Final = 0.01  # of the wall time: below it the ledger says the same
 _MOST_NAMES: Final = 10

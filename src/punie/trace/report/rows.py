@@ -12,11 +12,11 @@ from punie.trace.units import bytes_text, count_text, duration_text, percent_tex
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from punie.trace.analysis.parts import Part
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.statistics.spread import Spread
-    from punie.trace.analysis.summary import QuerySummary, RunAnalysis
-    from punie.trace.analysis.summary_totals import GroupTotal, PhaseTotal, Totals
+    from punie.trace.analysis.summary.parts import Part
+    from punie.trace.analysis.summary.summary import QuerySummary, RunAnalysis
+    from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, Totals
     from punie.trace.analysis.verdicts.finding import Finding
     from punie.trace.report.content import About
 

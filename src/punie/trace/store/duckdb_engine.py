@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from punie.trace.analysis.ledger import LedgerRow, SpanRow
+from punie.trace.analysis.ledger.ledger import LedgerRow, SpanRow
 from punie.trace.errors import UsageError
 
 _COLUMNS: Final = (

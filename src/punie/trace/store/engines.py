@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.errors import UsageError
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.ledger import Engine
+    from punie.trace.analysis.ledger.ledger import Engine
 
 AUTO: Final = "auto"
 ENGINES: Final = (AUTO, "sqlite", "duckdb")

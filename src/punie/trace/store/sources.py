@@ -11,7 +11,7 @@ from typing import Final, Protocol, cast
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
-from punie.trace.store.place import Place
+from punie.trace.store.files.place import Place
 
 
 class Source(Protocol):
@@ -39,14 +39,14 @@ class SourceEntry:
 
 
 SOURCES: Final = (
-    SourceEntry("Jaeger's query API (jaeger://HOST:16686?service=NAME)", "punie.trace.store.jaeger_api"),
+    SourceEntry("Jaeger's query API (jaeger://HOST:16686?service=NAME)", "punie.trace.store.jaeger.api"),
     SourceEntry("ClickHouse (clickhouse://USER@HOST/DB?service=NAME)", "punie.trace.store.clickhouse"),
-    SourceEntry("a run folder", "punie.trace.store.run_folder"),
-    SourceEntry("a folder of such files", "punie.trace.store.span_folder"),
-    SourceEntry("Parquet", "punie.trace.store.parquet"),
-    SourceEntry("OTLP protobuf", "punie.trace.store.otlp_protobuf"),
-    SourceEntry("OTLP JSON", "punie.trace.store.otlp_json"),
-    SourceEntry("Jaeger JSON", "punie.trace.store.jaeger_json"),
+    SourceEntry("a run folder", "punie.trace.store.runs.run_folder"),
+    SourceEntry("a folder of such files", "punie.trace.store.runs.span_folder"),
+    SourceEntry("Parquet", "punie.trace.store.parquet.reader"),
+    SourceEntry("OTLP protobuf", "punie.trace.store.otlp.protobuf"),
+    SourceEntry("OTLP JSON", "punie.trace.store.otlp.json_reader"),
+    SourceEntry("Jaeger JSON", "punie.trace.store.jaeger.json_reader"),
 )
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
-from punie.trace.analysis.ledger import LedgerRow, SpanRow
+from punie.trace.analysis.ledger.ledger import LedgerRow, SpanRow
 
 _TABLE = """
 CREATE TABLE spans (

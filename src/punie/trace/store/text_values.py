@@ -12,7 +12,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.model import Attributes, AttributeValue, SourceNote
-from punie.trace.store.otlp_values import array_in
+from punie.trace.store.otlp.values import array_in
 
 SLUG: Final = "text-numbers"
 _TRUTHS: Final = {"true": True, "false": False}

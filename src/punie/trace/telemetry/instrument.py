@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent
     from pydantic_ai.capabilities import AbstractCapability, AgentCapability
 
-    from punie.trace.telemetry.attempts import AttemptLog
+    from punie.trace.telemetry.http.attempts import AttemptLog
 
 _ORIGINAL: Final = "_punie_trace_iter"
 _lock: Final = threading.Lock()
@@ -42,7 +42,7 @@ def instrument(
 
     Raises `ExportError` if the journal can't be written.
     """
-    from punie.trace.telemetry.http import instrument_http
+    from punie.trace.telemetry.http.transports import instrument_http
 
     telemetry = telemetry or _shared(journal_dir, service_name, agent.name or "agent")
     attempts = instrument_http(telemetry)
@@ -80,8 +80,8 @@ def _capabilities(telemetry: Telemetry, attempts: AttemptLog) -> _Capabilities:
     from pydantic_ai.capabilities import Instrumentation
     from pydantic_ai.models.instrumented import InstrumentationSettings
 
-    from punie.trace.telemetry.agent_spans import AgentSpans
-    from punie.trace.telemetry.parse import ParseSpans
+    from punie.trace.telemetry.agent.parse import ParseSpans
+    from punie.trace.telemetry.agent.spans import AgentSpans
 
     settings = InstrumentationSettings(
         tracer_provider=telemetry.own_provider,

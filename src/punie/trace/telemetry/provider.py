@@ -23,8 +23,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from punie.trace import semconv
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.environment import telemetry_environment_hidden
-from punie.trace.telemetry.journal import Journal, JournalSpanProcessor
-from punie.trace.telemetry.journal_spans import JournalTracerProvider
+from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.spans import JournalTracerProvider
 
 SCOPE: Final = "punie.trace"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.tools import WorkspaceTools
+from punie.trace.workload.tools.tools import WorkspaceTools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from punie.trace.workload.scoring import Answer, ToolCall
+from punie.trace.workload.scoring.scoring import Answer, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence

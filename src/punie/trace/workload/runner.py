@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from punie.trace import semconv
 from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
-from punie.trace.workload.scoring import Score, score
+from punie.trace.workload.scoring.scoring import Score, score
 from punie.trace.workload.suite import ExpectTool
 from punie.trace.workload.turns import NoTurns, Turns
 

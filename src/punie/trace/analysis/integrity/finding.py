@@ -50,8 +50,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from punie.trace.analysis.traces import span_name
-from punie.trace.analysis.tree import SpanKey
+from punie.trace.analysis.queries.traces import span_name
+from punie.trace.analysis.trees.tree import SpanKey
 
 _EXAMPLES: Final = 3
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.integrity.finding import Checked, Effect, IntegrityFinding, flaw
 from punie.trace.analysis.integrity.requests import answers, cache_arm, draft, meaning, witnesses
 from punie.trace.analysis.integrity.structure import copies, links, plan, roots
 from punie.trace.analysis.integrity.times import clocks, times
-from punie.trace.analysis.requests import ModelRequest
-from punie.trace.analysis.traces import Traces
+from punie.trace.analysis.queries.traces import Traces
 
 
 def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[IntegrityFinding, ...]:

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 
 from punie.trace import semconv
-from punie.trace.analysis.disagreements import (
+from punie.trace.analysis.calls.disagreements import (
     cut_timings,
     differing_counts,
     disagreeing_clocks,
     served_by,
     several_accounts,
 )
+from punie.trace.analysis.calls.requests import ModelRequest
+from punie.trace.analysis.calls.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.analysis.integrity.finding import Checked, Effect, flaw, names
-from punie.trace.analysis.requests import ModelRequest
-from punie.trace.analysis.roles import Role, ends_at_headers, may_ask_a_model, written_phase
-from punie.trace.analysis.roots import query_key
-from punie.trace.analysis.surroundings import Below, Inside, Surroundings
-from punie.trace.analysis.traces import Traces, span_name
-from punie.trace.analysis.tree import SpanKey
-from punie.trace.analysis.usage import is_model_request, is_truncated, lacks_usage
+from punie.trace.analysis.queries.roots import query_key
+from punie.trace.analysis.queries.surroundings import Below, Inside, Surroundings
+from punie.trace.analysis.queries.traces import Traces, span_name
+from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model, written_phase
+from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from punie.trace.analysis.integrity.finding import Checked, Effect, flaw, names
-from punie.trace.analysis.traces import Traces, missing_planned
+from punie.trace.analysis.queries.traces import Traces, missing_planned
 from punie.trace.units import count_text
 
 

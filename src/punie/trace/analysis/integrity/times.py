@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from punie.trace.analysis.integrity.finding import Checked, Effect, flaw
-from punie.trace.analysis.traces import Traces, span_name
+from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.model import Span
 from punie.trace.units import duration_text
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from punie.trace import semconv
-from punie.trace.analysis.queries import Account
+from punie.trace.analysis.pipeline import Account
+from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.roots import query_key
 from punie.trace.analysis.speculative.model import Drafting, Observation, TurnOutput
 from punie.trace.model import AttributeValue, Span, SpanKind
 

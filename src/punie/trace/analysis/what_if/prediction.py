@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from punie.trace.analysis.cache_bill import CacheBill
+from punie.trace.analysis.calls.cache_bill import CacheBill
+from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.requests import ModelRequest
 from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.what_if.changes import CHANGES, Change, combinations, saved_ns, unknown
 from punie.trace.analysis.what_if.cost_model import (

@@ -12,11 +12,11 @@ from punie.trace.bench.logit_gaps import turns_of
 from punie.trace.bench.plan import Cell
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import ServerError
-from punie.trace.store.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.workload.scoring import Score
+    from punie.trace.workload.scoring.scoring import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from punie.trace.bench.preflight.models import (
 )
 from punie.trace.bench.preflight.vocabulary import compare
 from punie.trace.footprint import footprint_reader
-from punie.trace.telemetry.mlx_draft import ToolCallText
+from punie.trace.telemetry.mlx.draft import ToolCallText
 
 ANSWER_TOKENS: Final = 96
 COST_ROUNDS: Final = 40

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.ledger import MOST_SPANS, PROVENANCES
-from punie.trace.analysis.parts import By, Part, phase_totals
+from punie.trace.analysis.ledger.ledger import MOST_SPANS, PROVENANCES
 from punie.trace.analysis.statistics.spread import Spread, spread_of_extremes
+from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
+from punie.trace.analysis.summary.parts import By, Part, phase_totals
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces

@@ -1,4 +1,4 @@
--- The ledger for a cluster: the same rows as `analysis/ledger.sql`, said in ClickHouse's words.
+-- The ledger for a cluster: the same rows as `analysis/ledger/ledger.sql`, said in ClickHouse's words.
 --
 -- In and out as there, but query_key may be of any type. One GROUP BY brings the spans of a query together; the rest
 -- is arithmetic on that query's arrays, with no join and no window, so that every server works on the queries that it

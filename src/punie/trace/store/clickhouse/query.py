@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from punie.trace.errors import InputError
-from punie.trace.store.place import without_password
+from punie.trace.store.files.place import without_password
 
 SCHEME: Final = "clickhouse"
 PASSWORD_VARIABLE: Final = "CLICKHOUSE_PASSWORD"  # noqa: S105 - the name of a variable

@@ -18,8 +18,8 @@ from punie.trace.store.clickhouse.query import (
     parse_query,
 )
 from punie.trace.store.clickhouse.tables import TABLES, Row, Table
-from punie.trace.store.otlp_values import Unreadable
-from punie.trace.store.place import Place
+from punie.trace.store.files.place import Place
+from punie.trace.store.otlp.values import Unreadable
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from punie.trace import semconv
 from punie.trace.model import Attributes, AttributeValue, Event, Span
-from punie.trace.store.otlp_values import (
+from punie.trace.store.otlp.values import (
     Unreadable,
     attributes_of,
     parent_id,

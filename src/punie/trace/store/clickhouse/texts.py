@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.outlasting import AFTER_PERCENT
-from punie.trace.analysis.parts import By
+from punie.trace.analysis.queries.outlasting import AFTER_PERCENT
+from punie.trace.analysis.summary.parts import By
 from punie.trace.model import PHASES, Provenance
 
 _ROWS = """SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,

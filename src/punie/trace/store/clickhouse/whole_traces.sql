@@ -6,8 +6,8 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent and tool), all ids sound, copies of a span equal, no failed request without a phase of its own, no
--- span of another framework's words, no chat whose requests leave it open what it waited for (`analysis/outlasting.py`:
--- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/phases.py` need only
+-- span of another framework's words, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
+-- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
 -- Roles: 1 chat, 2 tool, 3 agent, 4 HTTP, 5 server, 6 a phase by its own word, 7 query. Ranks as in the ledger's text.

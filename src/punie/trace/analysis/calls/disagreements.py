@@ -1,0 +1,121 @@
+"""Where two witnesses of one request contradict each other: the client's clock, the server's, the answer's body.
+
+    client   |------------------ POST ------------------|
+    server        |--------- request ----------------------|
+    server           |- prefill -||-- decode --|
+
+The server can't begin before the request was sent, nor produce a token after its last byte has arrived. (Its own
+span may end later: it tidies up.) If its span is longer than the request's, no clock explains that: then the request's
+ends at the headers, unless it says that it doesn't. Nothing is shifted: what reaches out is clipped where it is
+counted, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.ledger.phases import second_accounts
+from punie.trace.analysis.queries.traces import Traces, span_name
+from punie.trace.analysis.trees.roles import Role, saw_the_end, written_phase, written_provenance
+from punie.trace.analysis.trees.tree import SpanKey
+from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
+
+TOLERANCE_NS: Final = 1_000_000
+"""Processes on one host read one clock. But servers compute their times from a monotonic clock and keep them in
+floating-point seconds, which costs microseconds, and a clock that is being slewed by 500 ppm moves a millisecond in
+a request of two seconds. More than that changes what a report says of the way between the two processes."""
+
+
+_COUNTS: Final = (
+    ("input", semconv.INPUT_TOKENS),
+    ("cached", semconv.CACHED_TOKENS),
+    ("output", semconv.OUTPUT_TOKENS),
+)
+
+
+def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
+    """The spans of servers that lie outside the request that they answer."""
+    for key, span in traces.counted():
+        found = _answered(traces, key)
+        if found is not None and _contradicts(traces.around.role[key], span, *found):
+            yield key
+
+
+def cut_timings(traces: Traces) -> Iterator[SpanKey]:
+    """The phases of which an answer's body tells more time than its request had room for."""
+    for key, span in traces.counted():
+        told_ns = semconv.integer(span.attributes, semconv.BODY_TOLD_NS)
+        if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
+            yield key
+
+
+def served_by(traces: Traces) -> Mapping[SpanKey, tuple[Span, ...]]:
+    """The server spans below each model call, by their start."""
+    found: dict[SpanKey, list[Span]] = {}
+    around = traces.around
+    for key, span in traces.counted():
+        if around.role[key] is Role.SERVER:
+            nearest = (one for one in traces.forest.above(key) if around.role[one] in (Role.CHAT, Role.TOOL))
+            call = next(nearest, None)
+            if call is not None and around.role[call] is Role.CHAT:
+                found.setdefault(call, []).append(span)
+    return {call: tuple(sorted(spans, key=lambda one: one.start_ns)) for call, spans in found.items()}
+
+
+def differing_counts(traces: Traces) -> Iterator[str]:
+    """The model calls that one server span answered, and of which that tells other token counts: which, and both."""
+    for call, servers in served_by(traces).items():
+        if len(servers) > 1:  # of retries and of proxies each has its own
+            continue
+        told, served = traces.forest.spans[call].attributes, servers[0].attributes
+        pairs = ((name, semconv.integer(told, keys), semconv.integer(served, keys)) for name, keys in _COUNTS)
+        differ = [
+            f"{name} {one} and {other}"
+            for name, one, other in pairs
+            if None not in (one, other) and one != other
+        ]
+        if differ:
+            yield f"{span_name(call)}: {', '.join(differ)}"
+
+
+def several_accounts(traces: Traces) -> Iterator[SpanKey]:
+    """The queries of which some request's generation is known in one way and another's in another."""
+    left_out = second_accounts(traces.forest, traces.around)
+    ways: dict[SpanKey, set[Provenance]] = {}
+    for key, span in traces.counted():
+        phase = written_phase(span)
+        if phase is not None and PHASE_GROUP[phase] is Group.GENERATION and key not in left_out:
+            ways.setdefault(traces.queries.of[key], set()).add(written_provenance(span))
+    yield from (root for root, found in ways.items() if len(found) > 1)
+
+
+def _answered(traces: Traces, key: SpanKey) -> tuple[Span, Span] | None:
+    """The request around a server's span, and right below it what the server made for it; None without one."""
+    is_served = (
+        traces.around.role[key] is Role.SERVER
+        or written_provenance(traces.forest.spans[key]) is Provenance.SERVER
+    )
+    if not is_served:
+        return None
+    served = key
+    for above in traces.forest.above(key):
+        if traces.around.role[above] is Role.HTTP:
+            request = traces.forest.spans[above]
+            return None if request.duration_ns < 0 else (request, traces.forest.spans[served])
+        served = above
+    return None
+
+
+def _contradicts(role: Role, span: Span, request: Span, served: Span) -> bool:
+    if span.start_ns < request.start_ns - TOLERANCE_NS:
+        return True
+    phase = written_phase(span)
+    is_generation = role is not Role.SERVER and phase is not None and PHASE_GROUP[phase] is Group.GENERATION
+    if not (is_generation and saw_the_end(request)):
+        return False
+    fits = served.duration_ns <= request.duration_ns + TOLERANCE_NS
+    return (
+        fits or semconv.HTTP_ENDS_AT in request.attributes
+    ) and span.end_ns > request.end_ns + TOLERANCE_NS

@@ -1,0 +1,126 @@
+"""vLLM's and SGLang's own spans, said in our words: which phase each is, and the phases told by durations.
+
+vLLM makes one SERVER span a request, `llm_request`, with its durations as attributes (seconds). They are laid
+into it around the first token:
+
+    |------------------- llm_request -------------------|
+        |- queue -||--- prefill ---||---- decode ----|
+                       first token ^ start + time_to_first_token
+
+What is not told (tokenising, detokenising, the way between its processes) stays `serve`. SGLang makes a span for
+each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the same
+attributes stand on its request's span too, and count only where the steps are missing (a low trace level).
+
+Known from their source, not from servers that ran: vLLM `vllm/v1/engine/output_processor.py` (`do_tracing`),
+SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from punie.trace import semconv
+from punie.trace.analysis.trees.roles import is_server, written_phase
+from punie.trace.model import PHASE_GROUP, Attributes, Group, Phase, Provenance, Span
+
+_NS_PER_SECOND: Final = 1_000_000_000
+_LONGEST_S: Final = 1e7  # what says more is no duration of a request
+
+# A decode server's own queue and the transfer of the prompt's cache to it are no work of the model.
+_SGLANG_PHASES: Final[Mapping[str, Phase]] = {
+    "tokenize": Phase.TEMPLATE,
+    "prefill_waiting": Phase.QUEUE,
+    "prefill_forward": Phase.PREFILL,
+    "chunked_prefill": Phase.PREFILL,
+    "decode_waiting": Phase.QUEUE,
+    "decode_forward": Phase.DECODE,
+    "decode_loop": Phase.DECODE,
+}
+
+Key = tuple[str, str]
+
+
+def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """`spans` with SGLang's steps named, and with a child for each phase that a server told as a duration.
+
+    Our own server writes the same attributes and its phases: a span that names a phase is left as it is.
+    """
+    named = tuple(_named(span) for span in spans)
+    tell = {(span.trace_id, span.span_id): span for span in named if _tells(span)}
+    for key in _above_generation(named) if tell else ():
+        tell.pop(key, None)
+    return (*named, *(child for span in tell.values() for child in _told(span)))
+
+
+def _named(span: Span) -> Span:
+    if not span.scope.startswith(semconv.SGLANG_SCOPE) or semconv.PHASE in span.attributes:
+        return span
+    phase = _SGLANG_PHASES.get(span.name)
+    return span if phase is None else replace(span, attributes={**span.attributes, **_said(phase)})
+
+
+def _said(phase: Phase) -> Attributes:
+    return {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: Provenance.SERVER.value}
+
+
+def _tells(span: Span) -> bool:
+    durations = (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)
+    return (
+        semconv.PHASE not in span.attributes
+        and is_server(span)
+        and any(_seconds_ns(span.attributes, name) is not None for name in durations)
+    )
+
+
+def _above_generation(spans: Sequence[Span]) -> Iterator[Key]:
+    """The ancestors of spans that name a phase of generation."""
+    parents = {(span.trace_id, span.span_id): span.parent_id for span in spans}
+    seen: set[Key] = set()
+    for span in spans:
+        phase = written_phase(span)
+        if phase is None or PHASE_GROUP[phase] is not Group.GENERATION:
+            continue
+        at = span.parent_id
+        while at is not None and (span.trace_id, at) not in seen:
+            key = (span.trace_id, at)
+            seen.add(key)
+            yield key
+            at = parents.get(key)
+
+
+def _told(span: Span) -> Iterator[Span]:
+    queue_ns = _seconds_ns(span.attributes, semconv.LATENCY_QUEUE) or 0
+    prefill_ns = _seconds_ns(span.attributes, semconv.LATENCY_PREFILL) or 0
+    decode_ns = _seconds_ns(span.attributes, semconv.LATENCY_DECODE) or 0
+    first_token_ns = _seconds_ns(span.attributes, semconv.LATENCY_FIRST_TOKEN)
+    first_ns = span.start_ns + (queue_ns + prefill_ns if first_token_ns is None else first_token_ns)
+    began_ns = first_ns - prefill_ns
+    yield from _child(span, Phase.QUEUE, began_ns - queue_ns, began_ns)
+    yield from _child(span, Phase.PREFILL, began_ns, first_ns)
+    yield from _child(span, Phase.DECODE, first_ns, first_ns + decode_ns)
+
+
+def _child(span: Span, phase: Phase, start_ns: int, end_ns: int) -> Iterator[Span]:
+    start_ns, end_ns = max(start_ns, span.start_ns), min(end_ns, span.end_ns)
+    if start_ns < end_ns:
+        yield Span(
+            trace_id=span.trace_id,
+            span_id=f"{span.span_id}.{phase.value}",
+            parent_id=span.span_id,
+            name=phase.value,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            attributes=_said(phase),
+            resource=span.resource,
+            scope=span.scope,
+        )
+
+
+def _seconds_ns(attributes: Attributes, name: str) -> int | None:
+    value = attributes.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value * _NS_PER_SECOND) if 0 <= value < _LONGEST_S else None

@@ -1,0 +1,174 @@
+"""The critical path over many queries, and what makes the slow ones slow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from punie.trace.analysis.path.query_paths import part_order
+from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
+from punie.trace.analysis.statistics.spread import P95_FROM, nearest_rank
+from punie.trace.model import PHASES, Phase
+
+_SLOW: Final = 95
+_TYPICAL: Final = (40, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOnPath:
+    """One phase over several queries: `ns` on their critical paths, in the ledgers `ledger_ns`, `self_ns` at work."""
+
+    phase: Phase
+    ns: int
+    share: float
+    ledger_ns: int
+    self_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameOnPath:
+    """The spans of one phase and name over several queries; `share` is of the wall time, `queries` have them on it."""
+
+    part: PathPart
+    share: float
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseDifference:
+    """Mean nanoseconds of one phase of the critical path in the slow queries and in the typical ones."""
+
+    phase: Phase
+    slow_ns: int
+    typical_ns: int
+
+    @property
+    def more_ns(self) -> int:
+        """How much more the slow queries spent."""
+        return self.slow_ns - self.typical_ns
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQueries:
+    """The queries from the 95th percentile of the wall time up, against those around the median (40 to 60 %).
+
+    By rank, so that queries which took equally long don't all become slow ones.
+
+    `phases` has every phase of either, the largest difference first. Means are rounded to whole nanoseconds, so
+    that sums may differ from the walls' in the last digits. `trace_ids` are the slow ones', the slowest first.
+    """
+
+    slow: int
+    typical: int
+    slow_wall_ns: int
+    typical_wall_ns: int
+    phases: tuple[PhaseDifference, ...]
+    trace_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathSummary:
+    """The critical paths of several queries. `ns` of `phases`, as of `names`, sums to `wall_ns` exactly.
+
+    `parallel_ns` is work beyond the wall time: done while something else was at work as well. `moved_ns` is how
+    much of the wall time the paths give to another phase than the ledgers do. `slow` is None below 20 queries.
+    """
+
+    queries: int
+    wall_ns: int
+    parallel_ns: int
+    moved_ns: int
+    phases: tuple[PhaseOnPath, ...]
+    names: tuple[NameOnPath, ...]
+    slow: SlowQueries | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    record: QueryRecord
+    path: QueryPath
+
+
+def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
+    """The paths of `records` together; None if there are none, or one has no path."""
+    queries = [_Query(record, record.critical_path) for record in records if record.critical_path is not None]
+    if not queries or len(queries) < len(records):
+        return None
+    wall_ns = sum(query.path.wall_ns for query in queries)
+    return PathSummary(
+        queries=len(queries),
+        wall_ns=wall_ns,
+        parallel_ns=sum(query.path.parallel_ns for query in queries),
+        moved_ns=sum(map(_moved_ns, queries)),
+        phases=tuple(_phase(phase, queries, wall_ns) for phase in PHASES),
+        names=_names(queries, wall_ns),
+        slow=_slow(queries),
+    )
+
+
+def _moved_ns(query: _Query) -> int:
+    ledger = query.record.ledger.phases_ns
+    return sum(max(ns - ledger[phase], 0) for phase, ns in query.path.phases_ns.items())
+
+
+def _phase(phase: Phase, queries: Sequence[_Query], wall_ns: int) -> PhaseOnPath:
+    parts = [part for query in queries for part in query.path.parts if part.phase is phase]
+    ns = sum(part.ns for part in parts)
+    return PhaseOnPath(
+        phase=phase,
+        ns=ns,
+        share=ns / wall_ns if wall_ns else 0.0,
+        ledger_ns=sum(query.record.ledger.phases_ns[phase] for query in queries),
+        self_ns=sum(part.self_ns for part in parts),
+    )
+
+
+def _names(queries: Sequence[_Query], wall_ns: int) -> tuple[NameOnPath, ...]:
+    parts = sorted((part for query in queries for part in query.path.parts), key=_kind)
+    totals = [_together(list(found), wall_ns) for _, found in groupby(parts, key=_kind)]
+    return tuple(sorted(totals, key=lambda total: part_order(total.part)))
+
+
+def _kind(part: PathPart) -> tuple[str, str]:
+    return (part.phase, part.name)
+
+
+def _together(parts: Sequence[PathPart], wall_ns: int) -> NameOnPath:
+    total = replace(
+        parts[0],
+        ns=sum(part.ns for part in parts),
+        self_ns=sum(part.self_ns for part in parts),
+        on_path=sum(part.on_path for part in parts),
+        spans=sum(part.spans for part in parts),
+    )
+    share = total.ns / wall_ns if wall_ns else 0.0
+    return NameOnPath(total, share, sum(1 for part in parts if part.on_path))
+
+
+def _slow(queries: Sequence[_Query]) -> SlowQueries | None:
+    if len(queries) < P95_FROM:
+        return None
+    ordered = sorted(queries, key=lambda query: (query.path.wall_ns, query.record.trace_id))
+    low, high, from_place = (nearest_rank(len(ordered), percent) for percent in (*_TYPICAL, _SLOW))
+    slow, typical = ordered[from_place:], ordered[low : high + 1]
+    phases = [PhaseDifference(phase, _mean(slow, phase), _mean(typical, phase)) for phase in PHASES]
+    return SlowQueries(
+        slow=len(slow),
+        typical=len(typical),
+        slow_wall_ns=_mean(slow),
+        typical_wall_ns=_mean(typical),
+        phases=tuple(
+            sorted(
+                (p for p in phases if p.slow_ns or p.typical_ns), key=lambda p: abs(p.more_ns), reverse=True
+            )
+        ),
+        trace_ids=tuple(query.record.trace_id for query in reversed(slow)),
+    )
+
+
+def _mean(queries: Sequence[_Query], phase: Phase | None = None) -> int:
+    """Rounded to whole nanoseconds: of `phase`, or of the wall time."""
+    times = [query.path.wall_ns if phase is None else query.path.phases_ns[phase] for query in queries]
+    return (2 * sum(times) + len(times)) // (2 * len(times))

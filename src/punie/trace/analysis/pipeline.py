@@ -1,0 +1,153 @@
+"""From spans to what is known of each query: its ledger, its tokens, its score, and what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.requests import ModelRequest, read_requests
+from punie.trace.analysis.calls.usage import is_model_request, usage_of
+from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.ledger.ledger import Engine, compute_ledgers
+from punie.trace.analysis.ledger.phases import phased_spans
+from punie.trace.analysis.path.query_paths import query_paths
+from punie.trace.analysis.queries.roots import is_query, query_key
+from punie.trace.analysis.queries.surroundings import Below
+from punie.trace.analysis.queries.traces import Traces, missing_planned, read_traces
+from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
+from punie.trace.analysis.trees.roles import Role, has_failed
+from punie.trace.analysis.trees.tree import SpanKey
+from punie.trace.analysis.what_if.observed import Activity, activities
+from punie.trace.model import AttributeValue, Span, SpanSet
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a source's spans say: its queries in the order of their start (warm-up among them), the planned queries
+    that are missing, what is wrong with the traces, the gravest first, every request to a model, by its start, and when
+    each query (by its key) decoded, read prompts and ran tools."""
+
+    records: tuple[QueryRecord, ...]
+    missing: tuple[PlannedQuery, ...]
+    findings: tuple[IntegrityFinding, ...]
+    requests: tuple[ModelRequest, ...] = ()
+    activity: Mapping[str, Activity] = field(default_factory=dict)
+
+
+def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = ()) -> Account:
+    """Read `source`: the one way from spans to records.
+
+    With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
+    yields no number.
+    """
+    traces = read_traces(source, planned)
+    phased = phased_spans(traces.forest, traces.queries, traces.around)
+    requests = read_requests(traces, phased, _query_ids(traces))
+    paths = query_paths(phased, traces.forest.spans)
+    records = read_records(traces, compute_ledgers(phased, engine), requests)
+    in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
+    return Account(
+        records=tuple(replace(r, critical_path=paths.get(r.ledger.query_key)) for r in records),
+        missing=missing_planned(traces),
+        findings=find_flaws(traces, in_order),
+        requests=tuple(in_order),
+        activity=activities(phased),
+    )
+
+
+def read_records(
+    traces: Traces, ledgers: Sequence[QueryLedger], requests: Mapping[SpanKey, Sequence[ModelRequest]]
+) -> tuple[QueryRecord, ...]:
+    """One record a ledger, in the ledgers' order; `requests` are those of each query's root."""
+    roots = {query_key(root): root for root in traces.queries.roots}
+    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
+    for key in traces.forest.order:
+        if key in traces.queries.of:
+            members[traces.queries.of[key]].append(key)
+    names = _query_ids(traces)
+    return tuple(
+        _record(traces, ledger, root, names[root], members[root], requests[root])
+        for ledger in ledgers
+        for root in (roots[ledger.query_key],)
+    )
+
+
+def _shows_its_server(traces: Traces, request: SpanKey) -> bool:
+    return Below.SERVER in traces.around.below[request] and request not in traces.around.outlasting
+
+
+def _query_ids(traces: Traces) -> dict[SpanKey, str]:
+    several = _traces_with_several(traces.queries.roots)
+    return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
+
+
+def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
+    counts = Counter(trace_id for trace_id, _ in roots)
+    return frozenset(trace_id for trace_id, count in counts.items() if count > 1)
+
+
+def _record(
+    traces: Traces,
+    ledger: QueryLedger,
+    root: SpanKey,
+    query_id: str,
+    members: Sequence[SpanKey],
+    asked: Sequence[ModelRequest],
+) -> QueryRecord:
+    span, start = traces.forest.spans[root], traces.starts[root]
+    requests = [key for key in members if is_model_request(traces.around, key)]
+    usage = usage_of([traces.forest.spans[key] for key in requests], [request.tokens for request in asked])
+    return QueryRecord(
+        query_id=query_id,
+        trace_id=span.trace_id,
+        ledger=ledger,
+        warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,
+        repeat=semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
+        server_start=start.number,
+        run_id=start.run_id,
+        start_in_run=start.in_run,
+        position=semconv.integer(span.attributes, semconv.QUERY_POSITION) or 0,
+        expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
+        ok=_truth(span.attributes.get(semconv.QUERY_OK)),
+        failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
+        failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
+        error=_error(span),
+        cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
+        tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),
+        network_known=bool(requests) and all(_shows_its_server(traces, key) for key in requests),
+        model_requests=usage.model_requests,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        time_to_first_chunk_ns=usage.time_to_first_chunk_ns,
+        truncated=usage.truncated,
+    )
+
+
+def _query_id(root: Span, several: frozenset[str]) -> str:
+    """The suite's id; else the trace, since each of somebody else's queries was asked once."""
+    named = semconv.text(root.attributes, semconv.QUERY_ID) if is_query(root) else None
+    if named is not None:
+        return named
+    return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
+
+
+def _truth(value: AttributeValue) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _slugs(value: AttributeValue) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
+
+
+def _error(root: Span) -> str | None:
+    told = semconv.text(root.attributes, semconv.QUERY_ERROR)
+    kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
+    if told is not None or not (kind or has_failed(root)):
+        return told
+    return root.status_message or kind or "error"

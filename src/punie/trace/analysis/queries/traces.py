@@ -1,0 +1,88 @@
+"""Everything that is read off a source's spans before the ledger: trees, queries, surroundings, the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from punie.trace import semconv
+from punie.trace.analysis.foreign.agents import with_conventions
+from punie.trace.analysis.foreign.servers import with_foreign_phases
+from punie.trace.analysis.queries.roots import Queries, QueryRule, find_queries
+from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
+from punie.trace.analysis.queries.surroundings import Surroundings, look_around
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
+from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
+from punie.trace.model import Span, SpanSet
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
+
+    The times of `forest` are those of `source` but for the shifts of `skew`. `starts` has each query's root.
+    """
+
+    source: SpanSet
+    forest: Forest
+    queries: Queries
+    around: Surroundings
+    starts: Mapping[SpanKey, ServerStart]
+    planned: tuple[PlannedQuery, ...] = ()
+    skew: ClockSkew = field(default_factory=ClockSkew)
+    _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "_counted", list(_counted(self.forest, self.queries))
+        )  # every check asks for them
+
+    def counted(self) -> Sequence[tuple[SpanKey, Span]]:
+        """The spans of queries that are no warm-up."""
+        return self._counted
+
+    def where(self, holds: Callable[[SpanKey, Span], bool]) -> list[str]:
+        """The names of the counted spans for which `holds`."""
+        return [span_name(key) for key, span in self._counted if holds(key, span)]
+
+
+def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]:
+    warmup = {
+        root for root in queries.roots if forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
+    }
+    for key in forest.order:
+        root = queries.of.get(key)
+        if root is not None and root not in warmup:
+            yield key, forest.spans[key]
+
+
+def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:
+    """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
+    forest, skew = correct_clocks(grow(with_foreign_phases(with_conventions(source.spans))))
+    queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
+    starts = server_starts({root: forest.spans[root] for root in queries.roots})
+    return Traces(source, forest, queries, look_around(forest), starts, tuple(planned), skew)
+
+
+def span_name(key: SpanKey) -> str:
+    """A span in a message: trace id and span id."""
+    return f"{key[0]}/{key[1]}"
+
+
+def missing_planned(traces: Traces) -> tuple[PlannedQuery, ...]:
+    """The planned queries that have no root, in the plan's order."""
+    asked = {_planned_key(traces.forest.spans[root]) for root in traces.queries.roots}
+    return tuple(
+        query for query in traces.planned if (query.query_id, query.repeat, query.server_start) not in asked
+    )
+
+
+def _planned_key(root: Span) -> tuple[str, int, int] | None:
+    if root.attributes.get(semconv.QUERY_WARMUP) is True:
+        return None
+    return (
+        semconv.text(root.attributes, semconv.QUERY_ID) or "",
+        semconv.integer(root.attributes, semconv.QUERY_REPEAT) or 0,
+        semconv.integer(root.attributes, semconv.QUERY_SERVER_START) or 0,
+    )

@@ -1,0 +1,121 @@
+"""What a team asks for first: a line a day or a model, over many queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.usage import models_asked
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.spread import Spread
+from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, group_total, share_of, totals
+from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance, Span, SpanKind
+
+_NS_PER_S = 1_000_000_000
+
+
+class By(StrEnum):
+    """What queries are put together by."""
+
+    DAY = "day"  # on which the query began, UTC
+    MODEL = "model"  # as its servers name it, else as its requests do; several are joined
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The queries of one day, one model, or all. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
+
+    `name` is "" where nothing names a model. `answers` queries are in the figures, `wall` is None if that is none.
+    `failed` queries (an error, or scored as wrong), `warmup` ones, and `needs_tree` traces whose shape a database
+    can't judge are in none.
+    """
+
+    name: str
+    answers: int
+    wall_ns: int
+    wall: Spread | None
+    phases: tuple[PhaseTotal, ...]
+    groups: tuple[GroupTotal, ...]
+    network_known: bool
+    failed: int
+    warmup: int
+    needs_tree: int = 0
+
+
+def phase_totals(
+    ns: Mapping[Phase, int],
+    contested_ns: Mapping[Phase, int],
+    provenance: Mapping[Phase, Sequence[Provenance]],
+    *,
+    wall_ns: int,
+    network_known: bool,
+) -> tuple[tuple[PhaseTotal, ...], tuple[GroupTotal, ...]]:
+    """Every phase and every group, from sums; what isn't named has no time."""
+    phases = tuple(
+        PhaseTotal(
+            phase=phase,
+            group=PHASE_GROUP[phase],
+            ns=ns.get(phase, 0),
+            share=share_of(ns.get(phase, 0), wall_ns),
+            contested_ns=contested_ns.get(phase, 0),
+            provenance=tuple(provenance.get(phase, ())),
+            known=phase is not Phase.HTTP or network_known,
+        )
+        for phase in PHASES
+    )
+    return phases, tuple(group_total(group, phases) for group in Group)
+
+
+def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str]) -> tuple[Part, ...]:
+    """The parts of `records` (warm-up among them), in the order of their names."""
+    found: dict[str, list[QueryRecord]] = {}
+    for record in records:
+        found.setdefault(name(record), []).append(record)
+    return tuple(part_of(key, found[key]) for key in sorted(found))
+
+
+def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
+    """`records` as one part."""
+    counted = totals([record for record in records if record.succeeded])
+    warmup = sum(record.warmup for record in records)
+    failed = len(records) - warmup - (counted.answers if counted else 0)
+    if counted is None:
+        phases, groups = phase_totals({}, {}, {}, wall_ns=0, network_known=False)
+        return Part(name, 0, 0, None, phases, groups, False, failed, warmup)
+    return Part(
+        name=name,
+        answers=counted.answers,
+        wall_ns=counted.wall_ns,
+        wall=counted.wall,
+        phases=counted.phases,
+        groups=counted.groups,
+        network_known=counted.network_known,
+        failed=failed,
+        warmup=warmup,
+    )
+
+
+def namer(by: By, spans: Sequence[Span]) -> Callable[[QueryRecord], str]:
+    """What a query is put under; `spans` are those of all queries."""
+    if by is By.DAY:
+        return lambda record: day_of(record.ledger.start_ns)
+    traces: dict[str, list[Span]] = {}
+    for span in spans:
+        traces.setdefault(span.trace_id, []).append(span)
+    models = {trace_id: ", ".join(_models(found)) for trace_id, found in traces.items()}
+    return lambda record: models.get(record.trace_id, "")
+
+
+def _models(spans: Sequence[Span]) -> Sequence[str]:
+    """A request may name an alias, such as mlx_lm's `default_model`: what the server says goes first."""
+    servers = (span for span in spans if span.kind is SpanKind.SERVER)
+    served = {semconv.text(span.attributes, (semconv.RESPONSE_MODEL,)) for span in servers}
+    return sorted(name for name in served if name) or models_asked(spans)
+
+
+def day_of(time_ns: int) -> str:
+    """The day of an instant, UTC: `2026-11-23`."""
+    return datetime.fromtimestamp(time_ns // _NS_PER_S, UTC).strftime("%Y-%m-%d")

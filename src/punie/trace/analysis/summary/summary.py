@@ -1,0 +1,140 @@
+"""Everything that a report says about one run, computed from its queries: what reports print and JSON holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from punie.trace.analysis.calls.cache_bill import CacheBill, cache_bill
+from punie.trace.analysis.calls.requests import ModelRequest
+from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
+from punie.trace.analysis.statistics.spread import Spread, spread
+from punie.trace.analysis.summary.totals import Totals, totals
+from punie.trace.analysis.verdicts.accuracy import accuracy_verdict, is_right, is_scored
+from punie.trace.analysis.verdicts.finding import Evidence, Finding, Integrity
+from punie.trace.analysis.verdicts.generation import generation_verdict
+from punie.trace.analysis.verdicts.memory import MemoryEvidence, memory_verdict
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
+from punie.trace.analysis.what_if.observed import Activity
+from punie.trace.analysis.what_if.prediction import WhatIf, what_if
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySummary:
+    """One query of the suite with all its repeats.
+
+    `totals` are over the repeats that succeeded, None if none did. `failed` are the others, never averaged.
+    `scored` and `right` count answers with a strict score (an error counts as a wrong one).
+    """
+
+    query_id: str
+    expected: str | None
+    asked: int
+    scored: int
+    right: int
+    totals: Totals | None
+    failed: tuple[QueryRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunAnalysis:
+    """A run, analysed.
+
+    `records` are the asked queries in the order in which they started, failed ones included, warm-up not.
+    `totals` and `decode` are over those that succeeded, None if none did. `verdicts` is keyed by the names
+    `generation`, `accuracy`, `target`, `memory`. `missing` are planned queries without a record, in the plan's
+    order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen,
+    `cache` is what the prompt cache did for the model requests that were given. `critical_path` is over the
+    queries that succeeded, None where theirs are not known. `what_if` predicts from them, None where they asked no
+    model.
+    """
+
+    records: tuple[QueryRecord, ...]
+    queries: tuple[QuerySummary, ...]
+    totals: Totals | None
+    decode: DecodeShare | None
+    failed: tuple[QueryRecord, ...]
+    warmup: tuple[QueryRecord, ...]
+    warmup_wall: Spread | None
+    missing: tuple[PlannedQuery, ...]
+    integrity: tuple[Integrity, ...]
+    server_starts: int
+    caches: tuple[str, ...]
+    cache: CacheBill
+    critical_path: PathSummary | None
+    what_if: WhatIf | None
+    verdicts: Mapping[str, Finding]
+
+
+def analyse(
+    records: Sequence[QueryRecord],
+    integrity: Sequence[Integrity] = (),
+    *,
+    target_ns: int = DEFAULT_TARGET_NS,
+    memory: MemoryEvidence | None = None,
+    missing: Sequence[PlannedQuery] = (),
+    requests: Sequence[ModelRequest] = (),
+    activity: Mapping[str, Activity] | None = None,
+) -> RunAnalysis:
+    """Analyse the queries of one run; `requests` are their model requests, warm-up included, `activity` what else a
+    prediction needs of them, by query key.
+
+    `missing` are the planned queries without a root span, empty where no plan is known (somebody else's traces).
+    Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
+    """
+    for record in records:
+        record.ledger.check()
+    ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
+    asked = tuple(record for record in ordered if not record.warmup)
+    warmup = tuple(record for record in ordered if record.warmup)
+    evidence = Evidence(asked, tuple(integrity), tuple(missing))
+    bill = cache_bill(requests)
+    return RunAnalysis(
+        records=asked,
+        queries=_query_summaries(asked),
+        totals=totals(evidence.succeeded),
+        decode=decode_share(evidence.succeeded),
+        failed=evidence.failed,
+        warmup=warmup,
+        warmup_wall=spread([record.wall_ns for record in warmup]),
+        missing=evidence.missing,
+        integrity=evidence.integrity,
+        server_starts=len({record.server_start for record in asked}),
+        caches=tuple(sorted({record.cache for record in asked if record.cache})),
+        cache=bill,
+        critical_path=summarise_paths(evidence.succeeded),
+        what_if=what_if(evidence.succeeded, requests, activity or {}, bill, target_ns=target_ns),
+        verdicts=_verdicts(evidence, target_ns, memory),
+    )
+
+
+def _verdicts(evidence: Evidence, target_ns: int, memory: MemoryEvidence | None) -> Mapping[str, Finding]:
+    findings = (
+        generation_verdict(evidence),
+        accuracy_verdict(evidence),
+        target_verdict(evidence, target_ns),
+        memory_verdict(memory),
+    )
+    return MappingProxyType({finding.name: finding for finding in findings})
+
+
+def _query_summaries(records: Sequence[QueryRecord]) -> tuple[QuerySummary, ...]:
+    by_query: dict[str, list[QueryRecord]] = {}
+    for record in sorted(records, key=lambda record: record.query_id):
+        by_query.setdefault(record.query_id, []).append(record)
+    return tuple(_query_summary(query_id, group) for query_id, group in by_query.items())
+
+
+def _query_summary(query_id: str, records: Sequence[QueryRecord]) -> QuerySummary:
+    return QuerySummary(
+        query_id=query_id,
+        expected=next((record.expected for record in records if record.expected), None),
+        asked=len(records),
+        scored=sum(is_scored(record) for record in records),
+        right=sum(is_right(record) for record in records),
+        totals=totals([record for record in records if record.succeeded]),
+        failed=tuple(record for record in records if not record.succeeded),
+    )

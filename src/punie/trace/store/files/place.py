@@ -1,0 +1,84 @@
+"""Where spans may be, as the user gave it: looked into at most once, however many sources ask."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from punie.trace.errors import InputError
+from punie.trace.model import UnreadableRecord
+from punie.trace.store.files.json_documents import JsonDocuments, split_documents
+from punie.trace.store.files.unpack import Unpacked, unpack
+
+_HEAD: Final = 16
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+def without_password(text: str) -> str:
+    """A path or URL as it may be printed: `scheme://user@host/…`."""
+    return re.sub(r"^(\w+://[^/?#]*?):[^/?#]*@", r"\1@", text)
+
+
+class Place:
+    """A path or a URL. The properties about files raise `InputError` if the file can't be read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def shown(self) -> str:
+        """It as it may be printed."""
+        return without_password(self.text)
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it names a scheme: `jaeger://…`."""
+        return "://" in self.text
+
+    @property
+    def path(self) -> Path:
+        """It as a path."""
+        return Path(self.text)
+
+    @cached_property
+    def is_file(self) -> bool:
+        """Whether it is a file that exists."""
+        return not self.is_url and self.path.is_file()
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether it is a folder that exists."""
+        return not self.is_url and self.path.is_dir()
+
+    @cached_property
+    def head(self) -> bytes:
+        """The file's first 16 bytes, as they lie on the disk."""
+        try:
+            with self.path.open("rb") as file:
+                return file.read(_HEAD)
+        except OSError as error:
+            raise self._cannot_read(error) from error
+
+    @cached_property
+    def unpacked(self) -> Unpacked:
+        """The file's content without compression and framing."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise self._cannot_read(error) from error
+        return unpack(content.removeprefix(_BOM), self.text)
+
+    @property
+    def torn(self) -> tuple[UnreadableRecord, ...]:
+        """What of the file could not be unpacked."""
+        return tuple(UnreadableRecord(self.text, number, why) for number, why in self.unpacked.faults)
+
+    @cached_property
+    def json(self) -> JsonDocuments:
+        """The JSON documents of the content; raises ValueError if it is no JSON at all."""
+        return split_documents(self.unpacked.messages)
+
+    def _cannot_read(self, error: OSError) -> InputError:
+        return InputError(f"{self.text}: can't be read: {error.strerror or error}")

@@ -1,0 +1,170 @@
+"""Jaeger's query API, version 3: OTLP JSON with nanoseconds, in one `result` or one a line.
+
+Source: https://www.jaegertracing.io/docs/latest/architecture/apis/#http-json, and Jaeger's `http_gateway.go`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from msgspec import structs
+
+from punie.trace.errors import InputError
+from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
+from punie.trace.store.files.json_documents import Document, JsonDocuments, split_documents
+from punie.trace.store.files.place import Place
+from punie.trace.store.jaeger.query import SCHEME, JaegerQuery, parse_query
+from punie.trace.store.otlp.json_reader import read_documents
+from punie.trace.store.otlp.values import array_in
+
+_TIMEOUT_S: Final = 60
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+_NAMED_SERVICES: Final = 10
+
+
+def recognises(place: Place) -> bool:
+    """Whether it is a URL of ours."""
+    return place.text.startswith(f"{SCHEME}://")
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of the traces that the URL asks for, those of the last hour if it says nothing else."""
+    return search(parse_query(place.text), place.text, time.time_ns())
+
+
+def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
+    """Ask Jaeger at `now_ns`. Raises `InputError` that names `url` if it can't be asked or has nothing.
+
+    If there are more traces than the limit, a note says so: some were left out.
+    """
+    answer = _get(query, query.path(now_ns), url)
+    if answer.status == _NOT_FOUND and answer.error:
+        _say_why_nothing(query, url)
+    if answer.status != _OK:
+        _refuse_status(answer, url)
+    found = read_documents([document for document in _documents(answer, url) if not _is_empty(document)], url)
+    found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
+    if not found.spans and not found.unreadable:
+        _say_why_nothing(query, url)
+    return _newest(found, query.limit, url)
+
+
+def _newest(found: SpanSet, limit: int, url: str) -> SpanSet:
+    """The newest traces: one more was asked for, only to see whether there are more."""
+    began: dict[str, int] = {}
+    for span in found.spans:
+        began[span.trace_id] = min(span.start_ns, began.get(span.trace_id, span.start_ns))
+    if len(began) <= limit:
+        return found
+    kept = set(sorted(began, key=lambda trace_id: -began[trace_id])[:limit])
+    cut = SourceNote(
+        "cut-by-limit", f"{url}: more than {limit} traces match, and only the newest were read: raise limit="
+    )
+    return replace(
+        found,
+        spans=tuple(span for span in found.spans if span.trace_id in kept),
+        notes=(*found.notes, cut),
+    )
+
+
+def _with_arrays(span: Span) -> Span:
+    """Storages that keep tags, Badger for one, give an array back as JSON text."""
+    return structs.replace(
+        span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()})
+    )
+
+
+def _value(value: AttributeValue) -> AttributeValue:
+    return array_in(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response: its status, its body, and the message of Jaeger's error, "" if the body is none."""
+
+    status: int
+    body: bytes
+    error: str
+
+
+def _get(query: JaegerQuery, path: str, url: str) -> _Answer:
+    connection = HTTPConnection(query.host, query.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, HTTPException) as error:
+        raise InputError(
+            f"{url}: can't ask Jaeger at {query.host}:{query.port}: {str(error) or type(error).__name__}",
+            remedy="Is it running? Its query port is 16686 if nothing else was configured.",
+        ) from error
+    finally:
+        connection.close()
+    return _Answer(response.status, body, _error_of(body))
+
+
+def _error_of(body: bytes) -> str:
+    """Jaeger's message, from its JSON of an error."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    error = found.get("error") if isinstance(found, dict) else None
+    return str(error.get("message") or error)[:200] if isinstance(error, dict) else ""
+
+
+def _documents(answer: _Answer, url: str) -> JsonDocuments:
+    try:
+        documents = split_documents((answer.body,))
+    except ValueError as error:
+        raise InputError(f"{url}: Jaeger's answer is no JSON: {error}") from error
+    for document in documents:
+        if isinstance(document.value, dict) and "error" in document.value:
+            said = _error_of(json.dumps(document.value).encode())
+            raise InputError(f"{url}: Jaeger broke off with an error: {said}")
+    return documents
+
+
+def _is_empty(document: Document) -> bool:
+    """An empty result: protobuf's JSON leaves out what is empty."""
+    return not document.problem and document.value in ({}, {"result": {}})
+
+
+def _refuse_status(answer: _Answer, url: str) -> NoReturn:
+    if answer.error:
+        raise InputError(f"{url}: Jaeger refused (HTTP {answer.status}): {answer.error}")
+    raise InputError(
+        f"{url}: no answer of Jaeger's API v3 there (HTTP {answer.status})",
+        remedy="Give the port of Jaeger's query service, 16686, and the prefix of its page if it has one.",
+    )
+
+
+def _say_why_nothing(query: JaegerQuery, url: str) -> NoReturn:
+    """Nothing found: is the service unknown, or was it only quiet?"""
+    known = _services(query, url)
+    if query.service in known:
+        within = f" with the operation {query.operation!r}" if query.operation else ""
+        raise InputError(
+            f"{url}: no traces of {query.service!r}{within} in the last {query.lookback}",
+            remedy="A longer time: lookback=24h",
+        )
+    named = ", ".join(known[:_NAMED_SERVICES]) + (", …" if len(known) > _NAMED_SERVICES else "")
+    raise InputError(f"{url}: Jaeger knows no service {query.service!r}; it knows {named or 'none'}")
+
+
+def _services(query: JaegerQuery, url: str) -> list[str]:
+    answer = _get(query, query.services_path, url)
+    if answer.status != _OK:
+        _refuse_status(answer, url)
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{url}: Jaeger's list of services is no JSON: {error}") from error
+    services = found.get("services") if isinstance(found, dict) else None
+    return sorted(str(name) for name in services) if isinstance(services, list) else []

@@ -1,0 +1,273 @@
+"""Jaeger's own JSON as spans: as its query API answers (`{"data": […]}`), as its page downloads, or bare traces.
+
+Times are microseconds. What Jaeger made tags of when it took the spans in becomes what it was: kind, status,
+scope, the names of events, and arrays of plain values, which it writes as JSON text.
+Sources: https://github.com/jaegertracing/jaeger-ui/blob/main/packages/jaeger-ui/src/types/trace.tsx and, for the
+tags, https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/translator/jaeger
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from punie.trace import semconv
+from punie.trace.model import (
+    Attributes,
+    AttributeValue,
+    Event,
+    Span,
+    SpanKind,
+    SpanSet,
+    StatusCode,
+    UnreadableRecord,
+)
+from punie.trace.store.files.json_documents import Document, reason
+from punie.trace.store.files.place import Place
+from punie.trace.store.otlp.values import (
+    TimeUnit,
+    Unreadable,
+    array_in,
+    integer,
+    objects,
+    parent_id,
+    span_id,
+    span_kind,
+    status_code,
+    time_ns,
+    trace_id,
+)
+
+_KIND: Final = "span.kind"
+_ERROR: Final = "error"
+_STATUS: Final = "otel.status_code"
+_STATUS_MESSAGE: Final = "otel.status_description"
+_SCOPE: Final = ("otel.scope.name", "otel.library.name")
+_EVENT: Final = "event"
+_WARNINGS: Final = "@jaeger@warnings"  # as Jaeger 2 names them
+_NO_SERVICE: Final = "OTLPResourceNoServiceName"
+_HOST: Final = "hostname"
+
+
+def recognises(place: Place) -> bool:
+    """Whether a document of the file holds traces as Jaeger writes them."""
+    if not place.is_file:
+        return False
+    try:
+        return any(_is_jaeger(document.value) for document in place.json)
+    except ValueError:
+        return False
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of a file that is recognised; their clock step is a microsecond."""
+    reader = _Reader(place.text, unreadable=list(place.torn))
+    for document in place.json:
+        reader.take(document)
+    return SpanSet(tuple(reader.spans), tuple(reader.unreadable), TimeUnit.MICROSECONDS)
+
+
+def _is_jaeger(document: object) -> bool:
+    if isinstance(document, list):
+        return any(_is_trace(one) for one in document)
+    if not isinstance(document, dict):
+        return False
+    answers = isinstance(document.get("data"), list) or ("data" in document and "errors" in document)
+    return answers or _is_trace(document)
+
+
+def _is_trace(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("spans"), list) and "resourceSpans" not in value
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Gathers spans and unreadable records of one file."""
+
+    file: str
+    spans: list[Span] = field(default_factory=list)
+    unreadable: list[UnreadableRecord] = field(default_factory=list)
+
+    def take(self, document: Document) -> None:
+        if document.problem:
+            self._refuse(document.line, document.problem)
+            return
+        try:
+            for where, trace in _traces(document.value):
+                self._take_trace(trace, where, document.line)
+        except Unreadable as error:
+            self._refuse(document.line, reason(error))
+
+    def _take_trace(self, trace: object, where: str, line: int) -> None:
+        try:
+            processes = _processes(trace)
+            spans = objects(trace.get("spans") if isinstance(trace, dict) else None, "spans")
+        except (Unreadable, RecursionError) as error:
+            self._refuse(line, f"{where}: {reason(error)}")
+            return
+        for number, raw in enumerate(spans):
+            try:
+                self.spans.append(_span(raw, processes))
+            except (Unreadable, RecursionError) as error:
+                self._refuse(line, f"{where}.spans[{number}]: {reason(error)}")
+
+    def _refuse(self, line: int, why: str) -> None:
+        self.unreadable.append(UnreadableRecord(self.file, line, why))
+
+
+def _traces(document: object) -> Iterator[tuple[str, object]]:
+    """Every trace of a document, with where it stands. Raises `Unreadable` for what Jaeger reports as errors."""
+    if isinstance(document, list):
+        yield from ((f"[{number}]", trace) for number, trace in enumerate(document))
+    elif _is_trace(document):
+        yield "trace", document
+    elif isinstance(document, dict) and "data" in document:
+        data = document["data"] if isinstance(document["data"], list) else []
+        yield from ((f"data[{number}]", trace) for number, trace in enumerate(data))
+        if document.get("errors"):
+            raise Unreadable(f"Jaeger reports errors: {str(document['errors'])[:200]}")
+    else:
+        raise Unreadable("no traces of Jaeger: neither data nor spans")
+
+
+def _processes(trace: object) -> Mapping[str, Attributes]:
+    if not isinstance(trace, dict):
+        raise Unreadable("is no trace")
+    found = trace.get("processes")
+    if found is not None and not isinstance(found, dict):
+        raise Unreadable("processes is no object")
+    return {str(key): _resource(process) for key, process in (found or {}).items()}
+
+
+def _resource(process: object) -> Attributes:
+    """A process as resource attributes."""
+    if not isinstance(process, dict):
+        raise Unreadable("a process is no object")
+    tags = _tags(process.get("tags"))
+    if _HOST in tags:
+        tags.setdefault(semconv.HOST_NAME, tags.pop(_HOST))
+    service = process.get("serviceName")
+    named = {} if service in (None, "", _NO_SERVICE) else {semconv.SERVICE_NAME: str(service)}
+    return MappingProxyType({**named, **tags})
+
+
+def _span(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Span:
+    trace = trace_id(raw.get("traceID"), "traceID")
+    start_ns = time_ns(raw.get("startTime"), "startTime", TimeUnit.MICROSECONDS)
+    tags = _tags(raw.get("tags"))
+    kind = _kind(tags)
+    status, message = _status(tags)
+    scope = [tags.pop(name) for name in _SCOPE if name in tags]
+    parent, follows = _parent(raw, trace)
+    if follows:
+        tags[semconv.PARENT_REFERENCE] = semconv.FOLLOWS_FROM
+    warnings = raw.get("warnings")
+    if isinstance(warnings, list) and warnings:
+        tags[_WARNINGS] = tuple(str(warning) for warning in warnings)
+    return Span(
+        trace_id=trace,
+        span_id=span_id(raw.get("spanID"), "spanID"),
+        parent_id=parent,
+        name=str(raw.get("operationName") or ""),
+        start_ns=start_ns,
+        end_ns=start_ns + _duration_ns(raw, start_ns),
+        kind=kind,
+        attributes=MappingProxyType(tags),
+        status=status,
+        status_message=message,
+        events=tuple(_event(log) for log in objects(raw.get("logs"), "logs")),
+        resource=_process_of(raw, processes),
+        scope=str(scope[0]) if scope else "",
+    )
+
+
+def _duration_ns(raw: dict[str, Any], start_ns: int) -> int:
+    """May be negative, for a span that ends before it starts; the end is a time all the same."""
+    duration_us = integer(raw.get("duration"))
+    if duration_us is None:
+        raise Unreadable(f"duration {str(raw.get('duration'))[:40]!r} is no number of microseconds")
+    duration_ns = duration_us * TimeUnit.MICROSECONDS
+    time_ns(start_ns + duration_ns, "startTime + duration")
+    return duration_ns
+
+
+def _parent(raw: dict[str, Any], trace: str) -> tuple[str | None, bool]:
+    """The first CHILD_OF of the same trace, else the first FOLLOWS_FROM, and whether it is only that.
+
+    A reference to another trace is a link. (Jaeger writes the links of OTLP as FOLLOWS_FROM, too.)
+    """
+    of_type: dict[str, str | None] = {}
+    for reference in objects(raw.get("references"), "references"):
+        if trace_id(reference.get("traceID", trace), "traceID of a reference") == trace:
+            kind = str(reference.get("refType"))
+            of_type.setdefault(kind, parent_id(reference.get("spanID"), "spanID of a reference"))
+    legacy = parent_id(raw.get("parentSpanID"), "parentSpanID")
+    parent = of_type.get("CHILD_OF") or legacy
+    followed = of_type.get("FOLLOWS_FROM")
+    return parent or followed, parent is None and followed is not None
+
+
+def _process_of(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Attributes:
+    """Its process, which stands on the span itself or, as the API has it, beside the spans."""
+    if isinstance(raw.get("process"), dict):
+        return _resource(raw["process"])
+    return processes.get(str(raw.get("processID")), MappingProxyType({}))
+
+
+def _kind(tags: dict[str, AttributeValue]) -> SpanKind:
+    return span_kind(tags.pop(_KIND, None))
+
+
+def _status(tags: dict[str, AttributeValue]) -> tuple[StatusCode, str]:
+    """The error tag decides; otherwise what the OpenTelemetry SDK had said."""
+    said = status_code(tags.pop(_STATUS, None))
+    message = str(tags.pop(_STATUS_MESSAGE, None) or "")
+    is_error = tags.get(_ERROR) is True or tags.get(_ERROR) == "true"
+    if is_error:
+        del tags[_ERROR]
+    return (StatusCode.ERROR if is_error else said), message
+
+
+def _event(log: dict[str, Any]) -> Event:
+    fields = _tags(log.get("fields"))
+    name = fields.pop(_EVENT, None)
+    time_us = integer(log.get("timestamp")) or 0
+    return Event(str(name or ""), time_us * TimeUnit.MICROSECONDS, MappingProxyType(fields))
+
+
+def _tags(raw: object) -> dict[str, AttributeValue]:
+    """Tags as attributes of their types; of a repeated key the last counts."""
+    return {str(tag.get("key")): _value(tag) for tag in objects(raw, "tags")}
+
+
+def _value(tag: dict[str, Any]) -> AttributeValue:
+    value = tag.get("value")
+    match str(tag.get("type") or "").lower():
+        case "bool":
+            return value if isinstance(value, bool) else str(value).lower() == "true"
+        case "int64" | "long":
+            number = integer(value)
+            return number if number is not None else _plain(value)
+        case "float64" | "double":
+            return _float(value)
+        case _:
+            return _plain(value)
+
+
+def _float(value: object) -> AttributeValue:
+    """A float; NaN and the infinities are text in JSON."""
+    try:
+        return float(value) if isinstance(value, str | int | float) else None
+    except (ValueError, OverflowError):
+        return str(value)
+
+
+def _plain(value: object) -> AttributeValue:
+    if isinstance(value, str):
+        return array_in(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return json.dumps(value)

@@ -1,0 +1,118 @@
+"""Parquet of spans, through DuckDB (an extra). The columns are those of `parquet_columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace import semconv
+from punie.trace.errors import InputError
+from punie.trace.model import Span, SpanSet, UnreadableRecord
+from punie.trace.store.files.place import Place
+from punie.trace.store.otlp.values import (
+    Unreadable,
+    integer,
+    parent_id,
+    span_id,
+    span_kind,
+    status_code,
+    time_ns,
+    trace_id,
+)
+from punie.trace.store.parquet.columns import Columns, choose_columns
+from punie.trace.store.parquet.values import EventReader, plain_attributes
+from punie.trace.store.text_values import TypedText
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MAGIC: Final = b"PAR1"
+_ROWS: Final = 10_000
+_GLOB: Final = str.maketrans({char: f"[{char}]" for char in "*?["})
+
+Row = Mapping[str, Any]
+
+
+def recognises(place: Place) -> bool:
+    """Whether the file starts as Parquet does."""
+    return place.is_file and place.head.startswith(_MAGIC)
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of a file that is recognised; a record's line is the number of its row, from 1.
+
+    Raises `InputError` if DuckDB isn't installed, can't read the file, or a column is missing.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        raise InputError(
+            f"{place.text}: is Parquet, and DuckDB, which reads it, isn't installed",
+            remedy="pip install 'punie-trace[duckdb]'",
+        ) from error
+    try:
+        with duckdb.connect() as connection:
+            return _read(connection, place.text)
+    except duckdb.Error as error:
+        raise InputError(f"{place.text}: damaged Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
+    pattern = file.translate(_GLOB)  # DuckDB would take these characters for wildcards
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
+    columns = choose_columns({str(row[0]): str(row[1]) for row in described}, file)
+    spans: list[Span] = []
+    unreadable: list[UnreadableRecord] = []
+    typed = TypedText()
+    events = EventReader(typed)
+    for number, row in enumerate(_rows(connection, columns, pattern), start=1):
+        try:
+            spans.append(_span(row, typed, events))
+        except Unreadable as error:
+            unreadable.append(UnreadableRecord(file, number, str(error)))
+    notes = (*typed.notes(file), *events.notes(file))
+    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, notes)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
+    # The selection is made of column names of the file, quoted; a parameter can't stand there.
+    found = connection.execute(f"SELECT {columns.selection} FROM read_parquet(?)", [pattern])  # noqa: S608
+    while rows := found.fetchmany(_ROWS):
+        yield from (dict(zip(columns.names, row, strict=True)) for row in rows)
+
+
+def _span(row: Row, typed: TypedText, events: EventReader) -> Span:
+    start_ns = time_ns(row["start"], "start")
+    resource = dict(plain_attributes(row.get("resource"), "resource"))
+    if row.get("service"):
+        resource.setdefault(semconv.SERVICE_NAME, str(row["service"]))
+    return Span(
+        trace_id=trace_id(_hex(row["trace_id"]), "trace id"),
+        span_id=span_id(_hex(row["span_id"]), "span id"),
+        parent_id=parent_id(_hex(row["parent_id"]), "parent id"),
+        name=str(row["name"] or ""),
+        start_ns=start_ns,
+        end_ns=_end_ns(row, start_ns),
+        kind=span_kind(row.get("kind")),
+        attributes=typed.read(plain_attributes(row.get("attributes"))),
+        status=status_code(row.get("status")),
+        status_message=str(row.get("status_message") or ""),
+        events=events.read(row),
+        resource=MappingProxyType(resource),
+        scope=str(row.get("scope") or ""),
+    )
+
+
+def _end_ns(row: Row, start_ns: int) -> int:
+    """The end, else start and duration; 0, not ended, where the file has an end column without a value."""
+    if "end" in row:
+        return time_ns(row["end"] or 0, "end")
+    duration_ns = integer(row["duration"])
+    if duration_ns is None:
+        raise Unreadable("no end and no duration")
+    return time_ns(start_ns + duration_ns, "start + duration")
+
+
+def _hex(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value

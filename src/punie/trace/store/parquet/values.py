@@ -1,0 +1,132 @@
+"""Attributes and events of a row in Parquet, in any of the forms in which writers put them.
+
+| column | holds |
+| --- | --- |
+| attributes | a map, a struct, or the JSON text of an object |
+| `events`, `Events` | a list of structs or maps with name, time and attributes, or its JSON text |
+| `Events.Timestamp`, `Events.Name`, `Events.Attributes` | lists side by side, of the Collector's ClickHouse exporter |
+
+The time of an event is in nanoseconds or a timestamp. What is in no such form is counted, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, SourceNote
+from punie.trace.store.otlp.values import Unreadable, attributes_of, integer
+from punie.trace.store.text_values import TypedText
+
+SLUG: Final = "unread-events"
+_TIMES: Final = ("time_unix_nano", "timeunixnano", "time_ns", "timestamp", "time")
+_TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_PER_SECOND: Final = 1_000_000_000
+_FRACTION_DIGITS: Final = 9
+
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class EventReader:
+    """Reads the events of rows, and counts those that it could not read."""
+
+    typed: TypedText
+    unread: int = 0
+
+    def read(self, row: Row) -> tuple[Event, ...]:
+        """The events of a row of our names."""
+        found: list[Event] = []
+        for raw in _raw_events(row):
+            event = self._event(raw)
+            if event is None:
+                self.unread += 1
+            else:
+                found.append(event)
+        return tuple(found)
+
+    def _event(self, raw: object) -> Event | None:
+        if not isinstance(raw, dict):
+            return None
+        fields = {str(key).lower(): value for key, value in raw.items()}
+        at_ns = _time_ns(next((fields[name] for name in _TIMES if fields.get(name) is not None), None))
+        if at_ns is None or not isinstance(fields.get("name"), str):
+            return None
+        attributes = fields.get("attributes")
+        try:
+            read = attributes_of(attributes) if isinstance(attributes, list) else plain_attributes(attributes)
+        except Unreadable:
+            return None
+        return Event(fields["name"], at_ns, self.typed.read(read))
+
+    def notes(self, file: str) -> tuple[SourceNote, ...]:
+        """That events were left out, if any were."""
+        return (SourceNote(SLUG, f"{file}: column events", self.unread),) if self.unread else ()
+
+
+def _raw_events(row: Row) -> Iterator[object]:
+    """An object each; what is no event stays what it is."""
+    if "event_names" in row or "event_times" in row:
+        names, times = row.get("event_names") or (), row.get("event_times") or ()
+        attributes = row.get("event_attributes") or ()
+        for place in range(max(len(names), len(times))):
+            columns = {"name": names, "time": times, "attributes": attributes}
+            yield {name: column[place] for name, column in columns.items() if place < len(column)}
+    events = row.get("events")
+    if not events:
+        return
+    try:
+        found = json.loads(events)
+    except (ValueError, RecursionError):
+        found = events
+    yield from found if isinstance(found, list) else () if found is None else (found,)
+
+
+def _time_ns(value: object) -> int | None:
+    """Nanoseconds, from a whole number or from a timestamp's text (UTC where it names no offset)."""
+    number = integer(value)
+    if number is not None:
+        return number
+    parts = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
+        return None
+    try:
+        at = datetime.fromisoformat(f"{parts[1]}{parts[3]}")
+    except ValueError:
+        return None
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    fraction_ns = int((parts[2] or "0").ljust(_FRACTION_DIGITS, "0"))
+    return (since.days * 86_400 + since.seconds) * _NS_PER_SECOND + fraction_ns
+
+
+def plain_attributes(value: object, name: str = "attributes") -> Attributes:
+    """A map, a struct, or the JSON text of an object. Struct fields without a value are left out.
+
+    Raises `Unreadable`, with the column's `name`, for anything else.
+    """
+    if isinstance(value, str) and value:
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(f"{name} are no JSON: {error}") from error
+    if not value:
+        return NO_ATTRIBUTES
+    if not isinstance(value, dict):
+        raise Unreadable(f"{name} are neither a map nor an object")
+    return MappingProxyType({str(key): _value(item) for key, item in value.items() if item is not None})
+
+
+def _value(value: object) -> AttributeValue:
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(_value(item) for item in value)
+    if isinstance(value, dict):
+        return MappingProxyType({str(key): _value(item) for key, item in value.items()})
+    return str(value)

@@ -1,0 +1,134 @@
+"""A run on disk: what was planned (`run.json`), what happened (`spans/`), what the server said (`server.log`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from punie.trace.errors import InputError
+from punie.trace.model import SourceNote, SpanSet
+from punie.trace.store.otlp.json_reader import merge, read_journal
+from punie.trace.store.files.place import Place
+from punie.trace.store.runs.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
+from punie.trace.store.sources import read_source
+from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
+from punie.trace.store.files.whole_file import write_whole
+
+_PLAN: Final = "run.json"
+_SPANS: Final = "spans"
+_JOURNAL: Final = ".jsonl"
+_NO_SPANS: Final = "no-spans-file"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run. `spans/` is the source of every report; whatever else is derived can be deleted."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """Make a new folder `name` in `parent`; if it exists `name-2`, and so on.
+
+        Raises `InputError` if it can't be made.
+        """
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path = _make_new(parent, name)
+            (path / _SPANS).mkdir()
+        except OSError as error:
+            raise InputError(
+                f"{parent / name}: can't make the run folder: {error.strerror or error}"
+            ) from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The run folder at `path`. Raises `InputError` if there is none."""
+        if not is_run_folder(path):
+            raise InputError(
+                f"{path}: not a run folder: it has no {_SPANS}/",
+                remedy="Give the folder that `punie-trace run` named at its end.",
+            )
+        return cls(path)
+
+    @property
+    def spans_dir(self) -> Path:
+        """Where every process writes its journal."""
+        return self.path / _SPANS
+
+    @property
+    def plan_path(self) -> Path:
+        """`run.json`."""
+        return self.path / _PLAN
+
+    @property
+    def log_path(self) -> Path:
+        """What the server printed."""
+        return self.path / SERVER_LOG
+
+    def write_plan(self, plan: RunPlan) -> None:
+        """Write `run.json`, whole or not at all. Raises `InputError` if it can't be written."""
+        write_whole(self.plan_path, encode_plan(plan))
+
+    def read_plan(self) -> RunPlan:
+        """What was planned. Raises `InputError` if `run.json` is missing or isn't what it should be."""
+        try:
+            text = self.plan_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.plan_path}: can't be read: {error}") from error
+        return decode_plan(text, str(self.plan_path))
+
+    def load_spans(self) -> SpanSet:
+        """The spans of all files in `spans/`, in any format, with the records and the files that could not be read."""
+        files = sorted(path for path in self.spans_dir.rglob("*") if path.is_file() and not is_hidden(path))
+        found = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
+        return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether `path` looks like a run folder."""
+    return (path / _SPANS).is_dir()
+
+
+def holds_run(path: Path) -> bool:
+    """Whether `path` is a run folder with something of a run in it: a plan or a journal."""
+    journals = (path / _SPANS).glob(f"*{_JOURNAL}")
+    return is_run_folder(path) and ((path / _PLAN).exists() or any(journals))
+
+
+def recognises(place: Place) -> bool:
+    """Whether it is a run folder; one without plan and journals is a folder of files as any other."""
+    return place.is_folder and holds_run(place.path)
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of the run."""
+    return RunFolder.open(place.path).load_spans()
+
+
+def _read_file(path: Path) -> SpanSet:
+    """The spans of one file; a journal may still be empty, or hold nothing but a torn line."""
+    try:
+        return read_source(str(path))
+    except InputError as error:
+        if path.suffix == _JOURNAL:
+            return read_journal(path)
+        record = refused(path, error)
+        if may_hold_spans(path):
+            return SpanSet((), (record,))
+        return SpanSet((), notes=(SourceNote(_NO_SPANS, f"{record.file}: {record.reason}"),))
+
+
+def _make_new(parent: Path, name: str) -> Path:
+    for number in count(1):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("count() never ends")

@@ -1,0 +1,273 @@
+"""The spans of an agent's run and of its model requests, by the GenAI conventions: PydanticAI's, made for less.
+
+PydanticAI's own `Instrumentation` prepares each request a second time, looks up prices, writes every message twice and
+describes its JSON for one backend: on a local model that is more than all other tracing together. What it records of a
+run and a request is recorded here under the same names, but for prices, metrics and `pydantic_ai.all_messages` (it is
+the last request's messages and its answer). Output functions, calls with invalid arguments and realtime sessions stay
+its own work.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.util.types import AttributeValue
+from pydantic_ai.capabilities import Instrumentation
+from pydantic_ai.exceptions import (
+    ApprovalRequired,
+    CallDeferred,
+    SkipToolExecution,
+    ToolFailedError,
+    ToolRetryError,
+)
+from pydantic_ai.messages import InstructionPart, ToolReturnPart
+from pydantic_ai.usage import RunUsage
+
+from punie.trace import semconv
+from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes
+from punie.trace.telemetry.digest import PromptReader, compact_json
+
+if TYPE_CHECKING:
+    from pydantic_ai import RunContext, ToolDefinition
+    from pydantic_ai.capabilities.abstract import (
+        ValidatedToolArgs,
+        WrapModelRequestHandler,
+        WrapRunHandler,
+        WrapToolExecuteHandler,
+    )
+    from pydantic_ai.messages import ModelResponse, RetryFeedbackPart, ToolCallPart
+    from pydantic_ai.models import Model, ModelRequestContext, ModelRequestParameters
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+    from pydantic_ai.run import AgentRunResult
+
+_SETTINGS: Final = ("max_tokens", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+_NS_PER_SECOND: Final = 1_000_000_000
+
+Attributes = dict[str, AttributeValue]
+
+
+@dataclass
+class AgentSpans(ParseSpans, Instrumentation):
+    """PydanticAI's instrumentation and ours as one capability: it calls every hook of each for every turn.
+
+    Not for an agent that has an `Instrumentation` of its own: two classes can't share its place.
+    """
+
+    _: KW_ONLY
+    settings: InstrumentationSettings
+    _usage: RunUsage = field(default_factory=RunUsage, repr=False, init=False)
+    _identity: Attributes = field(default_factory=dict, repr=False, init=False)
+
+    async def for_run(self, ctx: RunContext[Any]) -> AgentSpans:
+        """A copy that remembers one run."""
+        mine = copy.copy(self)
+        mine.begin(ctx)
+        return mine
+
+    def begin(self, ctx: RunContext[Any]) -> None:
+        """Forget every run but the one that begins."""
+        self._agent_name = (ctx.agent.name if ctx.agent else None) or "agent"
+        self._prompts = PromptReader()
+        self._usage = RunUsage()
+        self._identity = {semconv.AGENT_NAME[0]: self._agent_name}
+        if ctx.run_id:
+            self._identity[semconv.AGENT_CALL_ID] = ctx.run_id
+        if ctx.conversation_id:
+            self._identity[semconv.CONVERSATION_ID] = ctx.conversation_id
+
+    async def wrap_run(self, ctx: RunContext[Any], *, handler: WrapRunHandler) -> AgentRunResult[Any]:
+        """The span of a run."""
+        if ctx.realtime:
+            return await super().wrap_run(ctx, handler=handler)
+        attributes = {semconv.OPERATION: semconv.OPERATION_AGENT, **self._identity}
+        if ctx.model is not None:
+            attributes[semconv.REQUEST_MODEL] = ctx.model.model_name
+        with self._open(
+            f"{semconv.OPERATION_AGENT} {self._agent_name}", SpanKind.INTERNAL, attributes
+        ) as span:
+            try:
+                result = await handler()
+                span.set_attribute(semconv.FINAL_RESULT, _text(result.output))
+                return result
+            finally:
+                span.set_attributes(self.settings.aggregated_usage_attributes(self._usage))
+
+    async def wrap_model_request(
+        self,
+        ctx: RunContext[Any],
+        *,
+        request_context: ModelRequestContext,
+        handler: WrapModelRequestHandler,
+    ) -> ModelResponse:
+        """The span of a model request, with what was asked and answered, and the decoding of the answer under it."""
+        if ctx.realtime:
+            return await super().wrap_model_request(ctx, request_context=request_context, handler=handler)
+        model, begun_ns = request_context.model, self.clock()
+        attributes = {
+            semconv.OPERATION: semconv.OPERATION_CHAT[0],
+            **self._identity,
+            **_model_attributes(model),
+        }
+        with self._open(_chat(model), SpanKind.CLIENT, attributes, begun_ns) as span:
+            said: Attributes = {}
+            try:
+                response = await handler(request_context)
+                body = self._record_decoding(span, until_ns=self.clock())
+                if body is not None and body.first_event_ns is not None:
+                    seconds = (body.first_event_ns - begun_ns) / _NS_PER_SECOND
+                    said[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
+                self._usage.incr(response.usage)
+                said |= self._answer(response)
+                return response
+            finally:
+                if request_context.model is not model:  # a hook moved it to another one
+                    span.update_name(_chat(request_context.model))
+                    said |= _model_attributes(request_context.model)
+                span.set_attributes(self._request(request_context) | said)
+
+    async def wrap_tool_execute(
+        self,
+        ctx: RunContext[Any],
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,
+        args: ValidatedToolArgs,
+        handler: WrapToolExecuteHandler,
+    ) -> Any:  # noqa: ANN401 # what the tool returns
+        """The span of a tool that runs. A call that waits for a person or another process is no error."""
+        if ctx.realtime:
+            return await super().wrap_tool_execute(
+                ctx, call=call, tool_def=tool_def, args=args, handler=handler
+            )
+        attributes: Attributes = {
+            semconv.OPERATION: semconv.OPERATION_TOOL,
+            semconv.TOOL_NAME: call.tool_name,
+            semconv.TOOL_CALL_ID: call.tool_call_id,
+            semconv.TOOL_ARGUMENTS: call.args_as_json_str(),
+            **self._identity,
+        }
+        with self._open(f"{semconv.OPERATION_TOOL} {call.tool_name}", SpanKind.INTERNAL, attributes) as span:
+            try:
+                result = await handler(args)
+            except (CallDeferred, ApprovalRequired) as deferral:
+                span.set_attribute(semconv.TOOL_DEFERRAL, type(deferral).__name__)
+                raise
+            except SkipToolExecution as skip:
+                span.set_attribute(semconv.TOOL_RESULT, _text(skip.result))
+                raise
+            except ToolRetryError as retry:
+                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(retry.tool_retry))
+                raise
+            except ToolFailedError as failure:
+                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(failure.tool_failed))
+                raise
+            span.set_attribute(semconv.TOOL_RESULT, _text(result))
+            return result
+
+    def _request(self, context: ModelRequestContext) -> Attributes:
+        """What was asked, as it was sent: the hooks inside of this one have done their work on `context`."""
+        prompt = self._prompts.read(self.settings, context)
+        parameters = context.model_request_parameters
+        found = {
+            **digest_attributes(prompt),
+            semconv.INPUT_MESSAGES: prompt.messages_json,
+            **self.settings.system_instructions_attributes(_instructions(context)),
+        }
+        tools = _tools(parameters)
+        if tools:
+            found[semconv.TOOL_DEFINITIONS] = compact_json(tools)
+        for name in _SETTINGS:
+            value = (context.model_settings or {}).get(name)
+            if isinstance(value, int | float):
+                found[f"gen_ai.request.{name}"] = value
+        return found
+
+    def _answer(self, response: ModelResponse) -> Attributes:
+        found: Attributes = {
+            **response.usage.opentelemetry_attributes(),
+            semconv.OUTPUT_MESSAGES: compact_json(self.settings.messages_to_otel_messages([response])),
+        }
+        if response.model_name:
+            found[semconv.RESPONSE_MODEL] = response.model_name
+        if response.provider_response_id is not None:
+            found[semconv.RESPONSE_ID] = response.provider_response_id
+        if response.finish_reason is not None:
+            found[semconv.FINISH_REASONS] = (response.finish_reason,)
+        return found
+
+    @contextmanager
+    def _open(
+        self, name: str, kind: SpanKind, attributes: Attributes, start_ns: int | None = None
+    ) -> Iterator[trace.Span]:
+        """A current span that an exception marks; one that isn't an `Exception` ends the work, and is no error."""
+        span = self.tracer.start_span(
+            name, kind=kind, attributes=attributes, start_time=self.clock() if start_ns is None else start_ns
+        )
+        try:
+            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+                yield span
+        except (CallDeferred, ApprovalRequired, SkipToolExecution):
+            raise
+        except Exception as error:
+            span.record_exception(error)
+            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+            span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            span.end(end_time=self.clock())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else compact_json(value)
+
+
+def _told_to_model(part: ToolReturnPart | RetryFeedbackPart) -> str:
+    if isinstance(part, ToolReturnPart):
+        return part.model_response_str(wrap_if_error=False)
+    return part.model_response()
+
+
+def _chat(model: Model) -> str:
+    return f"{semconv.OPERATION_CHAT[0]} {model.model_name}"
+
+
+def _model_attributes(model: Model) -> Attributes:
+    return {
+        semconv.PROVIDER[0]: model.system,
+        semconv.REQUEST_MODEL: model.model_name,
+        **_address(model.base_url or ""),
+    }
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> Attributes:
+    try:
+        parts = urlsplit(url)
+        found = {semconv.SERVER_ADDRESS[0]: parts.hostname, semconv.SERVER_PORT[0]: parts.port}
+    except ValueError:  # whoever wrote the model wrote the address: not ours to refuse
+        return {}
+    return {name: value for name, value in found.items() if value}
+
+
+def _instructions(context: ModelRequestContext) -> str | None:
+    parts = context.model_request_parameters.instruction_parts
+    return InstructionPart.join(parts) if parts else None
+
+
+def _tools(parameters: ModelRequestParameters) -> list[dict[str, Any]]:
+    """The tools that the request tells the model of, in the conventions' form."""
+    return [
+        {"type": "function", "name": tool.name}
+        | ({"description": tool.description} if tool.description else {})
+        | ({"parameters": tool.parameters_json_schema} if tool.parameters_json_schema else {})
+        for tool in (*parameters.function_tools, *parameters.output_tools)
+        if parameters.visibility_of(tool.name) != "withheld"
+    ]

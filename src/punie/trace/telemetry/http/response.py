@@ -1,0 +1,122 @@
+"""Reads what an answer tells of its own making while its bytes pass: by its events, or by timings in its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from punie.trace.telemetry.http.body.formats import read_timings
+from punie.trace.telemetry.http.body.placement import place
+from punie.trace.telemetry.http.body.timings import BodyTimings
+from punie.trace.telemetry.http.stream.phases import stream_phases
+from punie.trace.telemetry.http.stream.reader import StreamReader
+from punie.trace.telemetry.http.timed_phase import TimedPhase
+
+LARGEST_BODY: Final = 4 << 20
+"""Bytes of a body, or of one of its lines, that are held to look for timings; a larger one isn't read."""
+
+PIECES_AT_ONCE: Final = 32
+"""Pieces of a stream that are kept until they are read together; at most so many wait when the last one comes."""
+
+_EVENTS: Final = "text/event-stream"
+_LINES: Final = ("application/x-ndjson", "application/jsonl")
+_JSON: Final = "application/json"
+
+
+class ResponseReader:
+    """Reads nothing: the answer of a server that isn't a model's, or one that it can't look into."""
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body, as it came over the wire, and when."""
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """What the server did, for a request that lasted from `start_ns` to `end_ns`."""
+        return ()
+
+
+class EventsReader(ResponseReader):
+    """A stream of events: prefill and decode by their arrival, and by timings if one of them carries some.
+
+    Pieces are kept with their times and read several at once: between two tokens the caches are somebody else's, and to
+    read one piece alone takes ten times as long.
+    """
+
+    def __init__(self, headers_ns: int) -> None:
+        self._stream = StreamReader(headers_ns, watch=self._look)
+        self._timings: BodyTimings | None = None
+        self._unread: list[tuple[bytes, int]] = []
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        self._unread.append((chunk, now_ns))
+        if len(self._unread) >= PIECES_AT_ONCE:
+            self._catch_up()
+
+    @property
+    def stream(self) -> StreamReader:
+        """What all pieces said that came so far."""
+        self._catch_up()
+        return self._stream
+
+    def _catch_up(self) -> None:
+        unread, self._unread = self._unread, []
+        for chunk, at_ns in unread:
+            self._stream.feed(chunk, at_ns)
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """Both accounts, where there are two: whoever reads the spans chooses."""
+        marks = self.stream.marks
+        seen = stream_phases(marks)
+        if self._timings is None:
+            return seen
+        return (*seen, *place(self._timings, start_ns, marks.end_ns or end_ns))
+
+    def _look(self, event: bytes) -> None:
+        self._timings = read_timings(event) or self._timings
+
+
+class DocumentReader(ResponseReader):
+    """A JSON body, or one of JSON lines, of which the last line that tells timings counts."""
+
+    def __init__(self, *, by_line: bool) -> None:
+        self._by_line = by_line
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._timings: BodyTimings | None = None
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        first, *others = chunk.split(b"\n") if self._by_line else [chunk]
+        self._hold(first)
+        for begun in others:
+            self._look()
+            self._hold(begun)
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """The timings that the body told, up to `end_ns`."""
+        self._look()
+        return () if self._timings is None else place(self._timings, start_ns, end_ns)
+
+    def _hold(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size <= LARGEST_BODY:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+
+    def _look(self) -> None:
+        body = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        self._timings = read_timings(body) or self._timings
+
+
+def reader_for(status: int, headers: Mapping[str, str], headers_ns: int) -> ResponseReader:
+    """The reader for an answer whose headers arrived at `headers_ns`. An encoded body isn't decoded for this."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if status >= 400 or headers.get("content-encoding", "identity") != "identity":
+        return ResponseReader()
+    if kind == _EVENTS:
+        return EventsReader(headers_ns)
+    if kind == _JSON or kind in _LINES:
+        return DocumentReader(by_line=kind in _LINES)
+    return ResponseReader()

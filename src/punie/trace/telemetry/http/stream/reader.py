@@ -1,0 +1,80 @@
+"""Notes when the events of a streamed answer arrive, and what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Final
+
+from punie.trace.telemetry.http.sse import SseComment, SseEvent, SseParser
+from punie.trace.telemetry.http.stream.chunk import NOTHING, Said, read_chunk
+from punie.trace.telemetry.http.stream.phases import StreamMarks
+
+_DONE: Final = b"[DONE]"
+# mlx_lm's `: keepalive 512/900`: tokens of the prompt that are read, and all of them.
+_KEEPALIVE: Final = re.compile(rb"\s*keepalive\s+(\d{1,12})/(\d{1,12})\s*")
+# Once the first token is out, an event that says this is not parsed, because the caller waits for us: it can only
+# be more output, or nothing. (Inside a text the quotes would be escaped.)
+_GOES_ON: Final = b'"finish_reason": null'
+_GOES_ON_TIGHT: Final = b'"finish_reason":null'
+
+Watch = Callable[[bytes], object]
+"""Called with the data of each event: someone else who reads it."""
+
+
+class StreamReader:
+    """Feed it the chunks with the times at which they arrived.
+
+    `events` are those with data, without OpenAI's closing `[DONE]`, which sets `done`. All that one chunk
+    carries has that chunk's time: where a caller is slower than the server, that is when the caller asked.
+    """
+
+    def __init__(self, headers_ns: int, watch: Watch | None = None) -> None:
+        self.marks = StreamMarks(headers_ns)
+        self.events = 0
+        self.done = False
+        self.first_event_ns: int | None = None
+        self._parser = SseParser()
+        self._watch = watch
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        for item in self._parser.feed(chunk):
+            if isinstance(item, SseComment):
+                self._note_progress(item, now_ns)
+            elif _DONE in item.data and item.data.strip() == _DONE:
+                self.done = True
+            else:
+                self._note_event(item, now_ns)
+
+    def _note_progress(self, comment: SseComment, now_ns: int) -> None:
+        found = _KEEPALIVE.fullmatch(comment.text)
+        is_read = found is not None and int(found[1]) == int(found[2]) > 0
+        if is_read and self.marks.prompt_read_ns is None and self.marks.last_output_ns is None:
+            self.marks.prompt_read_ns = now_ns
+
+    def _note_event(self, event: SseEvent, now_ns: int) -> None:
+        self.events += 1
+        if self.first_event_ns is None:
+            self.first_event_ns = now_ns
+        if self._watch is not None:
+            self._watch(event.data)
+        marks = self.marks
+        if marks.first_text_ns is not None and (_GOES_ON in event.data or _GOES_ON_TIGHT in event.data):
+            marks.last_output_ns = now_ns
+            return
+        said = _said(event.data)
+        if said.text and not said.call and marks.last_output_ns is None:
+            marks.first_text_ns = now_ns
+        if said.text or said.call:
+            marks.last_output_ns = now_ns
+        if said.finish:
+            marks.finish_ns = now_ns
+
+
+def _said(data: bytes) -> Said:
+    try:
+        return read_chunk(json.loads(data))
+    except (ValueError, RecursionError):  # not ours to judge: the caller gets the same bytes
+        return NOTHING

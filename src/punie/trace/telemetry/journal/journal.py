@@ -1,0 +1,303 @@
+"""The journal: every ended span is handed to the operating system, whole, before `span.end()` returns.
+
+One file a process, one span a line (OTLP/JSON). A `write` survives `kill -9` of this process but not a power
+cut; `sync` is for that, and `sync_soon` in a thread beside the agent. Trouble with the disk is counted and said,
+and never raised into the agent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext
+
+from punie.trace import semconv
+from punie.trace.errors import ExportError
+from punie.trace.telemetry.journal.encode import EndedSpan, LineEncoder
+
+_logger: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """What became of the spans so far.
+
+    `written` lines are whole and in the file; `lost` are spans that could not be written; `unsynced` counts the
+    syncs that failed: what they were for may not outlast a power cut. `last_error` is the newest reason for any
+    of these, empty if there was none.
+    """
+
+    written: int
+    lost: int
+    unsynced: int
+    last_error: str
+
+
+class Journal:
+    """An append-only file of whole lines, `DIRECTORY/SERVICE-PID.jsonl`.
+
+    Safe with threads, and with `fork`: a child writes to a file of its own.
+
+    Raises:
+        ExportError: the directory or the file can't be made.
+    """
+
+    def __init__(self, directory: Path | str, service_name: str) -> None:
+        self._directory = Path(directory)
+        self._service_name = service_name
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._sync_lock = threading.RLock()  # taken before the other one, and alone while the disk works
+        self._syncer: _Syncer | None = None
+        self._fd: int | None = None
+        self._torn = False
+        self._closed = False
+        self._written = 0
+        self._lost = 0
+        self._unsynced = 0
+        self._last_error = ""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._fd = self._open()
+        except OSError as error:
+            raise ExportError(
+                f"{self.path}: the span journal can't be written: {error.strerror or error}",
+                remedy="choose a directory that you may write to",
+            ) from error
+        _journals.add(self)
+
+    @property
+    def path(self) -> Path:
+        """The file of this process."""
+        return self._directory / f"{self._service_name}-{self._pid}.jsonl"
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: nothing is written any more."""
+        return self._closed
+
+    @property
+    def status(self) -> JournalStatus:
+        """Lines written and spans lost by this process so far."""
+        with self._lock:
+            return JournalStatus(self._written, self._lost, self._unsynced, self._last_error)
+
+    def write_line(self, line: bytes) -> bool:
+        """Append one whole line, newline included; False if it could not be written (then it is counted)."""
+        with self._lock:
+            try:
+                self._append(line)
+            except OSError as error:
+                self._count_loss(f"{self.path}: {error.strerror or error}")
+                return False
+            self._written += 1
+            return True
+
+    def count_loss(self, reason: str) -> None:
+        """A span that never became a line; `reason` is said in the log and in `status`."""
+        with self._lock:
+            self._count_loss(reason)
+
+    def sync(self) -> None:
+        """Make the lines outlast a power cut (`fsync`); a failure is counted and logged, not raised.
+
+        Lines are written meanwhile: only `close` waits.
+        """
+        with self._sync_lock:
+            fd = self._fd
+            if fd is None:
+                return
+            try:
+                os.fsync(fd)
+            except OSError as error:
+                with self._lock:
+                    self._unsynced += 1
+                    self._say(f"{self.path}: fsync: {error.strerror or error}")
+
+    def sync_soon(self) -> None:
+        """As `sync`, in a thread of its own: returns at once. `close`, or the interpreter's end, waits for it."""
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._syncer = self._syncer or _Syncer(self.sync)
+            except RuntimeError:  # the interpreter ends and starts no more threads
+                self.sync()
+            else:
+                self._syncer.ask()
+
+    def close(self) -> None:
+        """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
+        with self._lock:
+            self._closed = True
+        self.settle()
+        with self._sync_lock, self._lock:
+            self.sync()
+            if self._fd is not None:
+                os.close(self._fd)
+            self._fd = None
+
+    def settle(self) -> None:
+        """Wait for the syncs that were asked for."""
+        with self._lock:
+            syncer, self._syncer = self._syncer, None
+        if syncer is not None:
+            syncer.stop()  # not under the lock: a failing sync needs it
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's file, thread and locks (another thread may have held them) and start an own file."""
+        self._lock = threading.RLock()
+        self._sync_lock = threading.RLock()
+        self._syncer = None
+        inherited, self._fd = self._fd, None
+        if inherited is not None:
+            os.close(inherited)
+        self._pid = os.getpid()
+        self._torn = False
+        self._written = self._lost = self._unsynced = 0
+        self._last_error = ""
+
+    def _append(self, line: bytes) -> None:
+        if self._closed:
+            raise OSError("the journal is closed")
+        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:  # the file was removed meanwhile
+            os.close(self._fd)
+            self._fd = None
+            self._directory.mkdir(parents=True, exist_ok=True)
+        if self._fd is None:
+            self._fd = self._open()
+        pending = memoryview(b"\n" + line if self._torn else line)
+        whole = len(pending)
+        try:
+            while pending:  # one write, unless the disk or a signal cuts it short
+                pending = pending[os.write(self._fd, pending) :]
+        except OSError:
+            self._torn = self._torn or len(pending) < whole
+            raise
+        self._torn = False
+
+    def _open(self) -> int:
+        # Prompts and answers are in it, so it is for its owner alone.
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        size = os.fstat(fd).st_size
+        self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        return fd
+
+    def _count_loss(self, reason: str) -> None:
+        self._lost += 1
+        self._say(reason)
+
+    def _say(self, reason: str) -> None:
+        if reason != self._last_error:
+            _logger.error("%s %s", semconv.LOG_SPANS_LOST, reason)
+        self._last_error = reason
+
+
+class _Syncer:
+    """A thread that syncs when it is asked: putting a word in a queue is the least that a waiting user can pay."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._sync = sync
+        # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
+        self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Sync, after the ones that were asked for before."""
+        self._asked.put(True)  # go on
+
+    def stop(self) -> None:
+        """Return when all that was asked for is done."""
+        self._asked.put(False)  # the last
+        self._thread.join()
+
+    def _work(self) -> None:
+        while self._asked.get():
+            self._sync()
+
+
+class JournalSpanProcessor(SpanProcessor):
+    """Writes each span to a journal when it ends, in the thread that ends it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._encoder = LineEncoder()
+        self._detached = False
+        self._open: set[tuple[int, int]] = set()
+
+    def is_open(self, context: SpanContext) -> bool:
+        """Whether this is a span that has begun, has not ended, and will be in the journal."""
+        return (context.trace_id, context.span_id) in self._open
+
+    def opened(self, context: SpanContext) -> None:
+        """A span began; it is not in the journal before it ends."""
+        if not self._detached:
+            self._open.add((context.trace_id, context.span_id))
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """As `opened`, called by the SDK."""
+        context = span.get_span_context()
+        if context is not None:
+            self.opened(context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """As `write`, called by the SDK."""
+        self.write(span)
+
+    def write(self, span: EndedSpan) -> None:
+        """Write the span before returning. Never raises into the code that ended the span."""
+        context = span.context
+        if context is not None:
+            self._open.discard((context.trace_id, context.span_id))
+        if self._detached:
+            return
+        try:
+            line = self._encoder.encode(span)
+        except Exception as error:  # noqa: BLE001 - tracing must not break the agent; it is counted and said
+            self.journal.count_loss(f"span {span.name!r} can't be encoded: {error}")
+            return
+        self.journal.write_line(line)
+
+    def detach(self) -> None:
+        """Stop writing and close the journal, in a provider that lives on (it can't drop a processor)."""
+        self._detached = True
+        self._open.clear()
+        self.journal.close()
+
+    def shutdown(self) -> None:
+        """Close the journal."""
+        self.journal.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is buffered here: sync to the disk. False if a span was lost."""
+        self.journal.sync()
+        return self.journal.status.lost == 0
+
+
+_journals: Final[weakref.WeakSet[Journal]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for journal in list(_journals):
+        journal.after_fork_in_child()
+
+
+def _settle_all() -> None:
+    for journal in list(_journals):
+        journal.settle()
+
+
+atexit.register(_settle_all)
+os.register_at_fork(after_in_child=_after_fork_in_child)

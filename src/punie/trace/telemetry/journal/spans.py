@@ -1,0 +1,252 @@
+"""Spans that go to the journal and nowhere else: OpenTelemetry's interface without what other exporters need.
+
+The SDK's spans clean, bound, copy and lock what they are given, for readers in other threads and for limits that the
+environment may set. Here a span is written once, when it ends, by the thread that ends it, and is kept whole: that
+takes a third of the time, of which the user waits for all.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from time import time_ns
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.util._decorator import _agnosticcontextmanager
+from opentelemetry.util.types import Attributes, AttributeValue
+
+from punie.trace.telemetry.journal.journal import JournalSpanProcessor
+
+_UNSET: Final = Status(StatusCode.UNSET)
+
+
+class JournalSpan(trace.Span):
+    """An open span, and what is written of it when it ends. What is set after that is ignored.
+
+    One thread at a time, as its user has it. Attributes are kept as they are given: the encoder writes what OTLP has
+    no type for as text.
+    """
+
+    __slots__ = (
+        "_processor",
+        "attributes",
+        "context",
+        "end_time",
+        "events",
+        "instrumentation_scope",
+        "kind",
+        "links",
+        "name",
+        "parent",
+        "resource",
+        "start_time",
+        "status",
+    )
+    dropped_attributes = dropped_events = dropped_links = 0
+
+    def __init__(  # the fields of a span
+        self,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link],
+        start_time: int,
+        source: JournalTracer,
+    ) -> None:
+        self.name = name
+        self.context = context
+        self.parent = parent
+        self.kind = kind
+        self.attributes: dict[str, AttributeValue] = dict(attributes) if attributes else {}
+        self.links = list(links)
+        self.events: list[Event] = []
+        self.status = _UNSET
+        self.start_time = start_time
+        self.end_time: int | None = None
+        self.resource = source.resource
+        self.instrumentation_scope = source.scope
+        self._processor = source.processor
+
+    def get_span_context(self) -> SpanContext:
+        """Ids and flags."""
+        return self.context
+
+    def is_recording(self) -> bool:
+        """Whether it hasn't ended."""
+        return self.end_time is None
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        """Set one; the last value counts."""
+        if self.end_time is None:
+            self.attributes[key] = value
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """Set several."""
+        if self.end_time is None:
+            self.attributes.update(attributes)
+
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        """Something that happened at `timestamp`, in ns since the epoch; now without one."""
+        if self.end_time is None:
+            self.events.append(Event(name, attributes, timestamp))
+
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """A span of another trace that belongs to this one."""
+        if self.end_time is None:
+            self.links.append(Link(context, attributes))
+
+    def update_name(self, name: str) -> None:
+        """Another name."""
+        if self.end_time is None:
+            self.name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """As the specification has it: OK stays, UNSET changes nothing."""
+        found = status if isinstance(status, Status) else Status(status, description)
+        final = self.status.status_code is StatusCode.OK or found.status_code is StatusCode.UNSET
+        if self.end_time is None and not final:
+            self.status = found
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # the interface's
+    ) -> None:
+        """An event with the exception's type, message and traceback, under the convention's names."""
+        kind = type(exception)
+        module = kind.__module__
+        found: dict[str, AttributeValue] = {
+            "exception.type": kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
+            "exception.message": str(exception),
+            "exception.stacktrace": "".join(traceback.format_exception(exception)),
+            "exception.escaped": str(escaped),
+        }
+        self.add_event("exception", found | dict(attributes or {}), timestamp)
+
+    def end(self, end_time: int | None = None) -> None:
+        """Write it, with `end_time` in ns since the epoch; now without one. Ending twice is harmless."""
+        if self.end_time is not None:
+            return
+        self.end_time = time_ns() if end_time is None else end_time
+        self._processor.write(self)
+
+
+class JournalTracer(trace.Tracer):
+    """Makes `JournalSpan`s of one scope."""
+
+    def __init__(self, provider: JournalTracerProvider, scope: InstrumentationScope) -> None:
+        self.resource = provider.resource
+        self.processor = provider.processor
+        self.scope = scope
+        self._ids = provider.id_generator
+        self._sampled_only = provider.sampled_only
+        self._random = TraceFlags.RANDOM_TRACE_ID if self._ids.is_trace_id_random() else TraceFlags.DEFAULT
+
+    def start_span(  # the interface's
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> trace.Span:
+        """A span under the one in `context`, or under the current one; the root of a trace if there is none."""
+        above = trace.get_current_span(context).get_span_context()
+        parent = above if above.is_valid else None
+        if parent is None:
+            trace_id, flags, state = self._ids.generate_trace_id(), self._random | TraceFlags.SAMPLED, None
+        else:
+            trace_id, state = parent.trace_id, parent.trace_state
+            flags = (parent.trace_flags & TraceFlags.RANDOM_TRACE_ID) | TraceFlags.SAMPLED
+            if self._sampled_only and not parent.trace_flags.sampled:
+                flags &= ~TraceFlags.SAMPLED
+        found = SpanContext(
+            trace_id,
+            self._ids.generate_span_id(),
+            is_remote=False,
+            trace_flags=TraceFlags(flags),
+            trace_state=state,
+        )
+        if not flags & TraceFlags.SAMPLED:
+            return trace.NonRecordingSpan(found)
+        self.processor.opened(found)
+        return JournalSpan(
+            name,
+            found,
+            parent,
+            kind,
+            attributes,
+            links or (),
+            time_ns() if start_time is None else start_time,
+            self,
+        )
+
+    @_agnosticcontextmanager
+    def start_as_current_span(  # the interface's
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Iterator[trace.Span]:
+        """As `start_span`, current inside the block."""
+        span = self.start_span(name, context, kind, attributes, links, start_time)
+        with trace.use_span(
+            span,
+            end_on_exit=end_on_exit,
+            record_exception=record_exception,
+            set_status_on_exception=set_status_on_exception,
+        ):
+            yield span
+
+
+class JournalTracerProvider(trace.TracerProvider):
+    """Every tracer of it writes to the journal of `processor`, whatever the environment says of samplers and limits.
+
+    `sampled_only`: a span whose caller chose not to be sampled isn't recorded; else every span is.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        processor: JournalSpanProcessor,
+        *,
+        sampled_only: bool = False,
+        id_generator: IdGenerator | None = None,
+    ) -> None:
+        self.resource = resource
+        self.processor = processor
+        self.sampled_only = sampled_only
+        self.id_generator = id_generator or RandomIdGenerator()
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> trace.Tracer:
+        """A tracer for the scope of that name."""
+        scope = InstrumentationScope(
+            instrumenting_module_name, instrumenting_library_version, schema_url, attributes
+        )
+        return JournalTracer(self, scope)

@@ -1,0 +1,461 @@
+"""The one module that knows how `mlx_lm.server` works inside: where to listen, and whether that is still so.
+
+The way of a request through mlx_lm 0.32, and what we hear:
+
+    connection thread                              generation thread
+    APIHandler.do_POST            begin
+      ResponseGenerator.generate
+        requests.put              queued   ──▶     requests.get
+                                                   ModelProvider.load, _tokenize      queue ends; template
+                                                   BatchGenerator.next (several)
+                                                   or stream_generate (one alone)     prefill begins
+        answers.get                        ◀──     answers.put(progress | token | error)
+      ToolCallFormatter.__call__  parse              the first token ends prefill, the last one decode
+    do_POST returns               finish
+
+`server.run` ignores its handler class, so methods are replaced on the classes. Everything here is internal to
+mlx_lm and changes between its versions: `find_mismatches` first, then `listen`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial, wraps
+from queue import Queue
+from types import ModuleType, TracebackType
+from typing import Any, Final
+
+from punie.trace.telemetry.mlx.attributes import LoadedModel, ServingPath
+from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
+from punie.trace.telemetry.mlx.messages import AskedMessages, MessageCounter
+from punie.trace.telemetry.mlx.recorder import Recorder
+from punie.trace.telemetry.mlx.request import TRACE_HEADERS, RequestTrace
+
+Foreign = Any
+"""A value of mlx_lm, which has no types."""
+
+Original = Callable[..., Foreign]
+
+_logger: Final = logging.getLogger(__name__)
+
+_PARAMETERS: Final = {
+    "APIHandler.do_POST": ("self",),
+    "APIHandler.send_response": ("self", "code", "message"),
+    "ResponseGenerator.__init__": ("self", "model_provider", "prompt_cache"),
+    "ResponseGenerator.generate": ("self", "request", "generation_args", "progress_callback"),
+    "ResponseGenerator._tokenize": ("self", "tokenizer", "request", "args"),
+    "ModelProvider.load": ("self", "model_path", "adapter_path", "draft_model_path"),
+    "ToolCallFormatter.__call__": ("self", "tool_calls"),
+    "BatchGenerator.next": ("self",),
+    "stream_generate": ("model", "tokenizer", "prompt", "max_tokens", "draft_model", "stream", "kwargs"),
+    "mx.get_peak_memory": None,  # built in: no signature to read
+    "mx.get_active_memory": None,
+    "mx.reset_peak_memory": None,
+}
+
+_FIELDS: Final = {
+    "GenerationContext": ("prompt", "prompt_cache_count"),
+    "GenerationArguments": ("model", "max_tokens", "num_draft_tokens", "chat_template_kwargs"),
+    "CompletionRequest": ("request_type", "messages", "tools"),
+    "ModelDescription": ("model",),
+    "Response": ("token", "finish_reason"),
+}
+
+# A function may still be there and no longer be called: what its callers use counts too.
+_USES: Final = {
+    "APIHandler.handle_completion": ("generate", "ToolCallFormatter"),
+    "APIHandler._set_completion_headers": ("send_response",),
+    "APIHandler._set_stream_headers": ("send_response",),
+    "ResponseGenerator.__init__": ("requests",),
+    "ResponseGenerator.generate": ("requests", "put"),
+    "ResponseGenerator._next_request": ("requests", "get", "get_nowait"),
+    "ResponseGenerator._generate": ("load", "_tokenize", "BatchGenerator", "next", "put", "progress"),
+    "ResponseGenerator._tokenize": (
+        "has_chat_template",
+        "apply_chat_template",
+        "chat_template_args",
+        "encode",
+    ),
+    "ResponseGenerator._serve_single": ("_tokenize", "stream_generate", "put"),
+    "ModelProvider.load": ("model_key",),
+}
+
+
+def find_mismatches(server: ModuleType) -> tuple[str, ...]:
+    """One line for each thing that `mlx_lm.server` no longer has, takes or uses; empty if all is as expected."""
+    return (*_wrong_parameters(server), *_missing_fields(server), *_unused_names(server))
+
+
+def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False) -> None:
+    """Replace what has to be replaced in `mlx_lm.server`, for good. Answers stay what they are.
+
+    `keep_tokens` puts the token ids of prompt and answer onto the spans.
+    """
+    listener = _Listener(recorder, keep_tokens=keep_tokens)
+    _replace(server.APIHandler, "do_POST", listener.do_post)
+    _replace(server.APIHandler, "send_response", listener.send_response)
+    _replace(server.ResponseGenerator, "__init__", listener.init_generator)
+    _replace(server.ResponseGenerator, "generate", listener.generate)
+    _replace(server.ResponseGenerator, "_tokenize", listener.tokenize)
+    _replace(server.ModelProvider, "load", listener.load)
+    _put(server.ToolCallFormatter, "__call__", listener.formatting)
+    _put(server.BatchGenerator, "next", listener.next_of_batch)
+    _replace(server, "stream_generate", listener.stream_generate)
+
+
+def _wrong_parameters(server: ModuleType) -> Iterator[str]:
+    for name, expected in _PARAMETERS.items():
+        found = _look_up(server, name)
+        if not callable(found):
+            yield f"{name} is missing"
+        elif expected is not None and (actual := _parameters(found)) != expected:
+            takes = "parameters that can't be read" if actual is None else f"({', '.join(actual)})"
+            yield f"{name} takes {takes} instead of ({', '.join(expected)})"
+
+
+def _parameters(found: Callable[..., Foreign]) -> tuple[str, ...] | None:
+    try:
+        return tuple(inspect.signature(found).parameters)
+    except (TypeError, ValueError):  # what is compiled may have none
+        return None
+
+
+def _missing_fields(server: ModuleType) -> Iterator[str]:
+    for name, expected in _FIELDS.items():
+        found = _look_up(server, name)
+        actual = (
+            {field.name for field in dataclasses.fields(found)} if dataclasses.is_dataclass(found) else set()
+        )
+        yield from (f"{name} has no field {field}" for field in expected if field not in actual)
+
+
+def _unused_names(server: ModuleType) -> Iterator[str]:
+    for name, expected in _USES.items():
+        code = getattr(_look_up(server, name), "__code__", None)
+        used = code.co_names if code is not None else ()
+        yield from (f"{name} doesn't use {wanted}" for wanted in expected if wanted not in used)
+
+
+def _look_up(server: ModuleType, dotted: str) -> Foreign:
+    found: Foreign = server
+    for part in dotted.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _replace(owner: Foreign, name: str, listener: Callable[..., Foreign]) -> None:
+    original = getattr(owner, name)
+
+    @wraps(original)
+    def listening(*args: Foreign, **kwargs: Foreign) -> Foreign:
+        return listener(original, *args, **kwargs)
+
+    setattr(owner, name, listening)
+
+
+def _put(owner: Foreign, name: str, make: Callable[[Original], Original]) -> None:
+    """As `_replace`, for what is called with every token: nothing stands between the caller and what `make` gives."""
+    original = getattr(owner, name)
+    setattr(owner, name, wraps(original)(make(original)))
+
+
+class _Careful:
+    """What we do inside the server must not cost an answer: an error of ours is logged, and the request goes on."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        _logger.error("what this span would have said is lost", exc_info=error)
+        return True
+
+
+_careful: Final = _Careful()
+_NO_TOKEN: Final = object()
+
+
+class _Listener:
+    """One method for each callable replaced; it gets the original first, then its arguments."""
+
+    def __init__(self, recorder: Recorder, *, keep_tokens: bool) -> None:
+        self.recorder = recorder
+        self.keep_tokens = keep_tokens
+        self._connection = threading.local()
+        self._counter = MessageCounter()  # the writer's alone
+        # The next three belong to the generation thread alone.
+        self._newest: tuple[object, RequestTrace] | None = None  # the request that it took last
+        self.batch_calls = 0
+        self.batch_call_ns = 0
+
+    # --- connection threads ---
+
+    def do_post(self, original: Original, handler: Foreign) -> None:
+        with _careful:
+            headers = {name: value for name in TRACE_HEADERS if (value := handler.headers.get(name))}
+            self._connection.trace = self.recorder.begin(headers, handler.path.partition("?")[0])
+        try:
+            original(handler)
+        except BaseException as error:
+            self._note_failure(error)
+            raise
+        finally:
+            if (trace := self._current()) is not None:
+                self._connection.trace = None
+                with _careful:
+                    self.recorder.finish(trace)
+
+    def send_response(
+        self, original: Original, handler: Foreign, code: int, message: str | None = None
+    ) -> None:
+        if (trace := self._current()) is not None:
+            trace.seen.status_code = int(code)
+        original(handler, code, message)
+
+    def init_generator(
+        self, original: Original, generator: Foreign, *args: Foreign, **kwargs: Foreign
+    ) -> None:
+        original(generator, *args, **kwargs)
+        # Its thread looks the queue up each time, and no connection is accepted before this returns.
+        generator.requests = _Requests(self)
+
+    def generate(self, original: Original, *args: Foreign, **kwargs: Foreign) -> Foreign:
+        try:
+            return original(*args, **kwargs)
+        except Exception as error:
+            self._note_failure(error)
+            raise
+
+    def formatting(self, original: Original) -> Original:
+        connection = self._connection
+
+        def format_tool_calls(formatter: Foreign, tool_calls: list[str]) -> Foreign:
+            trace: RequestTrace | None = getattr(connection, "trace", None)
+            # Called with each piece of text; of the looks that find nothing only the last one counts.
+            if trace is None or not (tool_calls or trace.seen.finish_reason):
+                return original(formatter, tool_calls)
+            start_ns = trace.now()
+            try:
+                return original(formatter, tool_calls)
+            finally:
+                with _careful:
+                    if tool_calls:
+                        trace.parsed(start_ns, len(tool_calls))
+                    else:
+                        trace.found_no_calls(start_ns)
+
+        return format_tool_calls
+
+    def queued(self, item: Foreign) -> Foreign:
+        """What to put on the queue in place of `item`."""
+        trace = self._current()
+        if trace is None:
+            return item
+        answers, request, arguments = item
+        trace.seen.requested_model = arguments.model.model
+        trace.queued()
+        return _Answers(self, trace, answers), request, arguments
+
+    def _current(self) -> RequestTrace | None:
+        return getattr(self._connection, "trace", None)
+
+    def _note_failure(self, error: BaseException) -> None:
+        if (trace := self._current()) is not None:
+            trace.failed(error)
+
+    # --- the generation thread ---
+
+    def taken(self, item: Foreign) -> None:
+        """The generation thread has `item`. It may put it aside until a batch is drained, and takes no other then."""
+        answers, request, _ = item
+        self._newest = (request, answers.trace) if isinstance(answers, _Answers) else None
+
+    def load(self, original: Original, provider: Foreign, *args: Foreign, **kwargs: Foreign) -> Foreign:
+        if self._newest is None:  # the default model, at start
+            return original(provider, *args, **kwargs)
+        trace = self._newest[1]
+        with _careful:
+            trace.taken()
+        start_ns, model_before = trace.now(), provider.model_key
+        try:
+            return original(provider, *args, **kwargs)
+        finally:
+            if provider.model_key != model_before:
+                trace.seen.model_load_ns = trace.now() - start_ns
+
+    def tokenize(
+        self, original: Original, generator: Foreign, tokenizer: Foreign, request: Foreign, arguments: Foreign
+    ) -> Foreign:
+        trace = self._trace_of(request)
+        if trace is None:
+            return original(generator, tokenizer, request, arguments)
+        with _careful:
+            trace.taken()
+            self.recorder.work_begins(trace)
+            trace.seen.loaded = LoadedModel(*generator.model_provider.model_key)
+        start_ns = trace.now()
+        try:
+            tokenized = original(generator, tokenizer, request, arguments)
+        finally:
+            with _careful:
+                trace.templated(start_ns)
+        with _careful:
+            asked = _asked(generator, tokenizer, request, arguments, tokenized)
+            trace.seen.count_messages = partial(self._counter.count, asked) if asked is not None else None
+        return tokenized
+
+    def next_of_batch(self, original: Original) -> Original:
+        now = self.recorder.clock
+
+        def next_of(batch: Foreign) -> Foreign:
+            self.batch_calls += 1
+            self.batch_call_ns = now()
+            return original(batch)
+
+        return next_of
+
+    def stream_generate(self, original: Original, *args: Foreign, **kwargs: Foreign) -> Iterator[Foreign]:
+        trace = self._newest[1] if self._newest is not None else None
+        with closing(original(*args, **kwargs)) as tokens:
+            if trace is None:
+                yield from tokens
+                return
+            with _careful:
+                trace.prefill_began(ServingPath.SINGLE)
+                trace.seen.draft = _draft_counter(kwargs)
+            for token in tokens:
+                if trace.seen.draft is not None:
+                    with _careful:
+                        trace.seen.draft.token(from_draft=token.from_draft, text=token.text)
+                yield token
+
+    def _trace_of(self, request: object) -> RequestTrace | None:
+        known = self._newest is not None and self._newest[0] is request
+        return self._newest[1] if self._newest is not None and known else None
+
+
+def _asked(
+    generator: Foreign, tokenizer: Foreign, request: Foreign, arguments: Foreign, tokenized: Foreign
+) -> AskedMessages | None:
+    """None for what is no chat of text alone. By now the server has made every content a text, every argument JSON."""
+    prompt, *_, vision = tokenized
+    if request.request_type != "chat" or not tokenizer.has_chat_template or vision is not None:
+        return None
+    options = {
+        **generator.model_provider.cli_args.chat_template_args,
+        **(arguments.chat_template_kwargs or {}),
+        "tools": request.tools,
+        "tokenize": False,
+        "add_generation_prompt": False,
+    }
+    return AskedMessages(
+        messages=request.messages,
+        tools=request.tools or (),
+        prompt=prompt,
+        template=partial(tokenizer.apply_chat_template, **options),
+        encode=partial(tokenizer.encode, add_special_tokens=False),
+    )
+
+
+def _draft_counter(kwargs: dict[str, Foreign]) -> DraftCounter | None:
+    if kwargs.get("draft_model") is None:
+        return None
+    tokenizer = kwargs["tokenizer"]
+    return DraftCounter(
+        num_draft_tokens=kwargs["num_draft_tokens"],
+        max_tokens=kwargs["max_tokens"],
+        text=ToolCallText(tokenizer.tool_call_start, tokenizer.tool_call_end),
+    )
+
+
+class _Requests(Queue[Foreign]):
+    """The server's queue of requests."""
+
+    def __init__(self, listener: _Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def put(self, item: Foreign, block: bool = True, timeout: float | None = None) -> None:
+        with _careful:
+            item = self._listener.queued(item)
+        super().put(item, block, timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Foreign:
+        item = super().get(block, timeout)
+        with _careful:
+            self._listener.taken(item)
+        return item
+
+
+class _Answers:
+    """The generation thread's end of the queue on which a request gets its answer."""
+
+    def __init__(self, listener: _Listener, trace: RequestTrace, answers: Queue[Foreign]) -> None:
+        self.trace = trace
+        self._listener = listener
+        self._answers = answers
+        self._context: Foreign = None
+        self._accepted_ns = 0
+        self._batch_calls_then = 0
+        self._only_counting = False  # of a token that isn't the last there is nothing else to note any more
+
+    def put(self, item: Foreign) -> None:
+        """Note what it tells, then hand it on: the connection thread must not be ahead of the notes."""
+        if self._only_counting and getattr(item, "finish_reason", _NO_TOKEN) is None:
+            self.trace.another_token()
+        else:
+            with _careful:
+                self._note(item)
+        self._answers.put(item)
+
+    def _note(self, item: Foreign) -> None:
+        if hasattr(item, "finish_reason"):
+            self._note_token(item)
+        elif isinstance(item, tuple):
+            self._note_progress()
+        elif isinstance(item, BaseException):
+            self.trace.failed(item)
+        elif item is not None:
+            self._note_accepted(item)
+
+    def _note_accepted(self, context: Foreign) -> None:
+        self._context = context
+        self._accepted_ns = self.trace.now()
+        self._batch_calls_then = self._listener.batch_calls
+        self.trace.seen.prompt_tokens = len(context.prompt)
+        if self._listener.keep_tokens:
+            self.trace.seen.prompt_ids = tuple(context.prompt)
+            self.trace.seen.token_ids = []
+
+    def _note_token(self, item: Foreign) -> None:
+        self._note_cached_tokens()
+        if self.trace.seen.token_ids is not None:
+            self.trace.seen.token_ids.append(item.token)
+        self.trace.token(item.finish_reason)
+        if item.finish_reason is not None:
+            self._listener.recorder.work_ends(self.trace)
+        self._only_counting = self.trace.seen.token_ids is None and self.trace.seen.cached_tokens is not None
+
+    def _note_progress(self) -> None:
+        self._note_cached_tokens()
+        if self.trace.seen.path is not None:
+            return
+        began_ns = self._listener.batch_call_ns
+        if self._listener.batch_calls - self._batch_calls_then > 1:  # no place in the batch until now
+            self.trace.queued_since(self._accepted_ns)
+            self.trace.taken(began_ns)
+        self.trace.prefill_began(ServingPath.BATCH, began_ns)
+
+    def _note_cached_tokens(self) -> None:
+        if (
+            self.trace.seen.cached_tokens is None and self._context.prompt_cache_count >= 0
+        ):  # -1: not looked up yet
+            self.trace.seen.cached_tokens = self._context.prompt_cache_count

@@ -1,0 +1,171 @@
+"""Is what an answer says backed by what the tools returned?
+
+Every path, symbol, quoted code and number of the answer must stand in a tool's result or in the question, whole; a
+line number must be one that a tool showed for that file; a count must be what a result shows. An answer must use
+what was found: it may neither deny it nor pass it over. Failed calls back nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from textwrap import shorten
+from typing import Final
+
+from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
+from punie.trace.workload.scoring.evidence import Evidence, Parts, parts, read_output
+
+_DENIAL: Final = re.compile(
+    r"\b(?:found nothing|nothing (?:was |is )?(?:found|matche[sd]|there)|no (?:such|match\w*|result\w*|occurrence\w*|"
+    r"uses?|usage\w*|reference\w*|output|trace)|(?:is|are|was|were)(?: not|n't))\b"
+    r"|(?:\b(?:not|never|cannot|unable to)|n't) (?:be )?"
+    r"(?:find|found|locate\w*|exist\w*|appear\w*|contain\w*|define\w*|use[sd]?|present|see)\b",
+    re.IGNORECASE,
+)
+_NEGATION: Final = re.compile(
+    r"\b(?:no|not|none|nothing|never|without|zero|neither|unable|fail\w*|error|empty)\b|n't\b|\b0\b",
+    re.IGNORECASE,
+)
+_FROM_FIRST: Final = ("./",)
+
+
+def ungrounded(
+    question: str, answer: str, returned: Sequence[tuple[str, str | None]], *, error_prefix: str
+) -> str | None:
+    """What is wrong with `answer`, or None. `returned` are (arguments as JSON, result) of every call, in order."""
+    outputs = [read_output(result, arguments, error_prefix=error_prefix) for arguments, result in returned]
+    evidence = Evidence(question, tuple(output for output in outputs if output is not None))
+    said = claims(_without_commands(answer, evidence))
+    invented = [shorten(str(claim), 80, placeholder="…") for claim in said if not _backed(claim, evidence)]
+    if invented:
+        return f"no tool returned {', '.join(dict.fromkeys(invented))}"
+    if not evidence.returned:
+        return None if _NEGATION.search(answer) else "nothing was found, and the answer doesn't say so"
+    asked, found = Evidence(question, ()), Evidence("", evidence.outputs)
+    used = [claim for claim in said if _backed(claim, found)]
+    new = [claim for claim in used if not _backed(claim, asked)]
+    if _DENIAL.search(answer) and not new:
+        return "the answer denies what a tool returned"
+    return (
+        None
+        if used or _names_returned(answer, evidence)
+        else "the answer uses nothing of what the tools returned"
+    )
+
+
+def _without_commands(answer: str, evidence: Evidence) -> str:
+    """The answer without quotations of the commands that were run: they say nothing about the project."""
+    for output in evidence.outputs:
+        for argument in output.arguments:
+            answer = answer.replace(f"`{argument}`", "") if " " in argument else answer
+    return answer
+
+
+def _names_returned(answer: str, evidence: Evidence) -> bool:
+    """A capitalised word inside a sentence (a product, a class of one word) that a tool returned."""
+    inside = re.findall(r"(?<=[a-z,] )[A-Z]\w+", answer)
+    returned = {word.casefold() for word in re.findall(r"\w+", evidence.returned)}
+    return any(word.casefold() in returned for word in inside)
+
+
+def _backed(claim: Claim, evidence: Evidence) -> bool:
+    match claim.kind:
+        case ClaimKind.PATH:
+            return _known_path(claim.text, evidence)
+        case ClaimKind.PLACE:
+            return _known_place(claim, evidence)
+        case ClaimKind.LINE:
+            return any(line == claim.number for _, line in evidence.places) or _asked_line(
+                claim.number, evidence
+            )
+        case ClaimKind.COUNT:
+            return claim.number in evidence.counts(claim.text, parts(claim.scope)) or (
+                re.search(rf"(?<!\w){claim.number}\s+\w*\s*{claim.text}", evidence.question, re.IGNORECASE)
+                is not None
+            )
+        case ClaimKind.NUMBER:
+            return _whole(claim.text, evidence.text)
+        case ClaimKind.SYMBOL:
+            return _known_symbol(claim.text, evidence)
+        case ClaimKind.CODE:
+            return _known_code(claim.text, evidence)
+
+
+def _whole(text: str, within: str) -> bool:
+    """`text` stands in `within`, and no identifier or number goes on at either end."""
+    before = (
+        r"(?<![\w.])"
+        if text[0].isdigit() or text[0] == "/"
+        else r"(?<!\w)"
+        if text[0].isalnum() or text[0] == "_"
+        else ""
+    )
+    after = r"(?!\w|\.\d)" if text[-1].isalnum() or text[-1] == "_" else ""
+    return re.search(before + re.escape(text) + after, within) is not None
+
+
+def _known_path(path: str, evidence: Evidence) -> bool:
+    wanted = parts(path)
+    if path.startswith(("/", "~")) or "://" in path or ".." in wanted:
+        return _whole(path, evidence.text) or _whole(path.rstrip("/"), evidence.text)
+    if not wanted:  # "." and "./": the project itself
+        return True
+    is_file = "." in wanted[-1].lstrip(".")
+    return any(_is_part(wanted, known, is_file, path.startswith(_FROM_FIRST)) for known in evidence.paths)
+
+
+def _is_part(wanted: Parts, known: Parts, is_file: bool, from_first: bool) -> bool:
+    """A file must be the end of a known path, a folder any run of its parts; `./` ties both to its start."""
+    if is_file:
+        return known == wanted if from_first else known[-len(wanted) :] == wanted
+    stems = (*known[:-1], known[-1].split(".")[0]) if known else ()
+    starts = (0,) if from_first else range(len(known) - len(wanted) + 1)
+    return any(run[start : start + len(wanted)] == wanted for start in starts for run in (known, stems))
+
+
+def _known_place(claim: Claim, evidence: Evidence) -> bool:
+    wanted = parts(claim.text)
+    tied = claim.text.startswith(_FROM_FIRST)
+    if any(line == claim.number and _is_part(wanted, path, True, tied) for path, line in evidence.places):
+        return True
+    return _whole(f"{claim.text}:{claim.number}", evidence.text)
+
+
+def _asked_line(number: int, evidence: Evidence) -> bool:
+    return re.search(rf"\bline {number}\b", evidence.text) is not None
+
+
+def _known_symbol(symbol: str, evidence: Evidence) -> bool:
+    if (
+        symbol in evidence.words
+        or _whole(symbol, evidence.text)
+        or symbol.removesuffix("s") in evidence.words
+    ):
+        return True
+    if "." in symbol:
+        return _known_dotted(symbol.split("."), evidence)
+    if symbol.isalpha() and symbol.islower():
+        return symbol.removesuffix("s") in evidence.text.casefold()
+    begins_sentence = symbol.isalpha() and symbol[1:].islower()
+    return begins_sentence and symbol.lower() in evidence.words
+
+
+def _known_dotted(names: list[str], evidence: Evidence) -> bool:
+    """`Order.total` of a class that was shown, or `shop.models.Order` where shop/models.py was."""
+    if all(name in evidence.words for name in names) and names[0][:1].isupper():
+        return True
+    for length in range(len(names), 0, -1):
+        module = (*names[: length - 1], f"{names[length - 1]}.py")
+        if any(known[-length:] == module for known in evidence.paths):
+            return all(name in evidence.words for name in names[length:])
+    return False
+
+
+def _known_code(code: str, evidence: Evidence) -> bool:
+    if PATH.fullmatch(code):
+        return _known_path(code, evidence)
+    pieces = [" ".join(piece.split()) for piece in re.split(r"\.\.\.|…", code.removesuffix("()"))]
+    if all(_whole(piece, evidence.flat) for piece in pieces if piece):
+        return True
+    plain = code.removesuffix("()")
+    return re.fullmatch(r"[\w.]+", plain) is not None and _known_symbol(plain, evidence)
