@@ -2,7 +2,7 @@
 
 The share of a run is (sum of the parts) / (sum of the wholes): long queries weigh as much as they took. Its
 units are few and of very different length, so the usual percentile bootstrap is far too narrow; the methods
-below were chosen by their coverage in simulation (`benchmarks/coverage.py`, METHODOLOGY.md).
+below were chosen by their coverage in simulation (`benchmarks/coverage.py`, docs/method/verdicts.md).
 """
 
 from __future__ import annotations
