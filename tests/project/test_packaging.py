@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -47,7 +49,26 @@ def test_the_wheel_does_not_own_the_namespace(wheel: Path) -> None:
     assert "punie/trace/analysis/ledger/ledger.sql" in names
     assert "punie/trace/store/clickhouse/whole_traces.sql" in names
     assert "punie/trace/demo/models/target/model.safetensors" in names
-    assert not [name for name in names if "__pycache__" in name]
+    assert not [name for name in names if "__pycache__" in name or "training" in name]
+
+
+def test_the_source_archive_has_the_sources_and_no_environment(tmp_path: Path) -> None:
+    """Built from a copy with an environment in it and without Git, as a packager's tree may be."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("src", "tests", "training", "pyproject.toml", "README.md", "LICENSE"):
+        source = PROJECT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tree / name)
+    for name in (".venv", "tests/.venv-highest", "training/venv"):
+        (tree / name).mkdir()
+        (tree / name / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    _uv("build", "--sdist", "--out-dir", tmp_path, tree)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert {"src/punie/trace/__main__.py", "training/dialogues.py", "tests/conftest.py", "README.md"} <= set(
+        names
+    )
+    assert [name for name in names if "venv" in name or "__pycache__" in name] == []
 
 
 def test_it_imports_next_to_a_package_that_owns_the_namespace(wheel: Path, tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ import pytest
 from served import Client, Served, ServedRequest, serving, started, unmodified
 
 from punie.trace.demo.paths import draft_model_path, target_model_path
-from punie.trace.demo.training.tokenizer import TOOLS
 from punie.trace.server import ServerConfig
 from punie.trace.workload.agent import INSTRUCTIONS
+from training.tokenizer import TOOLS
 
 Json = dict[str, Any]
 

@@ -1,1 +1,1 @@
-"""The demo model, its draft, the sample project that its tools search, and how the models were trained."""
+"""The demo model, its draft and the sample project that its tools search."""

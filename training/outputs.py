@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from punie.trace.demo.training.names import NameMaker
-from punie.trace.demo.training.resources import code_parts
+from training.names import NameMaker
+from training.resources import code_parts
 
 NOTHING = "(no output, exit status 1)"
 OUTPUT_LIMIT = 4000

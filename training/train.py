@@ -14,11 +14,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from punie.trace.demo.training.dialogues import DialogueMaker
-from punie.trace.demo.training.names import NameMaker
-from punie.trace.demo.training.network import Network
-from punie.trace.demo.training.optimizer import Optimizer
-from punie.trace.demo.training.tokenizer import name_pieces, prefix_text, turns
+from training.dialogues import DialogueMaker
+from training.names import NameMaker
+from training.network import Network
+from training.optimizer import Optimizer
+from training.tokenizer import name_pieces, prefix_text, turns
 
 IGNORED = -100
 TYPICAL_TOKENS = 1000

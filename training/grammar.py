@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from punie.trace.demo.training.resources import resource_text
+from training.resources import resource_text
 
 
 @cache

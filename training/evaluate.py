@@ -14,9 +14,9 @@ from typing import Any
 from mlx_lm import load, stream_generate
 from tokenizers import Tokenizer
 
-from punie.trace.demo.training.dialogues import Dialogue, DialogueMaker
-from punie.trace.demo.training.names import NameMaker
-from punie.trace.demo.training.tokenizer import END_OF_TURN, name_pieces, prefix_text, turns
+from training.dialogues import Dialogue, DialogueMaker
+from training.names import NameMaker
+from training.tokenizer import END_OF_TURN, name_pieces, prefix_text, turns
 
 LONGEST_ANSWER = 150
 

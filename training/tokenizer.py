@@ -10,8 +10,8 @@ from random import Random
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from punie.trace.demo.training.dialogues import SYSTEM_PROMPT, Dialogue, DialogueMaker, topics
-from punie.trace.demo.training.resources import resource_text
+from training.dialogues import SYSTEM_PROMPT, Dialogue, DialogueMaker, topics
+from training.resources import resource_text
 
 VOCABULARY_SIZE = 1536
 END_OF_TURN = "<|im_end|>"

@@ -12,11 +12,11 @@ from random import Random
 import pytest
 
 from punie.trace.demo.paths import target_model_path
-from punie.trace.demo.training.dialogues import FIVE, Call, Dialogue, DialogueMaker, concepts, topics
-from punie.trace.demo.training.names import NameMaker
-from punie.trace.demo.training.outputs import OUTPUT_LIMIT, limited
-from punie.trace.demo.training.tokenizer import name_pieces
 from punie.trace.workload.suite import Suite, load_suite
+from training.dialogues import FIVE, Call, Dialogue, DialogueMaker, concepts, topics
+from training.names import NameMaker
+from training.outputs import OUTPUT_LIMIT, limited
+from training.tokenizer import name_pieces
 
 HELD_OUT_NAMES = (
     "OrderLineSerializer",
@@ -48,7 +48,7 @@ HELD_OUT_NAMES = (
 
 @pytest.fixture(scope="module")
 def held_out() -> Suite:
-    return load_suite(Path(__file__).parents[1] / "data" / "held_out.toml")
+    return load_suite(Path(__file__).parents[2] / "tests" / "data" / "held_out.toml")
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from punie.trace.demo.training.convert import quantise, write_unquantised
-from punie.trace.demo.training.evaluate import measure
-from punie.trace.demo.training.network import DRAFT, TARGET, Network, Shape
-from punie.trace.demo.training.tokenizer import save_tokenizer, train_tokenizer
-from punie.trace.demo.training.train import Budget, Progress, train
+from training.convert import quantise, write_unquantised
+from training.evaluate import measure
+from training.network import DRAFT, TARGET, Network, Shape
+from training.tokenizer import save_tokenizer, train_tokenizer
+from training.train import Budget, Progress, train
 
 
 def main(arguments: list[str]) -> int:
@@ -78,7 +78,7 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m punie.trace.demo.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for target/, draft/ and work/")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--tokens", type=int, default=20_000_000, help="training tokens of the target")

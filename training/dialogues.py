@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 
-from punie.trace.demo.training import outputs
-from punie.trace.demo.training.grammar import Grammar
-from punie.trace.demo.training.names import NameMaker
-from punie.trace.demo.training.resources import resource_lines
+from training import outputs
+from training.grammar import Grammar
+from training.names import NameMaker
+from training.resources import resource_lines
 
 SYSTEM_PROMPT = (
     "You answer questions about the Django project in the current directory. Search it with run_command, "

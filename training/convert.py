@@ -10,8 +10,8 @@ import mlx.core as mx
 from mlx_lm.convert import convert
 from tokenizers import Tokenizer
 
-from punie.trace.demo.training.network import Network
-from punie.trace.demo.training.tokenizer import save_tokenizer
+from training.network import Network
+from training.tokenizer import save_tokenizer
 
 BITS = 5
 # 32 weights share a scale: the smallest group that mlx knows, and all widths here are multiples of it.

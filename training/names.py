@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from punie.trace.demo.training.resources import code_parts, resource_text
+from training.resources import code_parts, resource_text
 
 _NUMBERS = ("1", "2", "3", "8", "64", "256", "404", "500", "2024")
 
