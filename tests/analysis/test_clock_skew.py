@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity.finding import Effect
-from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.trees.clock_skew import ClockSkew, Shift, correct_clocks
@@ -166,7 +166,7 @@ def test_the_finding_says_how_far_and_how_surely_and_the_ledger_reads_the_correc
     found = account(SpanSet((ROOT, chat, post, served)), SqliteEngine())
     (finding,) = (f for f in found.findings if f.slug == "clock-skew")
     assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}: box by -7,800 ns",))
-    assert finding.message == "clocks of other machines, shifted by up to 7.80 µs, known to ±100 ns"
+    assert finding.message.endswith(": by up to 7.80 µs, known to ±100 ns")
     assert {p.value: ns for p, ns in found.records[0].ledger.phases_ns.items() if ns} == {
         "model": 200,
         "http": 200,

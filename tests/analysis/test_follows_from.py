@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity.finding import Effect
-from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.model import Attributes, Phase, Span, SpanSet

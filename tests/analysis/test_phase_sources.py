@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.calls.disagreements import TOLERANCE_NS
 from punie.trace.analysis.foreign.servers import with_foreign_phases
-from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import classify
 from punie.trace.analysis.queries.traces import read_traces
@@ -125,7 +125,7 @@ def test_another_request_of_the_query_keeps_its_own_account() -> None:
     spans = (*WHOLE, *SERVER, late, replace(seen, span_id="late decode"))
     assert ledger(*spans).phases_ns[Phase.DECODE] == 305 * MS
     assert ledger(*spans).provenance[Phase.DECODE] == (Provenance.SERVER, Provenance.STREAM)
-    assert flaws(*spans) == {"several-accounts": 1}
+    assert flaws(*spans) == {"phase-sources-differ": 1}
 
 
 # --- disagreement ---

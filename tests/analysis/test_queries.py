@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity.finding import Effect
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import Account, account
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.model import Attributes, Phase, Span, SpanKind, SpanSet, StatusCode
@@ -157,7 +157,7 @@ def test_the_server_s_own_cached_tokens_go_before_the_client_s() -> None:
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (49, 7, 4)
 
 
-@pytest.mark.parametrize(("arm", "slugs"), [("off", ["cache-arm"]), ("server", []), ("unknown", [])])
+@pytest.mark.parametrize(("arm", "slugs"), [("off", ["cache-not-off"]), ("server", []), ("unknown", [])])
 def test_cached_tokens_with_the_cache_off_are_a_flaw(arm: str, slugs: list[str]) -> None:
     usage = {"gen_ai__usage__input_tokens": 9, "gen_ai__usage__output_tokens": 1}
     root = span("query", None, 0, 100, {**SAID, semconv.QUERY_CACHE: arm})

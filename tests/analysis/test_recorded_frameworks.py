@@ -62,7 +62,7 @@ BY_HAND: Final = {
         tokens=(80, 79, 36),
         turns=1,
         first_chunks_ns=(48_968_824,),  # its event, …545375578628, less its start, …545326609804
-        flaws=("ends-at-headers",),
+        flaws=("http-ends-at-headers",),
     ),
     "openinference_openai_agents": ByHand(
         wall_ns=1_212_769_046,  # the outer "Agent workflow": the agents and chains inside it are no queries

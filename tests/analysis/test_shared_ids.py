@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from punie.trace.analysis.integrity.finding import Effect
-from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.trees.tree import grow

@@ -19,7 +19,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.calls.requests import MessageList, ModelRequest
 from punie.trace.analysis.calls.usage import TokenCounts
-from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
+from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import MemoryEvidence

@@ -64,7 +64,7 @@ def test_a_link_is_no_parent(put: Put) -> None:
 
 
 def test_several_files_keep_the_notes_of_each() -> None:
-    notes = tuple(SourceNote("text-numbers", case, 2) for case in ("a", "b"))
+    notes = tuple(SourceNote("numbers-as-text", case, 2) for case in ("a", "b"))
     assert merge(SpanSet((), notes=(note,)) for note in notes).notes == notes
 
 

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 from msgspec.structs import replace
 
-from punie.trace.analysis.integrity.finding import Effect
-from punie.trace.analysis.integrity.flaws import find_flaws
+from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
@@ -103,8 +103,8 @@ def test_maps_of_text_give_back_the_numbers_truths_and_lists_that_their_keys_sta
     found = read(tmp_path, row, {**row, "SpanId": "'00000000000000aa'"})
     for span in found.spans:
         assert span.attributes == {key: value for key, (_, value) in TEXTS.items()}
-    assert {(note.slug, note.count) for note in found.notes} == {("text-numbers", 2)}
-    (finding,) = (flaw for flaw in find_flaws(read_traces(found)) if flaw.slug == "text-numbers")
+    assert {(note.slug, note.count) for note in found.notes} == {("numbers-as-text", 2)}
+    (finding,) = (flaw for flaw in find_flaws(read_traces(found)) if flaw.slug == "numbers-as-text")
     assert (finding.effect, finding.count) == (Effect.SHOWN, 10)  # five keys of two spans
 
 

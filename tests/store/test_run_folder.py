@@ -76,7 +76,7 @@ def test_spans_of_all_processes_with_what_could_not_be_read(tmp_path: Path) -> N
     assert [span.span_id[0] for span in found.spans] == ["1", "2"]
     assert [(Path(record.file).name, record.line) for record in found.unreadable] == [("agent-1.jsonl", 2)]
     (note,) = found.notes
-    assert note.slug == "no-spans-file"
+    assert note.slug == "file-without-spans"
     assert note.case.startswith(f"{folder.spans_dir / 'notes.txt'}: neither JSON nor")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_preflight, observe_all
 
-from punie.trace.analysis.integrity.finding import Effect, IntegrityFinding
+from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from punie.trace import semconv
 from punie.trace.analysis.calls.requests import ModelRequest, read_requests
 from punie.trace.analysis.calls.usage import is_model_request, usage_of
+from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.finding import IntegrityFinding
-from punie.trace.analysis.integrity.flaws import find_flaws
 from punie.trace.analysis.ledger.ledger import Engine, compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.path.query_paths import query_paths

@@ -14,7 +14,7 @@ from punie.trace import semconv
 from punie.trace.model import Attributes, AttributeValue, SourceNote
 from punie.trace.store.otlp.values import array_in
 
-SLUG: Final = "text-numbers"
+SLUG: Final = "numbers-as-text"
 _TRUTHS: Final = {"true": True, "false": False}
 
 

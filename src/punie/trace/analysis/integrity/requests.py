@@ -15,7 +15,7 @@ from punie.trace.analysis.calls.disagreements import (
 )
 from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.calls.usage import is_model_request, is_truncated, lacks_usage
-from punie.trace.analysis.integrity.finding import Checked, Effect, flaw, names
+from punie.trace.analysis.integrity.finding import Checked, finding, names
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.surroundings import Below, Inside, Surroundings
 from punie.trace.analysis.queries.traces import Traces, span_name
@@ -27,22 +27,9 @@ from punie.trace.model import Span
 def meaning(traces: Traces) -> Checked:
     """Phases that are not known, and HTTP spans that don't show what the model call was."""
     unknown = traces.where(lambda _, span: semconv.PHASE in span.attributes and written_phase(span) is None)
-    yield flaw("unknown-phase", Effect.DOWNGRADED, unknown, "spans with a phase that is not known here")
-    headers = traces.where(partial(_is_cut_request, traces.around))
-    yield flaw(
-        "ends-at-headers",
-        Effect.DOWNGRADED,
-        headers,
-        "HTTP spans that end before the body: time of the model call is taken from its own span",
-    )
-    outlasting = traces.where(lambda key, _: key in traces.around.outlasting)
-    yield flaw(
-        "outlasts-requests",
-        Effect.DOWNGRADED,
-        outlasting,
-        "model calls that go on after the HTTP requests below them, which end at the headers or asked something "
-        "else: all of such a call is taken as the model's",
-    )
+    yield finding("unknown-phase", unknown)
+    yield finding("http-ends-at-headers", traces.where(partial(_is_cut_request, traces.around)))
+    yield finding("uncovered-model-call", traces.where(lambda key, _: key in traces.around.outlasting))
 
 
 def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
@@ -55,46 +42,22 @@ def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
 
 
 def witnesses(traces: Traces) -> Checked:
-    """Client and server that tell different things."""
-    yield flaw(
-        "clocks-disagree",
-        Effect.DOWNGRADED,
-        names(disagreeing_clocks(traces)),
-        "spans of a server that began before the request was sent or still generated after its last byte",
-    )
-    yield flaw(
-        "counts-disagree",
-        Effect.DOWNGRADED,
-        tuple(differing_counts(traces)),
-        "model requests of which client and server tell different token counts: prompt and output count as the "
-        "client tells them, cached tokens as the server does",
-    )
-    yield flaw(
-        "timings-too-long",
-        Effect.DOWNGRADED,
-        names(cut_timings(traces)),
-        "phases of which the answer's body tells more time than the request had: cut off",
-    )
-    yield flaw(
-        "several-accounts",
-        Effect.SHOWN,
-        names(several_accounts(traces)),
-        "queries whose prefill or decode is known in more than one way: compare them with care",
-    )
+    """Client and server that report different things."""
+    yield finding("clocks-disagree", names(disagreeing_clocks(traces)))
+    yield finding("counts-disagree", tuple(differing_counts(traces)))
+    yield finding("timings-too-long", names(cut_timings(traces)))
+    yield finding("phase-sources-differ", names(several_accounts(traces)))
 
 
 def answers(traces: Traces) -> Checked:
-    """Answers that were cut, and tokens that nobody tells."""
+    """Answers that were cut, and token counts that nobody reports."""
     requests = partial(is_model_request, traces.around)
-    truncated = traces.where(lambda key, span: requests(key) and is_truncated(span))
-    yield flaw(
-        "truncated-answer", Effect.DOWNGRADED, truncated, "model requests that ended by their token limit"
-    )
+    yield finding("truncated-answer", traces.where(lambda key, span: requests(key) and is_truncated(span)))
     served = served_by(traces)
     bare = traces.where(
         lambda key, span: requests(key) and all(map(lacks_usage, (span, *served.get(key, ()))))
     )
-    yield flaw("missing-usage", Effect.SHOWN, bare, "model requests without token counts")
+    yield finding("missing-usage", bare)
 
 
 def draft(traces: Traces) -> Checked:
@@ -106,13 +69,7 @@ def draft(traces: Traces) -> Checked:
             and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
         )
     )
-    yield flaw(
-        "draft-with-cache",
-        Effect.DOWNGRADED,
-        cached,
-        "requests with a draft model that took tokens from the prompt cache: mlx_lm 0.32 loses a token of the "
-        "context then, so answers may be wrong",
-    )
+    yield finding("draft-with-cache", cached)
 
 
 def cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> Checked:
@@ -127,9 +84,4 @@ def cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> Checked:
         for request in requests
         if request.query_key in off and not request.warmup and request.tokens.cached
     ]
-    yield flaw(
-        "cache-arm",
-        Effect.DOWNGRADED,
-        cached,
-        "model requests with cached tokens although the prompt cache was to be off",
-    )
+    yield finding("cache-not-off", cached)

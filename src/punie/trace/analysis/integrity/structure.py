@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from punie.trace.analysis.integrity.finding import Checked, Effect, flaw, names
+from collections import Counter
+
+from punie.trace.analysis.integrity.finding import Checked, finding, names
 from punie.trace.analysis.queries.traces import Traces, missing_planned
 from punie.trace.units import count_text
 
 
 def plan(traces: Traces) -> Checked:
     """Planned queries without a root."""
-    missing = missing_planned(traces)
     cases = [
-        f"{query.query_id}, repeat {query.repeat}, server start {query.server_start}" for query in missing
+        f"{query.query_id}, repeat {query.repeat}, server start {query.server_start}"
+        for query in missing_planned(traces)
     ]
-    yield flaw(
-        "missing-query",
-        Effect.NO_VERDICT,
-        cases,
-        f"of {len(traces.planned)} planned queries these have no root span: not asked, or killed on the way",
-    )
+    yield finding("missing-query", cases, figures=f"{len(cases)} of {len(traces.planned)}")
 
 
 def roots(traces: Traces) -> Checked:
@@ -30,58 +27,28 @@ def roots(traces: Traces) -> Checked:
         for key in queries.roots
         if key in counted and (key in queries.stand_ins or spans[key].end_ns < spans[key].start_ns)
     ]
-    yield flaw(
-        "broken-root", Effect.NO_VERDICT, names(broken), "queries whose root is missing, unended or inverted"
-    )
-    roots_of: dict[str, int] = {}
-    for key, span in spans.items():
-        if span.parent_id is None:
-            roots_of[key[0]] = roots_of.get(key[0], 0) + 1
-    several = sorted(trace_id for trace_id, count in roots_of.items() if count > 1)
-    yield flaw("several-roots", Effect.SHOWN, several, "traces with more than one root")
+    yield finding("broken-root", names(broken))
+    roots_of = Counter(trace_id for (trace_id, _), span in spans.items() if span.parent_id is None)
+    yield finding("several-roots", sorted(trace_id for trace_id, count in roots_of.items() if count > 1))
     asked = {trace_id for trace_id, _ in queries.roots}
-    beside = [key for key in queries.outside if key[0] in asked]
-    yield flaw("outside-query", Effect.SHOWN, names(beside), "spans above or beside the query of their trace")
-    others = sorted({trace_id for trace_id, _ in queries.outside if trace_id not in asked})
-    yield flaw("other-trace", Effect.SHOWN, others, "traces that are no query of this run")
+    yield finding("outside-query", names(key for key in queries.outside if key[0] in asked))
+    yield finding("other-trace", sorted({trace_id for trace_id, _ in queries.outside} - asked))
 
 
 def links(traces: Traces) -> Checked:
     """Cycles, lost parents, spans that only follow, spans of no query."""
     forest = traces.forest
+    yield finding("cycle", names(forest.cyclic))
     lost = forest.orphans - traces.queries.from_afar
-    yield flaw("cycle", Effect.NO_VERDICT, names(forest.cyclic), "spans that are their own ancestors")
     parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in lost)
-    yield flaw(
-        "missing-parent",
-        Effect.DOWNGRADED,
-        parents,
-        f"spans whose parent was never written: {count_text(len(set(parents)), 'parent')}",
-    )
-    unplaced = names(traces.queries.unplaced)
-    yield flaw(
-        "follows-from",
-        Effect.SHOWN,
-        names(forest.follows),
-        "spans that only follow another: they count, and no answer waited for them",
-    )
-    yield flaw("unplaced-span", Effect.DOWNGRADED, unplaced, "spans whose query can't be told")
+    yield finding("missing-parent", parents, figures=count_text(len(set(parents)), "missing parent"))
+    yield finding("follows-from", names(forest.follows))
+    yield finding("ambiguous-query", names(traces.queries.unplaced))
 
 
 def copies(traces: Traces) -> Checked:
     """Spans that are there more than once."""
     forest = traces.forest
-    identical = [key for key in forest.repeats if key not in forest.conflicts]
-    yield flaw("duplicate-span", Effect.SHOWN, names(identical), "identical copies, dropped")
-    yield flaw(
-        "conflicting-duplicate",
-        Effect.DOWNGRADED,
-        names(forest.conflicts),
-        "copies of one span that differ: the longest counts",
-    )
-    yield flaw(
-        "shared-id",
-        Effect.SHOWN,
-        names(forest.shared),
-        "spans of a client that share their id with the server's: told apart, the server's below the client's",
-    )
+    yield finding("duplicate-span", names(key for key in forest.repeats if key not in forest.conflicts))
+    yield finding("conflicting-duplicate", names(forest.conflicts))
+    yield finding("shared-id", names(forest.shared))

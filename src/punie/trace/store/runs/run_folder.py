@@ -20,7 +20,7 @@ from punie.trace.store.files.whole_file import write_whole
 _PLAN: Final = "run.json"
 _SPANS: Final = "spans"
 _JOURNAL: Final = ".jsonl"
-_NO_SPANS: Final = "no-spans-file"
+_NO_SPANS: Final = "file-without-spans"
 
 
 @dataclass(frozen=True, slots=True)
