@@ -26,8 +26,8 @@ from punie.trace.analysis.speculative.model import (
     SEQUENTIAL,
     Arm,
     ArmKind,
+    BenchPlan,
     Observation,
-    Plan,
     PromptCache,
     TurnOutput,
 )
@@ -137,8 +137,8 @@ def measurements(
     return Measurements(plan, tuple(seen))
 
 
-def _plan(blocks: int, repeats: int) -> Plan:
-    return Plan(
+def _plan(blocks: int, repeats: int) -> BenchPlan:
+    return BenchPlan(
         bench_id="simulated",
         model="target",
         drafts=("draft",),

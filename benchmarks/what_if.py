@@ -31,8 +31,8 @@ from punie.trace.analysis.calls.cache_bill import cache_bill
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
-from punie.trace.analysis.what_if.changes import CHANGES, Change, saved_ns
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model
+from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Improvement, saved_ns
 from punie.trace.analysis.what_if.observed import ObservedQuery, observe
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
@@ -75,25 +75,25 @@ class Trial:
 
 def _cache(before: Run, after: Run) -> float:
     del after
-    change = next(change for change in CHANGES if change.slug == "cache")
+    change = next(change for change in IMPROVEMENTS if change.slug == "cache")
     return _mean(before, lambda query: change, most=True)
 
 
 def _shorter(before: Run, after: Run) -> float:
-    def factor(query: ObservedQuery) -> Change:
+    def factor(query: ObservedQuery) -> Improvement:
         had = sum(turn.output_tokens for turn in query.turns)
         has = sum(turn.output_tokens for turn in after.queries[query.query_id].turns)
-        return replace(CHANGES[0], output=has / had)
+        return replace(IMPROVEMENTS[0], output=has / had)
 
     return _mean(before, factor)
 
 
 def _faster(before: Run, after: Run) -> float:
-    change = replace(CHANGES[0], output=1.0, speed=before.decode_ns / after.decode_ns)
+    change = replace(IMPROVEMENTS[0], output=1.0, speed=before.decode_ns / after.decode_ns)
     return _mean(before, lambda query: change)
 
 
-def _mean(before: Run, change: Callable[[ObservedQuery], Change], *, most: bool = False) -> float:
+def _mean(before: Run, change: Callable[[ObservedQuery], Improvement], *, most: bool = False) -> float:
     if before.costs is None:
         raise SystemExit("the costs of a turn could not be fitted: use more queries or repeats")
     costs = before.costs

@@ -10,14 +10,14 @@ import pytest
 from planted_starts import Noise, Shape, planted
 from records import build_record
 
-from punie.trace.analysis.comparison.change import Outcome
+from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.compare import Comparison, compare
 from punie.trace.analysis.comparison.design import Unit
 from punie.trace.analysis.comparison.facts import Likeness, compare_facts
 from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.model import Phase
 
 QUERIES = ("one", "two", "three", "four", "five")
@@ -49,26 +49,26 @@ def _start(
     ]
 
 
-def _evidence(records: Sequence[QueryRecord]) -> Evidence:
-    return Evidence(tuple(records))
+def _evidence(records: Sequence[QueryRecord]) -> AskedQueries:
+    return AskedQueries(tuple(records))
 
 
-def _side(count: int, first: int, **fields: object) -> list[Evidence]:
+def _side(count: int, first: int, **fields: object) -> list[AskedQueries]:
     return [_evidence(_start(first + n, **fields)) for n in range(count)]  # type: ignore[arg-type]
 
 
-def _compared(a: Sequence[Evidence], b: Sequence[Evidence]) -> Comparison:
+def _compared(a: Sequence[AskedQueries], b: Sequence[AskedQueries]) -> Comparison:
     return compare(side_of(a), side_of(b))
 
 
-def _named(comparison: Comparison, name: str) -> Outcome:
-    return next(c.outcome for c in comparison.changes if c.measure.name == name)
+def _named(comparison: Comparison, name: str) -> Direction:
+    return next(c.direction for c in comparison.changes if c.measure.name == name)
 
 
 def test_a_run_against_itself_has_no_difference() -> None:
     one = _side(1, 1)
     found = _compared(one, one)
-    assert found.outcome is Outcome.NO_DIFFERENCE
+    assert found.direction is Direction.NO_DIFFERENCE
     assert found.end_to_end is not None
     assert found.end_to_end.difference_ns == 0
     assert found.end_to_end.p == 1
@@ -80,8 +80,8 @@ def test_a_run_against_itself_has_no_difference() -> None:
 def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]) -> None:
     one = _side(1, 1, repeats=1, queries=queries)
     found = _compared(one, one)
-    assert (found.outcome, found.identical, found.undecided, found.caveats) == (
-        Outcome.NO_DIFFERENCE,
+    assert (found.direction, found.identical, found.undecided, found.caveats) == (
+        Direction.NO_DIFFERENCE,
         True,
         (),
         (),
@@ -92,13 +92,13 @@ def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]
 
 
 def test_answers_of_which_some_are_missing_are_no_claim_even_against_themselves() -> None:
-    gap = Evidence(tuple(_start(2)), missing=(PlannedQuery("six", 0, 0, 5),))
-    assert _compared([gap], [gap]).outcome is Outcome.UNDECIDED
+    gap = AskedQueries(tuple(_start(2)), missing=(PlannedQuery("six", 0, 0, 5),))
+    assert _compared([gap], [gap]).direction is Direction.UNDECIDED
 
 
 def test_longer_prefill_is_named_with_its_size_and_nothing_else_is() -> None:
     found = _compared(_side(1, 1), _side(1, 2, prefill_ms=300))
-    assert found.outcome is Outcome.SLOWER
+    assert found.direction is Direction.SLOWER
     standing = {c.measure.name: c.difference_ns for c in found.changes if c.stands_out}
     assert standing.keys() == {"wall", "generation", "prefill"}
     assert standing["prefill"] == pytest.approx(200e6, rel=0.02)
@@ -123,7 +123,7 @@ def test_the_differences_of_the_phases_sum_to_that_of_the_wall_time() -> None:
     ],
 )
 def test_the_unit_is_the_highest_level_of_which_there_are_several(
-    a: Callable[[], list[Evidence]], b: Callable[[], list[Evidence]], unit: Unit, exchanged: Unit
+    a: Callable[[], list[AskedQueries]], b: Callable[[], list[AskedQueries]], unit: Unit, exchanged: Unit
 ) -> None:
     design = _compared(a(), b()).design
     assert design is not None
@@ -154,8 +154,8 @@ def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -
     assert any("1 server start on A, 4 on B: start-to-start noise is not covered" in c for c in found.caveats)
 
 
-def _in_turns(count: int, slower: float) -> tuple[list[Evidence], list[Evidence]]:
-    sides: tuple[list[Evidence], list[Evidence]] = ([], [])
+def _in_turns(count: int, slower: float) -> tuple[list[AskedQueries], list[AskedQueries]]:
+    sides: tuple[list[AskedQueries], list[AskedQueries]] = ([], [])
     for n in range(count):
         busy = 1 + n / 4  # the machine gets busier with every pair
         for side, factor in ((0, 1.0), (1, slower)):
@@ -167,14 +167,14 @@ def test_starts_made_in_turns_are_pairs_so_a_busy_machine_hides_nothing() -> Non
     found = _compared(*_in_turns(6, 1.15))
     assert found.design is not None
     assert found.design.unit is Unit.START_PAIR
-    assert found.outcome is Outcome.SLOWER
-    assert _named(found, "decode") is Outcome.SLOWER
-    assert _named(found, "prefill") is Outcome.NO_DIFFERENCE
-    apart = _compared(_in_turns(6, 1.15)[0], [Evidence(e.records) for e in _side(6, 99)])
-    assert apart.outcome is not Outcome.SLOWER
+    assert found.direction is Direction.SLOWER
+    assert _named(found, "decode") is Direction.SLOWER
+    assert _named(found, "prefill") is Direction.NO_DIFFERENCE
+    apart = _compared(_in_turns(6, 1.15)[0], [AskedQueries(e.records) for e in _side(6, 99)])
+    assert apart.direction is not Direction.SLOWER
 
 
-def _overlapping(count: int, slower: float) -> tuple[Evidence, Evidence]:
+def _overlapping(count: int, slower: float) -> tuple[AskedQueries, AskedQueries]:
     """Two sources of `count` starts each, which asked query by query in turns; in every other start B began."""
     sides: tuple[list[QueryRecord], list[QueryRecord]] = ([], [])
     for n in range(count):
@@ -200,12 +200,12 @@ def test_starts_that_overlap_since_two_runs_ask_in_turns_are_pairs_from_six_on(
     assert found.design is not None
     assert found.design.unit is unit
     assert found.design.paired_starts == (tuple((n, n) for n in range(6)) if count == 6 else ())
-    assert found.outcome is (Outcome.SLOWER if count == 6 else Outcome.NO_DIFFERENCE)
+    assert found.direction is (Direction.SLOWER if count == 6 else Direction.NO_DIFFERENCE)
 
 
 def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:
     found = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1, slower=2.0))
-    assert found.outcome is Outcome.UNDECIDED
+    assert found.direction is Direction.UNDECIDED
     assert "5 can be exchanged" in found.undecided[0]
     assert "0.062" in found.undecided[0]
     assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
@@ -231,9 +231,9 @@ def test_a_query_that_one_start_did_not_answer_is_left_out_and_named() -> None:
 
 
 def test_a_missing_query_forbids_a_claim() -> None:
-    gap = Evidence(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
+    gap = AskedQueries(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
     found = _compared(_side(1, 1), [gap])
-    assert found.outcome is Outcome.UNDECIDED
+    assert found.direction is Direction.UNDECIDED
     assert found.undecided == ("B: 1 planned query missing",)
 
 
@@ -264,7 +264,7 @@ def test_the_gate_fails_only_beyond_both_thresholds(
 @pytest.mark.parametrize("above", [0.0, 0.05])
 def test_one_start_on_a_side_is_not_enough_to_fail(several: int, above: float) -> None:
     found = _compared(_side(1, 1), _side(several, 2, slower=1.3))
-    assert found.outcome is Outcome.SLOWER
+    assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(above, 0))
     assert result.gate is Gate.UNDECIDED
     assert "make several on each side, in turns" in result.reason
@@ -273,7 +273,7 @@ def test_one_start_on_a_side_is_not_enough_to_fail(several: int, above: float) -
 
 def test_other_queries_on_each_side_are_not_enough_to_fail_either() -> None:
     found = _compared(_side(4, 1), _side(4, 9, slower=3.0, queries=("v", "w", "x", "y", "z")))
-    assert found.outcome is Outcome.SLOWER
+    assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(0.05, 0))
     assert result.gate is Gate.UNDECIDED
     assert "ask the same queries" in result.reason

@@ -15,7 +15,7 @@ from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import Spread
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.summary.totals import Tokens, TokenTime, totals
-from punie.trace.analysis.verdicts.memory import MemoryEvidence
+from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.model import Group, Phase, Provenance, Verdict
 
 RecordMaker = Callable[..., QueryRecord]
@@ -42,7 +42,7 @@ def test_a_run(make_record: RecordMaker) -> None:
     ]  # fmt: skip
     wrong = make_record("q1", {Phase.TOOL: 999}, repeat=3, start_ns=99, ok=False, failures=("off-topic",))
     warm = make_record("warm", {Phase.FRAMEWORK: 500}, warmup=True, start_ns=-1)
-    memory = MemoryEvidence(1, "footprint", limit_bytes=2)
+    memory = MemoryUse(1, "footprint", limit_bytes=2)
     found = analyse([wrong, *reversed(good), warm], target_ns=101 * MS, memory=memory)
 
     assert found.records == (*good, wrong)

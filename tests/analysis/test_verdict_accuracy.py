@@ -10,7 +10,7 @@ import pytest
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.analysis.verdicts.accuracy import UNIT, accuracy_verdict
-from punie.trace.analysis.verdicts.finding import Evidence, Finding
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
 from punie.trace.model import Phase, Verdict
 
 RecordMaker = Callable[..., QueryRecord]
@@ -32,10 +32,10 @@ def asked(make: RecordMaker, *, queries: int = 5, repeats: int = 1) -> list[Quer
 
 def test_five_of_five(make_record: RecordMaker) -> None:
     bound = 0.05 ** (1 / 5)
-    found = accuracy_verdict(Evidence(tuple(asked(make_record))))
+    found = accuracy_verdict(AskedQueries(tuple(asked(make_record))))
     assert found.interval is not None
     assert found.interval.low == pytest.approx(bound)
-    assert found == Finding(
+    assert found == Assessment(
         name="accuracy",
         verdict=Verdict.YES,
         estimate=1.0,
@@ -59,15 +59,15 @@ def test_five_of_five(make_record: RecordMaker) -> None:
 
 
 def test_repeats_do_not_raise_the_bound(make_record: RecordMaker) -> None:
-    once = accuracy_verdict(Evidence(tuple(asked(make_record))))
-    often = accuracy_verdict(Evidence(tuple(asked(make_record, repeats=20))))
+    once = accuracy_verdict(AskedQueries(tuple(asked(make_record))))
+    often = accuracy_verdict(AskedQueries(tuple(asked(make_record, repeats=20))))
     assert often.estimate == 1.0
     assert often.interval == once.interval
 
 
 def test_one_wrong_repeat_is_a_no(make_record: RecordMaker) -> None:
     records = [*asked(make_record, repeats=2), make_record("q1", WORK, repeat=2, ok=False)]
-    found = accuracy_verdict(Evidence(tuple(records)))
+    found = accuracy_verdict(AskedQueries(tuple(records)))
     assert found.verdict is Verdict.NO
     assert found.estimate == pytest.approx(10 / 11)
     assert found.details["queries_right"] == 4
@@ -77,20 +77,20 @@ def test_one_wrong_repeat_is_a_no(make_record: RecordMaker) -> None:
 
 def test_an_error_is_wrong_even_without_a_score(make_record: RecordMaker) -> None:
     records = [*asked(make_record), make_record("q5", WORK, ok=None, error="Timeout: late")]
-    assert accuracy_verdict(Evidence(tuple(records))).verdict is Verdict.NO
+    assert accuracy_verdict(AskedQueries(tuple(records))).verdict is Verdict.NO
 
 
 def test_nothing_scored(make_record: RecordMaker) -> None:
     for records in ((), (make_record("a", WORK, ok=None),)):
-        found = accuracy_verdict(Evidence(records))
+        found = accuracy_verdict(AskedQueries(records))
         assert (found.verdict, found.estimate, found.interval) == (Verdict.UNDECIDED, None, None)
 
 
 def test_unscored_or_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
     records = asked(make_record)
-    unscored = accuracy_verdict(Evidence((*records, make_record("x", WORK, ok=None))))
-    missing = accuracy_verdict(Evidence(tuple(records), missing=(PlannedQuery("x", 0, 0, 0),)))
-    broken = accuracy_verdict(Evidence(tuple(records), (Broken("torn-line", "no-verdict", 1),)))
+    unscored = accuracy_verdict(AskedQueries((*records, make_record("x", WORK, ok=None))))
+    missing = accuracy_verdict(AskedQueries(tuple(records), missing=(PlannedQuery("x", 0, 0, 0),)))
+    broken = accuracy_verdict(AskedQueries(tuple(records), (Broken("torn-line", "no-verdict", 1),)))
     assert {unscored.verdict, missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
     assert unscored.basis.endswith("; 1 answer not scored.")
     assert missing.basis.endswith("; 1 planned query missing.")
@@ -99,13 +99,15 @@ def test_unscored_or_missing_or_broken_leave_it_undecided(make_record: RecordMak
 
 def test_a_wrong_answer_decides_though_others_are_missing(make_record: RecordMaker) -> None:
     records = (make_record("q0", WORK, ok=False),)
-    found = accuracy_verdict(Evidence(records, missing=(PlannedQuery("x", 0, 0, 0),)))
+    found = accuracy_verdict(AskedQueries(records, missing=(PlannedQuery("x", 0, 0, 0),)))
     assert (found.verdict, found.estimate) == (Verdict.NO, 0.0)
 
 
 def test_missing_queries_are_said_once(make_record: RecordMaker) -> None:
-    seen_twice = Evidence(
+    seen_twice = AskedQueries(
         tuple(asked(make_record)), (Broken("missing-query", "no-verdict", 1),), (PlannedQuery("x", 0, 0, 0),)
     )
     assert seen_twice.gap() == "1 planned query missing"
-    assert Evidence((), (Broken("missing-query", "no-verdict", 1),)).gap() == "integrity: missing-query (1)"
+    assert (
+        AskedQueries((), (Broken("missing-query", "no-verdict", 1),)).gap() == "integrity: missing-query (1)"
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.verdicts.finding import Evidence, Finding
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
 from punie.trace.analysis.verdicts.generation import generation_verdict
 from punie.trace.model import Phase, Verdict
 
@@ -29,9 +29,9 @@ class Broken:
     count: int
 
 
-def judge(records: Sequence[QueryRecord], *integrity: Broken, missing: int = 0) -> Finding:
+def judge(records: Sequence[QueryRecord], *integrity: Broken, missing: int = 0) -> Assessment:
     planned = tuple(PlannedQuery(f"gone-{number}", 0, 0, number) for number in range(missing))
-    return generation_verdict(Evidence(tuple(records), integrity, planned))
+    return generation_verdict(AskedQueries(tuple(records), integrity, planned))
 
 
 def suite(
@@ -298,7 +298,7 @@ ORDER = {N: 0, U: 1, Y: 2}
 def test_more_generation_never_moves_the_verdict_towards_no(
     make_record: RecordMaker, queries: list[tuple[int, int]], more: int
 ) -> None:
-    def at(extra: int) -> Finding:
+    def at(extra: int) -> Assessment:
         return judge(
             [
                 make_record(

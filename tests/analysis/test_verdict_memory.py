@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from punie.trace.analysis.verdicts.finding import Finding
-from punie.trace.analysis.verdicts.memory import UNIT, MemoryEvidence, memory_verdict
+from punie.trace.analysis.verdicts.assessment import Assessment
+from punie.trace.analysis.verdicts.memory import UNIT, MemoryUse, memory_verdict
 from punie.trace.model import Verdict
 
 GB = 10**9
 
 
 def test_whole_finding() -> None:
-    evidence = MemoryEvidence(28 * GB, "footprint", limit_bytes=32 * GB, recommended_bytes=25_600_000_000)
-    assert memory_verdict(evidence) == Finding(
+    evidence = MemoryUse(28 * GB, "footprint", limit_bytes=32 * GB, recommended_bytes=25_600_000_000)
+    assert memory_verdict(evidence) == Assessment(
         name="memory",
         verdict=Verdict.NO,
         estimate=28e9,
@@ -46,7 +46,7 @@ def test_whole_finding() -> None:
     ],
 )
 def test_bounds(peak: int | None, limit: int | None, recommended: int | None, verdict: Verdict) -> None:
-    evidence = MemoryEvidence(peak, "footprint", limit, recommended)
+    evidence = MemoryUse(peak, "footprint", limit, recommended)
     found = memory_verdict(evidence)
     assert found.verdict is verdict
     assert found.estimate == peak

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.finding import Evidence, Finding
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
 from punie.trace.analysis.verdicts.target import UNIT, target_verdict
 from punie.trace.model import Phase, Verdict
 
@@ -32,13 +32,13 @@ def timed(make: RecordMaker, query_id: str, *walls_ms: int, requests: int = 2) -
     ]
 
 
-def judge(*records: QueryRecord) -> Finding:
-    return target_verdict(Evidence(records), TARGET_NS)
+def judge(*records: QueryRecord) -> Assessment:
+    return target_verdict(AskedQueries(records), TARGET_NS)
 
 
 def test_whole_finding(make_record: RecordMaker) -> None:
     records = [*timed(make_record, "a", 50, 60, 70), *timed(make_record, "quick", 900, requests=1)]
-    assert judge(*records) == Finding(
+    assert judge(*records) == Assessment(
         name="target",
         verdict=Verdict.YES,
         estimate=60_000_000.0,
@@ -107,7 +107,7 @@ def test_no_records() -> None:
 def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
     for walls in ((5, 5, 5), (200, 200, 200)):
         records = tuple(timed(make_record, "a", *walls))
-        missing = target_verdict(Evidence(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
-        broken = target_verdict(Evidence(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
+        missing = target_verdict(AskedQueries(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
+        broken = target_verdict(AskedQueries(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
         assert {missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
         assert "integrity: skew (2)" in broken.basis

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from punie.trace.analysis.speculative.files import decode_plan, encode
-from punie.trace.analysis.speculative.model import Plan, PromptCache
+from punie.trace.analysis.speculative.model import BenchPlan, PromptCache
 from punie.trace.bench.options import merge_options
 from punie.trace.bench.plan import Provenance, balanced_orders, make_plan, plan_asks, plan_cells
 from punie.trace.bench.runtime import Runtime, request_fields
@@ -17,7 +17,7 @@ from punie.trace.errors import InputError
 from punie.trace.workload.suite import Query, Suite, default_suite
 
 
-def plan_of(**given: object) -> Plan:
+def plan_of(**given: object) -> BenchPlan:
     return make_plan(merge_options(given), default_suite(), "bench", Provenance("now", {}, {}))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from punie.trace.analysis.speculative.model import Plan, TargetKind
+from punie.trace.analysis.speculative.model import BenchPlan, TargetKind
 from punie.trace.bench.options import merge_options
 from punie.trace.bench.plan import Provenance, make_plan
 from punie.trace.bench.preflight.judge import Bounds, judge, verification
@@ -20,7 +20,7 @@ TOKEN_NS = 20_000_000
 NO_BOUNDS = Bounds(None, None)
 
 
-def plan() -> Plan:
+def plan() -> BenchPlan:
     return make_plan(merge_options({}), default_suite(), "bench", Provenance("now", {}, {}))
 
 

@@ -19,7 +19,7 @@ from punie.trace.analysis.comparison.compare import compare
 from punie.trace.analysis.comparison.facts import compare_facts
 from punie.trace.analysis.comparison.gate import Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import ExitCode
 from punie.trace.model import Phase
 from punie.trace.report.comparison_formats import COMPARISON_FORMATS, ComparisonReport
@@ -153,8 +153,8 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capt
     assert "none" in capsys.readouterr().err
 
 
-def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> Evidence:
-    return Evidence(
+def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> AskedQueries:
+    return AskedQueries(
         tuple(
             build_record(
                 f"{prefix}query-{query}-{HOSTILE}",
@@ -173,14 +173,14 @@ def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: st
     )
 
 
-REPORTS: dict[str, Callable[[], tuple[Evidence, Evidence]]] = {
+REPORTS: dict[str, Callable[[], tuple[AskedQueries, AskedQueries]]] = {
     "same": lambda: (_evidence(1.0), _evidence(1.0)),
     "slower": lambda: (_evidence(1.0), _evidence(9.0, repeats=4)),
     "itself once": lambda: (_evidence(1.0, repeats=1), _evidence(1.0, repeats=1)),
     "once": lambda: (_evidence(1.0, repeats=1), _evidence(0.5, repeats=1)),
     "network not known": lambda: (_evidence(1.0), _evidence(1.0, known=False)),
     "unpaired": lambda: (_evidence(1.0), _evidence(2.0, prefix="other-")),
-    "nothing": lambda: (_evidence(1.0), Evidence(())),
+    "nothing": lambda: (_evidence(1.0), AskedQueries(())),
 }
 
 

@@ -23,7 +23,7 @@ from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.verdicts.memory import MemoryEvidence
+from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.model import Phase, Provenance
 from punie.trace.report.content import About, Report
 from punie.trace.report.formats import FORMATS, by_ending, by_name
@@ -66,7 +66,7 @@ def empty() -> Report:
 
 def one() -> Report:
     return Report(
-        _about(), analyse([_query("view-functions")], memory=MemoryEvidence(141_200_000, "sampled", 10**9))
+        _about(), analyse([_query("view-functions")], memory=MemoryUse(141_200_000, "sampled", 10**9))
     )
 
 

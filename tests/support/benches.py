@@ -15,11 +15,11 @@ from punie.trace.analysis.speculative.model import (
     Arm,
     ArmKind,
     BaselineShape,
+    BenchPlan,
     Drafting,
     DraftMeasurement,
     Estimate,
     Observation,
-    Plan,
     Preflight,
     PromptCache,
     TargetKind,
@@ -41,7 +41,7 @@ CACHED_DRAFT = Arm("draft0-k3-cache", ArmKind.DRAFT, 0, 3, PromptCache.SERVER)
 SAID = (TurnOutput("a", (1, 2, 3)), TurnOutput("b", (4, 5)))
 
 
-def build_plan(arms: Sequence[Arm] = ARMS, **fields: Any) -> Plan:  # noqa: ANN401 # fields of Plan
+def build_plan(arms: Sequence[Arm] = ARMS, **fields: Any) -> BenchPlan:  # noqa: ANN401 # fields of BenchPlan
     """A plan of five blocks."""
     values: dict[str, Any] = {
         "bench_id": "bench",
@@ -56,7 +56,7 @@ def build_plan(arms: Sequence[Arm] = ARMS, **fields: Any) -> Plan:  # noqa: ANN4
         "seed": 0,
         "created": "2026-11-23T14:05:09+00:00",
     }
-    return Plan(**(values | fields))
+    return BenchPlan(**(values | fields))
 
 
 def build_observation(
@@ -77,7 +77,9 @@ def build_observation(
     return replace(found, **(seen or {}))
 
 
-def observe_all(plan: Plan, decode_ms: Mapping[str, int], *, jitter_ms: int = 8) -> tuple[Observation, ...]:
+def observe_all(
+    plan: BenchPlan, decode_ms: Mapping[str, int], *, jitter_ms: int = 8
+) -> tuple[Observation, ...]:
     """Every asking of the plan: `decode_ms` of an arm, 100 ms of prefill (40 with the cache), 20 ms besides.
 
     Blocks differ by `jitter_ms` a step, one way in one arm, another way in the next.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from benches import ARMS, CACHED_DRAFT, SAID, build_observation, build_plan
 
-from punie.trace.analysis.speculative.losslessness import GateGap, find_divergences, gate
+from punie.trace.analysis.speculative.losslessness import LosslessnessGap, find_divergences, gate
 from punie.trace.analysis.speculative.model import SEQUENTIAL, DivergenceKind, Observation, TurnOutput
 from punie.trace.model import Phase, Verdict
 
@@ -65,7 +65,7 @@ def test_without_knowing_the_noise_a_gap_says_nothing() -> None:
     gaps = [replace(item, logit_gap=5.0) for item in find_divergences(asked, PLAN)]
     found = gate(asked, PLAN, gaps=gaps).of("draft0-k3")
     assert found is not None
-    assert (found.verdict, found.gap) == (Verdict.UNDECIDED, GateGap.UNKNOWN_KIND)
+    assert (found.verdict, found.gap) == (Verdict.UNDECIDED, LosslessnessGap.UNKNOWN_KIND)
 
 
 def test_a_cache_that_corrupts_is_blamed_only_if_drafts_without_it_are_right() -> None:
@@ -94,19 +94,20 @@ def test_a_baseline_that_differs_from_itself_decides_nothing() -> None:
     asked[index] = replace(asked[index], outputs=OTHER)
     found = gate(asked, PLAN)
     assert (found.verdict, found.unsteady) == (Verdict.UNDECIDED, ("find",))
-    assert {arm.gap for arm in found.arms} == {GateGap.UNSTEADY}
+    assert {arm.gap for arm in found.arms} == {LosslessnessGap.UNSTEADY}
 
 
 def test_sampled_outputs_are_not_compared() -> None:
     found = gate(_all(draft0_k2=OTHER), replace(PLAN, temperature=0.7))
-    assert {arm.gap for arm in found.arms} == {GateGap.SAMPLED}
+    assert {arm.gap for arm in found.arms} == {LosslessnessGap.SAMPLED}
     assert found.verdict is Verdict.UNDECIDED
 
 
 @pytest.mark.parametrize(
-    ("missing", "gap"), [(SEQUENTIAL, GateGap.NO_REFERENCE), ("draft0-k2", GateGap.NOTHING_COMPARED)]
+    ("missing", "gap"),
+    [(SEQUENTIAL, LosslessnessGap.NO_REFERENCE), ("draft0-k2", LosslessnessGap.NOTHING_COMPARED)],
 )
-def test_what_was_not_kept_is_not_equal(missing: str, gap: GateGap) -> None:
+def test_what_was_not_kept_is_not_equal(missing: str, gap: LosslessnessGap) -> None:
     asked = [replace(seen, outputs=()) if seen.arm == missing else seen for seen in _all()]
     found = gate(asked, PLAN).of("draft0-k2")
     assert found is not None

@@ -16,8 +16,8 @@ from punie.trace.analysis.calls.requests import MessageList, ModelRequest
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.what_if.changes import combinations, saved_ns
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model, fit
+from punie.trace.analysis.what_if.improvements import combinations, saved_ns
 from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, Turn, observe
 from punie.trace.analysis.what_if.prediction import Saving, WhatIf, what_if
 from punie.trace.model import Phase

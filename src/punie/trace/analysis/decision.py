@@ -13,7 +13,7 @@ from typing import Final
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.summary.summary import RunAnalysis
-from punie.trace.analysis.verdicts.finding import Finding
+from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.model import Phase, Verdict
 from punie.trace.units import count_text, duration_text, factor_text, share_text
 
@@ -133,11 +133,11 @@ def _target(run: RunAnalysis, bench: BenchAnalysis | None) -> Step:
     return _of_target(question, with_draft, f"With {best.arm.name}: {with_draft.basis} {today}")
 
 
-def _of_target(question: str, found: Finding, basis: str) -> Step:
+def _of_target(question: str, found: Assessment, basis: str) -> Step:
     return Step("target", question, found.verdict, _slowest(found), basis, found.next_step)
 
 
-def _slowest(found: Finding) -> str:
+def _slowest(found: Assessment) -> str:
     return "not known" if found.estimate is None else f"slowest median {duration_text(found.estimate)}"
 
 

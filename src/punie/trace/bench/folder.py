@@ -22,7 +22,7 @@ from punie.trace.analysis.speculative.files import (
     encode,
     encode_divergences,
 )
-from punie.trace.analysis.speculative.model import Divergence, Plan, Preflight
+from punie.trace.analysis.speculative.model import BenchPlan, Divergence, Preflight
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
 from punie.trace.store.files.whole_file import write_whole
@@ -65,11 +65,11 @@ class BenchFolder:
         """Where the server starts are."""
         return self.path / "cells"
 
-    def write_plan(self, plan: Plan) -> None:
+    def write_plan(self, plan: BenchPlan) -> None:
         """Write `bench.json`. Raises InputError."""
         write_whole(self.path / "bench.json", encode(plan))
 
-    def read_plan(self) -> Plan:
+    def read_plan(self) -> BenchPlan:
         """What was planned. Raises InputError."""
         file = self.path / "bench.json"
         return decode_plan(_read(file), str(file))

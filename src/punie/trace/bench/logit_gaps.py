@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from punie.trace import semconv
-from punie.trace.analysis.speculative.model import SEQUENTIAL, Divergence, Plan
+from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan, Divergence
 from punie.trace.bench.child import ChildJob
 from punie.trace.model import Span, SpanKind
 
@@ -38,7 +38,7 @@ class Place:
 
 
 async def look_at_gaps(
-    plan: Plan,
+    plan: BenchPlan,
     spans: Iterable[Span],
     found: Sequence[Divergence],
     files: Path,

@@ -20,7 +20,7 @@ from punie.trace.analysis.speculative.model import (
     SEQUENTIAL,
     Arm,
     ArmKind,
-    Plan,
+    BenchPlan,
     PromptCache,
 )
 from punie.trace.bench.options import DEMO, BenchOptions
@@ -78,14 +78,14 @@ class Cell:
         return self.arms[0].draft
 
 
-def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Provenance) -> Plan:
+def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Provenance) -> BenchPlan:
     """The plan that `options` mean. Raises ConfigError for a model or a draft that isn't there."""
     is_demo = options.model is None
     model = str(options.model or target_model_path())
     drafts = tuple(str(draft_model_path()) if draft == DEMO else draft for draft in options.drafts)
     checked = [ServerConfig(model=model, adapter_path=options.adapter, draft_model=draft) for draft in drafts]
     told = {name: getattr(options, name) for name in _SETTINGS}
-    return Plan(
+    return BenchPlan(
         bench_id=bench_id,
         model=str(checked[0].model),
         drafts=tuple(str(config.draft_model) for config in checked),
@@ -131,7 +131,7 @@ def make_arms(drafts: int, ks: Sequence[int], draft_cache: str) -> tuple[Arm, ..
     return tuple(arms)
 
 
-def plan_cells(plan: Plan) -> tuple[Cell, ...]:
+def plan_cells(plan: BenchPlan) -> tuple[Cell, ...]:
     """Every server start, in order."""
     groups = list(_groups(plan.arms))
     order = random.Random(f"{plan.seed} cells")  # noqa: S311 # a reproducible order, not a secret
@@ -143,7 +143,7 @@ def plan_cells(plan: Plan) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def plan_asks(plan: Plan, cell: Cell) -> Iterator[Ask]:
+def plan_asks(plan: BenchPlan, cell: Cell) -> Iterator[Ask]:
     """What a cell asks: the suite in an order of its block, each query in every arm before the next one."""
     order = random.Random(f"{plan.seed} queries {cell.block}")  # noqa: S311 # as above
     rows = balanced_orders(cell.arms, random.Random(f"{plan.seed} arms"))  # noqa: S311 # as above

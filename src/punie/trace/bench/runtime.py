@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from punie.trace.analysis.speculative.model import Arm, ArmKind, Plan, PromptCache
+from punie.trace.analysis.speculative.model import Arm, ArmKind, BenchPlan, PromptCache
 from punie.trace.demo.paths import workspace_path
 from punie.trace.errors import InputError, UsageError
 from punie.trace.server.config import ServerConfig
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Runtime:
     """A plan with its suite; times are seconds."""
 
-    plan: Plan
+    plan: BenchPlan
     suite: Suite
     query_timeout_s: float
     ready_timeout_s: float
 
     @classmethod
-    def of(cls, plan: Plan) -> Runtime:
+    def of(cls, plan: BenchPlan) -> Runtime:
         """Raises InputError if the suite isn't the one that was planned."""
         file = plan.settings.get("suite")
         suite = load_suite(Path(file)) if file else default_suite()

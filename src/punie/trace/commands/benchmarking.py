@@ -13,7 +13,7 @@ from pathlib import Path
 
 from punie.trace.analysis.speculative.files import encode
 from punie.trace.analysis.speculative.losslessness import find_divergences
-from punie.trace.analysis.speculative.model import Plan, Preflight
+from punie.trace.analysis.speculative.model import BenchPlan, Preflight
 from punie.trace.bench.execute import Outcome, execute_cells
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import look_at_gaps
@@ -51,7 +51,7 @@ def run_speculative(options: argparse.Namespace) -> int:
     return _conclude(folder, outcome, options, progress)
 
 
-def _begun(options: argparse.Namespace) -> tuple[BenchFolder, Plan]:
+def _begun(options: argparse.Namespace) -> tuple[BenchFolder, BenchPlan]:
     merged = merge_options(
         {name: getattr(options, name) for name in NAMES}, plan_file=options.plan, quick=options.quick
     )
@@ -67,7 +67,7 @@ def _begun(options: argparse.Namespace) -> tuple[BenchFolder, Plan]:
     return folder, plan
 
 
-def _resumed(options: argparse.Namespace) -> tuple[BenchFolder, Plan]:
+def _resumed(options: argparse.Namespace) -> tuple[BenchFolder, BenchPlan]:
     given = [name for name in (*NAMES, "plan") if getattr(options, name) is not None]
     if given or options.quick:
         flag = "--" + (given[0] if given else "quick").replace("_", "-")
@@ -93,7 +93,7 @@ def _naming_folder(folder: BenchFolder, progress: BenchProgress) -> Iterator[Non
 @dataclass(frozen=True, slots=True)
 class _Bench:
     folder: BenchFolder
-    plan: Plan
+    plan: BenchPlan
     runtime: Runtime
     progress: BenchProgress
     preflight_only: bool
@@ -150,7 +150,7 @@ class _Bench:
             self.folder.write_divergences(looked)
 
 
-def _conclude_preflight(folder: BenchFolder, plan: Plan, options: argparse.Namespace) -> int:
+def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, options: argparse.Namespace) -> int:
     found = folder.read_preflight()
     if found is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")

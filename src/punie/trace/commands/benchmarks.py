@@ -12,7 +12,7 @@ from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
 from punie.trace.analysis.speculative.observations import observe
-from punie.trace.analysis.verdicts.finding import Integrity
+from punie.trace.analysis.verdicts.assessment import Integrity
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.commands.reporting import DEMO_NOTE
@@ -22,7 +22,7 @@ from punie.trace.units import bytes_text
 
 if TYPE_CHECKING:
     from punie.trace.analysis.integrity.finding import IntegrityFinding
-    from punie.trace.analysis.speculative.model import Observation, Plan
+    from punie.trace.analysis.speculative.model import BenchPlan, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def build_bench_report(
     return BenchReport(str(path), analysis, next_steps(analysis), tuple(notes))
 
 
-def _limits(plan: Plan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:
+def _limits(plan: BenchPlan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:
     return Limits(
         target_ns=target_ns or plan.target_ns or DEFAULT_TARGET_NS,
         max_memory_bytes=max_memory_bytes or plan.max_memory_bytes,

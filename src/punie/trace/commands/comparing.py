@@ -19,7 +19,7 @@ from punie.trace.analysis.comparison.facts import (
 from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, judge
 from punie.trace.analysis.comparison.sides import Side, side_of
 from punie.trace.analysis.pipeline import account
-from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.commands.reporting import (
     DEMO_NOTE,
     Loaded,
@@ -63,7 +63,7 @@ _EXIT_CODES: Final = {
 @dataclass(frozen=True, slots=True)
 class _Source:
     shown: str
-    evidence: Evidence
+    evidence: AskedQueries
     facts: Facts
     demo: bool
 
@@ -155,7 +155,7 @@ def _read(text: str) -> _Source:
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
         shown=without_password(text),
-        evidence=Evidence(asked, tuple(read.findings), read.missing),
+        evidence=AskedQueries(asked, tuple(read.findings), read.missing),
         facts={**_plan_facts(loaded), **span_facts(loaded.spans.spans, read.records)},
         demo=plan is not None and plan.settings.get("demo_model") == "True",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from punie.trace.analysis.calls.usage import models_asked
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
-from punie.trace.analysis.verdicts.memory_evidence import memory_evidence
+from punie.trace.analysis.verdicts.memory_use import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, InputError, UsageError
@@ -119,7 +119,7 @@ def build_report(loaded: Loaded, judgement: Judgement, engine: str = AUTO) -> Re
         read.records,
         read.findings,
         target_ns=judged.target_ns or DEFAULT_TARGET_NS,
-        memory=memory_evidence(loaded.spans.spans, limit_bytes=judged.max_memory_bytes),
+        memory=memory_use(loaded.spans.spans, limit_bytes=judged.max_memory_bytes),
         missing=read.missing,
         requests=read.requests,
         activity=read.activity,

@@ -63,5 +63,5 @@ def _row(change: Change) -> dict[str, object]:
         "ratio_high": ratio_high,
         "p": change.p,
         "family_p": change.family_p,
-        "outcome": change.outcome.value,
+        "outcome": change.direction.value,
     }

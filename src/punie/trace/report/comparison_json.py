@@ -36,7 +36,7 @@ def document(report: ComparisonReport) -> dict[str, Any]:
         },
         "comparability": [fact.as_json() for fact in comparison.facts],
         "same_answers": comparison.same_answers,
-        "outcome": comparison.outcome.value,
+        "outcome": comparison.direction.value,
         "undecided": list(comparison.undecided),
         "caveats": list(comparison.caveats),
         "design": _design(comparison),
@@ -95,7 +95,7 @@ def _change(change: Change) -> dict[str, Any]:
         "ratio_interval": list(change.ratio_interval) if change.ratio_interval else None,
         "p": change.p,
         "family_p": change.family_p,
-        "outcome": change.outcome.value,
+        "outcome": change.direction.value,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.comparison.change import Outcome
+from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.design import Unit
 from punie.trace.analysis.comparison.facts import Likeness
 from punie.trace.analysis.comparison.measures import Kind
@@ -96,7 +96,7 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
     if not change.stands_out:
         first = f"no difference beyond noise: {_moved(change)}."
     else:
-        first = f"{change.outcome.value}: {_moved(change)}; p {p_text(change.p)}."
+        first = f"{change.direction.value}: {_moved(change)}; p {p_text(change.p)}."
     return (first, _parts(comparison))
 
 
@@ -204,12 +204,12 @@ def _row(change: Change, groups: AbstractSet[str]) -> tuple[str, ...]:
         interval,
         signed_share(change.ratio),
         p_text(change.family_p),
-        _word(change.outcome),
+        _word(change.direction),
     )
 
 
-def _word(outcome: Outcome) -> str:
-    return {Outcome.SLOWER: "more", Outcome.FASTER: "less", Outcome.UNDECIDED: "?"}.get(outcome, "")
+def _word(direction: Direction) -> str:
+    return {Direction.SLOWER: "more", Direction.FASTER: "less", Direction.UNDECIDED: "?"}.get(direction, "")
 
 
 def queries_table(comparison: Comparison) -> Table:

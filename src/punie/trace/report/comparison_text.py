@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from punie.trace.analysis.comparison.change import Outcome
+from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.report import comparison_rows as rows
 from punie.trace.report.terminal import WIDTH, on_terminal, write_table
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from punie.trace.report.comparison_formats import ComparisonReport
 
 _STYLES: Final = {
-    Outcome.SLOWER: "bold red",
-    Outcome.FASTER: "bold green",
-    Outcome.UNDECIDED: "bold yellow",
+    Direction.SLOWER: "bold red",
+    Direction.FASTER: "bold green",
+    Direction.UNDECIDED: "bold yellow",
 }
 _GATE_STYLES: Final = {Gate.PASSED: "bold green", Gate.FAILED: "bold red", Gate.UNDECIDED: "bold yellow"}
 
@@ -38,7 +38,7 @@ def _write(console: Console, report: ComparisonReport) -> None:
     console.print()
     first, *more = rows.headline(comparison)
     word, colon, rest = first.partition(":")
-    console.print(Text.assemble((word, _STYLES.get(comparison.outcome, "bold")), f"{colon}{rest}"))
+    console.print(Text.assemble((word, _STYLES.get(comparison.direction, "bold")), f"{colon}{rest}"))
     for line in (*more, *rows.basis(comparison)):
         console.print(Padding(Text(line), (0, 0, 0, 2)))
     for table in (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.integrity.finding import IntegrityFinding
-from punie.trace.analysis.verdicts.finding import MISSING_QUERY
+from punie.trace.analysis.verdicts.assessment import MISSING_QUERY
 from punie.trace.report.rows import one_line
 from punie.trace.units import count_text
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.analysis.summary.summary import RunAnalysis
-    from punie.trace.analysis.verdicts.finding import Integrity
+    from punie.trace.analysis.verdicts.assessment import Integrity
 
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")
 _EXAMPLES: Final = 3

@@ -12,13 +12,13 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.verdicts.finding import interval_json
+from punie.trace.analysis.verdicts.assessment import interval_json
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import QueryPath, QueryRecord
     from punie.trace.analysis.summary.summary import QuerySummary
     from punie.trace.analysis.summary.totals import Totals
-    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import About, Report
 
 SCHEMA: Final = "punie.trace.report"
@@ -54,7 +54,7 @@ def _about(about: About) -> dict[str, Any]:
     return {**plain(about), "planned": len(about.planned) if about.planned else None}
 
 
-def _verdict(finding: Finding) -> dict[str, Any]:
+def _verdict(finding: Assessment) -> dict[str, Any]:
     return {
         "verdict": finding.verdict.value,
         "estimate": finding.estimate,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary.parts import Part
     from punie.trace.analysis.summary.summary import QuerySummary, RunAnalysis
     from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, Totals
-    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import About
 
 _Asked = TypeVar("_Asked")
@@ -207,7 +207,7 @@ def _spread(values: Spread) -> tuple[str, ...]:
     return (str(values.count), duration_text(values.mean_ns), duration_text(values.median_ns), *tails)
 
 
-def estimate_text(finding: Finding) -> str:
+def estimate_text(finding: Assessment) -> str:
     """A verdict's figure in the unit it has."""
     if finding.estimate is None:
         return NOT_KNOWN

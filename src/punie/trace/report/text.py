@@ -17,7 +17,7 @@ from punie.trace.report.terminal import WIDTH, on_terminal, write_table
 from punie.trace.report.what_if_section import what_if_lines, what_if_table
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import Report
 
 _STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
@@ -98,7 +98,7 @@ def _write_integrity(console: Console, report: Report) -> None:
         console.print(Padding(Text(known), (0, 0, 0, 2)))
 
 
-def _write_verdict(console: Console, finding: Finding) -> None:
+def _write_verdict(console: Console, finding: Assessment) -> None:
     head = Text.assemble(
         f"  {rows.QUESTIONS.get(finding.name, finding.name):<18} ",
         (f"{finding.verdict.value:<10}", _STYLES[finding.verdict]),

@@ -10,7 +10,7 @@ from punie.trace.analysis.statistics.permutation import ALPHA
 from punie.trace.analysis.statistics.two_means import TwoMeans
 
 
-class Outcome(StrEnum):
+class Direction(StrEnum):
     """What can be said of a difference."""
 
     SLOWER = "slower"
@@ -44,7 +44,7 @@ class Change:
     ratio_interval: tuple[float, float] | None
     p: float | None
     family_p: float | None
-    outcome: Outcome
+    direction: Direction
 
     @property
     def difference_ns(self) -> float:
@@ -54,7 +54,7 @@ class Change:
     @property
     def stands_out(self) -> bool:
         """Whether it is more than noise."""
-        return self.outcome in (Outcome.SLOWER, Outcome.FASTER)
+        return self.direction in (Direction.SLOWER, Direction.FASTER)
 
 
 def change_of(
@@ -78,20 +78,20 @@ def change_of(
         ratio_interval=means.ratio_interval() if means is not None else None,
         p=p[0] if p else None,
         family_p=p[1] if p else None,
-        outcome=_outcome(measure, interval, p[1] if p else None, claims),
+        direction=_direction(measure, interval, p[1] if p else None, claims),
     )
 
 
-def _outcome(
+def _direction(
     measure: Measure, interval: tuple[float, float] | None, p: float | None, claims: Claims
-) -> Outcome:
+) -> Direction:
     """Slower or faster needs both: an interval without zero, and a permutation test that says the same."""
     if not measure.known:
-        return Outcome.NOT_KNOWN
+        return Direction.NOT_KNOWN
     if claims is Claims.SAME_ANSWERS:
-        return Outcome.NO_DIFFERENCE
+        return Direction.NO_DIFFERENCE
     if claims is Claims.NONE or interval is None or p is None:
-        return Outcome.UNDECIDED
+        return Direction.UNDECIDED
     if p > ALPHA or interval[0] <= 0 <= interval[1]:
-        return Outcome.NO_DIFFERENCE
-    return Outcome.SLOWER if interval[0] > 0 else Outcome.FASTER
+        return Direction.NO_DIFFERENCE
+    return Direction.SLOWER if interval[0] > 0 else Direction.FASTER

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.comparison.change import Change, Claims, Outcome, change_of
+from punie.trace.analysis.comparison.change import Change, Claims, Direction, change_of
 from punie.trace.analysis.comparison.design import (
     PAIRS_NEEDED,
     REPEATS_NEEDED,
@@ -83,9 +83,9 @@ class Comparison:
         return self.changes[0] if self.changes else None
 
     @property
-    def outcome(self) -> Outcome:
+    def direction(self) -> Direction:
         """What is said of the wall time."""
-        return self.changes[0].outcome if self.changes else Outcome.UNDECIDED
+        return self.changes[0].direction if self.changes else Direction.UNDECIDED
 
 
 def compare(

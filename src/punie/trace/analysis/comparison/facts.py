@@ -10,7 +10,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.verdicts.finding import JsonValue
+from punie.trace.analysis.verdicts.assessment import JsonValue
 from punie.trace.model import PHASE_GROUP, Group, Span, SpanKind
 
 MODEL: Final = "model"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from punie.trace.analysis.comparison.change import Change, Outcome
+from punie.trace.analysis.comparison.change import Change, Direction
 from punie.trace.analysis.comparison.compare import Comparison
 from punie.trace.units import duration_text, share_text
 
@@ -41,23 +41,23 @@ def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
     question is only whether there is a slow-down beyond noise, so noise passes.
     """
     change = comparison.end_to_end
-    if change is None or change.outcome is Outcome.UNDECIDED:
+    if change is None or change.direction is Direction.UNDECIDED:
         return GateResult(Gate.UNDECIDED, "; ".join(comparison.undecided))
     beyond = _exceeds(change, thresholds)
     anything = not (thresholds.above or thresholds.above_ns)
-    if change.outcome is Outcome.SLOWER and beyond:
+    if change.direction is Direction.SLOWER and beyond:
         missing = _not_covered(comparison)
         if missing:
             return GateResult(
                 Gate.UNDECIDED, f"{_size(change)} slower, beyond both thresholds, but {missing}"
             )
         return GateResult(Gate.FAILED, f"{_size(change)} slower, beyond noise and both thresholds")
-    if change.outcome is Outcome.NO_DIFFERENCE and beyond and not anything:
+    if change.direction is Direction.NO_DIFFERENCE and beyond and not anything:
         return GateResult(Gate.UNDECIDED, f"{_size(change)} slower, which may be noise")
-    if change.outcome is Outcome.SLOWER:
+    if change.direction is Direction.SLOWER:
         return GateResult(Gate.PASSED, f"{_size(change)} slower, not beyond both thresholds")
     same = "the same answers on both sides"
-    return GateResult(Gate.PASSED, same if comparison.identical else change.outcome.value)
+    return GateResult(Gate.PASSED, same if comparison.identical else change.direction.value)
 
 
 def _not_covered(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.verdicts.finding import Evidence
+from punie.trace.analysis.verdicts.assessment import AskedQueries
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Side:
         return frozenset(record.query_id for record in self.answers)
 
 
-def side_of(sources: Sequence[Evidence]) -> Side:
+def side_of(sources: Sequence[AskedQueries]) -> Side:
     """The side that `sources` make up: each brings its own server starts, but a run's start is one in all of them."""
     number: dict[tuple[str | int, int], int] = {}
     records = []

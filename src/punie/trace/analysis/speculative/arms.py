@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.speculative.model import Arm, Drafting, Observation, Plan
+from punie.trace.analysis.speculative.model import Arm, BenchPlan, Drafting, Observation
 from punie.trace.analysis.speculative.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
 from punie.trace.analysis.verdicts.accuracy import accuracy_verdict
-from punie.trace.analysis.verdicts.finding import Evidence, Finding
-from punie.trace.analysis.verdicts.memory import MemoryEvidence, memory_verdict
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
+from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
 
 _MEMORY_SOURCE = "the larger of the allocator's peak and the process's footprint"
@@ -44,9 +44,9 @@ class ArmSummary:
     drafting: Drafting | None
     peak_bytes: int | None
     footprint_bytes: int | None
-    accuracy: Finding
-    target: Finding
-    memory: Finding
+    accuracy: Assessment
+    target: Assessment
+    memory: Assessment
 
 
 def summarise_arm(
@@ -54,7 +54,7 @@ def summarise_arm(
 ) -> ArmSummary:
     """The summary of one arm; `comparable` are those of the observations that count in comparisons."""
     asked = tuple(seen for seen in observations if seen.arm == arm.name)
-    evidence = Evidence(tuple(seen.record for seen in asked))
+    evidence = AskedQueries(tuple(seen.record for seen in asked))
     peaks = [seen.peak_bytes for seen in asked if seen.peak_bytes is not None]
     footprints = [seen.footprint_bytes for seen in asked if seen.footprint_bytes is not None]
     return ArmSummary(
@@ -76,7 +76,7 @@ def summarise_arm(
     )
 
 
-def expected_askings(plan: Plan) -> frozenset[tuple[str, int, str, int]]:
+def expected_askings(plan: BenchPlan) -> frozenset[tuple[str, int, str, int]]:
     """Arm, block, query and repeat of everything that a plan sets out to ask."""
     return frozenset(
         (arm.name, block, query_id, repeat)
@@ -134,10 +134,10 @@ def _by_place(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(sum(row[place] for row in counts if place < len(row)) for place in places)
 
 
-def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Finding:
+def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Assessment:
     recommended = [seen.recommended_bytes for seen in asked if seen.recommended_bytes is not None]
     return memory_verdict(
-        MemoryEvidence(
+        MemoryUse(
             peak_bytes=max(peaks, default=None),
             source=_MEMORY_SOURCE,
             limit_bytes=limits.max_memory_bytes,

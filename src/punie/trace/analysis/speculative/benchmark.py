@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from punie.trace.analysis.speculative.arms import ArmSummary, Limits, expected_askings, summarise_arm
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition, cache_cost, decompose
-from punie.trace.analysis.speculative.losslessness import ArmGate, Gate, gate
+from punie.trace.analysis.speculative.losslessness import ArmLosslessness, Losslessness, gate
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
     Arm,
     ArmKind,
+    BenchPlan,
     Divergence,
     Observation,
-    Plan,
     Prediction,
     Preflight,
     PromptCache,
 )
 from punie.trace.analysis.speculative.pairing import comparable, decode_ns, pair, wall_ns
 from punie.trace.analysis.speculative.speedup import Best, SpeedUp, best_of, speed_up, widening
-from punie.trace.analysis.verdicts.finding import Evidence, Integrity
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Integrity
 from punie.trace.model import Verdict
 from punie.trace.units import count_text
 
@@ -32,7 +32,7 @@ from punie.trace.units import count_text
 class Measurements:
     """What a benchmark left behind: observations of all cells, what is wrong with their traces, logit gaps found."""
 
-    plan: Plan
+    plan: BenchPlan
     observations: tuple[Observation, ...]
     preflight: Preflight | None = None
     integrity: tuple[Integrity, ...] = ()
@@ -53,7 +53,7 @@ class DraftResult:
     against_sequential: SpeedUp | None
     decode_against_sequential: SpeedUp | None
     prediction: Prediction | None
-    gate: ArmGate | None
+    gate: ArmLosslessness | None
     decomposition: Decomposition | None
     barred: str
 
@@ -73,7 +73,7 @@ class BenchAnalysis:
     `missing` askings of `planned` have no trace.
     """
 
-    plan: Plan
+    plan: BenchPlan
     preflight: Preflight | None
     baseline: Arm
     verdict: Verdict
@@ -84,7 +84,7 @@ class BenchAnalysis:
     sequential: SpeedUp | None
     same_again: SpeedUp | None
     arms: tuple[ArmSummary, ...]
-    gate: Gate
+    gate: Losslessness
     cache_cost: CacheCost | None
     ceiling: float | None
     planned: int
@@ -146,7 +146,7 @@ def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> Benc
     )
 
 
-def baseline_of(plan: Plan) -> Arm:
+def baseline_of(plan: BenchPlan) -> Arm:
     """What the user runs today: the batched arm, else the sequential one, else the first without a draft.
 
     Raises ValueError for a plan with drafts alone.
@@ -161,7 +161,7 @@ def _results(
     measured: Measurements,
     counted: Sequence[Observation],
     baseline: Arm,
-    lossless: Gate,
+    lossless: Losslessness,
     arms: Sequence[ArmSummary],
 ) -> Iterable[DraftResult]:
     plan, preflight = measured.plan, measured.preflight
@@ -192,7 +192,7 @@ def _prediction(preflight: Preflight | None, arm: Arm) -> Prediction | None:
     return next((p for p in preflight.predictions if (p.draft, p.k) == (arm.draft, arm.k)), None)
 
 
-def _barred(lossless: ArmGate | None, arm: ArmSummary, baseline: ArmSummary) -> str:
+def _barred(lossless: ArmLosslessness | None, arm: ArmSummary, baseline: ArmSummary) -> str:
     if lossless is not None and lossless.verdict is Verdict.NO:
         return "its outputs are corrupt"
     if arm.accuracy.verdict is Verdict.NO and baseline.accuracy.verdict is not Verdict.NO:
@@ -202,7 +202,7 @@ def _barred(lossless: ArmGate | None, arm: ArmSummary, baseline: ArmSummary) -> 
 
 def _gap(integrity: Sequence[Integrity], *, missing: int, planned: int) -> str:
     reasons = [f"{missing} of {count_text(planned, 'planned asking')} missing"] if missing else []
-    evidence = Evidence((), tuple(integrity)).gap()
+    evidence = AskedQueries((), tuple(integrity)).gap()
     return "; ".join([*reasons, *([evidence] if evidence else [])])
 
 

@@ -15,8 +15,8 @@ from enum import StrEnum
 from punie.trace.analysis.speculative.model import (
     SEQUENTIAL,
     Arm,
+    BenchPlan,
     Observation,
-    Plan,
     Preflight,
     PromptCache,
 )
@@ -80,7 +80,7 @@ class CacheCost:
 
 
 def decompose(
-    observations: Sequence[Observation], plan: Plan, arm: Arm, baseline: Arm, preflight: Preflight | None
+    observations: Sequence[Observation], plan: BenchPlan, arm: Arm, baseline: Arm, preflight: Preflight | None
 ) -> Decomposition | None:
     """The parts of one draft arm; None where the three arms have no common query with its phases known."""
     arms = (baseline.name, SEQUENTIAL, arm.name)
@@ -108,7 +108,7 @@ def decompose(
     return found
 
 
-def cache_cost(observations: Sequence[Observation], plan: Plan) -> CacheCost | None:
+def cache_cost(observations: Sequence[Observation], plan: BenchPlan) -> CacheCost | None:
     """What the prompt cache off costs in prefill, from two arms that differ in nothing else, else batched and
     sequential; None where no arms show it."""
     for with_cache, without in _cache_pairs(plan):
@@ -171,11 +171,11 @@ def _costs(arm: Arm, preflight: Preflight | None) -> tuple[float, float] | None:
     return None if draft is None or verification is None else (draft, verification)
 
 
-def _cache_of(plan: Plan, name: str) -> PromptCache | None:
+def _cache_of(plan: BenchPlan, name: str) -> PromptCache | None:
     return next((arm.prompt_cache for arm in plan.arms if arm.name == name), None)
 
 
-def _cache_pairs(plan: Plan) -> list[tuple[str, str]]:
+def _cache_pairs(plan: BenchPlan) -> list[tuple[str, str]]:
     """Arms with the cache and without: those alike in all else first, drafts before others, then any two."""
     cached = [arm for arm in plan.arms if arm.prompt_cache is PromptCache.SERVER]
     plain = [arm for arm in plan.arms if arm.prompt_cache is PromptCache.OFF]

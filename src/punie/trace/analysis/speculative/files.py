@@ -9,20 +9,20 @@ import json
 from typing import Any, TypeVar
 
 from punie.trace.analysis.speculative.codec import from_json, to_json
-from punie.trace.analysis.speculative.model import FORMAT_VERSION, Divergence, Plan, Preflight
+from punie.trace.analysis.speculative.model import FORMAT_VERSION, BenchPlan, Divergence, Preflight
 from punie.trace.errors import InputError
 
-T = TypeVar("T", Plan, Preflight)
+T = TypeVar("T", BenchPlan, Preflight)
 
 
-def encode(value: Plan | Preflight) -> str:
+def encode(value: BenchPlan | Preflight) -> str:
     """The text of the file."""
     return json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def decode_plan(text: str, file: str) -> Plan:
+def decode_plan(text: str, file: str) -> BenchPlan:
     """The plan in the text of `file`. Raises InputError naming the file and the field that is wrong."""
-    return _decode(Plan, text, file)
+    return _decode(BenchPlan, text, file)
 
 
 def decode_preflight(text: str, file: str) -> Preflight:

@@ -15,10 +15,10 @@ from enum import StrEnum
 
 from punie.trace.analysis.speculative.model import (
     SEQUENTIAL,
+    BenchPlan,
     Divergence,
     DivergenceKind,
     Observation,
-    Plan,
     PromptCache,
     TurnOutput,
 )
@@ -29,7 +29,7 @@ _TIE_IN_NOISES = 2  # both logits may be off by the noise
 Reference = Mapping[str, tuple[TurnOutput, ...]]
 
 
-class GateGap(StrEnum):
+class LosslessnessGap(StrEnum):
     """Why the gate can't be passed or failed."""
 
     NONE = ""
@@ -41,7 +41,7 @@ class GateGap(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ArmGate:
+class ArmLosslessness:
     """One arm: `equal` of `compared` askings are the reference's; `divergences` are the others, the same place once.
 
     `yes` is lossless (ties aside), `no` is a corruption.
@@ -52,7 +52,7 @@ class ArmGate:
     compared: int
     equal: int
     divergences: tuple[Divergence, ...]
-    gap: GateGap = GateGap.NONE
+    gap: LosslessnessGap = LosslessnessGap.NONE
 
     def count(self, kind: DivergenceKind) -> int:
         """Askings that part by `kind`."""
@@ -60,23 +60,23 @@ class ArmGate:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Losslessness:
     """All arms. `verdict` is `no` if one is corrupt, `yes` if all are lossless, else `undecided`.
 
     `cache_is_to_blame` says that outputs differ in drafts with the prompt cache on, and in none without it.
     """
 
     verdict: Verdict
-    arms: tuple[ArmGate, ...]
+    arms: tuple[ArmLosslessness, ...]
     unsteady: tuple[str, ...]
     cache_is_to_blame: bool
 
-    def of(self, arm: str) -> ArmGate | None:
+    def of(self, arm: str) -> ArmLosslessness | None:
         """The gate of one arm; None for one that was not compared."""
         return next((item for item in self.arms if item.arm == arm), None)
 
 
-def find_divergences(observations: Sequence[Observation], plan: Plan) -> tuple[Divergence, ...]:
+def find_divergences(observations: Sequence[Observation], plan: BenchPlan) -> tuple[Divergence, ...]:
     """The first difference of every asking that has one, kinds still unknown, each asking by itself.
 
     Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
@@ -89,11 +89,11 @@ def find_divergences(observations: Sequence[Observation], plan: Plan) -> tuple[D
 
 def gate(
     observations: Sequence[Observation],
-    plan: Plan,
+    plan: BenchPlan,
     *,
     gaps: Iterable[Divergence] = (),
     logit_noise: float | None = None,
-) -> Gate:
+) -> Losslessness:
     """The gate over all arms; `gaps` are divergences as `find_divergences` gave them, with their logit gaps."""
     known = {_place(item): item.logit_gap for item in gaps if item.logit_gap is not None}
     found = [
@@ -110,7 +110,7 @@ def gate(
         for arm in plan.arms
         if arm.name != SEQUENTIAL
     )
-    return Gate(_together(arms), arms, unsteady, _cache_is_to_blame(arms, plan))
+    return Losslessness(_together(arms), arms, unsteady, _cache_is_to_blame(arms, plan))
 
 
 def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
@@ -183,12 +183,12 @@ def _place(item: Divergence) -> tuple[str, str, int, int, int, int | None]:
     return item.arm, item.query_id, item.block, item.repeat, item.turn, item.token
 
 
-def _general_gap(plan: Plan, reference: Reference, unsteady: Sequence[str]) -> GateGap:
+def _general_gap(plan: BenchPlan, reference: Reference, unsteady: Sequence[str]) -> LosslessnessGap:
     if plan.temperature > 0:
-        return GateGap.SAMPLED
+        return LosslessnessGap.SAMPLED
     if not reference:
-        return GateGap.NO_REFERENCE
-    return GateGap.UNSTEADY if unsteady else GateGap.NONE
+        return LosslessnessGap.NO_REFERENCE
+    return LosslessnessGap.UNSTEADY if unsteady else LosslessnessGap.NONE
 
 
 def _arm_gate(
@@ -196,20 +196,20 @@ def _arm_gate(
     observations: Sequence[Observation],
     reference: Reference,
     found: Sequence[Divergence],
-    general: GateGap,
-) -> ArmGate:
+    general: LosslessnessGap,
+) -> ArmLosslessness:
     compared = sum(
         seen.arm == arm and seen.query_id in reference and _told(seen.outputs) for seen in observations
     )
     gap = general
-    if gap is GateGap.NONE and not compared:
-        gap = GateGap.NOTHING_COMPARED
-    if gap is GateGap.NONE and any(item.kind is DivergenceKind.UNKNOWN for item in found):
-        gap = GateGap.UNKNOWN_KIND
+    if gap is LosslessnessGap.NONE and not compared:
+        gap = LosslessnessGap.NOTHING_COMPARED
+    if gap is LosslessnessGap.NONE and any(item.kind is DivergenceKind.UNKNOWN for item in found):
+        gap = LosslessnessGap.UNKNOWN_KIND
     corrupt = any(item.kind is DivergenceKind.CORRUPTION for item in found)
     open_or_passed = Verdict.UNDECIDED if gap else Verdict.YES
-    verdict = Verdict.NO if corrupt and general is GateGap.NONE else open_or_passed
-    return ArmGate(arm, verdict, compared, compared - len(found), _counted(found), gap)
+    verdict = Verdict.NO if corrupt and general is LosslessnessGap.NONE else open_or_passed
+    return ArmLosslessness(arm, verdict, compared, compared - len(found), _counted(found), gap)
 
 
 def _counted(found: Sequence[Divergence]) -> tuple[Divergence, ...]:
@@ -221,24 +221,24 @@ def _counted(found: Sequence[Divergence]) -> tuple[Divergence, ...]:
     return tuple(replace(group[0], places=len(group)) for _, group in sorted(groups.items(), key=str))
 
 
-def _together(arms: Sequence[ArmGate]) -> Verdict:
+def _together(arms: Sequence[ArmLosslessness]) -> Verdict:
     verdicts = {item.verdict for item in arms}
     if Verdict.NO in verdicts:
         return Verdict.NO
     return Verdict.YES if verdicts == {Verdict.YES} else Verdict.UNDECIDED
 
 
-def _cache_is_to_blame(arms: Sequence[ArmGate], plan: Plan) -> bool:
+def _cache_is_to_blame(arms: Sequence[ArmLosslessness], plan: BenchPlan) -> bool:
     with_cache = [item for item in arms if _is_draft(plan, item.arm, PromptCache.SERVER)]
     without = [item for item in arms if _is_draft(plan, item.arm, PromptCache.OFF)]
     differ = any(_wrong(item) for item in with_cache)
     return differ and bool(without) and not any(_wrong(item) for item in without)
 
 
-def _is_draft(plan: Plan, name: str, cache: PromptCache) -> bool:
+def _is_draft(plan: BenchPlan, name: str, cache: PromptCache) -> bool:
     arm = plan.arm(name)
     return arm.draft is not None and arm.prompt_cache is cache
 
 
-def _wrong(item: ArmGate) -> bool:
+def _wrong(item: ArmLosslessness) -> bool:
     return any(divergence.kind is not DivergenceKind.TIE for divergence in item.divergences)

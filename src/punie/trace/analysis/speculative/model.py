@@ -50,7 +50,7 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of serving the queries. `draft` is an index into `Plan.drafts`, `k` the tokens drafted a step;
+    """One way of serving the queries. `draft` is an index into `BenchPlan.drafts`, `k` the tokens drafted a step;
     both None without a draft. Names: `batched`, `batched-aa`, `sequential`, `draft0-k3`; an arm that differs from
     another of its kind by its cache alone has `-cache` at its end.
     """
@@ -63,7 +63,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchPlan:
     """What a benchmark sets out to do (`bench.json`).
 
     `drafts` are paths or names; `queries` the ids of the suite, in its order. `settings` are other flags as text,

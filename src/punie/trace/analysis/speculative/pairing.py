@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.speculative.model import Observation, Plan, PromptCache
+from punie.trace.analysis.speculative.model import BenchPlan, Observation, PromptCache
 
 Measure = Callable[[Observation], "int | None"]
 Place = tuple[int, str]
@@ -50,7 +50,7 @@ def prefill_ns(seen: Observation) -> int | None:
     return None if seen.decode_ns is None else seen.prefill_ns
 
 
-def comparable(observations: Iterable[Observation], plan: Plan) -> tuple[Observation, ...]:
+def comparable(observations: Iterable[Observation], plan: BenchPlan) -> tuple[Observation, ...]:
     """The observations that may be compared, failed ones among them: with the cache on first askings alone."""
     cached = {arm.name for arm in plan.arms if arm.prompt_cache is PromptCache.SERVER}
     asked: set[tuple[str, str]] = set()

@@ -14,9 +14,9 @@ from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.analysis.summary.totals import Totals, totals
 from punie.trace.analysis.verdicts.accuracy import accuracy_verdict, is_right, is_scored
-from punie.trace.analysis.verdicts.finding import Evidence, Finding, Integrity
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Integrity
 from punie.trace.analysis.verdicts.generation import generation_verdict
-from punie.trace.analysis.verdicts.memory import MemoryEvidence, memory_verdict
+from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
 from punie.trace.analysis.what_if.observed import Activity
 from punie.trace.analysis.what_if.prediction import WhatIf, what_if
@@ -66,7 +66,7 @@ class RunAnalysis:
     cache: CacheBill
     critical_path: PathSummary | None
     what_if: WhatIf | None
-    verdicts: Mapping[str, Finding]
+    verdicts: Mapping[str, Assessment]
 
 
 def analyse(
@@ -74,7 +74,7 @@ def analyse(
     integrity: Sequence[Integrity] = (),
     *,
     target_ns: int = DEFAULT_TARGET_NS,
-    memory: MemoryEvidence | None = None,
+    memory: MemoryUse | None = None,
     missing: Sequence[PlannedQuery] = (),
     requests: Sequence[ModelRequest] = (),
     activity: Mapping[str, Activity] | None = None,
@@ -90,7 +90,7 @@ def analyse(
     ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
     asked = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
-    evidence = Evidence(asked, tuple(integrity), tuple(missing))
+    evidence = AskedQueries(asked, tuple(integrity), tuple(missing))
     bill = cache_bill(requests)
     return RunAnalysis(
         records=asked,
@@ -111,7 +111,7 @@ def analyse(
     )
 
 
-def _verdicts(evidence: Evidence, target_ns: int, memory: MemoryEvidence | None) -> Mapping[str, Finding]:
+def _verdicts(evidence: AskedQueries, target_ns: int, memory: MemoryUse | None) -> Mapping[str, Assessment]:
     findings = (
         generation_verdict(evidence),
         accuracy_verdict(evidence),

@@ -8,7 +8,7 @@ from typing import Final
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.spread import LEVEL, Interval, Method
-from punie.trace.analysis.verdicts.finding import Evidence, Finding, JsonValue
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, JsonValue
 from punie.trace.model import Verdict
 from punie.trace.units import count_text, percent_text, share_text
 
@@ -16,7 +16,7 @@ NAME: Final = "accuracy"
 UNIT: Final = "share of scored answers that are right"
 
 
-def accuracy_verdict(evidence: Evidence) -> Finding:
+def accuracy_verdict(evidence: AskedQueries) -> Assessment:
     """`yes` if every scored answer is right, `no` if one is not.
 
     A wrong answer decides whatever else is missing. `undecided` if nothing was scored or, with no wrong answer,
@@ -35,7 +35,7 @@ def accuracy_verdict(evidence: Evidence) -> Finding:
     gap = _gap(evidence, unscored=len(evidence.records) - len(scored))
     bound = clopper_pearson_lower(queries_right, len(by_query), level=LEVEL)
     verdict = _verdict(all_right=right == len(scored), gap=gap)
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=verdict,
         estimate=right / len(scored),
@@ -69,12 +69,12 @@ def _verdict(*, all_right: bool, gap: str) -> Verdict:
     return Verdict.UNDECIDED if gap else Verdict.YES
 
 
-def _gap(evidence: Evidence, *, unscored: int) -> str:
+def _gap(evidence: AskedQueries, *, unscored: int) -> str:
     parts = [evidence.gap(), f"{count_text(unscored, 'answer')} not scored" if unscored else ""]
     return "; ".join(part for part in parts if part)
 
 
-def _next_step(verdict: Verdict, evidence: Evidence, gap: str) -> str:
+def _next_step(verdict: Verdict, evidence: AskedQueries, gap: str) -> str:
     if verdict is Verdict.NO:
         wrong = sorted({record.query_id for record in evidence.failed})
         return f"Look at the failed queries first ({', '.join(wrong)}): no time is worth a wrong answer."
@@ -88,7 +88,7 @@ def _details(
     scored: list[QueryRecord],
     right: int,
     queries_right: int,
-    evidence: Evidence,
+    evidence: AskedQueries,
 ) -> dict[str, JsonValue]:
     return {
         "answers": len(scored),
@@ -105,9 +105,9 @@ def _details(
     }
 
 
-def _nothing_scored(evidence: Evidence) -> Finding:
+def _nothing_scored(evidence: AskedQueries) -> Assessment:
     gap = evidence.gap()
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=Verdict.UNDECIDED,
         estimate=None,

@@ -15,7 +15,7 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.share import ShareEstimate, share_over_wall
 from punie.trace.analysis.statistics.spread import Interval
-from punie.trace.analysis.verdicts.finding import Evidence, Finding, JsonValue, interval_json
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, JsonValue, interval_json
 from punie.trace.analysis.verdicts.generation_advice import (
     JudgedShare,
     decided_advice,
@@ -48,7 +48,7 @@ class _Shares:
         return self.measured.interval.high if self.measured.interval else None
 
 
-def generation_verdict(evidence: Evidence) -> Finding:
+def generation_verdict(evidence: AskedQueries) -> Assessment:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
     `undecided` also with fewer than 5 queries, without a model request in any of them (who doesn't trace the model
@@ -73,7 +73,7 @@ def generation_verdict(evidence: Evidence) -> Finding:
         )
     verdict, reason = _judge(shares, evidence.gap())
     judged = JudgedShare(THRESHOLD, shares.measured, decode, records)
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=verdict,
         estimate=shares.measured.estimate,
@@ -119,7 +119,9 @@ def _judge(shares: _Shares, gap: str) -> tuple[Verdict, str]:
     return Verdict.UNDECIDED, f"it holds {percent_text(THRESHOLD)}"
 
 
-def _basis(measured: ShareEstimate, records: Sequence[QueryRecord], reason: str, evidence: Evidence) -> str:
+def _basis(
+    measured: ShareEstimate, records: Sequence[QueryRecord], reason: str, evidence: AskedQueries
+) -> str:
     wall = duration_text(sum(record.wall_ns for record in records))
     text = (
         f"Generation is {share_text(measured.estimate)} of {wall} in {count_text(len(records), 'answer')} to "
@@ -144,7 +146,7 @@ def _plural(interval: Interval) -> str:
     return {"query": "queries"}.get(interval.over.value, "")
 
 
-def _next_step(verdict: Verdict, shares: _Shares, judged: JudgedShare, evidence: Evidence) -> str:
+def _next_step(verdict: Verdict, shares: _Shares, judged: JudgedShare, evidence: AskedQueries) -> str:
     if verdict is not Verdict.UNDECIDED:
         return decided_advice(verdict, judged)
     if evidence.gap():
@@ -160,7 +162,7 @@ def _next_step(verdict: Verdict, shares: _Shares, judged: JudgedShare, evidence:
     return evidence_needed(judged)
 
 
-def _details(shares: _Shares, judged: JudgedShare, evidence: Evidence) -> dict[str, JsonValue]:
+def _details(shares: _Shares, judged: JudgedShare, evidence: AskedQueries) -> dict[str, JsonValue]:
     records = judged.records
     wall_ns = sum(record.wall_ns for record in records)
     total_ns = sum(generation_ns(record) for record in records)
@@ -197,9 +199,9 @@ def _share_json(share: ShareEstimate) -> Mapping[str, JsonValue]:
     return {"estimate": share.estimate, "interval": interval_json(share.interval)}
 
 
-def _nothing_measured(evidence: Evidence, why: str, next_step: str) -> Finding:
+def _nothing_measured(evidence: AskedQueries, why: str, next_step: str) -> Assessment:
     gap = evidence.gap()
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=Verdict.UNDECIDED,
         estimate=None,

@@ -14,7 +14,7 @@ from punie.trace.analysis.statistics.decode import DecodeKnowledge, DecodeShare
 from punie.trace.analysis.statistics.need import RepeatNeed, repeats_needed, units_needed
 from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
-from punie.trace.analysis.verdicts.finding import JsonValue
+from punie.trace.analysis.verdicts.assessment import JsonValue
 from punie.trace.model import Group, Phase, Verdict
 from punie.trace.units import percent_text, share_text
 

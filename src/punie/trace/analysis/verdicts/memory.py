@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.verdicts.finding import Finding
+from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.model import Verdict
 from punie.trace.units import bytes_text
 
@@ -14,7 +14,7 @@ UNIT: Final = "bytes, peak footprint"
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryEvidence:
+class MemoryUse:
     """The peak footprint of the server's process and its children, in bytes, and what it is held against.
 
     `source` says how the peak was measured. `limit_bytes` is the user's, `recommended_bytes` the machine's
@@ -27,7 +27,7 @@ class MemoryEvidence:
     recommended_bytes: int | None = None
 
 
-def memory_verdict(memory: MemoryEvidence | None) -> Finding:
+def memory_verdict(memory: MemoryUse | None) -> Assessment:
     """`yes` if the peak is within every bound that is known, `no` if it is above one of them.
 
     `undecided` without a measured peak or without any bound.
@@ -41,7 +41,7 @@ def memory_verdict(memory: MemoryEvidence | None) -> Finding:
     else:
         verdict = Verdict.NO if exceeded else Verdict.YES
         held = ", ".join(f"{name} {bytes_text(bound)}" for name, bound in bounds.items())
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=verdict,
         estimate=float(memory.peak_bytes),
@@ -59,7 +59,7 @@ def memory_verdict(memory: MemoryEvidence | None) -> Finding:
     )
 
 
-def _bounds(memory: MemoryEvidence) -> dict[str, int]:
+def _bounds(memory: MemoryUse) -> dict[str, int]:
     candidates = {
         "limit": memory.limit_bytes,
         "recommended by the machine": memory.recommended_bytes,
@@ -75,8 +75,8 @@ def _next_step(verdict: Verdict, exceeded: list[str]) -> str:
     return f"Above: {', '.join(exceeded)}. Use fewer bits, a shorter context or a smaller prompt cache."
 
 
-def _without_peak(memory: MemoryEvidence | None) -> Finding:
-    return Finding(
+def _without_peak(memory: MemoryUse | None) -> Assessment:
+    return Assessment(
         name=NAME,
         verdict=Verdict.UNDECIDED,
         estimate=None,

@@ -8,7 +8,7 @@ from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import median_ns
-from punie.trace.analysis.verdicts.finding import Evidence, Finding, JsonValue
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, JsonValue
 from punie.trace.model import Verdict
 from punie.trace.units import count_text, duration_text
 
@@ -20,7 +20,7 @@ REPEATS_NEEDED: Final = 3
 ByQuery = Mapping[str, Sequence[QueryRecord]]
 
 
-def target_verdict(evidence: Evidence, target_ns: int) -> Finding:
+def target_verdict(evidence: AskedQueries, target_ns: int) -> Assessment:
     """`yes` if every one of at least 3 repeats of each query took less than `target_ns`.
 
     `no` if the median of a query is above it or a query failed: failing fast is not fast. Looked at are the
@@ -34,7 +34,7 @@ def target_verdict(evidence: Evidence, target_ns: int) -> Finding:
         if any(record.succeeded for record in records)
     }
     verdict, reason = _judge(considered, medians, target_ns, evidence.gap())
-    return Finding(
+    return Assessment(
         name=NAME,
         verdict=verdict,
         estimate=float(max(medians.values())) if medians else None,
@@ -90,7 +90,7 @@ def _scope(considered: ByQuery) -> str:
 
 
 def _next_step(
-    verdict: Verdict, considered: ByQuery, medians: Mapping[str, int], target_ns: int, evidence: Evidence
+    verdict: Verdict, considered: ByQuery, medians: Mapping[str, int], target_ns: int, evidence: AskedQueries
 ) -> str:
     if verdict is Verdict.YES:
         return "Nothing to do; keep the target as a gate."

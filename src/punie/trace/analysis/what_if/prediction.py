@@ -11,7 +11,6 @@ from punie.trace.analysis.calls.cache_bill import CacheBill
 from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.what_if.changes import CHANGES, Change, combinations, saved_ns, unknown
 from punie.trace.analysis.what_if.cost_model import (
     CostModel,
     Costs,
@@ -19,6 +18,13 @@ from punie.trace.analysis.what_if.cost_model import (
     cost_model,
     fit,
     jackknife_half_width,
+)
+from punie.trace.analysis.what_if.improvements import (
+    IMPROVEMENTS,
+    Improvement,
+    combinations,
+    saved_ns,
+    unknown,
 )
 from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, observe
 
@@ -91,7 +97,7 @@ def what_if(
     if model is None:
         why = "a prediction needs three different queries that succeeded, with their tokens"
         return WhatIf(None, len(observed.queries), (), None, observed.left_out, why)
-    savings = [_saving(change, observed.queries, model) for change in CHANGES]
+    savings = [_saving(change, observed.queries, model) for change in IMPROVEMENTS]
     return WhatIf(
         model=model,
         queries=len(observed.queries),
@@ -101,7 +107,7 @@ def what_if(
     )
 
 
-def _saving(change: Change, queries: Sequence[ObservedQuery], model: CostModel) -> Saving:
+def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostModel) -> Saving:
     why = unknown((change,), queries, model.costs)
     if why:
         return Saving(change.slug, change.says, None, None, None, None, None, None, why)
@@ -123,7 +129,7 @@ def _saving(change: Change, queries: Sequence[ObservedQuery], model: CostModel) 
 
 
 def _mean_saved(
-    queries: Sequence[ObservedQuery], change: Change, costs: Costs, *, most: bool = False
+    queries: Sequence[ObservedQuery], change: Improvement, costs: Costs, *, most: bool = False
 ) -> float:
     """Mean over the queries, each with the mean of its repeats."""
     return statistics.fmean(
@@ -132,7 +138,7 @@ def _mean_saved(
     )
 
 
-def _half_width(queries: Sequence[ObservedQuery], change: Change) -> tuple[float, UnitKind]:
+def _half_width(queries: Sequence[ObservedQuery], change: Improvement) -> tuple[float, UnitKind]:
     """The wider of two jackknives, over queries and over server starts; the costs are fitted anew in each."""
     found = [(_jackknife(queries, change, lambda query: query.query_id), UnitKind.QUERY)]
     if len({query.server_start for query in queries}) > 1:
@@ -143,7 +149,7 @@ def _half_width(queries: Sequence[ObservedQuery], change: Change) -> tuple[float
 
 
 def _jackknife(
-    queries: Sequence[ObservedQuery], change: Change, unit: Callable[[ObservedQuery], str]
+    queries: Sequence[ObservedQuery], change: Improvement, unit: Callable[[ObservedQuery], str]
 ) -> float:
     estimates = []
     for left_out in sorted({unit(query) for query in queries}):
@@ -200,14 +206,14 @@ def _reach(
     return Reach(target_ns, round(now), (), round(then), reached=False, sure=False)
 
 
-def _certain(changes: Sequence[Change], savings: Mapping[str, Saving]) -> float:
+def _certain(changes: Sequence[Improvement], savings: Mapping[str, Saving]) -> float:
     """The part of the changes' saving that is left at the low ends of their intervals."""
     saved = sum(savings[change.slug].saved_ns or 0 for change in changes)
     return sum(savings[change.slug].low_ns or 0 for change in changes) / saved if saved else 0.0
 
 
 def _slowest(
-    queries: Sequence[ObservedQuery], changes: Sequence[Change], costs: Costs, *, certain: float = 1.0
+    queries: Sequence[ObservedQuery], changes: Sequence[Improvement], costs: Costs, *, certain: float = 1.0
 ) -> float:
     """The slowest query, by the median of its repeats."""
     return max(

@@ -16,10 +16,10 @@ from punie.trace.analysis.speculative.estimates import (
 from punie.trace.analysis.speculative.model import (
     ArmKind,
     BaselineShape,
+    BenchPlan,
     DraftMeasurement,
     Estimate,
     MemoryPrediction,
-    Plan,
     Preflight,
     PromptCache,
     TargetKind,
@@ -41,7 +41,7 @@ class Bounds:
     recommended_bytes: int | None
 
 
-def judge(raw: Raw, plan: Plan, bounds: Bounds, notes: Sequence[str] = ()) -> Preflight:
+def judge(raw: Raw, plan: BenchPlan, bounds: Bounds, notes: Sequence[str] = ()) -> Preflight:
     """The preflight's result. Raises ServerError if too little could be measured."""
     arms = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT and arm.k is not None]
     cached_only = all(arm.prompt_cache is PromptCache.SERVER for arm in arms)
@@ -128,7 +128,7 @@ def _shape(raw: Raw) -> BaselineShape | None:
     return BaselineShape(share, Estimate(1 - share.value, 1 - share.high, 1 - share.low), cached_share=cached)
 
 
-def _memory(raw: Raw, plan: Plan, bounds: Bounds) -> MemoryPrediction:
+def _memory(raw: Raw, plan: BenchPlan, bounds: Bounds) -> MemoryPrediction:
     """For the draft that takes most, at the longest prompt and the longest answer that is allowed."""
     longest = max(text["prompt_tokens"] for text in raw["texts"]) + (plan.max_tokens or 0)
     return max(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from punie.trace.analysis.speculative.model import Plan, Preflight
+from punie.trace.analysis.speculative.model import BenchPlan, Preflight
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.preflight import vocabulary
@@ -50,7 +50,7 @@ async def run_preflight(
     return found
 
 
-def _job(plan: Plan, prompts: list[list[int]]) -> dict[str, Any]:
+def _job(plan: BenchPlan, prompts: list[list[int]]) -> dict[str, Any]:
     return {
         "model": plan.model,
         "adapter": plan.settings.get("adapter"),

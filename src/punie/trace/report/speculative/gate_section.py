@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
-    from punie.trace.analysis.speculative.losslessness import ArmGate
+    from punie.trace.analysis.speculative.losslessness import ArmLosslessness
     from punie.trace.analysis.speculative.model import Divergence
 
 _NUMBERS: Final = ("compared", "equal", "ties", "corrupt", "unknown")
@@ -30,7 +30,7 @@ def gate_section(analysis: BenchAnalysis) -> Section:
     )
 
 
-def _row(item: ArmGate) -> tuple[str, ...]:
+def _row(item: ArmLosslessness) -> tuple[str, ...]:
     kinds = (DivergenceKind.TIE, DivergenceKind.CORRUPTION, DivergenceKind.UNKNOWN)
     counts = (str(item.count(kind)) for kind in kinds)
     return item.arm, str(item.compared), str(item.equal), *counts, item.verdict.value, item.gap.value

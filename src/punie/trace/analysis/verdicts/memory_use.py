@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from punie.trace import semconv
-from punie.trace.analysis.verdicts.memory import MemoryEvidence
+from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.model import Span
 
 
-def memory_evidence(spans: Iterable[Span], *, limit_bytes: int | None) -> MemoryEvidence:
+def memory_use(spans: Iterable[Span], *, limit_bytes: int | None) -> MemoryUse:
     """The largest peak footprint that a query span carries, beside what the machine recommends."""
     peaks: list[int] = []
     recommended: list[int] = []
@@ -20,7 +20,7 @@ def memory_evidence(spans: Iterable[Span], *, limit_bytes: int | None) -> Memory
             peaks.append(peak)
         if bound is not None:
             recommended.append(bound)
-    return MemoryEvidence(
+    return MemoryUse(
         peak_bytes=max(peaks, default=None),
         source="sampled footprint of the server's process and its children" if peaks else "",
         limit_bytes=limit_bytes,

@@ -12,7 +12,7 @@ from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Improvement:
     """One thing that could be different. `slug` names it in JSON, `says` in a sentence; of one `kind` at most one
     can be had. `output` is the factor on output tokens, `speed` the factor on decode's speed."""
 
@@ -26,21 +26,21 @@ class Change:
     fewer_turns: bool = False
 
 
-CHANGES: Final = (
-    Change("output-20", "output", "output 20 % shorter", output=0.8),
-    Change("output-40", "output", "output 40 % shorter", output=0.6),
-    Change("decode-1.3", "speed", "decode 1.3x faster", speed=1.3),
-    Change("decode-2", "speed", "decode 2x faster", speed=2.0),
-    Change("cache", "cache", "prompt cache hit everywhere", cache=True),
-    Change("tools", "tools", "tools in parallel", tools=True),
-    Change("turn", "turn", "one turn fewer", fewer_turns=True),
+IMPROVEMENTS: Final = (
+    Improvement("output-20", "output", "output 20 % shorter", output=0.8),
+    Improvement("output-40", "output", "output 40 % shorter", output=0.6),
+    Improvement("decode-1.3", "speed", "decode 1.3x faster", speed=1.3),
+    Improvement("decode-2", "speed", "decode 2x faster", speed=2.0),
+    Improvement("cache", "cache", "prompt cache hit everywhere", cache=True),
+    Improvement("tools", "tools", "tools in parallel", tools=True),
+    Improvement("turn", "turn", "one turn fewer", fewer_turns=True),
 )
 
 
-def combinations() -> Iterator[tuple[Change, ...]]:
+def combinations() -> Iterator[tuple[Improvement, ...]]:
     """Every set of changes that can be had together, but for the empty one."""
-    kinds: dict[str, list[Change | None]] = {}
-    for change in CHANGES:
+    kinds: dict[str, list[Improvement | None]] = {}
+    for change in IMPROVEMENTS:
         kinds.setdefault(change.kind, [None]).append(change)
     for chosen in product(*kinds.values()):
         changes = tuple(change for change in chosen if change is not None)
@@ -48,7 +48,7 @@ def combinations() -> Iterator[tuple[Change, ...]]:
             yield changes
 
 
-def unknown(changes: Sequence[Change], queries: Sequence[ObservedQuery], costs: Costs) -> str:
+def unknown(changes: Sequence[Improvement], queries: Sequence[ObservedQuery], costs: Costs) -> str:
     """Why the effect of `changes` can't be predicted; empty if it can."""
     for change in changes:
         if change.output != 1 and costs.per_output is None:
@@ -71,7 +71,7 @@ def _decode_known(queries: Sequence[ObservedQuery]) -> bool:
 
 
 def saved_ns(
-    query: ObservedQuery, changes: Sequence[Change], costs: Costs, *, most_read_again: bool = False
+    query: ObservedQuery, changes: Sequence[Improvement], costs: Costs, *, most_read_again: bool = False
 ) -> float:
     """Nanoseconds that `query` would be shorter with all of `changes`.
 

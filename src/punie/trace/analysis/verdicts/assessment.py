@@ -18,7 +18,7 @@ JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping
 
 NO_VERDICT: Final = "no-verdict"
 DOWNGRADED: Final = "downgraded"
-MISSING_QUERY: Final = "missing-query"  # integrity's word for what `Evidence.missing` lists
+MISSING_QUERY: Final = "missing-query"  # integrity's word for what `AskedQueries.missing` lists
 
 
 class Integrity(Protocol):
@@ -33,7 +33,7 @@ class Integrity(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class AskedQueries:
     """What the verdicts about queries may look at: asked queries without warm-up, and what is wrong with them."""
 
     records: tuple[QueryRecord, ...]
@@ -70,7 +70,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Assessment:
     """A verdict with what it rests on.
 
     `estimate` is the figure, in `unit`; None where nothing could be measured. `basis` is one sentence on the
