@@ -19,7 +19,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from punie.trace.telemetry.http.transports import uninstrument_http
-from punie.trace.telemetry.instrument import instrument, uninstrument
+from punie.trace.telemetry.instrument import every_agent_instrumented, instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.query import QueryLabels, query_span
 
@@ -385,3 +385,81 @@ async def test_one_line_and_no_more(
     assert renewed is not telemetry
     uninstrument_http(renewed)
     renewed.shutdown()
+
+
+async def test_every_agent_of_the_process_is_seen_in_one_trace(
+    tmp_path: Path, telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    """One agent is instrumented, asks another one in a tool, and that one writes elsewhere by its author's will."""
+    stub.script = [
+        openai_replies.call("delegate", "{}"),
+        openai_replies.text("inner answer"),
+        openai_replies.text("done"),
+        openai_replies.text("elsewhere"),
+    ]
+    inner, outer = make_agent(stub.url), make_agent(stub.url)
+    users = instrument(inner, journal_dir=tmp_path / "users")
+
+    @outer.tool_plain
+    async def delegate() -> str:
+        return str((await inner.run("inner question")).output)
+
+    instrument(outer, telemetry=telemetry)
+    with every_agent_instrumented(telemetry), query_span(telemetry, LABELS):
+        assert (await outer.run("outer question")).output == "done"
+    assert ("invoke_agent helper", "execute_tool delegate") in tree(spans())
+    assert [name for name, _ in tree(spans())].count("chat stub") == 3
+    assert len({span.trace_id for span in spans()}) == 1
+    assert not users.journal.path.exists()
+    await inner.run("afterwards")
+    assert users.journal.status.written == 4
+    uninstrument_http(users)
+    users.shutdown()
+
+
+_POOL_PROGRAM = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+from punie.trace.telemetry.instrument import instrument
+
+agent = Agent(TestModel())
+
+@agent.tool_plain
+def sizes() -> list[int]:
+    pools = (
+        *(ProcessPoolExecutor(1, mp_context=get_context(how)) for how in ("fork", "spawn")),
+        ThreadPoolExecutor(1),
+    )
+    return [one for pool in pools for one in pool.map(abs, [-1, -2])]
+
+if __name__ == "__main__":
+    telemetry = instrument(agent)
+    print(agent.run_sync("go").output)
+    print(telemetry)
+"""
+
+
+def test_pools_work_as_without_tracing_and_a_handle_is_short(tmp_path: Path) -> None:
+    done = _run_program(tmp_path, _POOL_PROGRAM)
+    output, handle = done.stdout.splitlines()
+    assert output == '{"sizes":[1,2,1,2,1,2]}', done.stderr
+    assert handle.startswith("<5 spans in ")
+    assert len(handle) < 200
+
+
+def test_where_nothing_can_be_written_the_program_goes_on_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the folder of runs would be")
+    done = _run_program(tmp_path, _POOL_PROGRAM)
+    assert done.stdout.startswith('{"sizes":[1,2,1,2,1,2]}')
+    assert "5 lost: " in done.stdout
+    assert "span journal: " in done.stderr
+    assert "Not a directory" in done.stderr or "File exists" in done.stderr
+
+
+def _run_program(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (folder / "program.py").write_text(text)
+    return subprocess.run(
+        [sys.executable, "program.py"], cwd=folder, capture_output=True, text=True, check=False, timeout=100
+    )

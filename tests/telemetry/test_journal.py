@@ -177,6 +177,7 @@ def test_neither_an_answer_nor_a_line_waits_for_the_disk(tmp_path: Path, disk: B
 
 def test_the_end_waits_for_every_sync_that_was_asked_for(tmp_path: Path, disk: BusyDisk) -> None:
     journal = Journal(tmp_path, "agent")
+    journal.open()
     for _ in range(3):
         journal.sync_soon()
     assert disk.began.wait(30)

@@ -131,7 +131,7 @@ class _Run:
 
     async def execute(self) -> JournalStatus:
         """All server starts, one after the other. Returns what became of the agent's spans."""
-        from punie.trace.telemetry.instrument import instrument
+        from punie.trace.telemetry.instrument import every_agent_instrumented, instrument
         from punie.trace.telemetry.provider import configure
 
         task = asyncio.current_task()
@@ -142,7 +142,7 @@ class _Run:
             instrument(self.agent, telemetry=telemetry)
             session = self._session(telemetry, await self._turns())
             session.check()
-            with self.progress.shown():
+            with every_agent_instrumented(telemetry), self.progress.shown():
                 for start in range(self.settings.starts):
                     await self._server_start(session, start)
         finally:

@@ -1,49 +1,47 @@
-"""Where spans go: logfire configures a tracer provider that writes to the journal and to nothing else.
+"""Where spans go: to the journal of this process, and to nothing else.
 
-Whatever the environment says about sending (`LOGFIRE_*`, `OTEL_EXPORTER_*`) is the shipper's business: one
-way out, which counts what it delivers. The provider is no global one, so a user's own `logfire.configure()`
-can't replace it and ours can't replace theirs. Spans of whoever asks for it are made through logfire; those that we
-make ourselves, of agents too, need nothing of what logfire adds, and what it adds takes longer than the span: they
-have the same resource and go to the same journal without it.
+Sending is the shipper's business, whatever the environment says of exporters and samplers: one way out, which counts
+what it delivers. The provider is no global one, so a user's own (`logfire.configure()`, say) can't replace it and ours
+can't replace theirs; nothing in the process is patched for it. Where a user has a provider, the journal is added to it,
+and its exporters get our spans too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-import logfire
-from logfire import AdvancedOptions, SamplingOptions
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry import trace
 
 from punie.trace import semconv
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
-from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
+from punie.trace.telemetry.resource import process_resource
 
 SCOPE: Final = "punie.trace"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Telemetry:
     """A handle on the write side. `shutdown` ends it: spans that end later are lost.
 
-    `tracer_provider` makes the tracers of others whose spans belong in the journal, `own_provider` ours: the same one
-    where the process had a provider before us (`attached`), so that its exporters get our spans too.
+    `attached`: the provider is the user's, which lives on and may export elsewhere.
     """
 
     tracer_provider: trace.TracerProvider
-    own_provider: trace.TracerProvider
     tracer: trace.Tracer
     processor: JournalSpanProcessor
     clock: Clock
-    _shutdown: Callable[[], None]
     attached: bool = False
+
+    def __repr__(self) -> str:
+        status = self.journal.status
+        lost = f", {status.lost} lost: {status.last_error}" if status.lost else ""
+        return f"<{status.written} spans in {self.journal.path}{lost}>"
 
     @property
     def journal(self) -> Journal:
@@ -59,7 +57,10 @@ class Telemetry:
 
     def shutdown(self) -> None:
         """Close the journal. Harmless when repeated."""
-        self._shutdown()
+        if self.attached:
+            self.processor.detach()
+        else:
+            self.journal.close()
 
 
 def configure(
@@ -69,80 +70,49 @@ def configure(
     resource_attributes: Mapping[str, str | int] | None = None,
     clock: Clock = wall_clock_ns,
 ) -> Telemetry:
-    """A provider of our own, configured by logfire, whose every ended span is in the journal.
+    """A provider of our own, whose every ended span is in the journal.
 
     `clock` gives nanoseconds since the epoch. Raises `ExportError` if `journal_dir` can't be written.
     """
+    telemetry = configure_unopened(
+        journal_dir, service_name, resource_attributes=resource_attributes, clock=clock
+    )
+    telemetry.journal.open()
+    return telemetry
+
+
+def configure_unopened(
+    journal_dir: Path | str,
+    service_name: str,
+    *,
+    resource_attributes: Mapping[str, str | int] | None = None,
+    clock: Clock = wall_clock_ns,
+) -> Telemetry:
+    """As `configure`, for a program that has to go on where nothing can be written: the first span makes the file."""
     processor = JournalSpanProcessor(Journal(journal_dir, service_name))
-    options = AdvancedOptions(ns_timestamp_generator=clock)
-    with telemetry_environment_hidden(keep=("OTEL_RESOURCE_ATTRIBUTES",)):
-        instance = logfire.configure(
-            local=True,
-            send_to_logfire=False,
-            console=False,
-            scrubbing=False,
-            metrics=False,
-            add_baggage_to_attributes=False,
-            inspect_arguments=False,
-            distributed_tracing=True,  # a traceparent is meant: logfire warns of it otherwise
-            config_dir=processor.journal.path.parent,  # no pyproject.toml of the user's is read
-            service_name=service_name,
-            service_version=version("punie-trace"),  # without it logfire asks git
-            resource_attributes=resource_attributes,
-            additional_span_processors=[processor],
-            sampling=SamplingOptions(head=ALWAYS_ON),
-            advanced=options,
-        )
-    provider = instance.config.get_tracer_provider()
-    own = (
-        JournalTracerProvider(provider.resource, processor, id_generator=options.id_generator)
-        if clock is wall_clock_ns  # the SDK's own
-        else provider
-    )
-    return Telemetry(
-        tracer_provider=provider,
-        own_provider=own,
-        tracer=own.get_tracer(SCOPE, version("punie-trace")),
-        processor=processor,
-        clock=clock,
-        # `instance` lives in this closure: logfire itself holds it only weakly.
-        _shutdown=lambda: _ignore(instance.config.shutdown()),
-    )
+    own_version = version("punie-trace")
+    resource = process_resource(service_name, own_version, resource_attributes)
+    provider = JournalTracerProvider(resource, processor, clock=clock)
+    return Telemetry(provider, provider.get_tracer(SCOPE, own_version), processor, clock)
 
 
 def attach(
     provider: trace.TracerProvider, journal_dir: Path | str, service_name: str = semconv.SERVICE_AGENT
 ) -> Telemetry:
-    """Add the journal to a provider that the process has already; its own exporters stay as they are.
+    """Add a journal to a provider that the process has already; its own exporters stay as they are.
 
-    Raises `TypeError` if the provider takes no span processors.
+    The first span makes the file. Raises `TypeError` if the provider takes no span processors.
     """
     add_processor = getattr(provider, "add_span_processor", None)
     if add_processor is None:
         raise TypeError(f"{type(provider).__name__} takes no span processors")
     processor = JournalSpanProcessor(Journal(journal_dir, service_name))
     add_processor(processor)
-    return Telemetry(
-        tracer_provider=provider,
-        own_provider=provider,
-        tracer=provider.get_tracer(SCOPE, version("punie-trace")),
-        processor=processor,
-        clock=wall_clock_ns,
-        _shutdown=processor.detach,
-        attached=True,
-    )
+    tracer = provider.get_tracer(SCOPE, version("punie-trace"))
+    return Telemetry(provider, tracer, processor, wall_clock_ns, attached=True)
 
 
 def configured_provider() -> trace.TracerProvider | None:
     """The process's global provider if somebody set one that takes span processors, else None."""
     provider = trace.get_tracer_provider()
     return provider if callable(getattr(provider, "add_span_processor", None)) else None
-
-
-def no_metrics() -> metrics.MeterProvider:
-    """A meter provider that drops everything: what we report is read from spans."""
-    return metrics.NoOpMeterProvider()
-
-
-def _ignore(_: object) -> None:
-    return None

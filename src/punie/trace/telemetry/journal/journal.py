@@ -47,10 +47,8 @@ class JournalStatus:
 class Journal:
     """An append-only file of whole lines, `DIRECTORY/SERVICE-PID.jsonl`.
 
-    Safe with threads, and with `fork`: a child writes to a file of its own.
-
-    Raises:
-        ExportError: the directory or the file can't be made.
+    Safe with threads, and with `fork`: a child writes to a file of its own. The file is made by `open`, or with the
+    first line.
     """
 
     def __init__(self, directory: Path | str, service_name: str) -> None:
@@ -67,15 +65,18 @@ class Journal:
         self._lost = 0
         self._unsynced = 0
         self._last_error = ""
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._fd = self._open()
-        except OSError as error:
-            raise ExportError(
-                f"{self.path}: the span journal can't be written: {error.strerror or error}",
-                remedy="choose a directory that you may write to",
-            ) from error
         _journals.add(self)
+
+    def open(self) -> None:
+        """Make the directory and the file now. Raises `ExportError` if that can't be done."""
+        with self._lock:
+            try:
+                self._fd = self._open() if self._fd is None else self._fd
+            except OSError as error:
+                raise ExportError(
+                    f"{self.path}: the span journal can't be written: {error.strerror or error}",
+                    remedy="choose a directory that you may write to",
+                ) from error
 
     @property
     def path(self) -> Path:
@@ -174,7 +175,6 @@ class Journal:
         if self._fd is not None and os.fstat(self._fd).st_nlink == 0:  # the file was removed meanwhile
             os.close(self._fd)
             self._fd = None
-            self._directory.mkdir(parents=True, exist_ok=True)
         if self._fd is None:
             self._fd = self._open()
         pending = memoryview(b"\n" + line if self._torn else line)
@@ -188,6 +188,7 @@ class Journal:
         self._torn = False
 
     def _open(self) -> int:
+        self._directory.mkdir(parents=True, exist_ok=True)
         # Prompts and answers are in it, so it is for its owner alone.
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = os.fstat(fd).st_size

@@ -7,9 +7,10 @@ takes a third of the time, of which the user waits for all.
 
 from __future__ import annotations
 
+import os
 import traceback
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from time import time_ns
 from typing import Final
 
 from opentelemetry import trace
@@ -22,7 +23,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.journal.journal import JournalSpanProcessor
+from punie.trace.telemetry.resource import this_process
 
 _UNSET: Final = Status(StatusCode.UNSET)
 
@@ -35,7 +38,7 @@ class JournalSpan(trace.Span):
     """
 
     __slots__ = (
-        "_processor",
+        "_source",
         "attributes",
         "context",
         "end_time",
@@ -72,9 +75,9 @@ class JournalSpan(trace.Span):
         self.status = _UNSET
         self.start_time = start_time
         self.end_time: int | None = None
-        self.resource = source.resource
+        self.resource = source.provider.resource
         self.instrumentation_scope = source.scope
-        self._processor = source.processor
+        self._source = source.provider
 
     def get_span_context(self) -> SpanContext:
         """Ids and flags."""
@@ -138,19 +141,17 @@ class JournalSpan(trace.Span):
         """Write it, with `end_time` in ns since the epoch; now without one. Ending twice is harmless."""
         if self.end_time is not None:
             return
-        self.end_time = time_ns() if end_time is None else end_time
-        self._processor.write(self)
+        self.end_time = self._source.clock() if end_time is None else end_time
+        self._source.processor.write(self)
 
 
 class JournalTracer(trace.Tracer):
     """Makes `JournalSpan`s of one scope."""
 
     def __init__(self, provider: JournalTracerProvider, scope: InstrumentationScope) -> None:
-        self.resource = provider.resource
-        self.processor = provider.processor
+        self.provider = provider
         self.scope = scope
         self._ids = provider.id_generator
-        self._sampled_only = provider.sampled_only
         self._random = TraceFlags.RANDOM_TRACE_ID if self._ids.is_trace_id_random() else TraceFlags.DEFAULT
 
     def start_span(  # the interface's
@@ -172,7 +173,7 @@ class JournalTracer(trace.Tracer):
         else:
             trace_id, state = parent.trace_id, parent.trace_state
             flags = (parent.trace_flags & TraceFlags.RANDOM_TRACE_ID) | TraceFlags.SAMPLED
-            if self._sampled_only and not parent.trace_flags.sampled:
+            if self.provider.sampled_only and not parent.trace_flags.sampled:
                 flags &= ~TraceFlags.SAMPLED
         found = SpanContext(
             trace_id,
@@ -183,7 +184,7 @@ class JournalTracer(trace.Tracer):
         )
         if not flags & TraceFlags.SAMPLED:
             return trace.NonRecordingSpan(found)
-        self.processor.opened(found)
+        self.provider.processor.opened(found)
         return JournalSpan(
             name,
             found,
@@ -191,7 +192,7 @@ class JournalTracer(trace.Tracer):
             kind,
             attributes,
             links or (),
-            time_ns() if start_time is None else start_time,
+            self.provider.clock() if start_time is None else start_time,
             self,
         )
 
@@ -230,13 +231,16 @@ class JournalTracerProvider(trace.TracerProvider):
         resource: Resource,
         processor: JournalSpanProcessor,
         *,
+        clock: Clock = wall_clock_ns,
         sampled_only: bool = False,
         id_generator: IdGenerator | None = None,
     ) -> None:
+        self.clock = clock
         self.resource = resource
         self.processor = processor
         self.sampled_only = sampled_only
         self.id_generator = id_generator or RandomIdGenerator()
+        _providers.add(self)
 
     def get_tracer(
         self,
@@ -250,3 +254,14 @@ class JournalTracerProvider(trace.TracerProvider):
             instrumenting_module_name, instrumenting_library_version, schema_url, attributes
         )
         return JournalTracer(self, scope)
+
+
+_providers: Final[weakref.WeakSet[JournalTracerProvider]] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for provider in list(_providers):
+        provider.resource = this_process(provider.resource)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

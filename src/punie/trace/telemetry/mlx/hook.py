@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from contextlib import ExitStack
 from importlib.metadata import version
 from types import ModuleType
 from typing import Final
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import Tracer
 
 from punie.trace import semconv
 from punie.trace.errors import UsageError
 from punie.trace.telemetry.clock import wall_clock_ns
-from punie.trace.telemetry.environment import telemetry_environment_hidden
 from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
 from punie.trace.telemetry.mlx.attributes import Memory
@@ -24,6 +21,7 @@ from punie.trace.telemetry.mlx.recorder import MemoryProbe, Recorder
 from punie.trace.telemetry.mlx.request import SpanSink
 from punie.trace.telemetry.mlx.server import find_mismatches, listen
 from punie.trace.telemetry.mlx.writer import BackgroundWriter
+from punie.trace.telemetry.resource import process_resource
 
 HOOK: Final = f"{__name__}:install"
 """The launcher's `--hook`."""
@@ -65,6 +63,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
         _say_plain(mismatches)
         return
     journal = Journal(directory, semconv.SERVICE_SERVER)
+    journal.open()
     writer = BackgroundWriter(on_error=journal.count_loss)
     recorder = Recorder(
         SpanSink(_tracer(journal), wall_clock_ns, writer.note, writer.submit), memory_probe(server)
@@ -82,22 +81,9 @@ def end_writer(writer: BackgroundWriter, journal: Journal, within_s: float = DRA
 
 
 def _tracer(journal: Journal) -> Tracer:
-    """The journal's own spans: logfire would cost the server a second, 30 MB and most of a span's time."""
-    with telemetry_environment_hidden(keep={"OTEL_RESOURCE_ATTRIBUTES"}):
-        resource = _resource()
+    resource = process_resource(semconv.SERVICE_SERVER, version("mlx-lm"))
     provider = JournalTracerProvider(resource, JournalSpanProcessor(journal), sampled_only=True)
     return provider.get_tracer(SCOPE, version("punie-trace"))
-
-
-def _resource() -> Resource:
-    return Resource.create(
-        {
-            semconv.SERVICE_NAME: semconv.SERVICE_SERVER,
-            "service.version": version("mlx-lm"),
-            semconv.HOST_NAME: socket.gethostname(),
-            semconv.PROCESS_PID: os.getpid(),
-        }
-    )
 
 
 def memory_probe(server: ModuleType) -> MemoryProbe:
