@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.summary.summary import RunAnalysis
 
 
@@ -15,7 +13,7 @@ class About:
     """Where the spans are from and what was run; empty where the source doesn't say.
 
     `notes` are sentences that belong beside every number of this report (the demo model's caveat, say).
-    `spans` and `traces` are counts after duplicates were dropped.
+    `spans` and `traces` are counts after duplicates were dropped, `planned` counts queries, None without a plan.
     """
 
     source: str
@@ -28,7 +26,7 @@ class About:
     model: str = ""
     draft: str = ""
     cache: str = ""
-    planned: tuple[PlannedQuery, ...] = ()
+    planned: int | None = None
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
@@ -40,10 +38,3 @@ class Report:
 
     about: About
     analysis: RunAnalysis
-
-
-class Format(Protocol):
-    """One report format."""
-
-    def __call__(self, report: Report, /) -> str:
-        """The whole report as text that ends with a newline."""

@@ -1,41 +1,58 @@
-"""The registry of report formats: name, file ending, renderer. A new format is one file and one line here."""
+"""The registry of formats, for every report. A new one is a module with a `write` and a line here."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from punie.trace.report.content import Format
+    from punie.trace.report.document import Document
+
+PLAIN_WIDTH: Final = 80  # columns, where nobody's terminal says another width
 
 
 @dataclass(frozen=True, slots=True)
-class FormatEntry:
-    """A format's name, the file endings that mean it, and the module whose `render` writes it."""
+class Page:
+    """What a format for people may use: columns of text, and whether the reader's terminal shows colours."""
+
+    width: int = PLAIN_WIDTH
+    color: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format's name, the endings of files that mean it, and the module whose `write` makes it."""
 
     name: str
     endings: tuple[str, ...]
     module: str
 
-    def renderer(self) -> Format:
-        """The format's function, imported now."""
-        return cast("Format", importlib.import_module(self.module).render)
+    def write(self, document: Document, page: Page | None = None) -> str:
+        """The whole document as text that ends with a newline; the writer is imported now."""
+        return str(importlib.import_module(self.module).write(document, page or Page()))
 
 
+TEXT: Final = Format("text", (".txt",), "punie.trace.report.writers.plain_text")
+JSON: Final = Format("json", (".json",), "punie.trace.report.writers.json_text")
+MARKDOWN: Final = Format("md", (".md", ".markdown"), "punie.trace.report.writers.markdown")
 FORMATS: Final = (
-    FormatEntry("text", (".txt",), "punie.trace.report.text"),
-    FormatEntry("json", (".json",), "punie.trace.report.json_document"),
-    FormatEntry("md", (".md", ".markdown"), "punie.trace.report.markdown"),
-    FormatEntry("csv", (".csv",), "punie.trace.report.csv_table"),
+    TEXT,
+    JSON,
+    MARKDOWN,
+    Format("csv", (".csv",), "punie.trace.report.writers.csv_text"),
 )
 
 
-def by_name(name: str) -> FormatEntry:
+def by_name(name: str) -> Format:
     """The format called `name`; KeyError if there is none."""
     return {entry.name: entry for entry in FORMATS}[name]
 
 
-def by_ending(ending: str) -> FormatEntry | None:
-    """The format of files that end in `ending` (with the dot), None if no format claims it."""
-    return next((entry for entry in FORMATS if ending.lower() in entry.endings), None)
+def by_ending(file_name: str) -> Format | None:
+    """The format with the longest ending that `file_name` has, None if it has none of them."""
+    lower = file_name.lower()
+    fitting = [
+        (len(ending), entry) for entry in FORMATS for ending in entry.endings if lower.endswith(ending)
+    ]
+    return max(fitting, key=lambda item: item[0])[1] if fitting else None

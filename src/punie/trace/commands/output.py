@@ -1,0 +1,80 @@
+"""Where reports go: to standard output or to a file, in any format. The only place that writes one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.commands.standard_streams import colored, write_err, write_out
+from punie.trace.errors import UsageError
+from punie.trace.report.formats import PLAIN_WIDTH, TEXT, Format, Page, by_ending, by_name
+from punie.trace.store.files.whole_file import write_whole
+
+if TYPE_CHECKING:
+    import argparse
+
+    from punie.trace.report.document import Document
+
+STANDARD_OUTPUT: Final = Path("-")
+_WIDTHS: Final = (60, 120)  # narrower than this tables break, wider than this the eye loses the line
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One report's destination: a file or, if `path` is None, standard output. `force` lets it replace a file."""
+
+    format: Format
+    path: Path | None = None
+    force: bool = False
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Output:
+        """From `--format`, `-o` and `--force`; the format is the named one, else what the ending means, else text.
+
+        Raises UsageError for an unknown ending and for what can't be written, before anybody waits for the report.
+        """
+        path = None if options.output == STANDARD_OUTPUT else options.output
+        if path is not None:
+            _refuse_unwritable(path, force=options.force)
+        return cls(_format(options.format, path), path, options.force)
+
+    def write(self, document: Document) -> None:
+        """Write it whole or not at all. Raises UsageError if meanwhile the file exists, InputError, OutputError."""
+        if self.path is None:
+            write_out(self.format.write(document, Page(terminal_width(), colored())))
+            return
+        text = self.format.write(document)
+        _refuse_unwritable(self.path, force=self.force)
+        write_whole(self.path, text)
+        write_err(f"Wrote {self.path}\n")
+
+
+def terminal_width() -> int:
+    """Columns for text on standard output: the terminal's within reason; 80 where it isn't one."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return PLAIN_WIDTH
+    least, most = _WIDTHS
+    return min(max(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, least), most)
+
+
+def _format(name: str | None, path: Path | None) -> Format:
+    if name:
+        return by_name(name)
+    if path is None:
+        return TEXT
+    found = by_ending(path.name)
+    if found is None:
+        raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
+    return found
+
+
+def _refuse_unwritable(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"-o {path}: is a folder")
+    if path.exists() and not force:
+        raise UsageError(f"-o {path}: the file exists", remedy="add --force to overwrite it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"-o {path}: its folder doesn't exist")

@@ -1,0 +1,107 @@
+"""The queries of a run one by one, or over their repeats, and those that failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from punie.trace.model import Group
+from punie.trace.report import figures
+from punie.trace.report.document import Section, Table, notes
+from punie.trace.report.inert import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from punie.trace.analysis.records import QueryRecord
+    from punie.trace.analysis.summary.summary import QuerySummary, RunAnalysis
+    from punie.trace.report.document import Cell
+
+_Asked = TypeVar("_Asked")
+MOST_QUERIES: Final = 40  # what one still reads; JSON and CSV have all
+_COLUMNS: Final = ("query", "wall", "gen", "tool", "turns", "tools", "in", "cached", "out", "score")
+_REPEATED: Final = ("query", "asked", "right", "mean", "median", "max", "gen", "tool")
+
+
+def queries_section(analysis: RunAnalysis) -> Section:
+    """One row a query asked; where queries were repeated, one row a query over its repeats. Of many the slowest."""
+    if any(summary.asked > 1 for summary in analysis.queries):
+        return _repeated(analysis.queries)
+    shown = _slowest(analysis.records, lambda record: record.wall_ns)
+    title = _title("Queries", len(shown), len(analysis.records))
+    return Section(title, table=Table(_COLUMNS, tuple(map(_query_row, shown))))
+
+
+def _slowest(asked: Sequence[_Asked], wall_ns: Callable[[_Asked], int]) -> Sequence[_Asked]:
+    """All in their order, or the slowest first if they are more than anybody reads."""
+    if len(asked) <= MOST_QUERIES:
+        return asked
+    return sorted(asked, key=wall_ns, reverse=True)[:MOST_QUERIES]
+
+
+def _title(title: str, shown: int, count: int) -> str:
+    return title if shown == count else f"{title}: the {shown} slowest of {count:,} (JSON and CSV have all)"
+
+
+def _repeated(summaries: Sequence[QuerySummary]) -> Section:
+    shown = _slowest(summaries, lambda one: one.totals.wall.mean_ns if one.totals else 0)
+    title = _title("Queries, over their repeats", len(shown), len(summaries))
+    return Section(title, table=Table(_REPEATED, tuple(map(_repeated_row, shown))))
+
+
+def _repeated_row(summary: QuerySummary) -> tuple[Cell, ...]:
+    right = figures.count(summary.right if summary.scored else None)
+    head = (one_line(summary.query_id), figures.count(summary.asked), right)
+    totals = summary.totals
+    if totals is None:
+        return (*head, *["–"] * 5)
+    shares = {item.group: figures.percent(item.share) for item in totals.groups}
+    walls = (totals.wall.mean_ns, totals.wall.median_ns, totals.wall.max_ns)
+    return (*head, *map(figures.duration, walls), shares[Group.GENERATION], shares[Group.TOOL])
+
+
+def _query_row(record: QueryRecord) -> tuple[Cell, ...]:
+    wall = record.wall_ns
+    counts = (
+        record.model_requests,
+        record.tool_calls,
+        record.input_tokens,
+        record.cached_tokens,
+        record.output_tokens,
+    )
+    return (
+        one_line(record.query_id),
+        figures.duration(wall),
+        *(
+            figures.percent(record.ledger.group_ns(group) / wall if wall else None)
+            for group in (Group.GENERATION, Group.TOOL)
+        ),
+        *map(figures.count, counts),
+        score(record),
+    )
+
+
+def score(record: QueryRecord) -> str:
+    """One word: what was wrong stands in the list of failures."""
+    if record.error is not None:
+        return "error"
+    if record.ok is None:
+        return "–"
+    return "ok" if record.ok else "failed"
+
+
+def failed_section(analysis: RunAnalysis) -> Section:
+    """Each failed query with its reasons; none of them is in an average. Of many the first."""
+    return Section("Failed, in no average", notes=notes(*_failures(analysis)))
+
+
+def _failures(analysis: RunAnalysis) -> Iterator[str]:
+    yield from map(_failure, analysis.failed[:MOST_QUERIES])
+    more = len(analysis.failed) - MOST_QUERIES
+    if more > 0:
+        yield f"and {more:,} more (JSON and CSV have all)"
+
+
+def _failure(record: QueryRecord) -> str:
+    reasons = record.error or "; ".join(record.failure_details) or ", ".join(record.failures)
+    where = f"{record.query_id} #{record.server_start}.{record.repeat}"
+    return f"{where}: {one_line(reasons)} (trace {record.trace_id})"

@@ -1,0 +1,88 @@
+"""The report of a run: where its time went, and the verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report import figures
+from punie.trace.report.builders.cache import cache_section
+from punie.trace.report.builders.critical_path import path_sections
+from punie.trace.report.builders.integrity import amount, integrity_section, known_from
+from punie.trace.report.builders.queries import failed_section, queries_section
+from punie.trace.report.builders.totals import ledger_section, spread_section
+from punie.trace.report.builders.what_if import what_if_section
+from punie.trace.report.document import Answer, Document, Figure, Section
+from punie.trace.report.published.run import publish
+from punie.trace.report.published.run_rows import query_rows
+from punie.trace.units import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.summary.summary import RunAnalysis
+    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.report.content import About, Report
+
+QUESTIONS: Final = {
+    "generation": "generation > 70 %",
+    "accuracy": "accuracy 100 %",
+    "target": "under target",
+    "memory": "within memory",
+}
+
+
+def build_run(report: Report) -> Document:
+    """The whole report; a section with nothing to say is left out."""
+    about, analysis = report.about, report.analysis
+    return Document(
+        title=about.source,
+        data=publish(report),
+        lines=(*headline(about, analysis), *_nothing_wrong(report)),
+        sections=tuple(filter(None, _sections(report))),
+        rows=query_rows((*analysis.warmup, *analysis.records)),
+    )
+
+
+def headline(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
+    """What was run, and how much of it came to an answer."""
+    what = " · ".join(part for part in (about.model, f"suite {about.suite}" if about.suite else "") if part)
+    arms = [count_text(analysis.server_starts, "server start")]
+    if analysis.caches:
+        arms.append(f"prompt cache: {', '.join(analysis.caches)}")
+    if about.draft:
+        arms.append(f"draft: {about.draft}")
+    planned = f" of {about.planned} planned" if about.planned else ""
+    asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
+    return tuple(line for line in (what, f"{asked} · {' · '.join(arms)}", *about.notes) if line)
+
+
+def _nothing_wrong(report: Report) -> Iterator[str]:
+    if not integrity_section(report):
+        yield f"integrity: nothing wrong in {amount(report.about)}"
+        yield from known_from(report.analysis)
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    analysis = report.analysis
+    yield integrity_section(report)
+    yield Section("Verdicts", answers=tuple(map(answer, analysis.verdicts.values())))
+    yield ledger_section(analysis)
+    yield queries_section(analysis)
+    yield spread_section(analysis)
+    yield from path_sections(analysis.critical_path)
+    yield cache_section(analysis.cache)
+    yield what_if_section(analysis.what_if)
+    yield failed_section(analysis)
+
+
+def answer(finding: Finding) -> Answer:
+    """A verdict as a report shows it."""
+    steps = (finding.next_step,) if finding.next_step else ()
+    question = QUESTIONS.get(finding.name, finding.name)
+    return Answer(finding.name, question, finding.verdict, _figure(finding), finding.basis, steps)
+
+
+def _figure(finding: Finding) -> Figure:
+    """A verdict's figure in the unit it has."""
+    of_unit = {"share": figures.share, "bytes": figures.size}.get(finding.unit.split()[0], figures.duration)
+    return of_unit(finding.estimate, absent=figures.NOT_KNOWN)

@@ -1,0 +1,92 @@
+"""Where the time went: the ledger of the answers, and how far they spread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.model import PHASE_GROUP, Group
+from punie.trace.report import figures
+from punie.trace.report.builders.critical_path import path_line
+from punie.trace.report.document import Section, Table, notes
+from punie.trace.units import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.statistics.spread import Spread
+    from punie.trace.analysis.summary.parts import Part
+    from punie.trace.analysis.summary.summary import RunAnalysis
+    from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, Totals
+    from punie.trace.report.document import Cell
+
+_LEDGER: Final = ("phase", "time", "share", "contested", "known from")
+_SPREAD: Final = ("", "n", "mean", "median", "p95", "p99")
+
+
+def ledger_section(analysis: RunAnalysis) -> Section:
+    """The ledger of the answered queries; empty where there is none."""
+    if analysis.totals is None:
+        return Section("")
+    return breakdown(analysis.totals, *path_line(analysis.critical_path))
+
+
+def breakdown(totals: Totals | Part, *lines: str) -> Section:
+    """Every group with its phases: time, share, contested time, and how it is known."""
+    rows: list[tuple[Cell, ...]] = []
+    strong: set[int] = set()
+    for group in totals.groups:
+        phases = [
+            phase
+            for phase in totals.phases
+            if PHASE_GROUP[phase.phase] is group.group and (phase.ns or not phase.known)
+        ]
+        if phases:
+            strong.add(len(rows))
+            rows += _group_rows(group, phases)
+    strong.add(len(rows))
+    rows.append(("wall time", figures.duration(totals.wall_ns), figures.share(1.0), "", ""))
+    title = f"Where the time went: {count_text(totals.answers, 'answered query', 'answered queries')}"
+    return Section(title, table=Table(_LEDGER, tuple(rows), frozenset(strong)), notes=notes(*lines))
+
+
+def _group_rows(group: GroupTotal, phases: list[PhaseTotal]) -> Iterator[tuple[Cell, ...]]:
+    """The group, and below it its phases, unless the only one is called as the group is."""
+    if [phase.phase.value for phase in phases] == [group.group.value]:
+        yield (group.group.value, *_time(group), _known_from(phases[0]))
+        return
+    yield (group.group.value, *_time(group), "")
+    yield from ((f"  {phase.phase.value}", *_time(phase), _known_from(phase)) for phase in phases)
+
+
+def _known_from(total: PhaseTotal) -> str:
+    return ", ".join(how.value for how in total.provenance)
+
+
+def _time(entry: PhaseTotal | GroupTotal) -> tuple[Cell, ...]:
+    if not entry.known:
+        return figures.at_least(entry.ns), figures.share(None, absent=figures.NOT_KNOWN), ""
+    contested = figures.duration(entry.contested_ns) if entry.contested_ns else ""
+    return figures.duration(entry.ns), figures.share(entry.share), contested
+
+
+def spread_section(analysis: RunAnalysis) -> Section:
+    """Spreads: wall time, time to first chunk, time per output token, warm-up."""
+    totals = analysis.totals
+    spreads = {
+        "wall time": totals.wall if totals else None,
+        "time to first chunk": totals.time_to_first_chunk if totals else None,
+        "time per output token": totals.token_time.spread if totals else None,
+        "warm-up, apart": analysis.warmup_wall,
+    }
+    rows = tuple((name, *_spread(spread)) for name, spread in spreads.items() if spread is not None)
+    return Section("Spread", table=Table(_SPREAD, rows))
+
+
+def _spread(values: Spread) -> tuple[Cell, ...]:
+    times = (values.mean_ns, values.median_ns, values.p95_ns, values.p99_ns)
+    return (figures.count(values.count), *map(figures.duration, times))
+
+
+def generation_share(part: Totals | Part) -> float:
+    """The part of the wall time that the model took."""
+    return next(entry.share for entry in part.groups if entry.group is Group.GENERATION)

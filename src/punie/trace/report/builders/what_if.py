@@ -1,0 +1,106 @@
+"""What if: the cost of a turn, what each change would save, and what reaches the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report import figures
+from punie.trace.report.document import Section, Table, notes
+from punie.trace.units import count_text, duration_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.what_if.cost_model import Coefficient, CostModel
+    from punie.trace.analysis.what_if.prediction import Reach, Saving, WhatIf
+    from punie.trace.report.document import Cell, Figure
+
+_COLUMNS: Final = ("change", "saves a query", "95 % interval", "share")
+
+
+def what_if_section(predicted: WhatIf | None) -> Section:
+    """One row a change, the most saving first; changes that would save nothing are in the sentences below."""
+    if predicted is None:
+        return Section("")
+    rows = tuple(_row(saving) for saving in predicted.savings if saving.at_most_ns)
+    return Section(
+        "What if: predicted from these queries", table=Table(_COLUMNS, rows), notes=notes(*_lines(predicted))
+    )
+
+
+def _row(saving: Saving) -> tuple[Cell, ...]:
+    saved, most = saving.saved_ns or 0, saving.at_most_ns or 0
+    bounds = figures.interval(figures.duration(saved), figures.duration(most))
+    return (
+        saving.says,
+        figures.duration(saved) if most == saved else bounds,
+        _interval(saving),
+        figures.share(saving.share),
+    )
+
+
+def _interval(saving: Saving) -> Figure:
+    if saving.low_ns is None or saving.high_ns is None:
+        return figures.duration(None, absent=figures.NOT_KNOWN)
+    return figures.interval(figures.duration(saving.low_ns), figures.duration(saving.high_ns))
+
+
+def _lines(found: WhatIf) -> Iterator[str]:
+    if found.why:
+        yield f"not predicted: {found.why}"
+    if found.model is not None:
+        yield from _model(found.model)
+    nothing = [saving.says for saving in found.savings if saving.at_most_ns == 0]
+    if nothing:
+        yield f"would save nothing here: {', '.join(nothing)}"
+    for why in dict.fromkeys(saving.why for saving in found.savings if saving.why):
+        yield f"not known: {', '.join(saving.says for saving in found.savings if saving.why == why)}: {why}"
+    for reason, count in found.left_out.items():
+        yield f"left out: {count_text(count, 'query', 'queries')} with {reason}"
+    if found.reach is not None:
+        yield _reach(found.reach, found)
+
+
+def _model(model: CostModel) -> Iterator[str]:
+    overhead_ns = round(model.overhead.value or 0)
+    parts = [duration_text(overhead_ns)] if overhead_ns > 0 else []
+    parts.extend(
+        f"{_per_token(coefficient)} an {what}"
+        for coefficient, what in (
+            (model.per_uncached, "uncached prompt token"),
+            (model.per_output, "output token"),
+        )
+        if coefficient.value is not None
+    )
+    error = ""
+    if model.typical_error is not None:
+        error = f"; a turn left out is predicted within {share_text(model.typical_error)}, typically"
+    how = "prefill and decode fitted apart" if model.by_phase else "whole turns fitted"
+    cost = f"a turn costs {' + '.join(parts)}" if parts else "what a turn costs can't be told"
+    yield f"{cost} ({count_text(model.turns, 'turn')}, {how}{error})"
+    if model.untold == model.turns:
+        yield "cached tokens are told of no turn: what reading the prompt took is in what a turn costs"
+    elif model.untold:
+        costs = "the prompt token's cost is" if model.by_phase else "the costs are"
+        yield f"cached tokens are not told of {model.untold} of {model.turns} turns: {costs} from the others"
+
+
+def _per_token(coefficient: Coefficient) -> str:
+    value, low, high = coefficient.value or 0.0, coefficient.low or 0.0, coefficient.high or 0.0
+    return f"{duration_text(round(value))} (±{duration_text(round((high - low) / 2))})"
+
+
+def _reach(reach: Reach, found: WhatIf) -> str:
+    target, now, then = map(duration_text, (reach.target_ns, reach.now_ns, reach.then_ns))
+    if reach.unpredicted_ns is not None:
+        slowest = duration_text(reach.unpredicted_ns)
+        return f"target {target}: not known, the slowest query left out takes {slowest}"
+    if reach.reached and not reach.changes:
+        return f"target {target}: met as it is, the slowest query takes {now}"
+    if not reach.reached:
+        least = f", with everything {then}" if reach.then_ns < reach.now_ns else ""
+        return f"target {target}: nothing of this reaches it; the slowest query takes {now}{least}"
+    says = {saving.slug: saving.says for saving in found.savings}
+    changes = " + ".join(says[slug] for slug in reach.changes)
+    surely = "" if reach.sure else ", not at the low end of the intervals"
+    return f"target {target}: {changes} reaches it{surely}: the slowest query from {now} to {then}"

@@ -1,0 +1,127 @@
+"""One report as data, whatever it is about: what every builder makes and every writer writes.
+
+A builder (`report/builders/`) turns an analysis into a `Document`; a writer (`report/writers/`) turns any document
+into text of one format. Numbers stay numbers, with their unit, until a writer needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from punie.trace.model import Verdict
+from punie.trace.report.published.base import Published
+
+
+class Unit(StrEnum):
+    """What a figure's raw number counts."""
+
+    NANOSECONDS = "ns"
+    BYTES = "bytes"
+    SHARE = "share"  # a fraction of 1
+    RATIO = "ratio"  # of two times; 1 is no change
+    PROBABILITY = "p"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number: raw, in its unit, and as people read it. `value` is None where it is not known.
+
+    `low` and `high` are the ends of its interval, in the same unit.
+    """
+
+    value: float | None
+    unit: Unit
+    shown: str
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+Cell = str | Figure
+Value = str | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of words and figures; `strong` are the rows that carry a subtotal."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    strong: frozenset[int] = frozenset()
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds figures, and beside them nothing or a dash."""
+        cells = [row[column] for row in self.rows]
+        return any(isinstance(cell, Figure) for cell in cells) and all(
+            isinstance(cell, Figure) or cell in ("", "–") for cell in cells
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question with its verdict, its figure, what it rests on and what to do now; `slug` is its name in JSON."""
+
+    slug: str
+    question: str
+    verdict: Verdict
+    figure: Figure
+    basis: str
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence, and the cases that stand under it."""
+
+    text: str
+    cases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title with its answers, its table and the sentences under it; what is empty is left out."""
+
+    title: str
+    answers: tuple[Answer, ...] = ()
+    table: Table | None = None
+    notes: tuple[Note, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.answers or (self.table and self.table.rows) or self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The report as one flat table of raw values, for spreadsheets and data frames; None is not known."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report: `title` says what it is about, `lines` what was done, with the caveats for every number.
+
+    `data` is what programs get, as JSON. `rows` is what spreadsheets get; without it they get the tables' figures.
+    """
+
+    title: str
+    data: Published
+    lines: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    rows: Rows | None = None
+
+    @property
+    def answers(self) -> Iterator[Answer]:
+        """All verdicts, in their order."""
+        return (answer for section in self.sections for answer in section.answers)
+
+
+def notes(*texts: str) -> tuple[Note, ...]:
+    """Sentences with no cases under them."""
+    return tuple(map(Note, texts))

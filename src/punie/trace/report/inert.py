@@ -1,0 +1,30 @@
+"""Other people's words, made harmless: names, answers, errors and paths may hold what a terminal obeys."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def inert(text: str) -> str:
+    """`text` on one line, of printable characters alone.
+
+    Line breaks and tabs become spaces, what formats without being seen (directions of writing, joiners) goes, and
+    other controls, lone surrogates and unassigned characters become `\N{REPLACEMENT CHARACTER}`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _stand_in(character) for character in text)
+
+
+def _stand_in(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) == "Cf" else _REPLACEMENT
+
+
+def one_line(text: str) -> str:
+    """The same with one space between words, for a sentence that quotes somebody."""
+    return " ".join(inert(text).split())

@@ -1,0 +1,178 @@
+"""The report of a run as programs read it. `run.schema.json` beside this file is made from these types.
+
+History of the format (`schema_version`):
+1: the first.
+2: written from types; keys as the changelog lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from punie.trace.analysis.calls.cache_bill import CacheBill
+from punie.trace.analysis.path.path_summary import PathSummary
+from punie.trace.analysis.records import PathPart, PlannedQuery, QueryRecord
+from punie.trace.analysis.statistics.spread import Interval
+from punie.trace.analysis.summary.totals import Totals
+from punie.trace.analysis.what_if.prediction import WhatIf
+from punie.trace.model import Phase, Provenance, Verdict
+from punie.trace.report.content import Report
+from punie.trace.report.published.base import Published
+
+
+class About(msgspec.Struct, frozen=True):
+    """Where the spans are from and what was run; `planned` counts queries, null where no plan is known."""
+
+    source: str
+    spans: int
+    traces: int
+    run_id: str
+    created: str
+    suite: str
+    suite_hash: str
+    model: str
+    draft: str
+    cache: str
+    planned: int | None
+    notes: tuple[str, ...]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that is wrong with the traces, with up to three cases; of unreadable records every one.
+
+    `effect` is shown, downgraded or no-verdict. `examples_left_out` counts further, different cases.
+    """
+
+    slug: str
+    effect: str
+    count: int
+    message: str = ""
+    examples: tuple[str, ...] = ()
+    examples_left_out: int = 0
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A verdict: its figure in `unit` with the interval, what it rests on, what to do now."""
+
+    verdict: Verdict
+    estimate: int | float | None
+    interval: Interval | None
+    unit: str
+    basis: str
+    next_step: str
+    details: Mapping[str, Any]
+
+
+class Path(msgspec.Struct, frozen=True):
+    """The critical path of a query: nanoseconds by phase and by part each sum to its wall time."""
+
+    phases_ns: Mapping[Phase, int]
+    parallel_ns: int
+    parts: tuple[PathPart, ...]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One query asked: its ledger, whose phases sum to `wall_ns`, its score, its counts."""
+
+    query_id: str
+    trace_id: str
+    warmup: bool
+    repeat: int
+    server_start: int
+    run_id: str | None
+    start_in_run: int
+    position: int
+    expected: str | None
+    ok: bool | None
+    failures: tuple[str, ...]
+    failure_details: tuple[str, ...]
+    error: str | None
+    cache: str | None
+    model_requests: int
+    tool_calls: int
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    time_to_first_chunk_ns: tuple[int, ...]
+    truncated: int
+    network_known: bool
+    start_ns: int
+    wall_ns: int
+    phases_ns: Mapping[Phase, int]
+    contested_ns: Mapping[Phase, int]
+    provenance: Mapping[Phase, tuple[Provenance, ...]]
+    critical_path: Path | None
+
+
+class FailedAnswer(msgspec.Struct, frozen=True):
+    """An answer that is in no average."""
+
+    trace_id: str
+    failures: tuple[str, ...]
+    error: str | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A query of the suite over its repeats; `totals` over those that succeeded."""
+
+    query_id: str
+    expected: str | None
+    asked: int
+    scored: int
+    right: int
+    totals: Totals | None
+    failed: tuple[FailedAnswer, ...]
+
+
+class RunReport(Published, frozen=True, kw_only=True):
+    """One analysed run. `missing` are planned queries without a trace; `totals` are over those that succeeded."""
+
+    schema: Literal["punie.trace.report"] = "punie.trace.report"
+    schema_version: Literal[2] = 2
+    about: About
+    integrity: tuple[Finding, ...]
+    missing: tuple[PlannedQuery, ...]
+    verdicts: Mapping[str, Judged]
+    totals: Totals | None
+    queries: tuple[Query, ...]
+    summaries: tuple[Summary, ...]
+    critical_path: PathSummary | None
+    cache: CacheBill
+    what_if: WhatIf | None
+    warmup: tuple[Query, ...]
+
+
+def publish(report: Report) -> RunReport:
+    """The report as its published type."""
+    analysis = report.analysis
+    values = {
+        "about": report.about,
+        "integrity": analysis.integrity,
+        "missing": analysis.missing,
+        "verdicts": analysis.verdicts,
+        "totals": analysis.totals,
+        "queries": [_query(record) for record in analysis.records],
+        "summaries": analysis.queries,
+        "critical_path": analysis.critical_path,
+        "cache": analysis.cache,
+        "what_if": analysis.what_if,
+        "warmup": [_query(record) for record in analysis.warmup],
+    }
+    return msgspec.convert(values, RunReport, from_attributes=True)
+
+
+def _query(record: QueryRecord) -> dict[str, object]:
+    """The record with its ledger beside its other values."""
+    ledger = record.ledger
+    return {
+        **{name: getattr(record, name) for name in Query.__struct_fields__ if hasattr(record, name)},
+        "start_ns": ledger.start_ns,
+        "phases_ns": ledger.phases_ns,
+        "contested_ns": ledger.contested_ns,
+        "provenance": {phase: hows for phase, hows in ledger.provenance.items() if hows},
+    }

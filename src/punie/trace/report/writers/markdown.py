@@ -1,0 +1,63 @@
+"""Any report as GitHub-flavoured Markdown, to hand to others or to keep in a project's diary."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report.inert import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from punie.trace.report.document import Answer, Document, Note, Section, Table
+    from punie.trace.report.formats import Page
+
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~$])")
+
+
+def write(document: Document, page: Page) -> str:
+    """The whole document."""
+    return "\n".join(_document(document)) + "\n"
+
+
+def _document(document: Document) -> Iterator[str]:
+    yield f"# {escape(document.title)}\n"
+    yield from (f"{escape(line)}  " for line in document.lines)
+    for section in document.sections:
+        yield f"\n## {escape(section.title)}\n"
+        yield "\n\n".join("\n".join(block) for block in _blocks(section) if block)
+
+
+def _blocks(section: Section) -> Iterator[list[str]]:
+    yield [line for answer in section.answers for line in _answer(answer)]
+    yield [*_table(section.table)] if section.table and section.table.rows else []
+    yield [line for note in section.notes for line in _note(note)]
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    figure, basis = escape(str(answer.figure)), escape(answer.basis)
+    yield f"- **{escape(answer.question)}** {answer.verdict.value}, {figure}. {basis}"
+    yield from (f"  - → {escape(step)}" for step in answer.next_steps)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(table.columns)
+    yield _row(["---:" if table.is_number(column) else "---" for column in range(len(table.columns))])
+    for index, row in enumerate(table.rows):
+        cells = [escape(str(cell)) for cell in row]
+        yield _row([f"**{cell}**" if cell and index in table.strong else cell for cell in cells])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _note(note: Note) -> Iterator[str]:
+    yield f"- {escape(note.text)}"
+    yield from (f"  - {escape(case)}" for case in note.cases)
+
+
+def escape(text: str) -> str:
+    """`text` as literal Markdown on one line: it may be a model's words."""
+    return _MARKUP.sub(r"\\\1", one_line(text))

@@ -1,0 +1,29 @@
+"""Words for a terminal: harmless, and with no line break inside a quantity."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from punie.trace.report.inert import inert
+
+# Between a number and its unit, and after a sign that belongs to it, no line is broken.
+_QUANTITY: Final = re.compile(
+    r"(?<=\d) (?=(?:ns|µs|ms|s|min|h|B|kB|MB|GB|TB|%)(?!\w))|(?<=[≥±<>→]) (?=[\d+-])"
+)
+_GLUE: Final = "\ue000"  # such a space while lines are broken; `inert` lets nobody else's through
+
+
+def words(text: str) -> str:
+    """`text` to be broken into lines."""
+    return _QUANTITY.sub(_GLUE, inert(text))
+
+
+def cell_words(text: str) -> str:
+    """A figure, which is broken nowhere but between the ends of an interval."""
+    return inert(text).replace(" to ", "\n").replace(" ", _GLUE).replace("\n", " to ")
+
+
+def unglued(text: str) -> str:
+    """The lines as they are shown."""
+    return text.replace(_GLUE, " ")
