@@ -21,7 +21,7 @@ from punie.trace.analysis.what_if.improvements import combinations, saved_ns
 from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, Turn, observe
 from punie.trace.analysis.what_if.prediction import Saving, WhatIf, what_if
 from punie.trace.model import Phase
-from punie.trace.report.what_if_section import what_if_lines
+from punie.trace.report.builders.what_if import what_if_section
 
 OVERHEAD, PER_UNCACHED, PER_OUTPUT = 20 * MS, 1 * MS, 4 * MS
 SECOND = 10**9
@@ -173,7 +173,7 @@ def test_without_cached_tokens_all_but_the_cache_is_predicted_where_phases_are_t
     assert none_told.model is not None
     assert none_told.model.per_uncached.value is None
     assert "cached tokens" in none_told.model.per_uncached.why
-    assert "told of no turn" in "\n".join(what_if_lines(none_told))
+    assert "told of no turn" in "\n".join(_sentences(none_told))
     assert none_told.model.per_output.value == pytest.approx(PER_OUTPUT)
 
 
@@ -192,7 +192,7 @@ def test_turns_that_tell_their_cached_tokens_give_the_costs(phases: bool) -> Non
     assert model.per_uncached.value == pytest.approx(PER_UNCACHED)
     assert model.per_output.value == pytest.approx(PER_OUTPUT)
     costs = "the prompt token's cost is" if phases else "the costs are"
-    assert f"cached tokens are not told of 2 of 8 turns: {costs} from the others" in what_if_lines(found)
+    assert f"cached tokens are not told of 2 of 8 turns: {costs} from the others" in _sentences(found)
     assert model.typical_error == pytest.approx(0, abs=1e-6)
 
 
@@ -320,3 +320,7 @@ def test_no_combination_saves_more_than_the_turns_and_tools_took(
 
 def test_costs_without_turns_are_none() -> None:
     assert fit([]) is None
+
+
+def _sentences(predicted: WhatIf | None) -> list[str]:
+    return [note.text for note in what_if_section(predicted).notes]

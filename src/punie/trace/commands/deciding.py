@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from punie.trace.analysis.decision import decide
 from punie.trace.commands.benchmarks import build_bench_report
-from punie.trace.commands.reporting import Judgement, build_report, load_source, output_format, write_new
+from punie.trace.commands.reporting import Judgement, build_report, format_of, load_source, write_new
 from punie.trace.commands.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.decision import json_document
 from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text
+from punie.trace.report.formats import FORMATS
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def conclude_decision(options: argparse.Namespace) -> int:
     """Read, decide, write; `options` are those of `decide`. Raises UsageError or InputError."""
     judgement = Judgement.of(options)
-    name = output_format(options).name
+    name = format_of(options, FORMATS).name
     if name == "csv":
         raise UsageError(
             f"-o {options.output}: a decision can't be written as csv", remedy="name .md, .json or .txt"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.summary.parts import By
-from punie.trace.commands.by_part import conclude_parts, refuse_judgement
-from punie.trace.commands.reporting import format_of
-from punie.trace.errors import UsageError
-from punie.trace.report.in_database import parts_report
-from punie.trace.report.parts import FORMATS
+from punie.trace.commands.by_part import refuse_judgement
+from punie.trace.commands.output import Output
+from punie.trace.errors import ExitCode, UsageError
+from punie.trace.report.builders.parts import build_totals
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.query import SCHEME
 from punie.trace.store.files.place import without_password
@@ -25,6 +24,6 @@ def conclude_in_database(options: argparse.Namespace) -> int:
     if options.engine != "auto":
         raise UsageError("--in-database: ClickHouse is the engine", remedy="leave --engine out")
     refuse_judgement("--in-database", options)
-    format_of(options, FORMATS)  # refused before anything is asked
-    by = By(options.by) if options.by else None
-    return conclude_parts(parts_report(total(options.source, by)), options)
+    output = Output.of(options)  # refused before anything is asked
+    output.write(build_totals(total(options.source, By(options.by) if options.by else None)))
+    return ExitCode.OK

@@ -58,8 +58,9 @@ def execute(options: argparse.Namespace) -> int:
         from punie.trace.commands.by_part import conclude_by_part
 
         return conclude_by_part(options)
-    from punie.trace.commands.reporting import Judgement, conclude, load_source, output_format
+    from punie.trace.commands.output import Output
+    from punie.trace.commands.reporting import Judgement, conclude, load_source
 
     judgement = Judgement.of(options)
-    output_format(options)
+    Output.of(options)
     return conclude(load_source(options.source), judgement, options)

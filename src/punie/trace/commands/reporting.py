@@ -11,12 +11,13 @@ from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.memory_use import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
-from punie.trace.commands.standard_streams import colored, write_err, write_out
+from punie.trace.commands.output import Output
+from punie.trace.commands.standard_streams import write_err
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.model import SpanSet, UnreadableRecord, Verdict
+from punie.trace.report.builders.run import build_run
 from punie.trace.report.content import About, Report
-from punie.trace.report.formats import FORMATS, FormatEntry
-from punie.trace.report.rows import one_line
+from punie.trace.report.inert import one_line
 from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.files.place import without_password
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
@@ -145,7 +146,7 @@ def _about(loaded: Loaded) -> About:
         model=f"model {plan.model}",
         draft=plan.draft or "",
         cache=plan.cache,
-        planned=plan.planned,
+        planned=len(plan.planned) or None,
         notes=(DEMO_NOTE,) if is_demo else (),
         versions=plan.versions,
         machine=plan.machine,
@@ -162,27 +163,10 @@ def _models(source: SpanSet) -> str:
 
 def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) -> int:
     """Write the report where and how `options` say, and return the exit code of the gates."""
-    entry = output_format(options)
+    output = Output.of(options)
     report = build_report(loaded, judgement, getattr(options, "engine", AUTO))
-    if options.output is not None:
-        write_new(options.output, entry.renderer()(report), force=options.force)
-        write_err(f"Wrote {options.output}\n")
-    elif entry.name == "text":
-        write_out(_for_terminal(report))
-    else:
-        write_out(entry.renderer()(report))
+    output.write(build_run(report))
     return gate(report.analysis, options.gate)
-
-
-def _for_terminal(report: Report) -> str:
-    from punie.trace.report.text import render
-
-    return render(report, color=colored())
-
-
-def output_format(options: argparse.Namespace) -> FormatEntry:
-    """The format of a report, as `format_of`."""
-    return format_of(options, FORMATS)
 
 
 def format_of(options: argparse.Namespace, formats: Sequence[Entry]) -> Entry:

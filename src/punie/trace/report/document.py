@@ -6,8 +6,8 @@ into text of one format. Numbers stay numbers, with their unit, until a writer n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from punie.trace.model import Verdict
@@ -53,6 +53,20 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     strong: frozenset[int] = frozenset()
+
+    def with_columns(self, columns: Iterable[int]) -> Table:
+        """The same rows with these columns alone."""
+        kept = tuple(columns)
+        return replace(
+            self,
+            columns=tuple(self.columns[column] for column in kept),
+            rows=tuple(tuple(row[column] for column in kept) for row in self.rows),
+        )
+
+    def without_empty_columns(self) -> Table:
+        """What is said of no row needs no column."""
+        columns = range(len(self.columns))
+        return self.with_columns(c for c in columns if c == 0 or any(str(row[c]) for row in self.rows))
 
     def is_number(self, column: int) -> bool:
         """Whether a column holds figures, and beside them nothing or a dash."""

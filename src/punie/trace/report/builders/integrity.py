@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.integrity.finding import IntegrityFinding
-from punie.trace.analysis.verdicts.finding import MISSING_QUERY
+from punie.trace.analysis.verdicts.assessment import MISSING_QUERY
 from punie.trace.model import PHASE_GROUP, Group
 from punie.trace.report.document import Note, Section
 from punie.trace.report.inert import one_line
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.analysis.summary.summary import RunAnalysis
-    from punie.trace.analysis.verdicts.finding import Integrity
+    from punie.trace.analysis.verdicts.assessment import Integrity
     from punie.trace.report.content import About, Report
 
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.summary.summary import RunAnalysis
-    from punie.trace.analysis.verdicts.finding import Finding
+    from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import About, Report
 
 QUESTIONS: Final = {
@@ -75,14 +75,16 @@ def _sections(report: Report) -> Iterator[Section]:
     yield failed_section(analysis)
 
 
-def answer(finding: Finding) -> Answer:
+def answer(assessment: Assessment) -> Answer:
     """A verdict as a report shows it."""
-    steps = (finding.next_step,) if finding.next_step else ()
-    question = QUESTIONS.get(finding.name, finding.name)
-    return Answer(finding.name, question, finding.verdict, _figure(finding), finding.basis, steps)
+    steps = (assessment.next_step,) if assessment.next_step else ()
+    question = QUESTIONS.get(assessment.name, assessment.name)
+    return Answer(assessment.name, question, assessment.verdict, _figure(assessment), assessment.basis, steps)
 
 
-def _figure(finding: Finding) -> Figure:
+def _figure(assessment: Assessment) -> Figure:
     """A verdict's figure in the unit it has."""
-    of_unit = {"share": figures.share, "bytes": figures.size}.get(finding.unit.split()[0], figures.duration)
-    return of_unit(finding.estimate, absent=figures.NOT_KNOWN)
+    of_unit = {"share": figures.share, "bytes": figures.size}.get(
+        assessment.unit.split()[0], figures.duration
+    )
+    return of_unit(assessment.estimate, absent=figures.NOT_KNOWN)

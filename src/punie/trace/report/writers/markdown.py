@@ -42,7 +42,8 @@ def _answer(answer: Answer) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield _row(table.columns)
+    table = table.without_empty_columns()
+    yield _row([*map(escape, table.columns)])
     yield _row(["---:" if table.is_number(column) else "---" for column in range(len(table.columns))])
     for index, row in enumerate(table.rows):
         cells = [escape(str(cell)) for cell in row]

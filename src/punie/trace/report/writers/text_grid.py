@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from punie.trace.report.document import Figure
-from punie.trace.report.writers.text_words import cell_words, words
+from punie.trace.report.writers.text_words import whole, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from punie.trace.report.document import Cell, Table
 
 _GAPS: Final = (2, 1)  # between columns; the smaller where the table doesn't fit else
-_TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}")
-_ID_DIGITS: Final = 12
+_ID_START: Final = (r"\1…", re.compile("^([0-9a-f]{12})[0-9a-f]{20}"))
+_ID_END: Final = (r"…\1", re.compile("^[0-9a-f]{20}([0-9a-f]{12})"))
 _LEAST_WORDS: Final = 12  # columns that a cell of words needs, to be broken over lines
 
 
 def fitting(table: Table, room: int) -> Iterator[Table]:
     """The table, or as few as there is room for with about as many columns in each; every one has the first column."""
-    table = _with_short_ids(_with_text(table))
+    table = _with_short_ids(table.without_empty_columns())
     columns = range(1, len(table.columns))
     for parts in range(1, len(columns) + 1):
         size = -(-len(columns) // parts)
         split = [columns[start : start + size] for start in range(0, len(columns), size)]
         if all(_least_width(table, (0, *some)) <= room for some in split):
             break
-    yield from (_columns(table, (0, *some)) for some in split) if columns else (table,)
+    yield from (table.with_columns((0, *some)) for some in split) if columns else (table,)
 
 
 def _least_width(table: Table, columns: Sequence[int]) -> int:
@@ -66,34 +66,15 @@ def grid(table: Table, room: int) -> Grid:
 
 
 def _cell(cell: Cell) -> Text:
-    return Text(cell_words(cell.shown) if isinstance(cell, Figure) else words(cell))
-
-
-def _columns(table: Table, columns: Sequence[int]) -> Table:
-    return replace(
-        table,
-        columns=tuple(table.columns[column] for column in columns),
-        rows=tuple(tuple(row[column] for column in columns) for row in table.rows),
-    )
-
-
-def _with_text(table: Table) -> Table:
-    """rich measures an empty column as nothing and then takes room for it, from words that it breaks."""
-    named = [
-        column
-        for column, name in enumerate(table.columns)
-        if name or any(str(row[column]) for row in table.rows)
-    ]
-    return _columns(table, named)
+    return Text(whole(cell.shown) if isinstance(cell, Figure) else words(cell))
 
 
 def _with_short_ids(table: Table) -> Table:
     """Trace ids in the first column cut, if they still differ: a whole one takes half a line."""
     names = [str(row[0]) for row in table.rows]
-    for short in (lambda i: f"{i[:_ID_DIGITS]}…", lambda i: f"…{i[-_ID_DIGITS:]}"):
-        cut = [_TRACE_ID.sub(lambda found: short(found[0]), name) for name in names]  # noqa: B023 # used at once
+    for kept, pattern in (_ID_START, _ID_END):
+        cut = [pattern.sub(kept, name) for name in names]
         if len(set(cut)) == len(set(names)):
-            return replace(
-                table, rows=tuple((name, *row[1:]) for name, row in zip(cut, table.rows, strict=True))
-            )
+            rows = tuple((name, *row[1:]) for name, row in zip(cut, table.rows, strict=True))
+            return replace(table, rows=rows)
     return table

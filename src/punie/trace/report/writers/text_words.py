@@ -19,9 +19,9 @@ def words(text: str) -> str:
     return _QUANTITY.sub(_GLUE, inert(text))
 
 
-def cell_words(text: str) -> str:
-    """A figure, which is broken nowhere but between the ends of an interval."""
-    return inert(text).replace(" to ", "\n").replace(" ", _GLUE).replace("\n", " to ")
+def whole(text: str) -> str:
+    """`text` that is broken nowhere."""
+    return inert(text).replace(" ", _GLUE)
 
 
 def unglued(text: str) -> str:

@@ -1,0 +1,153 @@
+"""Many queries as a line a day or a model, from spans that were read or from a database's sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.statistics.spread import P95_FROM
+from punie.trace.analysis.summary.database_totals import Where
+from punie.trace.analysis.summary.parts import By
+from punie.trace.report import figures
+from punie.trace.report.builders.integrity import amount, integrity_section
+from punie.trace.report.builders.run import headline
+from punie.trace.report.builders.totals import breakdown, generation_share
+from punie.trace.report.document import Document, Section, Table, notes
+from punie.trace.report.inert import one_line
+from punie.trace.report.published.part_rows import ALL, part_rows
+from punie.trace.report.published.parts import NOT_COMPUTED, publish_parts, publish_totals
+from punie.trace.units import count_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from punie.trace.analysis.summary.database_totals import DatabaseTotals
+    from punie.trace.analysis.summary.parts import Part
+    from punie.trace.report.content import Report
+    from punie.trace.report.document import Cell
+
+_NO_MODEL: Final = "no model named"
+_TITLES: Final[Mapping[By, str]] = {By.DAY: "By day, UTC", By.MODEL: "By model"}
+_KEYS: Final[Mapping[By, str]] = {By.DAY: "day", By.MODEL: "model name"}  # "model" is a phase
+_NAME_WIDTH: Final = 24  # of a name beside many phases; whole ones stand in the first table
+_WHERE: Final[Mapping[Where, str]] = {
+    Where.ONE_SERVER: "added up in the database; only sums travelled",
+    Where.EACH_SHARD: "added up on each shard; only sums travelled",
+    Where.GATHERED: "added up on one server: the spans travelled there from the others",
+}
+
+
+def build_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) -> Document:
+    """A report's queries by day or by model, with what is wrong with their traces said before."""
+    wrong = integrity_section(report)
+    fine = () if wrong else (f"integrity: nothing wrong in {amount(report.about)}",)
+    return Document(
+        title=report.about.run_id or report.about.source,
+        data=publish_parts(report, total, by, parts),
+        lines=(*headline(report.about, report.analysis), *fine),
+        sections=tuple(filter(None, (wrong, *_sections(total, by, parts)))),
+        rows=part_rows(total, parts),
+    )
+
+
+def build_totals(totals: DatabaseTotals) -> Document:
+    """What a database added up, with what was not computed said beside it."""
+    return Document(
+        title=totals.source,
+        data=publish_totals(totals),
+        lines=(_WHERE[totals.where],),
+        sections=(
+            *filter(None, _sections(totals.total, totals.by, totals.parts)),
+            Section("Not computed here", notes=notes(*_aside(totals))),
+        ),
+        rows=part_rows(totals.total, totals.parts if totals.by else None),
+    )
+
+
+def _aside(totals: DatabaseTotals) -> Iterator[str]:
+    apart = totals.total.needs_tree
+    if apart:
+        more = ", …" if apart > len(totals.named) else ""
+        yield (
+            f"{count_text(apart, 'trace')} more can only be judged with the tree, and "
+            f"{'is' if apart == 1 else 'are'} in no figure: {', '.join(totals.named)}{more}"
+        )
+    if totals.may_be_cut:
+        yield "as many traces as limit= allows: there may be more"
+    yield f"{', '.join(NOT_COMPUTED)}: without --in-database the newest traces are read, and all of it is computed"
+
+
+def _sections(total: Part, by: By | None, parts: Sequence[Part]) -> Iterator[Section]:
+    counts = f"in no figure: {total.warmup} warm-up, {total.failed} failed"
+    if not total.answers:
+        yield Section("No answered query among them: no figures", notes=notes(counts))
+    elif by is None:
+        yield breakdown(total, *_wall(total), counts)
+    else:
+        named = [*((one_line(part.name) or _NO_MODEL, part) for part in parts), (ALL, total)]
+        yield _figures(by, named, (*_legend(named), counts))
+        yield _phases(by, named)
+
+
+def _wall(part: Part) -> Iterator[str]:
+    if part.wall is not None:
+        p95 = part.wall.p95_ns
+        last = f"p95 needs {P95_FROM} queries" if p95 is None else f"p95 {duration_text(p95)}"
+        mean, median = map(duration_text, (part.wall.mean_ns, part.wall.median_ns))
+        yield f"wall time of a query: mean {mean}, p50 {median}, {last}"
+
+
+def _legend(named: Sequence[tuple[str, Part]]) -> Iterator[str]:
+    _, total = named[-1]
+    if total.needs_tree:
+        yield "aside: traces that only the tree can judge, in no figure"
+    if any(part.wall is not None and part.wall.p95_ns is None for _, part in named):
+        yield f"p95 –: fewer than {P95_FROM} queries"
+    if not all(part.network_known for _, part in named if part.wall is not None):
+        yield "http – or ≥: some server could not be seen into, so the network is not known"
+
+
+def _figures(by: By, named: Sequence[tuple[str, Part]], lines: Sequence[str]) -> Section:
+    _, total = named[-1]
+    aside = ("aside",) if total.needs_tree else ()
+    columns = (_KEYS[by], "queries", "failed", *aside, "mean", "p50", "p95", "generation")
+    rows = tuple((name, *_figures_row(part, aside=bool(aside))) for name, part in named)
+    table = Table(columns, rows, frozenset({len(rows) - 1}))
+    return Section(_TITLES[by], table=table, notes=notes(*lines))
+
+
+def _figures_row(part: Part, *, aside: bool) -> tuple[Cell, ...]:
+    counts = (part.answers, part.failed, *((part.needs_tree,) if aside else ()))
+    wall = part.wall
+    return (
+        *map(figures.count, counts),
+        *(
+            figures.duration(ns)
+            for ns in ((wall.mean_ns, wall.median_ns, wall.p95_ns) if wall else (None,) * 3)
+        ),
+        figures.share(generation_share(part) if wall else None),
+    )
+
+
+def _phases(by: By, named: Sequence[tuple[str, Part]]) -> Section:
+    """Every phase in which any query spent time."""
+    _, total = named[-1]
+    ranks = [rank for rank, entry in enumerate(total.phases) if entry.ns or not entry.known]
+    rows = tuple(
+        (name, *(_seconds(part, rank) for rank in ranks))
+        for name, (_, part) in zip(_shortened([name for name, _ in named]), named, strict=True)
+    )
+    columns = (_KEYS[by], *(total.phases[rank].phase.value for rank in ranks))
+    return Section("Seconds a query, by phase", table=Table(columns, rows, frozenset({len(rows) - 1})))
+
+
+def _seconds(part: Part, rank: int) -> Cell:
+    if not part.answers:
+        return figures.seconds(None)
+    return figures.seconds(part.phases[rank].ns / part.answers, known=part.phases[rank].known)
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Names without the owners of models, cut in front, if they still differ."""
+    bare = [", ".join(one.rsplit("/", 1)[-1] for one in name.split(", ")) for name in names]
+    short = [name if len(name) <= _NAME_WIDTH else f"…{name[1 - _NAME_WIDTH :]}" for name in bare]
+    return short if len(set(short)) == len(set(names)) else list(names)

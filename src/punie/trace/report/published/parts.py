@@ -1,0 +1,89 @@
+"""Queries by day or by model, or added up in a database, as programs read them.
+
+History of the formats (`schema_version`), both alike:
+1: the first.
+2: written from types.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.statistics.spread import Spread
+from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
+from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal
+from punie.trace.report.content import Report
+from punie.trace.report.published.base import Published, fields_of
+from punie.trace.report.published.run import Finding
+
+NOT_COMPUTED: Final = (
+    "integrity",
+    "verdicts",
+    "intervals",
+    "single queries",
+    "tokens",
+    "critical path",
+    "prompt cache",
+    "what-if",
+)
+
+
+class Figures(Published, frozen=True, kw_only=True):
+    """All queries together and, with `by`, a part a day or a model; as `analysis.summary.parts.Part`."""
+
+    answers: int
+    wall_ns: int
+    wall: Spread | None
+    phases: tuple[PhaseTotal, ...]
+    groups: tuple[GroupTotal, ...]
+    network_known: bool
+    failed: int
+    warmup: int
+    needs_tree: int
+    by: By | None
+    parts: tuple[Part, ...]
+
+
+class PartsReport(Figures, frozen=True, kw_only=True):
+    """Queries by day or by model, from spans that were read."""
+
+    schema: Literal["punie.trace.parts"] = "punie.trace.parts"
+    schema_version: Literal[2] = 2
+    source: str
+    integrity: tuple[Finding, ...]
+    missing: tuple[PlannedQuery, ...]
+
+
+class DatabaseReport(Figures, frozen=True, kw_only=True):
+    """What a database added up; `not_computed` names what it leaves out, `named` traces that need the tree."""
+
+    schema: Literal["punie.trace.in_database"] = "punie.trace.in_database"
+    schema_version: Literal[2] = 2
+    source: str
+    not_computed: tuple[str, ...] = NOT_COMPUTED
+    where: Where
+    named: tuple[str, ...]
+    may_be_cut: bool
+
+
+def publish_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) -> PartsReport:
+    """Parts of a report as their published type."""
+    values = {
+        **fields_of(Figures, total),
+        "by": by,
+        "parts": parts,
+        "source": report.about.source,
+        "integrity": report.analysis.integrity,
+        "missing": report.analysis.missing,
+    }
+    return msgspec.convert(values, PartsReport, from_attributes=True)
+
+
+def publish_totals(totals: DatabaseTotals) -> DatabaseReport:
+    """A database's sums as their published type."""
+    values = {**fields_of(Figures, totals.total), **fields_of(DatabaseReport, totals)}
+    return msgspec.convert(values, DatabaseReport, from_attributes=True)

@@ -1,0 +1,56 @@
+"""JSON Schemas of what is published, made from its types: `python -m punie.trace.report.published.schemas` writes them.
+
+They lie beside this file, in the package, for programs that read reports.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from punie.trace.report.published.base import Published
+from punie.trace.report.published.parts import DatabaseReport, PartsReport
+from punie.trace.report.published.run import RunReport
+
+PUBLISHED: Final[dict[str, type[Published]]] = {
+    "run": RunReport,
+    "parts": PartsReport,
+    "in_database": DatabaseReport,
+}
+
+
+def schema_path(name: str) -> Path:
+    """Where the schema of `PUBLISHED[name]` lies."""
+    return Path(__file__).with_name(f"{name}.schema.json")
+
+
+def schema_text(kind: type[Published]) -> str:
+    """The JSON Schema of `kind`: every key is always there, and no other."""
+    schema = msgspec.json.schema(kind)
+    for definition in schema["$defs"].values():
+        _close(definition)
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**dialect, **schema}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _close(definition: dict[str, Any]) -> None:
+    """What is written leaves out no key, not even one whose type has a default."""
+    properties = definition.get("properties")
+    if properties is not None:
+        definition["required"] = [*properties]
+        definition["additionalProperties"] = False
+        for value in properties.values():
+            value.pop("default", None)
+
+
+def write_schemas() -> None:
+    """Write every schema anew."""
+    for name, kind in PUBLISHED.items():
+        schema_path(name).write_text(schema_text(kind), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_schemas()
