@@ -17,7 +17,7 @@ from punie.trace.bench.options import merge_options
 from punie.trace.bench.plan import Cell, Provenance, make_arms, make_plan, plan_cells
 from punie.trace.bench.preflight.vocabulary import check, compare
 from punie.trace.bench.runtime import Runtime
-from punie.trace.commands.bench_progress import BenchProgress, TimeLeft, time_left_text
+from punie.trace.console.bench_progress import BenchProgress, TimeLeft, time_left_text
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError, VocabularyError
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText

@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 
-from punie.trace.__main__ import VERBS, main
-from punie.trace.commands.progress import ConsoleProgress, ProgressConsole
+from punie.trace.__main__ import VERBS, build_parser, main
+from punie.trace.console.progress import ConsoleProgress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
 
 HEAVY = (
@@ -69,16 +69,16 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         (["report", "/nowhere", "--target", "soon"], ExitCode.USAGE, "--target"),
         (["report", "/nowhere", "-o", "/nowhere/report.json"], ExitCode.USAGE, "/nowhere/report.json"),
         (["report", "/nowhere", "-o", "report.doc"], ExitCode.USAGE, "report.doc"),
-        (["run", "--model", "/nowhere"], ExitCode.USAGE, "model: "),
+        (["run", "--model", "/nowhere"], ExitCode.USAGE, "--model: "),
         (["run", "--suite", "/nowhere.toml"], ExitCode.INPUT, "/nowhere.toml"),
         (["run", "--agent", "nomodule"], ExitCode.WORKLOAD, "module:attribute"),
         (["run", "--agent", "no_such_module:agent"], ExitCode.WORKLOAD, "no_such_module"),
         (["run", "--agent", "json:loads"], ExitCode.WORKLOAD, "loads"),
         (["run", "--workspace", "/nowhere"], ExitCode.USAGE, "--workspace"),
         (["run", "--base-url", "http://127.0.0.1:9", "--model", "m"], ExitCode.USAGE, "--model"),
-        (["run", "--base-url", "not a url"], ExitCode.USAGE, "base_url"),
-        (["run", "--num-draft-tokens", "2"], ExitCode.USAGE, "num_draft_tokens"),
-        (["run", "--temperature", "-1"], ExitCode.USAGE, "temperature"),
+        (["run", "--base-url", "not a url"], ExitCode.USAGE, "--base-url"),
+        (["run", "--num-draft-tokens", "2"], ExitCode.USAGE, "--num-draft-tokens"),
+        (["run", "--temperature", "-1"], ExitCode.USAGE, "--temperature"),
         (["run", "--otlp", "nowhere"], ExitCode.USAGE, "--otlp"),
         (["run", "--max-memory", "lots"], ExitCode.USAGE, "--max-memory"),
     ],
@@ -100,21 +100,51 @@ def test_bad_input_is_named_and_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "--repeat", "0"], "--repeat"),
-        (["run", "--repeat", "two"], "--repeat"),
-        (["run", "--cache", "maybe"], "--cache"),
+        (["run", "--repeat", "0"], "--repeat: 0 is not between 1 and"),
+        (["run", "--repeat", "two"], "--repeat: 'two' is not a whole number"),
+        (["run", "--repeat", "9" * 5_000], "--repeat: "),
+        (["run", "--temperature", "nan"], "--temperature: "),
+        (["run", "--cache", "of"], "--cache: invalid choice: 'of'; did you mean off?"),
+        (["run", "--repaet", "2"], "run knows no --repaet; did you mean --repeat?"),
+        (["ship"], "RUN"),
         (["report", "x", "--gate", "speed"], "--gate"),
+        (["reprot"], "did you mean report?"),
         (["unknown"], "unknown"),
-        ([], "VERB"),
     ],
 )
-def test_usage_errors_exit_with_2(
+def test_usage_errors_are_short_and_say_what_to_do(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert exit_.value.code == ExitCode.USAGE
-    assert said in capsys.readouterr().err
+    assert main(arguments) == ExitCode.USAGE
+    lines = capsys.readouterr().err.splitlines()
+    assert said in lines[0]
+    assert lines[0].endswith("[usage]")
+    assert lines[1].startswith("next: punie-trace")
+    assert len(lines) == 2
+
+
+def test_the_program_alone_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == ExitCode.OK
+    assert "VERB" in capsys.readouterr().out
+
+
+def test_a_bug_has_an_exit_code_and_leaves_its_traceback_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise LookupError("what nobody\nexpected")
+
+    monkeypatch.setattr("punie.trace.commands.doctor.execute", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["doctor"]) == ExitCode.BUG
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "punie-trace: a bug of punie-trace: LookupError: what nobody expected (its traceback: "
+    )
+    (kept,) = tmp_path.iterdir()
+    assert str(kept) in said
+    assert "in broken" in kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("verb", [("run", "--runs"), ("serve", "--spans-dir")])
@@ -194,6 +224,18 @@ def test_progress_that_nobody_reads_is_no_gate_s_answer() -> None:
     os.close(read)
     with os.fdopen(write, "w") as nobody, pytest.raises(PipeClosedError):
         ConsoleProgress(1, ProgressConsole(file=nobody)).say("x" * 10_000)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_has_examples_that_are_read(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    _, _, examples = capsys.readouterr().out.partition("examples:\n")
+    commands = [line.split() for line in examples.splitlines()]
+    assert commands
+    for program, *arguments in commands:
+        assert program == "punie-trace"
+        build_parser().parse_args(arguments)
 
 
 def test_the_readme_lists_every_exit_code() -> None:

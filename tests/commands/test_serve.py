@@ -22,7 +22,7 @@ from scripted_model import write_scripted_model
 from served import Client, question, wait_until
 
 from punie.trace.__main__ import main
-from punie.trace.commands.settings import OWN_FLAGS
+from punie.trace.commands.serve import OWN_FLAGS
 from punie.trace.errors import ExitCode
 from punie.trace.server import ServerConfig
 from punie.trace.server.command import server_arguments
@@ -167,7 +167,7 @@ def test_what_serve_itself_tells_the_server_is_refused_behind_the_dashes(
     flags = ("serve", "--port", "0", "--cache", "off", "--spans-dir", str(spans_dir), "--no-export")
     assert main([*flags, "--", *passed_on]) == ExitCode.USAGE
     said = capsys.readouterr().err
-    assert f"can't be given after --: {instead} tells the server" in said
+    assert f"can't be given after --: {instead} sets it for the server" in said
     assert f"next: Use {instead}, before the --." in said
     assert not spans_dir.exists()
 

@@ -47,7 +47,7 @@ def test_one_only_waits_while_the_other_asks_and_goes_on_when_it_has_ended(tmp_p
     spans = []
     for name, repeats in REPEATS.items():
         folder = RunFolder.open(next((tmp_path / name).iterdir()))
-        assert folder.read_plan().settings["in_turns"] == "True"
+        assert folder.read_plan().settings.in_turns
         found = [span for span in folder.load_spans().spans if span.name in ("query", "warm-up")]
         assert len(found) == repeats + 2
         spans += [(span.start_ns, span.end_ns, name, span.name) for span in found]

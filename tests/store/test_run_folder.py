@@ -13,7 +13,7 @@ from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.errors import InputError
 from punie.trace.store.runs.run_folder import RunFolder
-from punie.trace.store.runs.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store.runs.run_plan import RunPlan, RunSettings, decode_plan, encode_plan
 from punie.trace.store.runs.server_log import SERVER_LOG
 
 PLAN: Final = RunPlan(
@@ -27,10 +27,11 @@ PLAN: Final = RunPlan(
     created="2026-11-23T14:05:09+00:00",
     draft="demo/draft",
     server_command=("python", "-m", "mlx_lm.server"),
-    settings={"repeat": "2"},
+    settings=RunSettings(repeats=2, temperature=0.0, in_turns=True),
     versions={"mlx-lm": "0.32.2"},
     machine={"system": "Linux"},
 )
+DATA: Final = Path(__file__).parents[1] / "data" / "formats"
 LINE: Final = (
     '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%s","spanId":"%s","name":"n",'
     '"startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}\n'
@@ -128,17 +129,37 @@ def changed(**fields: Any) -> str:  # noqa: ANN401 # any JSON value
     ("text", "message"),
     [
         ("{", "run.json: not JSON"),
+        ("[" * 100_000, "run.json: not JSON"),
         ("[]", "run.json: not an object"),
         ("{}", "run.json: format_version is missing or not a whole number"),
-        (changed(format_version=2), "run.json: format_version 2, and this punie-trace reads 1"),
-        (changed(seed=True), "run.json: seed is missing or not a whole number"),
-        (changed(model=None), "run.json: model is missing or not a string"),
-        (changed(versions={"a": 1}), "run.json: versions is missing or not an object of strings"),
-        (changed(server_command=[1]), "run.json: server_command is missing or not a list of strings"),
-        (changed(planned=[1]), r"run.json: planned\[0\] is missing or not an object"),
-        (changed(planned=[{}]), r"run.json: planned\[0\]: query_id is missing or not a string"),
+        (changed(format_version=3), "run.json: format_version 3, and this punie-trace reads 2"),
+        (changed(seed=True), "run.json: seed: expected int, got bool"),
+        (changed(seed=int("9" * 4000)), "run.json: seed: "),
+        (changed(model=None), "run.json: model: expected str, got null"),
+        (changed(versions={"a": 1}), r"run.json: versions\[...\]: expected str, got int"),
+        (changed(server_command=[1]), r"run.json: server_command\[0\]: expected str, got int"),
+        (changed(planned=[1]), r"run.json: planned\[0\]: expected object, got int"),
+        (changed(planned=[{}]), r"run.json: planned\[0\]: object missing required field query_id"),
+        (changed(settings={"stream": "maybe"}, format_version=1), "run.json: settings: stream: "),
     ],
 )
 def test_a_plan_that_is_wrong_names_file_and_field(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         decode_plan(text, "run.json")
+
+
+def test_a_plan_of_the_first_format_is_read_with_its_settings_typed() -> None:
+    text = (DATA / "run_format_1.json").read_text()
+    plan = decode_plan(text, "run.json")
+    assert plan.settings == RunSettings(
+        agent="default",
+        repeats=2,
+        server_starts=1,
+        stream=True,
+        plain_server=False,
+        demo_model=True,
+        max_tokens=1024,
+        temperature=0.0,
+        target_ns=10_000_000_000,
+    )
+    assert decode_plan(encode_plan(plan), "run.json") == plan

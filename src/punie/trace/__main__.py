@@ -1,25 +1,67 @@
 """The command line: `punie-trace` and `python -m punie.trace`.
 
-`main` is the only place that catches our errors. Each verb is a module of `commands/`; its heavy imports
-wait until it is executed, so that `--help` stays quick.
+Each verb is a module of `commands/` with `HELP`, `DESCRIPTION`, `EXAMPLES`, its `Options` and `execute(options)`;
+its heavy imports wait until it is executed, so that `--help` stays quick. `main` is the only place that catches
+errors.
 """
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import os
 import sys
-from typing import TYPE_CHECKING, Final
+import tempfile
+import traceback
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from punie.trace.commands.standard_streams import write_err, write_out
-from punie.trace.errors import ExitCode, OutputError, PipeClosedError, PunieTraceError, ServerError
+from punie.trace.console.standard_streams import write_err, write_out
+from punie.trace.errors import (
+    ExitCode,
+    OutputError,
+    PipeClosedError,
+    PunieTraceError,
+    ServerError,
+    UsageError,
+)
+from punie.trace.options import add_options, read_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from _typeshed import SupportsWrite
 
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns an `ExitCode`; `--help` and `--version` raise SystemExit, as argparse has it."""
+    try:
+        return _run_verb(sys.argv[1:] if arguments is None else arguments)
+    except PipeClosedError as error:
+        return int(error.exit_code)
+    except PunieTraceError as error:
+        return _report_error(error)
+    except KeyboardInterrupt as error:
+        return _end(ExitCode.INTERRUPTED, ": ".join(("interrupted", *map(str, error.args))))
+    except Exception as error:  # noqa: BLE001 - the edge of the program: a bug is told as one, with its own exit code
+        return _report_bug(error)
+
+
+def _run_verb(arguments: Sequence[str]) -> int:
+    parser = build_parser()
+    if not arguments:
+        parser.print_help()
+        return ExitCode.OK
+    given, unknown = parser.parse_known_args(arguments)
+    command, verb_parser = given.__dict__.pop("command"), given.__dict__.pop("parser")
+    if unknown:
+        raise _unknown_arguments(verb_parser, unknown)
+    del given.verb
+    if hasattr(command, "add_arguments"):
+        return int(command.execute(given))
+    return int(command.execute(read_options(command.Options, given)))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,14 +76,34 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in VERBS:
         command = importlib.import_module(f"punie.trace.commands.{verb}")
-        sub = verbs.add_parser(verb, help=command.HELP, description=command.DESCRIPTION)
-        command.add_arguments(sub)
-        sub.set_defaults(execute=command.execute)
+        sub = verbs.add_parser(
+            verb,
+            help=command.HELP,
+            description=command.DESCRIPTION,
+            epilog=_examples(getattr(command, "EXAMPLES", ())),
+            formatter_class=_HelpFormatter,
+        )
+        if hasattr(command, "add_arguments"):
+            command.add_arguments(sub)
+        else:
+            add_options(sub, command.Options)
+        sub.set_defaults(command=command, parser=sub)
     return parser
 
 
+def _examples(commands: Iterable[str]) -> str:
+    return "examples:\n" + "\n".join(f"  punie-trace {command}" for command in commands)
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Paragraphs are wrapped, examples are not: a command that is cut can't be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
-    """Its help goes the way of all other output."""
+    """Its help and its errors go the way of all others."""
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Write the help to standard output, or to `file`."""
@@ -49,6 +111,40 @@ class _Parser(argparse.ArgumentParser):
             write_out(self.format_help())
         else:
             super().print_help(file)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; argparse would print the usage of every flag and leave."""
+        raise UsageError(_readable(message), remedy=_see_help(self))
+
+
+def _readable(message: str) -> str:
+    """argparse's `argument --repeat: 'x' is …` names the flag first, as all our errors do."""
+    text = message.removeprefix("argument ")
+    wrong, separator, choices = text.partition(" (choose from ")
+    if not separator:
+        return text
+    known = [name.strip(" '") for name in choices.removesuffix(")").split(",")]
+    typed = wrong.rpartition("invalid choice: ")[2].strip("'")
+    return f"{wrong}{_did_you_mean(typed, known)} (choose from {', '.join(known)})"
+
+
+def _unknown_arguments(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> UsageError:
+    typed = next((text for text in unknown if text.startswith("-")), unknown[0])
+    flags = [name for action in parser._actions for name in action.option_strings]  # noqa: SLF001 - no public way
+    meant = _did_you_mean(typed.partition("=")[0], flags)
+    return UsageError(
+        f"{parser.prog.rpartition(' ')[2]} knows no {typed}{meant}",
+        remedy=_see_help(parser),
+    )
+
+
+def _did_you_mean(typed: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(typed, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _see_help(parser: argparse.ArgumentParser) -> str:
+    return f"{parser.prog} --help"
 
 
 class _VersionAction(argparse.Action):
@@ -64,44 +160,45 @@ class _VersionAction(argparse.Action):
         parser.exit()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns an `ExitCode`; argparse itself exits with 2 on a usage error."""
-    try:
-        return _main(arguments)
-    except PipeClosedError as error:
-        return int(error.exit_code)
-
-
-def _main(arguments: Sequence[str] | None) -> int:
-    try:
-        options = build_parser().parse_args(arguments)
-        return int(options.execute(options))
-    except PipeClosedError:
-        raise
-    except PunieTraceError as error:
-        _say_error(error)
-        return int(error.exit_code)
-    except KeyboardInterrupt as error:
-        _say(": ".join(("punie-trace: interrupted", *map(str, error.args))) + "\n")
-        return int(ExitCode.INTERRUPTED)
-
-
-def _say_error(error: PunieTraceError) -> None:
-    _say(f"punie-trace: error: {error.message}\n")
+def _report_error(error: PunieTraceError) -> int:
+    lines = [f"error: {error.message} [{error.slug}]"]
     if isinstance(error, ServerError) and error.log_tail:
-        _say("the server's last lines:\n" + "".join(f"  | {line}\n" for line in error.log_tail.splitlines()))
+        lines += ["the server's last lines:", *(f"  | {line}" for line in error.log_tail.splitlines())]
     if error.remedy:
-        _say(f"next: {error.remedy}\n")
+        lines.append(f"next: {error.remedy}")
+    return _end(error.exit_code, "\n".join(lines))
 
 
-def _say(text: str) -> None:
-    """Why we end, on standard error; where that can't be written the exit code alone tells."""
+def _report_bug(error: Exception) -> int:
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return _end(
+        ExitCode.BUG,
+        f"a bug of punie-trace: {said} (its traceback: {_keep_traceback(error)})\n"
+        "next: please report it with that file, the command and the output of `punie-trace doctor`",
+    )
+
+
+def _keep_traceback(error: Exception) -> str:
+    """The path of a file that only this user can read, for the traceback may quote what was being worked on."""
+    text = "".join(traceback.format_exception(error))
     try:
-        write_err(text)
-    except PipeClosedError:
-        raise
+        descriptor, path = tempfile.mkstemp(prefix="punie-trace-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as unwritable:
+        return f"not kept, {unwritable}; its last lines: {text[-1_000:]}"
+    return path
+
+
+def _end(code: ExitCode, text: str) -> int:
+    """Say on standard error why we end; where that can't be written, the exit code alone tells."""
+    try:
+        write_err(f"punie-trace: {text}\n")
+    except PipeClosedError as closed:
+        return int(closed.exit_code)
     except OutputError:
-        return
+        pass
+    return int(code)
 
 
 def run() -> None:

@@ -1,15 +1,17 @@
-"""Every error that a user can cause or meet, each with an exit code of its own.
+"""Every error that a user can cause or meet: what is wrong, what to do, a slug, and an exit code.
 
-Only `punie.trace.__main__.main` catches these; a traceback is for bugs.
+Only `punie.trace.__main__` catches these; whatever else arrives there is a bug, and ends with `ExitCode.BUG`.
+`docs/errors.md` explains each slug.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the command line returns. The README lists the same table."""
+    """What the command line returns. The README and `docs/errors.md` list the same table."""
 
     OK = 0
     GATE_FAILED = 1
@@ -20,6 +22,7 @@ class ExitCode(IntEnum):
     WORKLOAD = 6
     EXPORT = 7
     VOCABULARY = 8
+    BUG = 70
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -27,10 +30,12 @@ class ExitCode(IntEnum):
 class PunieTraceError(Exception):
     """Base of our errors.
 
-    `message` says what is wrong and names the file, flag or field; `remedy` says what to do next.
+    `message` says what is wrong and names the file, flag or field; `remedy` says what to do next. `slug` is the
+    kind of trouble, under which `docs/errors.md` explains it.
     """
 
-    exit_code: ExitCode = ExitCode.USAGE
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+    slug: ClassVar[str] = "usage"
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -42,10 +47,13 @@ class UsageError(PunieTraceError):
     """A flag or a combination of flags that can't work."""
 
     exit_code = ExitCode.USAGE
+    slug = "usage"
 
 
 class ConfigError(UsageError):
     """A configuration field with a value that can't work; the message starts with the field's name."""
+
+    slug = "configuration"
 
     def __init__(self, field: str, problem: str, *, remedy: str = "") -> None:
         super().__init__(f"{field}: {problem}", remedy=remedy)
@@ -56,12 +64,14 @@ class InputError(PunieTraceError):
     """A file or a source that can't be read or isn't what it should be; the message names it."""
 
     exit_code = ExitCode.INPUT
+    slug = "input"
 
 
 class ServerError(PunieTraceError):
     """The model server didn't start, died, or its generation thread died."""
 
     exit_code = ExitCode.SERVER
+    slug = "server"
 
     def __init__(self, message: str, *, log_tail: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -72,31 +82,38 @@ class WorkloadError(PunieTraceError):
     """The agent or a tool can't be built or used."""
 
     exit_code = ExitCode.WORKLOAD
+    slug = "workload"
 
 
 class TurnsError(WorkloadError):
     """Two runs that should ask in turns can't: the other one didn't come, or two are there already."""
+
+    slug = "turns"
 
 
 class ExportError(PunieTraceError):
     """Spans could not be delivered where the user asked for them."""
 
     exit_code = ExitCode.EXPORT
+    slug = "export"
 
 
 class OutputError(PunieTraceError):
     """Standard output or standard error can't be written; the message names it."""
 
     exit_code = ExitCode.EXPORT
+    slug = "output"
 
 
 class PipeClosedError(OutputError):
     """Whoever read our output has left: no trouble, and nobody to tell."""
 
     exit_code = ExitCode.PIPE_CLOSED
+    slug = "pipe-closed"
 
 
 class VocabularyError(PunieTraceError):
     """A draft model whose tokens have other ids than the model's; the message names them."""
 
     exit_code = ExitCode.VOCABULARY
+    slug = "vocabulary"

@@ -20,7 +20,7 @@ from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
 from punie.trace.server import MemorySampler, ServerConfig, ServerProcess, build_server_command
 from punie.trace.store.runs.run_folder import RunFolder
-from punie.trace.store.runs.run_plan import RunPlan
+from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
     from punie.trace.bench.execute import Listener
@@ -165,7 +165,7 @@ class CellRun:
             seed=plan.seed,
             created=plan.created,
             server_command=command,
-            settings={"demo_model": str(plan.is_demo), "arms": " ".join(arm.name for arm in self.cell.arms)},
+            settings=RunSettings(demo_model=plan.is_demo),
             versions=plan.versions,
             machine=plan.machine,
         )

@@ -6,11 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from punie.trace.commands.options import whole_number
+from punie.trace.options import whole_number
 
 HELP: Final = "measure what a change brings, e.g. a draft model"
 DESCRIPTION: Final = (
     "Benchmarks: server starts in balanced order, every cell kept, an interval beside each figure."
+)
+EXAMPLES: Final = (
+    "bench speculative",
+    "bench speculative --model models/qwen3-30b --draft models/qwen3-0.6b --k 2,3",
 )
 SPECULATIVE_HELP: Final = "does a draft model make it at least 20 %% faster, losslessly?"
 SPECULATIVE: Final = (

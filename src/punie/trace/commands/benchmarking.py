@@ -21,11 +21,10 @@ from punie.trace.bench.options import NAMES, merge_options
 from punie.trace.bench.plan import Provenance, make_plan, plan_cells
 from punie.trace.bench.preflight.run import PreflightSettings, run_preflight
 from punie.trace.bench.runtime import Runtime
-from punie.trace.commands.bench_progress import BenchProgress
 from punie.trace.commands.benchmarks import build_bench_report, read_measurements
-from punie.trace.commands.provenance import machine_facts, package_versions
 from punie.trace.commands.reporting import DEMO_NOTE
-from punie.trace.commands.standard_streams import colored, write_out
+from punie.trace.console.bench_progress import BenchProgress
+from punie.trace.console.standard_streams import colored, write_out
 from punie.trace.errors import ExitCode, PunieTraceError, ServerError, UsageError
 from punie.trace.model import Verdict
 from punie.trace.report.sections import as_markdown, as_text
@@ -34,6 +33,7 @@ from punie.trace.report.speculative.preflight_document import preflight_document
 from punie.trace.server import recommended_limit
 from punie.trace.store.files.whole_file import write_whole
 from punie.trace.units import count_text
+from punie.trace.usecases.provenance import machine_facts, package_versions
 from punie.trace.workload.suite import default_suite, load_suite
 
 

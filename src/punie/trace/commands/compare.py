@@ -15,6 +15,10 @@ DESCRIPTION: Final = (
     "permutation test. Server starts vary more than anything else: compare several, at least 4 on each side, best "
     "made in turns (A, B, A, B, ...), as `run --starts` or as several runs a side."
 )
+EXAMPLES: Final = (
+    "compare runs/before runs/after --fail-above 5%",
+    "compare --a runs/a1 runs/a2 --b runs/b1 runs/b2 -o change.md",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ from punie.trace.commands.reporting import (
     load_source,
     write_new,
 )
-from punie.trace.commands.standard_streams import colored, write_err, write_out
+from punie.trace.console.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.comparison_formats import (
     COMPARISON_FORMATS,
@@ -157,7 +157,7 @@ def _read(text: str) -> _Source:
         shown=without_password(text),
         evidence=AskedQueries(asked, tuple(read.findings), read.missing),
         facts={**_plan_facts(loaded), **span_facts(loaded.spans.spans, read.records)},
-        demo=plan is not None and plan.settings.get("demo_model") == "True",
+        demo=plan is not None and plan.settings.demo_model,
     )
 
 
@@ -170,10 +170,14 @@ def _plan_facts(loaded: Loaded) -> Facts:
         "model as named": plan.model,
         DRAFT: plan.draft or "none",
         ADAPTER: _after(plan, "--adapter-path") or "none",
-        **{name: plan.settings.get(key, "default") for key, name in _SETTINGS.items()},
+        **{name: _setting(getattr(plan.settings, key)) for key, name in _SETTINGS.items()},
         **{f"version of {package}": version for package, version in plan.versions.items()},
         **{f"machine: {name.replace('_', ' ')}": value for name, value in plan.machine.items()},
     }
+
+
+def _setting(value: object) -> str:
+    return "default" if value is None else str(value)
 
 
 def _after(plan: RunPlan, flag: str) -> str:

@@ -13,6 +13,10 @@ DESCRIPTION: Final = (
     "The decision as a whole, each step with its verdict: where the time goes; whether a lossless draft makes it "
     "20 % faster; whether the target is met; and only then whether to train the model to say less."
 )
+EXAMPLES: Final = (
+    "decide runs/2026-11-23T14-05-09-demo",
+    "decide runs/2026-11-23T14-05-09-demo benches/2026-11-23T15-05-09-demo",
+)
 _FORMATS: Final = ("text", "json", "md")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from punie.trace.analysis.decision import decide
 from punie.trace.commands.benchmarks import build_bench_report
 from punie.trace.commands.reporting import Judgement, build_report, format_of, load_source, write_new
-from punie.trace.commands.standard_streams import colored, write_err, write_out
+from punie.trace.console.standard_streams import colored, write_err, write_out
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.decision import json_document
 from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.commands.options import jaeger_flag
 from punie.trace.errors import ExitCode
+from punie.trace.options import choice, flag
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from punie.trace.doctor.check import Check
@@ -19,21 +21,22 @@ DESCRIPTION: Final = (
     "its spans (Collector, Jaeger, Prometheus, Grafana). Changes nothing and sends no span. "
     "Ends with 1 if something that a run needs fails."
 )
+EXAMPLES: Final = ("doctor", "doctor --model models/qwen3-8b --format json")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `doctor`."""
-    parser.add_argument("--model", metavar="PATH", help="the model to look at (default: the demo model)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go")
-    parser.add_argument(
-        "--jaeger", metavar="URL", help="the page that shows waterfalls (default: http://127.0.0.1:16686)"
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `doctor` was asked to look at."""
+
+    model: str | None = flag("--model", "PATH", "the model to look at", shown="the demo model")
+    runs: Path = flag("--runs", "DIR", "where run folders go", parse=Path, default=Path("runs"))
+    jaeger: str | None = jaeger_flag()
+    format: str = choice("--format", ("text", "json"), "of what is printed", default="text")
 
 
-def execute(options: argparse.Namespace) -> int:
+def execute(options: Options) -> int:
     """Run every check and print what was found. Raises UsageError for an address that is none."""
-    from punie.trace.commands.standard_streams import write_out
+    from punie.trace.console.standard_streams import write_out
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
 
@@ -42,11 +45,11 @@ def execute(options: argparse.Namespace) -> int:
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
 
 
-def _checks(options: argparse.Namespace) -> Sequence[tuple[str, Check]]:
-    from punie.trace.commands.links import JaegerPage
+def _checks(options: Options) -> Sequence[tuple[str, Check]]:
     from punie.trace.demo.paths import target_model_path
     from punie.trace.doctor import clock, model, packages, ports, server_package
-    from punie.trace.server import recommended_limit
+    from punie.trace.server.memory_limit import recommended_limit
+    from punie.trace.usecases.waterfall_links import JaegerPage
 
     page = JaegerPage.of(options.jaeger)
     found = model.find_model(options.model or target_model_path())

@@ -1,31 +1,83 @@
-"""Flags and argument types that several verbs share."""
+"""Options that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from punie.trace.options import choice, flag, one_of_several, switch, whole_number
+from punie.trace.units import parse_bytes, parse_duration_ns
 
 GATES: Final = ("accuracy", "generation", "target", "memory")
 FORMATS: Final = ("text", "json", "md", "csv")
 
+target = partial(parse_duration_ns, flag="--target")
+memory_size = partial(parse_bytes, flag="--max-memory")
 
-def whole_number(low: int) -> Callable[[str], int]:
-    """An argparse type: an integer of at least `low`."""
 
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if number < low:
-            raise argparse.ArgumentTypeError(f"{number} is less than {low}")
-        return number
+@dataclass(frozen=True, slots=True)
+class JudgementOptions:
+    """What a report is judged against; None leaves it to what the run was started with, then to the default."""
 
-    return parse
+    target_ns: int | None = flag(
+        "--target", "TIME", "how long a query may take, e.g. 10s or 800ms", parse=target, shown="10s"
+    )
+    max_memory_bytes: int | None = flag(
+        "--max-memory", "SIZE", "what the server's process may use, e.g. 32GB", parse=memory_size
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions(JudgementOptions):
+    """The same, and which verdicts the exit code depends on."""
+
+    gate: tuple[str, ...] = flag(
+        "--gate",
+        "NAMES",
+        f"fail unless these verdicts are yes (comma-separated: {', '.join(GATES)})",
+        parse=one_of_several(GATES, "gate"),
+        default=(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """The format of a report and where it goes."""
+
+    format: str | None = choice(
+        "--format", FORMATS, "of the report", shown="guessed from -o's ending, else text"
+    )
+    output: Path | None = flag("--output", "FILE", "write the report to FILE", parse=Path, short="-o")
+    force: bool = switch("--force", "overwrite FILE")
+
+
+@dataclass(frozen=True, slots=True)
+class SendingOptions:
+    """Where spans are sent."""
+
+    otlp: str | None = flag(
+        "--otlp",
+        "URL",
+        "send spans here, e.g. http://127.0.0.1:4318",
+        shown="a Collector on this machine, if one listens",
+    )
+    no_export: bool = switch("--no-export", "send nothing: whoever listens, whatever the environment says")
+    send_content: bool = switch(
+        "--send-content", "send prompts, answers and arguments too (default: kept local)"
+    )
+
+
+def jaeger_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
+    """The field of `--jaeger`."""
+    return flag("--jaeger", "URL", "the page that shows waterfalls", shown="http://127.0.0.1:16686")
+
+
+def seed_flag() -> Any:  # noqa: ANN401 - as above
+    """The field of `--seed`."""
+    return flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
 
 
 def gates(text: str) -> tuple[str, ...]:
@@ -35,44 +87,6 @@ def gates(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown gate {unknown[0]!r}: choose from {', '.join(GATES)}")
     return names
-
-
-def add_server(parser: argparse.ArgumentParser, *, port: int) -> argparse._ArgumentGroup:
-    """What server to start; `settings.server_config` reads it. `port` is the default, 0 a free one."""
-    group = parser.add_argument_group("server")
-    group.add_argument(
-        "--model", metavar="PATH", help="an mlx_lm model: a folder, or ORG/NAME (default: the demo model)"
-    )
-    group.add_argument("--adapter", type=Path, metavar="PATH", help="a LoRA adapter for the model")
-    group.add_argument(
-        "--draft", metavar="PATH", help="a draft model for speculative decoding (demo: the demo model's)"
-    )
-    group.add_argument("--num-draft-tokens", type=whole_number(1), metavar="K", help="tokens drafted a step")
-    group.add_argument(
-        "--max-tokens", type=whole_number(1), metavar="N", help="limit of one answer (default: 1024)"
-    )
-    group.add_argument("--temperature", type=float, metavar="T", help="sampling temperature (default: 0)")
-    group.add_argument("--top-p", type=float, metavar="P", help="nucleus sampling (default: the server's)")
-    group.add_argument(
-        "--cache",
-        choices=("server", "off"),
-        default="server",
-        help="the server's prompt cache (default: %(default)s)",
-    )
-    group.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
-    shown = "a free one" if port == 0 else str(port)
-    group.add_argument(
-        "--port", type=whole_number(0), default=port, help=f"0 takes a free one (default: {shown})"
-    )
-    group.add_argument("--plain-server", action="store_true", help="without spans from inside the server")
-    group.add_argument(
-        "--ready-timeout",
-        type=whole_number(1),
-        default=600,
-        metavar="S",
-        help="seconds to load (default: %(default)s)",
-    )
-    return group
 
 
 def add_judgement(parser: argparse.ArgumentParser) -> None:

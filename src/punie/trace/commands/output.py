@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.standard_streams import colored, write_err, write_out
+from punie.trace.console.standard_streams import colored, write_err, write_out
 from punie.trace.errors import UsageError
 from punie.trace.report.formats import PLAIN_WIDTH, TEXT, Format, Page, by_ending, by_name
 from punie.trace.store.files.whole_file import write_whole

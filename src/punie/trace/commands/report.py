@@ -14,6 +14,10 @@ DESCRIPTION: Final = (
     "Computes the ledger and the verdicts from spans, wherever they are. "
     "Nothing that `run` derived is read: the spans are the source of every report."
 )
+EXAMPLES: Final = (
+    "report runs/2026-11-23T14-05-09-demo",
+    "report spans.jsonl --format json --gate generation,target",
+)
 BY: Final = ("day", "model")  # as analysis.parts.By, which --help doesn't import
 
 

@@ -12,7 +12,7 @@ from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.memory_use import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.commands.output import Output
-from punie.trace.commands.standard_streams import write_err
+from punie.trace.console.standard_streams import write_err
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.model import SpanSet, UnreadableRecord, Verdict
 from punie.trace.report.builders.run import build_run
@@ -21,7 +21,7 @@ from punie.trace.report.inert import one_line
 from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.files.place import without_password
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
-from punie.trace.store.runs.run_plan import RunPlan
+from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text, parse_bytes, parse_duration_ns
 
@@ -71,15 +71,11 @@ class Judgement:
 
     def with_plan(self, plan: RunPlan | None) -> Judgement:
         """The run's own values where the user gave none."""
-        settings = plan.settings if plan else {}
+        settings = plan.settings if plan else RunSettings()
         return Judgement(
-            self.target_ns or _whole(settings.get("target_ns")) or DEFAULT_TARGET_NS,
-            self.max_memory_bytes or _whole(settings.get("max_memory_bytes")),
+            self.target_ns or settings.target_ns or DEFAULT_TARGET_NS,
+            self.max_memory_bytes or settings.max_memory_bytes,
         )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 def load_run(folder: RunFolder) -> Loaded:
@@ -134,7 +130,7 @@ def _about(loaded: Loaded) -> About:
     plan = loaded.plan
     if plan is None:
         return About(loaded.source, len(spans), len(traces), model=_models(loaded.spans))
-    is_demo = plan.settings.get("demo_model") == "True"
+    is_demo = plan.settings.demo_model
     return About(
         source=loaded.source,
         spans=len(spans),

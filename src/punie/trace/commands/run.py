@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.commands.options import add_judgement, add_output, add_server, whole_number
+from punie.trace.commands.options import (
+    GateOptions,
+    OutputOptions,
+    SendingOptions,
+    jaeger_flag,
+    seed_flag,
+)
+from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags, seconds
+from punie.trace.errors import ExportError, PunieTraceError, UsageError
+from punie.trace.options import flag, flags_of, group, switch, whole_number
 
 if TYPE_CHECKING:
-    import argparse
+    from pydantic_ai import Agent
+
+    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.model import SpanSet
+    from punie.trace.server.config import ServerConfig
+    from punie.trace.store.runs.run_folder import RunFolder
+    from punie.trace.store.runs.run_plan import RunPlan, RunSettings
+    from punie.trace.telemetry.journal.journal import JournalStatus
+    from punie.trace.usecases.suite_run import Asking, ModelServer
+    from punie.trace.workload.suite import Suite
 
 HELP: Final = "ask a suite of queries on a real server and say where the time went"
 DESCRIPTION: Final = (
@@ -16,75 +41,245 @@ DESCRIPTION: Final = (
     "keeps every step as a span in a run folder, and ends with the ledger and its verdicts. "
     "Without --model it uses the demo model, which proves the plumbing and nothing about quality."
 )
+EXAMPLES: Final = (
+    "run",
+    "run --model mlx-community/Qwen3-8B-4bit --starts 4 -o report.md",
+    "run --base-url http://127.0.0.1:11434/v1 --suite mine.toml --agent myapp.agents:agent",
+)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `run`."""
-    _add_server(parser)
-    _add_workload(parser)
-    _add_spans(parser)
-    add_judgement(parser)
-    add_output(parser)
+@dataclass(frozen=True, slots=True)
+class RunServerOptions(ServerOptions):
+    """A server to start, or one to attach to."""
+
+    base_url: str | None = flag(
+        "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
+    )
+    starts: int = flag("--starts", "N", "server starts", parse=whole_number(1), default=1)
 
 
-def execute(options: argparse.Namespace) -> int:
-    """Run the suite; returns the gates' exit code."""
-    from punie.trace.commands.running import run_suite
+@dataclass(frozen=True, slots=True)
+class WorkloadOptions:
+    """What is asked of whom."""
 
-    return run_suite(options)
+    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=Path, shown="discrimination")
+    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
+    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=Path)
+    repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
+    turns: Path | None = flag(
+        "--turns", "DIR", "ask in turns with another run that names the same folder, for compare", parse=Path
+    )
+    seed: int = seed_flag()
+    no_stream: bool = switch("--no-stream", "ask for whole answers instead of a stream")
+    query_timeout: int = flag("--query-timeout", "S", "seconds for one query", parse=seconds, default=300)
 
 
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    group = add_server(parser, port=0)
-    group.add_argument(
-        "--base-url", metavar="URL", help="attach to an OpenAI-compatible server instead of starting one"
+@dataclass(frozen=True, slots=True)
+class RunSendingOptions(SendingOptions):
+    """Where spans are kept, sent and shown."""
+
+    runs: Path = flag("--runs", "DIR", "where run folders go", parse=Path, default=Path("runs"))
+    jaeger: str | None = jaeger_flag()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `run` was asked to do."""
+
+    server: RunServerOptions = group("server", RunServerOptions)
+    workload: WorkloadOptions = group("workload", WorkloadOptions)
+    spans: RunSendingOptions = group("spans", RunSendingOptions)
+    judgement: GateOptions = group("judgement", GateOptions)
+    output: OutputOptions = group("output", OutputOptions)
+    given: frozenset[str] = frozenset()
+
+
+_OWN_SERVER_ONLY: Final = (
+    *("model", "adapter", "draft", "num_draft_tokens", "cache", "host", "port", "starts", "plain_server"),
+)
+
+
+def execute(options: Options) -> int:
+    """Run the suite and report. Returns the gates' exit code; raises PunieTraceError."""
+    from punie.trace.commands.output import Output
+    from punie.trace.commands.reporting import Judgement, conclude, load_run
+    from punie.trace.commands.server_options import server_config, server_warnings
+    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.usecases.sending import find_receivers
+    from punie.trace.usecases.suite_run import SuiteRun
+    from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
+
+    _refuse_conflicts(options)
+    Output.of(_flat(options))  # nobody should wait for a report that can't be written
+    config = None if options.server.base_url else server_config(options.server)
+    asking = _asking(options)
+    page = JaegerPage.of(options.spans.jaeger)
+    sending = find_receivers(
+        options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
+    )
+    folder, plan = _new_run(options, asking.suite, config)
+    progress = ConsoleProgress(len(plan.planned))
+    progress.say(f"spans and log: {folder.path}")
+    for line in server_warnings(config) if config else ():
+        progress.say(line)
+    following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
+    with ExitStack() as until_reported:
+        server = partial(_server, options, config, folder)
+        run = SuiteRun(asking, folder, plan, server, progress, until_reported)
+        with _naming_folder(folder, progress), following as sent:
+            journal = asyncio.run(run.execute())
+        loaded = load_run(folder)
+        judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
+        code = conclude(loaded, judgement, _flat(options))
+    for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
+        progress.say(line)
+    _raise_if_lost(journal, loaded.spans)
+    return code
+
+
+def _flat(options: Options) -> argparse.Namespace:
+    output = options.output
+    return argparse.Namespace(
+        format=output.format, output=output.output, force=output.force, gate=options.judgement.gate
     )
 
 
-def _add_workload(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("workload")
-    group.add_argument(
-        "--suite", type=Path, metavar="FILE", help="a suite of queries (default: discrimination)"
-    )
-    group.add_argument("--agent", metavar="MODULE:ATTRIBUTE", help="your own PydanticAI agent")
-    group.add_argument("--workspace", type=Path, metavar="DIR", help="what the default agent's tools see")
-    group.add_argument("--repeat", type=whole_number(1), default=1, metavar="N", help="passes over the suite")
-    group.add_argument("--starts", type=whole_number(1), default=1, metavar="N", help="server starts")
-    group.add_argument(
-        "--turns",
-        type=Path,
-        metavar="DIR",
-        help="ask in turns with another run that names the same folder, for compare",
-    )
-    group.add_argument("--seed", type=int, default=0, help="shuffles the order (default: %(default)s)")
-    group.add_argument("--no-stream", action="store_true", help="ask for whole answers instead of a stream")
-    group.add_argument(
-        "--query-timeout",
-        type=whole_number(1),
-        default=300,
-        metavar="S",
-        help="seconds for one query (default: 300)",
+def _refuse_conflicts(options: Options) -> None:
+    if options.server.base_url:
+        from punie.trace.server.attach import normalised  # imports an HTTP client
+
+        with naming_flags():
+            normalised(options.server.base_url)
+        flags = flags_of(Options)
+        for name in _OWN_SERVER_ONLY:
+            if name in options.given:
+                raise UsageError(
+                    f"{flags[name]} can't be used with --base-url: that server is already running",
+                    remedy=f"leave {flags[name]} out, or --base-url",
+                )
+    if options.workload.agent and options.workload.workspace:
+        raise UsageError(
+            "--workspace is for the default agent; --agent brings its own tools",
+            remedy="leave one of them out",
+        )
+
+
+def _asking(options: Options) -> Asking:
+    from punie.trace.usecases.suite_run import Asking
+    from punie.trace.workload.suite import default_suite, load_suite
+
+    workload = options.workload
+    return Asking(
+        suite=load_suite(workload.suite) if workload.suite else default_suite(),
+        agent=_agent(workload),
+        stream=not workload.no_stream,
+        query_timeout_s=workload.query_timeout,
+        ready_timeout_s=options.server.ready_timeout,
+        turns=workload.turns,
     )
 
 
-def _add_spans(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("spans")
-    group.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go")
-    group.add_argument(
-        "--otlp",
-        metavar="URL",
-        help="send spans here, e.g. http://127.0.0.1:4318 (default: a Collector on this machine, if one listens)",
+def _agent(workload: WorkloadOptions) -> Agent[Any, Any]:
+    from punie.trace.demo.paths import workspace_path
+    from punie.trace.workload.agent import default_agent, load_agent
+
+    if workload.agent:
+        return load_agent(workload.agent)
+    workspace = workload.workspace or workspace_path()
+    if not workspace.is_dir():
+        raise UsageError(f"--workspace {workspace}: no such folder")
+    return default_agent(workspace)
+
+
+def _server(options: Options, config: ServerConfig | None, folder: RunFolder) -> ModelServer:
+    from punie.trace.server.attach import AttachedServer
+    from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
+
+    server = options.server
+    if config is None:
+        return AttachedServer(server.base_url or "", ready_timeout_s=server.ready_timeout)
+    return TracedServer(
+        config,
+        ServerFiles(folder.spans_dir, folder.log_path),
+        ServerTracing(spans=not server.plain_server),
+        ready_timeout_s=server.ready_timeout,
     )
-    group.add_argument(
-        "--no-export",
-        action="store_true",
-        help="send nothing: whoever listens, whatever the environment says",
+
+
+def _new_run(options: Options, suite: Suite, config: ServerConfig | None) -> tuple[RunFolder, RunPlan]:
+    from punie.trace.store.runs.run_folder import RunFolder
+    from punie.trace.store.runs.run_plan import RunPlan
+    from punie.trace.usecases.provenance import machine_facts, package_versions
+    from punie.trace.workload.plan import plan_queries
+
+    created = datetime.now().astimezone()
+    model = _model_label(options.server)
+    label = model if config else "attached"
+    folder = RunFolder.create(options.spans.runs, f"{created:%Y-%m-%dT%H-%M-%S}-{label}")
+    workload = options.workload
+    plan = RunPlan(
+        run_id=folder.path.name,
+        suite_name=suite.name,
+        suite_hash=suite.sha256,
+        planned=plan_queries(
+            suite, repeats=workload.repeat, server_starts=options.server.starts, seed=workload.seed
+        ),
+        model=model,
+        draft=Path(config.draft_model).name if config and config.draft_model else None,
+        cache=options.server.cache if config else "unknown",
+        seed=workload.seed,
+        created=created.isoformat(timespec="seconds"),
+        settings=_settings(options, config),
+        versions=package_versions(),
+        machine=machine_facts(),
     )
-    group.add_argument(
-        "--jaeger", metavar="URL", help="the page that shows waterfalls (default: http://127.0.0.1:16686)"
+    folder.write_plan(plan)
+    return folder, plan
+
+
+def _settings(options: Options, config: ServerConfig | None) -> RunSettings:
+    from punie.trace.store.runs.run_plan import RunSettings
+
+    return RunSettings(
+        agent=options.workload.agent or "default",
+        repeats=options.workload.repeat,
+        server_starts=options.server.starts,
+        stream=not options.workload.no_stream,
+        plain_server=options.server.plain_server,
+        demo_model=not (options.server.model or options.server.base_url),
+        in_turns=True if options.workload.turns else None,
+        max_tokens=config.max_tokens if config else None,
+        temperature=config.temperature if config else None,
+        num_draft_tokens=config.num_draft_tokens if config else None,
+        target_ns=options.judgement.target_ns,
+        max_memory_bytes=options.judgement.max_memory_bytes,
     )
-    group.add_argument(
-        "--send-content",
-        action="store_true",
-        help="send prompts, answers and arguments too (default: kept local)",
-    )
+
+
+def _model_label(server: RunServerOptions) -> str:
+    if server.base_url:
+        return server.base_url
+    return Path(server.model).name if server.model else DEMO
+
+
+@contextmanager
+def _naming_folder(folder: RunFolder, progress: ConsoleProgress) -> Iterator[None]:
+    """However the run ends early, say where what was recorded is."""
+    try:
+        yield
+    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        progress.say(f"the run ended early; what was recorded: punie-trace report {folder.path}")
+        if isinstance(error, asyncio.CancelledError):  # SIGTERM, see `cancel_on_sigterm`
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:
+    """The report is out, and says it too; but who only looks at the exit code must not take it for whole."""
+    from punie.trace.store.runs.server_log import SPANS_LOST
+
+    lost = [note.case for note in spans.notes if note.slug == SPANS_LOST]
+    if journal.lost:
+        lost.append(f"{journal.lost} of the agent's: {journal.last_error}")
+    if lost:
+        raise ExportError(f"spans could not be written: {'; '.join(lost)}", remedy="Make room and run again.")

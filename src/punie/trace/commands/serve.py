@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from functools import partial
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace import semconv
-from punie.trace.commands.options import add_server
-from punie.trace.errors import ExitCode, ExportError
-from punie.trace.store.runs.server_log import SERVER_LOG
+from punie.trace.commands.server_options import ServerOptions
+from punie.trace.errors import ExitCode, ExportError, UsageError
+from punie.trace.options import argument, flag, group, switch, whole_number
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
-    from punie.trace.server import ServerConfig, ServerProcess
+    from punie.trace.serving.traced_server import TracedServer
 
 HELP: Final = "run mlx_lm.server with spans from inside it"
 DESCRIPTION: Final = (
@@ -29,74 +26,95 @@ DESCRIPTION: Final = (
     "(flags 00, as of clients that sample), there are no spans of that request. "
     "Arguments after -- go to mlx_lm.server as they are: -- --log-level DEBUG, say."
 )
+EXAMPLES: Final = (
+    "serve --model mlx-community/Qwen3-8B-4bit",
+    "serve --port 8081 --no-export -- --log-level DEBUG",
+)
 DEFAULT_PORT: Final = 8080
 _DEMO: Final = "the demo model knows the prompts of `punie-trace run`, and answers others with nonsense"
 _POLL_S: Final = 0.2
 _POLLS_PER_LOOK: Final = 25  # into the log: every 5 s
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `serve`."""
-    add_server(parser, port=DEFAULT_PORT)
-    group = parser.add_argument_group("spans")
-    group.add_argument(
-        "--spans-dir",
-        type=Path,
-        default=Path("spans"),
-        metavar="DIR",
-        help="spans and log (default: %(default)s)",
-    )
-    group.add_argument("--otlp", metavar="URL", help="send spans here as well, e.g. http://127.0.0.1:4318")
-    group.add_argument("--no-export", action="store_true", help="send nothing, whatever the environment says")
-    # mlx_lm's spans carry no prompt and no answer, so there is nothing to choose.
-    parser.set_defaults(send_content=False)
-    parser.add_argument(
-        "server_arguments",
-        nargs="*",
-        metavar="-- ARGUMENT",
-        help="for mlx_lm.server; not what a flag here sets",
+@dataclass(frozen=True, slots=True)
+class ServedOptions(ServerOptions):
+    """A server at a port that clients know."""
+
+    port: int = flag(
+        "--port", "PORT", "0 takes a free one", parse=whole_number(0, 65535), default=DEFAULT_PORT
     )
 
 
-def execute(options: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True)
+class SpanOptions:
+    """Where the server's spans go. They carry no prompt and no answer, so there is no content to choose."""
+
+    spans_dir: Path = flag("--spans-dir", "DIR", "spans and log", parse=Path, default=Path("spans"))
+    otlp: str | None = flag("--otlp", "URL", "send spans here as well, e.g. http://127.0.0.1:4318")
+    no_export: bool = switch("--no-export", "send nothing, whatever the environment says")
+
+    @property
+    def log(self) -> Path:
+        """Both outputs of the server."""
+        from punie.trace.store.runs.server_log import SERVER_LOG
+
+        return self.spans_dir / SERVER_LOG
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `serve` was asked to do."""
+
+    server: ServedOptions = group("server", ServedOptions)
+    spans: SpanOptions = group("spans", SpanOptions)
+    server_arguments: tuple[str, ...] = argument(
+        "-- ARGUMENT", "for mlx_lm.server; not what a flag here sets", nargs="*"
+    )
+
+
+def execute(options: Options) -> int:
     """Serve until SIGINT or SIGTERM. Raises ServerError if the server doesn't start or dies.
 
     Raises KeyboardInterrupt if such a signal comes before it is ready.
     """
-    from punie.trace.commands.progress import ConsoleProgress
-    from punie.trace.commands.settings import refuse_own_flags, server_config, server_warnings
-    from punie.trace.commands.shipping import read_sending
+    from punie.trace.commands.server_options import server_warnings
+    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.usecases.sending import find_receivers
 
     refuse_own_flags(options)
-    sending = read_sending(options)
-    config = server_config(options)
-    process = _process(options, config)
+    spans = options.spans
+    sending = find_receivers(spans.otlp, no_export=spans.no_export, content=False)
+    server = _server(options)
     progress = ConsoleProgress(0)
-    for line in server_warnings(config):
+    for line in server_warnings(server.config):
         progress.say(line)
-    try:
-        options.spans_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(
-            f"--spans-dir {options.spans_dir}: can't be made: {error.strerror or error}",
-            remedy="Choose a directory that you may write to.",
-        ) from error
-    with sending.following(options.spans_dir, progress):
+    _make_folder(spans.spans_dir)
+    with sending.following(spans.spans_dir, progress):
         was_ready = asyncio.run(
-            _serve(process, lambda: progress.say(_greeting(options, process)), progress.say)
+            _serve(server, lambda: progress.say(_greeting(options, server)), progress.say)
         )
     if not was_ready:
         raise KeyboardInterrupt("the server wasn't ready yet")
-    if lost := process.says(semconv.LOG_SPANS_LOST):
-        raise ExportError(_lost(lost), remedy=f"See {options.spans_dir / SERVER_LOG}")
+    if lost := server.lost_spans():
+        raise ExportError(_lost(lost), remedy=f"See {spans.log}")
     return int(ExitCode.OK)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(
+            f"--spans-dir {path}: can't be made: {error.strerror or error}",
+            remedy="Choose a directory that you may write to.",
+        ) from error
 
 
 def _lost(lines: Sequence[str]) -> str:
     return f"spans of the server could not be written: {lines[-1]}"
 
 
-async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
+async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
     """Until a signal; whether the server was ready when it came."""
     ready = False
     task = asyncio.current_task()
@@ -105,51 +123,73 @@ async def _serve(process: ServerProcess, say_ready: Callable[[], None], say: Cal
         if task is not None:
             loop.add_signal_handler(number, task.cancel)
     try:
-        async with process:
+        async with server:
             ready = True
             say_ready()
-            lost: tuple[str, ...] = ()
-            for poll in count(1):
-                process.raise_if_dead()
-                if (
-                    not lost
-                    and poll % _POLLS_PER_LOOK == 0
-                    and (lost := process.says(semconv.LOG_SPANS_LOST))
-                ):
-                    say(_lost(lost))
-                await asyncio.sleep(_POLL_S)
+            await _watch(server, say)
     except asyncio.CancelledError:
         pass  # asked to end, by the signals above
     return ready
 
 
-def _process(options: argparse.Namespace, config: ServerConfig) -> ServerProcess:
-    from punie.trace.server import ServerProcess
-    from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
+async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
+    """Until it dies, which raises ServerError; spans that are lost are said once."""
+    lost: tuple[str, ...] = ()
+    for poll in count(1):
+        server.raise_if_dead()
+        if not lost and poll % _POLLS_PER_LOOK == 0 and (lost := server.lost_spans()):
+            say(_lost(lost))
+        await asyncio.sleep(_POLL_S)
 
-    return ServerProcess(
-        config,
-        options.spans_dir / SERVER_LOG,
-        ready_timeout_s=options.ready_timeout,
-        env=os.environ | {SPANS_VARIABLE: str(options.spans_dir.absolute())},
-        build_command=partial(
-            _command, hook=None if options.plain_server else HOOK, more=tuple(options.server_arguments)
-        ),
+
+def _server(options: Options) -> TracedServer:
+    from punie.trace.commands.server_options import server_config
+    from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
+
+    return TracedServer(
+        server_config(options.server),
+        ServerFiles(options.spans.spans_dir, options.spans.log),
+        ServerTracing(spans=not options.server.plain_server),
+        ready_timeout_s=options.server.ready_timeout,
+        more_arguments=options.server_arguments,
     )
 
 
-def _command(config: ServerConfig, port: int, *, hook: str | None, more: Sequence[str]) -> Sequence[str]:
-    from punie.trace.server import build_server_command
+def _greeting(options: Options, server: TracedServer) -> str:
+    spans = options.spans
+    where = "no spans (--plain-server)" if options.server.plain_server else f"spans in {spans.spans_dir}"
+    if reasons := server.why_not_traced():
+        where = f"no spans ({reasons[-1]})"
+    greeting = f"serving {server.base_url} as {server.model_name}: {where}, log in {spans.log}"
+    return greeting if options.server.model else f"{greeting}\n{_DEMO}"
 
-    return (*build_server_command(config, port=port, hook=hook), *more)
+
+# The flag of ours that sets what a flag of mlx_lm.server does.
+OWN_FLAGS: Final = {
+    "--model": "--model",
+    "--adapter-path": "--adapter",
+    "--draft-model": "--draft",
+    "--num-draft-tokens": "--num-draft-tokens",
+    "--max-tokens": "--max-tokens",
+    "--temp": "--temperature",
+    "--top-p": "--top-p",
+    "--host": "--host",
+    "--port": "--port",
+}
 
 
-def _greeting(options: argparse.Namespace, process: ServerProcess) -> str:
-    spans = "no spans (--plain-server)" if options.plain_server else f"spans in {options.spans_dir}"
-    if untraced := process.says(semconv.LOG_NOT_TRACED):
-        spans = f"no spans ({untraced[-1]})"
-    greeting = (
-        f"serving {process.base_url} as {process.model_name}: {spans}, "
-        f"log in {options.spans_dir / SERVER_LOG}"
-    )
-    return greeting if options.model else f"{greeting}\n{_DEMO}"
+def refuse_own_flags(options: Options) -> None:
+    """Raise UsageError if an argument for the server says again what a flag of ours says, and checks.
+
+    A second `--port` would leave us waiting at the first, a second `--host` would let other machines in.
+    """
+    taken = OWN_FLAGS | ({"--prompt-cache-size": "--cache"} if options.server.cache == "off" else {})
+    for given in options.server_arguments:
+        name = given.partition("=")[0]
+        # mlx_lm takes a flag's beginning for the flag, if no other begins so.
+        own = next((ours for theirs, ours in taken.items() if name[2:] and theirs.startswith(name)), None)
+        if own is not None:
+            raise UsageError(
+                f"{name} can't be given after --: {own} sets it for the server",
+                remedy=f"Use {own}, before the --.",
+            )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import ExitCode, ExportError, InputError
+from punie.trace.options import argument, flag, switch
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
-    from punie.trace.commands.shipping import Sending
     from punie.trace.telemetry.shipping.delivery import Delivery
+    from punie.trace.usecases.sending import Sending
 
 HELP: Final = "send the spans of finished or crashed runs to a Collector"
 DESCRIPTION: Final = (
@@ -21,30 +22,32 @@ DESCRIPTION: Final = (
     "How far each got stands in the run folder, so it can be interrupted and repeated. What was sent and not "
     "acknowledged is sent again; readers drop what they have twice."
 )
+EXAMPLES: Final = ("ship runs/2026-11-23T14-05-09-demo", "ship runs/* --otlp http://127.0.0.1:4318 --again")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `ship`."""
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or a folder of journals (*.jsonl)"
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `ship` was asked to send."""
+
+    runs: tuple[Path, ...] = argument(
+        "RUN", "a run folder, or a folder of journals (*.jsonl)", nargs="+", parse=Path
     )
-    parser.add_argument("--otlp", metavar="URL", help="send spans here, e.g. http://127.0.0.1:4318")
-    parser.add_argument("--again", action="store_true", help="from the beginning, whatever was acknowledged")
-    parser.add_argument(
-        "--send-content",
-        action="store_true",
-        help="send prompts, answers and arguments too (default: kept local)",
+    otlp: str | None = flag(
+        "--otlp", "URL", "send spans here, e.g. http://127.0.0.1:4318", shown="a Collector on this machine"
     )
-    parser.set_defaults(no_export=False)
+    again: bool = switch("--again", "from the beginning, whatever was acknowledged")
+    send_content: bool = switch(
+        "--send-content", "send prompts, answers and arguments too (default: kept local)"
+    )
 
 
-def execute(options: argparse.Namespace) -> int:
+def execute(options: Options) -> int:
     """Send every run; EXPORT if a receiver hasn't taken all of it. Raises InputError, UsageError, ExportError."""
-    from punie.trace.commands.progress import ConsoleProgress
-    from punie.trace.commands.shipping import read_sending
+    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.usecases.sending import find_receivers
 
     folders = [_spans_dir(run) for run in options.runs]
-    sending = read_sending(options)
+    sending = find_receivers(options.otlp, content=options.send_content)
     if not sending.targets:
         raise ExportError("; ".join(sending.notes), remedy="start a Collector, or name one with --otlp URL")
     progress = ConsoleProgress(0)

@@ -59,6 +59,14 @@ class AttachedServer:
         """Not ours to know."""
         return
 
+    def peak_memory_bytes(self) -> None:
+        """Not ours to know."""
+        return
+
+    def request_settings(self) -> dict[str, object]:
+        """What each request has to carry."""
+        return {}
+
     async def __aenter__(self) -> Self:
         async with self._client(self._ready_timeout_s) as client:
             try:

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from otlp_receiver import serving
 
-from punie.trace.commands.links import JaegerPage, Waterfall, link_lines, waterfalls
 from punie.trace.errors import UsageError
 from punie.trace.model import Span
+from punie.trace.usecases.waterfall_links import JaegerPage, Waterfall, link_lines, waterfalls
 
 TITLE = b"<html><head><title>Jaeger UI</title>"
 PLACEHOLDER = b"<title>Test Page</title> This is not the Jaeger UI you are looking for!"

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.errors import UsageError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from pathlib import Path
 
-    from punie.trace.commands.progress import ConsoleProgress
+    from punie.trace.console.progress import ConsoleProgress
     from punie.trace.store.runs.ship_state import ShipState
     from punie.trace.telemetry.shipping.content import ContentPolicy
     from punie.trace.telemetry.shipping.delivery import Delivery
@@ -90,24 +89,24 @@ class Sending:
         return lambda target: KeptBookmark(state, self.key(target))
 
 
-def read_sending(options: argparse.Namespace) -> Sending:
-    """The targets of the flags and of the environment, and a Collector on this machine if nobody named another.
+def find_receivers(otlp: str | None, *, content: bool, no_export: bool = False) -> Sending:
+    """The targets of `--otlp` and of the environment, and a Collector on this machine if nobody named another.
 
     Raises UsageError for one that can't work.
     """
-    if options.no_export:
-        if options.otlp:
-            raise UsageError("--otlp can't be used with --no-export")
+    if no_export:
+        if otlp:
+            raise UsageError("--otlp can't be used with --no-export", remedy="leave one of them out")
         return Sending((), content=False)
     from punie.trace.telemetry.shipping.targets import Origin, find_targets, refuses_export
 
-    named = find_targets(options.otlp, os.environ)
+    named = find_targets(otlp, os.environ)
     if any(target.origin is not Origin.LOGFIRE for target in named):
-        return Sending(named, content=options.send_content)
+        return Sending(named, content)
     if refuses_export(os.environ):
-        return Sending(named, content=options.send_content, notes=(_TURNED_OFF,) if not named else ())
+        return Sending(named, content, notes=(_TURNED_OFF,) if not named else ())
     found, notes = _find_collector()
-    return Sending((*found, *named), content=options.send_content, notes=notes)
+    return Sending((*found, *named), content, notes=notes)
 
 
 def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:

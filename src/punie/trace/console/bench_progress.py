@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from punie.trace.commands.progress import ProgressConsole
+from punie.trace.console.progress import ProgressConsole
 from punie.trace.units import NS_PER_S
 
 if TYPE_CHECKING:

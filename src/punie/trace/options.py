@@ -1,0 +1,172 @@
+"""The options of a command: a frozen dataclass whose fields are its flags, declared once and read once.
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        source: str = argument("SOURCE", "a run folder or a file of spans")
+        repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
+        output: OutputOptions = group("output", OutputOptions)
+
+`add_options` tells argparse of them, `read_options` makes the frozen value. A field called `given` gets the names
+of the fields that the user set, so that a flag that can't be obeyed can be refused, whatever its value.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection
+from dataclasses import Field, field, fields
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+Parser = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001 - argparse has no public name for it
+_FLAG: Final = "flag"
+_ARGUMENTS: Final = "arguments"
+_GROUP: Final = "group"
+_KIND: Final = "kind"
+
+
+def flag(
+    name: str,
+    metavar: str,
+    text: str,
+    *,
+    default: Any = None,  # noqa: ANN401 - of the field's type, as dataclasses.field's
+    shown: str = "",
+    short: str = "",
+    **arguments: Any,  # noqa: ANN401 - argparse's
+) -> Any:  # noqa: ANN401
+    """A field set by `name` VALUE. `parse=` turns the text into the value, further arguments are argparse's.
+
+    The help ends with the default, or with `shown` where the value doesn't say it.
+    """
+    shown = shown or ("" if default in (None, ()) else str(default))
+    words = f"{text} (default: {shown})" if shown else text
+    if "parse" in arguments:
+        arguments["type"] = arguments.pop("parse")
+    if metavar:
+        arguments["metavar"] = metavar
+    names = (short, name) if short else (name,)
+    return _field(names, {**arguments, "help": words}, default)
+
+
+def choice(
+    name: str, choices: Collection[str], text: str, *, default: str | None = None, shown: str = ""
+) -> Any:  # noqa: ANN401
+    """A field set by `name` and one of `choices`."""
+    return flag(name, "", text, default=default, shown=shown, choices=tuple(choices))
+
+
+def switch(name: str, text: str) -> Any:  # noqa: ANN401
+    """A field that `name` turns on."""
+    return _field((name,), {"action": "store_true", "help": text}, default=False)
+
+
+def argument(metavar: str, text: str, **arguments: Any) -> Any:  # noqa: ANN401
+    """A positional field; required unless `nargs=` says otherwise."""
+    if "parse" in arguments:
+        arguments["type"] = arguments.pop("parse")
+    default = () if arguments.get("nargs") in ("*", "+") else None
+    return _field((), {**arguments, "metavar": metavar, "help": text}, default)
+
+
+def group(title: str, kind: type) -> Any:  # noqa: ANN401
+    """A field of its own dataclass of options, shown under `title`."""
+    return field(default_factory=kind, metadata={_GROUP: title, _KIND: kind})
+
+
+def _field(names: tuple[str, ...], arguments: dict[str, Any], default: Any) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={_FLAG: names, _ARGUMENTS: arguments})
+
+
+def add_options(parser: Parser, kind: type) -> None:
+    """Tell `parser` of every flag of `kind`. Nothing has a default there: what wasn't given stays absent."""
+    for item in fields(kind):
+        if _GROUP in item.metadata:
+            add_options(parser.add_argument_group(item.metadata[_GROUP]), item.metadata[_KIND])
+        elif names := item.metadata.get(_FLAG):
+            parser.add_argument(
+                *names, dest=item.name, default=argparse.SUPPRESS, **item.metadata[_ARGUMENTS]
+            )
+        elif _FLAG in item.metadata:
+            parser.add_argument(item.name, default=argparse.SUPPRESS, **item.metadata[_ARGUMENTS])
+
+
+def read_options(kind: type[T], given: argparse.Namespace) -> T:
+    """The frozen `kind` that was given on the command line."""
+    values = {item.name: _value(item, given) for item in fields(kind)}  # type: ignore[arg-type]
+    return kind(**values)
+
+
+def _value(item: Field[Any], given: argparse.Namespace) -> Any:  # noqa: ANN401
+    if item.name == "given":
+        return frozenset(vars(given))
+    if _KIND in item.metadata:
+        return read_options(item.metadata[_KIND], given)
+    value = getattr(given, item.name, item.default)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def flag_of(kind: type, name: str) -> str:
+    """The flag that sets the field `name`, such as `--max-tokens` for `max_tokens`. Raises KeyError."""
+    return flags_of(kind)[name]
+
+
+def flags_of(kind: type) -> dict[str, str]:
+    """Every field that a flag sets, groups included, with that flag."""
+    found: dict[str, str] = {}
+    for item in fields(kind):
+        if _KIND in item.metadata:
+            found |= flags_of(item.metadata[_KIND])
+        elif names := item.metadata.get(_FLAG):
+            found[item.name] = names[-1]
+    return found
+
+
+def whole_number(low: int, high: int = 10**6) -> Callable[[str], int]:
+    """Reads an integer from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text) if len(text) <= _DIGITS else None
+        except ValueError:
+            number = None
+        if number is None:
+            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is not a whole number")
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{number} is not between {low} and {high}")
+        return number
+
+    return parse
+
+
+_DIGITS: Final = 20
+_SHOWN: Final = 40
+
+
+def real_number(low: float, high: float = float("inf")) -> Callable[[str], float]:
+    """Reads a finite number from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is not a number") from None
+        if not (low <= number <= high and abs(number) != float("inf")):
+            limits = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+            raise argparse.ArgumentTypeError(f"{number:g} is not {limits}")
+        return number
+
+    return parse
+
+
+def one_of_several(names: Collection[str], what: str) -> Callable[[str], tuple[str, ...]]:
+    """Reads a choice of `names` with commas between them."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        given = tuple(name.strip() for name in text.split(","))
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"unknown {what} {unknown[0]!r}: choose from {', '.join(names)}")
+        return given
+
+    return parse

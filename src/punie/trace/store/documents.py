@@ -1,0 +1,102 @@
+"""Our own JSON files: frozen types to text and back, with errors that name the file and the field.
+
+Unknown fields are ignored, since a newer version may have written them. Text of an older format is raised to the
+present one by its owner, between `parse` and `typed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from punie.trace.errors import InputError
+from punie.trace.store.files.whole_file import write_whole
+
+T = TypeVar("T")
+MAX_BYTES: Final = 256 * 1024 * 1024
+"""A plan of a million queries takes half of it; whatever is larger is no document of ours."""
+
+
+def encode(value: object) -> str:
+    """The text of a file, indented."""
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain), indent=2).decode() + "\n"
+
+
+def write(path: Path, value: object) -> None:
+    """Write `value` to `path`, whole or not at all. Raises `InputError`."""
+    write_whole(path, encode(value))
+
+
+def read(path: Path, kind: type[T], *, version: int | None = None) -> T:
+    """The `kind` in the file at `path`; of a mapping or a dataclass with format versions, `version` alone.
+
+    Raises `InputError` that names the file and the field.
+    """
+    return decode(read_text(path), kind, str(path), version=version)
+
+
+def decode(text: str, kind: type[T], file: str, *, version: int | None = None) -> T:
+    """The `kind` in the text of `file`, as `read`."""
+    raw = parse(text, file)
+    if version is not None:
+        check_version(raw, file, (version,))
+    return typed(raw, kind, file)
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file of a size that can be ours. Raises `InputError`."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for for ever
+            raise InputError(f"{path}: can't be read: not a regular file")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: can't be read: larger than {MAX_BYTES} bytes")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read: {error}") from error
+
+
+def parse(text: str, file: str) -> Any:  # noqa: ANN401 - JSON
+    """The JSON value of the text of `file`. Raises `InputError`."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InputError(f"{file}: not JSON: {error}") from error
+
+
+def check_version(raw: object, file: str, known: tuple[int, ...]) -> int:
+    """The `format_version` of a document. Raises `InputError` for one that isn't `known`."""
+    if not isinstance(raw, dict):
+        raise InputError(f"{file}: not an object")
+    version = raw.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise InputError(f"{file}: format_version is missing or not a whole number")
+    if version not in known:
+        raise InputError(
+            f"{file}: format_version {version}, and this punie-trace reads {known[-1]}",
+            remedy="Use the version of punie-trace that made it.",
+        )
+    return version
+
+
+def typed(raw: object, kind: type[T], file: str, *, lax: bool = False) -> T:
+    """The `kind` that the JSON value `raw` describes; `lax` reads numbers and truth values from text too.
+
+    Raises `InputError` that names `file` and the field.
+    """
+    try:
+        return msgspec.convert(raw, kind, strict=not lax)
+    except (msgspec.ValidationError, RecursionError) as error:
+        problem, _, place = str(error).partition(" - at `$")
+        field = place.strip("`.")
+        shown = problem.replace("`", "")
+        raise InputError(f"{file}: {f'{field}: ' if field else ''}{shown[:1].lower()}{shown[1:]}") from error
+
+
+def _plain(value: object) -> object:
+    """What msgspec doesn't write by itself: a read-only mapping."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(f"a {type(value).__name__} can't be written as JSON")

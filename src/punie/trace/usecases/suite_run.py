@@ -1,0 +1,126 @@
+"""Asking a suite: server starts, passes over its queries, every step as a span in a run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from punie.trace.server.attach import AttachedServer
+from punie.trace.server.memory_limit import recommended_limit
+from punie.trace.serving.traced_server import TracedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_ai import Agent
+
+    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.store.runs.run_folder import RunFolder
+    from punie.trace.store.runs.run_plan import RunPlan
+    from punie.trace.telemetry.journal.journal import JournalStatus
+    from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.runner import Session
+    from punie.trace.workload.suite import Suite
+    from punie.trace.workload.turns import Turns
+
+ModelServer = TracedServer | AttachedServer
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a suite is asked. `turns` is the folder in which another run that asks in turns is met."""
+
+    suite: Suite
+    agent: Agent[Any, Any]
+    stream: bool
+    query_timeout_s: float
+    ready_timeout_s: float
+    turns: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteRun:
+    """One execution of `plan`. The turns that it takes among other runs last until `until_reported` is closed."""
+
+    asking: Asking
+    folder: RunFolder
+    plan: RunPlan
+    new_server: Callable[[], ModelServer]
+    progress: ConsoleProgress
+    until_reported: ExitStack
+
+    async def execute(self) -> JournalStatus:
+        """All server starts, one after the other. Returns what became of the agent's spans."""
+        from punie.trace.telemetry.instrument import every_agent_instrumented, instrument
+        from punie.trace.telemetry.provider import configure
+
+        cancel_on_sigterm()
+        telemetry = configure(self.folder.spans_dir)
+        try:
+            instrument(self.asking.agent, telemetry=telemetry)
+            session = self._session(telemetry, await self._turns())
+            session.check()
+            with every_agent_instrumented(telemetry), self.progress.shown():
+                for start in range(self.plan.settings.server_starts):
+                    await self._server_start(session, start)
+        finally:
+            telemetry.shutdown()
+        return telemetry.journal.status
+
+    async def _turns(self) -> Turns:
+        """It is this run's turn, but where it passes it on, until the report is written."""
+        from punie.trace.workload.turns import NoTurns, SharedTurns
+
+        if self.asking.turns is None:
+            return NoTurns()
+        turns = SharedTurns(self.asking.turns, self.progress.say)
+        self.until_reported.callback(turns.close)
+        await turns.join(self.asking.ready_timeout_s)
+        await turns.take()
+        return turns
+
+    def _session(self, telemetry: Telemetry, turns: Turns) -> Session:
+        from punie.trace.workload.runner import Session
+
+        is_ours = isinstance(self.new_server(), TracedServer)
+        return Session(
+            suite=self.asking.suite,
+            telemetry=telemetry,
+            run_id=self.plan.run_id,
+            cache=self.plan.cache,
+            recommended_memory_bytes=recommended_limit().limit_bytes if is_ours else None,
+            progress=self.progress,
+            turns=turns,
+        )
+
+    async def _server_start(self, session: Session, start: int) -> None:
+        from punie.trace.workload.agent import server_model
+        from punie.trace.workload.ask import Asker
+        from punie.trace.workload.runner import run_server_start
+
+        self.progress.starting(start, self.plan.settings.server_starts, self.plan.model)
+        timeout_s = self.asking.query_timeout_s
+        async with self.new_server() as server:
+            self._note_start(server)
+            model = server_model(
+                server.base_url, server.model_name, server.request_settings(), timeout_s=timeout_s
+            )
+            asker = Asker(self.asking.agent, model, self.asking.stream, timeout_s, session.telemetry.clock)
+            await run_server_start(session, asker, server, self.plan.planned, start)
+
+    def _note_start(self, server: ModelServer) -> None:
+        if isinstance(server, TracedServer):
+            self.folder.write_plan(replace(self.plan, server_command=server.command))
+            for reason in server.why_not_traced():
+                self.progress.say(f"the server writes no spans: {reason}")
+
+
+def cancel_on_sigterm() -> None:
+    """SIGTERM cancels the present task, so that whatever it started is stopped."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
