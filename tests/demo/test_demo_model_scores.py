@@ -17,7 +17,7 @@ from punie.trace.server.config import ServerConfig
 from punie.trace.server.process import ServerProcess
 from punie.trace.workload.agent import default_agent, server_model
 from punie.trace.workload.ask import Asker, Reply
-from punie.trace.workload.scoring.scoring import score
+from punie.trace.workload.scoring.score import score
 from punie.trace.workload.suite import Query, default_suite, load_suite
 
 # The whole of each list goes through one server; on a busy machine a query can take seconds.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.workload.ask import Asker, Reply
-from punie.trace.workload.scoring.scoring import ToolCall
+from punie.trace.workload.guard import PARALLEL_TOOLS
+from punie.trace.workload.scoring.answer import ToolCall
+from punie.trace.workload.threads import query_has_ended
 
 Answerer = Callable[[list[ModelMessage], AgentInfo], ModelResponse]
 
@@ -93,3 +98,113 @@ def test_being_cancelled_is_no_failed_query() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
+
+
+class OwnStop(BaseException):
+    """What a library may raise to end a program."""
+
+
+def _raiser(error: BaseException) -> tuple[Callable[[str], str], Callable[[str], object]]:
+    def look(place: str) -> str:
+        """Look there."""
+        raise error
+
+    async def look_later(place: str) -> str:
+        """Look there."""
+        await asyncio.sleep(0)
+        raise error
+
+    look_later.__name__ = "look"
+    return look, look_later
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (OwnStop("enough"), "OwnStop: enough"),
+        (TimeoutError("database did not answer"), "TimeoutError: database did not answer"),
+        (asyncio.CancelledError("inner"), "CancelledError: inner"),
+        (ExceptionGroup("two", [KeyError("a"), ValueError("b")]), "KeyError: 'a'; ValueError: b"),
+        (
+            ExceptionGroup("x", [ValueError(str(n)) for n in range(5)]),
+            "ValueError: 0; ValueError: 1; ValueError: 2 (and 2 more)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", [0, 1], ids=["thread", "coroutine"])
+def test_whatever_a_tool_raises_fails_its_query_with_its_own_message(
+    error: BaseException, message: str, kind: int
+) -> None:
+    reply = _ask(_agent(_raiser(error)[kind]), FunctionModel(_calls_then_answers))
+    assert reply.error == message
+    assert not reply.abandoned
+
+
+def test_a_tool_that_never_returns_is_named_and_keeps_neither_the_query_nor_the_process() -> None:
+    release = threading.Event()
+
+    def look(place: str) -> str:
+        """Look there."""
+        release.wait(60)
+        return place
+
+    reply = _ask(_agent(look), FunctionModel(_calls_then_answers), timeout_s=0.05)
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "tool: look"]
+    assert thread.daemon
+    release.set()
+    assert (
+        reply.error == "TimeoutError: no answer within 0.05 s; look runs on in a thread that can't be stopped"
+    )
+    assert reply.left_running == "the thread of look"
+
+
+def test_a_tool_that_asks_whether_its_query_has_ended_can_stop() -> None:
+    def look(place: str) -> str:
+        """Look there."""
+        while not query_has_ended():
+            time.sleep(0.01)
+        return place
+
+    reply = _ask(_agent(look), FunctionModel(_calls_then_answers), timeout_s=0.05)
+    assert (reply.error, reply.stuck_tools) == ("TimeoutError: no answer within 0.05 s", ())
+    assert reply.left_running == "the server's work"
+
+
+def test_a_turn_runs_a_bounded_number_of_tools_at_a_time() -> None:
+    running: list[int] = []
+    most = 0
+
+    def look(place: str) -> str:
+        """Look there."""
+        nonlocal most
+        running.append(1)
+        most = max(most, len(running))
+        time.sleep(0.01)
+        running.pop()
+        return place
+
+    def many(messages: list[ModelMessage], _: AgentInfo) -> ModelResponse:
+        if len(messages) == 1:
+            return ModelResponse([ToolCallPart("look", {"place": str(n)}, f"c{n}") for n in range(40)])
+        return ModelResponse([TextPart("Nothing.")], finish_reason="stop")
+
+    reply = _ask(_agent(look), FunctionModel(many))
+    assert [call.result for call in reply.answer.tool_calls] == [str(n) for n in range(40)]
+    assert 1 < most <= PARALLEL_TOOLS
+
+
+class City(BaseModel):
+    """What an agent may answer with."""
+
+    name: str
+
+
+def test_the_call_of_an_output_tool_is_the_answer_and_no_tool_call() -> None:
+    def structured(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        (output,) = info.output_tools
+        return ModelResponse([ToolCallPart(output.name, {"name": "Ulm"}, "c1")], finish_reason="tool_call")
+
+    agent = Agent(output_type=City, tools=[look], defer_model_check=True)
+    reply = asyncio.run(Asker(agent, FunctionModel(structured), False, 20, clock=lambda: 0).ask("Which?"))
+    assert (reply.answer.text, reply.answer.tool_calls) == ("name='Ulm'", ())

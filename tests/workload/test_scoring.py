@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.workload.scoring.scoring import Answer, Failure, ToolCall, canonical_arguments, score
+from punie.trace.workload.scoring.answer import Answer, ToolCall
+from punie.trace.workload.scoring.score import Failure, score
 from punie.trace.workload.suite import ExpectDirect, ExpectTool, Query
 
 GREP = """\
@@ -360,8 +361,8 @@ def test_every_failure_is_reached_and_documented_by_name() -> None:
 
 
 def test_arguments_are_searched_in_one_form() -> None:
-    assert canonical_arguments('{"b":"\\u00e9",\n"a":[1]}') == '{"a": [1], "b": "é"}'
-    assert canonical_arguments("3") is None
+    assert ToolCall("t", '{"b":"\\u00e9",\n"a":[1]}', None).arguments == '{"a": [1], "b": "é"}'
+    assert ToolCall("t", "3", None).arguments is None
 
 
 WORDS = st.sampled_from(

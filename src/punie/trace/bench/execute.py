@@ -17,7 +17,7 @@ from punie.trace.errors import InputError, ServerError
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.workload.scoring.scoring import Score
+    from punie.trace.workload.scoring.score import Score
 
 ATTEMPTS: Final = 2
 

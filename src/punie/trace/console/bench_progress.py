@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.bench.plan import Cell
-    from punie.trace.workload.scoring.scoring import Score
+    from punie.trace.workload.scoring.score import Score
 
 _WIDTH: Final = 76
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.workload.scoring.scoring import Score
+    from punie.trace.workload.scoring.score import Score
 
 
 class ProgressConsole(Console):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import WorkloadError
 from punie.trace.workload.tools.tools import WorkspaceTools
+from punie.trace.workload.transcript import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,29 +40,62 @@ def default_agent(workspace: Path) -> Agent[None, str]:
     )
 
 
-def load_agent(reference: str) -> Agent[Any, Any]:
-    """The user's agent at `module:attribute`; the working directory is importable, as with `python -m`.
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The agent under test, and the dependencies that its tools are given."""
 
-    Raises `WorkloadError` that names the flag, the module and the attribute.
+    agent: Agent[Any, Any]
+    deps: Any = None
+
+
+def load_subject(reference: str) -> Subject:
+    """What the user has at `module:attribute`: an agent, or a function that makes one, or one and its dependencies.
+
+    The working directory is importable, after all else: a file of the user's can't take the place of a library's.
+    Raises `WorkloadError` that names the flag, the module and the attribute, whatever the user's code raises.
     """
-    from pydantic_ai import Agent
-
     module_name, separator, attribute = reference.partition(":")
     if not (module_name and separator and attribute):
         raise WorkloadError(
             f"--agent {reference}: expected module:attribute", remedy="e.g. --agent myapp.agents:agent"
         )
     if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
+        sys.path.append(str(Path.cwd()))
+    with _naming(f"--agent {reference}: can't import {module_name}"):
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise WorkloadError(f"--agent {reference}: can't import {module_name}: {error}") from error
-    agent = getattr(module, attribute, None)
-    if not isinstance(agent, Agent):
-        found = "no such attribute" if agent is None else f"a {type(agent).__name__}"
-        raise WorkloadError(f"--agent {reference}: {attribute} is {found}, not a pydantic_ai.Agent")
-    return agent
+    with _naming(f"--agent {reference}: {attribute}() failed"):
+        return _subject(reference, attribute, getattr(module, attribute, None))
+
+
+def load_agent(reference: str) -> Agent[Any, Any]:
+    """The agent of `load_subject`."""
+    return load_subject(reference).agent
+
+
+def _subject(reference: str, attribute: str, value: object) -> Subject:
+    from pydantic_ai import Agent
+
+    made = value if isinstance(value, Agent) or not callable(value) else value()
+    agent, deps = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if isinstance(agent, Agent):
+        return Subject(agent, deps)
+    what = "no such attribute" if value is None else f"a {type(made).__name__}"
+    raise WorkloadError(
+        f"--agent {reference}: {attribute} is {what}, not a pydantic_ai.Agent",
+        remedy="name an agent, or a function that returns an agent or a pair of an agent and its dependencies",
+    )
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
+    try:
+        yield
+    except (WorkloadError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        lines = str(error).splitlines()
+        raise WorkloadError(f"{what}: {type(error).__name__}{f': {lines[0]}' if lines else ''}") from error
 
 
 def server_model(
@@ -76,5 +113,5 @@ def server_model(
     client = openai.AsyncOpenAI(base_url=base_url, api_key="not-needed", max_retries=0, timeout=timeout_s)
     settings = OpenAIChatModelSettings(**request_defaults)  # type: ignore[typeddict-item] # keys come from ServerConfig
     return OpenAIChatModel(
-        model_name, provider=OpenAICompatibleProvider("mlx_lm", openai_client=client), settings=settings
+        model_name, provider=OpenAICompatibleProvider(PROVIDER, openai_client=client), settings=settings
     )

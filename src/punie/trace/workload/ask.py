@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.workload.scoring.scoring import Answer, ToolCall
+from punie.trace.workload.threads import ForeignExitError, ToolThreads
+from punie.trace.workload.transcript import cut_short, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Sequence
+    from collections.abc import AsyncIterable, Callable
 
     from pydantic_ai import Agent
-    from pydantic_ai.messages import ModelMessage
     from pydantic_ai.models import Model
+
+    from punie.trace.workload.guard import QueryGuard
+    from punie.trace.workload.scoring.answer import Answer
+
+_SHOWN_ERRORS: Final = 3  # of a group; more would bury them
+_LONGEST_ERROR: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one query. `answered_ns` is the instant at which the answer (or the error) was there."""
+    """What came back for one query. `answered_ns` is the instant at which the answer (or the error) was there.
+
+    `abandoned` is True if it was given up before the server had answered: the server may go on. `stuck_tools` are
+    those whose threads can't be stopped.
+    """
 
     answer: Answer
     answered_ns: int
     error: str | None
+    abandoned: bool = False
+    stuck_tools: tuple[str, ...] = ()
+
+    @property
+    def left_running(self) -> str | None:
+        """What may disturb the next query, None if nothing does."""
+        if self.stuck_tools:
+            return f"the thread of {', '.join(self.stuck_tools)}"
+        return "the server's work" if self.abandoned else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +54,53 @@ class Asker:
     stream: bool
     timeout_s: float
     clock: Callable[[], int]
+    deps: Any = None
 
     async def ask(self, text: str) -> Reply:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
-        from pydantic_ai import capture_run_messages
+        from pydantic_ai import Agent, capture_run_messages
 
-        with capture_run_messages() as messages:
-            output, error = await self._run(text)
+        from punie.trace.workload.guard import QueryGuard
+
+        guard, threads = QueryGuard(), ToolThreads()
+        with capture_run_messages() as messages, Agent.using_thread_executor(threads), threads.of_a_query():
+            ended = await self._run(text, guard)
             answered_ns = self.clock()
-        return Reply(read_answer(messages, output), answered_ns, error)
+            stuck = await threads.end()
+        error = ended.error or (cut_short(messages) if self.stream else None)
+        answer = read_answer(messages, None if error else ended.output, guard.output_tools)
+        if stuck:
+            error = (
+                f"{error or 'the query ended'}; {', '.join(stuck)} runs on in a thread that can't be stopped"
+            )
+        return Reply(answer, answered_ns, error, ended.abandoned, stuck)
 
-    async def _run(self, text: str) -> tuple[str | None, str | None]:
+    async def _run(self, text: str, guard: QueryGuard) -> _Ended:
         handler = _drain if self.stream else None
+        limit = asyncio.timeout(self.timeout_s)
         try:
-            async with asyncio.timeout(self.timeout_s):
-                result = await self.agent.run(text, model=self.model, event_stream_handler=handler)
-        except TimeoutError:
-            return None, f"TimeoutError: no answer within {self.timeout_s:g} s"
-        except Exception as error:  # noqa: BLE001 # an agent and its tools may raise anything; it is shown, not averaged
-            return None, f"{type(error).__name__}: {error}"
-        return str(result.output), None
+            async with limit:
+                result = await self.agent.run(
+                    text,
+                    model=self.model,
+                    deps=self.deps,
+                    event_stream_handler=handler,
+                    capabilities=[guard],
+                )
+        except BaseException as error:  # an agent and its tools may raise anything; it is shown, not averaged
+            if isinstance(error, (KeyboardInterrupt, GeneratorExit)) or _is_cancelled(error):
+                raise
+            if limit.expired():
+                return _Ended(None, f"TimeoutError: no answer within {self.timeout_s:g} s", abandoned=True)
+            return _Ended(None, _sentence(error), abandoned=_gave_up(error))
+        return _Ended(str(result.output), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    output: str | None
+    error: str | None
+    abandoned: bool = False
 
 
 async def _drain(_context: object, events: AsyncIterable[object]) -> None:
@@ -63,33 +109,34 @@ async def _drain(_context: object, events: AsyncIterable[object]) -> None:
         pass
 
 
-def read_answer(messages: Sequence[ModelMessage], output: str | None) -> Answer:
-    """The scorer's view of a run: the final text, the tool calls with what they returned, the finish reasons."""
-    from pydantic_ai.messages import ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
-
-    calls: dict[str, ToolCallPart] = {}
-    results: dict[str, str] = {}
-    finish_reasons: list[str] = []
-    for message in messages:
-        if isinstance(message, ModelResponse) and message.finish_reason:
-            finish_reasons.append(message.finish_reason)
-        for part in message.parts:
-            if isinstance(part, ToolCallPart):
-                calls[part.tool_call_id] = part
-            elif isinstance(part, ToolReturnPart):
-                results[part.tool_call_id] = part.model_response_str()
-            elif isinstance(part, RetryPromptPart):
-                results[part.tool_call_id] = f"error: {part.model_response()}"
-    tool_calls = tuple(
-        ToolCall(
-            name=call.tool_name,
-            arguments_json=_as_json(call.args),
-            result=results.get(call_id),
-        )
-        for call_id, call in calls.items()
-    )
-    return Answer(text=output, tool_calls=tool_calls, finish_reasons=tuple(finish_reasons))
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether the run as a whole is cancelled, and not only something that the agent waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
-def _as_json(arguments: str | dict[str, Any] | None) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+def _sentence(error: BaseException) -> str:
+    """Type and message; of a group, those of its first errors."""
+    if isinstance(error, ForeignExitError):
+        return str(error)
+    if isinstance(error, BaseExceptionGroup):
+        leaves = _leaves(error)
+        more = f" (and {len(leaves) - _SHOWN_ERRORS} more)" if len(leaves) > _SHOWN_ERRORS else ""
+        return "; ".join(map(_sentence, leaves[:_SHOWN_ERRORS])) + more
+    text = f"{type(error).__name__}: {error}"
+    return text if len(text) <= _LONGEST_ERROR else shorten(text, _LONGEST_ERROR, placeholder="…")
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+
+
+def _gave_up(error: BaseException | None) -> bool:
+    """Whether the client library's own time limit ended a request that the server still works on."""
+    while error is not None:
+        if type(error).__name__ == "APITimeoutError":
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from punie.trace import semconv
 from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
-from punie.trace.workload.scoring.scoring import Score, score
-from punie.trace.workload.suite import ExpectTool
+from punie.trace.workload.scoring.score import Score, score
 from punie.trace.workload.turns import NoTurns, Turns
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ async def ask(
         run_id=session.run_id,
         suite=session.suite.name,
         suite_hash=session.suite.sha256,
-        expected="tool" if isinstance(query.expectation, ExpectTool) else "direct",
+        expected=query.expected,
         repeat=plan.repeat,
         server_start=plan.server_start,
         position=plan.position,
@@ -151,7 +150,9 @@ async def ask(
         reply = await asker.ask(query.text)
         _answered(span, reply)
         result = score(query, reply.answer)
-        span.scored(ok=result.ok and reply.error is None, failures=result.failures, details=result.details)
+        if result.ok is not None or reply.error:
+            ok = bool(result.ok) and reply.error is None
+            span.scored(ok=ok, failures=result.failures, details=result.details)
         _remember_memory(span, server, session.recommended_memory_bytes)
     session.progress.answered(plan, result, reply.error)
     if reply.error:

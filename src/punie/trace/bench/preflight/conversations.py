@@ -16,7 +16,7 @@ from punie.trace.store.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.workload.scoring.scoring import Score
+    from punie.trace.workload.scoring.score import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from punie.trace.workload.scoring.answer import ToolCall
 from punie.trace.workload.scoring.claims import paths
 
 # `path:12:text`, `path-12-text` (context of grep) or, of one file, `12:text`; `cat -n` puts a tab.
@@ -193,19 +193,10 @@ class Evidence:
         return together.union(nothing, *each)
 
 
-def read_output(result: str | None, arguments_json: str, *, error_prefix: str) -> Output | None:
-    """One call's result as an Output, or None if the call failed."""
-    if result is None or result.startswith(error_prefix):
-        return None
-    return Output(result, tuple(_texts(arguments_json)))
-
-
-def _texts(arguments_json: str) -> Iterable[str]:
-    try:
-        value = json.loads(arguments_json)
-    except ValueError:
-        return []
-    return [text for text in value.values() if isinstance(text, str)] if isinstance(value, dict) else []
+def read_output(call: ToolCall) -> Output:
+    """What a call that succeeded returned."""
+    arguments = json.loads(call.arguments or "{}")
+    return Output(call.result or "", tuple(text for text in arguments.values() if isinstance(text, str)))
 
 
 def repeated_words(text: str, *, times: int = 4, longest: int = 12) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from textwrap import shorten
 from typing import Final
 
+from punie.trace.workload.scoring.answer import ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
 from punie.trace.workload.scoring.evidence import Evidence, Parts, parts, read_output
 
@@ -29,12 +30,9 @@ _NEGATION: Final = re.compile(
 _FROM_FIRST: Final = ("./",)
 
 
-def ungrounded(
-    question: str, answer: str, returned: Sequence[tuple[str, str | None]], *, error_prefix: str
-) -> str | None:
-    """What is wrong with `answer`, or None. `returned` are (arguments as JSON, result) of every call, in order."""
-    outputs = [read_output(result, arguments, error_prefix=error_prefix) for arguments, result in returned]
-    evidence = Evidence(question, tuple(output for output in outputs if output is not None))
+def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | None:
+    """What is wrong with `answer` to `question` after `calls`, or None."""
+    evidence = Evidence(question, tuple(read_output(call) for call in calls if call.succeeded))
     said = claims(_without_commands(answer, evidence))
     invented = [shorten(str(claim), 80, placeholder="…") for claim in said if not _backed(claim, evidence)]
     if invented:

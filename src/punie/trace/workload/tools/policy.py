@@ -15,13 +15,19 @@ _FILE_TYPE: Final = re.compile(r"[fdl]")
 _ANYTHING: Final = re.compile(r".*", re.DOTALL)
 
 
+def _long(text: str) -> Mapping[str, str]:
+    """`r=recursive,dereference-recursive n=line-number` as the short option of each long one."""
+    pairs = (word.split("=") for word in text.split())
+    return MappingProxyType({f"--{long}": f"-{short}" for short, names in pairs for long in names.split(",")})
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of one program that are allowed: everything else is refused.
 
     `flags` are short options without a value. `valued` maps a short option to what its value must match.
-    `long` maps each long option, exact name only, to the short one that is passed on; "" drops the option.
-    `numeric` is the option that `-5` stands for. Names in `ours` are handled here and never passed on.
+    `long` maps each long option to the short one that is passed on. `numeric` is the option that `-5` stands for.
+    The options in `ours` take a value, are handled here and never passed on.
     """
 
     flags: str
@@ -31,99 +37,57 @@ class Options:
     ours: tuple[str, ...] = ()
     needs_operand: bool = True
 
+    @property
+    def short_form(self) -> str:
+        """The short options as `getopt` wants them."""
+        digits = "0123456789" if self.numeric else ""
+        return self.flags + digits + "".join(f"{option[1]}:" for option in self.valued)
+
+    @property
+    def long_form(self) -> list[str]:
+        """The long options as `getopt` wants them."""
+        passed_on = [f"{long[2:]}{'=' if short in self.valued else ''}" for long, short in self.long.items()]
+        return [*passed_on, *(f"{option[2:]}=" for option in self.ours)]
+
+
+_LINES: Final = MappingProxyType({"-n": _COUNT, "-c": _COUNT})
+_SIGNED_LINES: Final = MappingProxyType({"-n": _SIGNED, "-c": _SIGNED})
+_LINES_LONG: Final = _long("n=lines c=bytes q=quiet,silent")
 
 POLICY: Final[Mapping[str, Options]] = MappingProxyType(
     {
         "grep": Options(
             flags="EFGHILRachilnoqrsvwx",
-            valued=MappingProxyType({"A": _COUNT, "B": _COUNT, "C": _COUNT, "m": _COUNT, "e": _ANYTHING}),
-            long=MappingProxyType(
-                {
-                    "--recursive": "r",
-                    "--dereference-recursive": "r",
-                    "--line-number": "n",
-                    "--ignore-case": "i",
-                    "--word-regexp": "w",
-                    "--line-regexp": "x",
-                    "--extended-regexp": "E",
-                    "--fixed-strings": "F",
-                    "--basic-regexp": "G",
-                    "--invert-match": "v",
-                    "--count": "c",
-                    "--files-with-matches": "l",
-                    "--files-without-match": "L",
-                    "--no-filename": "h",
-                    "--with-filename": "H",
-                    "--only-matching": "o",
-                    "--quiet": "q",
-                    "--silent": "q",
-                    "--no-messages": "s",
-                    "--text": "a",
-                    "--regexp": "e",
-                    "--max-count": "m",
-                    "--after-context": "A",
-                    "--before-context": "B",
-                    "--context": "C",
-                    "--color": "",
-                    "--colour": "",
-                }
+            valued=MappingProxyType({**dict.fromkeys(("-A", "-B", "-C", "-m"), _COUNT), "-e": _ANYTHING}),
+            long=_long(
+                "r=recursive,dereference-recursive n=line-number i=ignore-case w=word-regexp x=line-regexp "
+                "E=extended-regexp F=fixed-strings G=basic-regexp v=invert-match c=count l=files-with-matches "
+                "L=files-without-match h=no-filename H=with-filename o=only-matching q=quiet,silent s=no-messages "
+                "a=text e=regexp m=max-count A=after-context B=before-context C=context"
             ),
-            numeric="C",
+            numeric="-C",
             ours=("--include", "--exclude", "--exclude-dir"),
         ),
         "find": Options(flags=""),
         "ls": Options(
             flags="1AFRSadhlprt",
-            long=MappingProxyType(
-                {
-                    "--all": "a",
-                    "--almost-all": "A",
-                    "--recursive": "R",
-                    "--directory": "d",
-                    "--reverse": "r",
-                    "--human-readable": "h",
-                    "--color": "",
-                }
-            ),
+            long=_long("a=all A=almost-all R=recursive d=directory r=reverse h=human-readable"),
             needs_operand=False,
         ),
-        "cat": Options(
-            flags="benstv",
-            long=MappingProxyType({"--number": "n", "--number-nonblank": "b", "--squeeze-blank": "s"}),
-        ),
-        "head": Options(
-            flags="q",
-            valued=MappingProxyType({"n": _COUNT, "c": _COUNT}),
-            long=MappingProxyType({"--lines": "n", "--bytes": "c", "--quiet": "q", "--silent": "q"}),
-            numeric="n",
-        ),
-        "tail": Options(
-            flags="q",
-            valued=MappingProxyType({"n": _SIGNED, "c": _SIGNED}),
-            long=MappingProxyType({"--lines": "n", "--bytes": "c", "--quiet": "q", "--silent": "q"}),
-            numeric="n",
-        ),
-        "wc": Options(
-            flags="clmw",
-            long=MappingProxyType({"--lines": "l", "--words": "w", "--bytes": "c", "--chars": "m"}),
-        ),
+        "cat": Options(flags="benstv", long=_long("n=number b=number-nonblank s=squeeze-blank")),
+        "head": Options(flags="q", valued=_LINES, long=_LINES_LONG, numeric="-n"),
+        "tail": Options(flags="q", valued=_SIGNED_LINES, long=_LINES_LONG, numeric="-n"),
+        "wc": Options(flags="clmw", long=_long("l=lines w=words c=bytes m=chars")),
     }
 )
 
 FIND_TESTS: Final[Mapping[str, re.Pattern[str] | None]] = MappingProxyType(
     {
-        "-name": _ANYTHING,
-        "-iname": _ANYTHING,
-        "-path": _ANYTHING,
-        "-ipath": _ANYTHING,
-        "-regex": _ANYTHING,
-        "-iregex": _ANYTHING,
+        **dict.fromkeys(("-name", "-iname", "-path", "-ipath", "-regex", "-iregex"), _ANYTHING),
+        **dict.fromkeys(("-maxdepth", "-mindepth"), _COUNT),
+        **dict.fromkeys(("-mtime", "-mmin"), _SIGNED),
         "-type": _FILE_TYPE,
-        "-maxdepth": _COUNT,
-        "-mindepth": _COUNT,
         "-size": _SIZE,
-        "-mtime": _SIGNED,
-        "-mmin": _SIGNED,
         **dict.fromkeys(("-empty", "-print", "-prune", "-not", "!", "(", ")", "-o", "-or", "-a", "-and")),
     }
 )

@@ -8,16 +8,19 @@ A hard link is a file of the workspace like any other: nothing tells it from one
 
 from __future__ import annotations
 
+import getopt
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from punie.trace.workload.tools.confine import RefusedError, expand, regular_files
-from punie.trace.workload.tools.policy import FIND_TESTS, POLICY, Options
+from punie.trace.workload.tools.policy import FIND_TESTS, POLICY
 
 COMMAND_LIMIT: Final = 2000
 """Characters of a command line; more is refused."""
@@ -27,23 +30,20 @@ PROGRAM_FOLDERS: Final = (Path("/usr/bin"), Path("/bin"))
 # An escaped character, a quoted text, or something that a shell would act on.
 _SHELL_PIECE: Final = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|\$\(|\$\{|[|;&<>`]""", re.DOTALL)
 _SUBSTITUTION: Final = re.compile(r"(?<!\\)(?:`|\$\()")
+_COLOUR: Final = re.compile(r"--colou?r(=\w+)?")
 _BATCH_BYTES: Final = 96_000  # far below the 1 MB of macOS and the 2 MB of Linux for all arguments together
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A command line as understood: `options` in order, as (option, value or None)."""
+    """A command line as understood: `options` in order, as (option, value)."""
 
-    options: tuple[tuple[str, str | None], ...]
+    options: tuple[tuple[str, str], ...]
     operands: tuple[str, ...]
 
-    def values(self, name: str) -> tuple[str, ...]:
-        """Values of option `name`, in order."""
-        return tuple(value for option, value in self.options if option == name and value is not None)
-
-    def has(self, name: str) -> bool:
-        """Whether option `name` was given."""
-        return any(option == name for option, _ in self.options)
+    def values(self, name: str) -> list[str]:
+        """Values of option `name`, in order; an option without a value has an empty one."""
+        return [value for option, value in self.options if option == name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,12 @@ def plan_command(command: str, root: Path) -> Plan:
     Raises RefusedError with the reason. `root` must be resolved (no links in it).
     """
     name, *words = split_command(command)
-    options = POLICY.get(name)
-    if options is None:
+    if name not in POLICY:
         raise RefusedError(f"{shlex.quote(name)} is not allowed, only: {', '.join(POLICY)}")
     program = _program(name)
     if name == "find":
         return _plan_find(program, words, root)
-    parsed = _parse(name, options, words)
+    parsed = _parse(name, words)
     return _plan_grep(program, parsed, root) if name == "grep" else _plan_simple(program, name, parsed, root)
 
 
@@ -110,93 +109,60 @@ def _program(name: str) -> str:
     raise RefusedError(f"{name} is not installed in {' or '.join(map(str, PROGRAM_FOLDERS))}")
 
 
-def _parse(name: str, options: Options, words: list[str]) -> Parsed:
-    found: list[tuple[str, str | None]] = []
-    operands: list[str] = []
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        if word == "--":
-            operands += queue
-            break
-        if word.startswith("--"):
-            found += _long_option(name, options, word, queue)
-        elif word.startswith("-") and word != "-":
-            found += _short_options(name, options, word, queue)
+def _parse(name: str, words: list[str]) -> Parsed:
+    """The words of program `name` by its policy. Options in colour change nothing here and are dropped."""
+    options = POLICY[name]
+    words = [word for word in words if not _COLOUR.fullmatch(word)]
+    try:
+        pairs, operands = getopt.gnu_getopt(words, options.short_form, options.long_form)
+    except getopt.GetoptError as error:
+        raise RefusedError(f"{name}: {error.msg}: not allowed here") from error
+    known = [
+        (options.long.get(option, option), value) for option, value in _numbers_joined(pairs, options.numeric)
+    ]
+    for option, value in known:
+        if option in options.valued and options.valued[option].fullmatch(value) is None:
+            raise RefusedError(f"{name}: {shlex.quote(value)} can't be a value of option {option}")
+    return Parsed(tuple(known), tuple(operands))
+
+
+def _numbers_joined(pairs: list[tuple[str, str]], numeric: str) -> Iterator[tuple[str, str]]:
+    """`-15`, which getopt takes for -1 and -5, as what it stands for: 15 for the option `numeric`."""
+    for is_digit, group in groupby(
+        pairs, lambda pair: pair[0][1].isdecimal() and not pair[1] and bool(numeric)
+    ):
+        if is_digit:
+            yield numeric, "".join(option[1] for option, _ in group)
         else:
-            operands.append(word)
-    return Parsed(tuple(found), tuple(operands))
-
-
-def _long_option(name: str, options: Options, word: str, queue: list[str]) -> list[tuple[str, str | None]]:
-    long, equals, text = word.partition("=")
-    if long in options.ours:
-        return [(long, text if equals else _next(name, word, queue))]
-    short = options.long.get(long)
-    if short is None or (equals and short and short not in options.valued):
-        raise RefusedError(f"{name}: option {word} is not allowed")
-    if short == "":
-        return []
-    if short in options.valued:
-        return [(short, _value(name, options, short, text if equals else _next(name, word, queue)))]
-    return [(short, None)]
-
-
-def _short_options(name: str, options: Options, word: str, queue: list[str]) -> list[tuple[str, str | None]]:
-    found: list[tuple[str, str | None]] = []
-    rest = word[1:]
-    if options.numeric and rest.isdecimal():
-        return [(options.numeric, _value(name, options, options.numeric, rest))]
-    while rest:
-        letter, rest = rest[0], rest[1:]
-        if letter in options.valued:
-            text = rest or _next(name, word, queue)
-            return [*found, (letter, _value(name, options, letter, text))]
-        if letter not in options.flags:
-            raise RefusedError(f"{name}: option -{letter} is not allowed")
-        found.append((letter, None))
-    return found
-
-
-def _next(name: str, word: str, queue: list[str]) -> str:
-    if not queue:
-        raise RefusedError(f"{name}: option {word} needs a value")
-    return queue.pop(0)
-
-
-def _value(name: str, options: Options, letter: str, text: str) -> str:
-    if options.valued[letter].fullmatch(text) is None:
-        raise RefusedError(f"{name}: {shlex.quote(text)} can't be a value of option -{letter}")
-    return text
+            yield from group
 
 
 def _plan_simple(program: str, name: str, parsed: Parsed, root: Path) -> Plan:
     operands = [path for word in parsed.operands for path in expand(word, root)]
     if not operands and POLICY[name].needs_operand:
         raise RefusedError(f"{name} needs a file")
-    argv = [program, *(f"-{option}{value or ''}" for option, value in parsed.options)]
-    return Plan((*argv, "--", *operands))
+    return Plan((program, *(option + value for option, value in parsed.options), "--", *operands))
 
 
 def _plan_grep(program: str, parsed: Parsed, root: Path) -> Plan:
-    patterns, operands = parsed.values("e"), parsed.operands
+    patterns, operands = parsed.values("-e"), parsed.operands
     if not patterns:
         if not operands:
             raise RefusedError("grep needs a pattern")
-        patterns, operands = operands[:1], operands[1:]
-    recursive = parsed.has("r") or parsed.has("R")
+        patterns, operands = [operands[0]], operands[1:]
+    recursive = bool(parsed.values("-r") or parsed.values("-R"))
     if not operands and not recursive:
         raise RefusedError("grep needs a file to search, or -r for the whole project")
     passed_on = [
-        f"-{option}{value or ''}"
+        option + value
         for option, value in parsed.options
-        if option not in ("r", "R", "e") and not option.startswith("--")
+        if option not in ("-r", "-R", "-e") and not option.startswith("--")
     ]
     paths = [path for word in operands or (".",) for path in expand(word, root)]
     argv = [program, *passed_on, *(word for pattern in patterns for word in ("-e", pattern))]
     if not recursive:
         return Plan((*argv, "--"), (tuple(paths),))
-    if not parsed.has("h") and (len(paths) > 1 or (root / paths[0]).is_dir()):
+    if not parsed.values("-h") and (len(paths) > 1 or (root / paths[0]).is_dir()):
         argv.insert(1, "-H")
     return Plan((*argv, "--"), _batches(_searched(paths, parsed, root)))
 
@@ -257,6 +223,10 @@ def _plan_find(program: str, words: list[str], root: Path) -> Plan:
         if word not in FIND_TESTS:
             raise RefusedError(f"find: {shlex.quote(word)} is not allowed")
         pattern = FIND_TESTS[word]
-        if pattern is not None and pattern.fullmatch(text := _next("find", word, queue)) is None:
+        if pattern is None:
+            continue
+        if not queue:
+            raise RefusedError(f"find: {word} needs a value")
+        if pattern.fullmatch(text := queue.pop(0)) is None:
             raise RefusedError(f"find: {shlex.quote(text)} can't be a value of {word}")
     return Plan((program, *paths, *words[first:]), sort_lines=True)

@@ -1,0 +1,60 @@
+"""What the messages of an agent's run say: the answer, the tool calls with what they returned, a cut stream."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace.workload.scoring.answer import Answer, ToolCall
+
+PROVIDER: Final = "mlx_lm"
+"""The name under which PydanticAI knows the server under test."""
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pydantic_ai.messages import ModelMessage
+
+
+def read_answer(
+    messages: Sequence[ModelMessage], output: str | None, output_tools: Collection[str] = ()
+) -> Answer:
+    """The scorer's view of a run. A call of one of `output_tools` is how structured output is given, and no tool."""
+    from pydantic_ai.messages import ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
+
+    calls: dict[str, ToolCallPart] = {}
+    results: dict[str, str] = {}
+    finish_reasons: list[str] = []
+    for message in messages:
+        if isinstance(message, ModelResponse) and message.finish_reason:
+            finish_reasons.append(message.finish_reason)
+        for part in message.parts:
+            if isinstance(part, ToolCallPart) and part.tool_name not in output_tools:
+                calls[part.tool_call_id] = part
+            elif isinstance(part, ToolReturnPart):
+                results[part.tool_call_id] = part.model_response_str()
+            elif isinstance(part, RetryPromptPart):
+                results[part.tool_call_id] = f"error: {part.model_response()}"
+    tool_calls = tuple(
+        ToolCall(call.tool_name, _as_json(call.args), results.get(call_id)) for call_id, call in calls.items()
+    )
+    return Answer(output, tool_calls, tuple(finish_reasons))
+
+
+def cut_short(messages: Sequence[ModelMessage]) -> str | None:
+    """What is wrong if a streamed response of ours ended without a finish reason: its server or connection died.
+
+    PydanticAI itself calls that "stop", because some servers never send one; it keeps the server's own word aside.
+    """
+    from pydantic_ai.messages import ModelResponse
+
+    for message in messages:
+        if not isinstance(message, ModelResponse) or message.provider_name != PROVIDER:
+            continue
+        if "finish_reason" not in (message.provider_details or {}):
+            return "IncompleteStream: the answer's stream ended without a finish reason"
+    return None
+
+
+def _as_json(arguments: str | dict[str, Any] | None) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments or {})
