@@ -22,9 +22,11 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import ExitCode
 from punie.trace.model import Phase
-from punie.trace.report.comparison_formats import COMPARISON_FORMATS, ComparisonReport
+from punie.trace.report.builders.comparison import build_comparison
+from punie.trace.report.content import ComparisonReport
+from punie.trace.report.formats import FORMATS, TEXT
+from punie.trace.report.published.schemas import schema_path
 
-SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/comparison.schema.json"
 HOSTILE = "\x1b[31m</script>|`x`"
 
 
@@ -82,7 +84,7 @@ def test_the_gate_s_exit_code(
     b = _journal(tmp_path / "b.jsonl", slower=slower, starts=starts)
     assert main(["compare", str(a), str(b), *gate]) == code
     out, err = capsys.readouterr()
-    assert ("\ngate " in out) is bool(gate)
+    assert ("\nGate\n" in out) is bool(gate)
     assert (err != "") is (code is not ExitCode.OK)
 
 
@@ -195,14 +197,14 @@ def _report(name: str) -> ComparisonReport:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_format_of_every_kind_of_comparison(name: str) -> None:
-    texts = {entry.name: entry.renderer()(_report(name)) for entry in COMPARISON_FORMATS}
+    texts = {entry.name: entry.write(build_comparison(_report(name))) for entry in FORMATS}
     assert all(text.endswith("\n") for text in texts.values())
     assert max(cell_len(line) for line in texts["text"].splitlines()) <= 80
     assert "\x1b" not in texts["text"]
     assert "</script>" not in texts["md"]
     for readable in (texts["text"], texts["md"]):
-        assert readable.index("differs: model") < readable.index("gate")
-    schema = json.loads(SCHEMA.read_text())
+        assert readable.index("differs: model") < readable.index("gate ")
+    schema = json.loads(schema_path("comparison").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     document = json.loads(texts["json"])
     jsonschema.validate(document, schema)
@@ -211,7 +213,7 @@ def test_every_format_of_every_kind_of_comparison(name: str) -> None:
 
 
 def test_the_same_answers_are_said_to_be_the_same() -> None:
-    texts = {entry.name: entry.renderer()(_report("itself once")) for entry in COMPARISON_FORMATS}
+    texts = {entry.name: entry.write(build_comparison(_report("itself once"))) for entry in FORMATS}
     for readable in (texts["text"], texts["md"]):
         assert "the same answers on both sides" in readable
         assert "undecided" not in readable
@@ -219,6 +221,6 @@ def test_the_same_answers_are_said_to_be_the_same() -> None:
 
 
 def test_a_network_that_one_side_doesn_t_know_is_not_compared() -> None:
-    text = next(e for e in COMPARISON_FORMATS if e.name == "text").renderer()(_report("network not known"))
+    text = TEXT.write(build_comparison(_report("network not known")))
     (line,) = (line for line in text.splitlines() if line.strip().startswith("http"))
     assert "not known" in line

@@ -20,20 +20,12 @@ from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, j
 from punie.trace.analysis.comparison.sides import Side, side_of
 from punie.trace.analysis.pipeline import account
 from punie.trace.analysis.verdicts.assessment import AskedQueries
-from punie.trace.commands.reporting import (
-    DEMO_NOTE,
-    Loaded,
-    format_of,
-    load_source,
-    write_new,
-)
-from punie.trace.console.standard_streams import colored, write_err, write_out
+from punie.trace.commands.output import Output
+from punie.trace.commands.reporting import DEMO_NOTE, Loaded, load_source
+from punie.trace.console.standard_streams import write_err
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.report.comparison_formats import (
-    COMPARISON_FORMATS,
-    ComparisonFormatEntry,
-    ComparisonReport,
-)
+from punie.trace.report.builders.comparison import build_comparison
+from punie.trace.report.content import ComparisonReport
 from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text, parse_duration_ns, parse_percent
@@ -72,7 +64,7 @@ def run_comparison(options: argparse.Namespace) -> int:
     """Read both sides, compare, write. Returns the gate's exit code; raises UsageError and InputError."""
     a, b = _sides(options)
     thresholds = _thresholds(options)
-    entry = format_of(options, COMPARISON_FORMATS)
+    output = Output.of(options)
     read = {text: _read(text) for text in dict.fromkeys((*a, *b))}
     side_a, side_b = [read[text] for text in a], [read[text] for text in b]
     _refuse_shared(side_a, side_b)
@@ -80,7 +72,7 @@ def run_comparison(options: argparse.Namespace) -> int:
     gate = judge(comparison, thresholds) if thresholds else None
     notes = (DEMO_NOTE,) if any(source.demo for source in read.values()) else ()
     shown = [tuple(source.shown for source in side) for side in (side_a, side_b)]
-    _write(ComparisonReport(shown[0], shown[1], comparison, gate, notes), entry, options)
+    output.write(build_comparison(ComparisonReport(shown[0], shown[1], comparison, gate, notes)))
     return _exit_code(gate)
 
 
@@ -183,18 +175,6 @@ def _setting(value: object) -> str:
 def _after(plan: RunPlan, flag: str) -> str:
     command = plan.server_command
     return command[command.index(flag) + 1] if flag in command[:-1] else ""
-
-
-def _write(report: ComparisonReport, entry: ComparisonFormatEntry, options: argparse.Namespace) -> None:
-    if options.output is not None:
-        write_new(options.output, entry.renderer()(report), force=options.force)
-        write_err(f"Wrote {options.output}\n")
-    elif entry.name == "text":
-        from punie.trace.report.comparison_text import render
-
-        write_out(render(report, color=colored()))
-    else:
-        write_out(entry.renderer()(report))
 
 
 def _exit_code(gate: GateResult | None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from punie.trace.analysis.comparison.compare import Comparison
+from punie.trace.analysis.comparison.gate import GateResult
 from punie.trace.analysis.summary.summary import RunAnalysis
 
 
@@ -38,3 +40,14 @@ class Report:
 
     about: About
     analysis: RunAnalysis
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonReport:
+    """One comparison, ready to be written: the names of the sources on both sides, and what the gate said, if any."""
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    comparison: Comparison
+    gate: GateResult | None = None
+    notes: tuple[str, ...] = ()

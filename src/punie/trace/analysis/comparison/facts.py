@@ -10,7 +10,6 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.verdicts.assessment import JsonValue
 from punie.trace.model import PHASE_GROUP, Group, Span, SpanKind
 
 MODEL: Final = "model"
@@ -47,10 +46,6 @@ class FactComparison:
     a: str | None
     b: str | None
     likeness: Likeness
-
-    def as_json(self) -> dict[str, JsonValue]:
-        """As JSON values."""
-        return {"name": self.name, "a": self.a, "b": self.b, "likeness": self.likeness.value}
 
 
 def compare_facts(a: Sequence[Facts], b: Sequence[Facts], names: Sequence[str]) -> tuple[FactComparison, ...]:

@@ -12,11 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from punie.trace.report.published.base import Published
+from punie.trace.report.published.comparison import ComparisonDocument
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
 from punie.trace.report.published.run import RunReport
 
 PUBLISHED: Final[dict[str, type[Published]]] = {
     "run": RunReport,
+    "comparison": ComparisonDocument,
     "parts": PartsReport,
     "in_database": DatabaseReport,
 }

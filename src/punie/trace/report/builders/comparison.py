@@ -1,4 +1,4 @@
-"""A comparison as sentences and tables, for every format that people read."""
+"""A comparison: what differs in how both sides were made, whether B is slower than A, and where."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.design import Unit
 from punie.trace.analysis.comparison.facts import Likeness
+from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.analysis.comparison.measures import Kind
-from punie.trace.model import PHASE_GROUP, Phase
-from punie.trace.report.rows import NOT_KNOWN, Table, one_line
+from punie.trace.model import PHASE_GROUP, Phase, Verdict
+from punie.trace.report import figures
+from punie.trace.report.document import Answer, Document, Section, Table, notes
+from punie.trace.report.inert import one_line
+from punie.trace.report.published.comparison import comparison_rows, publish_comparison
 from punie.trace.units import count_text, duration_text, percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from punie.trace.analysis.comparison.change import Change
     from punie.trace.analysis.comparison.compare import Comparison
     from punie.trace.analysis.comparison.design import Design
+    from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.comparison.sides import Side
     from punie.trace.analysis.statistics.permutation import Permuted
-    from punie.trace.report.comparison_formats import ComparisonReport
+    from punie.trace.report.content import ComparisonReport
+    from punie.trace.report.document import Cell, Figure
 
-MOST_QUERIES: Final = 10
-VERSION: Final = "version of "
-MACHINE: Final = "machine: "
+_MOST_QUERIES: Final = 10
+_VERSION: Final = "version of "
+_MACHINE: Final = "machine: "
 _VARIES: Final = {
     Unit.START_PAIR: ("pair of server starts made in turns", "pairs of server starts made in turns"),
     Unit.START: ("server start", "server starts"),
@@ -33,30 +39,54 @@ _VARIES: Final = {
     Unit.QUERY_PAIR: ("query, paired", "queries, paired"),
     Unit.QUERY: ("query, unpaired", "queries, unpaired"),
 }
+_AS_FAST: Final = {
+    Direction.SLOWER: Verdict.NO,
+    Direction.FASTER: Verdict.YES,
+    Direction.NO_DIFFERENCE: Verdict.YES,
+}
+_GATES: Final = {Gate.PASSED: Verdict.YES, Gate.FAILED: Verdict.NO, Gate.UNDECIDED: Verdict.UNDECIDED}
+_MARKS: Final = {Direction.SLOWER: "more", Direction.FASTER: "less", Direction.UNDECIDED: "?"}
 
 
-def side_lines(report: ComparisonReport) -> tuple[str, ...]:
-    """Which sources, and how many whole, right answers they gave."""
-    comparison = report.comparison
-    return (
-        *_side("A", report.a, comparison.a),
-        *_side("B", report.b, comparison.b),
+def build_comparison(report: ComparisonReport) -> Document:
+    """The whole comparison: comparability and the answer before any table."""
+    data = publish_comparison(report)
+    return Document(
+        title="A against B",
+        data=data,
+        lines=(
+            *_side("A", report.a, report.comparison.a),
+            *_side("B", report.b, report.comparison.b),
+            *report.notes,
+        ),
+        sections=tuple(filter(None, _sections(report))),
+        rows=comparison_rows(data),
     )
+
+
+def _sections(report: ComparisonReport) -> Iterator[Section]:
+    comparison = report.comparison
+    yield Section("Comparability", notes=notes(*_comparability(comparison)))
+    yield Section("Failed or cut off, in no average", notes=notes(*_censored(comparison)))
+    yield _answer(comparison)
+    if report.gate is not None:
+        yield Section("Gate", answers=(_gate(report.gate, comparison),))
+    yield _changes(comparison)
+    yield _queries(comparison)
+    yield _work(comparison)
 
 
 def _side(name: str, sources: Sequence[str], side: Side) -> tuple[str, str]:
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
-    parts = [
+    counts = [
         f"{len(side.answers)} whole, right answers of {side.asked}",
         count_text(side.starts, "server start"),
+        *(f"{len(of)} {word}" for of, word in ((side.failed, "failed"), (side.truncated, "truncated")) if of),
     ]
-    parts += [
-        f"{len(of)} {word}" for of, word in ((side.failed, "failed"), (side.truncated, "truncated")) if of
-    ]
-    return f"{name}  {one_line(sources[0])}{more}", f"   {', '.join(parts)}"
+    return f"{name}  {one_line(sources[0])}{more}", f"   {', '.join(counts)}"
 
 
-def comparability(comparison: Comparison) -> tuple[str, ...]:
+def _comparability(comparison: Comparison) -> tuple[str, ...]:
     """What differs, what isn't known, and what is the same: said before any number."""
     lines = [
         f"differs: {fact.name}: A {one_line(fact.a or '')} | B {one_line(fact.b or '')}"
@@ -76,14 +106,39 @@ def comparability(comparison: Comparison) -> tuple[str, ...]:
 
 def _short(names: Sequence[str]) -> list[str]:
     """Versions and facts of the machine as counts: there are many, and one by one they say nothing."""
-    plain = [name for name in names if not name.startswith((VERSION, MACHINE))]
-    versions = sum(name.startswith(VERSION) for name in names)
-    machine = sum(name.startswith(MACHINE) for name in names)
+    plain = [name for name in names if not name.startswith((_VERSION, _MACHINE))]
+    versions = sum(name.startswith(_VERSION) for name in names)
+    machine = sum(name.startswith(_MACHINE) for name in names)
     counted = [count_text(versions, "version")] if versions else []
     return plain + counted + ([count_text(machine, "fact") + " of the machine"] if machine else [])
 
 
-def headline(comparison: Comparison) -> tuple[str, ...]:
+def _answer(comparison: Comparison) -> Section:
+    """Whether B is as fast as A, in a sentence, by phase, and what that rests on."""
+    first, *more = _headline(comparison)
+    verdict = _AS_FAST.get(comparison.direction, Verdict.UNDECIDED)
+    shown = Answer("as_fast", "B as fast as A", verdict, _difference(comparison), first)
+    return Section("Answer", answers=(shown,), notes=notes(*more, *_basis(comparison)))
+
+
+def _difference(comparison: Comparison) -> Figure:
+    change = comparison.end_to_end
+    if change is None:
+        return figures.duration(None, absent=figures.NOT_KNOWN)
+    return figures.signed_duration(change.difference_ns)
+
+
+def _gate(gate: GateResult, comparison: Comparison) -> Answer:
+    return Answer(
+        "gate",
+        "within thresholds",
+        _GATES[gate.gate],
+        _difference(comparison),
+        f"gate {gate.gate.value}: {gate.reason}",
+    )
+
+
+def _headline(comparison: Comparison) -> tuple[str, ...]:
     """The answer, in sentences."""
     change = comparison.end_to_end
     if change is None or comparison.undecided:
@@ -96,17 +151,16 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
     if not change.stands_out:
         first = f"no difference beyond noise: {_moved(change)}."
     else:
-        first = f"{change.direction.value}: {_moved(change)}; p {p_text(change.p)}."
+        first = f"{change.direction.value}: {_moved(change)}; p {figures.probability(change.p)}."
     return (first, _parts(comparison))
 
 
 def _moved(change: Change) -> str:
-    text = f"B takes {signed_duration(change.difference_ns)} ({signed_share(change.ratio)}) a query"
+    text = f"B takes {figures.signed_duration(change.difference_ns)} ({figures.signed_share(change.ratio)}) a query"
     if change.interval_ns is not None:
-        low, high = map(signed_duration, change.interval_ns)
-        text += f", 95 % interval {low} to {high}"
+        text += f", 95 % interval {_ends(change)}"
         if change.ratio_interval is not None:
-            text += f" ({' to '.join(map(signed_share, change.ratio_interval))})"
+            text += f" ({figures.interval(*map(figures.signed_share, change.ratio_interval))})"
     return text
 
 
@@ -120,11 +174,11 @@ def _parts(comparison: Comparison) -> str:
 
 def _phase_moved(change: Change) -> str:
     verb = "grew" if change.difference_ns > 0 else "shrank"
-    share = f" ({signed_share(change.ratio)})" if change.ratio is not None else ""
+    share = f" ({figures.signed_share(change.ratio)})" if change.ratio is not None else ""
     return f"{change.measure.name} {verb} by {duration_text(abs(change.difference_ns))}{share}"
 
 
-def basis(comparison: Comparison) -> tuple[str, ...]:
+def _basis(comparison: Comparison) -> tuple[str, ...]:
     """How the answer was found, what it doesn't cover, and what it could have seen."""
     lines = [f"{caveat}." for caveat in comparison.caveats]
     if comparison.identical and not comparison.undecided:
@@ -168,105 +222,73 @@ def _sensitivity(comparison: Comparison) -> list[str]:
     return [f"{text} To find {size}: {found.per_side} {unit}{where}, in place of {found.has}."]
 
 
-def changes_table(comparison: Comparison) -> Table:
+def _changes(comparison: Comparison) -> Section:
     """End to end, groups and phases, a query each."""
-    rows: list[tuple[str, ...]] = []
-    strong: set[int] = set()
     groups = {c.measure.name for c in comparison.changes if c.measure.kind is Kind.GROUP}
-    for change in comparison.changes:
-        if change.measure.kind is not Kind.PHASE:
-            strong.add(len(rows))
-        rows.append(_row(change, groups))
-    numbers = ("A", "B", "B - A", "95 % interval", "B / A", "p")
-    return Table(
-        "A query, in the mean",
-        ("", *numbers, ""),
-        tuple(rows),
-        frozenset(numbers),
-        frozenset(strong),
-    )
+    rows = tuple(_change_row(change, groups) for change in comparison.changes)
+    strong = (i for i, change in enumerate(comparison.changes) if change.measure.kind is not Kind.PHASE)
+    columns = ("", "A", "B", "B - A", "95 % interval", "B / A", "p", "")
+    return Section("A query, in the mean", table=Table(columns, rows, frozenset(strong)))
 
 
-def _row(change: Change, groups: AbstractSet[str]) -> tuple[str, ...]:
+def _change_row(change: Change, groups: AbstractSet[str]) -> tuple[Cell, ...]:
     name = "end to end" if change.measure.kind is Kind.END_TO_END else change.measure.name
     if change.measure.kind is Kind.PHASE and PHASE_GROUP[Phase(name)].value in groups:
         name = f" {name}"  # below its group
-    times = (duration_text(change.a_ns), duration_text(change.b_ns))
     if not change.measure.known:
-        return (name, *(f"≥ {time}" for time in times), NOT_KNOWN, "", "", "", "")
-    interval = "–"
-    if change.interval_ns is not None:
-        interval = " to ".join(map(signed_duration, change.interval_ns))
+        unknown = figures.duration(None, absent=figures.NOT_KNOWN)
+        return (name, figures.at_least(change.a_ns), figures.at_least(change.b_ns), unknown, "", "", "", "")
     return (
         name,
-        *times,
-        signed_duration(change.difference_ns),
-        interval,
-        signed_share(change.ratio),
-        p_text(change.family_p),
-        _word(change.direction),
+        figures.duration(change.a_ns),
+        figures.duration(change.b_ns),
+        figures.signed_duration(change.difference_ns),
+        _ends(change),
+        figures.signed_share(change.ratio),
+        figures.probability(change.family_p),
+        _MARKS.get(change.direction, ""),
     )
 
 
-def _word(direction: Direction) -> str:
-    return {Direction.SLOWER: "more", Direction.FASTER: "less", Direction.UNDECIDED: "?"}.get(direction, "")
+def _ends(change: Change) -> Figure:
+    if change.interval_ns is None:
+        return figures.duration(None)
+    return figures.interval(*map(figures.signed_duration, change.interval_ns))
 
 
-def queries_table(comparison: Comparison) -> Table:
+def _queries(comparison: Comparison) -> Section:
     """The queries that moved most, without any claim."""
     moved = sorted(comparison.queries, key=lambda q: -abs(q.b_ns - q.a_ns))
-    shown = moved[:MOST_QUERIES]
-    numbers = ("A", "B", "B - A", "B / A")
+    shown = moved[:_MOST_QUERIES]
     title = (
         "Queries" if len(shown) == len(moved) else f"The {len(shown)} of {len(moved)} queries that moved most"
     )
     rows = tuple(
         (
             one_line(q.query_id),
-            duration_text(q.a_ns),
-            duration_text(q.b_ns),
-            signed_duration(q.b_ns - q.a_ns),
-            signed_share(q.b_ns / q.a_ns if q.a_ns else None),
+            figures.duration(q.a_ns),
+            figures.duration(q.b_ns),
+            figures.signed_duration(q.b_ns - q.a_ns),
+            figures.signed_share(q.b_ns / q.a_ns if q.a_ns else None),
         )
         for q in shown
     )
-    return Table(title, ("query", *numbers), rows, frozenset(numbers))
+    return Section(title, table=Table(("query", "A", "B", "B - A", "B / A"), rows))
 
 
-def tokens_table(comparison: Comparison) -> Table:
+def _work(comparison: Comparison) -> Section:
     """What the model was asked to do, a query."""
-    rows = tuple((t.name, _count(t.a), _count(t.b)) for t in comparison.tokens)
-    return Table("Work, a query in the mean", ("", "A", "B"), rows, frozenset({"A", "B"}))
+    rows = tuple(
+        (t.name, figures.count(t.a, decimals=1), figures.count(t.b, decimals=1)) for t in comparison.tokens
+    )
+    return Section("Work, a query in the mean", table=Table(("", "A", "B"), rows))
 
 
-def censored(comparison: Comparison) -> tuple[str, ...]:
+def _censored(comparison: Comparison) -> Iterator[str]:
     """Answers that are in no average."""
-    lines = []
     for name, side in (("A", comparison.a), ("B", comparison.b)):
         for records, word in ((side.failed, "failed"), (side.truncated, "truncated")):
             queries = dict.fromkeys(record.query_id for record in records)
             if queries:
-                ids = ", ".join(map(one_line, list(queries)[:MOST_QUERIES]))
-                lines.append(f"{name}: {len(records)} {word} ({ids}), in no average")
-    return tuple(lines)
-
-
-def _count(value: float | None) -> str:
-    return NOT_KNOWN if value is None else f"{value:.1f}"
-
-
-def signed_duration(ns: float) -> str:
-    """With its sign: `+12.3 ms`."""
-    return f"+{duration_text(ns)}" if ns > 0 else duration_text(ns)
-
-
-def signed_share(ratio: float | None) -> str:
-    """A ratio as what it adds: 1.07 is `+7.0 %`."""
-    return "–" if ratio is None else f"{100 * (ratio - 1):+.1f} %"
-
-
-def p_text(p: float | None) -> str:
-    """A p-value with two significant digits, not below what 4999 arrangements can tell."""
-    if p is None:
-        return "–"
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+                ids = ", ".join(map(one_line, list(queries)[:_MOST_QUERIES]))
+                yield f"{name}: {len(records)} {word} ({ids}), in no average"

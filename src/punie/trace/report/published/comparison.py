@@ -1,0 +1,219 @@
+"""A comparison as programs read it. `comparison.schema.json` beside this file is made from these types.
+
+History of the format (`schema_version`):
+1: the first.
+2: written from types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from punie.trace.analysis.comparison.change import Change as AnalysedChange
+from punie.trace.analysis.comparison.change import Direction
+from punie.trace.analysis.comparison.compare import Comparison
+from punie.trace.analysis.comparison.design import Unit
+from punie.trace.analysis.comparison.facts import FactComparison
+from punie.trace.analysis.comparison.gate import GateResult
+from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.sides import Side as AnalysedSide
+from punie.trace.analysis.comparison.tokens import TokenChange
+from punie.trace.report.content import ComparisonReport
+from punie.trace.report.document import Rows
+from punie.trace.report.published.base import Published, fields_of
+
+
+class Left(msgspec.Struct, frozen=True):
+    """An answer that is in no average."""
+
+    query_id: str
+    trace_id: str
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side: `answers` counts the whole, right ones."""
+
+    sources: tuple[str, ...]
+    server_starts: int
+    answers: int
+    failed: tuple[Left, ...]
+    truncated: tuple[Left, ...]
+
+
+class Sides(msgspec.Struct, frozen=True):
+    """Both sides."""
+
+    a: Side
+    b: Side
+
+
+class Design(msgspec.Struct, frozen=True):
+    """What varies, what the permutation test exchanges, and how often that can be done."""
+
+    unit: Unit
+    exchanged: Unit
+    paired_by_query: bool
+    covers_server_starts: bool
+    queries: tuple[str, ...]
+    left_out: Mapping[str, str]
+    server_starts: tuple[int, int]
+    least_repeats: int
+    exchangeable_units: int
+    arrangements: str
+    exact: bool
+    smallest_p: float | None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One measure: nanoseconds a query, intervals at 95 %."""
+
+    kind: Kind
+    name: str
+    a_ns: int
+    b_ns: int
+    difference_ns: int
+    interval_ns: tuple[int, int] | None
+    ratio: float | None
+    ratio_interval: tuple[float, float] | None
+    p: float | None
+    family_p: float | None
+    outcome: Direction
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One query on both sides: the mean of its answers."""
+
+    query_id: str
+    a_ns: int
+    b_ns: int
+
+
+class Sensitivity(msgspec.Struct, frozen=True):
+    """The least change that would be found 4 times of 5, and how many units a side `size_ns` needs."""
+
+    detectable_ns: int
+    size_ns: int
+    unit: Unit
+    has: int
+    needed: int | None
+
+
+class ComparisonDocument(Published, frozen=True, kw_only=True):
+    """Two sides, compared. `changes` has end to end first, then groups and phases."""
+
+    schema: Literal["punie.trace.comparison"] = "punie.trace.comparison"
+    schema_version: Literal[2] = 2
+    sides: Sides
+    comparability: tuple[FactComparison, ...]
+    same_answers: int
+    outcome: Direction
+    undecided: tuple[str, ...]
+    caveats: tuple[str, ...]
+    design: Design | None
+    changes: tuple[Change, ...]
+    queries: tuple[Query, ...]
+    work: tuple[TokenChange, ...]
+    sensitivity: Sensitivity | None
+    gate: GateResult | None
+
+
+def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
+    """The comparison as its published type; means are rounded to whole nanoseconds."""
+    comparison = report.comparison
+    return ComparisonDocument(
+        sides=Sides(_side(report.a, comparison.a), _side(report.b, comparison.b)),
+        comparability=comparison.facts,
+        same_answers=comparison.same_answers,
+        outcome=comparison.direction,
+        undecided=comparison.undecided,
+        caveats=comparison.caveats,
+        design=_design(comparison),
+        changes=tuple(map(_change, comparison.changes)),
+        queries=tuple(Query(q.query_id, round(q.a_ns), round(q.b_ns)) for q in comparison.queries),
+        work=comparison.tokens,
+        sensitivity=_sensitivity(comparison),
+        gate=report.gate,
+    )
+
+
+def _side(sources: tuple[str, ...], side: AnalysedSide) -> Side:
+    failed, truncated = (
+        tuple(Left(record.query_id, record.trace_id) for record in records)
+        for records in (side.failed, side.truncated)
+    )
+    return Side(sources, side.starts, len(side.answers), failed, truncated)
+
+
+def _design(comparison: Comparison) -> Design | None:
+    design, test = comparison.design, comparison.test
+    if design is None:
+        return None
+    return Design(
+        unit=design.unit,
+        exchanged=design.exchanged,
+        paired_by_query=design.paired_queries,
+        covers_server_starts=design.covers_starts,
+        queries=design.queries,
+        left_out=design.left_out,
+        server_starts=design.starts,
+        least_repeats=design.repeats,
+        exchangeable_units=test.units if test else 0,
+        arrangements=str(test.arrangements) if test else "0",
+        exact=test.exact if test else False,
+        smallest_p=test.smallest_p if test else None,
+    )
+
+
+def _change(change: AnalysedChange) -> Change:
+    interval = change.interval_ns
+    return Change(
+        **fields_of(Change, change)
+        | {
+            "kind": change.measure.kind,
+            "name": change.measure.name,
+            "a_ns": round(change.a_ns),
+            "b_ns": round(change.b_ns),
+            "difference_ns": round(change.difference_ns),
+            "interval_ns": (round(interval[0]), round(interval[1])) if interval else None,
+            "outcome": change.direction,
+        }
+    )
+
+
+def _sensitivity(comparison: Comparison) -> Sensitivity | None:
+    found = comparison.sensitivity
+    if found is None:
+        return None
+    return Sensitivity(
+        round(found.detectable_ns), round(found.size_ns), found.unit, found.has, found.per_side
+    )
+
+
+_SIZES = ("a_ns", "b_ns", "difference_ns", "difference_low_ns", "difference_high_ns")
+_COLUMNS = ("kind", "name", *_SIZES, "ratio", "ratio_low", "ratio_high", "p", "family_p", "outcome")
+
+
+def comparison_rows(document: ComparisonDocument) -> Rows:
+    """A row for end to end, each group and phase, then each query, of which nothing is claimed."""
+    changes = [
+        (
+            *(change.kind.value, change.name, change.a_ns, change.b_ns, change.difference_ns),
+            *(change.interval_ns or (None, None)),
+            change.ratio,
+            *(change.ratio_interval or (None, None)),
+            *(change.p, change.family_p, change.outcome.value),
+        )
+        for change in document.changes
+    ]
+    queries = [
+        (
+            *("query", query.query_id, query.a_ns, query.b_ns, query.b_ns - query.a_ns, None, None),
+            query.b_ns / query.a_ns if query.a_ns else None,
+            *(None,) * 5,
+        )
+        for query in document.queries
+    ]
+    return Rows(_COLUMNS, (*changes, *queries))
