@@ -43,7 +43,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from punie.trace.analysis.statistics.distributions import at_least
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
@@ -57,7 +56,7 @@ from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 from punie.trace.telemetry.provider import Telemetry, configure
 from punie.trace.telemetry.query import QueryLabels, query_span
 from punie.trace.units import NS_PER_MS, duration_text
-from punie.trace.workload.agent import default_agent, server_model
+from punie.trace.workload.agent import Subject, default_subject, server_model
 from punie.trace.workload.ask import Asker, Reply
 from punie.trace.workload.suite import Query, Suite, default_suite, load_suite
 
@@ -169,8 +168,8 @@ async def measure(
 @asynccontextmanager
 async def _bench(model: Path | None, folder: Path) -> AsyncIterator[Bench]:
     telemetry = configure(folder / "spans")
-    traced, bare = default_agent(workspace_path()), default_agent(workspace_path())
-    instrument(traced, telemetry=telemetry)
+    traced, bare = default_subject(workspace_path()), default_subject(workspace_path())
+    instrument(traced.agent, telemetry=telemetry)
     async with AsyncExitStack() as stack:
         stack.callback(telemetry.shutdown)
         if model is None:
@@ -210,9 +209,9 @@ def _command(config: ServerConfig, port: int, *, hook: str | None) -> tuple[str,
     return build_server_command(config, port=port, hook=hook)
 
 
-def _asker(agent: Any, base_url: str) -> Asker:  # noqa: ANN401 - an agent of any types
+def _asker(subject: Subject, base_url: str) -> Asker:
     model = server_model(base_url, DEFAULT_MODEL, {}, timeout_s=TIMEOUT_S)
-    return Asker(agent, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
+    return Asker(subject, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
 
 
 # --- the figures ---

@@ -13,6 +13,7 @@ from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from punie.trace.workload.agent import Subject
 from punie.trace.workload.ask import Asker, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
 from punie.trace.workload.scoring.answer import ToolCall
@@ -24,7 +25,7 @@ Answerer = Callable[[list[ModelMessage], AgentInfo], ModelResponse]
 def _ask(
     agent: Agent[None, str], model: FunctionModel, *, stream: bool = False, timeout_s: float = 20
 ) -> Reply:
-    return asyncio.run(Asker(agent, model, stream, timeout_s, clock=lambda: 42).ask("Where?"))
+    return asyncio.run(Asker(Subject(agent), model, stream, timeout_s, clock=lambda: 42).ask("Where?"))
 
 
 def _agent(tool: Callable[..., object]) -> Agent[None, str]:
@@ -90,7 +91,7 @@ def test_being_cancelled_is_no_failed_query() -> None:
             await asyncio.Event().wait()
             raise AssertionError("never")
 
-        asker = Asker(_agent(look), FunctionModel(forever), False, 20, clock=lambda: 0)
+        asker = Asker(Subject(_agent(look)), FunctionModel(forever), False, 20, clock=lambda: 0)
         task = asyncio.create_task(asker.ask("Where?"))
         await asyncio.sleep(0.05)
         task.cancel()
@@ -206,5 +207,7 @@ def test_the_call_of_an_output_tool_is_the_answer_and_no_tool_call() -> None:
         return ModelResponse([ToolCallPart(output.name, {"name": "Ulm"}, "c1")], finish_reason="tool_call")
 
     agent = Agent(output_type=City, tools=[look], defer_model_check=True)
-    reply = asyncio.run(Asker(agent, FunctionModel(structured), False, 20, clock=lambda: 0).ask("Which?"))
+    reply = asyncio.run(
+        Asker(Subject(agent), FunctionModel(structured), False, 20, clock=lambda: 0).ask("Which?")
+    )
     assert (reply.answer.text, reply.answer.tool_calls) == ("name='Ulm'", ())

@@ -81,12 +81,12 @@ class CellRun:
         from punie.trace.workload.agent import server_model
         from punie.trace.workload.ask import Asker
 
-        agent = self.runtime.agent()
-        instrument(agent, telemetry=telemetry)
+        subject = self.runtime.subject()
+        instrument(subject.agent, telemetry=telemetry)
         async with self._server() as (process, watched):
             askers = {
                 arm.name: Asker(
-                    agent,
+                    subject,
                     server_model(
                         process.base_url,
                         process.model_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from punie.trace.analysis.speculative.model import Arm, ArmKind, BenchPlan, PromptCache
 from punie.trace.demo.paths import workspace_path
@@ -14,9 +14,8 @@ from punie.trace.server.config import ServerConfig
 from punie.trace.workload.suite import Suite, default_suite, load_suite
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
-
     from punie.trace.bench.plan import Cell
+    from punie.trace.workload.agent import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,17 @@ class Runtime:
             )
         return cls(plan, suite, float(plan.settings["query_timeout"]), float(plan.settings["ready_timeout"]))
 
-    def agent(self) -> Agent[Any, Any]:
+    def subject(self) -> Subject:
         """The agent to ask: the user's, else the default one. Raises WorkloadError or UsageError."""
-        from punie.trace.workload.agent import default_agent, load_agent
+        from punie.trace.workload.agent import default_subject, load_subject
 
         reference = self.plan.settings.get("agent")
         if reference:
-            return load_agent(reference)
+            return load_subject(reference)
         workspace = Path(self.plan.settings.get("workspace") or workspace_path())
         if not workspace.is_dir():
             raise UsageError(f"workspace {workspace}: no such folder")
-        return default_agent(workspace)
+        return default_subject(workspace)
 
     def server(self, cell: Cell) -> ServerConfig:
         """The server of `cell`. Raises ConfigError."""

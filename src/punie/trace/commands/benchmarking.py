@@ -61,7 +61,7 @@ def _begun(options: argparse.Namespace) -> tuple[BenchFolder, BenchPlan]:
     name = f"{created:%Y-%m-%dT%H-%M-%S}-{label}"
     told = Provenance(created.isoformat(timespec="seconds"), package_versions(), machine_facts())
     plan = make_plan(merged, suite, name, told)
-    Runtime.of(plan).agent()  # a wrong agent or workspace is told before anything is written
+    Runtime.of(plan).subject()  # a wrong agent or workspace is told before anything is written
     folder = BenchFolder.create(options.benches, name)
     folder.write_plan(plan)
     return folder, plan

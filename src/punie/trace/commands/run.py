@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import (
     GateOptions,
@@ -24,8 +24,6 @@ from punie.trace.errors import ExportError, PunieTraceError, UsageError
 from punie.trace.options import flag, flags_of, group, switch, whole_number
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
-
     from punie.trace.console.progress import ConsoleProgress
     from punie.trace.model import SpanSet
     from punie.trace.server.config import ServerConfig
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
     from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.usecases.suite_run import Asking, ModelServer
+    from punie.trace.workload.agent import Subject
     from punie.trace.workload.suite import Suite
 
 HELP: Final = "ask a suite of queries on a real server and say where the time went"
@@ -171,7 +170,7 @@ def _asking(options: Options) -> Asking:
     workload = options.workload
     return Asking(
         suite=load_suite(workload.suite) if workload.suite else default_suite(),
-        agent=_agent(workload),
+        subject=_subject(workload),
         stream=not workload.no_stream,
         query_timeout_s=workload.query_timeout,
         ready_timeout_s=options.server.ready_timeout,
@@ -179,16 +178,16 @@ def _asking(options: Options) -> Asking:
     )
 
 
-def _agent(workload: WorkloadOptions) -> Agent[Any, Any]:
+def _subject(workload: WorkloadOptions) -> Subject:
     from punie.trace.demo.paths import workspace_path
-    from punie.trace.workload.agent import default_agent, load_agent
+    from punie.trace.workload.agent import default_subject, load_subject
 
     if workload.agent:
-        return load_agent(workload.agent)
+        return load_subject(workload.agent)
     workspace = workload.workspace or workspace_path()
     if not workspace.is_dir():
         raise UsageError(f"--workspace {workspace}: no such folder")
-    return default_agent(workspace)
+    return default_subject(workspace)
 
 
 def _server(options: Options, config: ServerConfig | None, folder: RunFolder) -> ModelServer:

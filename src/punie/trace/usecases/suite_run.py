@@ -7,7 +7,7 @@ import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.memory_limit import recommended_limit
@@ -16,13 +16,12 @@ from punie.trace.serving.traced_server import TracedServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic_ai import Agent
-
     from punie.trace.console.progress import ConsoleProgress
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.agent import Subject
     from punie.trace.workload.runner import Session
     from punie.trace.workload.suite import Suite
     from punie.trace.workload.turns import Turns
@@ -35,7 +34,7 @@ class Asking:
     """How a suite is asked. `turns` is the folder in which another run that asks in turns is met."""
 
     suite: Suite
-    agent: Agent[Any, Any]
+    subject: Subject
     stream: bool
     query_timeout_s: float
     ready_timeout_s: float
@@ -61,7 +60,7 @@ class SuiteRun:
         cancel_on_sigterm()
         telemetry = configure(self.folder.spans_dir)
         try:
-            instrument(self.asking.agent, telemetry=telemetry)
+            instrument(self.asking.subject.agent, telemetry=telemetry)
             session = self._session(telemetry, await self._turns())
             session.check()
             with every_agent_instrumented(telemetry), self.progress.shown():
@@ -109,7 +108,7 @@ class SuiteRun:
             model = server_model(
                 server.base_url, server.model_name, server.request_settings(), timeout_s=timeout_s
             )
-            asker = Asker(self.asking.agent, model, self.asking.stream, timeout_s, session.telemetry.clock)
+            asker = Asker(self.asking.subject, model, self.asking.stream, timeout_s, session.telemetry.clock)
             await run_server_start(session, asker, server, self.plan.planned, start)
 
     def _note_start(self, server: ModelServer) -> None:

@@ -27,25 +27,26 @@ INSTRUCTIONS: Final = (
 AGENT_NAME: Final = "assistant"
 
 
-def default_agent(workspace: Path) -> Agent[None, str]:
-    """An agent with `run_command` and `read_file` over `workspace` and no model of its own."""
-    from pydantic_ai import Agent
-
-    tools = WorkspaceTools(workspace)
-    return Agent(
-        name=AGENT_NAME,
-        instructions=INSTRUCTIONS,
-        tools=[tools.run_command, tools.read_file],
-        defer_model_check=True,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The agent under test, and the dependencies that its tools are given."""
 
     agent: Agent[Any, Any]
     deps: Any = None
+
+
+def default_subject(workspace: Path) -> Subject:
+    """An agent with `run_command` and `read_file` over `workspace` and no model of its own."""
+    from pydantic_ai import Agent
+
+    tools = WorkspaceTools(workspace)
+    agent = Agent(
+        name=AGENT_NAME,
+        instructions=INSTRUCTIONS,
+        tools=[tools.run_command, tools.read_file],
+        defer_model_check=True,
+    )
+    return Subject(agent)
 
 
 def load_subject(reference: str) -> Subject:
@@ -65,11 +66,6 @@ def load_subject(reference: str) -> Subject:
         module = importlib.import_module(module_name)
     with _naming(f"--agent {reference}: {attribute}() failed"):
         return _subject(reference, attribute, getattr(module, attribute, None))
-
-
-def load_agent(reference: str) -> Agent[Any, Any]:
-    """The agent of `load_subject`."""
-    return load_subject(reference).agent
 
 
 def _subject(reference: str, attribute: str, value: object) -> Subject:

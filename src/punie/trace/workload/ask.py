@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.workload.threads import ForeignExitError, ToolThreads
 from punie.trace.workload.transcript import cut_short, read_answer
@@ -13,9 +13,9 @@ from punie.trace.workload.transcript import cut_short, read_answer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
-    from pydantic_ai import Agent
     from pydantic_ai.models import Model
 
+    from punie.trace.workload.agent import Subject
     from punie.trace.workload.guard import QueryGuard
     from punie.trace.workload.scoring.answer import Answer
 
@@ -49,12 +49,11 @@ class Reply:
 class Asker:
     """An agent, the model that answers and the way to ask: everything that stays the same over a run."""
 
-    agent: Agent[Any, Any]
+    subject: Subject
     model: Model
     stream: bool
     timeout_s: float
     clock: Callable[[], int]
-    deps: Any = None
 
     async def ask(self, text: str) -> Reply:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
@@ -80,10 +79,10 @@ class Asker:
         limit = asyncio.timeout(self.timeout_s)
         try:
             async with limit:
-                result = await self.agent.run(
+                result = await self.subject.agent.run(
                     text,
                     model=self.model,
-                    deps=self.deps,
+                    deps=self.subject.deps,
                     event_stream_handler=handler,
                     capabilities=[guard],
                 )
