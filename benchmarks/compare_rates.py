@@ -31,13 +31,12 @@ from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
 from punie.trace.analysis.comparison.compare import Comparison, compare
 from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
-from punie.trace.store.sqlite import SqliteEngine
 
 ZERO = Thresholds(0.0, 0)
 Starts = tuple[AskedQueries, AskedQueries]
@@ -100,7 +99,7 @@ def _load(pool: Path, kind: str) -> list[Starts]:
 
 def _evidence(path: Path) -> AskedQueries:
     folder = RunFolder.open(path)
-    read = account(folder.load_spans(), SqliteEngine(), folder.read_plan().planned)
+    read = read_queries(folder.load_spans(), folder.read_plan().planned)
     asked = tuple(replace(record, critical_path=None) for record in read.records if not record.warmup)
     return AskedQueries(asked, tuple(read.findings), read.missing)
 

@@ -1,65 +1,40 @@
 """How fast the ledger is, beside its peers: `python benchmarks/ledger_speed.py`.
 
-About a million made-up spans (`spans_generator.py`), in memory, with whole numbers as keys. All ways run in turn, and
-the best of several rounds counts, in seconds and in seconds of processor time (on a busy machine only that compares):
+About 100,000 made-up spans (`spans_generator.py`), in memory. All ways run in turn, the best of several rounds counts,
+in seconds and in seconds of processor time (on a busy machine only that compares):
 
 | way | gives |
 | --- | --- |
-| duckdb | the ledger by `analysis/ledger/ledger.sql`: eleven phases, contested time, provenance, duplicates dropped |
-| polars | the same in Polars' own words: a self join, running sums over one sorted table, no packing |
-| five classes | a text of five running sums, one a group: no contested time, no provenance, no duplicates, no window |
-| python | eleven phases alone, as a plain loop over the sorted ends of each query |
-| sqlite | as duckdb, with `--sqlite` (slow) |
-| clickhouse | as duckdb, in its in-process engine, loading the rows included, with `--clickhouse` |
-| arrays | the ledger's form for a cluster, likewise |
+| sweep | the ledger as reports make it (`analysis/ledger/ledger.py`), from objects to objects |
+| loop | eleven phases alone, as the plainest loop over the sorted ends of each query |
+| polars | all of the ledger in Polars' own words, columns in and columns out |
+| clickhouse | all of it by ClickHouse's text (its engine in this process, loading included), with `--clickhouse` |
 
-What has the same result is compared, to the nanosecond, before anything is printed.
+What they find is compared, to the nanosecond, before anything is printed.
 """
 
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import duckdb
 import polars as pl
-from spans_generator import TRACES, Spans, generate
+from spans_generator import SPAN_TYPES, Spans, generate
 
-from punie.trace.analysis.ledger.ledger import ledger_sql
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import PhasedSpan
+from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import PHASE_GROUP, PHASES, Group
 
-Row = tuple[int | None, ...]
-AIMS: Final = {"five classes": 0.5, "polars": 1.0}  # how fast the ledger on DuckDB is to be beside them
+AIM: Final = 5.0  # how many times the plain loop, which gives less, the sweep may take
+TRACES: Final = 5_208
 _GROUPS: Final = tuple(Group)
 _GROUP_OF: Final = [_GROUPS.index(PHASE_GROUP[phase]) for phase in PHASES]
-FIVE_CLASSES: Final = """
-WITH ends AS (
-  SELECT query_key, start_ns AS t, phase_rank, 1 AS step FROM spans
-  UNION ALL SELECT query_key, end_ns AS t, phase_rank, -1 AS step FROM spans
-),
-steps AS (
-  SELECT query_key, t,
-    CAST(sum(CASE WHEN phase_rank IN (0, 1, 2) THEN step ELSE 0 END) AS BIGINT) AS a,
-    CAST(sum(CASE WHEN phase_rank IN (3, 4, 6) THEN step ELSE 0 END) AS BIGINT) AS b,
-    CAST(sum(CASE WHEN phase_rank IN (7, 8) THEN step ELSE 0 END) AS BIGINT) AS c,
-    CAST(sum(CASE WHEN phase_rank = 9 THEN step ELSE 0 END) AS BIGINT) AS d,
-    CAST(sum(CASE WHEN phase_rank IN (5, 10) THEN step ELSE 0 END) AS BIGINT) AS e
-  FROM ends GROUP BY query_key, t
-),
-counts AS (
-  SELECT query_key, lead(t) OVER (PARTITION BY query_key ORDER BY t) - t AS ns,
-    sum(a) OVER o AS a, sum(b) OVER o AS b, sum(c) OVER o AS c, sum(d) OVER o AS d, sum(e) OVER o AS e
-  FROM steps
-  WINDOW o AS (PARTITION BY query_key ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-)
-SELECT query_key, CASE WHEN a > 0 THEN 0 WHEN b > 0 THEN 1 WHEN c > 0 THEN 2 WHEN d > 0 THEN 3 ELSE 4 END AS class,
-  CAST(sum(ns) AS BIGINT) AS ns
-FROM counts WHERE ns > 0 GROUP BY 1, 2
-"""
+Phases = list[tuple[int, int, int]]
+"""Query, phase rank and nanoseconds, sorted: what every way finds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,46 +43,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--traces", type=int, default=TRACES)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sqlite", action="store_true")
     parser.add_argument("--clickhouse", action="store_true")
     options = parser.parse_args(arguments)
     spans = generate(options.traces, options.seed)
-    frame = table(spans)
-    ways = _ways(frame, sqlite=options.sqlite, clickhouse=options.clickhouse)
-    results, seconds = _best(ways, options.rounds)
+    results, seconds = _best(_ways(spans, clickhouse=options.clickhouse), options.rounds)
     _compare(results)
-    print(f"{len(spans)} spans, {options.traces} traces; the ledgers agree to the nanosecond")
-    five, polars = seconds["five classes"][1], seconds["polars"][1]
+    print(f"{len(spans)} spans, {options.traces} traces; all ways agree to the nanosecond")
     for name, (wall, processor) in seconds.items():
-        print(
-            f"{name:<13} {wall:6.3f} s  {len(spans) / wall / 1e6:5.2f} M spans/s  processor {processor:6.3f} s  "
-            f"five classes {five / processor:5.2f} x  polars {polars / processor:5.2f} x"
-        )
-    for name, aim in AIMS.items():
-        ratio = seconds[name][1] / seconds["duckdb"][1]
-        print(f"aim: duckdb at least {aim} x {name}: {'met' if ratio >= aim else 'NOT met'} ({ratio:.2f})")
+        each = processor / len(spans) * 1e6
+        print(f"{name:<11} {wall:6.3f} s  processor {processor:6.3f} s  {each:5.2f} µs a span")
+    ratio = seconds["sweep"][1] / seconds["loop"][1]
+    print(
+        f"aim: the sweep takes at most {AIM} x the loop: {'met' if ratio <= AIM else 'NOT met'} ({ratio:.2f})"
+    )
     return 0
 
 
+def _ways(spans: Spans, *, clickhouse: bool) -> dict[str, Callable[[], Any]]:
+    frame, phased = table(spans), phased_spans(spans)
+    ways: dict[str, Callable[[], Any]] = {
+        "sweep": lambda: compute_ledgers(phased),
+        "loop": lambda: plain_loop(phased),
+        "polars": lambda: polars_ledger(frame),
+    }
+    if clickhouse:
+        sys.path.insert(0, "tests/support")
+        from chdb_engine import ledgers_of_clickhouse
+
+        ways["clickhouse"] = lambda: ledgers_of_clickhouse(phased)
+    return ways
+
+
+def phased_spans(spans: Spans) -> list[PhasedSpan]:
+    """The spans as the sweep reads them."""
+    columns = (spans.trace, spans.span, spans.parent, spans.start_ns, spans.end_ns, spans.type)
+    return [
+        PhasedSpan(
+            query_key=str(trace),
+            trace_id=str(trace),
+            span_id=str(span),
+            parent_id=str(parent) if parent else None,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            phase=SPAN_TYPES[kind].phase,
+            provenance=SPAN_TYPES[kind].provenance,
+            is_root=not parent,
+        )
+        for trace, span, parent, start_ns, end_ns, kind in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+
+
 def _compare(results: dict[str, Any]) -> None:
-    found = {name: _rows(result) for name, result in results.items() if name != "five classes"}
-    ledger = sorted(row[:7] for row in found.pop("duckdb"))
-    if [(row[0], row[3], row[4]) for row in ledger] != sorted(found.pop("python")):
-        raise SystemExit("the plain loop finds other nanoseconds")
-    for name, rows in found.items():
-        if sorted(row[:7] for row in rows) != ledger:
-            raise SystemExit(f"{name} finds another ledger")
+    sweep = results["sweep"]
+    found: dict[str, Phases] = {
+        "loop": sorted(results["loop"]),
+        "polars": sorted(results["polars"].select("query_key", "phase_rank", "ns").rows()),
+    }
+    for name, phases in found.items():
+        if phases != _phases(sweep):
+            raise SystemExit(f"{name} finds other nanoseconds")
+    if results.get("clickhouse", sweep) != sweep:
+        raise SystemExit("clickhouse finds another ledger")
 
 
-def _rows(result: Any) -> list[Any]:  # noqa: ANN401 # a table of DuckDB's or Polars', or a list
-    if isinstance(result, list):
-        return result
-    rows: list[Any] = result.rows() if isinstance(result, pl.DataFrame) else result.fetchall()
-    return rows
+def _phases(ledgers: Sequence[QueryLedger]) -> Phases:
+    return sorted(
+        (int(one.query_key), rank, one.phases_ns[phase])
+        for one in ledgers
+        for rank, phase in enumerate(PHASES)
+        if one.phases_ns[phase]
+    )
 
 
 def table(spans: Spans) -> pl.DataFrame:
-    """The relation that the ledger's text reads."""
+    """The spans as Polars reads them."""
     return pl.DataFrame(
         {
             "query_key": spans.trace,
@@ -120,37 +129,6 @@ def table(spans: Spans) -> pl.DataFrame:
             "is_root": (spans.parent == 0).astype("int64"),
         }
     )
-
-
-def _ways(frame: pl.DataFrame, *, sqlite: bool, clickhouse: bool) -> dict[str, Callable[[], Any]]:
-    connection = duckdb.connect()
-    connection.register("frame", frame.to_arrow())
-    connection.execute("CREATE TABLE spans AS SELECT * FROM frame")
-    rows = frame.rows()
-    ways: dict[str, Callable[[], Any]] = {
-        "duckdb": lambda: _kept(connection, "kept", ledger_sql()),
-        "five classes": lambda: _kept(connection, "five", FIVE_CLASSES),
-        "polars": lambda: polars_ledger(frame),
-        "python": lambda: plain_loop(rows),
-    }
-    if sqlite:
-        database = sqlite3.connect(":memory:")
-        database.execute(f"CREATE TABLE spans ({', '.join(frame.columns)})")
-        database.executemany("INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        ways["sqlite"] = lambda: database.execute(ledger_sql()).fetchall()
-    if clickhouse:
-        sys.path.insert(0, "tests/support")
-        from chdb_engine import ChdbArrays, ChdbEngine
-
-        ways["clickhouse"] = lambda: list(ChdbEngine().run(ledger_sql(), rows))
-        ways["arrays"] = lambda: list(ChdbArrays().run(ledger_sql(), rows))
-    return ways
-
-
-def _kept(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> duckdb.DuckDBPyRelation:
-    """The result as a table of the engine: turning its rows into Python's costs as much as finding them."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-    return connection.table(name)
 
 
 def _best(
@@ -261,13 +239,14 @@ def polars_ledger(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def plain_loop(rows: Sequence[Row]) -> list[tuple[int, int, int]]:
-    """query, phase rank and ns: the phases alone."""
-    by_query: dict[int, list[tuple[int, int, int]]] = {}
-    for query, _, _, start, end, rank, _, _ in rows:
-        ends = by_query.setdefault(query or 0, [])
-        ends.append((start or 0, 1, rank or 0))
-        ends.append((end or 0, -1, rank or 0))
+def plain_loop(spans: Sequence[PhasedSpan]) -> Phases:
+    """The phases alone."""
+    ranks = {phase: rank for rank, phase in enumerate(PHASES)}
+    by_query: dict[str, list[tuple[int, int, int]]] = {}
+    for span in spans:
+        ends = by_query.setdefault(span.query_key, [])
+        ends.append((span.start_ns, 1, ranks[span.phase]))
+        ends.append((span.end_ns, -1, ranks[span.phase]))
     found = []
     for query, ends in by_query.items():
         ends.sort()
@@ -280,7 +259,7 @@ def plain_loop(rows: Sequence[Row]) -> list[tuple[int, int, int]]:
                         break
                 last = t
             opened[rank] += step
-        found += [(query, rank, ns) for rank, ns in enumerate(totals) if ns]
+        found += [(int(query), rank, ns) for rank, ns in enumerate(totals) if ns]
     return found
 
 

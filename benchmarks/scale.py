@@ -2,7 +2,7 @@
 
 | part | file | aim |
 | --- | --- | --- |
-| ledger of all phases on DuckDB | `ledger_speed.py` | as fast as Polars' own best form; half of the five-class text |
+| ledger of all phases | `ledger_speed.py` | at most 5 times a plain loop that gives the phases alone |
 | critical path from Parquet, with reading | `critical_path_parquet.py` | 6 times Jaeger's algorithm in Python, exact |
 | critical path in memory | `critical_path.py` | none: what the kernels do without reading |
 | OTLP JSON lines | `loading.py` | 0.9 of what msgspec alone decodes |

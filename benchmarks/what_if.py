@@ -28,7 +28,7 @@ from pathlib import Path
 
 from punie.trace.__main__ import main as punie_trace
 from punie.trace.analysis.calls.cache_bill import cache_bill
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model
@@ -36,7 +36,6 @@ from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Improvement,
 from punie.trace.analysis.what_if.observed import ObservedQuery, observe
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
-from punie.trace.store.sqlite import SqliteEngine
 
 GENERAL = """name = "general"
 version = 1
@@ -154,7 +153,7 @@ def _run(trial: Trial, flags: Sequence[str], folder: Path, repeats: int) -> Run:
     if code:
         raise SystemExit(f"punie-trace {' '.join(common)} ended with {code}")
     run = RunFolder.open(next(folder.iterdir()))
-    read = account(run.load_spans(), SqliteEngine(), run.read_plan().planned)
+    read = read_queries(run.load_spans(), run.read_plan().planned)
     asked = [replace(record, truncated=0) for record in read.records if not record.warmup]
     observed = observe(asked, read.requests, read.activity, cache_bill(read.requests))
     model = cost_model(observed.queries)

@@ -12,9 +12,8 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
 from punie.trace.analysis.calls.requests import MessageList, ModelRequest
 from punie.trace.analysis.calls.usage import TokenCounts
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.model import Attributes, Provenance, Span, SpanKind, SpanSet
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 LENGTH: Final = {"P": 600, "U": 40, "V": 44, "A": 50, "T": 900, "t": 90, "B": 70}
@@ -264,7 +263,7 @@ def test_from_spans_without_content(cached: int, expected: tuple[int, int] | Non
         *_turn(1, 200, ("p", "u", "a", "t"), cached),
         *_turn(0, 100, ("p", "u"), 0),
     )
-    found = account(SpanSet(spans), SqliteEngine())
+    found = read_queries(SpanSet(spans))
     bill = cache_bill(found.requests)
     assert [(turn.turn, turn.cached_tokens, turn.prefill_ns) for turn in bill.turns] == [
         (0, 0, 40),
@@ -285,7 +284,7 @@ def test_a_prefill_in_pieces_with_a_span_around_them_is_counted_once() -> None:
         _span("piece two", "prefill0", 130, 145, phase),
         _span("piece three", "served0", 160, 165, phase),
     )
-    (request,) = cache_bill(account(SpanSet(spans), SqliteEngine()).requests).requests
+    (request,) = cache_bill(read_queries(SpanSet(spans)).requests).requests
     assert request.prefill_ns == 45
 
 
@@ -308,6 +307,6 @@ def test_the_server_s_counts_are_read_from_its_span_of_the_last_attempt() -> Non
         failed,
         *served(1, ("P", "A", "1"), (-1, 30, 7)),
     )
-    miss = cache_bill(account(SpanSet(spans), SqliteEngine()).requests).requests[1].miss
+    miss = cache_bill(read_queries(SpanSet(spans)).requests).requests[1].miss
     assert miss is not None
     assert (miss.messages_shared, miss.least_tokens, miss.most_tokens) == (2, 30, 30)

@@ -13,13 +13,12 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.trees.clock_skew import ClockSkew, Shift, correct_clocks
 from punie.trace.analysis.trees.hosts import Machines, Process, Relation, process_of, relation
 from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Attributes, Event, Span, SpanKind, SpanSet, StatusCode
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 LAPTOP: Final = {"service.name": "agent", "host.name": "laptop"}
@@ -163,7 +162,7 @@ def test_the_finding_says_how_far_and_how_surely_and_the_ledger_reads_the_correc
     chat = span("chat", "query", 1090, 1510, LAPTOP, attributes={semconv.OPERATION: "chat"})
     post = replace(POST, parent_id="chat", attributes={"http.request.method": "POST"})
     served = span("served", "POST", 9_000, 9_200, BOX, kind=SpanKind.SERVER)
-    found = account(SpanSet((ROOT, chat, post, served)), SqliteEngine())
+    found = read_queries(SpanSet((ROOT, chat, post, served)))
     (finding,) = (f for f in found.findings if f.slug == "clock-skew")
     assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}: box by -7,800 ns",))
     assert finding.message.endswith(": by up to 7.80 µs, known to ±100 ns")

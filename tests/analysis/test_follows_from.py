@@ -7,10 +7,9 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.model import Attributes, Phase, Span, SpanSet
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 TOOL: Final[Attributes] = {semconv.OPERATION: semconv.OPERATION_TOOL}
@@ -28,7 +27,7 @@ INNER: Final = span("inner", "after", 60, 70)
 
 
 def test_it_counts_in_the_ledger_of_the_query_that_it_follows() -> None:
-    (record,) = account(SpanSet((ROOT, TASK, AFTER, INNER)), SqliteEngine()).records
+    (record,) = read_queries(SpanSet((ROOT, TASK, AFTER, INNER))).records
     assert {phase: ns for phase, ns in record.ledger.phases_ns.items() if ns} == {
         Phase.TOOL: 40,
         Phase.FRAMEWORK: 60,
@@ -36,14 +35,14 @@ def test_it_counts_in_the_ledger_of_the_query_that_it_follows() -> None:
 
 
 def test_it_is_neither_on_the_critical_path_nor_taken_from_a_self_time() -> None:
-    (record,) = account(SpanSet((ROOT, TASK, AFTER, INNER)), SqliteEngine()).records
+    (record,) = read_queries(SpanSet((ROOT, TASK, AFTER, INNER))).records
     assert record.critical_path is not None
     assert {part.name: (part.ns, part.self_ns) for part in record.critical_path.parts} == {
         "root": (70, 70),
         "task": (30, 30),
     }
     as_child = span("after", "task", 50, 90, TOOL)
-    (waited,) = account(SpanSet((ROOT, TASK, as_child)), SqliteEngine()).records
+    (waited,) = read_queries(SpanSet((ROOT, TASK, as_child))).records
     assert waited.critical_path is not None
     assert waited.critical_path.phases_ns[Phase.TOOL] == 0  # a child that begins after its parent's end
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
-from punie.trace.analysis.ledger.ledger import (
-    MOST_NARROW_SPANS,
-    PROVENANCES,
-    compute_ledgers,
-    decode_ledgers,
-    ledger_sql,
-)
+from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
-from punie.trace.errors import InputError
-from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
-from punie.trace.store.sqlite import SqliteEngine
+from punie.trace.model import Group, Phase, Provenance
 
 Drawn = tuple[str, str | None, int, int, Phase]
 
 
 def ledger_of(*spans: Drawn) -> QueryLedger:
     """The ledger of one query; the first span drawn is its root."""
-    (ledger,) = compute_ledgers(phased(spans), SqliteEngine())
+    (ledger,) = compute_ledgers(phased(spans))
     return ledger
 
 
@@ -191,7 +183,6 @@ def test_provenance_is_that_of_the_spans_with_time() -> None:
             decode("b", 50, Provenance.SERVER),
             decode("c", 10, Provenance.STREAM),
         ],
-        SqliteEngine(),
     )
     assert ledger.provenance[Phase.DECODE] == (Provenance.SERVER, Provenance.INFERRED)
     assert ledger.provenance[Phase.FRAMEWORK] == (Provenance.CLIENT,)
@@ -201,64 +192,42 @@ def test_provenance_is_that_of_the_spans_with_time() -> None:
 def test_queries_come_in_the_order_of_their_start() -> None:
     late = phased([("r", None, 500, 600, Phase.FRAMEWORK)], "a")
     early = phased([("r", None, 100, 300, Phase.TOOL)], "b")
-    ledgers = compute_ledgers(late + early, SqliteEngine())
+    ledgers = compute_ledgers(late + early)
     assert [(one.query_key, one.wall_ns) for one in ledgers] == [("b", 200), ("a", 100)]
 
 
 def test_no_spans_no_ledgers() -> None:
-    assert compute_ledgers([], SqliteEngine()) == ()
+    assert compute_ledgers([]) == ()
 
 
-def test_rows_that_do_not_add_up_are_a_bug() -> None:
-    with pytest.raises(AssertionError, match="don't sum to 100"):
-        decode_ledgers([(0, 0, 100, 0, 99, 0, 1, 1)], ["q"])
+def test_a_ledger_that_does_not_add_up_is_a_bug() -> None:
+    ledger = ledger_of(("query", None, 0, 100, Phase.FRAMEWORK))
+    with pytest.raises(AssertionError, match="don't sum to 101"):
+        replace(ledger, wall_ns=101).check()
 
 
-def test_a_query_with_more_spans_than_can_be_counted_is_refused() -> None:
-    with pytest.raises(InputError, match="q: has more than 2097151 spans"):
-        decode_ledgers([(0, 0, 100, 0, 100, 0, 1, 2**21)], ["q"])
-
-
-WIDE = pytest.mark.parametrize("wide", [False, True], ids=["as it stands", "wide"])
-
-
-@WIDE
-def test_the_text_counts_every_phase_in_a_place_of_its_own_and_finds_it_there(wide: bool) -> None:
-    sql = ledger_sql(wide=wide)
-    counted = {
-        name: dict(re.findall(r"WHEN (\d+) THEN (\d+)", body))
-        for body, name in re.findall(
-            r"CASE phase_rank ((?:WHEN \d+ THEN \d+\s+)+)ELSE 0 END AS BIGINT\) AS (\w)", sql
-        )
+@pytest.mark.parametrize("first", ["long", "short"])
+def test_of_copies_that_differ_the_longest_counts_in_any_order(first: str) -> None:
+    long: Drawn = ("decode", "query", 10, 60, Phase.DECODE)
+    short: Drawn = ("decode", "query", 10, 30, Phase.PREFILL)
+    copies = (long, short) if first == "long" else (short, long)
+    assert spent(ledger_of(("query", None, 0, 100, Phase.FRAMEWORK), *copies)) == {
+        "decode": 50,
+        "framework": 50,
     }
-    owner = sql[: sql.index("END AS phase_rank")].rpartition("CASE")[2]
-    owners = re.findall(r"WHEN ([a-d]) (?:>= (\d+)|> 0) THEN (\d+)", owner)
-    assert [int(rank) for _, _, rank in owners] == list(range(len(PHASES) - 1))
-    for name, unit, rank in owners:
-        units = int(counted[name][rank]) // int(unit or 1)
-        assert units == 1, PHASES[int(rank)]
-    assert "THEN 9 ELSE 10" in sql
 
 
-@WIDE
-def test_the_text_counts_every_group_with_its_phases(wide: bool) -> None:
-    sql = ledger_sql(wide=wide)
-    for group in Group:
-        own = [str(PHASE_RANK[phase]) for phase in PHASES if PHASE_GROUP[phase] is group]
-        outsiders = rf"NOT IN \({', '.join(own)}\)" if len(own) > 1 else f"<> {own[0]}"
-        assert len(re.findall(rf"WHEN {group.value} > 0 AND phase_rank {outsiders} THEN lasted_ns", sql)) == 1
+def test_a_query_without_its_root_has_no_ledger() -> None:
+    root, child = phased([("root", None, 0, 9, Phase.FRAMEWORK), ("child", "root", 1, 2, Phase.TOOL)])
+    assert compute_ledgers([child]) == ()
+    assert len(compute_ledgers([child, root])) == 1
 
 
-def test_the_text_names_every_provenance_at_its_rank() -> None:
-    bits = re.findall(r"provenance_rank = (\d+) THEN (\d+) ELSE 0", ledger_sql())
-    assert bits == [(str(rank), str(2**rank)) for rank in range(len(PROVENANCES))]
-
-
-@pytest.mark.parametrize("word", ["RECURSIVE", "FILTER", ">>", "<<", "greatest", "least"])
-@WIDE
-def test_the_text_stays_portable(word: str, wide: bool) -> None:
-    statements = "\n".join(line for line in ledger_sql(wide=wide).splitlines() if not line.startswith("--"))
-    assert word.lower() not in statements.lower()
+def test_times_may_lie_before_the_epoch() -> None:
+    ledger = ledger_of(
+        ("query", None, -100, 50, Phase.FRAMEWORK), ("decode", "query", -60, -20, Phase.DECODE)
+    )
+    assert spent(ledger) == {"decode": 40, "framework": 110}
 
 
 def test_five_thousand_levels_and_five_thousand_children() -> None:
@@ -271,8 +240,8 @@ def test_five_thousand_levels_and_five_thousand_children() -> None:
     assert spent(ledger_of(*wide)) == {"decode": 7 * count, "framework": 3 * count}
 
 
-@pytest.mark.parametrize("count", [MOST_NARROW_SPANS - 2, MOST_NARROW_SPANS, 40_000])
-def test_so_many_spans_at_once_are_counted_without_running_into_each_other(count: int) -> None:
+@pytest.mark.parametrize("count", [2**12, 40_000])
+def test_so_many_spans_at_once(count: int) -> None:
     drawn: list[Drawn] = [("root", None, 0, 100, Phase.FRAMEWORK), ("call", "root", 60, 90, Phase.MODEL)]
     drawn += [(str(n), "root", 10, 70, Phase.TOOL) for n in range(count)]
     assert spent(ledger_of(*drawn)) == {"framework": 20, "tool": 50, "model": 30}

@@ -17,13 +17,12 @@ from punie.trace import semconv
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
 from punie.trace.analysis.path.query_paths import query_paths
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASES, Attributes, Phase, Provenance, Span, SpanSet
 from punie.trace.store.sources import read_source
-from punie.trace.store.sqlite import SqliteEngine
 
 US = 1_000
 TOOL = {semconv.OPERATION: semconv.OPERATION_TOOL}
@@ -36,7 +35,7 @@ def span(
 
 
 def record_of(*spans: Span) -> QueryRecord:
-    (record,) = account(SpanSet(spans), SqliteEngine()).records
+    (record,) = read_queries(SpanSet(spans)).records
     return record
 
 
@@ -186,7 +185,7 @@ def test_cases_that_crisp_publishes(name: str) -> None:
         pytest.skip("PUNIE_CORPUS names no folder with recorded traces")
     expected = json.loads((Path(folder) / name).read_text())["testing"]
     exclusive = expected["opTimeExclusive"] if isinstance(expected, dict) else expected[0]
-    (record,) = account(read_source(str(Path(folder) / name)), SqliteEngine()).records
+    (record,) = read_queries(read_source(str(Path(folder) / name))).records
     assert record.critical_path is not None
     assert {part.name: part.ns for part in record.critical_path.parts if part.ns} == {
         label.split()[-1]: US * us for label, us in exclusive.items() if us

@@ -17,7 +17,6 @@ from punie.trace.analysis.ledger.phases import classify
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import Attributes, Phase, Provenance, Span, SpanKind, SpanSet
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 MS: Final = 1_000_000
@@ -80,7 +79,7 @@ LENGTHS_MS: Final = {Provenance.SERVER: (89, 300), Provenance.BODY: (90, 308), P
 
 
 def ledger(*spans: Span) -> QueryLedger:
-    (found,) = compute_ledgers(classify(spans), SqliteEngine())
+    (found,) = compute_ledgers(classify(spans))
     return found
 
 

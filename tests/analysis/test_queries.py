@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.pipeline import Account, account
+from punie.trace.analysis.pipeline import QueryRecords, read_queries
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.model import Attributes, Phase, Span, SpanKind, SpanSet, StatusCode
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 SAID: Final[Attributes] = {
@@ -50,8 +49,8 @@ def tool(name: str, parent: str, start: int, end: int) -> Span:
     return span(name, parent, start, end, {semconv.OPERATION: "execute_tool"})
 
 
-def read(*spans: Span, planned: tuple[PlannedQuery, ...] = ()) -> Account:
-    return account(SpanSet(spans), SqliteEngine(), planned)
+def read(*spans: Span, planned: tuple[PlannedQuery, ...] = ()) -> QueryRecords:
+    return read_queries(SpanSet(spans), planned)
 
 
 def only(*spans: Span) -> QueryRecord:
@@ -311,7 +310,7 @@ def test_a_killed_run_yields_no_number_of_the_query_that_it_left() -> None:
 
 
 def test_nothing_is_an_empty_account() -> None:
-    assert read() == Account(records=(), missing=(), findings=())
+    assert read() == QueryRecords(records=(), missing=(), findings=())
 
 
 def test_every_record_adds_up() -> None:

@@ -15,13 +15,12 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.analysis.pipeline import Account, account
+from punie.trace.analysis.pipeline import QueryRecords, read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.trees.roles import Role
 from punie.trace.errors import ExitCode
 from punie.trace.model import Phase, Provenance
 from punie.trace.store.sources import read_source
-from punie.trace.store.sqlite import SqliteEngine
 
 FOLDER: Final = Path(__file__).parents[1] / "data" / "recorded" / "frameworks"
 Stretches = tuple[tuple[int, int], ...]
@@ -256,8 +255,8 @@ BY_HAND: Final = {
 }
 
 
-def read(name: str) -> Account:
-    return account(read_source(str(FOLDER / f"{name}.jsonl")), SqliteEngine())
+def read(name: str) -> QueryRecords:
+    return read_queries(read_source(str(FOLDER / f"{name}.jsonl")))
 
 
 def test_every_recording_has_a_ledger_worked_out_by_hand() -> None:

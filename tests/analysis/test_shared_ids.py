@@ -10,11 +10,10 @@ from msgspec.structs import replace
 
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Phase, Span, SpanKind, SpanSet
-from punie.trace.store.sqlite import SqliteEngine
 
 T: Final = "a" * 32
 AGENT: Final = {"service.name": "agent"}
@@ -63,7 +62,7 @@ def test_the_server_s_span_stands_below_the_client_s_with_what_is_its_own() -> N
 
 
 def test_its_time_is_the_server_s() -> None:
-    (record,) = account(SpanSet(SPANS), SqliteEngine()).records
+    (record,) = read_queries(SpanSet(SPANS)).records
     phases = record.ledger.phases_ns
     assert (phases[Phase.DECODE], phases[Phase.SERVE], phases[Phase.HTTP]) == (600, 150, 140)
     (finding,) = (flaw for flaw in find_flaws(read_traces(SpanSet(SPANS))) if flaw.slug == "shared-id")

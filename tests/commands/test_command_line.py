@@ -242,3 +242,10 @@ def test_the_readme_lists_every_exit_code() -> None:
     readme = README.read_text()
     for code in ExitCode:
         assert f"| {code.value} |" in readme
+
+
+def test_a_flag_that_is_gone_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "spans.json", "--engine", "duckdb"]) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "--engine is gone" in error
+    assert "leave it out" in error

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.errors import InputError
 from punie.trace.store.sources import read_source
-from punie.trace.store.sqlite import SqliteEngine
 
 SPANS = {
     "crisp_case_1.json": 1,
@@ -43,7 +42,7 @@ def test_a_file_is_read_to_the_last_span_and_its_ledger_adds_up(corpus: Path, na
     source = read_source(str(corpus / name))
     assert (len(source.spans), source.unreadable) == (SPANS[name], ())
     assert source.resolution_ns == (1000 if name.startswith(MICROSECONDS) else 1)
-    records = account(source, SqliteEngine()).records
+    records = read_queries(source).records
     assert records
     for record in records:
         record.ledger.check()

@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from json_damage import OTLP, change, odd, paths
 
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.errors import InputError
 from punie.trace.store.sources import read_source
-from punie.trace.store.sqlite import SqliteEngine
 
 JAEGER: Final[dict[str, Any]] = {
     "data": [
@@ -56,7 +55,7 @@ def take(path: Path, content: bytes) -> int | None:
         assert "\n" not in error.message  # noqa: PT017 # as above
         return None
     assert all(record.file == str(path) and record.line >= 1 and record.reason for record in found.unreadable)
-    for record in account(found, SqliteEngine()).records:
+    for record in read_queries(found).records:
         record.ledger.check()
     return len(found.spans) + len(found.unreadable)
 

@@ -16,16 +16,14 @@ from query_trees import LENGTH_NS, Tree, forty_queries, seeded
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.analysis.ledger.ledger import PROVENANCES
 from punie.trace.analysis.ledger.phases import phased_spans
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, AttributeValue, Span, SpanKind, SpanSet
+from punie.trace.model import PHASE_RANK, AttributeValue, Provenance, Span, SpanKind, SpanSet
 from punie.trace.model import StatusCode as Status
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.texts import traces_sql
-from punie.trace.store.sqlite import SqliteEngine
 
 
 def _with(span: Span, **attributes: AttributeValue) -> Span:
@@ -122,7 +120,7 @@ def expected(spans: Sequence[Span]) -> set[tuple[int | None, ...]]:
             span.start_ns,
             span.end_ns,
             PHASE_RANK[span.phase],
-            PROVENANCES.index(span.provenance),
+            list(Provenance).index(span.provenance),
             int(span.is_root),
         )
         for span in phased_spans(traces.forest, traces.queries, traces.around)
@@ -182,7 +180,7 @@ def test_the_sums_are_those_of_a_report(front: int, capsys: pytest.CaptureFixtur
     for name in ("answers", "wall_ns", "wall", "phases", "groups", "network_known"):
         assert found[name] == report["totals"][name]
     assert (found["answers"], found["failed"], found["warmup"], found["needs_tree"]) == (40, 2, 2, 0)
-    records = account(SpanSet(tuple(spans)), SqliteEngine()).records
+    records = read_queries(SpanSet(tuple(spans))).records
     assert found["wall_ns"] == sum(record.wall_ns for record in records if record.succeeded)
 
 
@@ -230,7 +228,6 @@ def test_no_spans_are_refused(front: int) -> None:
     ("arguments", "said"),
     [
         (["a/folder"], "is no clickhouse:// URL"),
-        (["clickhouse://h/d", "--engine", "duckdb"], "ClickHouse is the engine"),
         (["clickhouse://h/d", "--gate", "target"], "gives no verdicts"),
         (["clickhouse://h/d", "-o", "there.pdf"], "no report format has this ending"),
     ],

@@ -1,4 +1,4 @@
-"""Queries that try the ledger, and a slow sweep that shares no idea with its SQL text but the definition."""
+"""Queries that try the ledger, and a slow reference that shares no idea with the sweep but the definition."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
 
 EPOCH_NS = 1_764_000_000_000_000_000
-Swept = tuple[int, dict[Phase, int], dict[Phase, int], dict[Phase, set[Provenance]]]
+Referred = tuple[int, dict[Phase, int], dict[Phase, int], dict[Phase, set[Provenance]]]
 
 
-def sweep(spans: Sequence[PhasedSpan]) -> Swept:
+def reference(spans: Sequence[PhasedSpan]) -> Referred:
     """Wall, ns by phase, contested ns by phase and provenances of one query, instant by instant."""
     (root,) = {span for span in spans if span.is_root}
     alive = _mended(spans, root)

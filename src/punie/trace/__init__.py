@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.pipeline import account
+    from punie.trace.analysis.pipeline import read_queries
     from punie.trace.analysis.summary.summary import analyse
     from punie.trace.server import ServerConfig, ServerProcess, build_server_command
     from punie.trace.telemetry.instrument import instrument, uninstrument
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = [
     "ServerConfig",
     "ServerProcess",
-    "account",
     "analyse",
     "build_server_command",
     "instrument",
+    "read_queries",
     "uninstrument",
 ]
 
 _HOMES = {
     "ServerConfig": "server",
     "ServerProcess": "server",
-    "account": "analysis.pipeline",
     "analyse": "analysis.summary.summary",
     "build_server_command": "server",
     "instrument": "telemetry.instrument",
+    "read_queries": "analysis.pipeline",
     "uninstrument": "telemetry.instrument",
 }
 

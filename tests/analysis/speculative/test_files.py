@@ -9,7 +9,7 @@ import pytest
 from benches import build_plan, build_preflight
 
 from punie.trace import semconv
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.speculative.files import (
     decode_divergences,
     decode_plan,
@@ -22,7 +22,6 @@ from punie.trace.analysis.speculative.observations import observe
 from punie.trace.analysis.speculative.prediction import predict_memory
 from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanKind, SpanSet
-from punie.trace.store.sqlite import SqliteEngine
 
 PLAN = build_plan(settings={"suite": "x"}, max_memory_bytes=32)
 
@@ -123,7 +122,7 @@ def _spans(**root: Any) -> SpanSet:  # noqa: ANN401 # attribute values
 
 def test_an_observation_is_read_off_the_spans() -> None:
     source = _spans()
-    (found,) = observe(source.spans, account(source, SqliteEngine()))
+    (found,) = observe(source.spans, read_queries(source))
     assert (found.arm, found.block, found.server_start, found.query_id) == ("draft0-k3", 2, "cell-7", "find")
     assert found.outputs == (TurnOutput("d1", (1, 2, 3)), TurnOutput("d2", (4, 5)))
     assert found.drafting == Drafting(8, 24, 17, (8, 7, 2), 12, 10)
@@ -134,4 +133,4 @@ def test_an_observation_is_read_off_the_spans() -> None:
 @pytest.mark.parametrize("change", [{semconv.QUERY_WARMUP: True}, {semconv.BENCH_ARM: None}])
 def test_warm_up_and_other_runs_are_no_observations(change: dict[str, Any]) -> None:
     source = _spans(**change)
-    assert observe(source.spans, account(source, SqliteEngine())) == ()
+    assert observe(source.spans, read_queries(source)) == ()

@@ -11,7 +11,7 @@ from punie.trace.analysis.calls.requests import ModelRequest, read_requests
 from punie.trace.analysis.calls.usage import is_model_request, usage_of
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.finding import IntegrityFinding
-from punie.trace.analysis.ledger.ledger import Engine, compute_ledgers
+from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.path.query_paths import query_paths
 from punie.trace.analysis.queries.roots import is_query, query_key
@@ -25,10 +25,13 @@ from punie.trace.model import AttributeValue, Span, SpanSet
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What a source's spans say: its queries in the order of their start (warm-up among them), the planned queries
-    that are missing, what is wrong with the traces, the gravest first, every request to a model, by its start, and when
-    each query (by its key) decoded, read prompts and ran tools."""
+class QueryRecords:
+    """What a source's spans hold.
+
+    `records` are its queries (warm-up among them) by their start, `missing` the planned queries without one, `findings`
+    what is wrong with the traces, the gravest first, `requests` every request to a model by its start, `activity` when
+    each query (by its key) decoded, read prompts and ran tools.
+    """
 
     records: tuple[QueryRecord, ...]
     missing: tuple[PlannedQuery, ...]
@@ -37,8 +40,8 @@ class Account:
     activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
-def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = ()) -> Account:
-    """Read `source`: the one way from spans to records.
+def read_queries(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> QueryRecords:
+    """The one way from spans to query records.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
     yields no number.
@@ -47,9 +50,9 @@ def account(source: SpanSet, engine: Engine, planned: Sequence[PlannedQuery] = (
     phased = phased_spans(traces.forest, traces.queries, traces.around)
     requests = read_requests(traces, phased, _query_ids(traces))
     paths = query_paths(phased, traces.forest.spans)
-    records = read_records(traces, compute_ledgers(phased, engine), requests)
+    records = read_records(traces, compute_ledgers(phased), requests)
     in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
-    return Account(
+    return QueryRecords(
         records=tuple(replace(r, critical_path=paths.get(r.ledger.query_key)) for r in records),
         missing=missing_planned(traces),
         findings=find_flaws(traces, in_order),
@@ -146,8 +149,8 @@ def _slugs(value: AttributeValue) -> tuple[str, ...]:
 
 
 def _error(root: Span) -> str | None:
-    told = semconv.text(root.attributes, semconv.QUERY_ERROR)
+    written = semconv.text(root.attributes, semconv.QUERY_ERROR)
     kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
-    if told is not None or not (kind or has_failed(root)):
-        return told
+    if written is not None or not (kind or has_failed(root)):
+        return written
     return root.status_message or kind or "error"

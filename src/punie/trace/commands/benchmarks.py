@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
@@ -17,7 +17,6 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.commands.reporting import DEMO_NOTE
 from punie.trace.report.speculative.content import BenchReport
-from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.units import bytes_text
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def read_measurements(folder: BenchFolder) -> Measurements:
     for run in folder.finished_runs():
         spans = run.load_spans()
         planned = run.read_plan().planned if run.plan_path.exists() else ()
-        read = account(spans, choose_engine(AUTO, len(spans.spans)), planned)
+        read = read_queries(spans, planned)
         observations += observe(spans.spans, read)
         findings += read.findings
     return Measurements(

@@ -19,7 +19,7 @@ def conclude_by_part(options: argparse.Namespace) -> int:
     refuse_judgement("--by", options)
     output = Output.of(options)
     loaded = load_source(options.source)
-    report = build_report(loaded, Judgement(None, None), options.engine)
+    report = build_report(loaded, Judgement(None, None))
     records = (*report.analysis.warmup, *report.analysis.records)
     by = By(options.by)
     parts = parts_of(records, namer(by, loaded.spans.spans))

@@ -18,7 +18,7 @@ from punie.trace.analysis.comparison.facts import (
 )
 from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, judge
 from punie.trace.analysis.comparison.sides import Side, side_of
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.commands.output import Output
 from punie.trace.commands.reporting import DEMO_NOTE, Loaded, load_source
@@ -26,7 +26,6 @@ from punie.trace.console.standard_streams import write_err
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.builders.comparison import build_comparison
 from punie.trace.report.content import ComparisonReport
-from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text, parse_duration_ns, parse_percent
 
@@ -142,8 +141,7 @@ def _side(sources: Sequence[_Source]) -> Side:
 def _read(text: str) -> _Source:
     loaded = load_source(text)
     plan = loaded.plan
-    engine = choose_engine(AUTO, len(loaded.spans.spans))
-    read = account(loaded.spans, engine, plan.planned if plan else ())
+    read = read_queries(loaded.spans, plan.planned if plan else ())
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
         shown=without_password(text),

@@ -21,8 +21,6 @@ def conclude_in_database(options: argparse.Namespace) -> int:
     """Print or write the sums. Raises UsageError for a source that is no ClickHouse, and for gates."""
     if not options.source.startswith(f"{SCHEME}://"):
         raise UsageError(f"--in-database: {without_password(options.source)} is no {SCHEME}:// URL")
-    if options.engine != "auto":
-        raise UsageError("--in-database: ClickHouse is the engine", remedy="leave --engine out")
     refuse_judgement("--in-database", options)
     output = Output.of(options)  # refused before anything is asked
     output.write(build_totals(total(options.source, By(options.by) if options.by else None)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from punie.trace.errors import UsageError
 from punie.trace.options import choice, flag, one_of_several, switch, whole_number
 from punie.trace.units import parse_bytes, parse_duration_ns
 
@@ -16,6 +18,17 @@ FORMATS: Final = ("text", "json", "md", "csv")
 
 target = partial(parse_duration_ns, flag="--target")
 memory_size = partial(parse_bytes, flag="--max-memory")
+
+
+class Gone(argparse.Action):
+    """A flag of older versions, not shown in `--help`: refused with what to do instead."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, remedy: str) -> None:
+        super().__init__(option_strings, dest, nargs="?", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        self.remedy = remedy
+
+    def __call__(self, *_: object) -> None:
+        raise UsageError(f"{self.option_strings[0]} is gone", remedy=self.remedy)
 
 
 @dataclass(frozen=True, slots=True)

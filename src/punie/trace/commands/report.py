@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import add_judgement, add_output
+from punie.trace.commands.options import Gone, add_judgement, add_output
 
 if TYPE_CHECKING:
     import argparse
@@ -30,12 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; "
         "or clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
     )
-    parser.add_argument(
-        "--engine",
-        choices=("auto", "sqlite", "duckdb"),
-        default="auto",
-        help="what computes the ledger (default: SQLite, and DuckDB for many spans where it is installed)",
-    )
+    parser.add_argument("--engine", action=Gone, remedy="leave it out: nothing has to be chosen any more")
     parser.add_argument(
         "--in-database",
         action="store_true",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from punie.trace.analysis.calls.usage import models_asked
-from punie.trace.analysis.pipeline import account
+from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.memory_use import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
@@ -18,7 +18,6 @@ from punie.trace.model import SpanSet, UnreadableRecord, Verdict
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.content import About, Report
 from punie.trace.report.inert import one_line
-from punie.trace.store.engines import AUTO, choose_engine
 from punie.trace.store.files.place import without_password
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings
@@ -107,11 +106,11 @@ def _why_no_spans(unreadable: Sequence[UnreadableRecord]) -> str:
     )
 
 
-def build_report(loaded: Loaded, judgement: Judgement, engine: str = AUTO) -> Report:
-    """Read the queries off the spans and judge them; `engine` is one of `store.engines.ENGINES`."""
+def build_report(loaded: Loaded, judgement: Judgement) -> Report:
+    """Read the queries off the spans and judge them."""
     judged = judgement.with_plan(loaded.plan)
     planned = loaded.plan.planned if loaded.plan else ()
-    read = account(loaded.spans, choose_engine(engine, len(loaded.spans.spans)), planned)
+    read = read_queries(loaded.spans, planned)
     analysis = analyse(
         read.records,
         read.findings,
@@ -160,7 +159,7 @@ def _models(source: SpanSet) -> str:
 def conclude(loaded: Loaded, judgement: Judgement, options: argparse.Namespace) -> int:
     """Write the report where and how `options` say, and return the exit code of the gates."""
     output = Output.of(options)
-    report = build_report(loaded, judgement, getattr(options, "engine", AUTO))
+    report = build_report(loaded, judgement)
     output.write(build_run(report))
     return gate(report.analysis, options.gate)
 

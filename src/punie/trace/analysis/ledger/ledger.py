@@ -1,142 +1,171 @@
-"""The ledger: per query the integer nanoseconds of every phase, computed by one SQL text on any engine.
+"""The ledger: which phase each nanosecond of a query belongs to. This sweep is its definition.
 
-The text is `ledger.sql` beside this file, written out rather than generated: it is the definition, meant to be
-read and to be pasted into an engine as it stands. Very long queries need wider counts, which make it slower: for
-them a part of it is replaced by `ledger_wide.sql`. A test holds the ranks and groups of both against `Phase`.
+Every instant belongs to the first open phase, in the order of `Phase`:
+
+    framework |---------------- query ----------------|
+    http         |------------ POST -------------|
+    serve           |-------- request --------|
+    decode              |------- decode ------|
+                  f  h s           d          h     f
+
+An instant is contested while a span of another group than the winner's is at work itself: open, with no open child.
+ClickHouse computes the same in SQL where the spans lie (`store/clickhouse`); tests hold it to this sweep.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from itertools import groupby
-from operator import itemgetter
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
-from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, PHASES, Phase, Provenance
+from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
 
-PROVENANCES: Final = tuple(Provenance)
-_COUNTED_FROM: Final = "packed AS ("
-_COUNTED_UNTIL: Final = "shares AS ("
-_PROVENANCE_RANK: Final = {provenance: rank for rank, provenance in enumerate(PROVENANCES)}
+_PROVENANCES: Final = tuple(Provenance)
+_GROUPS: Final = tuple(Group)
+_GROUP_OF_RANK: Final = tuple(_GROUPS.index(PHASE_GROUP[phase]) for phase in PHASES)
+_NO_PARENT: Final = -1
 
-SpanRow = tuple[int, int, int | None, int, int, int, int, int]
-"""query_key, span_id, parent_id, start_ns, end_ns, phase_rank, provenance_rank, is_root: whole numbers all."""
-
-LedgerRow = tuple[int, int, int, int | None, int | None, int | None, int | None, int | None]
-"""query_key, start_ns, wall_ns, phase_rank, ns, contested_ns, provenances, spans; no time at all: the last five
-None, or 0 where an engine has no other word for what a join didn't find."""
-
-MOST_NARROW_SPANS: Final = 2**12 - 1
-"""As many spans as one query may have for the text as it stands, which counts the open ones in 12 bits."""
-
-MOST_SPANS: Final = 2**21 - 1
-"""As many spans as one query may have at all: the wide text counts the open ones in 21 bits."""
+_Lasted = Mapping[tuple[int, int], int]
+"""Nanoseconds by what was open (bit n: `PHASES[n]`) and which groups were at work themselves (bit n: `_GROUPS[n]`)."""
 
 
-class Engine(Protocol):
-    """Something that runs the ledger's SQL text over rows of spans."""
+class _Cut(NamedTuple):
+    """A span cut to its query's window, never empty."""
 
-    def run(self, sql: str, rows: Iterable[SpanRow]) -> Sequence[LedgerRow]:
-        """The result of `sql` over a relation `spans` that holds `rows`, in any order."""
-        ...
-
-
-@cache
-def ledger_sql(*, wide: bool = False) -> str:
-    """The SQL text, as it runs on every engine; `wide` where a query has more than `MOST_NARROW_SPANS`."""
-    folder = files("punie.trace.analysis.ledger")
-    text = folder.joinpath("ledger.sql").read_text(encoding="utf-8")
-    if not wide:
-        return text
-    before, _, rest = text.partition(_COUNTED_FROM)
-    _, *after = rest.partition(_COUNTED_UNTIL)
-    return before + folder.joinpath("ledger_wide.sql").read_text(encoding="utf-8") + "".join(after)
+    span: PhasedSpan
+    rank: int
+    start_ns: int
+    end_ns: int
 
 
-def compute_ledgers(spans: Collection[PhasedSpan], engine: Engine) -> tuple[QueryLedger, ...]:
-    """One checked ledger a query, in the order of their start. Raises InputError for one with too many spans."""
-    counts = Counter(span.query_key for span in spans)
-    wide = max(counts.values(), default=0) > MOST_NARROW_SPANS
-    numbers = Numbers()
-    rows = span_rows(spans, numbers)
-    return decode_ledgers(engine.run(ledger_sql(wide=wide), rows), list(numbers.queries))
+class _Tally:
+    """Counts that also know which of them aren't 0: bit n of `mask` is set while `counts[n]` isn't."""
+
+    __slots__ = ("counts", "mask")
+
+    def __init__(self, size: int) -> None:
+        self.counts = [0] * size
+        self.mask = 0
+
+    def add(self, place: int, step: int) -> None:
+        self.counts[place] += step
+        if self.counts[place]:
+            self.mask |= 1 << place
+        else:
+            self.mask &= ~(1 << place)
 
 
-@dataclass(slots=True)
-class Numbers:
-    """Whole numbers in place of a query's name and of a span's ids, given when they are first met, from 0."""
-
-    queries: dict[str, int] = field(default_factory=dict)
-    spans: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def of_query(self, name: str) -> int:
-        """The number of a query."""
-        return self.queries.setdefault(name, len(self.queries))
-
-    def of_span(self, trace_id: str, span_id: str) -> int:
-        """The number of a span, or of a parent that may never come."""
-        return self.spans.setdefault((trace_id, span_id), len(self.spans))
-
-
-def span_rows(spans: Iterable[PhasedSpan], numbers: Numbers) -> Iterator[SpanRow]:
-    """The spans as rows of the relation that the SQL text reads, with the numbers that `numbers` gives."""
+def compute_ledgers(spans: Iterable[PhasedSpan]) -> tuple[QueryLedger, ...]:
+    """One checked ledger a query, in the order of their start. A query without its root span has none."""
+    by_query: dict[str, list[PhasedSpan]] = {}
     for span in spans:
-        parent = span.parent_id
-        yield (
-            numbers.of_query(span.query_key),
-            numbers.of_span(span.trace_id, span.span_id),
-            None if parent is None else numbers.of_span(span.trace_id, parent),
-            span.start_ns,
-            span.end_ns,
-            PHASE_RANK[span.phase],
-            _PROVENANCE_RANK[span.provenance],
-            int(span.is_root),
-        )
-
-
-def decode_ledgers(rows: Iterable[LedgerRow], names: Sequence[str]) -> tuple[QueryLedger, ...]:
-    """Ledgers from the rows of any engine, each checked: a sum that is off is a bug and raises.
-
-    `names[n]` is the query with the number n. Raises InputError for a query with more spans than can be counted.
-    """
-    by_query = groupby(sorted(rows, key=itemgetter(0)), key=itemgetter(0))
-    ledgers = [_decode(names[number], list(found)) for number, found in by_query]
-    for ledger in ledgers:
-        ledger.check()
+        by_query.setdefault(span.query_key, []).append(span)
+    ledgers = [ledger for found in by_query.values() for ledger in _ledgers(_without_copies(found))]
     return tuple(sorted(ledgers, key=lambda ledger: (ledger.start_ns, ledger.query_key)))
 
 
-def _decode(query_key: str, rows: Sequence[LedgerRow]) -> QueryLedger:
-    start_ns, wall_ns = rows[0][1:3]
-    phases_ns = dict.fromkeys(PHASES, 0)
-    contested_ns = dict.fromkeys(PHASES, 0)
-    provenance: dict[Phase, tuple[Provenance, ...]] = dict.fromkeys(PHASES, ())
-    if sum(row[-1] or 0 for row in rows) > MOST_SPANS:
-        raise InputError(f"{query_key}: has more than {MOST_SPANS} spans: too many for one query's ledger")
-    for *_, rank, ns, contested, provenances, _spans in rows:
-        if not ns:
-            continue
-        phase = PHASES[rank or 0]
-        phases_ns[phase] += ns
-        contested_ns[phase] += contested or 0
-        provenance[phase] = _provenances(provenances or 0)
-    return QueryLedger(
-        query_key=query_key,
-        start_ns=start_ns,
-        wall_ns=wall_ns,
-        phases_ns=MappingProxyType(phases_ns),
-        contested_ns=MappingProxyType(contested_ns),
-        provenance=MappingProxyType(provenance),
+def _without_copies(spans: Iterable[PhasedSpan]) -> Sequence[PhasedSpan]:
+    """One span an id: the longest of its copies; the rest only makes the choice independent of the order."""
+    kept: dict[tuple[str, str], PhasedSpan] = {}
+    for span in spans:
+        other = kept.setdefault((span.trace_id, span.span_id), span)
+        if other is not span and _preference(span) < _preference(other):
+            kept[span.trace_id, span.span_id] = span
+    return tuple(kept.values())
+
+
+def _preference(span: PhasedSpan) -> tuple[int, int, int, str, str]:
+    return (
+        span.start_ns - span.end_ns,
+        span.start_ns,
+        PHASE_RANK[span.phase],
+        span.provenance,
+        span.parent_id or "",
     )
 
 
-def _provenances(mask: int) -> tuple[Provenance, ...]:
-    return tuple(provenance for rank, provenance in enumerate(PROVENANCES) if mask >> rank & 1)
+def _ledgers(spans: Sequence[PhasedSpan]) -> Iterator[QueryLedger]:
+    for root in (span for span in spans if span.is_root):
+        cut = [
+            _Cut(span, PHASE_RANK[span.phase], *window) for span in spans if (window := _window(span, root))
+        ]
+        ledger = _ledger(root, cut, _lasted(cut))
+        ledger.check()
+        yield ledger
+
+
+def _window(span: PhasedSpan, root: PhasedSpan) -> tuple[int, int] | None:
+    """What of `span` lies in its query's window; None of one that ends before it starts, or lies outside.
+
+    |------ root ------|
+         |---- span ----|
+         |-------------|     cut
+    """
+    start_ns = max(root.start_ns, span.start_ns)
+    end_ns = min(root.end_ns, span.end_ns)
+    return (start_ns, end_ns) if start_ns < end_ns and span.start_ns < span.end_ns else None
+
+
+def _lasted(spans: Sequence[_Cut]) -> _Lasted:
+    """Sweep over the ends of the spans in the order of time."""
+    opened, working = _Tally(len(PHASES)), _Tally(len(_GROUPS))
+    is_open, open_children = [False] * len(spans), [0] * len(spans)
+    parents = _parents(spans)
+    groups = [_GROUP_OF_RANK[one.rank] for one in spans]
+    lasted: dict[tuple[int, int], int] = defaultdict(int)
+    ends = [(one.start_ns, index, 1) for index, one in enumerate(spans)]
+    ends += [(one.end_ns, index, -1) for index, one in enumerate(spans)]
+    ends.sort()
+    reached_ns = ends[0][0] if ends else 0
+    for time_ns, index, step in ends:
+        if time_ns > reached_ns:
+            lasted[opened.mask, working.mask] += time_ns - reached_ns
+            reached_ns = time_ns
+        is_open[index] = step > 0
+        opened.add(spans[index].rank, step)
+        if not open_children[index]:
+            working.add(groups[index], step)
+        parent = parents[index]
+        if parent != _NO_PARENT:
+            had_children = open_children[parent]
+            open_children[parent] += step
+            if is_open[parent] and not (had_children and open_children[parent]):
+                working.add(groups[parent], -step)
+    return lasted
+
+
+def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
+    """The place of each span's parent."""
+    place = {(one.span.trace_id, one.span.span_id): index for index, one in enumerate(spans)}
+    return [place.get((one.span.trace_id, one.span.parent_id or ""), _NO_PARENT) for one in spans]
+
+
+def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLedger:
+    phases_ns, contested_ns = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
+    for (opened, working), ns in lasted.items():
+        rank = (opened & -opened).bit_length() - 1  # the lowest bit: the phase that goes first
+        phases_ns[PHASES[rank]] += ns
+        if working & ~(1 << _GROUP_OF_RANK[rank]):
+            contested_ns[PHASES[rank]] += ns
+    return QueryLedger(
+        query_key=root.query_key,
+        start_ns=root.start_ns,
+        wall_ns=max(0, root.end_ns - root.start_ns),
+        phases_ns=MappingProxyType(phases_ns),
+        contested_ns=MappingProxyType(contested_ns),
+        provenance=MappingProxyType(_provenance(spans, phases_ns)),
+    )
+
+
+def _provenance(spans: Sequence[_Cut], phases_ns: Mapping[Phase, int]) -> dict[Phase, tuple[Provenance, ...]]:
+    """How the spans of each phase with time were known, in the order of `Provenance`."""
+    seen: dict[Phase, set[Provenance]] = defaultdict(set)
+    for one in spans:
+        seen[one.span.phase].add(one.span.provenance)
+    return {
+        phase: tuple(how for how in _PROVENANCES if how in seen[phase]) if ns else ()
+        for phase, ns in phases_ns.items()
+    }

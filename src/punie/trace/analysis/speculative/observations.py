@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from punie.trace import semconv
-from punie.trace.analysis.pipeline import Account
+from punie.trace.analysis.pipeline import QueryRecords
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.speculative.model import Drafting, Observation, TurnOutput
 from punie.trace.model import AttributeValue, Span, SpanKind
 
 
-def observe(spans: Iterable[Span], account: Account) -> tuple[Observation, ...]:
-    """The observations among the account's records: those whose query span names its arm, by their start.
+def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...]:
+    """The observations among the records: those whose query span names its arm, by their start.
 
-    `spans` are those that the account was made from. Spans of other runs have no arm and are left out.
+    `spans` are those that `read` was made from. Spans of other runs have no arm and are left out.
     """
     roots: dict[str, Span] = {}
     servers: dict[str, dict[str, Span]] = {}
@@ -28,7 +28,7 @@ def observe(spans: Iterable[Span], account: Account) -> tuple[Observation, ...]:
         _observation(
             record, roots[record.ledger.query_key], _in_order(servers.get(record.trace_id, {}).values())
         )
-        for record in account.records
+        for record in read.records
         if not record.warmup and record.ledger.query_key in roots
     ]
     return tuple(sorted(found, key=lambda seen: (seen.record.ledger.start_ns, seen.record.trace_id)))

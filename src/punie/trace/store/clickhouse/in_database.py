@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.ledger.ledger import MOST_SPANS, PROVENANCES
 from punie.trace.analysis.statistics.spread import Spread, spread_of_extremes
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, Part, phase_totals
 from punie.trace.errors import InputError
-from punie.trace.model import PHASES
+from punie.trace.model import PHASES, Provenance
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
 from punie.trace.store.clickhouse.query import NO_LIMIT, ClickHouseQuery, parse_query
 from punie.trace.store.clickhouse.source import (
@@ -26,7 +25,7 @@ from punie.trace.store.clickhouse.source import (
     settings_sql,
 )
 from punie.trace.store.clickhouse.tables import Table
-from punie.trace.store.clickhouse.texts import report_sql, shard_sql
+from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -147,9 +146,7 @@ def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
         _by_phase(counted.phases) if counted else {},
         _by_phase(counted.contested) if counted else {},
         {
-            phase: [
-                how for bit, how in enumerate(PROVENANCES) if known >> (rank * len(PROVENANCES) + bit) & 1
-            ]
+            phase: [how for bit, how in enumerate(Provenance) if known >> (rank * len(Provenance) + bit) & 1]
             for rank, phase in enumerate(PHASES)
         },
         wall_ns=wall_ns,

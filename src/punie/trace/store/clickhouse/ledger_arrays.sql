@@ -1,10 +1,15 @@
--- The ledger for a cluster: the same rows as `analysis/ledger/ledger.sql`, said in ClickHouse's words.
+-- The ledger where the rows already lie: what `analysis/ledger/ledger.py` defines, to the nanosecond, in ClickHouse's
+-- words. Each server works on the queries that it has: arithmetic on a query's arrays, no join and no window.
 --
--- In and out as there, but query_key may be of any type. One GROUP BY brings the spans of a query together; the rest
--- is arithmetic on that query's arrays, with no join and no window, so that every server works on the queries that it
--- has. What goes in and what comes out is put in its place by `texts.py`: rows of spans and rows of phases, or whole
--- traces and sums over them. The fifteen counts are packed in the same five sums: 1 is 1, B = 2^21 = 2097152,
--- BB = 2^42 = 4398046511104.
+-- In:  a row a query: query_key (of any type), copies (its spans, sorted; see `gathered`), ids (of `copies`).
+-- Out: by `texts.py`, which puts both ends in their place: a row a query and phase, or sums over whole traces.
+--
+-- phase ranks are places in `model.Phase`:
+--   0 decode, 1 prefill, 2 model (generation) · 3 queue, 4 template (server) · 5 parse (framework)
+--   6 serve (server) · 7 retry, 8 http (network) · 9 tool (tool) · 10 framework (framework)
+-- provenance ranks are places in `model.Provenance`: 0 server, 1 client, 2 stream, 3 body, 4 inferred.
+--
+-- Fifteen counts are packed, three in each of five sums: 1 is 1, B = 2^21 = 2097152, BB = 2^42 = 4398046511104.
 --   a: decode BB, prefill B, model 1      b: queue BB, template B, parse 1      c: serve BB, retry B, http 1
 --   d: tool BB, and at work themselves: network B, tool 1     e: at work themselves: generation BB, server B, framework 1
 --

@@ -61,6 +61,9 @@ FROM (
   FROM {shards} AS s GROUP BY GROUPING SETS ((state), (state, part))
 )"""
 
+MOST_SPANS: Final = 2**21 - 1
+"""As many spans as one query may have: the text counts the open ones in 21 bits."""
+
 _PARTS: Final = MappingProxyType(
     {
         None: "''",
@@ -74,7 +77,7 @@ _PARTS: Final = MappingProxyType(
 
 @cache
 def ledger_arrays_sql() -> str:
-    """The ledger over a relation `spans`, as `analysis.ledger.ledger_sql`, for ClickHouse alone."""
+    """The ledger over a relation `spans`, a row a query and phase: what `analysis/ledger/ledger.py` gives."""
     return _ledger(_ROWS, _ROWS_OF_PHASES)
 
 

@@ -1,4 +1,4 @@
-"""The SQL text against the slow sweep."""
+"""The sweep against a slow reference, interval by interval."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_cases import queries, sweep
+from ledger_cases import queries, reference
 
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import PHASES
-from punie.trace.store.sqlite import SqliteEngine
 
 
 @settings(deadline=None, max_examples=200)
 @given(queries(), st.randoms(use_true_random=False))
 def test_agrees_to_the_nanosecond_in_any_order(spans: list[PhasedSpan], random: Random) -> None:
-    wall_ns, totals, contested, sources = sweep(spans)
+    wall_ns, totals, contested, sources = reference(spans)
     random.shuffle(spans)
-    (ledger,) = compute_ledgers(spans, SqliteEngine())
+    (ledger,) = compute_ledgers(spans)
     assert ledger.wall_ns == wall_ns
     assert dict(ledger.phases_ns) == totals
     assert dict(ledger.contested_ns) == contested
@@ -34,15 +33,15 @@ def test_queries_do_not_touch_each_other(several: list[list[PhasedSpan]]) -> Non
         [replace(span, query_key=f"q{number}", trace_id=f"t{number % 2}") for span in spans]
         for number, spans in enumerate(several)
     ]
-    together = compute_ledgers([span for spans in named for span in spans], SqliteEngine())
-    alone = [compute_ledgers(spans, SqliteEngine())[0] for spans in named]
+    together = compute_ledgers([span for spans in named for span in spans])
+    alone = [compute_ledgers(spans)[0] for spans in named]
     assert sorted(together, key=lambda one: one.query_key) == alone
 
 
 @settings(deadline=None)
 @given(queries())
 def test_time_is_conserved(spans: list[PhasedSpan]) -> None:
-    (ledger,) = compute_ledgers(spans, SqliteEngine())
+    (ledger,) = compute_ledgers(spans)
     assert sum(ledger.phases_ns.values()) == ledger.wall_ns >= 0
     for phase in PHASES:
         assert 0 <= ledger.contested_ns[phase] <= ledger.phases_ns[phase]

@@ -1,0 +1,93 @@
+"""The text that ClickHouse runs gives the ledgers that the sweep defines, and the slow reference: to the nanosecond."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from chdb_engine import ledgers_of_clickhouse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as Stage
+from hypothesis import strategies as st
+from ledger_cases import queries, reference
+from query_trees import Tree, seeded
+
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import PhasedSpan, classify
+from punie.trace.analysis.records import QueryLedger
+from punie.trace.errors import InputError
+from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase
+from punie.trace.store.clickhouse.texts import ledger_arrays_sql
+from punie.trace.store.sources import read_source
+
+
+def agree(spans: Sequence[PhasedSpan]) -> tuple[QueryLedger, ...]:
+    """The ledgers, which both have in common."""
+    found = compute_ledgers(spans)
+    assert found == ledgers_of_clickhouse(spans)
+    return found
+
+
+@settings(
+    deadline=None,
+    max_examples=2,
+    phases=[Stage.explicit, Stage.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(several=st.lists(queries(), min_size=40, max_size=60), random=st.randoms(use_true_random=False))
+def test_generated_queries(several: list[list[PhasedSpan]], random: Random) -> None:
+    named = [
+        [replace(span, query_key=f"q{number}", trace_id=f"t{number % 2}") for span in spans]
+        for number, spans in enumerate(several)
+    ]
+    together = [span for spans in named for span in spans]
+    random.shuffle(together)
+    found = {ledger.query_key: ledger for ledger in agree(together)}
+    for spans in named:
+        wall_ns, totals, contested, sources = reference(spans)
+        ledger = found[spans[0].query_key]
+        assert (ledger.wall_ns, ledger.phases_ns, ledger.contested_ns) == (wall_ns, totals, contested)
+        assert {phase: set(how) for phase, how in ledger.provenance.items() if how} == sources
+
+
+def test_nine_hundred_trees_as_a_run_writes_them() -> None:
+    random = seeded(3)
+    spans = [span for number in range(900) for span in Tree(number, random).spans]
+    assert len(agree(classify(spans))) == 900
+
+
+def test_every_trace_of_the_corpus() -> None:
+    folder = os.environ.get("PUNIE_CORPUS")
+    if folder is None:
+        pytest.skip("PUNIE_CORPUS is not set: no traces of others to read")
+    found: list[PhasedSpan] = []
+    for path in sorted(Path(folder).iterdir()):
+        try:
+            spans = read_source(str(path)).spans
+        except InputError:
+            continue  # what is no source has a test of its own
+        found += (replace(span, query_key=f"{path.name} {span.query_key}") for span in classify(spans))
+    assert len(agree(found)) >= 8
+
+
+def test_no_spans_no_ledgers() -> None:
+    assert agree([]) == ()
+
+
+def test_the_text_gives_every_phase_its_place_in_the_order_of_precedence() -> None:
+    sql = ledger_arrays_sql()
+    owner = sql[sql.index("multiIf(") : sql.index(") AS owner")]
+    assert [int(rank) for rank in re.findall(r"(?:>= \d+|> 0), (\d+)", owner)] == list(range(len(PHASES) - 1))
+    assert owner.endswith(f", {PHASE_RANK[Phase.FRAMEWORK]}")
+
+
+@pytest.mark.parametrize("group", Group)
+def test_the_text_counts_every_group_with_its_phases(group: Group) -> None:
+    own = [str(PHASE_RANK[phase]) for phase in PHASES if PHASE_GROUP[phase] is group]
+    outsiders = rf"owner NOT IN \({', '.join(own)}\)" if len(own) > 1 else rf"owner != {own[0]}\)"
+    assert len(re.findall(outsiders, ledger_arrays_sql())) == 1
