@@ -14,7 +14,7 @@ from punie.trace import semconv
 from stack import Stack, wait_for_trace
 
 PROMPT: Final = "Where is the class Settings defined?"
-CONTENT: Final = (*semconv.CONTENT_KEYS, *semconv.EXCEPTION_TEXT_KEYS, *semconv.FOREIGN_CONTENT_KEYS)
+CONTENT: Final = semconv.CONTENT_KEYS
 BELOW: Final = (
     "gen_ai.prompt.0.content",
     "llm.input_messages.1.message.content",

@@ -16,6 +16,7 @@ from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
 from msgspec.structs import replace
 
+from punie.trace import semconv
 from punie.trace.__main__ import main
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, StatusCode
@@ -42,7 +43,7 @@ SPANS = (
             "punie.query.repeat": 3,
             "punie.score.ok": True,
             "punie.score.failures": ("a", "b"),
-            "rate": 12.5,
+            semconv.LATENCY_PREFILL: 12.5,
             "punie.message.digests": ("00", "1e5"),
         },
         status=StatusCode.ERROR,

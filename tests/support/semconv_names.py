@@ -9,7 +9,7 @@ from punie.trace import semconv
 
 def known_names() -> set[str]:
     """Names of spans, attributes and events, with what they are called elsewhere."""
-    return set(_strings(vars(semconv)))
+    return {*_strings(vars(semconv)), *semconv.TABLE.types}
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, cast
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
+from punie.trace.store.attribute_values import with_typed_values
 from punie.trace.store.files.place import Place
 
 
@@ -56,7 +57,7 @@ def read_source(text: str) -> SpanSet:
     for entry in SOURCES:
         source = entry.load()
         if source.recognises(place):
-            return source.read(place)
+            return with_typed_values(source.read(place), place.shown)
     raise InputError(f"{place.shown}: {_what_is_wrong(place)}", remedy=_remedy())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.finish_reasons import ended_by_limit
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.queries.surroundings import Below, Surroundings
 from punie.trace.analysis.trees.roles import Role, role_of
@@ -92,10 +93,7 @@ def lacks_usage(span: Span) -> bool:
 
 def is_truncated(span: Span) -> bool:
     """Whether a model request ended by its token limit."""
-    reasons = semconv.first(span.attributes, semconv.FINISH_REASONS)
-    if isinstance(reasons, str):
-        return reasons in semconv.FINISH_TRUNCATED
-    return isinstance(reasons, Sequence) and any(reason in semconv.FINISH_TRUNCATED for reason in reasons)
+    return ended_by_limit(semconv.first(span.attributes, semconv.FINISH_REASONS))
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:

@@ -40,9 +40,6 @@ _THEIR_KEYS: Final = frozenset(
     {
         *semconv.FOREIGN_OPERATIONS,
         *semconv.FOREIGN_MODEL,
-        *semconv.FOREIGN_INPUT_TOKENS,
-        *semconv.FOREIGN_OUTPUT_TOKENS,
-        *semconv.FOREIGN_CACHED_TOKENS,
         *semconv.FOREIGN_FINISH_REASON,
     }
 )
@@ -82,17 +79,11 @@ def _of_request(span: Span) -> Said:
     usage = _object(attributes.get(semconv.LANGFUSE_USAGE))
     yield semconv.REQUEST_MODEL, semconv.text(attributes, semconv.FOREIGN_MODEL)
     if semconv.integer(attributes, semconv.INPUT_TOKENS) is None:
-        told = semconv.integer(attributes, semconv.FOREIGN_INPUT_TOKENS)
-        yield semconv.INPUT_TOKENS[0], _langfuse_total(usage, "prompt", "input") if told is None else told
+        yield semconv.INPUT_TOKENS[0], _langfuse_total(usage, "prompt", "input")
     if semconv.integer(attributes, semconv.OUTPUT_TOKENS) is None:
-        told = semconv.integer(attributes, semconv.FOREIGN_OUTPUT_TOKENS)
-        yield (
-            semconv.OUTPUT_TOKENS[0],
-            _langfuse_total(usage, "completion", "output") if told is None else told,
-        )
+        yield semconv.OUTPUT_TOKENS[0], _langfuse_total(usage, "completion", "output")
     if semconv.integer(attributes, semconv.CACHED_TOKENS) is None:
-        told = semconv.integer(attributes, semconv.FOREIGN_CACHED_TOKENS)
-        yield semconv.CACHED_TOKENS[0], _langfuse_cached(usage) if told is None else told
+        yield semconv.CACHED_TOKENS[0], _langfuse_cached(usage)
     reason = semconv.text(attributes, semconv.FOREIGN_FINISH_REASON)
     yield semconv.FINISH_REASONS, None if reason is None else (reason.strip('"'),)
     if semconv.first(attributes, semconv.TIME_TO_FIRST_CHUNK) is None:

@@ -274,6 +274,12 @@ FINDING_KINDS: Final = (
         "Nothing: no figure is made from events.",
     ),
     FindingKind(
+        "value-left-out",
+        _SHOWN,
+        "attributes whose value can't be what their name means, such as a count below 0: left out",
+        "Mend what writes them.",
+    ),
+    FindingKind(
         "numbers-as-text",
         _SHOWN,
         "numbers and lists that the source keeps as text, read as what they were",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, Span, SpanSet, UnreadableRecord
+from punie.trace.store.attribute_values import LEFT_OUT, with_typed_values
 from punie.trace.store.clickhouse.query import (
     NO_LIMIT,
     PASSWORD_VARIABLE,
@@ -119,7 +120,8 @@ def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
             unreadable.append(UnreadableRecord(query.shown, number, str(error)))
     more = f"{query.shown}: more than {query.limit} traces match, and only the newest were read: raise limit="
     notes = (SourceNote("cut-by-limit", more),) if cut else ()
-    return SpanSet(tuple(spans), tuple(unreadable), notes=notes)
+    found_spans = SpanSet(tuple(spans), tuple(unreadable), notes=notes)
+    return with_typed_values(found_spans, query.shown, (LEFT_OUT,))  # all is text there: no note says so
 
 
 def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:

@@ -2,7 +2,7 @@
 
 | table | written by | attributes |
 | --- | --- | --- |
-| `otel_traces` | the Collector's ClickHouse exporter (0.161) | all as text: types are told by how they look |
+| `otel_traces` | the Collector's ClickHouse exporter (0.161) | all as text |
 | `spans` | Jaeger 2's own storage (its module 1.76) | lists of keys and values, one pair of lists a type |
 
 Both keep start and duration in nanoseconds. A duration below 0 (an inverted span, or one that never ended) stands in
@@ -12,7 +12,6 @@ the exporter's unsigned column as 2^64 more; it is read back as it was.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -33,21 +32,6 @@ from punie.trace.store.otlp.values import (
 
 Row = Mapping[str, Any]
 _TYPES: Final = ("bool", "int", "double", "str", "complex")
-_LOOKS_TYPED: Final = re.compile(r"-?[0-9]|true$|false$|[\[{]")
-# Names that end so are text, even where the text looks like a number.
-_TEXT_ENDINGS: Final = (
-    "id",
-    "name",
-    "hash",
-    "text",
-    "answer",
-    "expected",
-    "cache",
-    "model",
-    "message",
-    "type",
-    "error",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +51,13 @@ class Table:
 
 
 def _exporter_span(row: Row) -> Span:
-    resource = (
-        {**_typed(row["resource"]), semconv.SERVICE_NAME: row["service"]}
-        if row["service"]
-        else _typed(row["resource"])
-    )
+    service = {semconv.SERVICE_NAME: row["service"]} if row["service"] else {}
     events = zip(row["event_times"], row["event_names"], row["event_attributes"], strict=True)
     return _span(
         row,
-        _typed(row["attributes"]),
-        resource,
-        tuple(Event(str(name), int(at), _typed(attributes)) for at, name, attributes in events),
+        row["attributes"],
+        {**row["resource"], **service},
+        tuple(Event(str(name), int(at), MappingProxyType(said)) for at, name, said in events),
     )
 
 
@@ -105,29 +85,6 @@ def _span(row: Row, attributes: Attributes, resource: Attributes, events: tuple[
         resource=MappingProxyType(dict(resource)),
         scope=str(row["scope"]),
     )
-
-
-def _typed(texts: Mapping[str, str]) -> Attributes:
-    return {str(key): _value(str(key), str(text)) for key, text in texts.items()}
-
-
-def _value(key: str, text: str) -> AttributeValue:
-    if key in semconv.CONTENT_KEYS or key.replace("_", ".").split(".")[-1] in _TEXT_ENDINGS:
-        return text
-    if _LOOKS_TYPED.match(text) is None:
-        return text
-    try:
-        return _frozen(json.loads(text))
-    except (ValueError, RecursionError):
-        return text
-
-
-def _frozen(value: Any) -> AttributeValue:  # noqa: ANN401 # JSON has no common type
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, dict):
-        return MappingProxyType({str(key): _frozen(item) for key, item in value.items()})
-    return value  # type: ignore[no-any-return] # a plain value of JSON
 
 
 def _listed(row: Row, prefix: str) -> Attributes:

@@ -22,7 +22,6 @@ from punie.trace.store.otlp.values import (
 )
 from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.values import EventReader, plain_attributes
-from punie.trace.store.text_values import TypedText
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,15 +63,13 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     columns = choose_columns({str(row[0]): str(row[1]) for row in described}, file)
     spans: list[Span] = []
     unreadable: list[UnreadableRecord] = []
-    typed = TypedText()
-    events = EventReader(typed)
+    events = EventReader()
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
         try:
-            spans.append(_span(row, typed, events))
+            spans.append(_span(row, events))
         except Unreadable as error:
             unreadable.append(UnreadableRecord(file, number, str(error)))
-    notes = (*typed.notes(file), *events.notes(file))
-    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, notes)
+    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, events.notes(file))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
@@ -82,7 +79,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str)
         yield from (dict(zip(columns.names, row, strict=True)) for row in rows)
 
 
-def _span(row: Row, typed: TypedText, events: EventReader) -> Span:
+def _span(row: Row, events: EventReader) -> Span:
     start_ns = time_ns(row["start"], "start")
     resource = dict(plain_attributes(row.get("resource"), "resource"))
     if row.get("service"):
@@ -95,7 +92,7 @@ def _span(row: Row, typed: TypedText, events: EventReader) -> Span:
         start_ns=start_ns,
         end_ns=_end_ns(row, start_ns),
         kind=span_kind(row.get("kind")),
-        attributes=typed.read(plain_attributes(row.get("attributes"))),
+        attributes=plain_attributes(row.get("attributes")),
         status=status_code(row.get("status")),
         status_message=str(row.get("status_message") or ""),
         events=events.read(row),

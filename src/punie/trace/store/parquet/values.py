@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, SourceNote
 from punie.trace.store.otlp.values import Unreadable, attributes_of, integer
-from punie.trace.store.text_values import TypedText
 
 SLUG: Final = "unread-events"
 _TIMES: Final = ("time_unix_nano", "timeunixnano", "time_ns", "timestamp", "time")
@@ -37,7 +36,6 @@ Row = Mapping[str, Any]
 class EventReader:
     """Reads the events of rows, and counts those that it could not read."""
 
-    typed: TypedText
     unread: int = 0
 
     def read(self, row: Row) -> tuple[Event, ...]:
@@ -63,7 +61,7 @@ class EventReader:
             read = attributes_of(attributes) if isinstance(attributes, list) else plain_attributes(attributes)
         except Unreadable:
             return None
-        return Event(fields["name"], at_ns, self.typed.read(read))
+        return Event(fields["name"], at_ns, read)
 
     def notes(self, file: str) -> tuple[SourceNote, ...]:
         """That events were left out, if any were."""

@@ -176,7 +176,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         """What was asked, as it was sent: the hooks inside of this one have done their work on `context`."""
         prompt = self._prompts.read(self.settings, context)
         parameters = context.model_request_parameters
-        found = {
+        found: Attributes = {
             **digest_attributes(prompt),
             semconv.INPUT_MESSAGES: prompt.messages_json,
             **self.settings.system_instructions_attributes(_instructions(context)),
