@@ -197,7 +197,7 @@ def test_nobody_listens_and_one_error_says_so(more: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (5, "")
     error, remedy = done.stderr.splitlines()
-    assert error.endswith(f"can't ask ClickHouse at 127.0.0.1:{port}: Connection refused")
+    assert error.endswith(f"can't ask ClickHouse at 127.0.0.1:{port}: Connection refused [input]")
     assert remedy.startswith("next: Is it running?")
 
 
