@@ -23,7 +23,7 @@ from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
-    from punie.trace.bench.execute import Listener
+    from punie.trace.bench.listener import Listener
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.ask import Asker
 

@@ -7,35 +7,19 @@ so that the benchmark comes to its end. A failed cell is tried again when the be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.bench.cell import STATUS_DONE, STATUS_FAILED, CellRun
 from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import InputError, ServerError
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.records import PlannedQuery
-    from punie.trace.workload.scoring.score import Score
+    pass
 
 ATTEMPTS: Final = 2
-
-
-class Listener(Protocol):
-    """Told what is going on; shows it. The first three are the runner's."""
-
-    def warming_up(self, server_start: int) -> None: ...
-
-    def asking(self, planned: PlannedQuery) -> None: ...
-
-    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None: ...
-
-    def cell_begins(self, cell: Cell) -> None: ...
-
-    def cell_done(self, cell: Cell, took_ns: int | None) -> None: ...
-
-    def say(self, line: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

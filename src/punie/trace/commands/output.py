@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.console.standard_streams import colored, write_err, write_out
 from punie.trace.errors import UsageError
-from punie.trace.report.formats import PLAIN_WIDTH, TEXT, Format, Page, by_ending, by_name
+from punie.trace.report.formats import TEXT, Format, by_ending, by_name
+from punie.trace.report.page import PLAIN_WIDTH, Page
 from punie.trace.store.files.whole_file import write_whole
 
 if TYPE_CHECKING:

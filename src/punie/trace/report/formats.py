@@ -6,18 +6,10 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.report.page import Page
+
 if TYPE_CHECKING:
     from punie.trace.report.document import Document
-
-PLAIN_WIDTH: Final = 80  # columns, where nobody's terminal says another width
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a format for people may use: columns of text, and whether the reader's terminal shows colours."""
-
-    width: int = PLAIN_WIDTH
-    color: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
 from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
-from punie.trace.workload.scoring.score import Score, score
+from punie.trace.workload.scoring.score import score
 from punie.trace.workload.turns import NoTurns, Turns
 
 if TYPE_CHECKING:
@@ -21,32 +21,13 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.around import Progress, Watched
     from punie.trace.workload.ask import Asker, Reply
     from punie.trace.workload.suite import Query, Suite
 
 # One question for a tool and one for an answer, so that both paths are warm. No suite may hold them.
 WARMUP_TEXTS: Final = ("Where is the class Settings defined?", "What is a virtual environment?")
 NOTHING: Final[Mapping[str, str | int]] = MappingProxyType({})
-
-
-class Watched(Protocol):
-    """A server as the runner needs it: it can say that it is dead, and how much memory it took."""
-
-    async def check(self) -> None:
-        """Raise `ServerError` if the server can't answer any more."""
-
-    def peak_memory_bytes(self) -> int | None:
-        """Peak footprint of this server start so far; None where it can't be known."""
-
-
-class Progress(Protocol):
-    """Told what is going on; shows it."""
-
-    def warming_up(self, server_start: int) -> None: ...
-
-    def asking(self, planned: PlannedQuery) -> None: ...
-
-    def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

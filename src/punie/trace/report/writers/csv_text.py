@@ -12,7 +12,7 @@ from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
     from punie.trace.report.document import Cell, Document, Section
-    from punie.trace.report.formats import Page
+    from punie.trace.report.page import Page
 
 _FIGURES: Final = ("section", "row", "column", "value", "low", "high", "unit", "text")
 _FORMULA: Final = ("=", "+", "-", "@")  # with what a spreadsheet takes a cell's text for a formula

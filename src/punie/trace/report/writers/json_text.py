@@ -11,7 +11,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from punie.trace.report.document import Document
-    from punie.trace.report.formats import Page
+    from punie.trace.report.page import Page
 
 # What a terminal obeys or what turns the direction of writing; a lone surrogate is no text in any encoding.
 _UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from punie.trace.report.document import Answer, Document, Note, Section, Table
-    from punie.trace.report.formats import Page
+    from punie.trace.report.page import Page
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~$])")
 

@@ -16,7 +16,7 @@ from punie.trace.report.writers.text_words import unglued, words
 
 if TYPE_CHECKING:
     from punie.trace.report.document import Answer, Document, Section
-    from punie.trace.report.formats import Page
+    from punie.trace.report.page import Page
 
 _INDENT: Final = 2
 _STYLES: Final = {Verdict.YES: "bold green", Verdict.NO: "bold red", Verdict.UNDECIDED: "bold yellow"}
