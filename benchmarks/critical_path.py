@@ -7,7 +7,6 @@ tools, some of them in parallel. All ways run in turn on the same traces, and th
 | --- | --- | --- |
 | walk | parents, starts and ends as lists | the sections |
 | walk, from ids | spans grouped by trace, with ids | the sections, after looking up the parents |
-| arrays | parents, starts and ends as numpy arrays | nanoseconds of each span on the path |
 | jaeger | spans grouped by trace, with ids | the sections as Jaeger's trace page finds them, in plain Python |
 
 Jaeger's way here is span objects, a search for the last finishing child at every step, and recursion; the copies
@@ -18,17 +17,13 @@ it has less to do. Every path is held against a slow one made by the definition.
 from __future__ import annotations
 
 import argparse
-import operator
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from punie.trace.analysis.path.critical_path import path_columns
-from punie.trace.analysis.path.critical_path_arrays import path_ns
 from punie.trace.analysis.path.self_time import self_times
 from punie.trace.analysis.trees.windows import clip
 
@@ -64,11 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spans = sum(map(len, traces))
     sys.setrecursionlimit(JAEGER_DEPTH)  # for the peer alone
     arrays = _arrays(traces)
-    columns = [np.array(column, dtype=np.int64) for column in arrays]
     ways: dict[str, Callable[[], object]] = {
         "walk": lambda: path_columns(clip(*arrays)),
         "walk, from ids": lambda: path_columns(clip(*_arrays(traces))),
-        "arrays": lambda: path_ns(*columns),
         "jaeger": lambda: [jaeger_path(trace) for trace in traces],
         "self times": lambda: self_times(clip(*arrays)),
     }
@@ -77,19 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, took in seconds.items():
         rate = f"{spans / took / 1e6:5.2f} M spans/s"
         sys.stdout.write(f"{name:<16} {rate} {seconds['jaeger'] / took:6.1f} x jaeger\n")
-    _check_arrays(arrays, path_ns(*columns).tolist())
     for name, way in (("walk", kernel_path), ("jaeger", jaeger_path)):
         exact = sum(sorted(way(trace), key=_start) == defined_path(trace) for trace in traces)
         sys.stdout.write(f"{name}: the path of {exact} of {len(traces)} traces is the one that is defined\n")
     return 0
-
-
-def _check_arrays(arrays: Arrays, found: Sequence[int]) -> None:
-    expected = [0] * len(found)
-    for span, start, end in zip(*path_columns(clip(*arrays)), strict=True):
-        expected[span] += end - start
-    agree = sum(map(operator.eq, found, expected))
-    sys.stdout.write(f"arrays: {agree} of {len(found)} spans as the walk has them\n")
 
 
 def _start(section: tuple[str, int, int]) -> int:

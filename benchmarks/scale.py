@@ -3,7 +3,6 @@
 | part | file | aim |
 | --- | --- | --- |
 | ledger of all phases | `ledger_speed.py` | at most 5 times a plain loop that gives the phases alone |
-| critical path from Parquet, with reading | `critical_path_parquet.py` | 6 times Jaeger's algorithm in Python, exact |
 | critical path in memory | `critical_path.py` | none: what the kernels do without reading |
 | OTLP JSON lines | `loading.py` | 0.9 of what msgspec alone decodes |
 
@@ -33,7 +32,6 @@ class Part:
 
 PARTS: Final = (
     Part("Ledger", "ledger_speed.py", 5_000),
-    Part("Critical path from Parquet, with reading", "critical_path_parquet.py", 5_000),
     Part("Critical path in memory", "critical_path.py", 500),
     Part("OTLP JSON lines", "loading.py", 1_000),
 )
