@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,8 +11,8 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.usage import models_asked
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import Spread
-from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, group_total, share_of, totals
-from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance, Span, SpanKind
+from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, group_totals, phase_totals, totals
+from punie.trace.model import Span, SpanKind
 
 _NS_PER_S = 1_000_000_000
 
@@ -45,30 +45,6 @@ class Part:
     needs_tree: int = 0
 
 
-def phase_totals(
-    ns: Mapping[Phase, int],
-    contested_ns: Mapping[Phase, int],
-    provenance: Mapping[Phase, Sequence[Provenance]],
-    *,
-    wall_ns: int,
-    network_known: bool,
-) -> tuple[tuple[PhaseTotal, ...], tuple[GroupTotal, ...]]:
-    """Every phase and every group, from sums; what isn't named has no time."""
-    phases = tuple(
-        PhaseTotal(
-            phase=phase,
-            group=PHASE_GROUP[phase],
-            ns=ns.get(phase, 0),
-            share=share_of(ns.get(phase, 0), wall_ns),
-            contested_ns=contested_ns.get(phase, 0),
-            provenance=tuple(provenance.get(phase, ())),
-            known=phase is not Phase.HTTP or network_known,
-        )
-        for phase in PHASES
-    )
-    return phases, tuple(group_total(group, phases) for group in Group)
-
-
 def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str]) -> tuple[Part, ...]:
     """The parts of `records` (warm-up among them), in the order of their names."""
     found: dict[str, list[QueryRecord]] = {}
@@ -80,20 +56,18 @@ def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str])
 def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
     """`records` as one part."""
     counted = totals([record for record in records if record.succeeded])
+    answers = counted.answers if counted else 0
     warmup = sum(record.warmup for record in records)
-    failed = len(records) - warmup - (counted.answers if counted else 0)
-    if counted is None:
-        phases, groups = phase_totals({}, {}, {}, wall_ns=0, network_known=False)
-        return Part(name, 0, 0, None, phases, groups, False, failed, warmup)
+    nothing = phase_totals({}, {}, {}, wall_ns=0, network_known=False)
     return Part(
         name=name,
-        answers=counted.answers,
-        wall_ns=counted.wall_ns,
-        wall=counted.wall,
-        phases=counted.phases,
-        groups=counted.groups,
-        network_known=counted.network_known,
-        failed=failed,
+        answers=answers,
+        wall_ns=counted.wall_ns if counted else 0,
+        wall=counted.wall if counted else None,
+        phases=counted.phases if counted else nothing,
+        groups=counted.groups if counted else group_totals(nothing),
+        network_known=counted is not None and counted.network_known,
+        failed=len(records) - warmup - answers,
         warmup=warmup,
     )
 

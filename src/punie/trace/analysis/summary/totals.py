@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_knowledge, decode_ns
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
@@ -89,13 +89,14 @@ def totals(records: Sequence[QueryRecord]) -> Totals | None:
     if wall is None:
         return None
     network_known = all(record.network_known for record in records)
-    phases = tuple(_phase_total(phase, records, network_known=network_known) for phase in PHASES)
+    wall_ns = sum(record.wall_ns for record in records)
+    phases = _summed_phases([record.ledger for record in records], wall_ns, network_known=network_known)
     return Totals(
         answers=len(records),
-        wall_ns=sum(record.wall_ns for record in records),
+        wall_ns=wall_ns,
         wall=wall,
         phases=phases,
-        groups=tuple(group_total(group, phases) for group in Group),
+        groups=group_totals(phases),
         network_known=network_known,
         model_requests=sum(record.model_requests for record in records),
         tool_calls=sum(record.tool_calls for record in records),
@@ -106,34 +107,64 @@ def totals(records: Sequence[QueryRecord]) -> Totals | None:
     )
 
 
-def _phase_total(phase: Phase, records: Sequence[QueryRecord], *, network_known: bool) -> PhaseTotal:
-    ns = sum(record.ledger.phases_ns.get(phase, 0) for record in records)
-    seen = {how for record in records for how in record.ledger.provenance.get(phase, ())}
-    return PhaseTotal(
-        phase=phase,
-        group=PHASE_GROUP[phase],
-        ns=ns,
-        share=share_of(ns, sum(record.wall_ns for record in records)),
-        contested_ns=sum(record.ledger.contested_ns.get(phase, 0) for record in records),
-        provenance=tuple(how for how in Provenance if how in seen),
-        known=phase is not Phase.HTTP or network_known,
+def _summed_phases(
+    ledgers: Sequence[QueryLedger], wall_ns: int, *, network_known: bool
+) -> tuple[PhaseTotal, ...]:
+    known = {
+        (phase, how) for ledger in ledgers for phase in PHASES for how in ledger.provenance.get(phase, ())
+    }
+    return phase_totals(
+        {phase: sum(ledger.phases_ns.get(phase, 0) for ledger in ledgers) for phase in PHASES},
+        {phase: sum(ledger.contested_ns.get(phase, 0) for ledger in ledgers) for phase in PHASES},
+        {phase: [how for how in Provenance if (phase, how) in known] for phase in PHASES},
+        wall_ns=wall_ns,
+        network_known=network_known,
     )
 
 
-def group_total(group: Group, phases: Sequence[PhaseTotal]) -> GroupTotal:
-    """What the phases of `group` add up to."""
-    own = [phase for phase in phases if phase.group is group]
-    ns = sum(phase.ns for phase in own)
+def phase_totals(
+    ns: Mapping[Phase, int],
+    contested_ns: Mapping[Phase, int],
+    provenance: Mapping[Phase, Sequence[Provenance]],
+    *,
+    wall_ns: int,
+    network_known: bool,
+) -> tuple[PhaseTotal, ...]:
+    """Every phase, from sums; what isn't named has no time."""
+    return tuple(
+        PhaseTotal(
+            phase=phase,
+            group=PHASE_GROUP[phase],
+            ns=ns.get(phase, 0),
+            share=_share(ns.get(phase, 0), wall_ns),
+            contested_ns=contested_ns.get(phase, 0),
+            provenance=tuple(provenance.get(phase, ())),
+            known=phase is not Phase.HTTP or network_known,
+        )
+        for phase in PHASES
+    )
+
+
+def group_totals(phases: Sequence[PhaseTotal]) -> tuple[GroupTotal, ...]:
+    """What the phases of each group add up to."""
+    wall_ns = sum(phase.ns for phase in phases)
+    return tuple(
+        _group_total(group, [phase for phase in phases if phase.group is group], wall_ns) for group in Group
+    )
+
+
+def _group_total(group: Group, phases: Sequence[PhaseTotal], wall_ns: int) -> GroupTotal:
+    ns = sum(phase.ns for phase in phases)
     return GroupTotal(
         group=group,
         ns=ns,
-        share=share_of(ns, sum(phase.ns for phase in phases)),
-        contested_ns=sum(phase.contested_ns for phase in own),
-        known=all(phase.known for phase in own),
+        share=_share(ns, wall_ns),
+        contested_ns=sum(phase.contested_ns for phase in phases),
+        known=all(phase.known for phase in phases),
     )
 
 
-def share_of(ns: int, wall_ns: int) -> float:
+def _share(ns: int, wall_ns: int) -> float:
     """`ns` as a fraction of `wall_ns`; 0 of nothing."""
     return ns / wall_ns if wall_ns else 0.0
 
@@ -147,13 +178,9 @@ def _tokens(records: Sequence[QueryRecord]) -> Tokens:
 
 
 def _sum_if_known(records: Sequence[QueryRecord], count: Callable[[QueryRecord], int | None]) -> int | None:
-    total = 0
-    for record in records:
-        value = count(record)
-        if value is None:
-            return None
-        total += value
-    return total
+    counts = [count(record) for record in records]
+    known = [value for value in counts if value is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _token_time(records: Sequence[QueryRecord]) -> TokenTime:

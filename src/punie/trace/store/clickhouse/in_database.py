@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.analysis.statistics.spread import Spread, spread_of_extremes
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, Part, phase_totals
+from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.totals import group_totals, phase_totals
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES, Provenance
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
@@ -142,7 +143,7 @@ def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
     wall_ns = counted.root_ns if counted else 0
     network_known = bool(counted and counted.network_known)
     known = counted.known if counted else 0
-    phases, groups = phase_totals(
+    phases = phase_totals(
         _by_phase(counted.phases) if counted else {},
         _by_phase(counted.contested) if counted else {},
         {
@@ -160,7 +161,7 @@ def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
         wall_ns=wall_ns,
         wall=_spread(counted) if counted else None,
         phases=phases,
-        groups=groups,
+        groups=group_totals(phases),
         network_known=network_known,
         failed=counts.get("failed", 0),
         warmup=counts.get("warm-up", 0),
