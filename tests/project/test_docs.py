@@ -1,0 +1,124 @@
+"""Whatever a page shows can be typed: each command is understood, each snippet runs or is read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+import yaml
+from pages import PAGES, PROJECT, Snippet, commands, links, snippets
+
+from punie.trace.__main__ import VERBS, build_parser
+from punie.trace.errors import UsageError
+from punie.trace.toml_files import parse_toml
+from punie.trace.workload.suite import make_suite
+
+
+def understood(words: list[str]) -> None:
+    """Of `punie-trace`: as the command line reads it; a verb that is only named is one of ours."""
+    if len(words) == 2:
+        assert words[1] in VERBS
+        return
+    options, unknown = build_parser().parse_known_args(words[1:])
+    assert not unknown
+    assert options.command
+
+
+def uv_command(words: list[str]) -> None:
+    """Of `python3 -m pip install uv … && python3 -m uv run …`: .ci/run executes these two, word for word."""
+    assert words[1:5] == ["-m", "pip", "install", words[4]]
+    assert re.fullmatch(r"uv(==[\d.]+)?", words[4])
+
+
+def script(words: list[str]) -> None:
+    """Of `python FILE` and `python -m PACKAGE`: it is there and shows its help, or is a file that compiles."""
+    path = PROJECT / (f"{words[2]}/__main__.py" if words[1] == "-m" else words[1])
+    compile(path.read_text(), str(path), "exec")
+
+
+def activation(words: list[str]) -> None:
+    """Of `. .venv/bin/activate` and what makes the folder."""
+    assert words[-1].endswith("activate") or "venv" in words
+
+
+def compose(words: list[str]) -> None:
+    """Of `docker compose`: flags that were tried with the file by Compose itself, which needs no engine for that."""
+    assert words[1] == "compose"
+    assert set(words[2:]) <= {"up", "down", "-d", "--wait", "--profile", "scale", "-v"}
+
+
+CHECKS: MappingProxyType[str, Callable[[list[str]], None]] = MappingProxyType(
+    {
+        "punie-trace": understood,
+        "python3": uv_command,
+        "python": script,
+        ".": activation,
+        "docker": compose,
+    }
+)
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command}: {command.text}"[:90])
+def test_every_command_is_understood(command: Snippet) -> None:
+    words = shlex.split(command.text)
+    assert words[0] in CHECKS, f"a kind of command that no test knows: {command.text}"
+    CHECKS[words[0]](words)
+
+
+def test_a_command_that_is_wrong_is_seen() -> None:
+    with pytest.raises(UsageError):
+        understood(shlex.split("punie-trace reprot runs/1"))
+    with pytest.raises(AssertionError):
+        understood(shlex.split("punie-trace report runs/1 --fromat json"))
+
+
+@pytest.mark.parametrize("snippet", snippets("toml"), ids=str)
+def test_every_suite_is_read(snippet: Snippet) -> None:
+    assert make_suite(parse_toml(snippet.text.encode(), str(snippet)), str(snippet)).queries
+
+
+@pytest.mark.parametrize("snippet", snippets("yaml"), ids=str)
+def test_every_yaml_snippet_is_read(snippet: Snippet) -> None:
+    assert yaml.safe_load(snippet.text)
+
+
+@pytest.mark.parametrize("snippet", snippets("sql"), ids=str)
+def test_every_query_is_parsed_by_clickhouse(snippet: Snippet) -> None:
+    chdb = pytest.importorskip("chdb")
+    assert "CreateQuery" in str(chdb.query(f"EXPLAIN AST {snippet.text}"))
+
+
+PRELUDE = """\
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+agent = Agent(TestModel(), name="example")
+"""
+
+
+@pytest.mark.parametrize("snippet", snippets("python"), ids=str)
+def test_every_python_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
+    """In a process and a folder of its own, with an `agent` as the reader has one."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + snippet.text],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("page", "target"), links())
+def test_every_link_leads_to_a_file(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()
+
+
+def test_the_kinds_of_snippets_are_those_that_are_tested() -> None:
+    languages = set(re.findall(r"^ *```(\w+)", "\n".join(page.read_text() for page in PAGES), re.MULTILINE))
+    assert languages <= {"sh", "toml", "yaml", "sql", "python"}

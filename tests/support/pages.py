@@ -1,0 +1,69 @@
+"""The pages that readers copy from, and what can be copied from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(__file__).parents[2]
+PAGES: Final = tuple(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "src/punie/trace/demo/*.md")
+    for path in sorted(PROJECT.glob(pattern))
+    if path.name != "CHANGELOG.md"  # it tells of what was
+)
+_BLOCK: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_INLINE: Final = re.compile(r"`([^`]+)`")
+_LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A block of a page in `language` (blank: output, a drawing), with the line on which it starts."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(PROJECT)}:{self.line}"
+
+
+def snippets(language: str) -> list[Snippet]:
+    """Every block of that language."""
+    return [snippet for page in PAGES for snippet in _blocks(page) if snippet.language == language]
+
+
+def _blocks(page: Path) -> Iterator[Snippet]:
+    text = page.read_text(encoding="utf-8")
+    for match in _BLOCK.finditer(text):
+        body = "\n".join(line.removeprefix(match[1]) for line in match[3].splitlines())
+        yield Snippet(page, text.count("\n", 0, match.start()) + 2, match[2], body)
+
+
+def commands() -> list[Snippet]:
+    """Every line of a shell block, without its comment, continued lines joined; and `punie-trace …` in the text."""
+    found = []
+    for block in snippets("sh"):
+        lines = block.text.replace("\\\n", " ").splitlines()
+        shown = [(number, re.sub(r"(^|\s)#.*", "", line).strip()) for number, line in enumerate(lines)]
+        found += [Snippet(block.page, block.line + number, "sh", line) for number, line in shown if line]
+    for page in PAGES:
+        prose = _BLOCK.sub("", page.read_text(encoding="utf-8"))
+        quoted = [" ".join(text.split()) for text in _INLINE.findall(prose)]
+        found += [Snippet(page, 0, "sh", text) for text in quoted if re.match(r"punie-trace \w", text)]
+    return found
+
+
+def links() -> list[tuple[Path, str]]:
+    """Every page and every file of ours that it points to."""
+    return [
+        (page, target)
+        for page in PAGES
+        for target in _LINK.findall(page.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
