@@ -48,8 +48,9 @@ from punie.trace.analysis.statistics.distributions import at_least
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL, median_ns, percentile
 from punie.trace.demo.paths import target_model_path, workspace_path
-from punie.trace.server import ServerConfig, ServerProcess, build_server_command
-from punie.trace.server.config import DEFAULT_MODEL
+from punie.trace.server.command import build_server_command
+from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
+from punie.trace.server.process import ServerProcess
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.instrument import instrument
 from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from punie.trace.analysis.speculative.model import Divergence
 from punie.trace.bench.child import ChildJob
+from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import execute_cells
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import Place, Turn, place_of
-from punie.trace.bench.options import merge_options
+from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, Provenance, make_arms, make_plan, plan_cells
 from punie.trace.bench.preflight.vocabulary import check, compare
 from punie.trace.bench.runtime import Runtime
@@ -72,18 +74,22 @@ def test_a_child_that_fails_is_quoted(tmp_path: Path) -> None:
     assert "KeyError: 'adapter'" in raised.value.log_tail
 
 
+def done_record(cell: Cell) -> CellRecord:
+    return CellRecord(CellStatus.DONE, cell.name, cell.block)
+
+
 def test_an_attempt_that_was_cut_off_is_moved_aside(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
     cell = Cell(0, 0, "batched", make_arms(1, (2,), "off")[:1])
     assert folder.set_aside(cell) is None
     for _ in range(2):
         folder.cell(cell).spans_dir.mkdir(parents=True)
-        assert folder.facts(cell) is None
+        assert folder.record(cell) is None
         folder.set_aside(cell)
     assert sorted(p.name for p in (folder.path / "aborted").iterdir()) == ["0000-batched-1", "0000-batched-2"]
     folder.cell(cell).spans_dir.mkdir(parents=True)
-    folder.finish(cell, {"status": "done"})
-    assert folder.facts(cell) == {"status": "done"}
+    folder.finish(cell, done_record(cell))
+    assert folder.record(cell) == done_record(cell)
     assert [run.path.name for run in folder.finished_runs()] == ["0000-batched"]
 
 
@@ -96,19 +102,20 @@ def test_a_server_that_fails_twice_is_written_down_and_the_others_go_on(tmp_path
     broken = tmp_path / "draft"
     broken.mkdir()
     (broken / "config.json").write_bytes((draft_model_path() / "config.json").read_bytes())
-    options = merge_options({"draft": [str(broken)], "blocks": 1, "k": (2,)})
+    options = BenchOptions(draft=(str(broken),), blocks=1, k=(2,))
     planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
     runtime = Runtime.of(planned)
     folder = BenchFolder.create(tmp_path, "b")
     done = [cell for cell in plan_cells(planned) if cell.draft is None]
     for cell in done:
         folder.cell(cell).spans_dir.mkdir(parents=True)
-        folder.finish(cell, {"status": "done"})
+        folder.finish(cell, done_record(cell))
     outcome = asyncio.run(execute_cells(folder, runtime, BenchProgress(), None))
     assert [cell.group for cell, _ in outcome.failed] == ["draft0"]
-    facts = folder.facts(outcome.failed[0][0])
-    assert facts is not None
-    assert facts["status"] == "failed"
+    record = folder.record(outcome.failed[0][0])
+    assert record is not None
+    assert record.status is CellStatus.FAILED
+    assert record.error == outcome.failed[0][1]
     assert len(list((folder.path / "aborted").iterdir())) == 1
 
 
@@ -118,12 +125,12 @@ def test_a_damaged_cell_is_done_again_and_said(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # no server starts, and each says so at once
-    options = merge_options({"draft": [str(draft_model_path())], "blocks": 1, "k": (2,)})
+    options = BenchOptions(draft=(str(draft_model_path()),), blocks=1, k=(2,))
     planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
     folder = BenchFolder.create(tmp_path, "b")
     for cell in plan_cells(planned):
         folder.cell(cell).spans_dir.mkdir(parents=True)
-        folder.finish(cell, {"status": "done"})
+        folder.finish(cell, done_record(cell))
     (damaged,) = [cell for cell in plan_cells(planned) if cell.draft is not None]
     (folder.cell(damaged).path / "cell.json").write_text(told)
     outcome = asyncio.run(execute_cells(folder, Runtime.of(planned), BenchProgress(), None))
@@ -137,15 +144,10 @@ def test_a_damaged_cell_is_done_again_and_said(
 def test_swap_is_summed_over_the_cells_that_tell_it(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
     assert folder.swapped_bytes() is None
-    told: tuple[dict[str, int], ...] = (
-        {"swapped_in_bytes": 1, "swapped_out_bytes": 20},
-        {"swapped_in_bytes": 2, "swapped_out_bytes": 30},
-        {},
-    )
-    for number, swap in enumerate(told):
+    for number, (read, written) in enumerate([(1, 20), (2, 30), (None, None)]):
         cell = Cell(number, 0, "batched", make_arms(1, (2,), "off")[:1])
         folder.cell(cell).spans_dir.mkdir(parents=True)
-        folder.finish(cell, {"status": "done", **swap})
+        folder.finish(cell, replace(done_record(cell), swapped_in_bytes=read, swapped_out_bytes=written))
     assert folder.swapped_bytes() == (3, 50)
 
 
@@ -188,7 +190,7 @@ def test_the_time_left_is_known_from_what_is_done() -> None:
 
 def test_the_plan_on_disk_is_whole_json(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
-    planned = make_plan(merge_options({}), default_suite(), "b", Provenance("now", {}, {"system": "x"}))
+    planned = make_plan(BenchOptions(), default_suite(), "b", Provenance("now", {}, {"system": "x"}))
     folder.write_plan(planned)
     assert folder.read_plan() == planned
-    assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 1
+    assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 2

@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from punie.trace.analysis.speculative.files import decode_plan, encode
 from punie.trace.analysis.speculative.model import BenchPlan, PromptCache
-from punie.trace.bench.options import merge_options
+from punie.trace.bench.documents import decode_plan
+from punie.trace.bench.options import BenchOptions, merge_options
 from punie.trace.bench.plan import Provenance, balanced_orders, make_plan, plan_asks, plan_cells
 from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.errors import InputError
+from punie.trace.store.documents import encode
 from punie.trace.workload.suite import Query, Suite, default_suite
 
 
-def plan_of(**given: object) -> BenchPlan:
-    return make_plan(merge_options(given), default_suite(), "bench", Provenance("now", {}, {}))
+def plan_of(**given: Any) -> BenchPlan:  # noqa: ANN401 # fields of BenchOptions
+    return make_plan(
+        merge_options(BenchOptions(**given), given), default_suite(), "bench", Provenance("now", {}, {})
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
@@ -41,7 +45,7 @@ def test_every_block_starts_every_server_once() -> None:
 
 
 def test_arms_with_the_cache_on_have_servers_of_their_own() -> None:
-    cells = plan_cells(plan_of(blocks=1, draft_cache="both", k=(2, 3), repeats=1))
+    cells = plan_cells(plan_of(blocks=1, draft_cache="both", k=(2, 3), repeat=1))
     by_group = {cell.group: [arm.name for arm in cell.arms] for cell in cells}
     assert by_group["draft0"] == ["draft0-k2", "draft0-k3"]
     assert by_group["draft0-k2-cache"] == ["draft0-k2-cache"]
@@ -49,12 +53,12 @@ def test_arms_with_the_cache_on_have_servers_of_their_own() -> None:
 
 
 def test_two_drafts_are_one_more_factor() -> None:
-    names = {arm.name for arm in plan_of(draft=["demo", "mlx/other"], k=(2, 3)).arms}
+    names = {arm.name for arm in plan_of(draft=("demo", "mlx/other"), k=(2, 3)).arms}
     assert {"draft0-k2", "draft0-k3", "draft1-k2", "draft1-k3"} < names
 
 
 def test_inside_a_server_every_query_is_asked_at_every_k_before_the_next_one() -> None:
-    plan = plan_of(blocks=2, repeats=2)
+    plan = plan_of(blocks=2, repeat=2)
     for cell in plan_cells(plan):
         asks = list(plan_asks(plan, cell))
         assert [ask.planned.position for ask in asks] == list(range(len(asks)))
@@ -95,6 +99,6 @@ def test_requests_say_how_they_are_to_be_served() -> None:
 
 def test_a_suite_that_changed_since_is_refused() -> None:
     changed = Suite("discrimination", 99, tuple[Query, ...](default_suite().queries))
-    plan = make_plan(merge_options({}), changed, "bench", Provenance("now", {}, {}))
+    plan = make_plan(BenchOptions(), changed, "bench", Provenance("now", {}, {}))
     with pytest.raises(InputError, match="has changed"):
         Runtime.of(plan)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from punie.trace.analysis.speculative.model import BenchPlan, TargetKind
-from punie.trace.bench.options import merge_options
+from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Provenance, make_plan
 from punie.trace.bench.preflight.judge import Bounds, judge, verification
 from punie.trace.errors import ServerError
@@ -21,7 +21,7 @@ NO_BOUNDS = Bounds(None, None)
 
 
 def plan() -> BenchPlan:
-    return make_plan(merge_options({}), default_suite(), "bench", Provenance("now", {}, {}))
+    return make_plan(BenchOptions(), default_suite(), "bench", Provenance("now", {}, {}))
 
 
 def steps(count: int, taken: float, places: int = 5) -> dict[str, Any]:

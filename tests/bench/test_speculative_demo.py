@@ -98,7 +98,7 @@ def test_what_was_done_was_kept_and_what_was_begun_was_done_again(
 ) -> None:
     folder = bench[0]
     cells = plan_cells(folder.read_plan())
-    assert [facts["status"] for cell in cells if (facts := folder.facts(cell))] == ["done"] * len(cells)
+    assert [record.status for cell in cells if (record := folder.record(cell))] == ["done"] * len(cells)
     assert sorted(path.name for path in (folder.path / "aborted").iterdir()) == [
         f"{cells[1].name}-1",
         f"{cells[2].name}-1",

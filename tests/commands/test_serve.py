@@ -24,8 +24,8 @@ from served import Client, question, wait_until
 from punie.trace.__main__ import main
 from punie.trace.commands.serve import OWN_FLAGS
 from punie.trace.errors import ExitCode
-from punie.trace.server import ServerConfig
 from punie.trace.server.command import server_arguments
+from punie.trace.server.config import ServerConfig
 from punie.trace.store.sources import read_source
 
 SERVED = re.compile(r"serving (http://127\.0\.0\.1:\d+)/v1 as default_model")

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from punie.trace.errors import ConfigError, ServerError
-from punie.trace.server import AttachedServer, Server
+from punie.trace.server.attach import AttachedServer
+from punie.trace.server.protocol import Server
 
 Answers = dict[str, tuple[int, object]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from punie.trace.errors import ConfigError
-from punie.trace.server import ServerConfig, build_server_command
-from punie.trace.server.command import server_arguments
+from punie.trace.server.command import build_server_command, server_arguments
+from punie.trace.server.config import ServerConfig
 
 
 @pytest.fixture

@@ -16,12 +16,15 @@ import httpx
 import psutil
 import pytest
 
-from punie.trace.server import ServerConfig, ServerProcess, build_server_command
+from punie.trace.server.command import build_server_command
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.process import ServerProcess
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from punie.trace.server import ServerConfig, ServerProcess
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.process import ServerProcess
 
 async def main():
     async with ServerProcess(ServerConfig(sys.argv[1]), Path(sys.argv[2]), ready_timeout_s=100) as server:

@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from punie.trace.errors import ServerError
-from punie.trace.server import Server, ServerConfig, ServerProcess
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.process import ServerProcess
+from punie.trace.server.protocol import Server
 
 ANSWERING = """
 import sys

@@ -11,13 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-import punie.trace.server
 from punie.trace.footprint import MemorySource, footprint_reader, read_phys_footprint
-from punie.trace.server import MemorySampler, recommended_limit
 from punie.trace.server.diagnosis import death_line, describe_exit, remedy_for
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
 from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
-from punie.trace.server.memory_limit import LimitSource
+from punie.trace.server.memory import MemorySampler
+from punie.trace.server.memory_limit import LimitSource, recommended_limit
 from punie.trace.server.port import url
 
 
@@ -143,12 +142,6 @@ def test_recommended_limit_is_at_most_all_memory() -> None:
     limit = recommended_limit()
     assert 0 < limit.limit_bytes <= psutil.virtual_memory().total
     assert limit.source is (LimitSource.METAL if sys.platform == "darwin" else LimitSource.TOTAL)
-
-
-def test_every_public_name_loads() -> None:
-    assert [name for name in punie.trace.server.__all__ if getattr(punie.trace.server, name) is None] == []
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = punie.trace.server.nothing
 
 
 def test_importing_the_server_package_loads_nothing_heavy() -> None:

@@ -12,8 +12,11 @@ import psutil
 import pytest
 
 from punie.trace.errors import ExitCode, ServerError
-from punie.trace.server import AttachedServer, MemorySampler, ServerConfig, ServerProcess
+from punie.trace.server.attach import AttachedServer
 from punie.trace.server.command import server_arguments
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.memory import MemorySampler
+from punie.trace.server.process import ServerProcess
 
 READY_S = 100.0
 

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from punie.trace.server import ServerConfig, ServerProcess, build_server_command
-from punie.trace.server.command import server_arguments
-from punie.trace.server.process import CommandBuilder
+from punie.trace.server.command import build_server_command, server_arguments
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.process import CommandBuilder, ServerProcess
 from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 
 READY_S = 100.0

@@ -15,7 +15,7 @@ import pytest
 from scripted_model import write_scripted_model
 from served import Served, serving
 
-from punie.trace.server import ServerConfig
+from punie.trace.server.config import ServerConfig
 from punie.trace.telemetry.provider import Telemetry, configure
 
 Json = dict[str, Any]

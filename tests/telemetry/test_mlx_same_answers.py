@@ -18,7 +18,7 @@ import pytest
 from served import Client, Served, ServedRequest, serving, started, unmodified
 
 from punie.trace.demo.paths import draft_model_path, target_model_path
-from punie.trace.server import ServerConfig
+from punie.trace.server.config import ServerConfig
 from punie.trace.workload.agent import INSTRUCTIONS
 from training.tokenizer import TOOLS
 

@@ -13,7 +13,7 @@ import pytest
 from served import Client, Served, ServedRequest, question, serving, started, unmodified, wait_until
 
 from punie.trace.semconv import MESSAGE_TOKENS_NOT_KNOWN
-from punie.trace.server import ServerConfig
+from punie.trace.server.config import ServerConfig
 
 TOOLS = [{"type": "function", "function": {"name": "run_command", "parameters": {}}}]
 COUNTED = "one two three four five six seven eight"

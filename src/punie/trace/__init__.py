@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from punie.trace.analysis.pipeline import read_queries
     from punie.trace.analysis.summary.summary import analyse
-    from punie.trace.server import ServerConfig, ServerProcess, build_server_command
+    from punie.trace.server.command import build_server_command
+    from punie.trace.server.config import ServerConfig
+    from punie.trace.server.process import ServerProcess
     from punie.trace.telemetry.instrument import instrument, uninstrument
 
 __all__ = [
@@ -25,10 +27,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ServerConfig": "server",
-    "ServerProcess": "server",
+    "ServerConfig": "server.config",
+    "ServerProcess": "server.process",
     "analyse": "analysis.summary.summary",
-    "build_server_command": "server",
+    "build_server_command": "server.command",
     "instrument": "telemetry.instrument",
     "read_queries": "analysis.pipeline",
     "uninstrument": "telemetry.instrument",

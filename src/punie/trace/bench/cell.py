@@ -1,34 +1,30 @@
-"""One server start: warm up, ask, check what was declared, write down that it is done."""
+"""One server start: warm up, ask, check what was declared, return what is to be written down."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import psutil
 
 from punie.trace import semconv
 from punie.trace.analysis.speculative.model import Arm, PromptCache
+from punie.trace.bench.documents import CellRecord, CellStatus
+from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_asks
 from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
-from punie.trace.server import MemorySampler, ServerConfig, ServerProcess, build_server_command
+from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
-    from punie.trace.bench.listener import Listener
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.ask import Asker
-
-STATUS_DONE = "done"
-STATUS_FAILED = "failed"
+    from punie.trace.workload.runner import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +42,8 @@ class CellRun:
         """The id of this server start, unique among all benchmarks."""
         return f"{self.runtime.plan.bench_id}/{self.cell.name}"
 
-    async def execute(self) -> dict[str, Any]:
-        """Start the server, ask everything, stop it. Returns what `cell.json` says; raises ServerError."""
+    async def execute(self) -> CellRecord:
+        """Start the server, ask everything, stop it. Raises ServerError."""
         from punie.trace.telemetry.http.transports import uninstrument_http
         from punie.trace.telemetry.provider import configure
 
@@ -55,61 +51,54 @@ class CellRun:
         self.folder.write_plan(self._plan(()))
         began_ns, swap_before = time.time_ns(), psutil.swap_memory()
         telemetry = configure(self.folder.spans_dir)
+        server = self._server()
         try:
-            facts = await self._serve(telemetry)
+            await self._serve(telemetry, server)
         finally:
             uninstrument_http(telemetry)
             telemetry.shutdown()
         swap = psutil.swap_memory()
-        return {
-            "status": STATUS_DONE,
-            "name": self.cell.name,
-            "block": self.cell.block,
-            "arms": [arm.name for arm in self.cell.arms],
-            "server_start": self.start_id,
-            "began_ns": began_ns,
-            "took_ns": time.time_ns() - began_ns,
-            **facts,
-            **self._cached_tokens(),
-            "swap_used_bytes": swap.used,
-            "swapped_in_bytes": swap.sin - swap_before.sin,
-            "swapped_out_bytes": swap.sout - swap_before.sout,
-        }
+        record = CellRecord(
+            CellStatus.DONE,
+            self.cell.name,
+            self.cell.block,
+            arms=tuple(arm.name for arm in self.cell.arms),
+            server_start=self.start_id,
+            began_ns=began_ns,
+            took_ns=time.time_ns() - began_ns,
+            ready_after_ns=server.ready_after_ns,
+            peak_footprint_bytes=server.peak_memory_bytes(),
+            swap_used_bytes=swap.used,
+            swapped_in_bytes=swap.sin - swap_before.sin,
+            swapped_out_bytes=swap.sout - swap_before.sout,
+        )
+        return self._with_requests(record)
 
-    async def _serve(self, telemetry: Telemetry) -> dict[str, Any]:
+    async def _serve(self, telemetry: Telemetry, server: TracedServer) -> None:
         from punie.trace.telemetry.instrument import instrument
         from punie.trace.workload.agent import server_model
         from punie.trace.workload.ask import Asker
 
-        subject = self.runtime.subject()
+        subject, timeout_s = self.runtime.subject(), self.runtime.query_timeout_s
         instrument(subject.agent, telemetry=telemetry)
-        async with self._server() as (process, watched):
-            askers = {
-                arm.name: Asker(
-                    subject,
-                    server_model(
-                        process.base_url,
-                        process.model_name,
-                        request_fields(arm),
-                        timeout_s=self.runtime.query_timeout_s,
-                    ),
-                    stream=True,
-                    timeout_s=self.runtime.query_timeout_s,
-                    clock=telemetry.clock,
+        async with server:
+            models = {
+                arm.name: server_model(
+                    server.base_url, server.model_name, request_fields(arm), timeout_s=timeout_s
                 )
                 for arm in self.cell.arms
             }
-            self.folder.write_plan(self._plan(process.command))
-            await self._ask_all(telemetry, askers, watched)
-            return {
-                "ready_after_ns": process.ready_ns - process.started_ns,
-                "peak_footprint_bytes": watched.peak_memory_bytes(),
+            askers = {
+                name: Asker(subject, model, stream=True, timeout_s=timeout_s, clock=telemetry.clock)
+                for name, model in models.items()
             }
+            self.folder.write_plan(self._plan(server.command))
+            await self._ask_all(self._session(telemetry), askers, server)
 
-    async def _ask_all(self, telemetry: Telemetry, askers: Mapping[str, Asker], server: Watched) -> None:
-        from punie.trace.workload.runner import WARMUP_TEXTS, Session, Warmup, ask, warm_up
+    def _session(self, telemetry: Telemetry) -> Session:
+        from punie.trace.workload.runner import Session
 
-        session = Session(
+        return Session(
             suite=self.runtime.suite,
             telemetry=telemetry,
             run_id=self.start_id,
@@ -117,6 +106,10 @@ class CellRun:
             recommended_memory_bytes=self.recommended_bytes,
             progress=self.progress,
         )
+
+    async def _ask_all(self, session: Session, askers: Mapping[str, Asker], server: TracedServer) -> None:
+        from punie.trace.workload.runner import WARMUP_TEXTS, Warmup, ask, warm_up
+
         session.check()
         queries = {query.id: query for query in self.runtime.suite.queries}
         self.progress.warming_up(self.cell.number)
@@ -136,21 +129,13 @@ class CellRun:
             semconv.BENCH_SERVER_START: self.start_id,
         }
 
-    @asynccontextmanager
-    async def _server(self) -> AsyncIterator[tuple[ServerProcess, Watched]]:
-        from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE, TOKENS_VARIABLE
-
-        spans = str(self.folder.spans_dir.absolute())
-        process = ServerProcess(
+    def _server(self) -> TracedServer:
+        return TracedServer(
             self.runtime.server(self.cell),
-            self.folder.log_path,
+            ServerFiles(self.folder.spans_dir, self.folder.log_path),
+            ServerTracing(token_ids=True),
             ready_timeout_s=self.runtime.ready_timeout_s,
-            env=os.environ | {SPANS_VARIABLE: spans, TOKENS_VARIABLE: "1"},
-            build_command=partial(_command, hook=HOOK),
         )
-        async with process:
-            with MemorySampler(process.pid or 0) as sampler:
-                yield process, Watched(process, sampler)
 
     def _plan(self, command: tuple[str, ...]) -> RunPlan:
         plan = self.runtime.plan
@@ -170,8 +155,8 @@ class CellRun:
             machine=plan.machine,
         )
 
-    def _cached_tokens(self) -> dict[str, int]:
-        """What the server took from its prompt cache. Raises ServerError where the cache was declared off."""
+    def _with_requests(self, record: CellRecord) -> CellRecord:
+        """With what the server served. Raises ServerError where it used a prompt cache that was declared off."""
         spans = self.folder.load_spans().spans
         served = [span for span in spans if span.kind is SpanKind.SERVER]
         if not served:
@@ -184,25 +169,4 @@ class CellRun:
             raise ServerError(
                 f"{self.cell.name}: the prompt cache is declared off, and {cached} tokens came from it"
             )
-        return {"cached_tokens": cached, "requests": len(served)}
-
-
-def _command(config: ServerConfig, port: int, *, hook: str) -> tuple[str, ...]:
-    return build_server_command(config, port=port, hook=hook)
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A server and the memory that its process takes."""
-
-    process: ServerProcess
-    sampler: MemorySampler
-
-    async def check(self) -> None:
-        """Raise ServerError if it can't answer any more."""
-        await self.process.check()
-
-    def peak_memory_bytes(self) -> int | None:
-        """The largest footprint so far, None before the first sample."""
-        usage = self.sampler.usage()
-        return usage.peak_bytes if usage.samples else None
+        return replace(record, cached_tokens=cached, requests=len(served))

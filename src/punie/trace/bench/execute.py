@@ -7,17 +7,15 @@ so that the benchmark comes to its end. A failed cell is tried again when the be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from punie.trace.bench.cell import STATUS_DONE, STATUS_FAILED, CellRun
+from punie.trace.bench.cell import CellRun
+from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import InputError, ServerError
-
-if TYPE_CHECKING:
-    pass
 
 ATTEMPTS: Final = 2
 
@@ -35,8 +33,8 @@ async def execute_cells(
     """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
     failed: list[tuple[Cell, str]] = []
     for cell in plan_cells(runtime.plan):
-        facts = _facts(folder, cell, progress)
-        if facts is not None and facts["status"] == STATUS_DONE:
+        record = _record(folder, cell, progress)
+        if record is not None and record.status is CellStatus.DONE:
             progress.cell_done(cell, None)
             continue
         error = await _attempt(folder, runtime, cell, progress, recommended_bytes)
@@ -45,10 +43,10 @@ async def execute_cells(
     return Outcome(tuple(failed))
 
 
-def _facts(folder: BenchFolder, cell: Cell, progress: Listener) -> dict[str, Any] | None:
+def _record(folder: BenchFolder, cell: Cell, progress: Listener) -> CellRecord | None:
     """What `cell.json` says; None if the cell isn't done, or if nobody can tell: it is then done again."""
     try:
-        return folder.facts(cell)
+        return folder.record(cell)
     except InputError as error:
         progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
         return None
@@ -58,20 +56,20 @@ async def _attempt(
     folder: BenchFolder, runtime: Runtime, cell: Cell, progress: Listener, recommended_bytes: int | None
 ) -> str | None:
     """None if it is done, else what was wrong the last time."""
-    told = ""
+    problem = ""
     for attempt in range(ATTEMPTS):
         folder.set_aside(cell)
         progress.cell_begins(cell)
         run = CellRun(runtime, cell, folder.cell(cell), progress, recommended_bytes)
         try:
-            facts = await run.execute()
+            record = await run.execute()
         except ServerError as error:
-            told = error.message
+            problem = error.message
             again = "again" if attempt + 1 < ATTEMPTS else "given up"
-            progress.say(f"  {cell.name}: {told} ({again}; log: {run.folder.log_path})")
+            progress.say(f"  {cell.name}: {problem} ({again}; log: {run.folder.log_path})")
         else:
-            folder.finish(cell, facts)
-            progress.cell_done(cell, facts["took_ns"])
+            folder.finish(cell, record)
+            progress.cell_done(cell, record.took_ns)
             return None
-    folder.finish(cell, {"status": STATUS_FAILED, "name": cell.name, "block": cell.block, "error": told})
-    return told
+    folder.finish(cell, CellRecord(CellStatus.FAILED, cell.name, cell.block, error=problem))
+    return problem

@@ -8,24 +8,16 @@ A cell counts when `cell.json` is there: it is written last, whole or not at all
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-from punie.trace.analysis.speculative.files import (
-    decode_divergences,
-    decode_plan,
-    decode_preflight,
-    encode,
-    encode_divergences,
-)
 from punie.trace.analysis.speculative.model import BenchPlan, Divergence, Preflight
+from punie.trace.bench.documents import CellRecord, decode_plan, decode_preflight
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
-from punie.trace.store.files.whole_file import write_whole
+from punie.trace.store import documents
 from punie.trace.store.runs.run_folder import RunFolder
 
 
@@ -67,51 +59,43 @@ class BenchFolder:
 
     def write_plan(self, plan: BenchPlan) -> None:
         """Write `bench.json`. Raises InputError."""
-        write_whole(self.path / "bench.json", encode(plan))
+        documents.write(self.path / "bench.json", plan)
 
     def read_plan(self) -> BenchPlan:
         """What was planned. Raises InputError."""
         file = self.path / "bench.json"
-        return decode_plan(_read(file), str(file))
+        return decode_plan(documents.read_text(file), str(file))
 
     def write_preflight(self, preflight: Preflight) -> None:
         """Write `preflight.json`. Raises InputError."""
-        write_whole(self.path / "preflight.json", encode(preflight))
+        documents.write(self.path / "preflight.json", preflight)
 
     def read_preflight(self) -> Preflight | None:
         """What the preflight found; None if it did not come to its end. Raises InputError."""
         file = self.path / "preflight.json"
-        return decode_preflight(_read(file), str(file)) if file.exists() else None
+        return decode_preflight(documents.read_text(file), str(file)) if file.exists() else None
 
     def write_divergences(self, found: Iterable[Divergence]) -> None:
         """Write `divergences.json`. Raises InputError."""
-        write_whole(self.path / "divergences.json", encode_divergences(tuple(found)))
+        documents.write(self.path / "divergences.json", tuple(found))
 
     def read_divergences(self) -> tuple[Divergence, ...]:
         """The differences whose logits were looked at; empty if nobody did. Raises InputError."""
         file = self.path / "divergences.json"
-        return decode_divergences(_read(file), str(file)) if file.exists() else ()
+        return documents.read(file, tuple[Divergence, ...]) if file.exists() else ()
 
     def cell(self, cell: Cell) -> RunFolder:
         """The run folder of `cell`, whether it is there or not."""
         return RunFolder(self.cells_dir / cell.name)
 
-    def facts(self, cell: Cell) -> dict[str, Any] | None:
+    def record(self, cell: Cell) -> CellRecord | None:
         """What `cell.json` says; None if the cell isn't done. Raises InputError if it can't be read."""
         file = self.cell(cell).path / "cell.json"
-        if not file.exists():
-            return None
-        try:
-            found = json.loads(_read(file))
-        except ValueError as error:
-            raise InputError(f"{file}: not JSON: {error}") from error
-        if not isinstance(found, dict) or "status" not in found:
-            raise InputError(f"{file}: has no status")
-        return found
+        return documents.read(file, CellRecord) if file.exists() else None
 
-    def finish(self, cell: Cell, facts: dict[str, Any]) -> None:
+    def finish(self, cell: Cell, record: CellRecord) -> None:
         """Write `cell.json`: from now on the cell counts. Raises InputError."""
-        write_whole(self.cell(cell).path / "cell.json", json.dumps(facts, indent=2) + "\n")
+        documents.write(self.cell(cell).path / "cell.json", record)
 
     def set_aside(self, cell: Cell) -> Path | None:
         """Move what an interrupted attempt at `cell` left out of the way; None if there is nothing."""
@@ -134,29 +118,25 @@ class BenchFolder:
 
     def swapped_bytes(self) -> tuple[int, int] | None:
         """What the machine read from swap and wrote to it while the cells ran; None if no cell tells."""
-        told = [found for run in self.finished_runs() if (found := _swapped(run.path / "cell.json"))]
-        return (sum(read for read, _ in told), sum(written for _, written in told)) if told else None
+        known = [
+            (record.swapped_in_bytes, record.swapped_out_bytes)
+            for record in map(_readable_record, self.finished_runs())
+            if record and record.swapped_in_bytes is not None and record.swapped_out_bytes is not None
+        ]
+        return (sum(read for read, _ in known), sum(written for _, written in known)) if known else None
 
     def finished_runs(self) -> tuple[RunFolder, ...]:
         """The run folders of all cells that count, in order."""
         return tuple(RunFolder(file.parent) for file in sorted(self.cells_dir.glob("*/cell.json")))
 
 
-def _swapped(file: Path) -> tuple[int, int] | None:
+def _readable_record(run: RunFolder) -> CellRecord | None:
     try:
-        said = json.loads(_read(file))
-        return int(said["swapped_in_bytes"]), int(said["swapped_out_bytes"])
-    except (ValueError, KeyError, TypeError):  # damaged, or a cell that failed: the others tell
+        return documents.read(run.path / "cell.json", CellRecord)
+    except InputError:  # damaged: the other cells tell
         return None
 
 
 def is_bench_folder(path: Path) -> bool:
     """Whether `path` has a benchmark's plan."""
     return (path / "bench.json").is_file()
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: can't be read: {error}") from error

@@ -56,7 +56,7 @@ async def look_at_gaps(
         return tuple(found)
     job = {
         "model": plan.model,
-        "adapter": plan.settings.get("adapter"),
+        "adapter": plan.settings.adapter,
         "places": [
             {"tokens": place.tokens, "expected": place.expected, "actual": place.actual}
             for place in different

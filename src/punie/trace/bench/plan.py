@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,6 +21,7 @@ from punie.trace.analysis.speculative.model import (
     Arm,
     ArmKind,
     BenchPlan,
+    BenchSettings,
     PromptCache,
 )
 from punie.trace.bench.options import DEMO, BenchOptions
@@ -30,10 +31,7 @@ from punie.trace.workload.suite import Suite
 
 Item = TypeVar("Item")
 
-_SETTINGS: Final = (
-    *("suite", "agent", "workspace", "adapter", "query_timeout", "ready_timeout"),
-    *("preflight_timeout", "allow_vocab_mismatch", "draft_cache"),
-)
+_PATHS: Final = ("suite", "workspace", "adapter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,11 @@ def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Pr
     model = str(options.model or target_model_path())
     drafts = tuple(str(draft_model_path()) if draft == DEMO else draft for draft in options.drafts)
     checked = [ServerConfig(model=model, adapter_path=options.adapter, draft_model=draft) for draft in drafts]
-    told = {name: getattr(options, name) for name in _SETTINGS}
     return BenchPlan(
         bench_id=bench_id,
         model=str(checked[0].model),
         drafts=tuple(str(config.draft_model) for config in checked),
-        arms=make_arms(len(drafts), options.ks, options.draft_cache),
+        arms=make_arms(len(drafts), options.k, options.draft_cache),
         suite_name=suite.name,
         suite_hash=suite.sha256,
         queries=tuple(query.id for query in suite.queries),
@@ -102,14 +99,16 @@ def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Pr
         target_ns=options.target_ns,
         max_memory_bytes=options.max_memory_bytes,
         is_demo=is_demo,
-        settings={name: _absolute(name, value) for name, value in told.items() if value is not None},
+        settings=_settings(options),
         versions=provenance.versions,
         machine=provenance.machine,
     )
 
 
-def _absolute(name: str, value: object) -> str:
-    return str(Path(str(value)).absolute()) if name in ("suite", "workspace", "adapter") else str(value)
+def _settings(options: BenchOptions) -> BenchSettings:
+    values = {item.name: getattr(options, item.name) for item in fields(BenchSettings)}
+    absolute = {name: str(Path(values[name]).absolute()) for name in _PATHS if values[name] is not None}
+    return BenchSettings(**(values | absolute))
 
 
 def make_arms(drafts: int, ks: Sequence[int], draft_cache: str) -> tuple[Arm, ...]:

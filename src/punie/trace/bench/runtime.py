@@ -30,32 +30,32 @@ class Runtime:
     @classmethod
     def of(cls, plan: BenchPlan) -> Runtime:
         """Raises InputError if the suite isn't the one that was planned."""
-        file = plan.settings.get("suite")
+        file = plan.settings.suite
         suite = load_suite(Path(file)) if file else default_suite()
         if suite.sha256 != plan.suite_hash:
             raise InputError(
                 f"suite {file or suite.name}: has changed since the benchmark was planned",
                 remedy="restore it, or begin a new benchmark",
             )
-        return cls(plan, suite, float(plan.settings["query_timeout"]), float(plan.settings["ready_timeout"]))
+        return cls(plan, suite, plan.settings.query_timeout, plan.settings.ready_timeout)
 
     def subject(self) -> Subject:
         """The agent to ask: the user's, else the default one. Raises WorkloadError or UsageError."""
         from punie.trace.workload.agent import default_subject, load_subject
 
-        reference = self.plan.settings.get("agent")
+        reference = self.plan.settings.agent
         if reference:
             return load_subject(reference)
-        workspace = Path(self.plan.settings.get("workspace") or workspace_path())
+        workspace = Path(self.plan.settings.workspace or workspace_path())
         if not workspace.is_dir():
-            raise UsageError(f"workspace {workspace}: no such folder")
+            raise UsageError(f"--workspace {workspace}: no such folder")
         return default_subject(workspace)
 
     def server(self, cell: Cell) -> ServerConfig:
         """The server of `cell`. Raises ConfigError."""
         return ServerConfig(
             model=self.plan.model,
-            adapter_path=self.plan.settings.get("adapter"),
+            adapter_path=self.plan.settings.adapter,
             temperature=self.plan.temperature,
             max_tokens=self.plan.max_tokens,
             draft_model=None if cell.draft is None else self.plan.drafts[cell.draft],

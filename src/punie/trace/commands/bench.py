@@ -2,118 +2,166 @@
 
 from __future__ import annotations
 
-import argparse
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from punie.trace.options import whole_number
+from punie.trace.bench.options import NAMES, BenchOptions
+from punie.trace.errors import ExitCode, PunieTraceError, UsageError
+from punie.trace.options import argument, choice, flag, flags_of, group, switch
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.speculative.model import BenchPlan
+    from punie.trace.bench.execute import Outcome
+    from punie.trace.bench.folder import BenchFolder
+    from punie.trace.console.bench_progress import BenchProgress
 
 HELP: Final = "measure what a change brings, e.g. a draft model"
 DESCRIPTION: Final = (
-    "Benchmarks: server starts in balanced order, every cell kept, an interval beside each figure."
+    "speculative: does a draft model make it at least 20 %% faster, losslessly? Measures the batched baseline (prompt "
+    "cache on, as users run it), the same again for the noise, the sequential path that drafts use, and each draft "
+    "at each k; servers start in balanced order, every one is kept, and an interval stands beside each figure. "
+    "A preflight of about a minute predicts the outcome first. Without --model it uses the demo pair. "
+    "Interrupted, it goes on with --resume."
 )
 EXAMPLES: Final = (
-    "bench speculative",
+    "bench speculative --quick",
     "bench speculative --model models/qwen3-30b --draft models/qwen3-0.6b --k 2,3",
+    "bench speculative --resume benches/2026-11-23T14-05-09-demo",
 )
-SPECULATIVE_HELP: Final = "does a draft model make it at least 20 %% faster, losslessly?"
-SPECULATIVE: Final = (
-    "Measures the batched baseline (prompt cache on, as users run it), the same again for the noise, the sequential "
-    "path that drafts use, and each draft at each k. A preflight of about a minute predicts the outcome first. "
-    "Without --model it uses the demo pair. Interrupted, it goes on with --resume."
-)
-_FORMATS: Final = ("text", "json", "md")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The benchmarks, each with its flags."""
-    kinds = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    speculative = kinds.add_parser("speculative", help=SPECULATIVE_HELP, description=SPECULATIVE)
-    _add_models(speculative)
-    _add_workload(speculative)
-    _add_size(speculative)
-    _add_judgement(speculative)
-    _add_places(speculative)
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """Where it is kept and how much of it is run."""
+
+    plan: Path | None = flag("--plan", "FILE", "a TOML file with the options above; flags win", parse=Path)
+    quick: bool = switch("--quick", "two blocks at k = 3: a look, not a measurement")
+    preflight_only: bool = switch("--preflight-only", "stop after the prediction")
+    benches: Path = flag("--benches", "DIR", "where benchmarks go", parse=Path, default=Path("benches"))
+    resume: Path | None = flag("--resume", "FOLDER", "go on with a benchmark as it was planned", parse=Path)
+    format: str = choice("--format", ("text", "json", "md"), "of what is printed", default="text")
 
 
-def execute(options: argparse.Namespace) -> int:
-    """Run the benchmark. Returns an exit code; raises PunieTraceError."""
-    from punie.trace.commands.benchmarking import run_speculative
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `bench` was asked to do."""
 
-    return run_speculative(options)
-
-
-def _ks(text: str) -> tuple[int, ...]:
-    """An argparse type: numbers with commas between them."""
-    return tuple(whole_number(1)(item) for item in text.split(","))
+    benchmark: str = argument("BENCHMARK", "what to measure: speculative", choices=("speculative",))
+    measured: BenchOptions = group("benchmark", BenchOptions)
+    place: PlaceOptions = group("places", PlaceOptions)
+    given: frozenset[str] = frozenset()
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("models")
-    group.add_argument("--model", metavar="PATH", help="a folder, or ORG/NAME (default: the demo model)")
-    group.add_argument("--adapter", metavar="PATH", help="a LoRA adapter for the model")
-    group.add_argument(
-        "--draft", action="append", metavar="PATH", help="a draft model; may be given several times"
+def execute(options: Options) -> int:
+    """Run it and report. Returns an exit code; raises PunieTraceError."""
+    from punie.trace.bench.plan import plan_cells
+    from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.usecases.speculative_benchmark import SpeculativeBenchmark
+
+    place = options.place
+    folder, plan = _resumed(place.resume, options.given) if place.resume else _begun(options)
+    progress = BenchProgress()
+    progress.plan(plan_cells(plan))
+    progress.say(f"benchmark: {folder.path}")
+    bench = SpeculativeBenchmark.of(folder, plan, progress)
+    with _naming_folder(folder, progress):
+        if place.preflight_only:
+            asyncio.run(bench.predict())
+            return _conclude_preflight(folder, plan, place.format)
+        outcome = asyncio.run(bench.execute())
+    return _conclude(folder, outcome, place.format, progress)
+
+
+def _begun(options: Options) -> tuple[BenchFolder, BenchPlan]:
+    from punie.trace.bench.folder import BenchFolder
+    from punie.trace.bench.options import merge_options
+    from punie.trace.bench.plan import Provenance, make_plan
+    from punie.trace.bench.runtime import Runtime
+    from punie.trace.commands.server_options import naming_flags
+    from punie.trace.usecases.provenance import machine_facts, package_versions
+    from punie.trace.workload.suite import default_suite, load_suite
+
+    place = options.place
+    merged = merge_options(options.measured, options.given, plan_file=place.plan, quick=place.quick)
+    suite = load_suite(Path(merged.suite)) if merged.suite else default_suite()
+    created = datetime.now().astimezone()
+    label = Path(merged.model).name if merged.model else "demo"
+    name = f"{created:%Y-%m-%dT%H-%M-%S}-{label}"
+    provenance = Provenance(created.isoformat(timespec="seconds"), package_versions(), machine_facts())
+    with naming_flags():
+        plan = make_plan(merged, suite, name, provenance)
+    Runtime.of(plan).subject()  # a wrong agent or workspace is refused before anything is written
+    folder = BenchFolder.create(place.benches, name)
+    folder.write_plan(plan)
+    return folder, plan
+
+
+def _resumed(path: Path, given: frozenset[str]) -> tuple[BenchFolder, BenchPlan]:
+    from punie.trace.bench.folder import BenchFolder
+
+    refused = [name for name in (*NAMES, "plan", "quick") if name in given]
+    if refused:
+        raise UsageError(
+            f"{flags_of(Options)[refused[0]]} can't be used with --resume: the benchmark goes on as it was planned",
+            remedy="leave it out, or begin a new benchmark",
+        )
+    folder = BenchFolder.open(path)
+    return folder, folder.read_plan()
+
+
+@contextmanager
+def _naming_folder(folder: BenchFolder, progress: BenchProgress) -> Iterator[None]:
+    """However it ends early, say how to go on."""
+    try:
+        yield
+    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        progress.say(
+            f"ended early; what is done is kept: punie-trace bench speculative --resume {folder.path}"
+        )
+        if isinstance(error, asyncio.CancelledError):  # SIGTERM, see `cancel_on_sigterm`
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> int:
+    from punie.trace.commands.reporting import DEMO_NOTE
+    from punie.trace.console.standard_streams import colored, write_out
+    from punie.trace.report.sections import as_markdown, as_text
+    from punie.trace.report.speculative.preflight_document import preflight_document
+    from punie.trace.store import documents
+
+    found = folder.read_preflight()
+    if found is None:
+        raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
+    shown = preflight_document(str(folder.path), found, (DEMO_NOTE,) if plan.is_demo else ())
+    render = {"json": lambda: documents.encode(found), "md": lambda: as_markdown(shown)}
+    write_out(render.get(shown_as, lambda: as_text(shown, color=colored()))())
+    return ExitCode.OK
+
+
+def _conclude(folder: BenchFolder, outcome: Outcome, shown_as: str, progress: BenchProgress) -> int:
+    from punie.trace.commands.benchmarks import build_bench_report
+    from punie.trace.console.standard_streams import colored, write_out
+    from punie.trace.report.speculative import json_document, markdown, text
+    from punie.trace.store.files.whole_file import write_whole
+    from punie.trace.units import count_text
+
+    report = build_bench_report(folder.path)
+    as_json, as_markdown = json_document.render(report), markdown.render(report)
+    write_whole(folder.path / "report.json", as_json)
+    write_whole(folder.path / "report.md", as_markdown)
+    shown = {"json": as_json, "md": as_markdown}
+    write_out(shown.get(shown_as) or text.render(report, color=colored()))
+    if not outcome.failed:
+        return ExitCode.OK
+    cell, error = outcome.failed[0]
+    progress.say(
+        f"{count_text(len(outcome.failed), 'cell')} failed, first {cell.name}: {error}; "
+        f"tried again by: punie-trace bench speculative --resume {folder.path}"
     )
-    group.add_argument("--k", type=_ks, metavar="K,K", help="tokens drafted a step (default: 2,3,5)")
-    group.add_argument(
-        "--draft-cache",
-        choices=("off", "server", "both"),
-        help="the prompt cache of the draft arms (default: off, since mlx_lm corrupts the context with it)",
-    )
-    group.add_argument(
-        "--allow-vocab-mismatch",
-        action="store_true",
-        default=None,
-        help="go on although some tokens of a draft have other ids",
-    )
-    group.add_argument(
-        "--max-tokens", type=whole_number(1), metavar="N", help="of one answer (default: 1024)"
-    )
-    group.add_argument("--temperature", type=float, metavar="T", help="sampling temperature (default: 0)")
-
-
-def _add_workload(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("workload")
-    group.add_argument("--suite", metavar="FILE", help="a suite of queries (default: discrimination)")
-    group.add_argument("--agent", metavar="MODULE:ATTRIBUTE", help="your own PydanticAI agent")
-    group.add_argument("--workspace", metavar="DIR", help="what the default agent's tools see")
-    seconds = whole_number(1)
-    group.add_argument("--query-timeout", type=seconds, metavar="S", help="for one query (default: 300)")
-    group.add_argument("--ready-timeout", type=seconds, metavar="S", help="for a server start (default: 600)")
-    group.add_argument(
-        "--preflight-timeout", type=seconds, metavar="S", help="for the preflight with loading (default: 900)"
-    )
-
-
-def _add_size(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("size")
-    group.add_argument("--plan", type=Path, metavar="FILE", help="a TOML file with these options; flags win")
-    group.add_argument(
-        "--blocks", type=whole_number(1), metavar="N", help="starts of each server (default: 8)"
-    )
-    group.add_argument(
-        "--repeats", type=whole_number(1), metavar="N", help="passes over the suite in a start (default: 1)"
-    )
-    group.add_argument("--quick", action="store_true", help="two blocks at k = 3: a look, not a measurement")
-    group.add_argument("--seed", type=int, metavar="N", help="of the orders (default: 0)")
-    group.add_argument("--preflight-only", action="store_true", help="stop after the prediction")
-
-
-def _add_judgement(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("judgement")
-    group.add_argument("--target", metavar="TIME", help="how long a query may take, e.g. 10s")
-    group.add_argument("--max-memory", metavar="SIZE", help="what the server may use, e.g. 32GB")
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "--benches", type=Path, default=Path("benches"), metavar="DIR", help="where benchmarks go"
-    )
-    group.add_argument(
-        "--resume", type=Path, metavar="FOLDER", help="go on with a benchmark as it was planned"
-    )
-    group.add_argument(
-        "--format", choices=_FORMATS, default="text", help="of what is printed (default: text)"
-    )
+    return ExitCode.SERVER

@@ -46,16 +46,17 @@ def decode(text: str, kind: type[T], file: str, *, version: int | None = None) -
     return typed(raw, kind, file)
 
 
-def read_text(path: Path) -> str:
-    """The text of a regular file of a size that can be ours. Raises `InputError`."""
+def read_text(path: Path, *, what: str = "", most_bytes: int = MAX_BYTES) -> str:
+    """The text of a regular file of a size that can be ours; errors call it `what`. Raises `InputError`."""
+    what = what or str(path)
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for for ever
-            raise InputError(f"{path}: can't be read: not a regular file")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: can't be read: larger than {MAX_BYTES} bytes")
+            raise InputError(f"{what}: can't be read: not a regular file")
+        if path.stat().st_size > most_bytes:
+            raise InputError(f"{what}: can't be read: larger than {most_bytes} bytes")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: can't be read: {error}") from error
+        raise InputError(f"{what}: can't be read: {error}") from error
 
 
 def parse(text: str, file: str) -> Any:  # noqa: ANN401 - JSON

@@ -15,7 +15,7 @@ from typing import Final
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import Phase, Verdict
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 THRESHOLD: Final = 1.20  # Σ baseline wall / Σ draft wall that counts as "it helps"
 BATCHED: Final = "batched"  # the arm that is what the user runs today
 SEQUENTIAL: Final = "sequential"  # the path that drafts use, without a draft
@@ -63,10 +63,25 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchSettings:
+    """The other options of a benchmark; times are seconds, paths absolute."""
+
+    suite: str | None = None
+    agent: str | None = None
+    workspace: str | None = None
+    adapter: str | None = None
+    query_timeout: int = 300
+    ready_timeout: int = 600
+    preflight_timeout: int = 900
+    allow_vocab_mismatch: bool = False
+    draft_cache: str = "off"
+
+
+@dataclass(frozen=True, slots=True)
 class BenchPlan:
     """What a benchmark sets out to do (`bench.json`).
 
-    `drafts` are paths or names; `queries` the ids of the suite, in its order. `settings` are other flags as text,
+    `drafts` are paths or names; `queries` the ids of the suite, in its order. `settings` are other options,
     `versions` maps package to version, `machine` a fact's name to its value. `created` is ISO 8601. `is_demo` marks
     the demo models, of which no figure says anything about a real one.
     """
@@ -87,7 +102,7 @@ class BenchPlan:
     target_ns: int | None = None
     max_memory_bytes: int | None = None
     is_demo: bool = False
-    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    settings: BenchSettings = field(default_factory=BenchSettings)
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     format_version: int = FORMAT_VERSION

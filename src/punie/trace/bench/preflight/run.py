@@ -53,7 +53,7 @@ async def run_preflight(
 def _job(plan: BenchPlan, prompts: list[list[int]]) -> dict[str, Any]:
     return {
         "model": plan.model,
-        "adapter": plan.settings.get("adapter"),
+        "adapter": plan.settings.adapter,
         "drafts": list(plan.drafts),
         "ks": sorted({arm.k for arm in plan.arms if arm.k is not None}),
         "prompts": prompts,

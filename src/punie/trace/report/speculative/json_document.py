@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.speculative.codec import to_json
+import msgspec
+
 from punie.trace.analysis.speculative.model import THRESHOLD
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "punie.trace.bench.speculative"
 SCHEMA_VERSION: Final = 1
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Frozen types as JSON values; `dict` is for read-only mappings."""
+    return msgspec.to_builtins(value, enc_hook=dict)
 
 
 def render(report: BenchReport) -> str:
@@ -40,18 +46,18 @@ def document(report: BenchReport) -> dict[str, Any]:
         "next_steps": list(report.steps),
         "best": _best(found.best),
         "baseline": found.baseline.name,
-        "sequential": to_json(found.sequential),
-        "same_again": to_json(found.same_again),
+        "sequential": _plain(found.sequential),
+        "same_again": _plain(found.same_again),
         "ceiling": found.ceiling,
         "drafts": [_draft(result) for result in found.drafts],
-        "arms": to_json(found.arms),
-        "gate": to_json(found.gate),
-        "cache_cost": to_json(found.cache_cost),
+        "arms": _plain(found.arms),
+        "gate": _plain(found.gate),
+        "cache_cost": _plain(found.cache_cost),
         "planned": found.planned,
         "missing": found.missing,
         "integrity": [{"slug": i.slug, "effect": str(i.effect), "count": i.count} for i in found.integrity],
-        "plan": to_json(found.plan),
-        "preflight": to_json(found.preflight),
+        "plan": _plain(found.plan),
+        "preflight": _plain(found.preflight),
     }
 
 
@@ -61,7 +67,7 @@ def _best(best: Best | None) -> dict[str, Any] | None:
     return {
         "arm": best.speed_up.arm,
         "estimate": best.speed_up.estimate,
-        "interval": to_json(best.interval),
+        "interval": _plain(best.interval),
         "among": list(best.among),
         "moved_by": best.moved_by,
         "verdict": best.verdict.value,
@@ -69,4 +75,4 @@ def _best(best: Best | None) -> dict[str, Any] | None:
 
 
 def _draft(result: DraftResult) -> dict[str, Any]:
-    return {**to_json(result), "arm": result.arm.name, "verdict": result.verdict.value}
+    return {**_plain(result), "arm": result.arm.name, "verdict": result.verdict.value}

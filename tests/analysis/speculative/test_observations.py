@@ -1,79 +1,16 @@
-"""The plan, the preflight and the differences, written and read again; and from spans to observations."""
+"""From spans to observations."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from benches import build_plan, build_preflight
 
 from punie.trace import semconv
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.speculative.files import (
-    decode_divergences,
-    decode_plan,
-    decode_preflight,
-    encode,
-    encode_divergences,
-)
-from punie.trace.analysis.speculative.model import Divergence, DivergenceKind, Drafting, TurnOutput
+from punie.trace.analysis.speculative.model import Drafting, TurnOutput
 from punie.trace.analysis.speculative.observations import observe
-from punie.trace.analysis.speculative.prediction import predict_memory
-from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanKind, SpanSet
-
-PLAN = build_plan(settings={"suite": "x"}, max_memory_bytes=32)
-
-
-def test_a_plan_survives_the_file() -> None:
-    assert decode_plan(encode(PLAN), "bench.json") == PLAN
-
-
-def test_a_preflight_survives_the_file() -> None:
-    preflight = build_preflight(memory=predict_memory(target_bytes=1, draft_bytes=2), notes=("a",))
-    assert decode_preflight(encode(preflight), "preflight.json") == preflight
-
-
-def test_divergences_survive_the_file() -> None:
-    found = (
-        Divergence("find", 0, "draft0-k2", 1, 0, 3, 7, None, logit_gap=0.5, kind=DivergenceKind.TIE),
-        Divergence("find", 1, "draft0-k2", 1, 0, None, None, None),
-    )
-    assert decode_divergences(encode_divergences(found), "divergences.json") == found
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"model": 7}, "bench.json: model is missing or not of type str"),
-        ({"blocks": True}, "bench.json: blocks is missing or not of type int"),
-        ({"arms": "all"}, "bench.json: arms is missing or not a list"),
-        ({"arms": [{"name": "a", "kind": "fast"}]}, "bench.json: arms[0]: kind is 'fast', not one of"),
-        ({"settings": []}, "bench.json: settings is missing or not an object"),
-        ({"format_version": 9}, "format_version 9, and this punie-trace reads 1"),
-    ],
-)
-def test_a_plan_that_is_wrong_names_the_field(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError) as caught:
-        decode_plan(json.dumps(json.loads(encode(PLAN)) | change), "bench.json")
-    assert message in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("{", "not JSON"), ("[]", "not an object"), ("{}", "format_version")]
-)
-def test_a_file_that_is_no_plan_is_refused(text: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        decode_plan(text, "bench.json")
-
-
-def test_a_field_of_a_newer_version_is_ignored_and_a_missing_one_named() -> None:
-    raw = json.loads(encode(PLAN))
-    assert decode_plan(json.dumps(raw | {"new": 1}), "b") == PLAN
-    del raw["suite_hash"]
-    with pytest.raises(InputError, match="suite_hash is missing"):
-        decode_plan(json.dumps(raw), "b")
 
 
 def _span(span_id: str, parent: str | None, name: str, start: int, end: int, a: dict[str, Any]) -> Span:

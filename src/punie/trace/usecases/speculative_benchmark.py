@@ -1,0 +1,88 @@
+"""Running a benchmark of draft models: preflight, cells, the look at differences. What is done is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from punie.trace.analysis.speculative.losslessness import find_divergences
+from punie.trace.analysis.speculative.model import BenchPlan, Preflight
+from punie.trace.bench.execute import Outcome, execute_cells
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.logit_gaps import look_at_gaps
+from punie.trace.bench.measurements import read_measurements
+from punie.trace.bench.preflight.run import PreflightSettings, run_preflight
+from punie.trace.bench.runtime import Runtime
+from punie.trace.console.bench_progress import BenchProgress
+from punie.trace.errors import ServerError
+from punie.trace.model import Verdict
+from punie.trace.server.memory_limit import recommended_limit
+from punie.trace.units import count_text
+from punie.trace.usecases.suite_run import cancel_on_sigterm
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculativeBenchmark:
+    """A planned benchmark in its folder; `recommended_bytes` is the machine's limit for a model."""
+
+    folder: BenchFolder
+    plan: BenchPlan
+    runtime: Runtime
+    progress: BenchProgress
+    recommended_bytes: int
+
+    @classmethod
+    def of(cls, folder: BenchFolder, plan: BenchPlan, progress: BenchProgress) -> Self:
+        """Raises InputError if the suite has changed since, ServerError if the machine's limit can't be asked."""
+        return cls(folder, plan, Runtime.of(plan), progress, recommended_limit().limit_bytes)
+
+    async def execute(self) -> Outcome:
+        """The preflight unless it is there, every cell that isn't done, the logits of what differs."""
+        cancel_on_sigterm()
+        with self.progress.shown():
+            if (await self._preflight()).worth is Verdict.NO:
+                self.progress.say(
+                    "  the benchmark goes on all the same; Ctrl-C stops it, and nothing is lost"
+                )
+            outcome = await execute_cells(self.folder, self.runtime, self.progress, self.recommended_bytes)
+            await self._look_at_differences()
+        return outcome
+
+    async def predict(self) -> Preflight:
+        """The preflight alone."""
+        cancel_on_sigterm()
+        with self.progress.shown():
+            return await self._preflight()
+
+    async def _preflight(self) -> Preflight:
+        preflight = self.folder.read_preflight() or await self._measure()
+        self.progress.say(f"preflight: {preflight.why}")
+        for note in preflight.notes:
+            self.progress.say(f"  {note}")
+        return preflight
+
+    async def _measure(self) -> Preflight:
+        settings = PreflightSettings(
+            timeout_s=self.plan.settings.preflight_timeout,
+            allow_vocab_mismatch=self.plan.settings.allow_vocab_mismatch,
+            recommended_bytes=self.recommended_bytes,
+        )
+        return await run_preflight(
+            self.folder, self.runtime, settings, lambda step: self.progress.working(f"preflight: {step}")
+        )
+
+    async def _look_at_differences(self) -> None:
+        found = find_divergences(read_measurements(self.folder).observations, self.plan)
+        self.folder.write_divergences(found)
+        if not found:
+            return
+        self.progress.say(f"{count_text(len(found), 'answer')} differ from the sequential baseline's")
+        spans = [span for run in self.folder.finished_runs() for span in run.load_spans().spans]
+        timeout_s, files = self.plan.settings.preflight_timeout, self.folder.path / "logit-gaps"
+        try:
+            looked = await look_at_gaps(self.plan, spans, found, files, timeout_s, self.progress.working)
+        except ServerError as error:
+            # The report stands without them: it then says that nobody looked.
+            self.progress.say(f"  the logits there could not be looked at: {error.message}")
+        else:
+            self.folder.write_divergences(looked)
