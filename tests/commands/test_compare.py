@@ -203,7 +203,7 @@ def test_every_format_of_every_kind_of_comparison(name: str) -> None:
     assert "\x1b" not in texts["text"]
     assert "</script>" not in texts["md"]
     for readable in (texts["text"], texts["md"]):
-        assert readable.index("differs: model") < readable.index("gate ")
+        assert readable.index("differs: model") < readable.index("Gate\n")
     schema = json.loads(schema_path("comparison").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     document = json.loads(texts["json"])

@@ -118,7 +118,7 @@ def test_a_service_finds_whole_traces_and_since_leaves_old_ones_out(url: Callabl
 
 
 def main_report(source: str) -> None:
-    from punie.trace.commands.reporting import load_source
+    from punie.trace.usecases.load import load_source
 
     load_source(source)
 

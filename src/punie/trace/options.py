@@ -88,7 +88,10 @@ def add_options(parser: Parser, kind: type) -> None:
                 *names, dest=item.name, default=argparse.SUPPRESS, **item.metadata[_ARGUMENTS]
             )
         elif _FLAG in item.metadata:
-            parser.add_argument(item.name, default=argparse.SUPPRESS, **item.metadata[_ARGUMENTS])
+            arguments = item.metadata[_ARGUMENTS]
+            # argparse would parse the text that stands for "absent" where one may be left out
+            default = item.default if arguments.get("nargs") == "?" else argparse.SUPPRESS
+            parser.add_argument(item.name, default=default, **arguments)
 
 
 def read_options(kind: type[T], given: argparse.Namespace) -> T:

@@ -11,9 +11,9 @@ from punie.trace.analysis.speculative.benchmark import analyse_benchmark
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.measurements import read_measurements
-from punie.trace.commands.reporting import DEMO_NOTE
 from punie.trace.report.speculative.content import BenchReport
 from punie.trace.units import bytes_text
+from punie.trace.usecases.run_report import DEMO_NOTE
 
 if TYPE_CHECKING:
     from punie.trace.analysis.speculative.model import BenchPlan

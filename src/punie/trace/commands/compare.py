@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import add_output
+from punie.trace.commands.options import OutputOptions
+from punie.trace.errors import UsageError
+from punie.trace.options import argument, flag, group
+from punie.trace.units import parse_duration_ns, parse_percent
 
 if TYPE_CHECKING:
-    import argparse
+    from punie.trace.analysis.comparison.gate import Thresholds
 
 HELP: Final = "say whether one recorded run is slower than another, and where"
 DESCRIPTION: Final = (
@@ -21,36 +26,79 @@ EXAMPLES: Final = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `compare`."""
-    parser.add_argument("sources", metavar="SOURCE", nargs="*", help="A and B: whatever `report` takes")
-    group = parser.add_argument_group("several sources a side")
-    for side in ("a", "b"):
-        group.add_argument(
-            f"--{side}",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="SOURCE",
-            help=f"sources that make up side {side.upper()}, in place of a positional one",
-        )
-    gate = parser.add_argument_group("gate")
-    gate.add_argument(
+@dataclass(frozen=True, slots=True)
+class SideOptions:
+    """Several sources a side, in place of the positional ones."""
+
+    a: tuple[str, ...] = flag("--a", "SOURCE", "sources of side A", nargs="+", action="extend", default=())
+    b: tuple[str, ...] = flag("--b", "SOURCE", "sources of side B", nargs="+", action="extend", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdOptions:
+    """When the exit code says that B is too slow."""
+
+    fail_above: float | None = flag(
         "--fail-above",
-        metavar="PERCENT",
-        help="fail if B is slower end to end by more than this, and that is more than noise; e.g. 5%%",
+        "PERCENT",
+        "fail if B is slower end to end by more than this, and that is more than noise; e.g. 5%%",
+        parse=partial(parse_percent, flag="--fail-above"),
     )
-    gate.add_argument(
+    and_above_ns: int | None = flag(
         "--and",
-        dest="and_above",
-        metavar="TIME",
-        help="and by more than this a query, e.g. 200ms (default: any time)",
+        "TIME",
+        "and by more than this a query, e.g. 200ms",
+        parse=partial(parse_duration_ns, flag="--and", zero=True),
+        shown="any time",
     )
-    add_output(parser)
 
 
-def execute(options: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `compare` was asked for."""
+
+    sources: tuple[str, ...] = argument("SOURCE", "A and B: whatever `report` takes", nargs="*")
+    sides: SideOptions = group("several sources a side", SideOptions)
+    thresholds: ThresholdOptions = group("gate", ThresholdOptions)
+    output: OutputOptions = group("output", OutputOptions)
+
+
+def execute(options: Options) -> int:
     """Write the comparison; returns the gate's exit code."""
-    from punie.trace.commands.comparing import run_comparison
+    from punie.trace.commands.gates import gate
+    from punie.trace.commands.output import Output
+    from punie.trace.report.builders.comparison import GATE, build_comparison
+    from punie.trace.usecases.comparison import compare_sources
 
-    return run_comparison(options)
+    a, b = _sides(options)
+    thresholds = _thresholds(options.thresholds)
+    output = Output.of(options.output)
+    document = build_comparison(compare_sources(a, b, thresholds))
+    output.write(document)
+    return gate(document, (GATE,))
+
+
+def _sides(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    sources, sides = options.sources, options.sides
+    if sources and (sides.a or sides.b):
+        raise UsageError(
+            "compare takes A and B, or --a and --b, not both", remedy="write --a A1 A2 --b B1 B2"
+        )
+    if not sources and not (sides.a and sides.b):
+        raise UsageError("compare needs two sides", remedy="write compare A B, or --a A1 A2 --b B1 B2")
+    if sources and len(sources) != 2:
+        raise UsageError(
+            f"compare takes A and B, not {len(sources)} sources",
+            remedy="write --a A1 A2 --b B1 B2 for several sources a side",
+        )
+    return (sources[:1], sources[1:]) if sources else (sides.a, sides.b)
+
+
+def _thresholds(options: ThresholdOptions) -> Thresholds | None:
+    from punie.trace.analysis.comparison.gate import Thresholds
+
+    if options.fail_above is not None:
+        return Thresholds(options.fail_above, options.and_above_ns or 0)
+    if options.and_above_ns is not None:
+        raise UsageError("--and needs --fail-above", remedy="write --fail-above 5% --and 200ms")
+    return None

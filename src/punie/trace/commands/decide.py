@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    import argparse
+from punie.trace.commands.options import JudgementOptions, OutputOptions
+from punie.trace.options import argument, group
 
 HELP: Final = "say what to do: a draft, the target, training, or something else"
 DESCRIPTION: Final = (
@@ -17,29 +18,19 @@ EXAMPLES: Final = (
     "decide runs/2026-11-23T14-05-09-demo",
     "decide runs/2026-11-23T14-05-09-demo benches/2026-11-23T15-05-09-demo",
 )
-_FORMATS: Final = ("text", "json", "md")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `decide`."""
-    parser.add_argument(
-        "run", metavar="RUN", help="what `report` takes: a run folder, a file of spans, jaeger://…"
-    )
-    parser.add_argument(
-        "bench", metavar="BENCH", nargs="?", type=Path, help="a folder that `bench speculative` made"
-    )
-    group = parser.add_argument_group("judgement")
-    group.add_argument(
-        "--target", metavar="TIME", help="how long a query may take (default: the run's, else 10s)"
-    )
-    group.add_argument("--max-memory", metavar="SIZE", help="what the server's process may use, e.g. 32GB")
-    group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=_FORMATS, help="default: guessed from -o's ending, else text")
-    group.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the decision to FILE")
-    group.add_argument("--force", action="store_true", help="overwrite FILE")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `decide` was asked for."""
+
+    run: str = argument("RUN", "what `report` takes: a run folder, a file of spans, jaeger://…")
+    bench: Path | None = argument("BENCH", "a folder that `bench speculative` made", nargs="?", parse=Path)
+    judgement: JudgementOptions = group("judgement", JudgementOptions)
+    output: OutputOptions = group("output", OutputOptions)
 
 
-def execute(options: argparse.Namespace) -> int:
+def execute(options: Options) -> int:
     """Write the decision. Raises UsageError or InputError."""
     from punie.trace.commands.deciding import conclude_decision
 

@@ -6,44 +6,40 @@ from typing import TYPE_CHECKING
 
 from punie.trace.analysis.decision import decide
 from punie.trace.commands.benchmarks import build_bench_report
-from punie.trace.commands.reporting import Judgement, build_report, format_of, load_source, write_new
-from punie.trace.console.standard_streams import colored, write_err, write_out
+from punie.trace.commands.output import Output
+from punie.trace.console.standard_streams import colored
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.decision import json_document
 from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text
-from punie.trace.report.formats import FORMATS
+from punie.trace.report.formats import JSON, MARKDOWN, TEXT
+from punie.trace.usecases.load import load_source
+from punie.trace.usecases.run_report import Judgement, build_report
 
 if TYPE_CHECKING:
-    import argparse
-
+    from punie.trace.commands.decide import Options
     from punie.trace.report.content import Report
     from punie.trace.report.speculative.content import BenchReport
 
 
-def conclude_decision(options: argparse.Namespace) -> int:
-    """Read, decide, write; `options` are those of `decide`. Raises UsageError or InputError."""
-    judgement = Judgement.of(options)
-    name = format_of(options, FORMATS).name
-    if name == "csv":
+def conclude_decision(options: Options) -> int:
+    """Read, decide, write. Raises UsageError or InputError."""
+    output = Output.of(options.output)
+    if output.format not in (TEXT, JSON, MARKDOWN):
         raise UsageError(
-            f"-o {options.output}: a decision can't be written as csv", remedy="name .md, .json or .txt"
+            f"a decision can't be written as {output.format.name}", remedy="name .md, .json or .txt"
         )
-    report = _build(options, judgement)
-    color = options.output is None and colored()
-    text = {
-        "text": lambda: render_text(report, color=color),
-        "md": lambda: render_markdown(report),
-        "json": lambda: json_document.render(report),
-    }[name]()
-    if options.output is None:
-        write_out(text)
+    report = _build(options)
+    if output.format is JSON:
+        output.write_text(json_document.render(report))
+    elif output.format is MARKDOWN:
+        output.write_text(render_markdown(report))
     else:
-        write_new(options.output, text, force=options.force)
-        write_err(f"Wrote {options.output}\n")
+        output.write_text(render_text(report, color=output.path is None and colored()))
     return ExitCode.OK
 
 
-def _build(options: argparse.Namespace, judgement: Judgement) -> DecisionReport:
+def _build(options: Options) -> DecisionReport:
+    judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
     loaded = load_source(options.run)
     judged = judgement.with_plan(loaded.plan)
     run = build_report(loaded, judgement)

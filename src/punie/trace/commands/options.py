@@ -11,24 +11,29 @@ from typing import Any, Final
 
 from punie.trace.errors import UsageError
 from punie.trace.options import choice, flag, one_of_several, switch, whole_number
+from punie.trace.report.formats import FORMATS
 from punie.trace.units import parse_bytes, parse_duration_ns
 
 GATES: Final = ("accuracy", "generation", "target", "memory")
-FORMATS: Final = ("text", "json", "md", "csv")
 
 target = partial(parse_duration_ns, flag="--target")
 memory_size = partial(parse_bytes, flag="--max-memory")
 
 
-class Gone(argparse.Action):
-    """A flag of older versions, not shown in `--help`: refused with what to do instead."""
+class _Gone(argparse.Action):
+    """Refuses a flag of older versions, which `--help` doesn't show."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, remedy: str) -> None:
+    def __init__(self, option_strings: Sequence[str], dest: str, remedy: str, **_: object) -> None:
         super().__init__(option_strings, dest, nargs="?", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         self.remedy = remedy
 
     def __call__(self, *_: object) -> None:
         raise UsageError(f"{self.option_strings[0]} is gone", remedy=self.remedy)
+
+
+def gone_flag(name: str, remedy: str) -> Any:  # noqa: ANN401 - as above
+    """A field of a flag that no longer exists: who gives it is told what to do instead."""
+    return flag(name, "", "", action=_Gone, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,14 @@ class OutputOptions:
     """The format of a report and where it goes."""
 
     format: str | None = choice(
-        "--format", FORMATS, "of the report", shown="guessed from -o's ending, else text"
+        "--format",
+        [entry.name for entry in FORMATS],
+        "of the report",
+        shown="guessed from -o's ending, else text",
     )
-    output: Path | None = flag("--output", "FILE", "write the report to FILE", parse=Path, short="-o")
+    output: Path | None = flag(
+        "--output", "FILE", "write the report to FILE; - is standard output", parse=Path, short="-o"
+    )
     force: bool = switch("--force", "overwrite FILE")
 
 
@@ -91,36 +101,3 @@ def jaeger_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
 def seed_flag() -> Any:  # noqa: ANN401 - as above
     """The field of `--seed`."""
     return flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
-
-
-def gates(text: str) -> tuple[str, ...]:
-    """An argparse type: a comma-separated choice of `GATES`."""
-    names = tuple(name.strip() for name in text.split(","))
-    unknown = [name for name in names if name not in GATES]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"unknown gate {unknown[0]!r}: choose from {', '.join(GATES)}")
-    return names
-
-
-def add_judgement(parser: argparse.ArgumentParser) -> None:
-    """What a report is judged against; a report of a run takes the run's own values where none are given."""
-    group = parser.add_argument_group("judgement")
-    group.add_argument(
-        "--target", metavar="TIME", help="how long a query may take, e.g. 10s or 800ms (default: 10s)"
-    )
-    group.add_argument("--max-memory", metavar="SIZE", help="what the server's process may use, e.g. 32GB")
-    group.add_argument(
-        "--gate",
-        type=gates,
-        default=(),
-        metavar="NAMES",
-        help=f"fail unless these verdicts are yes (comma-separated: {', '.join(GATES)})",
-    )
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """The format of a report and where it goes."""
-    group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=FORMATS, help="default: guessed from -o's ending, else text")
-    group.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to FILE")
-    group.add_argument("--force", action="store_true", help="overwrite FILE")

@@ -15,8 +15,7 @@ from punie.trace.report.page import PLAIN_WIDTH, Page
 from punie.trace.store.files.whole_file import write_whole
 
 if TYPE_CHECKING:
-    import argparse
-
+    from punie.trace.commands.options import OutputOptions
     from punie.trace.report.document import Document
 
 STANDARD_OUTPUT: Final = Path("-")
@@ -32,8 +31,8 @@ class Output:
     force: bool = False
 
     @classmethod
-    def of(cls, options: argparse.Namespace) -> Output:
-        """From `--format`, `-o` and `--force`; the format is the named one, else what the ending means, else text.
+    def of(cls, options: OutputOptions) -> Output:
+        """The destination that the user named; the format is the named one, else what the ending means, else text.
 
         Raises UsageError for an unknown ending and for what can't be written, before anybody waits for the report.
         """
@@ -44,10 +43,14 @@ class Output:
 
     def write(self, document: Document) -> None:
         """Write it whole or not at all. Raises UsageError if meanwhile the file exists, InputError, OutputError."""
+        page = Page(terminal_width(), colored()) if self.path is None else None
+        self.write_text(self.format.write(document, page))
+
+    def write_text(self, text: str) -> None:
+        """The same with what is text already."""
         if self.path is None:
-            write_out(self.format.write(document, Page(terminal_width(), colored())))
+            write_out(text)
             return
-        text = self.format.write(document)
         _refuse_unwritable(self.path, force=self.force)
         write_whole(self.path, text)
         write_err(f"Wrote {self.path}\n")

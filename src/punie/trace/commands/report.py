@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import Gone, add_judgement, add_output
+from punie.trace.commands.options import GateOptions, OutputOptions, gone_flag
+from punie.trace.errors import UsageError
+from punie.trace.options import argument, choice, group, switch
 
 if TYPE_CHECKING:
-    import argparse
+    from punie.trace.report.content import Report
+    from punie.trace.report.document import Document
+    from punie.trace.usecases.load import Loaded
 
 HELP: Final = "say where the time of a recorded run went"
 DESCRIPTION: Final = (
@@ -18,48 +23,84 @@ EXAMPLES: Final = (
     "report runs/2026-11-23T14-05-09-demo",
     "report spans.jsonl --format json --gate generation,target",
 )
-BY: Final = ("day", "model")  # as analysis.parts.By, which --help doesn't import
+BY: Final = ("day", "model")  # as analysis.summary.parts.By, which --help doesn't import
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `report`."""
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger JSON (also packed with gzip or zstd) or "
-        "Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; "
-        "or clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `report` was asked for."""
+
+    source: str = argument(
+        "SOURCE",
+        "a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger JSON (also packed with gzip or zstd) or Parquet; a "
+        "folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; or "
+        "clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
     )
-    parser.add_argument("--engine", action=Gone, remedy="leave it out: nothing has to be chosen any more")
-    parser.add_argument(
+    engine: None = gone_flag("--engine", "leave it out: nothing has to be chosen any more")
+    in_database: bool = switch(
         "--in-database",
-        action="store_true",
-        help="of clickhouse://…: ClickHouse adds up the ledgers of all traces that match, and only sums travel; "
-        "no verdicts, no integrity, no critical path",
+        "of clickhouse://…: ClickHouse adds up the ledgers of all traces that match, and only sums travel; no "
+        "verdicts, no integrity, no critical path",
     )
-    parser.add_argument(
+    by: str | None = choice(
         "--by",
-        choices=BY,
-        help="a line a day (UTC) or a model instead: queries, their mean, p50 and p95, the share of generation, "
-        "seconds in each phase; also with --in-database",
+        BY,
+        "a line a day (UTC) or a model instead: queries, their mean, p50 and p95, the share of generation, seconds "
+        "in each phase; also with --in-database",
     )
-    add_judgement(parser)
-    add_output(parser)
+    judgement: GateOptions = group("judgement", GateOptions)
+    output: OutputOptions = group("output", OutputOptions)
 
 
-def execute(options: argparse.Namespace) -> int:
+def execute(options: Options) -> int:
     """Write the report; returns the gates' exit code."""
-    if options.in_database:
-        from punie.trace.commands.in_database import conclude_in_database
-
-        return conclude_in_database(options)
-    if options.by:
-        from punie.trace.commands.by_part import conclude_by_part
-
-        return conclude_by_part(options)
+    from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
-    from punie.trace.commands.reporting import Judgement, conclude, load_source
 
-    judgement = Judgement.of(options)
-    Output.of(options)
-    return conclude(load_source(options.source), judgement, options)
+    if options.in_database or options.by:
+        _refuse_judgement(options)
+    output = Output.of(options.output)  # refused before anything is read
+    document = _document(options)
+    output.write(document)
+    return gate(document, options.judgement.gate)
+
+
+def _document(options: Options) -> Document:
+    if options.in_database:
+        return _added_up(options)
+    from punie.trace.report.builders.run import build_run
+    from punie.trace.usecases.load import load_source
+    from punie.trace.usecases.run_report import Judgement, build_report
+
+    loaded = load_source(options.source)
+    judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
+    report = build_report(loaded, judgement)
+    return _by_part(report, loaded, options.by) if options.by else build_run(report)
+
+
+def _by_part(report: Report, loaded: Loaded, by: str) -> Document:
+    from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
+    from punie.trace.report.builders.parts import build_parts
+
+    records = (*report.analysis.warmup, *report.analysis.records)
+    parts = parts_of(records, namer(By(by), loaded.spans.spans))
+    return build_parts(report, part_of("", records), By(by), parts)
+
+
+def _added_up(options: Options) -> Document:
+    from punie.trace.analysis.summary.parts import By
+    from punie.trace.report.builders.parts import build_totals
+    from punie.trace.store.clickhouse.in_database import total
+    from punie.trace.store.clickhouse.query import SCHEME
+    from punie.trace.store.files.place import without_password
+
+    if not options.source.startswith(f"{SCHEME}://"):
+        raise UsageError(f"--in-database: {without_password(options.source)} is no {SCHEME}:// URL")
+    return build_totals(total(options.source, By(options.by) if options.by else None))
+
+
+def _refuse_judgement(options: Options) -> None:
+    """Sums have no verdict to be judged."""
+    if options.judgement != GateOptions():
+        flag = "--in-database" if options.in_database else "--by"
+        raise UsageError(f"{flag} gives no verdicts", remedy="leave --gate, --target and --max-memory out")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -100,16 +99,19 @@ _OWN_SERVER_ONLY: Final = (
 
 def execute(options: Options) -> int:
     """Run the suite and report. Returns the gates' exit code; raises PunieTraceError."""
+    from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
-    from punie.trace.commands.reporting import Judgement, conclude, load_run
     from punie.trace.commands.server_options import server_config, server_warnings
     from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.report.builders.run import build_run
+    from punie.trace.usecases.load import load_run
+    from punie.trace.usecases.run_report import Judgement, build_report
     from punie.trace.usecases.sending import find_receivers
     from punie.trace.usecases.suite_run import SuiteRun
     from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
 
     _refuse_conflicts(options)
-    Output.of(_flat(options))  # nobody should wait for a report that can't be written
+    output = Output.of(options.output)  # nobody should wait for a report that can't be written
     config = None if options.server.base_url else server_config(options.server)
     asking = _asking(options)
     page = JaegerPage.of(options.spans.jaeger)
@@ -129,18 +131,13 @@ def execute(options: Options) -> int:
             journal = asyncio.run(run.execute())
         loaded = load_run(folder)
         judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
-        code = conclude(loaded, judgement, _flat(options))
+        document = build_run(build_report(loaded, judgement))
+        output.write(document)
+        code = gate(document, options.judgement.gate)
     for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
         progress.say(line)
     _raise_if_lost(journal, loaded.spans)
     return code
-
-
-def _flat(options: Options) -> argparse.Namespace:
-    output = options.output
-    return argparse.Namespace(
-        format=output.format, output=output.output, force=output.force, gate=options.judgement.gate
-    )
 
 
 def _refuse_conflicts(options: Options) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from punie.trace.report.content import ComparisonReport
     from punie.trace.report.document import Cell, Figure
 
+GATE: Final = "thresholds"  # its answer's slug
 _MOST_QUERIES: Final = 10
 _VERSION: Final = "version of "
 _MACHINE: Final = "machine: "
@@ -129,13 +130,7 @@ def _difference(comparison: Comparison) -> Figure:
 
 
 def _gate(gate: GateResult, comparison: Comparison) -> Answer:
-    return Answer(
-        "gate",
-        "within thresholds",
-        _GATES[gate.gate],
-        _difference(comparison),
-        f"gate {gate.gate.value}: {gate.reason}",
-    )
+    return Answer(GATE, "within thresholds", _GATES[gate.gate], _difference(comparison), gate.reason)
 
 
 def _headline(comparison: Comparison) -> tuple[str, ...]:

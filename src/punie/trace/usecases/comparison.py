@@ -1,4 +1,4 @@
-"""From two sides of sources to a written comparison and the gate's exit code."""
+"""From two sides of sources to a comparison: read each once, refuse what would count twice, compare."""
 
 from __future__ import annotations
 
@@ -8,30 +8,19 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.comparison.compare import DEFAULT_SIZE, Comparison, compare
-from punie.trace.analysis.comparison.facts import (
-    ADAPTER,
-    DRAFT,
-    FROM_SPANS,
-    Facts,
-    compare_facts,
-    span_facts,
-)
-from punie.trace.analysis.comparison.gate import Gate, GateResult, Thresholds, judge
+from punie.trace.analysis.comparison.facts import ADAPTER, DRAFT, FROM_SPANS, Facts, compare_facts, span_facts
+from punie.trace.analysis.comparison.gate import Thresholds, judge
 from punie.trace.analysis.comparison.sides import Side, side_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import AskedQueries
-from punie.trace.commands.output import Output
-from punie.trace.commands.reporting import DEMO_NOTE, Loaded, load_source
-from punie.trace.console.standard_streams import write_err
-from punie.trace.errors import ExitCode, UsageError
-from punie.trace.report.builders.comparison import build_comparison
+from punie.trace.errors import UsageError
 from punie.trace.report.content import ComparisonReport
 from punie.trace.store.files.place import without_password
-from punie.trace.units import count_text, parse_duration_ns, parse_percent
+from punie.trace.units import count_text
+from punie.trace.usecases.load import Loaded, load_source
+from punie.trace.usecases.run_report import DEMO_NOTE
 
 if TYPE_CHECKING:
-    import argparse
-
     from punie.trace.store.runs.run_plan import RunPlan
 
 # Settings of a run that change what is measured, by the name that a reader knows.
@@ -44,11 +33,6 @@ _SETTINGS: Final = {
     "num_draft_tokens": "draft tokens a step",
     "in_turns": "asked in turns",
 }
-_EXIT_CODES: Final = {
-    Gate.PASSED: ExitCode.OK,
-    Gate.FAILED: ExitCode.GATE_FAILED,
-    Gate.UNDECIDED: ExitCode.GATE_UNDECIDED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +43,21 @@ class _Source:
     demo: bool
 
 
-def run_comparison(options: argparse.Namespace) -> int:
-    """Read both sides, compare, write. Returns the gate's exit code; raises UsageError and InputError."""
-    a, b = _sides(options)
-    thresholds = _thresholds(options)
-    output = Output.of(options)
+def compare_sources(
+    a: Sequence[str], b: Sequence[str], thresholds: Thresholds | None = None
+) -> ComparisonReport:
+    """Read both sides and compare them; with `thresholds` a gate is judged too. Raises UsageError, InputError."""
     read = {text: _read(text) for text in dict.fromkeys((*a, *b))}
     side_a, side_b = [read[text] for text in a], [read[text] for text in b]
     _refuse_shared(side_a, side_b)
     comparison = _compare(side_a, side_b, thresholds)
-    gate = judge(comparison, thresholds) if thresholds else None
-    notes = (DEMO_NOTE,) if any(source.demo for source in read.values()) else ()
-    shown = [tuple(source.shown for source in side) for side in (side_a, side_b)]
-    output.write(build_comparison(ComparisonReport(shown[0], shown[1], comparison, gate, notes)))
-    return _exit_code(gate)
-
-
-def _sides(options: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if options.sources and (options.a or options.b):
-        raise UsageError(
-            "compare takes A and B, or --a and --b, not both", remedy="write --a A1 A2 --b B1 B2"
-        )
-    if not options.sources and not (options.a and options.b):
-        raise UsageError("compare needs two sides", remedy="write compare A B, or --a A1 A2 --b B1 B2")
-    if options.sources and len(options.sources) != 2:
-        raise UsageError(
-            f"compare takes A and B, not {len(options.sources)} sources",
-            remedy="write --a A1 A2 --b B1 B2 for several sources a side",
-        )
-    a, b = ([options.sources[0]], [options.sources[1]]) if options.sources else (options.a, options.b)
-    return tuple(a), tuple(b)
+    return ComparisonReport(
+        a=tuple(source.shown for source in side_a),
+        b=tuple(source.shown for source in side_b),
+        comparison=comparison,
+        gate=judge(comparison, thresholds) if thresholds else None,
+        notes=(DEMO_NOTE,) if any(source.demo for source in read.values()) else (),
+    )
 
 
 def _refuse_shared(a: Sequence[_Source], b: Sequence[_Source]) -> None:
@@ -113,17 +82,6 @@ def _refuse_shared_by(one: _Source, other: _Source, where: str, why: str) -> Non
 
 def _keys(sources: Sequence[_Source]) -> frozenset[str]:
     return frozenset(r.ledger.query_key for source in sources for r in source.evidence.records)
-
-
-def _thresholds(options: argparse.Namespace) -> Thresholds | None:
-    if options.fail_above is None:
-        if options.and_above is not None:
-            raise UsageError("--and needs --fail-above", remedy="write --fail-above 5% --and 200ms")
-        return None
-    above_ns = 0
-    if options.and_above is not None:
-        above_ns = parse_duration_ns(options.and_above, flag="--and", zero=True)
-    return Thresholds(parse_percent(options.fail_above, flag="--fail-above"), above_ns)
 
 
 def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds | None) -> Comparison:
@@ -173,11 +131,3 @@ def _setting(value: object) -> str:
 def _after(plan: RunPlan, flag: str) -> str:
     command = plan.server_command
     return command[command.index(flag) + 1] if flag in command[:-1] else ""
-
-
-def _exit_code(gate: GateResult | None) -> int:
-    if gate is None:
-        return ExitCode.OK
-    if gate.gate is not Gate.PASSED:
-        write_err(f"gate: {gate.gate.value}: {gate.reason}\n")
-    return _EXIT_CODES[gate.gate]

@@ -1,0 +1,58 @@
+"""From a path or a URL to spans: whatever any source of the registry reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punie.trace.errors import InputError
+from punie.trace.model import SpanSet
+from punie.trace.store.files.place import without_password
+from punie.trace.store.runs.run_folder import RunFolder, holds_run
+from punie.trace.store.runs.run_plan import RunPlan
+from punie.trace.store.sources import read_source
+from punie.trace.units import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from punie.trace.model import UnreadableRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A source that was read: its spans, and the plan if it is a run folder that still has one."""
+
+    source: str
+    spans: SpanSet
+    plan: RunPlan | None
+
+
+def load_run(folder: RunFolder) -> Loaded:
+    """The spans of a run folder and its plan, if `run.json` is there. Raises InputError."""
+    plan = folder.read_plan() if folder.plan_path.exists() else None
+    return Loaded(str(folder.path), folder.load_spans(), plan)
+
+
+def load_source(text: str) -> Loaded:
+    """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
+    if not text.strip():
+        raise InputError("a source is empty text", remedy="is a variable in the command not set?")
+    if holds_run(Path(text)):
+        loaded = load_run(RunFolder.open(Path(text)))
+    else:
+        loaded = Loaded(without_password(text), read_source(text), None)
+    if loaded.plan is None and not loaded.spans.spans:
+        raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
+    return loaded
+
+
+def _why_no_spans(unreadable: Sequence[UnreadableRecord]) -> str:
+    if not unreadable:
+        return "holds no spans"
+    first = unreadable[0]
+    return (
+        f"none of its {count_text(len(unreadable), 'record')} can be read; the first, {first.file}:{first.line}, "
+        f"says: {first.reason}"
+    )
