@@ -129,11 +129,11 @@ def _naming_folder(folder: BenchFolder, progress: BenchProgress) -> Iterator[Non
 
 
 def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> int:
-    from punie.trace.usecases.run_report import DEMO_NOTE
     from punie.trace.console.standard_streams import colored, write_out
     from punie.trace.report.sections import as_markdown, as_text
     from punie.trace.report.speculative.preflight_document import preflight_document
     from punie.trace.store import documents
+    from punie.trace.usecases.run_report import DEMO_NOTE
 
     found = folder.read_preflight()
     if found is None:
@@ -145,11 +145,11 @@ def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> 
 
 
 def _conclude(folder: BenchFolder, outcome: Outcome, shown_as: str, progress: BenchProgress) -> int:
-    from punie.trace.usecases.bench_report import build_bench_report
     from punie.trace.console.standard_streams import colored, write_out
     from punie.trace.report.speculative import json_document, markdown, text
     from punie.trace.store.files.whole_file import write_whole
     from punie.trace.units import count_text
+    from punie.trace.usecases.bench_report import build_bench_report
 
     report = build_bench_report(folder.path)
     as_json, as_markdown = json_document.render(report), markdown.render(report)
