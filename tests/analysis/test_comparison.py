@@ -19,6 +19,7 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.model import Phase
+from punie.trace.report.wording.comparison import caveats, gate_reason, undecided_reasons
 
 QUERIES = ("one", "two", "three", "four", "five")
 
@@ -87,7 +88,7 @@ def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]
         (),
     )
     assert judge(found, Thresholds(0.0, 0)).gate is Gate.PASSED
-    assert "the same answers" in judge(found, Thresholds(0.0, 0)).reason
+    assert "the same answers" in gate_reason(judge(found, Thresholds(0.0, 0)), found)
     assert not _compared(one, _side(1, 2, repeats=1, queries=queries)).identical
 
 
@@ -102,7 +103,7 @@ def test_longer_prefill_is_named_with_its_size_and_nothing_else_is() -> None:
     standing = {c.measure.name: c.difference_ns for c in found.changes if c.stands_out}
     assert standing.keys() == {"wall", "generation", "prefill"}
     assert standing["prefill"] == pytest.approx(200e6, rel=0.02)
-    assert any("start-to-start noise is not covered" in caveat for caveat in found.caveats)
+    assert any("start-to-start noise is not covered" in caveat for caveat in caveats(found))
 
 
 def test_the_differences_of_the_phases_sum_to_that_of_the_wall_time() -> None:
@@ -151,7 +152,9 @@ def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -
     found = _compared(_side(1, 1), _side(4, 9, slower=1.3))
     assert found.design is not None
     assert (found.design.unit, found.design.covers_starts) == (Unit.START, False)
-    assert any("1 server start on A, 4 on B: start-to-start noise is not covered" in c for c in found.caveats)
+    assert any(
+        "1 server start on A, 4 on B: start-to-start noise is not covered" in c for c in caveats(found)
+    )
 
 
 def _in_turns(count: int, slower: float) -> tuple[list[AskedQueries], list[AskedQueries]]:
@@ -206,8 +209,8 @@ def test_starts_that_overlap_since_two_runs_ask_in_turns_are_pairs_from_six_on(
 def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:
     found = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1, slower=2.0))
     assert found.direction is Direction.UNDECIDED
-    assert "5 can be exchanged" in found.undecided[0]
-    assert "0.062" in found.undecided[0]
+    assert "5 can be exchanged" in undecided_reasons(found)[0]
+    assert "0.062" in undecided_reasons(found)[0]
     assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
 
 
@@ -227,19 +230,19 @@ def test_a_query_that_one_start_did_not_answer_is_left_out_and_named() -> None:
     found = _compared(_side(1, 1), [_evidence(failing)])
     assert found.design is not None
     assert "one" not in found.design.queries
-    assert any(caveat.startswith("left out: one, no whole, right answer in B") for caveat in found.caveats)
+    assert any(caveat.startswith("left out: one, no whole, right answer in B") for caveat in caveats(found))
 
 
 def test_a_missing_query_forbids_a_claim() -> None:
     gap = AskedQueries(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
     found = _compared(_side(1, 1), [gap])
     assert found.direction is Direction.UNDECIDED
-    assert found.undecided == ("B: 1 planned query missing",)
+    assert undecided_reasons(found) == ("B: 1 planned query missing",)
 
 
 def test_nothing_but_failures_is_undecided() -> None:
     found = _compared(_side(1, 1), [_evidence([build_record("one", {Phase.DECODE: 1}, ok=False)])])
-    assert found.undecided == ("B has no whole, right answer",)
+    assert undecided_reasons(found) == ("B has no whole, right answer",)
     assert found.changes == ()
 
 
@@ -267,7 +270,7 @@ def test_one_start_on_a_side_is_not_enough_to_fail(several: int, above: float) -
     assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(above, 0))
     assert result.gate is Gate.UNDECIDED
-    assert "make several on each side, in turns" in result.reason
+    assert "make several on each side, in turns" in gate_reason(result, found)
     assert judge(found, Thresholds(0.5, 0)).gate is Gate.PASSED
 
 
@@ -276,7 +279,7 @@ def test_other_queries_on_each_side_are_not_enough_to_fail_either() -> None:
     assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(0.05, 0))
     assert result.gate is Gate.UNDECIDED
-    assert "ask the same queries" in result.reason
+    assert "ask the same queries" in gate_reason(result, found)
 
 
 def test_it_says_how_many_starts_would_see_a_small_change() -> None:

@@ -6,11 +6,12 @@ import pytest
 from benches import build_plan, build_preflight, observe_all
 from records import build_record
 
-from punie.trace.analysis.decision import Decision, decide
+from punie.trace.analysis.decision.decision import Decision, decide
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.model import Phase, Verdict
+from punie.trace.report.wording.decision import conclusion, steps
 
 SLOW, QUICK = 500_000_000, 10**10
 FAST_DRAFT = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
@@ -38,41 +39,41 @@ def _bench(decode_ms: dict[str, int], target_ns: int = SLOW) -> BenchAnalysis:
 
 
 def _verdicts(decision: Decision) -> list[str]:
-    return [step.verdict.value for step in decision.steps]
+    return [step.verdict.value for step in steps(decision)]
 
 
 def test_without_a_benchmark_step_two_names_the_command_and_training_waits() -> None:
     found = decide(_run(GENERATING, SLOW))
     assert _verdicts(found) == ["yes", "undecided", "no", "undecided"]
-    assert not found.step("draft").measured
-    assert "punie-trace bench speculative" in found.step("draft").next_step
-    assert "punie-trace bench speculative" in found.conclusion
+    assert not steps(found)[1].measured
+    assert "punie-trace bench speculative" in steps(found)[1].next_step
+    assert "punie-trace bench speculative" in conclusion(found)
 
 
 def test_a_target_that_is_met_ends_it() -> None:
     found = decide(_run(GENERATING, QUICK))
     assert _verdicts(found) == ["yes", "undecided", "yes", "no"]
-    assert "nothing has to change" in found.conclusion
+    assert "nothing has to change" in conclusion(found)
 
 
 def test_a_draft_that_meets_the_target_makes_training_needless() -> None:
     found = decide(_run(GENERATING, 700_000_000), _bench(FAST_DRAFT, 700_000_000))
     assert _verdicts(found) == ["yes", "yes", "yes", "no"]
-    assert "--num-draft-tokens 3" in found.conclusion
-    assert "the target is met with it" in found.conclusion
+    assert "--num-draft-tokens 3" in conclusion(found)
+    assert "the target is met with it" in conclusion(found)
 
 
 def test_a_draft_that_is_not_enough_leads_to_training() -> None:
     found = decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT))
     assert _verdicts(found) == ["yes", "yes", "no", "yes"]
-    assert "the target is still missed. Then: Train" in found.conclusion
+    assert "the target is still missed. Then: Train" in conclusion(found)
 
 
 def test_only_without_a_draft_that_helps_and_with_generation_above_70_it_is_training() -> None:
     found = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT))
     assert _verdicts(found) == ["yes", "no", "no", "yes"]
-    assert "Train" in found.conclusion
-    assert "88" in found.step("brevity").figure
+    assert "Train" in conclusion(found)
+    assert "88" in steps(found)[3].figure
 
 
 @pytest.mark.parametrize(
@@ -80,18 +81,18 @@ def test_only_without_a_draft_that_helps_and_with_generation_above_70_it_is_trai
 )
 def test_what_takes_the_time_otherwise_is_named_instead(phases: dict[Phase, int], instead: str) -> None:
     found = decide(_run(phases, SLOW), _bench(SLOW_DRAFT))
-    assert found.step("brevity").verdict is Verdict.NO
-    assert instead in found.conclusion
+    assert steps(found)[3].verdict is Verdict.NO
+    assert instead in conclusion(found)
 
 
 def test_a_target_that_is_open_leaves_training_open() -> None:
     records = [build_record(f"q{i}", GENERATING) for i in range(5)]
     found = decide(analyse(records, target_ns=QUICK), _bench(SLOW_DRAFT))
     assert _verdicts(found)[2:] == ["undecided", "undecided"]
-    assert "--repeat 3" in found.conclusion
+    assert "--repeat 3" in conclusion(found)
 
 
 def test_nothing_measured_decides_nothing() -> None:
     found = decide(analyse([]))
     assert _verdicts(found) == ["undecided"] * 4
-    assert found.conclusion
+    assert conclusion(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +25,7 @@ def test_nothing() -> None:
     found = analyse([], missing=[PlannedQuery("a", 0, 0, 0)])
     assert (found.records, found.queries, found.totals, found.decode) == ((), (), None, None)
     assert found.missing == (PlannedQuery("a", 0, 0, 0),)
-    assert {name: f.verdict for name, f in found.verdicts.items()} == dict.fromkeys(
+    assert {name: f.verdict for name, f in found.verdicts.by_name.items()} == dict.fromkeys(
         ("generation", "accuracy", "target", "memory"), Verdict.UNDECIDED
     )
 
@@ -42,7 +41,7 @@ def test_a_run(make_record: RecordMaker) -> None:
     ]  # fmt: skip
     wrong = make_record("q1", {Phase.TOOL: 999}, repeat=3, start_ns=99, ok=False, failures=("off-topic",))
     warm = make_record("warm", {Phase.FRAMEWORK: 500}, warmup=True, start_ns=-1)
-    memory = MemoryUse(1, "footprint", limit_bytes=2)
+    memory = MemoryUse(1, limit_bytes=2)
     found = analyse([wrong, *reversed(good), warm], target_ns=101 * MS, memory=memory)
 
     assert found.records == (*good, wrong)
@@ -67,13 +66,13 @@ def test_a_run(make_record: RecordMaker) -> None:
     assert row.totals is not None
     assert row.totals.wall.count == 3
 
-    assert {name: f.verdict for name, f in found.verdicts.items()} == {
+    assert {name: f.verdict for name, f in found.verdicts.by_name.items()} == {
         "generation": Verdict.YES,
         "accuracy": Verdict.NO,
         "target": Verdict.NO,
         "memory": Verdict.YES,
     }
-    assert all(finding.name == name for name, finding in found.verdicts.items())
+    assert all(one.question == name for name, one in found.verdicts.by_name.items())
 
 
 def test_all_failed(make_record: RecordMaker) -> None:
@@ -82,9 +81,9 @@ def test_all_failed(make_record: RecordMaker) -> None:
     )
     assert (found.totals, found.decode, len(found.failed)) == (None, None, 2)
     assert [row.totals for row in found.queries] == [None, None]
-    assert found.verdicts["accuracy"].verdict is Verdict.NO
-    assert found.verdicts["target"].verdict is Verdict.NO
-    assert found.verdicts["generation"].verdict is Verdict.UNDECIDED
+    assert found.verdicts.accuracy.verdict is Verdict.NO
+    assert found.verdicts.target.verdict is Verdict.NO
+    assert found.verdicts.generation.verdict is Verdict.UNDECIDED
 
 
 def test_zero_wall_time(make_record: RecordMaker) -> None:
@@ -153,9 +152,10 @@ def test_a_ledger_that_does_not_add_up_is_a_bug(make_record: RecordMaker) -> Non
 
 def test_the_analysis_is_frozen(make_record: RecordMaker) -> None:
     found = analyse([make_record("a", {Phase.TOOL: 5})])
-    assert isinstance(found.verdicts, MappingProxyType)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.totals = None  # type: ignore[misc]  # the assignment is what must fail
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.verdicts.target = found.verdicts.generation  # type: ignore[misc,assignment]  # the same
 
 
 phase_times = st.dictionaries(st.sampled_from(list(Phase)), st.integers(0, 10**6), max_size=len(Phase))

@@ -9,9 +9,11 @@ import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval, Method
-from punie.trace.analysis.verdicts.accuracy import UNIT, accuracy_verdict
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, AccuracyReason, accuracy_verdict
+from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
 from punie.trace.model import Phase, Verdict
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import basis, gaps_text
 
 RecordMaker = Callable[..., QueryRecord]
 WORK = {Phase.DECODE: 1}
@@ -36,26 +38,19 @@ def test_five_of_five(make_record: RecordMaker) -> None:
     assert found.interval is not None
     assert found.interval.low == pytest.approx(bound)
     assert found == Assessment(
-        name="accuracy",
+        question=Question.ACCURACY,
         verdict=Verdict.YES,
+        reason=AccuracyReason.ALL_RIGHT,
+        advice=Advice.ASK_MORE_QUERIES,
+        figures=AccuracyFigures(5, 5, 5, 5, unscored=0, missing=0, wrong={}, gaps=()),
         estimate=1.0,
         interval=Interval(found.interval.low, 1.0, 0.95, Method.CLOPPER_PEARSON_LOWER, 5),
-        unit=UNIT,
-        basis=(
-            "5 of 5 answers right, 5 of 5 queries in every repeat; that many allow the claim "
-            '"at least 54.9 % of such queries" at 95 % confidence.'
-        ),
-        next_step="More different queries, not more repeats, raise the bound.",
-        details={
-            "answers": 5,
-            "answers_right": 5,
-            "queries": 5,
-            "queries_right": 5,
-            "unscored": 0,
-            "missing": 0,
-            "wrong": {},
-        },
     )
+    assert basis(found) == (
+        "5 of 5 answers right, 5 of 5 queries in every repeat; that many allow the claim "
+        '"at least 54.9 % of such queries" at 95 % confidence.'
+    )
+    assert next_step(found) == "More different queries, not more repeats, raise the bound."
 
 
 def test_repeats_do_not_raise_the_bound(make_record: RecordMaker) -> None:
@@ -70,9 +65,9 @@ def test_one_wrong_repeat_is_a_no(make_record: RecordMaker) -> None:
     found = accuracy_verdict(AskedQueries(tuple(records)))
     assert found.verdict is Verdict.NO
     assert found.estimate == pytest.approx(10 / 11)
-    assert found.details["queries_right"] == 4
-    assert found.details["wrong"] == {"q1": 1}
-    assert "(q1)" in found.next_step
+    assert found.figures.queries_right == 4
+    assert found.figures.wrong == {"q1": 1}
+    assert "(q1)" in next_step(found)
 
 
 def test_an_error_is_wrong_even_without_a_score(make_record: RecordMaker) -> None:
@@ -92,9 +87,9 @@ def test_unscored_or_missing_or_broken_leave_it_undecided(make_record: RecordMak
     missing = accuracy_verdict(AskedQueries(tuple(records), missing=(PlannedQuery("x", 0, 0, 0),)))
     broken = accuracy_verdict(AskedQueries(tuple(records), (Broken("torn-line", "no-verdict", 1),)))
     assert {unscored.verdict, missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
-    assert unscored.basis.endswith("; 1 answer not scored.")
-    assert missing.basis.endswith("; 1 planned query missing.")
-    assert broken.basis.endswith("; integrity: torn-line (1).")
+    assert basis(unscored).endswith("; 1 answer not scored.")
+    assert basis(missing).endswith("; 1 planned query missing.")
+    assert basis(broken).endswith("; integrity: torn-line (1).")
 
 
 def test_a_wrong_answer_decides_though_others_are_missing(make_record: RecordMaker) -> None:
@@ -107,7 +102,7 @@ def test_missing_queries_are_said_once(make_record: RecordMaker) -> None:
     seen_twice = AskedQueries(
         tuple(asked(make_record)), (Broken("missing-query", "no-verdict", 1),), (PlannedQuery("x", 0, 0, 0),)
     )
-    assert seen_twice.gap() == "1 planned query missing"
-    assert (
-        AskedQueries((), (Broken("missing-query", "no-verdict", 1),)).gap() == "integrity: missing-query (1)"
-    )
+    assert seen_twice.gaps == (Gap("missing-query", 1),)
+    assert gaps_text(seen_twice.gaps) == "1 planned query missing"
+    without_plan = AskedQueries((), (Broken("missing-query", "no-verdict", 1),))
+    assert without_plan.gaps == (Gap("missing-query", 1),)

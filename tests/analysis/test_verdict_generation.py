@@ -11,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
-from punie.trace.analysis.verdicts.generation import generation_verdict
-from punie.trace.model import Phase, Verdict
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.generation import (
+    GenerationFigures,
+    GenerationReason,
+    MeasuredGeneration,
+    generation_verdict,
+)
+from punie.trace.model import Group, Phase, Verdict
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import basis
 
 RecordMaker = Callable[..., QueryRecord]
 Y, N, U = Verdict.YES, Verdict.NO, Verdict.UNDECIDED
@@ -29,9 +37,16 @@ class Broken:
     count: int
 
 
-def judge(records: Sequence[QueryRecord], *integrity: Broken, missing: int = 0) -> Assessment:
+def judge(
+    records: Sequence[QueryRecord], *integrity: Broken, missing: int = 0
+) -> Assessment[GenerationFigures]:
     planned = tuple(PlannedQuery(f"gone-{number}", 0, 0, number) for number in range(missing))
     return generation_verdict(AskedQueries(tuple(records), integrity, planned))
+
+
+def measured(found: Assessment[GenerationFigures]) -> MeasuredGeneration:
+    assert found.figures.measured is not None
+    return found.figures.measured
 
 
 def suite(
@@ -77,56 +92,45 @@ def test_whole_finding(make_record: RecordMaker) -> None:
         for query in range(5)
     ]
     found = judge(records)
-    assert (found.name, found.verdict, found.unit) == ("generation", Y, "share of wall time")
+    assert (found.question, found.verdict, found.reason) == (Question.GENERATION, Y, GenerationReason.ABOVE)
     assert found.estimate == pytest.approx(0.802)
-    assert found.basis == (
+    assert basis(found) == (
         "Generation is 80.2 % of 5.000 s in 5 answers to 5 queries; 95 % interval 80.0 % to 80.4 % "
         "(jackknife-t over 5 queries): all of it above 70 %."
     )
-    assert found.next_step == (
+    assert next_step(found) == (
         "Training the model to say less is worth a try: decode is 60.2 %, so half the output tokens would save "
         "about 30.1 % of the wall time."
     )
-    assert set(found.details) == {
-        "threshold",
-        "generation_ns",
-        "wall_ns",
-        "pooled_share",
-        "queries",
-        "server_starts",
-        "least_repeats",
-        "contested",
-        "decode",
-        "needed",
-        "failed_left_out",
-        "missing",
-        "downgraded_by",
-    }
-    assert found.details["generation_ns"] == 4_010_000_000
-    assert found.details["wall_ns"] == 5_000_000_000
-    assert found.details["needed"] is None
+    seen = measured(found)
+    assert (seen.generation_ns, seen.wall_ns) == (4_010_000_000, 5_000_000_000)
+    assert seen.pooled_share == pytest.approx(0.802)
+    assert seen.prefill_share == pytest.approx(0.2)
+    assert seen.largest_other.group is Group.TOOL
+    assert seen.largest_other.share == pytest.approx(0.198)
+    assert seen.needed is None
 
 
 def test_failed_queries_are_not_averaged(make_record: RecordMaker) -> None:
     records = suite(make_record, 0.9, noise=0.01)
     spoiled = [*records, make_record("q0", {Phase.TOOL: 10**6}, repeat=9, ok=False, failures=("wrong-tool",))]
     assert judge(spoiled).estimate == judge(records).estimate
-    assert judge(spoiled).details["failed_left_out"] == 1
+    assert judge(spoiled).figures.failed_left_out == 1
 
 
 def test_nothing_succeeded(make_record: RecordMaker) -> None:
     found = judge([make_record("a", {Phase.TOOL: 5}, error="Timeout: late", ok=None)])
     assert (found.verdict, found.estimate, found.interval) == (U, None, None)
-    assert found.basis == "No query succeeded in measurable time."
+    assert basis(found) == "No query succeeded in measurable time."
 
 
 def test_spans_without_a_model_request_decide_nothing(make_record: RecordMaker) -> None:
     plain = [make_record(f"q{query}", {Phase.TOOL: 1_000 + query}, model_requests=0) for query in range(6)]
     found = judge(plain)
-    assert (found.verdict, found.estimate, found.details["queries"]) == (U, None, 6)
-    assert found.basis.startswith("No model request in these spans of 6 answers")
-    assert found.next_step.startswith("Trace the agent's model calls")
-    assert judge(plain, missing=1).basis.endswith("; 1 planned query missing.")
+    assert (found.verdict, found.estimate, found.figures.queries) == (U, None, 6)
+    assert basis(found).startswith("No model request in these spans of 6 answers")
+    assert next_step(found).startswith("Trace the agent's model calls")
+    assert basis(judge(plain, missing=1)).endswith("; 1 planned query missing.")
     asked = [make_record(f"q{query}", {Phase.TOOL: 1_000 + query}, model_requests=1) for query in range(6)]
     assert judge(asked).verdict is N
     assert judge([]).verdict is U
@@ -136,13 +140,13 @@ def test_spans_without_a_model_request_decide_nothing(make_record: RecordMaker) 
 def test_one_query_has_a_share_and_no_interval(make_record: RecordMaker) -> None:
     found = judge([make_record("a", {Phase.DECODE: 9, Phase.TOOL: 1})])
     assert (found.verdict, found.estimate, found.interval) == (U, 0.9, None)
-    assert "no interval from one query: at least 5 different queries are needed" in found.basis
+    assert "no interval from one query: at least 5 different queries are needed" in basis(found)
 
 
 def test_four_queries_are_too_few_however_clear(make_record: RecordMaker) -> None:
     found = judge(suite(make_record, 0.95, queries=4, repeats=20))
     assert found.verdict is U
-    assert found.next_step.startswith("Ask at least 5 different queries")
+    assert next_step(found).startswith("Ask at least 5 different queries")
 
 
 @pytest.mark.parametrize(("decode", "verdict"), [(70, U), (71, Y), (69, N)])
@@ -158,8 +162,8 @@ def test_contested_generation_counts_against_yes(make_record: RecordMaker) -> No
     assert judge(clear).verdict is Y
     found = judge(contested)
     assert (found.verdict, found.estimate) == (U, 0.8)
-    assert "contested time makes it 65.0 % to 80.0 %" in found.basis
-    assert found.next_step.startswith("Run without parallel work")
+    assert "contested time makes it 65.0 % to 80.0 %" in basis(found)
+    assert next_step(found).startswith("Run without parallel work")
 
 
 def test_no_holds_with_contested_generation_and_is_not_moved_by_contested_tools(
@@ -174,54 +178,51 @@ def test_integrity_and_missing_queries_forbid_a_verdict(make_record: RecordMaker
     records = suite(make_record, 0.9, noise=0.01)
     broken = judge(records, Broken("missing-parent", "no-verdict", 3))
     assert broken.verdict is U
-    assert "integrity: missing-parent (3)" in broken.basis
+    assert "integrity: missing-parent (3)" in basis(broken)
     assert judge(records, Broken("missing-parent", "no-verdict", 0)).verdict is Y
     assert judge(records, Broken("duplicate", "shown", 7)).verdict is Y
-    assert "2 planned queries missing" in judge(records, missing=2).basis
+    assert "2 planned queries missing" in basis(judge(records, missing=2))
     assert judge(records, missing=1).verdict is U
 
 
 def test_downgraded_evidence_is_said(make_record: RecordMaker) -> None:
     found = judge(suite(make_record, 0.9, noise=0.01), Broken("clock-skew", "downgraded", 1))
     assert found.verdict is Y
-    assert found.basis.endswith("; weakened by clock-skew.")
-    assert found.details["downgraded_by"] == ["clock-skew"]
+    assert basis(found).endswith("; weakened by clock-skew.")
+    assert found.figures.downgraded_by == ("clock-skew",)
 
 
 def test_unsplit_model_time_gives_only_an_upper_bound_of_decode(make_record: RecordMaker) -> None:
     found = judge([make_record(f"q{q}", {Phase.MODEL: 900, Phase.TOOL: 100}) for q in range(5)])
     assert found.verdict is Y
-    assert "decode is at most 90.0 %" in found.next_step
-    decode = found.details["decode"]
-    assert isinstance(decode, dict)
-    assert (decode["knowledge"], decode["share"]) == ("unknown", None)
-    assert decode["at_most"]["estimate"] == 0.9
+    assert "decode is at most 90.0 %" in next_step(found)
+    decode = measured(found).decode
+    assert (decode.knowledge, decode.share) == (DecodeKnowledge.UNKNOWN, None)
+    assert decode.at_most.estimate == 0.9
 
 
 def test_partly_split_model_time(make_record: RecordMaker) -> None:
     phases = {Phase.MODEL: 300, Phase.DECODE: 600, Phase.TOOL: 100}
     found = judge([make_record(f"q{q}", phases) for q in range(5)])
-    assert "decode is at least 60.0 %" in found.next_step
-    decode = found.details["decode"]
-    assert isinstance(decode, dict)
-    assert (decode["knowledge"], decode["share"]["estimate"], decode["at_most"]["estimate"]) == (
-        "partly",
-        pytest.approx(0.6),
-        pytest.approx(0.9),
-    )
+    assert "decode is at least 60.0 %" in next_step(found)
+    decode = measured(found).decode
+    assert decode.share is not None
+    assert decode.knowledge is DecodeKnowledge.PARTLY
+    assert decode.share.estimate == pytest.approx(0.6)
+    assert decode.at_most.estimate == pytest.approx(0.9)
 
 
 def test_prefill_is_no_reason_to_train(make_record: RecordMaker) -> None:
     phases = {Phase.PREFILL: 700, Phase.DECODE: 200, Phase.TOOL: 100}
     found = judge([make_record(f"q{q}", phases) for q in range(5)])
     assert found.verdict is Y
-    assert found.next_step.startswith("Shorten or cache the prompt first: prefill is 70.0 %, decode 20.0 %")
+    assert next_step(found).startswith("Shorten or cache the prompt first: prefill is 70.0 %, decode 20.0 %")
 
 
 def test_no_points_at_the_largest_other_group(make_record: RecordMaker) -> None:
     phases = {Phase.DECODE: 300, Phase.TOOL: 600, Phase.HTTP: 100}
     found = judge([make_record(f"q{q}", phases) for q in range(5)])
-    assert found.next_step == (
+    assert next_step(found) == (
         "Look at tool first (60.0 %): training the model to say less can save at most decode's 30.0 %."
     )
 
@@ -236,12 +237,13 @@ def test_undecided_says_what_would_decide(make_record: RecordMaker) -> None:
     ]  # fmt: skip
     found = judge(records)
     assert found.verdict is U
-    needed = found.details["needed"]
-    assert isinstance(needed, dict)
-    assert needed["units"] > 5
-    assert (needed["unit"], needed["repeats"], needed["repeats_known"]) == ("query", None, True)
-    assert found.next_step == (
-        f"To decide: about {needed['units']} queries like these 5. Not reachable by repeats alone."
+    needed = measured(found).needed
+    assert needed is not None
+    assert needed.units is not None
+    assert needed.units > 5
+    assert (needed.unit, needed.repeats, needed.repeats_known) == (UnitKind.QUERY, None, True)
+    assert next_step(found) == (
+        f"To decide: about {needed.units} queries like these 5. Not reachable by repeats alone."
     )
 
 
@@ -254,21 +256,21 @@ def test_undecided_from_noisy_repeats_asks_for_repeats(make_record: RecordMaker)
     ]
     found = judge(records)
     assert found.verdict is U
-    assert "repeats of each query" in found.next_step
+    assert "repeats of each query" in next_step(found)
 
 
 def test_one_repeat_says_that_repeats_are_unknown(make_record: RecordMaker) -> None:
     decodes = (66, 70, 74, 80, 72)
     found = judge([make_record(str(d), {Phase.DECODE: d, Phase.TOOL: 100 - d}) for d in decodes])
     assert found.verdict is U
-    assert found.next_step.endswith("What repeats would bring isn't known from one: try --repeat 3.")
+    assert next_step(found).endswith("What repeats would bring isn't known from one: try --repeat 3.")
 
 
 def test_a_share_of_seventy_is_not_reachable(make_record: RecordMaker) -> None:
     records = [
         make_record(f"q{q}", {Phase.DECODE: 70, Phase.TOOL: 30}, repeat=r) for q in range(5) for r in (0, 1)
     ]
-    assert judge(records).next_step == (
+    assert next_step(judge(records)) == (
         "Not reachable by repeats or more queries: the share itself is about 70 %."
     )
 
@@ -283,7 +285,7 @@ def test_server_starts_that_differ_widen_the_interval(make_record: RecordMaker) 
     assert found.verdict is U
     assert found.interval is not None
     assert (found.interval.over, found.interval.units) == (UnitKind.SERVER_START, 3)
-    assert "server starts like these 3" in found.next_step
+    assert "server starts like these 3" in next_step(found)
     assert judge(records[:5]).verdict is Y
 
 
@@ -298,7 +300,7 @@ ORDER = {N: 0, U: 1, Y: 2}
 def test_more_generation_never_moves_the_verdict_towards_no(
     make_record: RecordMaker, queries: list[tuple[int, int]], more: int
 ) -> None:
-    def at(extra: int) -> Assessment:
+    def at(extra: int) -> Assessment[GenerationFigures]:
         return judge(
             [
                 make_record(

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from punie.trace.analysis.verdicts.assessment import Assessment
-from punie.trace.analysis.verdicts.memory import UNIT, MemoryUse, memory_verdict
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
+from punie.trace.analysis.verdicts.memory import MemoryReason, MemorySource, MemoryUse, memory_verdict
 from punie.trace.model import Verdict
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import basis
 
 GB = 10**9
 
 
-def test_whole_finding() -> None:
-    evidence = MemoryUse(28 * GB, "footprint", limit_bytes=32 * GB, recommended_bytes=25_600_000_000)
-    assert memory_verdict(evidence) == Assessment(
-        name="memory",
-        verdict=Verdict.NO,
-        estimate=28e9,
-        interval=None,
-        unit=UNIT,
-        basis="Peak 28.0 GB (footprint); limit 32.0 GB, recommended by the machine 25.6 GB.",
-        next_step=(
-            "Above: recommended by the machine. Use fewer bits, a shorter context or a smaller prompt cache."
-        ),
-        details={
-            "peak_bytes": 28 * GB,
-            "limit_bytes": 32 * GB,
-            "recommended_bytes": 25_600_000_000,
-            "source": "footprint",
-            "exceeded": ["recommended by the machine"],
-        },
+def test_whole_assessment() -> None:
+    memory = MemoryUse(28 * GB, limit_bytes=32 * GB, recommended_bytes=25_600_000_000)
+    found = memory_verdict(memory)
+    assert found == Assessment(
+        Question.MEMORY, Verdict.NO, MemoryReason.ABOVE, Advice.USE_LESS_MEMORY, memory, estimate=28e9
+    )
+    assert basis(found) == (
+        "Peak 28.0 GB (sampled footprint of the server's process and its children); "
+        "limit 32.0 GB, recommended by the machine 25.6 GB."
+    )
+    assert next_step(found) == (
+        "Above: recommended by the machine. Use fewer bits, a shorter context or a smaller prompt cache."
     )
 
 
@@ -46,13 +41,13 @@ def test_whole_finding() -> None:
     ],
 )
 def test_bounds(peak: int | None, limit: int | None, recommended: int | None, verdict: Verdict) -> None:
-    evidence = MemoryUse(peak, "footprint", limit, recommended)
-    found = memory_verdict(evidence)
+    memory = MemoryUse(peak, MemorySource.PROCESS_OR_ALLOCATOR, limit, recommended)
+    found = memory_verdict(memory)
     assert found.verdict is verdict
     assert found.estimate == peak
 
 
-def test_without_evidence() -> None:
+def test_without_memory() -> None:
     found = memory_verdict(None)
     assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, None)
-    assert found.basis == "The server's memory was not measured."
+    assert basis(found) == "The server's memory was not measured."

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
-from punie.trace.analysis.verdicts.target import UNIT, target_verdict
+from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.target import QueryTimes, TargetFigures, TargetReason, target_verdict
 from punie.trace.model import Phase, Verdict
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import basis
 
 RecordMaker = Callable[..., QueryRecord]
 TARGET_NS = 100_000_000
@@ -32,28 +34,32 @@ def timed(make: RecordMaker, query_id: str, *walls_ms: int, requests: int = 2) -
     ]
 
 
-def judge(*records: QueryRecord) -> Assessment:
+def judge(*records: QueryRecord) -> Assessment[TargetFigures]:
     return target_verdict(AskedQueries(records), TARGET_NS)
 
 
 def test_whole_finding(make_record: RecordMaker) -> None:
     records = [*timed(make_record, "a", 50, 60, 70), *timed(make_record, "quick", 900, requests=1)]
-    assert judge(*records) == Assessment(
-        name="target",
+    found = judge(*records)
+    assert found == Assessment(
+        question=Question.TARGET,
         verdict=Verdict.YES,
-        estimate=60_000_000.0,
-        interval=None,
-        unit=UNIT,
-        basis=(
-            "1 query with two or more model requests, target 100 ms: every one of at least 3 repeats is under it."
+        reason=TargetReason.ALL_UNDER,
+        advice=Advice.KEEP_AS_GATE,
+        figures=TargetFigures(
+            TARGET_NS,
+            repeats_needed=3,
+            queries={"a": QueryTimes(repeats=3, failed=0, median_ns=60_000_000, max_ns=70_000_000)},
+            several_requests=True,
+            not_under=0,
+            gaps=(),
         ),
-        next_step="Nothing to do; keep the target as a gate.",
-        details={
-            "target_ns": TARGET_NS,
-            "repeats_needed": 3,
-            "queries": {"a": {"repeats": 3, "failed": 0, "median_ns": 60_000_000, "max_ns": 70_000_000}},
-        },
+        estimate=60_000_000.0,
     )
+    assert basis(found) == (
+        "1 query with two or more model requests, target 100 ms: every one of at least 3 repeats is under it."
+    )
+    assert next_step(found) == "Nothing to do; keep the target as a gate."
 
 
 @pytest.mark.parametrize(
@@ -77,13 +83,13 @@ def test_repeats_against_the_target(
 def test_single_request_queries_count_if_there_are_no_others(make_record: RecordMaker) -> None:
     found = judge(*timed(make_record, "a", 50, 60, 200, requests=1))
     assert found.verdict is Verdict.UNDECIDED
-    assert found.basis.startswith("1 query (none has two or more model requests)")
+    assert basis(found).startswith("1 query (none has two or more model requests)")
 
 
 def test_one_slow_query_is_enough_for_no(make_record: RecordMaker) -> None:
     found = judge(*timed(make_record, "a", 5, 5, 5), *timed(make_record, "slow", 200, 200, 200))
     assert found.verdict is Verdict.NO
-    assert found.next_step == "Start with slow: its median is 200 ms; see its largest phase."
+    assert next_step(found) == "Start with slow: its median is 200 ms; see its largest phase."
 
 
 def test_failing_fast_is_not_fast(make_record: RecordMaker) -> None:
@@ -95,13 +101,13 @@ def test_failing_fast_is_not_fast(make_record: RecordMaker) -> None:
     assert judge(*good, crashed).verdict is Verdict.NO
     assert judge(*good, direct).verdict is Verdict.YES
     assert judge(wrong).estimate is None
-    assert judge(wrong).next_step == "Look at the failed queries first: b."
+    assert next_step(judge(wrong)) == "Look at the failed queries first: b."
 
 
 def test_no_records() -> None:
     found = judge()
     assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, None)
-    assert found.next_step == "Run a suite with at least one query."
+    assert next_step(found) == "Run a suite with at least one query."
 
 
 def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
@@ -110,4 +116,4 @@ def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
         missing = target_verdict(AskedQueries(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
         broken = target_verdict(AskedQueries(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
         assert {missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
-        assert "integrity: skew (2)" in broken.basis
+        assert "integrity: skew (2)" in basis(broken)

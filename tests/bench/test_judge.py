@@ -12,8 +12,8 @@ from punie.trace.bench.plan import Provenance, make_plan
 from punie.trace.bench.preflight.judge import Bounds, judge, verification
 from punie.trace.errors import ServerError
 from punie.trace.model import Verdict
-from punie.trace.report.sections import as_text
-from punie.trace.report.speculative.preflight_document import preflight_document
+from punie.trace.report.builders.preflight import build_preflight
+from punie.trace.report.formats import TEXT
 from punie.trace.workload.suite import default_suite
 
 TOKEN_NS = 20_000_000
@@ -137,7 +137,7 @@ def test_prose_and_tool_calls_are_told_apart() -> None:
 @pytest.mark.parametrize("taken", [0.1, 0.8])
 def test_the_preflight_alone_says_whether_to_go_on_in_80_columns(taken: float) -> None:
     found = judge(raw(verification=EXPERTS, cost=0.1, taken=taken), plan(), NO_BOUNDS)
-    shown = as_text(preflight_document("benches/b", found, ("a note",)))
+    shown = TEXT.write(build_preflight("benches/b", found, ("a note",)))
     assert f"worth measuring? {found.worth.value} " in " ".join(shown.split())
     assert "draft0-k5" in shown
     assert max(map(len, shown.splitlines())) <= 80

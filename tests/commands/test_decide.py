@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert "not a benchmark" in capsys.readouterr().err
 
 
-def test_a_decision_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["decide", str(_run_folder(tmp_path)), "-o", str(tmp_path / "d.csv")]) == ExitCode.USAGE
-    assert "can't be written as csv" in capsys.readouterr().err
+def test_a_decision_as_a_table_has_a_line_a_step(tmp_path: Path) -> None:
+    assert main(["decide", str(_run_folder(tmp_path)), "-o", str(tmp_path / "d.csv")]) == ExitCode.OK
+    lines = list(csv.DictReader((tmp_path / "d.csv").read_text().splitlines()))
+    assert [line["row"] for line in lines] == ["time", "draft", "target", "brevity"]
+    assert lines[0]["column"] == "undecided"
+    assert float(lines[0]["value"]) == pytest.approx(0.9)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import jsonschema
 from records import build_record
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from punie.trace.analysis.decision import decide
+from punie.trace.analysis.decision.decision import decide
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.model import Phase
-from punie.trace.report.decision import json_document
-from punie.trace.report.decision.sections import DecisionReport, render_markdown, render_text
-
-SCHEMA = Path(__file__).parents[2] / "src/punie/trace/report/decision/decision.schema.json"
+from punie.trace.report.builders.decision import build_decision
+from punie.trace.report.content import DecisionReport
+from punie.trace.report.formats import JSON, MARKDOWN, TEXT
+from punie.trace.report.published.schemas import schema_path
 
 
 def _report() -> DecisionReport:
@@ -29,18 +28,18 @@ def _report() -> DecisionReport:
 
 
 def test_the_text_is_as_it_was(snapshot: SnapshotAssertion) -> None:
-    shown = render_text(_report())
+    shown = TEXT.write(build_decision(_report()))
     assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
     assert shown == snapshot
 
 
 def test_the_markdown_is_as_it_was(snapshot: SnapshotAssertion) -> None:
-    assert render_markdown(_report()) == snapshot
+    assert MARKDOWN.write(build_decision(_report())) == snapshot
 
 
 def test_the_json_holds_to_its_schema() -> None:
-    schema = json.loads(SCHEMA.read_text())
+    schema = json.loads(schema_path("decision").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    found = json.loads(json_document.render(_report()))
+    found = json.loads(JSON.write(build_decision(_report())))
     jsonschema.validate(found, schema)
     assert [step["name"] for step in found["steps"]] == ["time", "draft", "target", "brevity"]

@@ -64,7 +64,7 @@ def empty() -> Report:
 
 def one() -> Report:
     return Report(
-        _about(), analyse([_query("view-functions")], memory=MemoryUse(141_200_000, "sampled", 10**9))
+        _about(), analyse([_query("view-functions")], memory=MemoryUse(141_200_000, limit_bytes=10**9))
     )
 
 

@@ -126,7 +126,7 @@ def test_a_report_counts_them_too(
     assert {(q["run_id"], q["start_in_run"]) for q in found["queries"]} == {
         (str(run + 1), start) for run in range(RUNS) for start in range(STARTS)
     }
-    assert found["verdicts"]["generation"]["details"]["server_starts"] == RUNS * STARTS
+    assert found["verdicts"]["generation"]["details"]["measured"]["share"]["server_starts"] == RUNS * STARTS
 
 
 def test_a_run_that_lies_in_two_files_has_its_starts_once(

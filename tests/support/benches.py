@@ -8,6 +8,7 @@ from typing import Any
 
 from records import build_record
 
+from punie.trace.analysis.speculative.drafting import Drafting
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
@@ -16,7 +17,6 @@ from punie.trace.analysis.speculative.model import (
     ArmKind,
     BaselineShape,
     BenchPlan,
-    Drafting,
     DraftMeasurement,
     Estimate,
     Observation,

@@ -11,13 +11,19 @@ from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_pre
 
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
-from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
+from punie.trace.analysis.speculative.benchmark import (
+    Bar,
+    BenchAnalysis,
+    BenchReason,
+    Measurements,
+    analyse_benchmark,
+)
 from punie.trace.analysis.speculative.decomposition import Cause
 from punie.trace.analysis.speculative.losslessness import find_divergences
 from punie.trace.analysis.speculative.model import Observation, TurnOutput
 from punie.trace.model import Phase, Verdict
+from punie.trace.report.wording.speculative import bench_advice, reason_text
 
 FAST = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
 SLOW = FAST | {"draft0-k2": 950, "draft0-k3": 990}
@@ -51,20 +57,20 @@ def test_a_draft_that_pays_is_found_and_told_how_to_use() -> None:
     assert found.verdict is Verdict.YES
     assert found.best is not None
     assert found.best.speed_up.arm == "draft0-k3"
-    assert next_steps(found) == ("Use it: --draft /models/draft --num-draft-tokens 3 --cache off.",)
+    assert bench_advice(found) == ("Use it: --draft /models/draft --num-draft-tokens 3 --cache off.",)
 
 
 def test_a_draft_that_costs_is_no_and_says_what_costs_most() -> None:
     found = analyse_benchmark(_measured(SLOW))
     assert found.verdict is Verdict.NO
-    assert "Largest cost of draft0-k2" in next_steps(found)[0]
+    assert "Largest cost of draft0-k2" in bench_advice(found)[0]
 
 
 def test_a_corrupt_arm_can_not_be_the_best_however_fast() -> None:
     found = analyse_benchmark(_corrupt(_measured(), "draft0-k3"))
     assert found.best is not None
     assert found.best.speed_up.arm == "draft0-k2"
-    assert [draft.barred for draft in found.drafts] == ["", "its outputs are corrupt"]
+    assert [draft.barred for draft in found.drafts] == [None, Bar.CORRUPT]
 
 
 def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
@@ -76,7 +82,7 @@ def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
         for seen in measured.observations
     )
     found = analyse_benchmark(replace(measured, observations=wrong))
-    assert "wrong answers" in found.drafts[1].barred
+    assert found.drafts[1].barred is Bar.WRONG
     assert found.summary("draft0-k3").accuracy.verdict is Verdict.NO
 
 
@@ -89,7 +95,7 @@ def test_the_cache_is_blamed_with_the_cost_of_doing_without() -> None:
     measured = _measured(FAST | {CACHED_DRAFT.name: 470}, (*ARMS, CACHED_DRAFT))
     found = analyse_benchmark(_corrupt(measured, CACHED_DRAFT.name))
     assert found.gate.cache_is_to_blame
-    step = next_steps(found)[0]
+    step = bench_advice(found)[0]
     assert "--prompt-cache-size 0" in step
     assert "180 ms of prefill" in step  # 3 queries, 100 ms without and 40 ms with
 
@@ -98,20 +104,21 @@ def test_an_unfinished_benchmark_claims_nothing_and_names_resume() -> None:
     measured = _measured()
     found = analyse_benchmark(replace(measured, observations=measured.observations[:-4]))
     assert (found.verdict, found.missing) == (Verdict.UNDECIDED, 4)
-    assert "--resume" in next_steps(found)[0]
+    assert "--resume" in bench_advice(found)[0]
 
 
 def test_integrity_can_forbid_the_verdict() -> None:
     flaw = IntegrityFinding("cycle", Effect.NO_VERDICT, 1, "spans that are their own ancestors", ())
     found = analyse_benchmark(_measured(integrity=(flaw,)))
-    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, "integrity: cycle (1)")
+    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, BenchReason.INCOMPLETE)
+    assert reason_text(found) == "integrity: cycle (1)"
 
 
 def test_nothing_measured_is_undecided_in_every_part() -> None:
     found = analyse_benchmark(Measurements(build_plan(), ()))
     assert (found.verdict, found.best, found.ceiling) == (Verdict.UNDECIDED, None, None)
     assert found.gate.verdict is Verdict.UNDECIDED
-    assert next_steps(found)
+    assert bench_advice(found)
 
 
 def test_the_parts_of_the_difference_add_up_with_and_without_a_preflight() -> None:
@@ -147,7 +154,7 @@ def test_without_enough_decode_no_draft_can_help_and_it_says_so() -> None:
     )
     found = analyse_benchmark(Measurements(plan, asked))
     assert found.ceiling == pytest.approx(1.05, abs=0.01)
-    assert "No draft can reach 1.20×" in next_steps(found)[0]
+    assert "No draft can reach 1.20×" in bench_advice(found)[0]
 
 
 def _with_memory(peak: int, footprint: int) -> BenchAnalysis:

@@ -8,7 +8,8 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.speculative.model import Drafting, TurnOutput
+from punie.trace.analysis.speculative.drafting import Drafting
+from punie.trace.analysis.speculative.model import TurnOutput
 from punie.trace.analysis.speculative.observations import observe
 from punie.trace.model import Span, SpanKind, SpanSet
 

@@ -32,6 +32,7 @@ from punie.trace.analysis.speculative.prediction import (
     tokens_per_step,
 )
 from punie.trace.model import Verdict
+from punie.trace.report.wording.speculative import preflight_reason
 
 GB = 10**9
 DRAFT = DraftMeasurement(0, Estimate(0.8, 0.75, 0.85), (), Estimate(0.1, 0.08, 0.12))
@@ -85,7 +86,7 @@ def test_a_mixture_of_experts_is_made_slower_by_the_same_draft() -> None:
     found = build_preflight(target_kind=TargetKind.MIXTURE, verification=costs, drafts=(draft,))
     assert [p.decode.value < 1 for p in found.predictions] == [True, True, True]
     assert found.worth is Verdict.NO
-    assert "No k can reach 1.20×" in found.why
+    assert "No k can reach 1.20×" in preflight_reason(found)
 
 
 def test_with_costs_that_grow_the_smallest_k_is_best_and_with_flat_ones_a_larger_one() -> None:
@@ -166,7 +167,7 @@ def test_what_does_not_fit_is_not_worth_measuring() -> None:
     memory = predict_memory(target_bytes=30 * GB, draft_bytes=5 * GB, limit_bytes=32 * GB)
     found = build_preflight(memory=memory)
     assert found.worth is Verdict.NO
-    assert "35.0 GB" in found.why
+    assert "35.0 GB" in preflight_reason(found)
 
 
 def test_acceptance_counts_what_the_target_looked_at() -> None:

@@ -112,7 +112,7 @@ def test_without_the_cache_every_asking_counts_by_its_mean() -> None:
 
 def test_decode_is_unknown_where_generation_is_not_split() -> None:
     whole = build_observation(BATCHED, 0, "find", {Phase.MODEL: 100})
-    assert (whole.decode_ns, whole.token_ns) == (None, None)
+    assert (whole.decode_ns, whole.prefill_ns) == (None, None)
     assert pair([whole], (BATCHED,), decode_ns).censored == 1
 
 

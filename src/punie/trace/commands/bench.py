@@ -129,34 +129,33 @@ def _naming_folder(folder: BenchFolder, progress: BenchProgress) -> Iterator[Non
 
 
 def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> int:
-    from punie.trace.console.standard_streams import colored, write_out
-    from punie.trace.report.sections import as_markdown, as_text
-    from punie.trace.report.speculative.preflight_document import preflight_document
-    from punie.trace.store import documents
+    from punie.trace.commands.output import Output
+    from punie.trace.report.builders.preflight import build_preflight
+    from punie.trace.report.formats import by_name
     from punie.trace.usecases.run_report import DEMO_NOTE
 
     found = folder.read_preflight()
     if found is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
-    shown = preflight_document(str(folder.path), found, (DEMO_NOTE,) if plan.is_demo else ())
-    render = {"json": lambda: documents.encode(found), "md": lambda: as_markdown(shown)}
-    write_out(render.get(shown_as, lambda: as_text(shown, color=colored()))())
+    caveats = (DEMO_NOTE,) if plan.is_demo else ()
+    Output(by_name(shown_as)).write(build_preflight(str(folder.path), found, caveats))
     return ExitCode.OK
 
 
 def _conclude(folder: BenchFolder, outcome: Outcome, shown_as: str, progress: BenchProgress) -> int:
-    from punie.trace.console.standard_streams import colored, write_out
-    from punie.trace.report.speculative import json_document, markdown, text
+    from punie.trace.commands.output import Output
+    from punie.trace.report.builders.speculative import build_speculative, with_roadmap
+    from punie.trace.report.formats import JSON, MARKDOWN, by_name
     from punie.trace.store.files.whole_file import write_whole
     from punie.trace.units import count_text
     from punie.trace.usecases.bench_report import build_bench_report
 
     report = build_bench_report(folder.path)
-    as_json, as_markdown = json_document.render(report), markdown.render(report)
-    write_whole(folder.path / "report.json", as_json)
-    write_whole(folder.path / "report.md", as_markdown)
-    shown = {"json": as_json, "md": as_markdown}
-    write_out(shown.get(shown_as) or text.render(report, color=colored()))
+    document = build_speculative(report)
+    diary = with_roadmap(document, report)
+    write_whole(folder.path / "report.json", JSON.write(document))
+    write_whole(folder.path / "report.md", MARKDOWN.write(diary))
+    Output(by_name(shown_as)).write(diary if shown_as == MARKDOWN.name else document)
     if not outcome.failed:
         return ExitCode.OK
     cell, error = outcome.failed[0]

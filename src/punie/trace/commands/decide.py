@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.commands.options import JudgementOptions, OutputOptions
-from punie.trace.errors import ExitCode, UsageError
+from punie.trace.errors import ExitCode
 from punie.trace.options import argument, group
 
 HELP: Final = "say what to do: a draft, the target, training, or something else"
@@ -34,22 +34,11 @@ class Options:
 def execute(options: Options) -> int:
     """Write the decision. Raises UsageError or InputError."""
     from punie.trace.commands.output import Output
-    from punie.trace.console.standard_streams import colored
-    from punie.trace.report.decision import json_document
-    from punie.trace.report.decision.sections import render_markdown, render_text
-    from punie.trace.report.formats import JSON, MARKDOWN, TEXT
-    from punie.trace.usecases.decision import build_decision
+    from punie.trace.report.builders.decision import build_decision
+    from punie.trace.usecases.decision import decide_from
     from punie.trace.usecases.run_report import Judgement
 
     output = Output.of(options.output)
-    if output.format not in (TEXT, JSON, MARKDOWN):
-        raise UsageError(
-            f"a decision can't be written as {output.format.name}", remedy="name .md, .json or .txt"
-        )
     judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
-    report = build_decision(options.run, options.bench, judgement)
-    if output.format is TEXT:
-        output.write_text(render_text(report, color=output.path is None and colored()))
-    else:
-        output.write_text((json_document.render if output.format is JSON else render_markdown)(report))
+    output.write(build_decision(decide_from(options.run, options.bench, judgement)))
     return ExitCode.OK

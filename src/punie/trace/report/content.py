@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from punie.trace.analysis.comparison.compare import Comparison
 from punie.trace.analysis.comparison.gate import GateResult
+from punie.trace.analysis.decision.decision import Decision
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.summary.summary import RunAnalysis
 
 
@@ -50,4 +52,24 @@ class ComparisonReport:
     b: tuple[str, ...]
     comparison: Comparison
     gate: GateResult | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """One analysed benchmark. `source` is its folder, `notes` stand beside every number, `steps` are what to do now."""
+
+    source: str
+    analysis: BenchAnalysis
+    steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionReport:
+    """A decision and what it was made from: the run, the benchmark or nothing, and notes beside every number."""
+
+    run: str
+    bench: str | None
+    decision: Decision
     notes: tuple[str, ...] = ()

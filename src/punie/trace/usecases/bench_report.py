@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.speculative.advice import next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import analyse_benchmark
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.measurements import read_measurements
-from punie.trace.report.speculative.content import BenchReport
+from punie.trace.report.content import BenchReport
+from punie.trace.report.wording.speculative import bench_advice
 from punie.trace.units import bytes_text
 from punie.trace.usecases.run_report import DEMO_NOTE
 
@@ -33,7 +33,7 @@ def build_bench_report(
     if swapped := folder.swapped_bytes():
         read, written = map(bytes_text, swapped)
         notes.append(f"swap, the whole machine while the cells ran: {written} written, {read} read")
-    return BenchReport(str(path), analysis, next_steps(analysis), tuple(notes))
+    return BenchReport(str(path), analysis, bench_advice(analysis), tuple(notes))
 
 
 def _limits(plan: BenchPlan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.decision import decide
-from punie.trace.report.decision.sections import DecisionReport
+from punie.trace.analysis.decision.decision import decide
+from punie.trace.report.content import DecisionReport
 from punie.trace.usecases.bench_report import build_bench_report
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
@@ -13,11 +13,14 @@ from punie.trace.usecases.run_report import Judgement, build_report
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from punie.trace.report.content import Report
-    from punie.trace.report.speculative.content import BenchReport
+    from punie.trace.report.content import BenchReport, Report
+
+_OTHER_SUITE: Final = (
+    "The run and the benchmark asked different suites: step 2 is about other queries than step 1."
+)
 
 
-def build_decision(run_source: str, bench_folder: Path | None, judgement: Judgement) -> DecisionReport:
+def decide_from(run_source: str, bench_folder: Path | None, judgement: Judgement) -> DecisionReport:
     """Read both and decide. Raises InputError."""
     loaded = load_source(run_source)
     judged = judgement.with_plan(loaded.plan)
@@ -34,8 +37,5 @@ def build_decision(run_source: str, bench_folder: Path | None, judgement: Judgem
 
 def _mismatch(run: Report, bench: BenchReport | None) -> tuple[str, ...]:
     """Run and benchmark should have asked the same queries; if they say that they didn't, so does the report."""
-    if bench is None or not run.about.suite_hash:
-        return ()
-    if run.about.suite_hash == bench.analysis.plan.suite_hash:
-        return ()
-    return ("The run and the benchmark asked different suites: step 2 is about other queries than step 1.",)
+    asked = run.about.suite_hash
+    return (_OTHER_SUITE,) if bench and asked and asked != bench.analysis.plan.suite_hash else ()

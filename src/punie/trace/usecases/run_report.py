@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.calls.usage import models_asked
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.verdicts.memory_use import memory_use
+from punie.trace.analysis.verdicts.memory import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.report.content import About, Report
 from punie.trace.report.inert import one_line

@@ -16,6 +16,7 @@ from punie.trace.bench.runtime import Runtime
 from punie.trace.console.bench_progress import BenchProgress
 from punie.trace.errors import ServerError
 from punie.trace.model import Verdict
+from punie.trace.report.wording.speculative import preflight_reason
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.units import count_text
 from punie.trace.usecases.suite_run import cancel_on_sigterm
@@ -56,7 +57,7 @@ class SpeculativeBenchmark:
 
     async def _preflight(self) -> Preflight:
         preflight = self.folder.read_preflight() or await self._measure()
-        self.progress.say(f"preflight: {preflight.why}")
+        self.progress.say(f"preflight: {preflight_reason(preflight)}")
         for note in preflight.notes:
             self.progress.say(f"  {note}")
         return preflight

@@ -8,26 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from punie.trace.analysis.comparison.change import Change, Claims, Direction, change_of
-from punie.trace.analysis.comparison.design import (
-    PAIRS_NEEDED,
-    REPEATS_NEEDED,
-    STARTS_NEEDED,
-    Design,
-    Unit,
-    design_of,
-)
+from punie.trace.analysis.comparison.design import Design, Unit, design_of
 from punie.trace.analysis.comparison.facts import FactComparison
 from punie.trace.analysis.comparison.measures import Kind, Measure, measures
 from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
 from punie.trace.analysis.statistics.permutation import Permuted, permute
-from punie.trace.analysis.statistics.two_means import TwoMeans, units_to_detect
-from punie.trace.units import count_text
+from punie.trace.analysis.statistics.two_means import units_to_detect
 
 DEFAULT_SIZE: Final = 0.05
+
+
+class Obstacle(StrEnum):
+    """Why nothing can be decided."""
+
+    INCOMPLETE = "incomplete"
+    NO_ANSWER = "no-answer"
+    NO_COMMON_QUERY = "no-common-query"
+    TOO_FEW_UNITS = "too-few-units"
+    NOISE_NOT_KNOWN = "noise-not-known"
+
+
+class Caveat(StrEnum):
+    """What an answer doesn't cover, or rests on beside the permutation test."""
+
+    STARTS_NOT_COVERED = "starts-not-covered"
+    TOO_FEW_STARTS_TO_EXCHANGE = "too-few-starts-to-exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An obstacle, and on which side, `A` or `B`; empty where it is about both."""
+
+    obstacle: Obstacle
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +76,8 @@ class Sensitivity:
 class Comparison:
     """Two sides, compared.
 
-    `changes` has end to end first, then groups and phases. `undecided` says why nothing can be decided, in sentences
-    without a full stop; empty if it can. `caveats` belong beside every number. `test` is None without a test.
+    `changes` has end to end first, then groups and phases. `undecided` says why nothing can be decided, empty if
+    it can. `caveats` belong beside every number. `test` is None without a test.
     `identical` is whether both sides are the very same answers; `same_answers` counts those that are on both.
     """
 
@@ -72,8 +90,8 @@ class Comparison:
     queries: tuple[QueryChange, ...]
     tokens: tuple[TokenChange, ...]
     sensitivity: Sensitivity | None
-    undecided: tuple[str, ...]
-    caveats: tuple[str, ...]
+    undecided: tuple[Undecided, ...]
+    caveats: tuple[Caveat, ...]
     same_answers: int
     identical: bool
 
@@ -114,7 +132,7 @@ def compare(
         tokens=token_changes(a, b, design.queries if design else ()),
         sensitivity=_sensitivity(design, size, size_ns) if design else None,
         undecided=undecided,
-        caveats=_caveats(a, b, design, identical=identical),
+        caveats=() if identical or design is None else _caveats(design),
         same_answers=len(a.keys & b.keys),
         identical=identical,
     )
@@ -175,64 +193,33 @@ def _queries(design: Design) -> tuple[QueryChange, ...]:
 
 def _undecided(
     a: Side, b: Side, design: Design | None, test: Permuted | None, *, identical: bool
-) -> tuple[str, ...]:
-    found = [f"{name}: {gap}" for name, side in (("A", a), ("B", b)) for gap in side.gaps]
+) -> tuple[Undecided, ...]:
+    found = [Undecided(Obstacle.INCOMPLETE, name) for name, side in (("A", a), ("B", b)) if side.gaps]
     if design is None:
         found.append(_why_no_design(a, b))
     elif identical:
         pass  # between an answer and itself there is no noise
     elif test is not None and not test.can_decide:
-        found.append(_too_few(design, test))
+        found.append(Undecided(Obstacle.TOO_FEW_UNITS))
     elif design.means(0) is None:
-        found.append(f"nothing is known of the noise: each side needs {REPEATS_NEEDED} repeats of a query")
+        found.append(Undecided(Obstacle.NOISE_NOT_KNOWN))
     return tuple(found)
 
 
-def _why_no_design(a: Side, b: Side) -> str:
+def _why_no_design(a: Side, b: Side) -> Undecided:
     for name, side in (("A", a), ("B", b)):
         if not side.answers:
-            return f"{name} has no whole, right answer"
-    return "no query was answered in every server start of both sides"
+            return Undecided(Obstacle.NO_ANSWER, name)
+    return Undecided(Obstacle.NO_COMMON_QUERY)
 
 
-def _too_few(design: Design, test: Permuted) -> str:
-    least = f"{test.units} can be exchanged, so p can't come below {test.smallest_p:.2g}"
-    match design.exchanged:
-        case Unit.REPEAT:
-            return f"too few repeats of too few queries: {least}"
-        case Unit.QUERY_PAIR:
-            needed = f"{PAIRS_NEEDED} queries, or {REPEATS_NEEDED} repeats of each, are needed"
-            return f"too few pairs of queries, {least}; {needed}"
-        case Unit.QUERY:
-            return f"too few queries, {least}; none of A's is in B, so nothing can be paired"
-        case _:
-            needed = f"{STARTS_NEEDED} a side, or {REPEATS_NEEDED} repeats of each query, are needed"
-            return f"too few server starts, {least}; {needed}"
-
-
-def _caveats(a: Side, b: Side, design: Design | None, *, identical: bool) -> tuple[str, ...]:
-    found: list[str] = [] if identical or design is None else _noise_caveats(a, b, design)
-    if design is not None and design.left_out:
-        found += [f"left out: {query}, {reason}" for query, reason in design.left_out.items()]
-    for name, side in (("A", a), ("B", b)):
-        if side.weak:
-            found.append(f"{name} is weakened by {', '.join(side.weak)}")
-    return tuple(found)
-
-
-def _noise_caveats(a: Side, b: Side, design: Design) -> list[str]:
-    found = []
-    if not design.covers_starts:
-        starts = f"{count_text(a.starts, 'server start')} on A, {b.starts} on B"
-        if a.starts == b.starts == 1:
-            starts = "one server start on each side"
-        found.append(f"{starts}: start-to-start noise is not covered, what is said is about these starts")
-    if design.unit is Unit.START and design.exchanged is Unit.REPEAT:
-        found.append(
-            f"too few server starts to exchange ({' + '.join(map(str, design.starts))}): p is Student's over starts "
-            "(of groups and phases Bonferroni's), and not below that of exchanging repeats"
-        )
-    return found
+def _caveats(design: Design) -> tuple[Caveat, ...]:
+    few = design.unit is Unit.START and design.exchanged is Unit.REPEAT
+    found = (
+        (Caveat.STARTS_NOT_COVERED, not design.covers_starts),
+        (Caveat.TOO_FEW_STARTS_TO_EXCHANGE, few),
+    )
+    return tuple(caveat for caveat, holds in found if holds)
 
 
 def _sensitivity(design: Design, size: float, size_ns: int) -> Sensitivity | None:
@@ -246,12 +233,8 @@ def _sensitivity(design: Design, size: float, size_ns: int) -> Sensitivity | Non
         size_ns=wanted,
         unit=unit,
         has=has,
-        per_side=_needed(means, has, wanted),
+        per_side=units_to_detect(means, has, difference=wanted),
     )
-
-
-def _needed(means: TwoMeans, has: int, wanted: float) -> int | None:
-    return units_to_detect(means, has, difference=wanted)
 
 
 def _units(design: Design) -> tuple[int, Unit]:

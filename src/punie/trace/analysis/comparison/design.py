@@ -36,6 +36,22 @@ class Unit(StrEnum):
     QUERY = "query, unpaired"
 
 
+class LeftOutReason(StrEnum):
+    """Why a query isn't compared."""
+
+    NOT_ASKED = "not-asked"
+    NO_ANSWER = "no-answer"
+    NO_ANSWER_IN_A_START = "no-answer-in-a-start"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why a query isn't compared, and on which side, `A` or `B`."""
+
+    reason: LeftOutReason
+    side: str
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """How a comparison is made.
@@ -47,7 +63,7 @@ class Design:
     unit: Unit
     exchanged: Unit
     queries: tuple[str, ...]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, LeftOut]
     a: Cells
     b: Cells
     paired_starts: tuple[tuple[int, int], ...] = ()
@@ -163,20 +179,19 @@ def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> Unit:
     return Unit.REPEAT if enough else Unit.QUERY_PAIR
 
 
-def _left_out(a: Side, b: Side) -> dict[str, str]:
+def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
     """A query counts only if every start of both sides answered it: else the sides would be of different queries."""
-    found: dict[str, str] = {}
-    asked = {
-        name: {r.query_id for r in (*side.answers, *side.failed, *side.truncated)}
-        for name, side in (("A", a), ("B", b))
-    }
+    found: dict[str, LeftOut] = {}
+    asked = {name: {r.query_id for r in side.records} for name, side in (("A", a), ("B", b))}
     for query in sorted(asked["A"] | asked["B"]):
         for name, side in (("A", a), ("B", b)):
             answered = {record.server_start for record in side.answers if record.query_id == query}
             if query not in asked[name]:
-                found[query] = f"not asked in {name}"
-            elif len(answered) < len(_starts_of(side.answers)) or not answered:
-                found[query] = f"no whole, right answer in {'a server start of ' if answered else ''}{name}"
+                found[query] = LeftOut(LeftOutReason.NOT_ASKED, name)
+            elif not answered:
+                found[query] = LeftOut(LeftOutReason.NO_ANSWER, name)
+            elif len(answered) < len(_starts_of(side.answers)):
+                found[query] = LeftOut(LeftOutReason.NO_ANSWER_IN_A_START, name)
     return found
 
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from punie.trace.analysis.comparison.change import Change, Direction
 from punie.trace.analysis.comparison.compare import Comparison
-from punie.trace.units import duration_text, share_text
 
 
 class Gate(StrEnum):
@@ -26,12 +25,25 @@ class Thresholds:
     above_ns: int
 
 
+class GateReason(StrEnum):
+    """Why a gate says what it says."""
+
+    NOTHING_DECIDED = "nothing-decided"
+    SLOWER = "slower"
+    SLOWER_IN_THESE_STARTS = "slower-in-these-starts"
+    STARTS_DIFFER_AS_MUCH = "starts-differ-as-much"
+    MAY_BE_NOISE = "may-be-noise"
+    WITHIN_THRESHOLDS = "within-thresholds"
+    SAME_ANSWERS = "same-answers"
+    NOT_SLOWER = "not-slower"
+
+
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The answer and the reason, a clause."""
+    """The answer and the reason."""
 
     gate: Gate
-    reason: str
+    reason: GateReason
 
 
 def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
@@ -42,38 +54,25 @@ def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
     """
     change = comparison.end_to_end
     if change is None or change.direction is Direction.UNDECIDED:
-        return GateResult(Gate.UNDECIDED, "; ".join(comparison.undecided))
+        return GateResult(Gate.UNDECIDED, GateReason.NOTHING_DECIDED)
     beyond = _exceeds(change, thresholds)
-    anything = not (thresholds.above or thresholds.above_ns)
-    if change.direction is Direction.SLOWER and beyond:
-        missing = _not_covered(comparison)
-        if missing:
-            return GateResult(
-                Gate.UNDECIDED, f"{_size(change)} slower, beyond both thresholds, but {missing}"
-            )
-        return GateResult(Gate.FAILED, f"{_size(change)} slower, beyond noise and both thresholds")
-    if change.direction is Direction.NO_DIFFERENCE and beyond and not anything:
-        return GateResult(Gate.UNDECIDED, f"{_size(change)} slower, which may be noise")
     if change.direction is Direction.SLOWER:
-        return GateResult(Gate.PASSED, f"{_size(change)} slower, not beyond both thresholds")
-    same = "the same answers on both sides"
-    return GateResult(Gate.PASSED, same if comparison.identical else change.direction.value)
+        return _slower(comparison) if beyond else GateResult(Gate.PASSED, GateReason.WITHIN_THRESHOLDS)
+    any_slow_down = not (thresholds.above or thresholds.above_ns)
+    if change.direction is Direction.NO_DIFFERENCE and beyond and not any_slow_down:
+        return GateResult(Gate.UNDECIDED, GateReason.MAY_BE_NOISE)
+    return GateResult(Gate.PASSED, GateReason.SAME_ANSWERS if comparison.identical else GateReason.NOT_SLOWER)
 
 
-def _not_covered(comparison: Comparison) -> str:
-    """Why start-to-start noise could be all of it and what to do, a clause; empty if it couldn't."""
+def _slower(comparison: Comparison) -> GateResult:
+    """Failed, unless what differs from start to start could be all of it."""
     if comparison.design is not None and comparison.design.covers_starts:
-        return ""
+        return GateResult(Gate.FAILED, GateReason.SLOWER)
     if min(comparison.a.starts, comparison.b.starts) > 1:
-        return "not beyond what differs between server starts: ask the same queries in all of them, on both sides"
-    return "from one server start on a side, which may be all of it: make several on each side, in turns"
+        return GateResult(Gate.UNDECIDED, GateReason.STARTS_DIFFER_AS_MUCH)
+    return GateResult(Gate.UNDECIDED, GateReason.SLOWER_IN_THESE_STARTS)
 
 
 def _exceeds(change: Change, thresholds: Thresholds) -> bool:
     grown = change.ratio is None or change.ratio - 1 > thresholds.above
     return change.difference_ns > thresholds.above_ns and grown
-
-
-def _size(change: Change) -> str:
-    share = f" ({share_text(change.ratio - 1)})" if change.ratio is not None else ""
-    return f"{duration_text(change.difference_ns)}{share} a query"

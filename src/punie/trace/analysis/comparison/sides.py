@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Side:
     failed: tuple[QueryRecord, ...]
     truncated: tuple[QueryRecord, ...]
     starts: int
-    gaps: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     weak: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> int:
-        """How many queries were asked."""
-        return len(self.answers) + len(self.failed) + len(self.truncated)
+    def records(self) -> tuple[QueryRecord, ...]:
+        """All that was asked."""
+        return (*self.answers, *self.failed, *self.truncated)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -44,8 +44,8 @@ def side_of(sources: Sequence[AskedQueries]) -> Side:
     """The side that `sources` make up: each brings its own server starts, but a run's start is one in all of them."""
     number: dict[tuple[str | int, int], int] = {}
     records = []
-    for place, evidence in enumerate(sources):
-        for record in sorted(evidence.records, key=lambda record: record.server_start):
+    for place, asked in enumerate(sources):
+        for record in sorted(asked.records, key=lambda record: record.server_start):
             run = (record.run_id, record.start_in_run) if record.run_id else (place, record.server_start)
             records.append(replace(record, server_start=number.setdefault(run, len(number))))
     succeeded = [record for record in records if record.succeeded]
@@ -54,6 +54,6 @@ def side_of(sources: Sequence[AskedQueries]) -> Side:
         failed=tuple(record for record in records if not record.succeeded),
         truncated=tuple(record for record in succeeded if record.truncated),
         starts=len(number),
-        gaps=tuple(dict.fromkeys(gap for evidence in sources if (gap := evidence.gap()))),
-        weak=tuple(dict.fromkeys(slug for evidence in sources for slug in evidence.downgrades)),
+        gaps=tuple(dict.fromkeys(gap for asked in sources for gap in asked.gaps)),
+        weak=tuple(dict.fromkeys(slug for asked in sources for slug in asked.downgrades)),
     )

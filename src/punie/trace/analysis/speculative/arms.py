@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.speculative.model import Arm, BenchPlan, Drafting, Observation
+from punie.trace.analysis.speculative.drafting import Drafting, add_up
+from punie.trace.analysis.speculative.model import Arm, BenchPlan, Observation
 from punie.trace.analysis.speculative.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
-from punie.trace.analysis.verdicts.accuracy import accuracy_verdict
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict
 from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
-from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
-from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
-
-_MEMORY_SOURCE = "the larger of the allocator's peak and the process's footprint"
+from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse, memory_verdict
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,9 @@ class ArmSummary:
     drafting: Drafting | None
     peak_bytes: int | None
     footprint_bytes: int | None
-    accuracy: Assessment
-    target: Assessment
-    memory: Assessment
+    accuracy: Assessment[AccuracyFigures]
+    target: Assessment[TargetFigures]
+    memory: Assessment[MemoryUse]
 
 
 def summarise_arm(
@@ -67,7 +66,7 @@ def summarise_arm(
         decode_ns=_pass_ns(arm, comparable, decode_ns),
         token_ns=_token_ns(asked),
         cached_tokens=_cached(asked),
-        drafting=_drafting(asked),
+        drafting=add_up([seen.drafting for seen in asked if seen.drafting is not None]),
         peak_bytes=max(peaks, default=None),
         footprint_bytes=max(footprints, default=None),
         accuracy=accuracy_verdict(evidence),
@@ -96,13 +95,12 @@ def _pass_ns(arm: Arm, observations: Sequence[Observation], measure: Measure) ->
 
 
 def _token_ns(asked: Sequence[Observation]) -> float | None:
-    told = [
-        (s.decode_ns, s.output_tokens)
-        for s in asked
-        if s.counts and s.decode_ns is not None and s.output_tokens
+    written = [
+        (seen.decode_ns, seen.output_tokens)
+        for seen in asked
+        if seen.counts and seen.decode_ns is not None and seen.output_tokens
     ]
-    tokens = sum(count or 0 for _, count in told)
-    return sum(ns or 0 for ns, _ in told) / tokens if tokens else None
+    return sum(ns for ns, _ in written) / sum(tokens for _, tokens in written) if written else None
 
 
 def _cached(asked: Sequence[Observation]) -> int | None:
@@ -111,35 +109,12 @@ def _cached(asked: Sequence[Observation]) -> int | None:
     return sum(known) if known and len(known) == len(counts) else None
 
 
-def _drafting(asked: Sequence[Observation]) -> Drafting | None:
-    found = [seen.drafting for seen in asked if seen.drafting is not None]
-    if not found:
-        return None
-    prose = [item.prose_accepted_by_position for item in found if item.prose_accepted_by_position is not None]
-    calls = [item for item in found if item.tool_call_drafted is not None]
-    return Drafting(
-        steps=sum(item.steps for item in found),
-        drafted=sum(item.drafted for item in found),
-        accepted=sum(item.accepted for item in found),
-        accepted_by_position=_by_place([item.accepted_by_position for item in found]),
-        tool_call_drafted=sum(i.tool_call_drafted or 0 for i in calls) if calls else None,
-        tool_call_accepted=sum(i.tool_call_accepted or 0 for i in calls) if calls else None,
-        prose_steps=sum(item.prose_steps or 0 for item in found) if len(prose) == len(found) else None,
-        prose_accepted_by_position=_by_place(prose) if len(prose) == len(found) else None,
-    )
-
-
-def _by_place(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    places = range(max(map(len, counts), default=0))
-    return tuple(sum(row[place] for row in counts if place < len(row)) for place in places)
-
-
-def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Assessment:
+def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Assessment[MemoryUse]:
     recommended = [seen.recommended_bytes for seen in asked if seen.recommended_bytes is not None]
     return memory_verdict(
         MemoryUse(
             peak_bytes=max(peaks, default=None),
-            source=_MEMORY_SOURCE,
+            source=MemorySource.PROCESS_OR_ALLOCATOR,
             limit_bytes=limits.max_memory_bytes,
             recommended_bytes=min(recommended, default=None),
         )

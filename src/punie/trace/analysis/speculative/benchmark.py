@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from punie.trace.analysis.speculative.arms import ArmSummary, Limits, expected_askings, summarise_arm
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition, cache_cost, decompose
@@ -23,9 +24,24 @@ from punie.trace.analysis.speculative.model import (
 )
 from punie.trace.analysis.speculative.pairing import comparable, decode_ns, pair, wall_ns
 from punie.trace.analysis.speculative.speedup import Best, SpeedUp, best_of, speed_up, widening
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Integrity
+from punie.trace.analysis.verdicts.assessment import Gap, Integrity, forbidding
 from punie.trace.model import Verdict
-from punie.trace.units import count_text
+
+
+class BenchReason(StrEnum):
+    """What the verdict on the threshold rests on."""
+
+    MEASURED = "measured"
+    INCOMPLETE = "incomplete"
+    ALL_BARRED = "all-barred"
+    NOTHING_COMPARED = "nothing-compared"
+
+
+class Bar(StrEnum):
+    """Why an arm can't be the best, whatever its speed."""
+
+    CORRUPT = "corrupt"
+    WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class DraftResult:
     """One draft at one k, in one cache arm.
 
     `end_to_end` and `decode` are against the baseline that the user runs today, `against_sequential` is end to end
-    against the path that drafts use. `barred` says why the arm can't be the best, whatever its speed; empty if it can.
+    against the path that drafts use. `barred` says why the arm can't be the best; None if it can.
     """
 
     arm: Arm
@@ -55,7 +71,7 @@ class DraftResult:
     prediction: Prediction | None
     gate: ArmLosslessness | None
     decomposition: Decomposition | None
-    barred: str
+    barred: Bar | None
 
     @property
     def verdict(self) -> Verdict:
@@ -67,9 +83,9 @@ class DraftResult:
 class BenchAnalysis:
     """A benchmark, analysed.
 
-    `verdict` is on the threshold, end to end, for the best k, corrected for having chosen it; `reason` a clause that
-    says what it rests on. `gap` says why nothing is claimed, empty if something can be. `same_again` is the baseline
-    against itself: its interval is the noise floor. `ceiling` is the speed-up if decode took no time at all.
+    `verdict` is on the threshold, end to end, for the best k, corrected for having chosen it. `gaps` are findings that
+    forbid a claim. `same_again` is the baseline against itself: its interval is the noise floor. `ceiling` is the
+    speed-up if decode took no time at all.
     `missing` askings of `planned` have no trace.
     """
 
@@ -77,8 +93,8 @@ class BenchAnalysis:
     preflight: Preflight | None
     baseline: Arm
     verdict: Verdict
-    reason: str
-    gap: str
+    reason: BenchReason
+    gaps: tuple[Gap, ...]
     best: Best | None
     drafts: tuple[DraftResult, ...]
     sequential: SpeedUp | None
@@ -101,6 +117,19 @@ class BenchAnalysis:
         name = self.best.speed_up.arm if self.best else None
         return next((item for item in self.drafts if item.arm.name == name), None)
 
+    @property
+    def best_losslessness(self) -> ArmLosslessness | None:
+        """Whether the arm that `best` is about says what the baseline says; None without such an arm."""
+        return self.gate.of(self.best.speed_up.arm) if self.best else None
+
+    @property
+    def usable(self) -> Verdict:
+        """Whether a draft should be used: it reaches the threshold, and its outputs are the baseline's."""
+        lossless = self.best_losslessness
+        if self.verdict is not Verdict.YES or (lossless and lossless.verdict is Verdict.YES):
+            return self.verdict
+        return Verdict.UNDECIDED
+
 
 def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> BenchAnalysis:  # noqa: B008 # frozen
     """Analyse what a benchmark left behind, finished or not."""
@@ -121,15 +150,15 @@ def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> Benc
     )
     seen = {(s.arm, s.block, s.query_id, s.repeat) for s in observations}
     expected = expected_askings(plan)
-    gap = _gap(measured.integrity, missing=len(expected - seen), planned=len(expected))
-    verdict, reason = _verdict(best, drafts, gap)
+    missing, gaps = len(expected - seen), forbidding(measured.integrity)
+    verdict, reason = _verdict(best, drafts, complete=not (missing or gaps))
     return BenchAnalysis(
         plan=plan,
         preflight=measured.preflight,
         baseline=baseline,
         verdict=verdict,
         reason=reason,
-        gap=gap,
+        gaps=gaps,
         best=best,
         drafts=drafts,
         sequential=speed_up(counted, SEQUENTIAL, baseline.name, wall_ns)
@@ -141,7 +170,7 @@ def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> Benc
         cache_cost=cache_cost(counted, plan),
         ceiling=_ceiling(counted, baseline),
         planned=len(expected),
-        missing=len(expected - seen),
+        missing=missing,
         integrity=measured.integrity,
     )
 
@@ -192,28 +221,24 @@ def _prediction(preflight: Preflight | None, arm: Arm) -> Prediction | None:
     return next((p for p in preflight.predictions if (p.draft, p.k) == (arm.draft, arm.k)), None)
 
 
-def _barred(lossless: ArmLosslessness | None, arm: ArmSummary, baseline: ArmSummary) -> str:
+def _barred(lossless: ArmLosslessness | None, arm: ArmSummary, baseline: ArmSummary) -> Bar | None:
     if lossless is not None and lossless.verdict is Verdict.NO:
-        return "its outputs are corrupt"
+        return Bar.CORRUPT
     if arm.accuracy.verdict is Verdict.NO and baseline.accuracy.verdict is not Verdict.NO:
-        return "it gives wrong answers where the baseline gives none"
-    return ""
+        return Bar.WRONG
+    return None
 
 
-def _gap(integrity: Sequence[Integrity], *, missing: int, planned: int) -> str:
-    reasons = [f"{missing} of {count_text(planned, 'planned asking')} missing"] if missing else []
-    evidence = AskedQueries((), tuple(integrity)).gap()
-    return "; ".join([*reasons, *([evidence] if evidence else [])])
-
-
-def _verdict(best: Best | None, drafts: Sequence[DraftResult], gap: str) -> tuple[Verdict, str]:
-    if gap:
-        return Verdict.UNDECIDED, gap
+def _verdict(
+    best: Best | None, drafts: Sequence[DraftResult], *, complete: bool
+) -> tuple[Verdict, BenchReason]:
+    if not complete:
+        return Verdict.UNDECIDED, BenchReason.INCOMPLETE
     if best is not None:
-        return best.verdict, ""
+        return best.verdict, BenchReason.MEASURED
     if drafts and all(draft.barred for draft in drafts):
-        return Verdict.NO, "; ".join(f"{draft.arm.name}: {draft.barred}" for draft in drafts)
-    return Verdict.UNDECIDED, "no draft arm has an answer that could be compared"
+        return Verdict.NO, BenchReason.ALL_BARRED
+    return Verdict.UNDECIDED, BenchReason.NOTHING_COMPARED
 
 
 def _ceiling(counted: Sequence[Observation], baseline: Arm) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from punie.trace.analysis.speculative.drafting import add_places
 from punie.trace.analysis.speculative.model import Estimate
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
@@ -53,14 +54,8 @@ def acceptance(answers: Sequence[AcceptanceCount]) -> Estimate | None:
 def positions(answers: Sequence[AcceptanceCount]) -> tuple[float, ...]:
     """The share of steps that got at least to each place; empty without steps."""
     steps = sum(answer.steps for answer in answers)
-    places = max((len(answer.accepted_by_position) for answer in answers), default=0)
-    if not steps:
-        return ()
-    reached = (
-        sum(a.accepted_by_position[i] for a in answers if i < len(a.accepted_by_position))
-        for i in range(places)
-    )
-    return tuple(count / steps for count in reached)
+    reached = add_places(answer.accepted_by_position for answer in answers)
+    return tuple(count / steps for count in reached) if steps else ()
 
 
 def paired_ratio(parts: Sequence[float], wholes: Sequence[float]) -> Estimate:

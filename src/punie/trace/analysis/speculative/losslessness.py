@@ -33,11 +33,11 @@ class LosslessnessGap(StrEnum):
     """Why the gate can't be passed or failed."""
 
     NONE = ""
-    SAMPLED = "the temperature is above 0, so outputs may differ by chance"
-    NO_REFERENCE = "the sequential baseline has no outputs to compare with"
-    UNSTEADY = "the sequential baseline itself gave different outputs"
-    UNKNOWN_KIND = "differences whose logits nobody looked at"
-    NOTHING_COMPARED = "no output of this arm could be compared"
+    SAMPLED = "sampled"
+    NO_REFERENCE = "no-reference"
+    UNSTEADY = "unsteady-reference"
+    UNKNOWN_KIND = "logits-not-looked-at"
+    NOTHING_COMPARED = "nothing-compared"
 
 
 @dataclass(frozen=True, slots=True)

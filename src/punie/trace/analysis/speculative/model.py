@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.speculative.drafting import Drafting
 from punie.trace.model import Phase, Verdict
 
 FORMAT_VERSION: Final = 2
@@ -210,7 +211,7 @@ class Preflight:
     `verification` is V(m) for m = 1 … largest k + 1. `logit_noise` is the largest difference seen between the
     target's logits for one text computed token by token and several at once: differences of outputs where the
     logits are that close are numeric ties. `best` is the prediction with the largest end-to-end (else decode)
-    speed-up. `worth` says whether the long benchmark can still find the threshold reached; `why` is a sentence.
+    speed-up. `worth` says whether the long benchmark can still find the threshold reached.
     """
 
     target_kind: TargetKind
@@ -221,7 +222,6 @@ class Preflight:
     best: Prediction | None
     memory: MemoryPrediction | None
     worth: Verdict
-    why: str
     logit_noise: float | None = None
     token_ns: int | None = None
     seconds: float | None = None
@@ -235,24 +235,6 @@ class TurnOutput:
 
     digest: str | None
     tokens: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Drafting:
-    """Proposals of one query, over its turns. `accepted_by_position[i]` counts steps that got at least that far.
-
-    The `tool_call_*` counts are those inside tool calls (the rest is prose), `prose_*` those outside of them, None
-    where they weren't told apart.
-    """
-
-    steps: int
-    drafted: int
-    accepted: int
-    accepted_by_position: tuple[int, ...]
-    tool_call_drafted: int | None = None
-    tool_call_accepted: int | None = None
-    prose_steps: int | None = None
-    prose_accepted_by_position: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,27 +272,23 @@ class Observation:
         return self.record.wall_ns
 
     @property
-    def prefill_ns(self) -> int:
-        """Time in which the model read the prompt."""
-        return self.record.ledger.phases_ns.get(Phase.PREFILL, 0)
+    def prefill_ns(self) -> int | None:
+        """Time in which the model read the prompt; None where generation isn't known apart."""
+        return self._phase_ns(Phase.PREFILL)
 
     @property
     def decode_ns(self) -> int | None:
         """Time in which the model wrote; None where generation isn't known apart."""
+        return self._phase_ns(Phase.DECODE)
+
+    def _phase_ns(self, phase: Phase) -> int | None:
         phases = self.record.ledger.phases_ns
-        return None if phases.get(Phase.MODEL, 0) else phases.get(Phase.DECODE, 0)
+        return None if phases.get(Phase.MODEL, 0) else phases.get(phase, 0)
 
     @property
     def output_tokens(self) -> int | None:
         """Tokens written, over all turns."""
         return self.record.output_tokens
-
-    @property
-    def token_ns(self) -> float | None:
-        """Decode time for each output token."""
-        if self.decode_ns is None or not self.output_tokens:
-            return None
-        return self.decode_ns / self.output_tokens
 
     @property
     def truncated(self) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from punie.trace import semconv
 from punie.trace.analysis.pipeline import QueryRecords
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.speculative.model import Drafting, Observation, TurnOutput
+from punie.trace.analysis.speculative.drafting import Drafting, add_up
+from punie.trace.analysis.speculative.model import Observation, TurnOutput
 from punie.trace.model import AttributeValue, Span, SpanKind
 
 
@@ -43,7 +46,7 @@ def _observation(record: QueryRecord, root: Span, servers: Sequence[Span]) -> Ob
         server_start=str(semconv.first(said, semconv.BENCH_SERVER_START) or ""),
         record=record,
         outputs=tuple(map(_output, servers)),
-        drafting=_drafting(servers),
+        drafting=add_up([turn for turn in map(_drafting, servers) if turn is not None]),
         peak_bytes=max(peaks, default=None),
         footprint_bytes=semconv.integer(said, semconv.SERVER_PEAK_FOOTPRINT),
         recommended_bytes=semconv.integer(said, semconv.MACHINE_RECOMMENDED_MEMORY),
@@ -62,42 +65,26 @@ def _output(server: Span) -> TurnOutput:
     )
 
 
-def _drafting(servers: Sequence[Span]) -> Drafting | None:
-    """The sums over the turns; None if no turn was drafted."""
-    drafted = [
-        span for span in servers if semconv.integer(span.attributes, semconv.SERVER_DRAFT_STEPS) is not None
-    ]
-    if not drafted:
+def _drafting(server: Span) -> Drafting | None:
+    """What one turn drafted; None if it didn't."""
+    count = partial(semconv.integer, server.attributes)
+    steps = count(semconv.SERVER_DRAFT_STEPS)
+    if steps is None:
         return None
-    steps = _sum(drafted, semconv.SERVER_DRAFT_STEPS) or 0
-    accepted = _by_place(drafted, semconv.SERVER_ACCEPTED_BY_POSITION)
-    in_calls = _by_place(drafted, semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION)
-    call_steps = _sum(drafted, semconv.SERVER_TOOL_CALL_STEPS)
+    accepted = _whole_numbers(server.attributes.get(semconv.SERVER_ACCEPTED_BY_POSITION))
+    in_calls = _whole_numbers(server.attributes.get(semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION))
+    call_steps = count(semconv.SERVER_TOOL_CALL_STEPS)
     apart = call_steps is not None and len(in_calls) == len(accepted)
     return Drafting(
         steps=steps,
-        drafted=_sum(drafted, semconv.SERVER_DRAFTED_TOKENS) or 0,
-        accepted=_sum(drafted, semconv.SERVER_ACCEPTED_TOKENS) or 0,
+        drafted=count(semconv.SERVER_DRAFTED_TOKENS) or 0,
+        accepted=count(semconv.SERVER_ACCEPTED_TOKENS) or 0,
         accepted_by_position=accepted,
-        tool_call_drafted=_sum(drafted, semconv.SERVER_TOOL_CALL_DRAFTED),
-        tool_call_accepted=_sum(drafted, semconv.SERVER_TOOL_CALL_ACCEPTED),
+        tool_call_drafted=count(semconv.SERVER_TOOL_CALL_DRAFTED),
+        tool_call_accepted=count(semconv.SERVER_TOOL_CALL_ACCEPTED),
         prose_steps=steps - (call_steps or 0) if apart else None,
-        prose_accepted_by_position=tuple(every - call for every, call in zip(accepted, in_calls, strict=True))
-        if apart
-        else None,
+        prose_accepted_by_position=tuple(map(operator.sub, accepted, in_calls)) if apart else None,
     )
-
-
-def _by_place(spans: Sequence[Span], name: str) -> tuple[int, ...]:
-    """Sums over the turns, place by place."""
-    turns = [_whole_numbers(span.attributes.get(name)) for span in spans]
-    places = range(max(map(len, turns), default=0))
-    return tuple(sum(turn[place] for turn in turns if place < len(turn)) for place in places)
-
-
-def _sum(spans: Sequence[Span], name: str) -> int | None:
-    counts = _known(semconv.integer(span.attributes, name) for span in spans)
-    return sum(counts) if counts else None
 
 
 def _known(counts: Iterable[int | None]) -> list[int]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
 from punie.trace.analysis.speculative.model import BenchPlan, Observation, PromptCache
 
@@ -35,19 +37,9 @@ class Paired:
     censored: int
 
 
-def wall_ns(seen: Observation) -> int | None:
-    """The wall time, as a measure."""
-    return seen.wall_ns
-
-
-def decode_ns(seen: Observation) -> int | None:
-    """The decode time, as a measure; None where it isn't known apart."""
-    return seen.decode_ns
-
-
-def prefill_ns(seen: Observation) -> int | None:
-    """The prefill time, as a measure; None where generation isn't known apart."""
-    return None if seen.decode_ns is None else seen.prefill_ns
+wall_ns: Final[Measure] = attrgetter("wall_ns")
+decode_ns: Final[Measure] = attrgetter("decode_ns")
+prefill_ns: Final[Measure] = attrgetter("prefill_ns")
 
 
 def comparable(observations: Iterable[Observation], plan: BenchPlan) -> tuple[Observation, ...]:

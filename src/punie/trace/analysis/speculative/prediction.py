@@ -27,7 +27,6 @@ from punie.trace.analysis.speculative.model import (
     VerificationCost,
 )
 from punie.trace.model import Verdict
-from punie.trace.units import bytes_text, factor_text
 
 _TINY: Final = 1e-9
 
@@ -98,7 +97,6 @@ def predict(measured: Measured, ks: Sequence[int]) -> Preflight:
     """Every draft at every `k`, the best of them, and whether the long benchmark is worth it."""
     predictions = tuple(_predictions(measured, ks))
     best = max(predictions, key=lambda p: headline(p).value, default=None)
-    worth, why = _worth(predictions, best, measured.memory)
     return Preflight(
         target_kind=measured.target_kind,
         verification=measured.verification,
@@ -107,8 +105,7 @@ def predict(measured: Measured, ks: Sequence[int]) -> Preflight:
         predictions=predictions,
         best=best,
         memory=measured.memory,
-        worth=worth,
-        why=why,
+        worth=_worth(predictions, best, measured.memory),
         logit_noise=measured.logit_noise,
         token_ns=measured.token_ns,
         seconds=measured.seconds,
@@ -155,20 +152,10 @@ def _predictions(measured: Measured, ks: Sequence[int]) -> Iterator[Prediction]:
 
 def _worth(
     predictions: Sequence[Prediction], best: Prediction | None, memory: MemoryPrediction | None
-) -> tuple[Verdict, str]:
+) -> Verdict:
     if memory is not None and memory.fits is Verdict.NO:
-        return Verdict.NO, f"Both models would take {bytes_text(memory.total_bytes)}, more than may be used."
+        return Verdict.NO
     if best is None:
-        return Verdict.UNDECIDED, "Nothing could be predicted: no cost was measured for any k."
-    what = "end to end" if best.end_to_end else "in decode"
-    expected = headline(best)
-    told = (
-        f"best is k = {best.k} with {factor_text(expected.value)} {what} "
-        f"({factor_text(expected.low)} to {factor_text(expected.high)})"
-    )
+        return Verdict.UNDECIDED
     highest = max(headline(prediction).high for prediction in predictions)
-    if highest < THRESHOLD:
-        return Verdict.NO, f"No k can reach {factor_text(THRESHOLD)}: {told}."
-    if expected.low >= THRESHOLD:
-        return Verdict.YES, f"Predicted to reach {factor_text(THRESHOLD)}: {told}."
-    return Verdict.YES, f"Only the benchmark can tell whether {factor_text(THRESHOLD)} is reached: {told}."
+    return Verdict.NO if highest < THRESHOLD else Verdict.YES

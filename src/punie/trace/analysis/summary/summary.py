@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, fields
+from typing import Any
 
 from punie.trace.analysis.calls.cache_bill import CacheBill, cache_bill
 from punie.trace.analysis.calls.requests import ModelRequest
@@ -13,11 +13,11 @@ from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.analysis.summary.totals import Totals, totals
-from punie.trace.analysis.verdicts.accuracy import accuracy_verdict, is_right, is_scored
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict, is_right, is_scored
 from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Integrity
-from punie.trace.analysis.verdicts.generation import generation_verdict
+from punie.trace.analysis.verdicts.generation import GenerationFigures, generation_verdict
 from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
-from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, target_verdict
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
 from punie.trace.analysis.what_if.observed import Activity
 from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 
@@ -40,16 +40,30 @@ class QuerySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The four questions, answered."""
+
+    generation: Assessment[GenerationFigures]
+    accuracy: Assessment[AccuracyFigures]
+    target: Assessment[TargetFigures]
+    memory: Assessment[MemoryUse]
+
+    @property
+    def by_name(self) -> Mapping[str, Assessment[Any]]:
+        """All of them by the names of their questions, in order."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
 class RunAnalysis:
     """A run, analysed.
 
     `records` are the asked queries in the order in which they started, failed ones included, warm-up not.
-    `totals` and `decode` are over those that succeeded, None if none did. `verdicts` is keyed by the names
-    `generation`, `accuracy`, `target`, `memory`. `missing` are planned queries without a record, in the plan's
-    order. `integrity` is what was given, to be said before any number. `caches` are the prompt cache arms seen,
-    `cache` is what the prompt cache did for the model requests that were given. `critical_path` is over the
-    queries that succeeded, None where theirs are not known. `what_if` predicts from them, None where they asked no
-    model.
+    `totals` and `decode` are over those that succeeded, None if none did. `missing` are planned queries without a
+    record, in the plan's order. `integrity` is what was given, to be said before any number. `caches` are the
+    prompt cache arms seen, `cache` is what the prompt cache did for the model requests that were given.
+    `critical_path` is over the queries that succeeded, None where theirs are not known. `what_if` predicts from
+    them, None where they asked no model.
     """
 
     records: tuple[QueryRecord, ...]
@@ -66,7 +80,7 @@ class RunAnalysis:
     cache: CacheBill
     critical_path: PathSummary | None
     what_if: WhatIf | None
-    verdicts: Mapping[str, Assessment]
+    verdicts: Verdicts
 
 
 def analyse(
@@ -90,35 +104,34 @@ def analyse(
     ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
     asked = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
-    evidence = AskedQueries(asked, tuple(integrity), tuple(missing))
+    queries = AskedQueries(asked, tuple(integrity), tuple(missing))
     bill = cache_bill(requests)
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),
-        totals=totals(evidence.succeeded),
-        decode=decode_share(evidence.succeeded),
-        failed=evidence.failed,
+        totals=totals(queries.succeeded),
+        decode=decode_share(queries.succeeded),
+        failed=queries.failed,
         warmup=warmup,
         warmup_wall=spread([record.wall_ns for record in warmup]),
-        missing=evidence.missing,
-        integrity=evidence.integrity,
+        missing=queries.missing,
+        integrity=queries.integrity,
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
         cache=bill,
-        critical_path=summarise_paths(evidence.succeeded),
-        what_if=what_if(evidence.succeeded, requests, activity or {}, bill, target_ns=target_ns),
-        verdicts=_verdicts(evidence, target_ns, memory),
+        critical_path=summarise_paths(queries.succeeded),
+        what_if=what_if(queries.succeeded, requests, activity or {}, bill, target_ns=target_ns),
+        verdicts=_verdicts(queries, target_ns, memory),
     )
 
 
-def _verdicts(evidence: AskedQueries, target_ns: int, memory: MemoryUse | None) -> Mapping[str, Assessment]:
-    findings = (
-        generation_verdict(evidence),
-        accuracy_verdict(evidence),
-        target_verdict(evidence, target_ns),
-        memory_verdict(memory),
+def _verdicts(asked: AskedQueries, target_ns: int, memory: MemoryUse | None) -> Verdicts:
+    return Verdicts(
+        generation=generation_verdict(asked),
+        accuracy=accuracy_verdict(asked),
+        target=target_verdict(asked, target_ns),
+        memory=memory_verdict(memory),
     )
-    return MappingProxyType({finding.name: finding for finding in findings})
 
 
 def _query_summaries(records: Sequence[QueryRecord]) -> tuple[QuerySummary, ...]:

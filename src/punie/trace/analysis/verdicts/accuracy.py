@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.spread import LEVEL, Interval, Method
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, JsonValue
+from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
 from punie.trace.model import Verdict
-from punie.trace.units import count_text, percent_text, share_text
-
-NAME: Final = "accuracy"
-UNIT: Final = "share of scored answers that are right"
 
 
-def accuracy_verdict(evidence: AskedQueries) -> Assessment:
+class AccuracyReason(StrEnum):
+    """Why the verdict is what it is."""
+
+    WRONG_ANSWERS = "wrong-answers"
+    NOTHING_SCORED = "nothing-scored"
+    INCOMPLETE = "incomplete"
+    ALL_RIGHT = "all-right"
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyFigures:
+    """Counts of scored `answers`, of `queries` with one (right if all of their repeats are), of what has no score.
+
+    `wrong` has the wrong answers of each query that has one.
+    """
+
+    answers: int
+    answers_right: int
+    queries: int
+    queries_right: int
+    unscored: int
+    missing: int
+    wrong: Mapping[str, int]
+    gaps: tuple[Gap, ...]
+
+
+def accuracy_verdict(asked: AskedQueries) -> Assessment[AccuracyFigures]:
     """`yes` if every scored answer is right, `no` if one is not.
 
     A wrong answer decides whatever else is missing. `undecided` if nothing was scored or, with no wrong answer,
@@ -24,32 +48,16 @@ def accuracy_verdict(evidence: AskedQueries) -> Assessment:
     error is wrong. The bound counts queries, each right only if all its repeats are: repeats of one query are
     no further evidence about other queries.
     """
-    scored = [record for record in evidence.records if is_scored(record)]
-    if not scored:
-        return _nothing_scored(evidence)
-    right = sum(is_right(record) for record in scored)
-    by_query: dict[str, list[bool]] = defaultdict(list)
-    for record in scored:
-        by_query[record.query_id].append(is_right(record))
-    queries_right = sum(all(answers) for answers in by_query.values())
-    gap = _gap(evidence, unscored=len(evidence.records) - len(scored))
-    bound = clopper_pearson_lower(queries_right, len(by_query), level=LEVEL)
-    verdict = _verdict(all_right=right == len(scored), gap=gap)
+    figures = _figures(asked)
+    verdict, reason, advice = _judge(figures)
     return Assessment(
-        name=NAME,
-        verdict=verdict,
-        estimate=right / len(scored),
-        interval=Interval(bound, 1.0, LEVEL, Method.CLOPPER_PEARSON_LOWER, len(by_query)),
-        unit=UNIT,
-        basis=(
-            f"{right} of {count_text(len(scored), 'answer')} right, {queries_right} of "
-            f"{count_text(len(by_query), 'query', 'queries')} in every repeat; that many allow the claim "
-            f'"at least {share_text(bound)} of such queries" at {percent_text(LEVEL)} confidence'
-            + (f"; {gap}" if gap else "")
-            + "."
-        ),
-        next_step=_next_step(verdict, evidence, gap),
-        details=_details(by_query, scored, right, queries_right, evidence),
+        Question.ACCURACY,
+        verdict,
+        reason,
+        advice,
+        figures,
+        estimate=figures.answers_right / figures.answers if figures.answers else None,
+        interval=_bound(figures) if figures.answers else None,
     )
 
 
@@ -63,57 +71,37 @@ def is_right(record: QueryRecord) -> bool:
     return record.ok is True and record.error is None
 
 
-def _verdict(*, all_right: bool, gap: str) -> Verdict:
-    if not all_right:
-        return Verdict.NO
-    return Verdict.UNDECIDED if gap else Verdict.YES
-
-
-def _gap(evidence: AskedQueries, *, unscored: int) -> str:
-    parts = [evidence.gap(), f"{count_text(unscored, 'answer')} not scored" if unscored else ""]
-    return "; ".join(part for part in parts if part)
-
-
-def _next_step(verdict: Verdict, evidence: AskedQueries, gap: str) -> str:
-    if verdict is Verdict.NO:
-        wrong = sorted({record.query_id for record in evidence.failed})
-        return f"Look at the failed queries first ({', '.join(wrong)}): no time is worth a wrong answer."
-    if verdict is Verdict.UNDECIDED:
-        return f"Run again until all of it is there and scored ({gap})."
-    return "More different queries, not more repeats, raise the bound."
-
-
-def _details(
-    by_query: dict[str, list[bool]],
-    scored: list[QueryRecord],
-    right: int,
-    queries_right: int,
-    evidence: AskedQueries,
-) -> dict[str, JsonValue]:
-    return {
-        "answers": len(scored),
-        "answers_right": right,
-        "queries": len(by_query),
-        "queries_right": queries_right,
-        "unscored": len(evidence.records) - len(scored),
-        "missing": len(evidence.missing),
-        "wrong": {
-            query_id: sum(not answer for answer in answers)
-            for query_id, answers in by_query.items()
-            if not all(answers)
-        },
-    }
-
-
-def _nothing_scored(evidence: AskedQueries) -> Assessment:
-    gap = evidence.gap()
-    return Assessment(
-        name=NAME,
-        verdict=Verdict.UNDECIDED,
-        estimate=None,
-        interval=None,
-        unit=UNIT,
-        basis="No answer was scored" + (f"; {gap}" if gap else "") + ".",
-        next_step="Run a suite that says what is expected of each query.",
-        details=_details({}, [], 0, 0, evidence),
+def _figures(asked: AskedQueries) -> AccuracyFigures:
+    by_query: dict[str, list[bool]] = defaultdict(list)
+    for record in _judged(asked.records):
+        by_query[record.query_id].append(is_right(record))
+    answers = [right for of_query in by_query.values() for right in of_query]
+    return AccuracyFigures(
+        answers=len(answers),
+        answers_right=sum(answers),
+        queries=len(by_query),
+        queries_right=sum(all(of_query) for of_query in by_query.values()),
+        unscored=len(asked.records) - len(answers),
+        missing=len(asked.missing),
+        wrong={query: of_query.count(False) for query, of_query in by_query.items() if not all(of_query)},
+        gaps=asked.gaps,
     )
+
+
+def _judged(records: Sequence[QueryRecord]) -> list[QueryRecord]:
+    return [record for record in records if is_scored(record)]
+
+
+def _judge(figures: AccuracyFigures) -> tuple[Verdict, AccuracyReason, Advice]:
+    if not figures.answers:
+        return Verdict.UNDECIDED, AccuracyReason.NOTHING_SCORED, Advice.SCORE_ANSWERS
+    if figures.wrong:
+        return Verdict.NO, AccuracyReason.WRONG_ANSWERS, Advice.FIX_FAILURES
+    if figures.gaps or figures.unscored:
+        return Verdict.UNDECIDED, AccuracyReason.INCOMPLETE, Advice.RUN_AGAIN
+    return Verdict.YES, AccuracyReason.ALL_RIGHT, Advice.ASK_MORE_QUERIES
+
+
+def _bound(figures: AccuracyFigures) -> Interval:
+    low = clopper_pearson_lower(figures.queries_right, figures.queries, level=LEVEL)
+    return Interval(low, 1.0, LEVEL, Method.CLOPPER_PEARSON_LOWER, figures.queries)

@@ -1,24 +1,56 @@
-"""What every verdict is made of: the finding, the evidence it rests on, and what can forbid one.
+"""What every verdict is made of: the queries it looks at, what can forbid one, and the assessment that comes out.
 
-One question a file: `verdict_generation`, `verdict_accuracy`, `verdict_target`, `verdict_memory`.
+One question a file: `generation`, `accuracy`, `target`, `memory`. Reasons and advice are slugs beside figures; the
+sentences are made in `report/wording`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from enum import StrEnum
+from typing import Final, Generic, Protocol, TypeVar
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.model import Verdict
-from punie.trace.units import count_text
-
-JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
 NO_VERDICT: Final = "no-verdict"
 DOWNGRADED: Final = "downgraded"
-MISSING_QUERY: Final = "missing-query"  # integrity's word for what `AskedQueries.missing` lists
+MISSING_QUERY: Final = "missing-query"
+
+
+class Question(StrEnum):
+    """What is judged."""
+
+    GENERATION = "generation"
+    ACCURACY = "accuracy"
+    TARGET = "target"
+    MEMORY = "memory"
+
+
+class Advice(StrEnum):
+    """What to do after a verdict."""
+
+    KEEP_AS_GATE = "keep-as-gate"
+    FIX_FAILURES = "fix-failures"
+    RUN_AGAIN = "run-again"
+    ASK_SOMETHING = "ask-something"
+    ASK_MORE_QUERIES = "ask-more-queries"
+    GATHER_EVIDENCE = "gather-evidence"
+    AVOID_PARALLEL_WORK = "avoid-parallel-work"
+    TRACE_THE_MODEL = "trace-the-model"
+    SPLIT_DECODE = "split-decode"
+    SHORTEN_PROMPT = "shorten-prompt"
+    SAY_LESS = "say-less"
+    LOOK_ELSEWHERE = "look-elsewhere"
+    SCORE_ANSWERS = "score-answers"
+    REPEAT = "repeat"
+    LOOK_AT_SLOWEST_QUERY = "look-at-slowest-query"
+    LOOK_AT_SLOWEST_REPEAT = "look-at-slowest-repeat"
+    SET_LIMIT = "set-limit"
+    START_THE_SERVER = "start-the-server"
+    USE_LESS_MEMORY = "use-less-memory"
 
 
 class Integrity(Protocol):
@@ -30,6 +62,14 @@ class Integrity(Protocol):
     def effect(self) -> str: ...
     @property
     def count(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why no claim can rest on the traces: the slug of an integrity finding, and its count."""
+
+    slug: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +95,37 @@ class AskedQueries:
         """Slugs of what weakens the figures without forbidding a verdict."""
         return tuple(item.slug for item in self.integrity if item.effect == DOWNGRADED and item.count > 0)
 
-    def gap(self) -> str:
-        """Why no claim can rest on these traces, as a clause without a full stop; empty if one can."""
-        reasons = [
-            f"integrity: {item.slug} ({item.count})"
-            for item in self.integrity
-            if item.effect == NO_VERDICT
-            and item.count > 0
-            and not (self.missing and item.slug == MISSING_QUERY)
-        ]
-        if self.missing:
-            reasons.insert(0, f"{count_text(len(self.missing), 'planned query', 'planned queries')} missing")
-        return "; ".join(reasons)
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Why no claim can rest on these traces, planned queries that are missing first; empty if one can."""
+        missing = (Gap(MISSING_QUERY, len(self.missing)),) if self.missing else ()
+        return missing + tuple(
+            gap for gap in forbidding(self.integrity) if not (missing and gap.slug == MISSING_QUERY)
+        )
+
+
+def forbidding(integrity: Iterable[Integrity]) -> tuple[Gap, ...]:
+    """The findings that forbid a verdict."""
+    return tuple(
+        Gap(item.slug, item.count) for item in integrity if item.effect == NO_VERDICT and item.count > 0
+    )
+
+
+Figures_co = TypeVar("Figures_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(Generic[Figures_co]):
     """A verdict with what it rests on.
 
-    `estimate` is the figure, in `unit`; None where nothing could be measured. `basis` is one sentence on the
-    evidence, `next_step` what to do now, `details` further figures, JSON values only.
+    `estimate` is the figure that is judged (a share, nanoseconds, bytes), None where nothing could be measured.
+    `reason` and `advice` are slugs, `figures` all the numbers that belong to them.
     """
 
-    name: str
+    question: Question
     verdict: Verdict
-    estimate: float | None
-    interval: Interval | None
-    unit: str
-    basis: str
-    next_step: str
-    details: Mapping[str, JsonValue]
-
-
-def interval_json(interval: Interval | None) -> JsonValue:
-    """An interval as JSON values."""
-    if interval is None:
-        return None
-    return {
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-        "method": interval.method.value,
-        "units": interval.units,
-        "over": interval.over.value,
-    }
+    reason: StrEnum
+    advice: Advice
+    figures: Figures_co
+    estimate: float | None = None
+    interval: Interval | None = None

@@ -3,96 +3,151 @@
 The measured share is (sum of generation) / (sum of wall time) over the queries that succeeded. An instant at
 which another group was at work as well is contested, and counts against the claim: `yes` must hold without
 contested generation, `no` must hold with it, as measured.
+
+Training a model to say less saves decode time only: prefill depends on the prompt, and everything outside generation
+stays. So the advice rests on the decode share, not on the generation share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
-from punie.trace.analysis.statistics.share import ShareEstimate, share_over_wall
-from punie.trace.analysis.statistics.spread import Interval
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, JsonValue, interval_json
-from punie.trace.analysis.verdicts.generation_advice import (
-    JudgedShare,
-    decided_advice,
-    evidence_needed,
-    needed_json,
-)
-from punie.trace.model import Group, Verdict
-from punie.trace.units import count_text, duration_text, percent_text, share_text
+from punie.trace.analysis.statistics.need import repeats_needed, units_needed
+from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
+from punie.trace.analysis.statistics.spread import Interval, UnitKind
+from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
+from punie.trace.model import Group, Phase, Verdict
 
-NAME: Final = "generation"
-UNIT: Final = "share of wall time"
 THRESHOLD: Final = 0.70
 QUERIES_NEEDED: Final = 5
 
 
+class GenerationReason(StrEnum):
+    """Why the verdict is what it is."""
+
+    NO_ANSWER = "no-answer"
+    NO_MODEL_REQUEST = "no-model-request"
+    INCOMPLETE = "incomplete"
+    TOO_FEW_QUERIES = "too-few-queries"
+    ABOVE = "above"
+    BELOW = "below"
+    CONTESTED = "contested"
+    HOLDS_THRESHOLD = "holds-threshold"
+
+
 @dataclass(frozen=True, slots=True)
-class _Shares:
-    """Generation's share as measured, and without its contested time."""
+class Needed:
+    """What would bring the interval off the threshold: so many of `unit`, or so many repeats of each query, in all.
 
-    measured: ShareEstimate
-    without_contested: ShareEstimate
+    None where no number does. Without repeats nobody knows what repeats would bring: `repeats_known` is False.
+    """
 
+    units: int | None
+    unit: UnitKind
+    repeats: int | None
+    repeats_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Generation during which another group was at work as well, and the share without it."""
+
+    generation_ns: int
+    share_without: ShareEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class OtherGroup:
+    """The group that takes the most beside generation, and its share of the wall time."""
+
+    group: Group
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredGeneration:
+    """What was measured of generation: sums in ns, shares of the wall time. `pooled_share` is that of the sums."""
+
+    share: ShareEstimate
+    generation_ns: int
+    wall_ns: int
+    pooled_share: float
+    contested: Contested
+    decode: DecodeShare
+    prefill_share: float
+    largest_other: OtherGroup
+    needed: Needed | None
+
+    @property
     def low(self) -> float | None:
         """What the share is at least; None without an interval."""
-        ends = [share.interval.low for share in (self.measured, self.without_contested) if share.interval]
-        return min(ends, default=None)
+        intervals = (self.share.interval, self.contested.share_without.interval)
+        return min((interval.low for interval in intervals if interval), default=None)
 
+    @property
     def high(self) -> float | None:
         """What the share is at most; None without an interval."""
-        return self.measured.interval.high if self.measured.interval else None
+        return self.share.interval.high if self.share.interval else None
+
+    @property
+    def contested_decides(self) -> bool:
+        """Whether the interval as measured is off the threshold, so that only contested time keeps it open."""
+        return self.share.interval is not None and not self.share.interval.holds(THRESHOLD)
 
 
-def generation_verdict(evidence: AskedQueries) -> Assessment:
+@dataclass(frozen=True, slots=True)
+class GenerationFigures:
+    """The queries that were looked at, and what was measured; `measured` is None where nothing could be."""
+
+    threshold: float
+    answers: int
+    queries: int
+    queries_needed: int
+    failed_left_out: int
+    missing: int
+    gaps: tuple[Gap, ...]
+    downgraded_by: tuple[str, ...]
+    measured: MeasuredGeneration | None
+
+
+def generation_verdict(asked: AskedQueries) -> Assessment[GenerationFigures]:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
     `undecided` also with fewer than 5 queries, without a model request in any of them (who doesn't trace the model
     can't say what it took), and when queries are missing or integrity forbids a verdict.
     Beside it stands the decode share, on which the advice about training rests.
     """
-    records = evidence.succeeded
-    shares = _shares(records)
-    decode = decode_share(records)
-    if shares is None or decode is None:
-        return _nothing_measured(
-            evidence,
-            "No query succeeded in measurable time",
-            "Get queries to succeed first: the failed ones are never averaged.",
-        )
-    if not any(record.model_requests or generation_ns(record) for record in records):
-        return _nothing_measured(
-            evidence,
-            f"No model request in these spans of {count_text(len(records), 'answer')}: none was made, or none was "
-            "traced",
-            "Trace the agent's model calls as well, by the names of the GenAI conventions.",
-        )
-    verdict, reason = _judge(shares, evidence.gap())
-    judged = JudgedShare(THRESHOLD, shares.measured, decode, records)
-    return Assessment(
-        name=NAME,
-        verdict=verdict,
-        estimate=shares.measured.estimate,
-        interval=shares.measured.interval,
-        unit=UNIT,
-        basis=_basis(shares.measured, records, reason, evidence),
-        next_step=_next_step(verdict, shares, judged, evidence),
-        details=_details(shares, judged, evidence),
+    records = asked.succeeded
+    measured = _measure(records)
+    figures = GenerationFigures(
+        threshold=THRESHOLD,
+        answers=len(records),
+        queries=len({record.query_id for record in records}),
+        queries_needed=QUERIES_NEEDED,
+        failed_left_out=len(asked.failed),
+        missing=len(asked.missing),
+        gaps=asked.gaps,
+        downgraded_by=asked.downgrades,
+        measured=measured,
     )
-
-
-def _shares(records: Sequence[QueryRecord]) -> _Shares | None:
-    measured = share_over_wall(records, generation_ns)
     if measured is None:
-        return None
-    without = measured
-    if any(record.ledger.group_contested_ns(Group.GENERATION) for record in records):
-        without = share_over_wall(records, _without_contested_ns) or measured
-    return _Shares(measured, without)
+        return _open(figures, GenerationReason.NO_ANSWER, Advice.FIX_FAILURES)
+    if not any(record.model_requests or generation_ns(record) for record in records):
+        return _open(figures, GenerationReason.NO_MODEL_REQUEST, Advice.TRACE_THE_MODEL)
+    verdict, reason, advice = _judge(measured, figures)
+    share = measured.share
+    return Assessment(Question.GENERATION, verdict, reason, advice, figures, share.estimate, share.interval)
+
+
+def _open(
+    figures: GenerationFigures, reason: GenerationReason, advice: Advice
+) -> Assessment[GenerationFigures]:
+    return Assessment(Question.GENERATION, Verdict.UNDECIDED, reason, advice, figures)
 
 
 def generation_ns(record: QueryRecord) -> int:
@@ -100,120 +155,74 @@ def generation_ns(record: QueryRecord) -> int:
     return record.ledger.group_ns(Group.GENERATION)
 
 
-def _without_contested_ns(record: QueryRecord) -> int:
-    return generation_ns(record) - record.ledger.group_contested_ns(Group.GENERATION)
+def _contested_ns(record: QueryRecord) -> int:
+    return record.ledger.group_contested_ns(Group.GENERATION)
 
 
-def _judge(shares: _Shares, gap: str) -> tuple[Verdict, str]:
-    low, high = shares.low(), shares.high()
-    if gap:
-        return Verdict.UNDECIDED, gap
-    if shares.measured.queries < QUERIES_NEEDED or low is None or high is None:
-        return Verdict.UNDECIDED, f"at least {QUERIES_NEEDED} different queries are needed"
-    if low > THRESHOLD:
-        return Verdict.YES, f"all of it above {percent_text(THRESHOLD)}"
-    if high < THRESHOLD:
-        return Verdict.NO, f"all of it below {percent_text(THRESHOLD)}"
-    if shares.measured.interval is not None and not shares.measured.interval.holds(THRESHOLD):
-        return Verdict.UNDECIDED, f"contested time makes it {share_text(low)} to {share_text(high)}"
-    return Verdict.UNDECIDED, f"it holds {percent_text(THRESHOLD)}"
-
-
-def _basis(
-    measured: ShareEstimate, records: Sequence[QueryRecord], reason: str, evidence: AskedQueries
-) -> str:
-    wall = duration_text(sum(record.wall_ns for record in records))
-    text = (
-        f"Generation is {share_text(measured.estimate)} of {wall} in {count_text(len(records), 'answer')} to "
-        f"{count_text(measured.queries, 'query', 'queries')}; {interval_text(measured.interval)}: {reason}"
-    )
-    if evidence.downgrades:
-        text += f"; weakened by {', '.join(evidence.downgrades)}"
-    return text + "."
-
-
-def interval_text(interval: Interval | None) -> str:
-    """An interval as a clause."""
-    if interval is None:
-        return "no interval from one query"
-    return (
-        f"{percent_text(interval.level)} interval {share_text(interval.low)} to {share_text(interval.high)} "
-        f"({interval.method} over {count_text(interval.units, interval.over, _plural(interval))})"
-    )
-
-
-def _plural(interval: Interval) -> str:
-    return {"query": "queries"}.get(interval.over.value, "")
-
-
-def _next_step(verdict: Verdict, shares: _Shares, judged: JudgedShare, evidence: AskedQueries) -> str:
-    if verdict is not Verdict.UNDECIDED:
-        return decided_advice(verdict, judged)
-    if evidence.gap():
-        return "Run again: with parts missing, no share is claimed."
-    if shares.measured.queries < QUERIES_NEEDED:
-        return (
-            f"Ask at least {QUERIES_NEEDED} different queries; repeats of the same ones don't replace them."
-        )
-    if shares.measured.interval is not None and not shares.measured.interval.holds(THRESHOLD):
-        return (
-            "Run without parallel work: more queries or repeats don't settle what contested time belongs to."
-        )
-    return evidence_needed(judged)
-
-
-def _details(shares: _Shares, judged: JudgedShare, evidence: AskedQueries) -> dict[str, JsonValue]:
-    records = judged.records
+def _measure(records: Sequence[QueryRecord]) -> MeasuredGeneration | None:
+    share, decode = share_over_wall(records, generation_ns), decode_share(records)
+    without = share_over_wall(records, lambda record: generation_ns(record) - _contested_ns(record))
+    if share is None or decode is None or without is None:
+        return None
     wall_ns = sum(record.wall_ns for record in records)
-    total_ns = sum(generation_ns(record) for record in records)
-    contested: dict[str, JsonValue] = {
-        "generation_ns": sum(r.ledger.group_contested_ns(Group.GENERATION) for r in records),
-        "share_without": _share_json(shares.without_contested),
-    }
-    return {
-        "threshold": judged.threshold,
-        "generation_ns": total_ns,
-        "wall_ns": wall_ns,
-        "pooled_share": total_ns / wall_ns,
-        "queries": shares.measured.queries,
-        "server_starts": shares.measured.server_starts,
-        "least_repeats": shares.measured.repeats,
-        "contested": contested,
-        "decode": _decode_json(judged.decode),
-        "needed": needed_json(judged),
-        "failed_left_out": len(evidence.failed),
-        "missing": len(evidence.missing),
-        "downgraded_by": list(evidence.downgrades),
-    }
-
-
-def _decode_json(decode: DecodeShare) -> dict[str, JsonValue]:
-    return {
-        "knowledge": decode.knowledge.value,
-        "share": _share_json(decode.share) if decode.share else None,
-        "at_most": _share_json(decode.at_most),
-    }
-
-
-def _share_json(share: ShareEstimate) -> Mapping[str, JsonValue]:
-    return {"estimate": share.estimate, "interval": interval_json(share.interval)}
-
-
-def _nothing_measured(evidence: AskedQueries, why: str, next_step: str) -> Assessment:
-    gap = evidence.gap()
-    return Assessment(
-        name=NAME,
-        verdict=Verdict.UNDECIDED,
-        estimate=None,
-        interval=None,
-        unit=UNIT,
-        basis=why + (f"; {gap}" if gap else "") + ".",
-        next_step=next_step,
-        details={
-            "threshold": THRESHOLD,
-            "queries": len({record.query_id for record in evidence.succeeded}),
-            "failed_left_out": len(evidence.failed),
-            "missing": len(evidence.missing),
-            "downgraded_by": list(evidence.downgrades),
-        },
+    total_ns = sum(map(generation_ns, records))
+    others = [
+        OtherGroup(group, sum(record.ledger.group_ns(group) for record in records) / wall_ns)
+        for group in Group
+        if group is not Group.GENERATION
+    ]
+    return MeasuredGeneration(
+        share=share,
+        generation_ns=total_ns,
+        wall_ns=wall_ns,
+        pooled_share=total_ns / wall_ns,
+        contested=Contested(sum(map(_contested_ns, records)), without),
+        decode=decode,
+        prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
+        largest_other=max(others, key=lambda other: other.share),
+        needed=_needed(share, records),
     )
+
+
+def _judge(
+    measured: MeasuredGeneration, figures: GenerationFigures
+) -> tuple[Verdict, GenerationReason, Advice]:
+    low, high = measured.low, measured.high
+    if figures.gaps:
+        return Verdict.UNDECIDED, GenerationReason.INCOMPLETE, Advice.RUN_AGAIN
+    if measured.share.queries < QUERIES_NEEDED or low is None or high is None:
+        return Verdict.UNDECIDED, GenerationReason.TOO_FEW_QUERIES, Advice.ASK_MORE_QUERIES
+    if low > THRESHOLD:
+        return Verdict.YES, GenerationReason.ABOVE, _after_yes(measured)
+    if high < THRESHOLD:
+        return Verdict.NO, GenerationReason.BELOW, Advice.LOOK_ELSEWHERE
+    if measured.contested_decides:  # more queries or repeats don't settle what contested time belongs to
+        return Verdict.UNDECIDED, GenerationReason.CONTESTED, Advice.AVOID_PARALLEL_WORK
+    return Verdict.UNDECIDED, GenerationReason.HOLDS_THRESHOLD, Advice.GATHER_EVIDENCE
+
+
+def _after_yes(measured: MeasuredGeneration) -> Advice:
+    if measured.decode.share is None:
+        return Advice.SPLIT_DECODE
+    if measured.prefill_share > measured.decode.at_most.estimate:
+        return Advice.SHORTEN_PROMPT
+    return Advice.SAY_LESS
+
+
+def _needed(share: ShareEstimate, records: Sequence[QueryRecord]) -> Needed | None:
+    """None where the interval is off the threshold already, or where there is none."""
+    interval = share.interval
+    if interval is None or not interval.holds(THRESHOLD):
+        return None
+    margin = abs(share.estimate - THRESHOLD)
+    units = units_needed(units=interval.units, half_width=_half_width(share, interval), margin=margin)
+    if (
+        interval.over is UnitKind.SERVER_START
+    ):  # what differs between starts is not smoothed by repeats in one
+        return Needed(units, interval.over, repeats=None, repeats_known=True)
+    need = repeats_needed(repeats_by_query(records, generation_ns), margin=margin)
+    return Needed(units, interval.over, need.total, need.known)
+
+
+def _half_width(share: ShareEstimate, interval: Interval) -> float:
+    return max(share.estimate - interval.low, interval.high - share.estimate)

@@ -2,94 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
 
-from punie.trace.analysis.verdicts.assessment import Assessment
-from punie.trace.model import Verdict
-from punie.trace.units import bytes_text
+from punie.trace import semconv
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
+from punie.trace.model import Attributes, Span, Verdict
 
-NAME: Final = "memory"
-UNIT: Final = "bytes, peak footprint"
+
+class MemorySource(StrEnum):
+    """What the peak was read from."""
+
+    PROCESS = "process"
+    PROCESS_OR_ALLOCATOR = "process-or-allocator"
+
+
+class MemoryBound(StrEnum):
+    """What the peak is held against."""
+
+    LIMIT = "limit"
+    RECOMMENDED = "recommended by the machine"
+
+
+class MemoryReason(StrEnum):
+    """Why the verdict is what it is."""
+
+    NOT_MEASURED = "not-measured"
+    NO_BOUND = "no-bound"
+    WITHIN = "within"
+    ABOVE = "above"
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
     """The peak footprint of the server's process and its children, in bytes, and what it is held against.
 
-    `source` says how the peak was measured. `limit_bytes` is the user's, `recommended_bytes` the machine's
-    (on Apple silicon the recommended working set, less than the memory that is built in). None: not known.
+    `limit_bytes` is the user's, `recommended_bytes` the machine's (on Apple silicon the recommended working set, less
+    than the memory that is built in). None: not known.
     """
 
-    peak_bytes: int | None
-    source: str
+    peak_bytes: int | None = None
+    source: MemorySource = MemorySource.PROCESS
     limit_bytes: int | None = None
     recommended_bytes: int | None = None
 
+    @property
+    def bounds(self) -> dict[MemoryBound, int]:
+        """The bounds that are known."""
+        found = {MemoryBound.LIMIT: self.limit_bytes, MemoryBound.RECOMMENDED: self.recommended_bytes}
+        return {name: size for name, size in found.items() if size is not None}
 
-def memory_verdict(memory: MemoryUse | None) -> Assessment:
+    @property
+    def exceeded(self) -> list[MemoryBound]:
+        """The bounds that the peak is above."""
+        return [name for name, size in self.bounds.items() if (self.peak_bytes or 0) > size]
+
+
+def memory_verdict(memory: MemoryUse | None) -> Assessment[MemoryUse]:
     """`yes` if the peak is within every bound that is known, `no` if it is above one of them.
 
     `undecided` without a measured peak or without any bound.
     """
-    if memory is None or memory.peak_bytes is None:
-        return _without_peak(memory)
-    bounds = _bounds(memory)
-    exceeded = [name for name, bound in bounds.items() if memory.peak_bytes > bound]
-    if not bounds:
-        verdict, held = Verdict.UNDECIDED, "no bound to hold it against"
-    else:
-        verdict = Verdict.NO if exceeded else Verdict.YES
-        held = ", ".join(f"{name} {bytes_text(bound)}" for name, bound in bounds.items())
-    return Assessment(
-        name=NAME,
-        verdict=verdict,
-        estimate=float(memory.peak_bytes),
-        interval=None,
-        unit=UNIT,
-        basis=f"Peak {bytes_text(memory.peak_bytes)} ({memory.source}); {held}.",
-        next_step=_next_step(verdict, exceeded),
-        details={
-            "peak_bytes": memory.peak_bytes,
-            "limit_bytes": memory.limit_bytes,
-            "recommended_bytes": memory.recommended_bytes,
-            "source": memory.source,
-            "exceeded": exceeded,
-        },
+    memory = memory or MemoryUse()
+    verdict, reason, advice = _judge(memory)
+    estimate = None if memory.peak_bytes is None else float(memory.peak_bytes)
+    return Assessment(Question.MEMORY, verdict, reason, advice, memory, estimate)
+
+
+def _judge(memory: MemoryUse) -> tuple[Verdict, MemoryReason, Advice]:
+    if memory.peak_bytes is None:
+        return Verdict.UNDECIDED, MemoryReason.NOT_MEASURED, Advice.START_THE_SERVER
+    if not memory.bounds:
+        return Verdict.UNDECIDED, MemoryReason.NO_BOUND, Advice.SET_LIMIT
+    if memory.exceeded:
+        return Verdict.NO, MemoryReason.ABOVE, Advice.USE_LESS_MEMORY
+    return Verdict.YES, MemoryReason.WITHIN, Advice.KEEP_AS_GATE
+
+
+def memory_use(spans: Iterable[Span], *, limit_bytes: int | None) -> MemoryUse:
+    """The largest peak footprint that a query span carries, beside the least that the machine recommends."""
+    attributes = [span.attributes for span in spans]
+    peaks = _known(attributes, semconv.SERVER_PEAK_FOOTPRINT)
+    recommended = _known(attributes, semconv.MACHINE_RECOMMENDED_MEMORY)
+    return MemoryUse(
+        peak_bytes=max(peaks, default=None),
+        limit_bytes=limit_bytes,
+        recommended_bytes=min(recommended, default=None),
     )
 
 
-def _bounds(memory: MemoryUse) -> dict[str, int]:
-    candidates = {
-        "limit": memory.limit_bytes,
-        "recommended by the machine": memory.recommended_bytes,
-    }
-    return {name: bound for name, bound in candidates.items() if bound is not None}
-
-
-def _next_step(verdict: Verdict, exceeded: list[str]) -> str:
-    if verdict is Verdict.UNDECIDED:
-        return "Say what it may use with --max-memory."
-    if verdict is Verdict.YES:
-        return "Nothing to do; keep the limit as a gate."
-    return f"Above: {', '.join(exceeded)}. Use fewer bits, a shorter context or a smaller prompt cache."
-
-
-def _without_peak(memory: MemoryUse | None) -> Assessment:
-    return Assessment(
-        name=NAME,
-        verdict=Verdict.UNDECIDED,
-        estimate=None,
-        interval=None,
-        unit=UNIT,
-        basis="The server's memory was not measured"
-        + (f" ({memory.source})." if memory and memory.source else "."),
-        next_step="Let run start the server itself: the memory of another's process isn't known.",
-        details={
-            "peak_bytes": None,
-            "limit_bytes": memory.limit_bytes if memory else None,
-            "recommended_bytes": memory.recommended_bytes if memory else None,
-            "source": memory.source if memory else None,
-            "exceeded": [],
-        },
-    )
+def _known(attributes: list[Attributes], name: str) -> list[int]:
+    return [size for of_span in attributes if (size := semconv.integer(of_span, name)) is not None]

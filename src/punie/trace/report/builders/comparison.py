@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.comparison.change import Direction
-from punie.trace.analysis.comparison.design import Unit
 from punie.trace.analysis.comparison.facts import Likeness
 from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.analysis.comparison.measures import Kind
@@ -14,7 +13,8 @@ from punie.trace.report import figures
 from punie.trace.report.document import Answer, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
-from punie.trace.units import count_text, duration_text, percent_text
+from punie.trace.report.wording.comparison import basis, ends, gate_reason, headline
+from punie.trace.units import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.comparison.change import Change
     from punie.trace.analysis.comparison.compare import Comparison
-    from punie.trace.analysis.comparison.design import Design
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.comparison.sides import Side
-    from punie.trace.analysis.statistics.permutation import Permuted
     from punie.trace.report.content import ComparisonReport
     from punie.trace.report.document import Cell, Figure
 
@@ -33,13 +31,6 @@ GATE: Final = "thresholds"  # its answer's slug
 _MOST_QUERIES: Final = 10
 _VERSION: Final = "version of "
 _MACHINE: Final = "machine: "
-_VARIES: Final = {
-    Unit.START_PAIR: ("pair of server starts made in turns", "pairs of server starts made in turns"),
-    Unit.START: ("server start", "server starts"),
-    Unit.REPEAT: ("repeat of a query", "repeats of each query"),
-    Unit.QUERY_PAIR: ("query, paired", "queries, paired"),
-    Unit.QUERY: ("query, unpaired", "queries, unpaired"),
-}
 _AS_FAST: Final = {
     Direction.SLOWER: Verdict.NO,
     Direction.FASTER: Verdict.YES,
@@ -80,7 +71,7 @@ def _sections(report: ComparisonReport) -> Iterator[Section]:
 def _side(name: str, sources: Sequence[str], side: Side) -> tuple[str, str]:
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
     counts = [
-        f"{len(side.answers)} whole, right answers of {side.asked}",
+        f"{len(side.answers)} whole, right answers of {len(side.records)}",
         count_text(side.starts, "server start"),
         *(f"{len(of)} {word}" for of, word in ((side.failed, "failed"), (side.truncated, "truncated")) if of),
     ]
@@ -116,10 +107,10 @@ def _short(names: Sequence[str]) -> list[str]:
 
 def _answer(comparison: Comparison) -> Section:
     """Whether B is as fast as A, in a sentence, by phase, and what that rests on."""
-    first, *more = _headline(comparison)
+    first, *more = headline(comparison)
     verdict = _AS_FAST.get(comparison.direction, Verdict.UNDECIDED)
     shown = Answer("as_fast", "B as fast as A", verdict, _difference(comparison), first)
-    return Section("Answer", answers=(shown,), notes=notes(*more, *_basis(comparison)))
+    return Section("Answer", answers=(shown,), notes=notes(*more, *basis(comparison)))
 
 
 def _difference(comparison: Comparison) -> Figure:
@@ -130,91 +121,8 @@ def _difference(comparison: Comparison) -> Figure:
 
 
 def _gate(gate: GateResult, comparison: Comparison) -> Answer:
-    return Answer(GATE, "within thresholds", _GATES[gate.gate], _difference(comparison), gate.reason)
-
-
-def _headline(comparison: Comparison) -> tuple[str, ...]:
-    """The answer, in sentences."""
-    change = comparison.end_to_end
-    if change is None or comparison.undecided:
-        lines = [f"undecided: {reason}." for reason in comparison.undecided]
-        if change is not None:
-            lines.append(f"Seen, without a claim: {_moved(change)}.")
-        return tuple(lines)
-    if comparison.identical:
-        return ("no difference: the same answers on both sides.",)
-    if not change.stands_out:
-        first = f"no difference beyond noise: {_moved(change)}."
-    else:
-        first = f"{change.direction.value}: {_moved(change)}; p {figures.probability(change.p)}."
-    return (first, _parts(comparison))
-
-
-def _moved(change: Change) -> str:
-    text = f"B takes {figures.signed_duration(change.difference_ns)} ({figures.signed_share(change.ratio)}) a query"
-    if change.interval_ns is not None:
-        text += f", 95 % interval {_ends(change)}"
-        if change.ratio_interval is not None:
-            text += f" ({figures.interval(*map(figures.signed_share, change.ratio_interval))})"
-    return text
-
-
-def _parts(comparison: Comparison) -> str:
-    moved = [c for c in comparison.changes if c.measure.kind is Kind.PHASE and c.stands_out]
-    moved.sort(key=lambda change: -abs(change.difference_ns))
-    if not moved:
-        return "No phase changed by more than noise."
-    return f"By phase: {'; '.join(map(_phase_moved, moved))}."
-
-
-def _phase_moved(change: Change) -> str:
-    verb = "grew" if change.difference_ns > 0 else "shrank"
-    share = f" ({figures.signed_share(change.ratio)})" if change.ratio is not None else ""
-    return f"{change.measure.name} {verb} by {duration_text(abs(change.difference_ns))}{share}"
-
-
-def _basis(comparison: Comparison) -> tuple[str, ...]:
-    """How the answer was found, what it doesn't cover, and what it could have seen."""
-    lines = [f"{caveat}." for caveat in comparison.caveats]
-    if comparison.identical and not comparison.undecided:
-        return tuple(line[:1].upper() + line[1:] for line in lines)
-    if comparison.design is not None and comparison.test is not None:
-        lines.insert(0, _method(comparison.design, comparison.test))
-        noise = "noise" if comparison.design.covers_starts else "other noise than that of server starts"
-        lines.append(
-            f"Groups and phases are judged together: all that is said of them is wrong, by {noise}, in at most 5 % "
-            "of comparisons."
-        )
-    lines += _sensitivity(comparison)
-    return tuple(line[:1].upper() + line[1:] for line in lines)
-
-
-def _method(design: Design, test: Permuted) -> str:
-    asked = count_text(len(design.queries), "query", "queries")
-    paired = "paired by query" if design.paired_queries else "which can't be paired: other ids on each side"
-    over = _VARIES[design.unit][1]
-    how = f"all {test.arrangements}" if test.exact else "4999 of the"
-    return (
-        f"{asked}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]} "
-        f"between A and B."
-    )
-
-
-def _sensitivity(comparison: Comparison) -> list[str]:
-    found = comparison.sensitivity
-    change = comparison.end_to_end
-    if found is None or change is None or not change.a_ns or not found.detectable_ns:
-        return []
-    seen = f"{duration_text(found.detectable_ns)} ({percent_text(found.detectable_ns / change.a_ns)})"
-    size = f"{duration_text(found.size_ns)} ({percent_text(found.size_ns / change.a_ns)})"
-    text = f"a change of {seen} a query would be found 4 times of 5."
-    if found.detectable_ns <= found.size_ns:
-        return [text]
-    if found.per_side is None:
-        return [f"{text} To find {size} is out of reach this way: more than 1000 a side."]
-    unit = _VARIES[found.unit][found.per_side != 1]
-    where = "" if found.unit is Unit.START_PAIR else " on each side"
-    return [f"{text} To find {size}: {found.per_side} {unit}{where}, in place of {found.has}."]
+    reason = gate_reason(gate, comparison)
+    return Answer(GATE, "within thresholds", _GATES[gate.gate], _difference(comparison), reason)
 
 
 def _changes(comparison: Comparison) -> Section:
@@ -238,17 +146,11 @@ def _change_row(change: Change, groups: AbstractSet[str]) -> tuple[Cell, ...]:
         figures.duration(change.a_ns),
         figures.duration(change.b_ns),
         figures.signed_duration(change.difference_ns),
-        _ends(change),
+        ends(change),
         figures.signed_share(change.ratio),
         figures.probability(change.family_p),
         _MARKS.get(change.direction, ""),
     )
-
-
-def _ends(change: Change) -> Figure:
-    if change.interval_ns is None:
-        return figures.duration(None)
-    return figures.interval(*map(figures.signed_duration, change.interval_ns))
 
 
 def _queries(comparison: Comparison) -> Section:

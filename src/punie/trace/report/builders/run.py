@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.critical_path import path_sections
@@ -11,9 +12,11 @@ from punie.trace.report.builders.integrity import amount, integrity_section, kno
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
-from punie.trace.report.document import Answer, Document, Figure, Section
+from punie.trace.report.document import Answer, Document, Section
 from punie.trace.report.published.run import publish
 from punie.trace.report.published.run_rows import query_rows
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import QUESTIONS, basis
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
@@ -22,13 +25,6 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import About, Report
-
-QUESTIONS: Final = {
-    "generation": "generation > 70 %",
-    "accuracy": "accuracy 100 %",
-    "target": "under target",
-    "memory": "within memory",
-}
 
 
 def build_run(report: Report) -> Document:
@@ -65,7 +61,7 @@ def _nothing_wrong(report: Report) -> Iterator[str]:
 def _sections(report: Report) -> Iterator[Section]:
     analysis = report.analysis
     yield integrity_section(report)
-    yield Section("Verdicts", answers=tuple(map(answer, analysis.verdicts.values())))
+    yield Section("Verdicts", answers=tuple(map(answer, analysis.verdicts.by_name.values())))
     yield ledger_section(analysis)
     yield queries_section(analysis)
     yield spread_section(analysis)
@@ -75,16 +71,21 @@ def _sections(report: Report) -> Iterator[Section]:
     yield failed_section(analysis)
 
 
-def answer(assessment: Assessment) -> Answer:
-    """A verdict as a report shows it."""
-    steps = (assessment.next_step,) if assessment.next_step else ()
-    question = QUESTIONS.get(assessment.name, assessment.name)
-    return Answer(assessment.name, question, assessment.verdict, _figure(assessment), assessment.basis, steps)
-
-
-def _figure(assessment: Assessment) -> Figure:
-    """A verdict's figure in the unit it has."""
-    of_unit = {"share": figures.share, "bytes": figures.size}.get(
-        assessment.unit.split()[0], figures.duration
+def answer(assessment: Assessment[Any], question: str = "", *, steps: bool = True) -> Answer:
+    """A verdict as a report shows it; `question` in place of its own, without what to do now unless `steps`."""
+    return Answer(
+        assessment.question,
+        question or QUESTIONS[assessment.question],
+        assessment.verdict,
+        _FIGURES[assessment.question](assessment.estimate, absent=figures.NOT_KNOWN),
+        basis(assessment),
+        (next_step(assessment),) if steps else (),
     )
-    return of_unit(assessment.estimate, absent=figures.NOT_KNOWN)
+
+
+_FIGURES: Final = {
+    Question.GENERATION: figures.share,
+    Question.ACCURACY: figures.share,
+    Question.TARGET: figures.duration,
+    Question.MEMORY: figures.size,
+}

@@ -17,13 +17,14 @@ from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.compare import Comparison
 from punie.trace.analysis.comparison.design import Unit
 from punie.trace.analysis.comparison.facts import FactComparison
-from punie.trace.analysis.comparison.gate import GateResult
+from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.analysis.comparison.sides import Side as AnalysedSide
 from punie.trace.analysis.comparison.tokens import TokenChange
 from punie.trace.report.content import ComparisonReport
 from punie.trace.report.document import Rows
 from punie.trace.report.published.base import Published, fields_of
+from punie.trace.report.wording.comparison import caveats, gate_reason, left_out_reasons, undecided_reasons
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -101,6 +102,13 @@ class Sensitivity(msgspec.Struct, frozen=True):
     needed: int | None
 
 
+class GateAnswer(msgspec.Struct, frozen=True):
+    """What the gate says, and why."""
+
+    gate: Gate
+    reason: str
+
+
 class ComparisonDocument(Published, frozen=True, kw_only=True):
     """Two sides, compared. `changes` has end to end first, then groups and phases."""
 
@@ -117,7 +125,7 @@ class ComparisonDocument(Published, frozen=True, kw_only=True):
     queries: tuple[Query, ...]
     work: tuple[TokenChange, ...]
     sensitivity: Sensitivity | None
-    gate: GateResult | None
+    gate: GateAnswer | None
 
 
 def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
@@ -128,15 +136,21 @@ def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
         comparability=comparison.facts,
         same_answers=comparison.same_answers,
         outcome=comparison.direction,
-        undecided=comparison.undecided,
-        caveats=comparison.caveats,
+        undecided=undecided_reasons(comparison),
+        caveats=caveats(comparison),
         design=_design(comparison),
         changes=tuple(map(_change, comparison.changes)),
         queries=tuple(Query(q.query_id, round(q.a_ns), round(q.b_ns)) for q in comparison.queries),
         work=comparison.tokens,
         sensitivity=_sensitivity(comparison),
-        gate=report.gate,
+        gate=_gate(report),
     )
+
+
+def _gate(report: ComparisonReport) -> GateAnswer | None:
+    if report.gate is None:
+        return None
+    return GateAnswer(report.gate.gate, gate_reason(report.gate, report.comparison))
 
 
 def _side(sources: tuple[str, ...], side: AnalysedSide) -> Side:
@@ -157,7 +171,7 @@ def _design(comparison: Comparison) -> Design | None:
         paired_by_query=design.paired_queries,
         covers_server_starts=design.covers_starts,
         queries=design.queries,
-        left_out=design.left_out,
+        left_out=left_out_reasons(design),
         server_starts=design.starts,
         least_repeats=design.repeats,
         exchangeable_units=test.units if test else 0,

@@ -17,10 +17,13 @@ from punie.trace.analysis.path.path_summary import PathSummary
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.summary.totals import Totals
+from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.what_if.prediction import WhatIf
 from punie.trace.model import Phase, Provenance, Verdict
 from punie.trace.report.content import Report
 from punie.trace.report.published.base import Published
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.verdicts import UNITS, basis
 
 
 class About(msgspec.Struct, frozen=True):
@@ -57,13 +60,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A verdict: its figure in `unit` with the interval, what it rests on, what to do now."""
+    """A verdict: its figure in `unit` with the interval, what it rests on and what to do, as words and slugs."""
 
     verdict: Verdict
     estimate: int | float | None
     interval: Interval | None
     unit: str
+    reason: str
     basis: str
+    advice: str
     next_step: str
     details: Mapping[str, Any]
 
@@ -154,7 +159,7 @@ def publish(report: Report) -> RunReport:
         "about": report.about,
         "integrity": analysis.integrity,
         "missing": analysis.missing,
-        "verdicts": analysis.verdicts,
+        "verdicts": {name: judged(one) for name, one in analysis.verdicts.by_name.items()},
         "totals": analysis.totals,
         "queries": [_query(record) for record in analysis.records],
         "summaries": analysis.queries,
@@ -164,6 +169,21 @@ def publish(report: Report) -> RunReport:
         "warmup": [_query(record) for record in analysis.warmup],
     }
     return msgspec.convert(values, RunReport, from_attributes=True)
+
+
+def judged(assessment: Assessment[Any]) -> dict[str, object]:
+    """A verdict's values, to be converted to `Judged`."""
+    return {
+        "verdict": assessment.verdict,
+        "estimate": assessment.estimate,
+        "interval": assessment.interval,
+        "unit": UNITS[assessment.question],
+        "reason": assessment.reason.value,
+        "basis": basis(assessment),
+        "advice": assessment.advice.value,
+        "next_step": next_step(assessment),
+        "details": msgspec.to_builtins(assessment.figures),
+    }
 
 
 def _query(record: QueryRecord) -> dict[str, object]:

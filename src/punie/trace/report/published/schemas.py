@@ -13,12 +13,18 @@ import msgspec
 
 from punie.trace.report.published.base import Published
 from punie.trace.report.published.comparison import ComparisonDocument
+from punie.trace.report.published.decision import DecisionDocument
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
+from punie.trace.report.published.preflight import PreflightReport
 from punie.trace.report.published.run import RunReport
+from punie.trace.report.published.speculative import SpeculativeReport
 
 PUBLISHED: Final[dict[str, type[Published]]] = {
     "run": RunReport,
     "comparison": ComparisonDocument,
+    "speculative": SpeculativeReport,
+    "preflight": PreflightReport,
+    "decision": DecisionDocument,
     "parts": PartsReport,
     "in_database": DatabaseReport,
 }

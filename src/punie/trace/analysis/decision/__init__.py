@@ -1,0 +1,1 @@
+"""What to do about the time: one decision from a run and a benchmark of draft models."""

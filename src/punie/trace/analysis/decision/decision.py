@@ -1,0 +1,124 @@
+"""The decision as a whole: where the time goes, whether a draft helps, whether the target is met, whether to train.
+
+The order is that of the costs: a lossless draft is a flag, training a model to say less is days of work that may cost
+accuracy. So training is looked at last, only if the target is still missed, and only if generation is what takes the
+time; what it can save at best is decode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+from punie.trace.analysis.summary.summary import RunAnalysis
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment
+from punie.trace.analysis.verdicts.generation import GenerationFigures
+from punie.trace.analysis.verdicts.target import TargetFigures
+from punie.trace.model import Verdict
+
+
+class BrevityReason(StrEnum):
+    """Why the model should, or shouldn't, be trained to say less."""
+
+    TARGET_MET = "target-met"
+    DRAFT_OPEN = "draft-open"
+    TARGET_OPEN = "target-open"
+    TIME_OPEN = "time-open"
+    DECODE_NOT_KNOWN = "decode-not-known"
+    PAYS = "pays"
+    TIME_IS_ELSEWHERE = "time-is-elsewhere"
+
+
+class Conclusion(StrEnum):
+    """What to do now: the first thing that is open or that pays."""
+
+    NOTHING = "nothing"
+    USE_DRAFT = "use-draft"
+    MEASURE_DRAFT = "measure-draft"
+    AS_BREVITY_SAYS = "as-brevity-says"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStep:
+    """Whether the target is met: `today`, and with the draft arm `arm` where one pays (None: none does)."""
+
+    today: Assessment[TargetFigures]
+    arm: str | None
+    with_draft: Assessment[TargetFigures] | None
+
+    @property
+    def counts(self) -> Assessment[TargetFigures]:
+        """The assessment that decides."""
+        return self.with_draft or self.today
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All steps in order: `time`, `draft` (whether one can be used, from `bench`), `target`, `brevity`."""
+
+    run: RunAnalysis
+    bench: BenchAnalysis | None
+    time: Assessment[GenerationFigures]
+    draft: Verdict
+    target: TargetStep
+    brevity: Verdict
+    brevity_reason: BrevityReason
+    conclusion: Conclusion
+
+
+def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
+    """The decision from a run, and a benchmark if there is one (of the same model and suite: the caller's word)."""
+    time, draft, target = run.verdicts.generation, _draft(bench), _target(run, bench)
+    reason = _brevity_reason(time, draft, target.counts.verdict)
+    return Decision(
+        run=run,
+        bench=bench,
+        time=time,
+        draft=draft,
+        target=target,
+        brevity=_BREVITY.get(reason, Verdict.UNDECIDED),
+        brevity_reason=reason,
+        conclusion=_conclusion(draft, target.counts.verdict),
+    )
+
+
+_BREVITY = {
+    BrevityReason.PAYS: Verdict.YES,
+    BrevityReason.TARGET_MET: Verdict.NO,
+    BrevityReason.TIME_IS_ELSEWHERE: Verdict.NO,
+}
+
+
+def _draft(bench: BenchAnalysis | None) -> Verdict:
+    return Verdict.UNDECIDED if bench is None else bench.usable
+
+
+def _target(run: RunAnalysis, bench: BenchAnalysis | None) -> TargetStep:
+    today = run.verdicts.target
+    best = bench.best_draft if bench is not None and bench.usable is Verdict.YES else None
+    if bench is None or best is None or today.verdict is Verdict.YES:
+        return TargetStep(today, None, None)
+    return TargetStep(today, best.arm.name, bench.summary(best.arm.name).target)
+
+
+def _brevity_reason(time: Assessment[GenerationFigures], draft: Verdict, target: Verdict) -> BrevityReason:
+    if target is Verdict.YES:
+        return BrevityReason.TARGET_MET
+    if draft is Verdict.UNDECIDED:
+        return BrevityReason.DRAFT_OPEN
+    if target is Verdict.UNDECIDED:
+        return BrevityReason.TARGET_OPEN
+    if time.verdict is Verdict.UNDECIDED:
+        return BrevityReason.TIME_OPEN
+    if time.advice is Advice.SPLIT_DECODE:
+        return BrevityReason.DECODE_NOT_KNOWN
+    return BrevityReason.PAYS if time.advice is Advice.SAY_LESS else BrevityReason.TIME_IS_ELSEWHERE
+
+
+def _conclusion(draft: Verdict, target: Verdict) -> Conclusion:
+    if target is Verdict.YES and draft is not Verdict.YES:
+        return Conclusion.NOTHING
+    if draft is Verdict.YES:
+        return Conclusion.USE_DRAFT
+    return Conclusion.MEASURE_DRAFT if draft is Verdict.UNDECIDED else Conclusion.AS_BREVITY_SAYS

@@ -1,0 +1,56 @@
+"""A decision: a section a step, and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report.document import Answer, Document, Figure, Section, Unit, notes
+from punie.trace.report.published.decision import publish_decision
+from punie.trace.report.wording.decision import conclusion, steps
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.decision.decision import Decision
+    from punie.trace.report.content import DecisionReport
+    from punie.trace.report.wording.decision import Step
+
+
+def build_decision(report: DecisionReport) -> Document:
+    """The whole decision."""
+    found = steps(report.decision)
+    return Document(
+        title="What to do about the time",
+        data=publish_decision(report),
+        lines=(f"run {report.run}", f"benchmark {report.bench or 'none'}", *report.notes),
+        sections=(
+            *(
+                Section(f"{number}. {step.question}", answers=(_answer(step, report.decision),))
+                for number, step in enumerate(found, start=1)
+            ),
+            Section("So", notes=notes(conclusion(report.decision))),
+        ),
+    )
+
+
+def _answer(step: Step, decision: Decision) -> Answer:
+    after = (step.next_step,) if step.next_step else ()
+    value, unit = _VALUES[step.name](decision)
+    return Answer(step.name, step.name, step.verdict, Figure(value, unit, step.figure), step.basis, after)
+
+
+def _speed_up(decision: Decision) -> float | None:
+    best = decision.bench.best if decision.bench else None
+    return best.speed_up.estimate if best else None
+
+
+def _decode(decision: Decision) -> float | None:
+    decode = decision.run.decode
+    return decode.share.estimate if decode and decode.share else None
+
+
+_VALUES: Final[Mapping[str, Callable[[Decision], tuple[float | None, Unit]]]] = {
+    "time": lambda decision: (decision.time.estimate, Unit.SHARE),
+    "draft": lambda decision: (_speed_up(decision), Unit.RATIO),
+    "target": lambda decision: (decision.target.counts.estimate, Unit.NANOSECONDS),
+    "brevity": lambda decision: (_decode(decision), Unit.SHARE),
+}

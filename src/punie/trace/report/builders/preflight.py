@@ -1,0 +1,95 @@
+"""The preflight: is the long benchmark worth it, and what does it rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.speculative.prediction import headline
+from punie.trace.model import Verdict
+from punie.trace.report import figures
+from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
+from punie.trace.report.published.preflight import publish_preflight
+from punie.trace.report.wording.speculative import preflight_advice, preflight_reason
+from punie.trace.units import bytes_text, factor_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from punie.trace.analysis.speculative.benchmark import DraftResult
+    from punie.trace.analysis.speculative.model import Estimate, Prediction, Preflight
+    from punie.trace.analysis.speculative.speedup import SpeedUp
+    from punie.trace.report.document import Cell
+
+_COLUMNS: Final = ("arm", "decode, predicted", "measured", "end to end, predicted", "measured")
+_FITS: Final = {
+    Verdict.YES: "it fits",
+    Verdict.NO: "more than may be used",
+    Verdict.UNDECIDED: "no bound to hold it against",
+}
+
+
+def build_preflight(source: str, preflight: Preflight, caveats: Sequence[str] = ()) -> Document:
+    """What `--preflight-only` prints; `caveats` stand beside every number."""
+    best = preflight.best
+    figure = figures.factor(None, absent=figures.NOT_KNOWN)
+    if best is not None:
+        value = headline(best)
+        shown = f"{factor_text(value.value)} at k = {best.k}"
+        figure = Figure(value.value, Unit.RATIO, shown, value.low, value.high)
+    answer = Answer(
+        "worth-measuring",
+        "worth measuring?",
+        preflight.worth,
+        figure,
+        preflight_reason(preflight),
+        (preflight_advice(preflight),),
+    )
+    sections = (Section("Verdict", answers=(answer,)), preflight_section(preflight, ()))
+    return Document(source, publish_preflight(preflight), tuple(caveats), sections)
+
+
+def preflight_section(preflight: Preflight, drafts: Sequence[DraftResult]) -> Section:
+    """Predicted against measured for every draft and k, and the costs that the prediction rests on."""
+    measured = {(d.arm.draft, d.arm.k): d for d in drafts if d.prediction is not None}
+    rows = tuple(
+        _row(prediction, measured.get((prediction.draft, prediction.k)))
+        for prediction in preflight.predictions
+    )
+    return Section("Predicted by the preflight", table=Table(_COLUMNS, rows), notes=notes(*_costs(preflight)))
+
+
+def _row(prediction: Prediction, result: DraftResult | None) -> tuple[Cell, ...]:
+    return (
+        f"draft{prediction.draft}-k{prediction.k}",
+        _predicted(prediction.decode),
+        _measured(result.decode_against_sequential if result else None),
+        _predicted(prediction.end_to_end),
+        _measured(result.end_to_end if result else None),
+    )
+
+
+def _measured(speed_up: SpeedUp | None) -> Figure:
+    return figures.factor(speed_up.estimate if speed_up else None)
+
+
+def _predicted(estimate: Estimate | None) -> Figure:
+    if estimate is None:
+        return figures.factor(None)
+    shown = f"{factor_text(estimate.value)} ({estimate.low:.2f} to {estimate.high:.2f})"
+    return Figure(estimate.value, Unit.RATIO, shown, estimate.low, estimate.high)
+
+
+def _costs(preflight: Preflight) -> Iterator[str]:
+    yield preflight_reason(preflight)
+    for draft in preflight.drafts:
+        acceptance, cost = draft.acceptance, draft.cost
+        yield (
+            f"draft{draft.draft}: acceptance {share_text(acceptance.value)} ({share_text(acceptance.low)} to "
+            f"{share_text(acceptance.high)}), cost c = {cost.value:.3f} ({cost.low:.3f} to {cost.high:.3f})"
+        )
+    costs = ", ".join(f"V({item.tokens}) = {item.relative.value:.2f}" for item in preflight.verification)
+    if costs:
+        yield f"{preflight.target_kind} target: {costs}"
+    if preflight.memory is not None:
+        yield f"memory: {bytes_text(preflight.memory.total_bytes)} predicted: {_FITS[preflight.memory.fits]}"
+    yield from preflight.notes

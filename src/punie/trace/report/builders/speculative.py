@@ -1,0 +1,239 @@
+"""A benchmark of draft models: does one make it faster, how is that known, and what did every arm do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, PromptCache
+from punie.trace.report import figures
+from punie.trace.report.builders.preflight import preflight_section
+from punie.trace.report.builders.run import answer
+from punie.trace.report.builders.speculative_why import outputs_section, why_section
+from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
+from punie.trace.report.published.speculative import publish_speculative
+from punie.trace.report.wording.speculative import BARS, verdict_basis
+from punie.trace.report.wording.verdicts import basis
+from punie.trace.units import count_text, factor_text, percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.speculative.arms import ArmSummary
+    from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
+    from punie.trace.analysis.speculative.drafting import Drafting
+    from punie.trace.analysis.speculative.speedup import RatioInterval, SpeedUp
+    from punie.trace.report.content import BenchReport
+    from punie.trace.report.document import Cell
+
+QUESTION: Final = f"{round(100 * (THRESHOLD - 1))} % faster?"
+_ROADMAP: Final = ("date", "question", "verdict", "figure", "next step")
+_SPEED_UPS: Final = ("arm", "end to end", "decode", "vs sequential", "")
+_TIMES: Final = ("wall", "prefill", "decode", "a token")
+_ARMS: Final = ("arm", "cache", *_TIMES, "right", "cut", "peak", "footprint")
+_DRAFTING: Final = ("arm", "drafted", "accepted", "share", "a step", "prose", "tool calls", "by place")
+
+
+def build_speculative(report: BenchReport) -> Document:
+    """The whole report."""
+    return Document(
+        title=report.source,
+        data=publish_speculative(report),
+        lines=tuple(_headline(report)),
+        sections=tuple(filter(None, _sections(report))),
+    )
+
+
+def with_roadmap(document: Document, report: BenchReport) -> Document:
+    """The document with a row for a roadmap at its end: when, what was asked, the verdict, what comes next."""
+    plan, verdict = report.analysis.plan, _answer(report)
+    names = ", ".join(map(_name, plan.drafts))
+    question = f"does {names} make {_name(plan.model)} {QUESTION}"
+    date, steps = plan.created.partition("T")[0], " ".join(report.steps[:1])
+    row = (date, question, verdict.verdict.value, str(verdict.figure), steps)
+    return replace(
+        document, sections=(*document.sections, Section("For the roadmap", table=Table(_ROADMAP, (row,))))
+    )
+
+
+def _sections(report: BenchReport) -> Iterator[Section]:
+    analysis = report.analysis
+    yield Section("Verdict", answers=(_answer(report),))
+    yield _speed_ups(analysis)
+    yield _arms(analysis)
+    yield _drafting(analysis)
+    yield outputs_section(analysis)
+    yield why_section(analysis)
+    if analysis.preflight is not None:
+        yield preflight_section(analysis.preflight, analysis.drafts)
+    yield _limits(analysis)
+
+
+def _answer(report: BenchReport) -> Answer:
+    analysis, best = report.analysis, report.analysis.best
+    figure = figures.factor(None, absent=figures.NOT_KNOWN)
+    if best is not None:
+        figure = speed_up_figure(best.speed_up, best.interval)
+        figure = replace(figure, shown=f"{figure}, {best.speed_up.arm}")
+    return Answer("faster", QUESTION, analysis.verdict, figure, verdict_basis(analysis), report.steps)
+
+
+def speed_up_figure(
+    speed_up: SpeedUp | None, interval: RatioInterval | None = None, *, times: str = "×"
+) -> Figure:
+    """A speed-up with its interval; `interval` in place of the speed-up's own."""
+    if speed_up is None:
+        return figures.factor(None)
+    shown, interval = f"{speed_up.estimate:.2f}{times}", interval or speed_up.interval
+    if interval is None:
+        return Figure(speed_up.estimate, Unit.RATIO, shown)
+    ends = f"{_end(interval.low)}–{_end(interval.high)}"
+    return Figure(speed_up.estimate, Unit.RATIO, f"{shown} ({ends})", interval.low, interval.high)
+
+
+def _end(value: float) -> str:
+    """An end of an interval, never rounded onto the threshold that it misses."""
+    text = f"{value:.2f}"
+    return f"{value:.3f}" if text == f"{THRESHOLD:.2f}" and value != THRESHOLD else text
+
+
+def _name(model: str) -> str:
+    """A model without its folders."""
+    return model.rstrip("/").rpartition("/")[2]
+
+
+def _headline(report: BenchReport) -> Iterator[str]:
+    plan = report.analysis.plan
+    drafts = " · ".join(f"draft{index} {_name(name)}" for index, name in enumerate(plan.drafts))
+    yield " · ".join(part for part in (f"model {_name(plan.model)}", drafts) if part)
+    yield (
+        f"suite {plan.suite_name}: {count_text(len(plan.queries), 'query', 'queries')} × "
+        f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')} × "
+        f"{count_text(plan.repeats, 'repeat')} · temperature {plan.temperature:g}"
+    )
+    yield from report.notes
+    yield from _integrity(report.analysis)
+
+
+def _integrity(analysis: BenchAnalysis) -> Iterator[str]:
+    found = [item for item in analysis.integrity if item.count]
+    if analysis.missing:
+        yield f"not finished: no trace of {analysis.missing} of {analysis.planned} planned askings"
+    yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in found)
+    if not analysis.missing and not found:
+        yield f"integrity: nothing wrong in {count_text(analysis.planned, 'asking')}"
+
+
+def _speed_ups(analysis: BenchAnalysis) -> Section:
+    baseline = analysis.baseline
+    rows = [_speed_row(result) for result in analysis.drafts]
+    for name, speed_up in (("sequential", analysis.sequential), ("the same again", analysis.same_again)):
+        if speed_up is not None:
+            rows.append((name, _bare(speed_up), _bare(None), _bare(None), ""))
+    return Section(
+        f"Speed-up against {baseline.name} (prompt cache: {baseline.prompt_cache})",
+        table=Table(_SPEED_UPS, tuple(rows)),
+        notes=notes(*_speed_lines(analysis)),
+    )
+
+
+def _speed_row(result: DraftResult) -> tuple[Cell, ...]:
+    judged = figures.DASH if result.barred else result.verdict.value
+    return (
+        result.arm.name,
+        *map(_bare, (result.end_to_end, result.decode, result.against_sequential)),
+        judged,
+    )
+
+
+def _bare(speed_up: SpeedUp | None) -> Figure:
+    """A speed-up as a cell of a table whose title says what the numbers are."""
+    return speed_up_figure(speed_up, times="")
+
+
+def _speed_lines(analysis: BenchAnalysis) -> Iterator[str]:
+    for result in analysis.drafts:
+        if result.barred:
+            yield f"{result.arm.name} is not counted: {BARS[result.barred]}"
+    same = analysis.same_again
+    if same is not None and same.interval is not None:
+        floor = percent_text(max(abs(1 - same.interval.low), abs(same.interval.high - 1)))
+        seen = speed_up_figure(same)
+        yield f"noise: the baseline against itself is {seen}; less than {floor} is nothing"
+    if analysis.ceiling is not None:
+        yield f"if decode took no time at all: {factor_text(analysis.ceiling)}"
+
+
+def _arms(analysis: BenchAnalysis) -> Section:
+    return Section(
+        "Arms, a pass through the queries",
+        table=Table(_ARMS, tuple(map(_arm_row, analysis.arms))),
+        notes=notes(*_right(analysis)),
+    )
+
+
+def _right(analysis: BenchAnalysis) -> Iterator[str]:
+    """What the number of right answers allows to claim; arms of which the same can be said together."""
+    names: dict[str, list[str]] = {}
+    for summary in analysis.arms:
+        names.setdefault(basis(summary.accuracy), []).append(summary.arm.name)
+    for text, arms in names.items():
+        yield f"{'all arms' if len(arms) == len(analysis.arms) else ', '.join(arms)}: {text}"
+
+
+def _arm_row(summary: ArmSummary) -> tuple[Cell, ...]:
+    times = (summary.wall_ns, summary.prefill_ns, summary.decode_ns, summary.token_ns)
+    accuracy = summary.accuracy.figures
+    right = f"{accuracy.answers_right}/{accuracy.answers}"
+    return (
+        summary.arm.name,
+        "off" if summary.arm.prompt_cache is PromptCache.OFF else "on",
+        *map(figures.duration, times),
+        Figure(summary.accuracy.estimate, Unit.SHARE, right),
+        figures.count(summary.truncated),
+        *map(figures.size, (summary.peak_bytes, summary.footprint_bytes)),
+    )
+
+
+def _drafting(analysis: BenchAnalysis) -> Section:
+    rows = tuple(
+        _drafting_row(summary.arm.name, summary.drafting)
+        for summary in analysis.arms
+        if summary.arm.kind is ArmKind.DRAFT and summary.drafting is not None
+    )
+    return Section("Drafting", table=Table(_DRAFTING, rows))
+
+
+def _drafting_row(name: str, drafting: Drafting) -> tuple[Cell, ...]:
+    calls, taken, steps = drafting.tool_call_drafted, drafting.tool_call_accepted, drafting.steps
+    prose = in_calls = figures.share(None)
+    if calls is not None and taken is not None:
+        prose = _share(drafting.accepted - taken, drafting.drafted - calls)
+        in_calls = _share(taken, calls)
+    by_place = " ".join(f"{100 * count / steps:.0f}" for count in drafting.accepted_by_position if steps)
+    return (
+        name,
+        figures.count(drafting.drafted),
+        figures.count(drafting.accepted),
+        _share(drafting.accepted, drafting.drafted),
+        figures.count(1 + drafting.accepted / steps if steps else None, decimals=2),
+        prose,
+        in_calls,
+        by_place or figures.DASH,
+    )
+
+
+def _share(part: int, whole: int) -> Figure:
+    return figures.share(part / whole if whole else None)
+
+
+def _limits(analysis: BenchAnalysis) -> Section:
+    names = [analysis.baseline.name]
+    if analysis.best is not None:
+        names.append(analysis.best.speed_up.arm)
+    answers = [
+        answer(assessment, f"{assessment.question}, {name}", steps=name != analysis.baseline.name)
+        for name in names
+        for assessment in (analysis.summary(name).target, analysis.summary(name).memory)
+    ]
+    return Section("Limits", answers=tuple(answers))

@@ -1,0 +1,94 @@
+"""Why a draft brings what it brings, and whether every arm said the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.speculative.model import DivergenceKind
+from punie.trace.report import figures
+from punie.trace.report.document import Figure, Section, Table, Unit, notes
+from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS
+from punie.trace.units import count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+    from punie.trace.analysis.speculative.decomposition import Decomposition
+    from punie.trace.analysis.speculative.losslessness import ArmLosslessness
+    from punie.trace.analysis.speculative.model import Divergence
+    from punie.trace.report.document import Cell
+
+_OUTPUTS: Final = ("arm", "compared", "equal", "ties", "corrupt", "unknown", "lossless", "why")
+_KINDS: Final = (DivergenceKind.TIE, DivergenceKind.CORRUPTION, DivergenceKind.UNKNOWN)
+_MOST: Final = 8
+
+
+def why_section(analysis: BenchAnalysis) -> Section:
+    """The way from the baseline's time to the best draft's, in parts that add up; empty where it isn't known."""
+    result = analysis.best_draft or next((d for d in analysis.drafts if d.decomposition), None)
+    found = result.decomposition if result else None
+    if found is None:
+        return Section("")
+    return Section(
+        f"Why: from {found.baseline} to {found.arm}, a pass through the queries",
+        table=_parts(found),
+        notes=notes("drafting is split by the formula with the preflight's costs; all else is measured"),
+    )
+
+
+def _parts(found: Decomposition) -> Table:
+    whole = found.baseline_ns
+    rows: list[tuple[Cell, ...]] = [(found.baseline, figures.duration(whole), figures.share(1.0))]
+    rows += [
+        (part.cause.value, figures.signed_duration(part.ns), _added(part.ns, whole)) for part in found.parts
+    ]
+    rows.append(
+        (found.arm, figures.duration(found.arm_ns), figures.share(found.arm_ns / whole if whole else None))
+    )
+    return Table(("", "time", "of baseline"), tuple(rows), frozenset({0, len(rows) - 1}))
+
+
+def _added(ns: int, whole: int) -> Figure:
+    return Figure(ns / whole, Unit.SHARE, f"{100 * ns / whole:+.1f} %") if whole else figures.share(None)
+
+
+def outputs_section(analysis: BenchAnalysis) -> Section:
+    """A row an arm, then the first differing token of each query that differs."""
+    rows = tuple(map(_row, analysis.gate.arms))
+    return Section(
+        "Outputs against the sequential baseline's",
+        table=Table(_OUTPUTS, rows),
+        notes=notes(*_lines(analysis)),
+    )
+
+
+def _row(arm: ArmLosslessness) -> tuple[Cell, ...]:
+    counts = (arm.compared, arm.equal, *map(arm.count, _KINDS))
+    return (arm.arm, *map(figures.count, counts), arm.verdict.value, LOSSLESSNESS_GAPS[arm.gap])
+
+
+def _lines(analysis: BenchAnalysis) -> Iterator[str]:
+    if analysis.gate.unsteady:
+        yield f"the sequential baseline itself differs between askings: {', '.join(analysis.gate.unsteady)}"
+    found = [item for arm in analysis.gate.arms for item in arm.divergences]
+    yield from map(divergence_text, found[:_MOST])
+    if len(found) > _MOST:
+        yield f"and {len(found) - _MOST} more"
+
+
+def divergence_text(item: Divergence) -> str:
+    """One first difference as a sentence."""
+    where = f"{item.arm}: {item.query_id} turn {item.turn + 1}"
+    times = f" ({count_text(item.places, 'asking')})"
+    if item.token is None:
+        return f"{where} differs, token not known{times}: {item.kind}"
+    gap = "not looked at" if item.logit_gap is None else f"{item.logit_gap:.3g}"
+    return (
+        f"{where}, token {item.token}: {_token(item.expected)} expected, {_token(item.actual)} came; "
+        f"logit gap {gap}{times}: {item.kind}"
+    )
+
+
+def _token(token: int | None) -> str:
+    return "the end" if token is None else f"id {token}"

@@ -1,0 +1,40 @@
+"""A decision as programs read it. `decision.schema.json` beside this file is made from these types.
+
+History of the format (`schema_version`):
+1: the first.
+2: written from types, with the same keys.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from punie.trace.report.content import DecisionReport
+from punie.trace.report.published.base import Published
+from punie.trace.report.wording.decision import Step, conclusion, steps
+
+
+class DecisionDocument(Published, frozen=True, kw_only=True):
+    """What to do about the time: the steps `time`, `draft`, `target`, `brevity`, and what follows from them."""
+
+    schema: Literal["punie.trace.decision"] = "punie.trace.decision"
+    schema_version: Literal[2] = 2
+    run: str
+    bench: str | None
+    notes: tuple[str, ...]
+    steps: tuple[Step, ...]
+    conclusion: str
+
+
+def publish_decision(report: DecisionReport) -> DecisionDocument:
+    """The decision as its published type."""
+    values = {
+        "run": report.run,
+        "bench": report.bench,
+        "notes": report.notes,
+        "steps": steps(report.decision),
+        "conclusion": conclusion(report.decision),
+    }
+    return msgspec.convert(values, DecisionDocument, from_attributes=True)

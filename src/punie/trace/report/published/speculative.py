@@ -1,0 +1,176 @@
+"""The report of a benchmark of draft models as programs read it. `speculative.schema.json` is made from these types.
+
+History of the format (`schema_version`):
+1: the first.
+2: written from types; verdicts as in the report of a run, `barred` is a slug or null.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from punie.trace.analysis.speculative.arms import ArmSummary
+from punie.trace.analysis.speculative.benchmark import Bar, DraftResult
+from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition
+from punie.trace.analysis.speculative.drafting import Drafting
+from punie.trace.analysis.speculative.losslessness import ArmLosslessness
+from punie.trace.analysis.speculative.model import (
+    THRESHOLD,
+    Arm,
+    BenchPlan,
+    Divergence,
+    Prediction,
+    Preflight,
+)
+from punie.trace.analysis.speculative.speedup import Best, RatioInterval, SpeedUp
+from punie.trace.model import Verdict
+from punie.trace.report.content import BenchReport
+from punie.trace.report.published.base import Published, fields_of
+from punie.trace.report.published.run import Judged, judged
+from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, reason_text
+
+
+class ArmReport(msgspec.Struct, frozen=True):
+    """One arm: times are means of a pass through the queries, over blocks, of answers that count."""
+
+    arm: Arm
+    asked: int
+    failed: int
+    truncated: int
+    wall_ns: int | None
+    prefill_ns: int | None
+    decode_ns: int | None
+    token_ns: float | None
+    cached_tokens: int | None
+    drafting: Drafting | None
+    peak_bytes: int | None
+    footprint_bytes: int | None
+    accuracy: Judged
+    target: Judged
+    memory: Judged
+
+
+class ArmOutputs(msgspec.Struct, frozen=True):
+    """Whether an arm says what the baseline says: `equal` of `compared` askings; `gap` says why it is open."""
+
+    arm: str
+    verdict: Verdict
+    compared: int
+    equal: int
+    divergences: tuple[Divergence, ...]
+    gap: str
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """All arms; `unsteady` are queries to which the baseline itself gave different outputs."""
+
+    verdict: Verdict
+    arms: tuple[ArmOutputs, ...]
+    unsteady: tuple[str, ...]
+    cache_is_to_blame: bool
+
+
+class DraftReport(msgspec.Struct, frozen=True):
+    """One draft at one k; `barred` says why it can't be the best."""
+
+    arm: str
+    verdict: Verdict
+    end_to_end: SpeedUp | None
+    decode: SpeedUp | None
+    against_sequential: SpeedUp | None
+    decode_against_sequential: SpeedUp | None
+    prediction: Prediction | None
+    gate: ArmOutputs | None
+    decomposition: Decomposition | None
+    barred: Bar | None
+
+
+class BestReport(msgspec.Struct, frozen=True):
+    """The fastest of the arms `among`, with its interval corrected for having chosen it."""
+
+    arm: str
+    estimate: float
+    interval: RatioInterval | None
+    among: tuple[str, ...]
+    moved_by: float
+    verdict: Verdict
+
+
+class FindingCount(msgspec.Struct, frozen=True):
+    """What integrity found in all cells together."""
+
+    slug: str
+    effect: str
+    count: int
+
+
+class SpeculativeReport(Published, frozen=True, kw_only=True):
+    """One analysed benchmark; `missing` askings of `planned` have no trace."""
+
+    schema: Literal["punie.trace.bench.speculative"] = "punie.trace.bench.speculative"
+    schema_version: Literal[2] = 2
+    source: str
+    notes: tuple[str, ...]
+    threshold: float
+    verdict: Verdict
+    reason: str
+    next_steps: tuple[str, ...]
+    best: BestReport | None
+    baseline: str
+    sequential: SpeedUp | None
+    same_again: SpeedUp | None
+    ceiling: float | None
+    drafts: tuple[DraftReport, ...]
+    arms: tuple[ArmReport, ...]
+    gate: Outputs
+    cache_cost: CacheCost | None
+    planned: int
+    missing: int
+    integrity: tuple[FindingCount, ...]
+    plan: BenchPlan
+    preflight: Preflight | None
+
+
+def publish_speculative(report: BenchReport) -> SpeculativeReport:
+    """The report as its published type."""
+    found = report.analysis
+    values = {
+        **fields_of(SpeculativeReport, found),
+        "source": report.source,
+        "notes": report.notes,
+        "threshold": THRESHOLD,
+        "reason": reason_text(found),
+        "next_steps": report.steps,
+        "best": _best(found.best),
+        "baseline": found.baseline.name,
+        "drafts": [_draft(result) for result in found.drafts],
+        "arms": [_arm(summary) for summary in found.arms],
+        "gate": {**fields_of(Outputs, found.gate), "arms": [_outputs(arm) for arm in found.gate.arms]},
+    }
+    return msgspec.convert(values, SpeculativeReport, from_attributes=True)
+
+
+def _best(best: Best | None) -> dict[str, Any] | None:
+    if best is None:
+        return None
+    return {
+        **fields_of(BestReport, best),
+        "arm": best.speed_up.arm,
+        "estimate": best.speed_up.estimate,
+    }
+
+
+def _draft(result: DraftResult) -> dict[str, Any]:
+    gate = None if result.gate is None else _outputs(result.gate)
+    return {**fields_of(DraftReport, result), "arm": result.arm.name, "gate": gate}
+
+
+def _outputs(arm: ArmLosslessness) -> dict[str, Any]:
+    return {**fields_of(ArmOutputs, arm), "gap": LOSSLESSNESS_GAPS[arm.gap]}
+
+
+def _arm(summary: ArmSummary) -> dict[str, Any]:
+    verdicts = {name: judged(getattr(summary, name)) for name in ("accuracy", "target", "memory")}
+    return {**fields_of(ArmReport, summary), **verdicts}

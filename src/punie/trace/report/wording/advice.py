@@ -1,0 +1,133 @@
+"""What to do after a verdict, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from punie.trace.analysis.statistics.decode import DecodeKnowledge
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
+from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
+from punie.trace.analysis.verdicts.memory import MemoryUse
+from punie.trace.analysis.verdicts.target import TargetFigures
+from punie.trace.report.wording.verdicts import PLURALS, gaps_text
+from punie.trace.units import count_text, duration_text, percent_text, share_text
+
+_FIXED: Final = {
+    Advice.ASK_SOMETHING: "Run a suite with at least one query.",
+    Advice.AVOID_PARALLEL_WORK: "Run without parallel work: more queries or repeats don't settle what contested "
+    "time belongs to.",
+    Advice.TRACE_THE_MODEL: "Trace the agent's model calls as well, by the names of the GenAI conventions.",
+    Advice.SCORE_ANSWERS: "Run a suite that says what is expected of each query.",
+    Advice.SET_LIMIT: "Say what it may use with --max-memory.",
+    Advice.START_THE_SERVER: "Let run start the server itself: the memory of another's process isn't known.",
+}
+_GATES: Final = {Question.TARGET: "target", Question.MEMORY: "limit"}
+
+
+def next_step(assessment: Assessment[Any]) -> str:
+    """What to do now, one sentence or two."""
+    if assessment.advice is Advice.KEEP_AS_GATE:
+        return f"Nothing to do; keep the {_GATES[assessment.question]} as a gate."
+    if assessment.advice in _FIXED:
+        return _FIXED[assessment.advice]
+    match assessment.figures:
+        case GenerationFigures() as figures:
+            return _generation(assessment.advice, figures)
+        case AccuracyFigures() as figures:
+            return _accuracy(assessment.advice, figures)
+        case TargetFigures() as figures:
+            return _target(assessment.advice, figures)
+        case MemoryUse() as figures:
+            above = ", ".join(figures.exceeded)
+            return f"Above: {above}. Use fewer bits, a shorter context or a smaller prompt cache."
+        case figures:
+            raise TypeError(f"no advice for {figures!r}")
+
+
+def _generation(advice: Advice, figures: GenerationFigures) -> str:
+    measured = figures.measured
+    if measured is None:
+        return "Get queries to succeed first: the failed ones are never averaged."
+    match advice:
+        case Advice.RUN_AGAIN:
+            return "Run again: with parts missing, no share is claimed."
+        case Advice.ASK_MORE_QUERIES:
+            needed = figures.queries_needed
+            return f"Ask at least {needed} different queries; repeats of the same ones don't replace them."
+        case Advice.GATHER_EVIDENCE:
+            return _gather(figures.threshold, measured)
+        case Advice.LOOK_ELSEWHERE:
+            other = measured.largest_other
+            return (
+                f"Look at {other.group} first ({share_text(other.share)}): training the model to say less can save "
+                f"at most decode's {share_text(measured.decode.at_most.estimate)}."
+            )
+        case _:
+            return _after_yes(advice, measured)
+
+
+def _after_yes(advice: Advice, measured: MeasuredGeneration) -> str:
+    decode = measured.decode
+    if advice is Advice.SPLIT_DECODE or decode.share is None:
+        return (
+            "Before training, split decode from prefill (a server whose own spans or stream are seen): decode is at "
+            f"most {share_text(decode.at_most.estimate)}, and only decode shrinks when the model says less."
+        )
+    share = decode.share.estimate
+    if advice is Advice.SHORTEN_PROMPT:
+        return (
+            f"Shorten or cache the prompt first: prefill is {share_text(measured.prefill_share)}, decode "
+            f"{share_text(share)}, and only decode shrinks when the model says less."
+        )
+    least = "at least " if decode.knowledge is DecodeKnowledge.PARTLY else ""
+    return (
+        f"Training the model to say less is worth a try: decode is {least}{share_text(share)}, so half the output "
+        f"tokens would save about {share_text(share / 2)} of the wall time."
+    )
+
+
+def _gather(threshold: float, measured: MeasuredGeneration) -> str:
+    needed, interval = measured.needed, measured.share.interval
+    if needed is None or interval is None:
+        return "Ask more queries."
+    plural = PLURALS[needed.unit]
+    if needed.units is None and needed.repeats is None:
+        share = percent_text(threshold)
+        return f"Not reachable by repeats or more {plural}: the share itself is about {share}."
+    ways = [f"about {needed.units} {plural} like these {interval.units}"] if needed.units is not None else []
+    if needed.repeats is not None:
+        ways.append(f"about {needed.repeats} repeats of each query")
+    text = f"To decide: {', or '.join(ways)}."
+    if not needed.repeats_known:
+        return f"{text} What repeats would bring isn't known from one: try --repeat 3."
+    return text if needed.repeats is not None else f"{text} Not reachable by repeats alone."
+
+
+def _accuracy(advice: Advice, figures: AccuracyFigures) -> str:
+    if advice is Advice.FIX_FAILURES:
+        wrong = ", ".join(sorted(figures.wrong))
+        return f"Look at the failed queries first ({wrong}): no time is worth a wrong answer."
+    if advice is Advice.RUN_AGAIN:
+        unscored = f"{count_text(figures.unscored, 'answer')} not scored" if figures.unscored else ""
+        gap = "; ".join(part for part in (gaps_text(figures.gaps), unscored) if part)
+        return f"Run again until all of it is there and scored ({gap})."
+    return "More different queries, not more repeats, raise the bound."
+
+
+def _target(advice: Advice, figures: TargetFigures) -> str:
+    match advice:
+        case Advice.FIX_FAILURES:
+            failed = ", ".join(sorted(query for query, times in figures.queries.items() if times.failed))
+            return f"Look at the failed queries first: {failed}."
+        case Advice.RUN_AGAIN:
+            return "Run again: with parts missing, no time is claimed."
+        case Advice.REPEAT:
+            return f"Run with --repeat {figures.repeats_needed} or more."
+        case Advice.LOOK_AT_SLOWEST_QUERY:
+            slowest = max(figures.medians, key=lambda query: figures.medians[query])
+            median = duration_text(figures.medians[slowest])
+            return f"Start with {slowest}: its median is {median}; see its largest phase."
+        case _:
+            target = duration_text(figures.target_ns)
+            return f"Single repeats reach {target}: look at the slowest repeat, or choose another target."

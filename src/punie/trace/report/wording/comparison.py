@@ -1,0 +1,227 @@
+"""A comparison in sentences: the answer, what it rests on, why nothing is said, and what the gate says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from punie.trace.analysis.comparison.change import Change
+from punie.trace.analysis.comparison.compare import Caveat, Comparison, Obstacle, Undecided
+from punie.trace.analysis.comparison.design import (
+    PAIRS_NEEDED,
+    REPEATS_NEEDED,
+    STARTS_NEEDED,
+    Design,
+    LeftOut,
+    LeftOutReason,
+    Unit,
+)
+from punie.trace.analysis.comparison.gate import GateReason, GateResult
+from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.sides import Side
+from punie.trace.analysis.statistics.permutation import Permuted
+from punie.trace.report import figures
+from punie.trace.report.document import Figure
+from punie.trace.report.wording.verdicts import gaps_text
+from punie.trace.units import count_text, duration_text, percent_text, share_text
+
+_VARIES: Final = {
+    Unit.START_PAIR: ("pair of server starts made in turns", "pairs of server starts made in turns"),
+    Unit.START: ("server start", "server starts"),
+    Unit.REPEAT: ("repeat of a query", "repeats of each query"),
+    Unit.QUERY_PAIR: ("query, paired", "queries, paired"),
+    Unit.QUERY: ("query, unpaired", "queries, unpaired"),
+}
+_LEFT_OUT: Final = {
+    LeftOutReason.NOT_ASKED: "not asked in {side}",
+    LeftOutReason.NO_ANSWER: "no whole, right answer in {side}",
+    LeftOutReason.NO_ANSWER_IN_A_START: "no whole, right answer in a server start of {side}",
+}
+_GATES: Final = {
+    GateReason.SLOWER: "{size} slower, beyond noise and both thresholds",
+    GateReason.SLOWER_IN_THESE_STARTS: "{size} slower, beyond both thresholds, but from one server start on a side, "
+    "which may be all of it: make several on each side, in turns",
+    GateReason.STARTS_DIFFER_AS_MUCH: "{size} slower, beyond both thresholds, but not beyond what differs between "
+    "server starts: ask the same queries in all of them, on both sides",
+    GateReason.MAY_BE_NOISE: "{size} slower, which may be noise",
+    GateReason.WITHIN_THRESHOLDS: "{size} slower, not beyond both thresholds",
+    GateReason.SAME_ANSWERS: "the same answers on both sides",
+    GateReason.NOT_SLOWER: "{direction}",
+}
+
+
+def headline(comparison: Comparison) -> tuple[str, ...]:
+    """The answer, in sentences."""
+    change = comparison.end_to_end
+    if change is None or comparison.undecided:
+        lines = [f"undecided: {reason}." for reason in undecided_reasons(comparison)]
+        if change is not None:
+            lines.append(f"Seen, without a claim: {_moved(change)}.")
+        return tuple(lines)
+    if comparison.identical:
+        return ("no difference: the same answers on both sides.",)
+    if not change.stands_out:
+        first = f"no difference beyond noise: {_moved(change)}."
+    else:
+        first = f"{change.direction.value}: {_moved(change)}; p {figures.probability(change.p)}."
+    return (first, _parts(comparison))
+
+
+def _moved(change: Change) -> str:
+    text = f"B takes {figures.signed_duration(change.difference_ns)} ({figures.signed_share(change.ratio)}) a query"
+    if change.interval_ns is not None:
+        text += f", 95 % interval {ends(change)}"
+        if change.ratio_interval is not None:
+            text += f" ({figures.interval(*map(figures.signed_share, change.ratio_interval))})"
+    return text
+
+
+def _parts(comparison: Comparison) -> str:
+    moved = [c for c in comparison.changes if c.measure.kind is Kind.PHASE and c.stands_out]
+    moved.sort(key=lambda change: -abs(change.difference_ns))
+    if not moved:
+        return "No phase changed by more than noise."
+    return f"By phase: {'; '.join(map(_phase_moved, moved))}."
+
+
+def _phase_moved(change: Change) -> str:
+    verb = "grew" if change.difference_ns > 0 else "shrank"
+    share = f" ({figures.signed_share(change.ratio)})" if change.ratio is not None else ""
+    return f"{change.measure.name} {verb} by {duration_text(abs(change.difference_ns))}{share}"
+
+
+def basis(comparison: Comparison) -> tuple[str, ...]:
+    """How the answer was found, what it doesn't cover, and what it could have seen."""
+    lines = [f"{caveat}." for caveat in caveats(comparison)]
+    if comparison.identical and not comparison.undecided:
+        return tuple(line[:1].upper() + line[1:] for line in lines)
+    if comparison.design is not None and comparison.test is not None:
+        lines.insert(0, _method(comparison.design, comparison.test))
+        noise = "noise" if comparison.design.covers_starts else "other noise than that of server starts"
+        lines.append(
+            f"Groups and phases are judged together: all that is said of them is wrong, by {noise}, in at most 5 % "
+            "of comparisons."
+        )
+    lines += _sensitivity(comparison)
+    return tuple(line[:1].upper() + line[1:] for line in lines)
+
+
+def _method(design: Design, test: Permuted) -> str:
+    asked = count_text(len(design.queries), "query", "queries")
+    paired = "paired by query" if design.paired_queries else "which can't be paired: other ids on each side"
+    over = _VARIES[design.unit][1]
+    how = f"all {test.arrangements}" if test.exact else "4999 of the"
+    return (
+        f"{asked}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]} "
+        f"between A and B."
+    )
+
+
+def _sensitivity(comparison: Comparison) -> list[str]:
+    found = comparison.sensitivity
+    change = comparison.end_to_end
+    if found is None or change is None or not change.a_ns or not found.detectable_ns:
+        return []
+    seen = f"{duration_text(found.detectable_ns)} ({percent_text(found.detectable_ns / change.a_ns)})"
+    size = f"{duration_text(found.size_ns)} ({percent_text(found.size_ns / change.a_ns)})"
+    text = f"a change of {seen} a query would be found 4 times of 5."
+    if found.detectable_ns <= found.size_ns:
+        return [text]
+    if found.per_side is None:
+        return [f"{text} To find {size} is out of reach this way: more than 1000 a side."]
+    unit = _VARIES[found.unit][found.per_side != 1]
+    where = "" if found.unit is Unit.START_PAIR else " on each side"
+    return [f"{text} To find {size}: {found.per_side} {unit}{where}, in place of {found.has}."]
+
+
+def ends(change: Change) -> Figure:
+    """The interval of a difference."""
+    if change.interval_ns is None:
+        return figures.duration(None)
+    return figures.interval(*map(figures.signed_duration, change.interval_ns))
+
+
+def undecided_reasons(comparison: Comparison) -> tuple[str, ...]:
+    """Why nothing can be decided, in clauses."""
+    return tuple(_undecided(reason, comparison) for reason in comparison.undecided)
+
+
+def _undecided(reason: Undecided, comparison: Comparison) -> str:
+    match reason.obstacle:
+        case Obstacle.INCOMPLETE:
+            return f"{reason.side}: {gaps_text(_sides(comparison)[reason.side].gaps)}"
+        case Obstacle.NO_ANSWER:
+            return f"{reason.side} has no whole, right answer"
+        case Obstacle.NO_COMMON_QUERY:
+            return "no query was answered in every server start of both sides"
+        case Obstacle.TOO_FEW_UNITS if comparison.design and comparison.test:
+            return _too_few(comparison.design, comparison.test)
+        case _:
+            return f"nothing is known of the noise: each side needs {REPEATS_NEEDED} repeats of a query"
+
+
+def _too_few(design: Design, test: Permuted) -> str:
+    least = f"{test.units} can be exchanged, so p can't come below {test.smallest_p:.2g}"
+    match design.exchanged:
+        case Unit.REPEAT:
+            return f"too few repeats of too few queries: {least}"
+        case Unit.QUERY_PAIR:
+            needed = f"{PAIRS_NEEDED} queries, or {REPEATS_NEEDED} repeats of each, are needed"
+            return f"too few pairs of queries, {least}; {needed}"
+        case Unit.QUERY:
+            return f"too few queries, {least}; none of A's is in B, so nothing can be paired"
+        case _:
+            needed = f"{STARTS_NEEDED} a side, or {REPEATS_NEEDED} repeats of each query, are needed"
+            return f"too few server starts, {least}; {needed}"
+
+
+def caveats(comparison: Comparison) -> tuple[str, ...]:
+    """What belongs beside every number, in clauses."""
+    return tuple(_caveats(comparison))
+
+
+def _caveats(comparison: Comparison) -> Iterator[str]:
+    for caveat in comparison.caveats:
+        yield _starts(caveat, comparison)
+    for query, left_out in left_out_reasons(comparison.design).items():
+        yield f"left out: {query}, {left_out}"
+    for name, side in _sides(comparison).items():
+        if side.weak:
+            yield f"{name} is weakened by {', '.join(side.weak)}"
+
+
+def _starts(caveat: Caveat, comparison: Comparison) -> str:
+    of_a, of_b = comparison.a.starts, comparison.b.starts
+    if caveat is Caveat.TOO_FEW_STARTS_TO_EXCHANGE:
+        starts = comparison.design.starts if comparison.design else (of_a, of_b)
+        return (
+            f"too few server starts to exchange ({starts[0]} + {starts[1]}): p is Student's over starts (of groups and "
+            "phases Bonferroni's), and not below that of exchanging repeats"
+        )
+    counts = f"{count_text(of_a, 'server start')} on A, {of_b} on B"
+    if of_a == of_b == 1:
+        counts = "one server start on each side"
+    return f"{counts}: start-to-start noise is not covered, what is said is about these starts"
+
+
+def left_out_reasons(design: Design | None) -> dict[str, str]:
+    """The queries that are not compared, each with the reason."""
+    return {query: _left_out(reason) for query, reason in design.left_out.items()} if design else {}
+
+
+def _left_out(left_out: LeftOut) -> str:
+    return _LEFT_OUT[left_out.reason].format(side=left_out.side)
+
+
+def _sides(comparison: Comparison) -> dict[str, Side]:
+    return {"A": comparison.a, "B": comparison.b}
+
+
+def gate_reason(result: GateResult, comparison: Comparison) -> str:
+    """Why the gate says what it says, a clause."""
+    change = comparison.end_to_end
+    if change is None or result.reason is GateReason.NOTHING_DECIDED:
+        return "; ".join(undecided_reasons(comparison))
+    share = f" ({share_text(change.ratio - 1)})" if change.ratio is not None else ""
+    size = f"{duration_text(change.difference_ns)}{share} a query"
+    return _GATES[result.reason].format(size=size, direction=change.direction.value)

@@ -1,0 +1,173 @@
+"""The decision as sentences: each step with its question, its figure, what it rests on and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from punie.trace.analysis.decision.decision import BrevityReason, Conclusion, Decision
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+from punie.trace.analysis.speculative.model import THRESHOLD
+from punie.trace.analysis.verdicts.assessment import Assessment
+from punie.trace.analysis.verdicts.generation import MeasuredGeneration
+from punie.trace.model import Verdict
+from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
+from punie.trace.report.wording.verdicts import basis
+from punie.trace.units import count_text, duration_text, factor_text, share_text
+
+NOT_KNOWN: Final = "not known"
+_MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --k 2,3,5."
+_TIME: Final = "Is generation more than 70 % of the time?"
+_DRAFT: Final = f"Does a lossless draft make it {round(100 * (THRESHOLD - 1))} % faster?"
+_TARGET: Final = "Is the target met?"
+_BREVITY: Final = "Train the model to say less?"
+_BREVITY_BASIS: Final = {
+    BrevityReason.TARGET_MET: "The target is met.",
+    BrevityReason.DRAFT_OPEN: "Whether a draft does it is open, and that costs less.",
+    BrevityReason.TARGET_OPEN: "Whether the target is met is open.",
+    BrevityReason.TIME_OPEN: "Whether generation takes the time is open.",
+    BrevityReason.DECODE_NOT_KNOWN: "Generation is above 70 %, and how much of it is decode isn't known.",
+    BrevityReason.PAYS: "Generation is above 70 %, and the target isn't met.",
+    BrevityReason.TIME_IS_ELSEWHERE: "Something else takes the time.",
+}
+_WITH_DRAFT: Final = {
+    Verdict.YES: "the target is met with it",
+    Verdict.NO: "the target is still missed",
+    Verdict.UNDECIDED: "whether the target is met with it is open",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the decision: its verdict, the figure as text, what it rests on, what follows.
+
+    Names, in order: `time`, `draft`, `target`, `brevity`. `measured` is False where nobody has measured it.
+    """
+
+    name: str
+    question: str
+    verdict: Verdict
+    figure: str
+    basis: str
+    next_step: str
+    measured: bool = True
+
+
+def steps(decision: Decision) -> tuple[Step, ...]:
+    """All steps in order."""
+    return _time(decision), _draft(decision), _target(decision), _brevity(decision)
+
+
+def conclusion(decision: Decision) -> str:
+    """What to do now."""
+    match decision.conclusion:
+        case Conclusion.NOTHING:
+            return "The target is met: nothing has to change."
+        case Conclusion.USE_DRAFT:
+            target = decision.target.counts.verdict
+            more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
+            return f"{_draft(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
+        case Conclusion.MEASURE_DRAFT:
+            return _draft(decision).next_step
+        case Conclusion.AS_BREVITY_SAYS:
+            return _brevity(decision).next_step
+
+
+def _time(decision: Decision) -> Step:
+    time, totals = decision.time, decision.run.totals
+    if totals is None:
+        return Step("time", _TIME, time.verdict, NOT_KNOWN, basis(time), next_step(time), measured=False)
+    shares = ", ".join(
+        f"{total.group} {share_text(total.share) if total.known else NOT_KNOWN}" for total in totals.groups
+    )
+    figure = NOT_KNOWN if time.estimate is None else f"generation {share_text(time.estimate)}"
+    after = (
+        "" if time.verdict is Verdict.YES else next_step(time)
+    )  # what follows from a yes is step 4's to say
+    return Step("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
+
+
+def _draft(decision: Decision) -> Step:
+    bench, verdict = decision.bench, decision.draft
+    if bench is None:
+        return Step(
+            "draft", _DRAFT, verdict, "not measured", "No benchmark was given.", _MEASURE, measured=False
+        )
+    best, after = bench.best, bench_advice(bench)[0] if bench_advice(bench) else "Leave drafts away."
+    if best is None or best.interval is None:
+        reason = reason_text(bench) or "one block has no interval"
+        return Step("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
+    text = (
+        f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {factor_text(best.interval.low)} to "
+        f"{factor_text(best.interval.high)} over {count_text(best.interval.blocks, 'block')}"
+    )
+    reasons = "; ".join(part for part in (text, _outputs(bench), reason_text(bench)) if part)
+    return Step("draft", _DRAFT, verdict, factor_text(best.speed_up.estimate), f"{reasons}.", after)
+
+
+def _outputs(bench: BenchAnalysis) -> str:
+    arm = bench.best_losslessness
+    match arm.verdict if arm else Verdict.UNDECIDED:
+        case Verdict.YES:
+            return "its outputs are the baseline's"
+        case Verdict.NO:
+            return "its outputs are corrupt"
+        case Verdict.UNDECIDED:
+            gap = LOSSLESSNESS_GAPS[arm.gap] if arm else "not compared"
+            return f"whether its outputs are the baseline's is open ({gap})"
+
+
+def _target(decision: Decision) -> Step:
+    step = decision.target
+    counts, text = step.counts, basis(step.counts)
+    if step.with_draft is not None:
+        today = f"Without a draft: {step.today.verdict.value}, {_slowest(step.today)}."
+        text = f"With {step.arm}: {text} {today}"
+    return Step("target", _TARGET, counts.verdict, _slowest(counts), text, next_step(counts))
+
+
+def _slowest(target: Assessment[Any]) -> str:
+    return NOT_KNOWN if target.estimate is None else f"slowest median {duration_text(target.estimate)}"
+
+
+def _brevity(decision: Decision) -> Step:
+    measured = decision.time.figures.measured
+    text = " ".join((_BREVITY_BASIS[decision.brevity_reason], *_ceiling(measured)))
+    figure, known = NOT_KNOWN, False
+    if measured is not None:
+        known = measured.decode.share is not None
+        figure = f"decode {'' if known else '≤ '}{share_text(measured.decode.at_most.estimate)}"
+    return Step("brevity", _BREVITY, decision.brevity, figure, text, _after_brevity(decision), measured=known)
+
+
+def _after_brevity(decision: Decision) -> str:
+    match decision.brevity_reason:
+        case BrevityReason.TARGET_MET:
+            return "Nothing to do; keep the target as a gate."
+        case BrevityReason.DRAFT_OPEN:
+            return "Decide step 2 first."
+        case BrevityReason.TARGET_OPEN:
+            return next_step(decision.target.counts)
+        case BrevityReason.PAYS:
+            return (
+                "Train on the model's own shortest right answers, and hold accuracy against the same suite."
+            )
+        case _:
+            return next_step(decision.time)
+
+
+def _ceiling(measured: MeasuredGeneration | None) -> Iterator[str]:
+    """What saying less could bring at best: no decode at all, which nobody reaches."""
+    if measured is None:
+        yield "How much of it is decode isn't known."
+        return
+    share, at_most = measured.decode.at_most.estimate, "" if measured.decode.share else "at most "
+    most = "" if share >= 1 else f", none at all would be {factor_text(1 / (1 - share))}"
+    yield (
+        f"Decode is {at_most}{share_text(share)}: half the output tokens would save {at_most}about "
+        f"{share_text(share / 2)} of the time{most}."
+    )
+    if measured.prefill_share > share:
+        yield f"Prefill is {share_text(measured.prefill_share)}: shorten or cache the prompt first."
