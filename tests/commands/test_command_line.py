@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from punie.trace.__main__ import VERBS, build_parser, main
-from punie.trace.console.progress import ConsoleProgress, ProgressConsole
+from punie.trace.console.progress import Progress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
 
 HEAVY = (
@@ -223,7 +223,7 @@ def test_progress_that_nobody_reads_is_no_gate_s_answer() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as nobody, pytest.raises(PipeClosedError):
-        ConsoleProgress(1, ProgressConsole(file=nobody)).say("x" * 10_000)
+        Progress(ProgressConsole(file=nobody)).say("x" * 10_000)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -57,7 +57,7 @@ def test_folders_of_the_same_name_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(InputError, match="can't make the run folder"):
+    with pytest.raises(InputError, match="can't make the folder"):
         RunFolder.create(tmp_path / "runs", "one")
 
 

@@ -18,7 +18,7 @@ from punie.trace.bench.documents import CellRecord, decode_plan, decode_prefligh
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.runs.run_folder import RunFolder
+from punie.trace.store.runs.run_folder import RunFolder, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,7 @@ class BenchFolder:
     @classmethod
     def create(cls, parent: Path, name: str) -> BenchFolder:
         """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
-        for number in count(1):
-            path = parent / (name if number == 1 else f"{name}-{number}")
-            try:
-                path.mkdir(parents=True)
-                (path / "cells").mkdir()
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise InputError(f"{path}: can't make the folder: {error.strerror or error}") from error
-            return cls(path)
-        raise AssertionError("unreachable: the numbers don't end")
+        return cls(make_folder(parent, name, "cells"))
 
     @classmethod
     def open(cls, path: Path) -> BenchFolder:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.bench.options import NAMES, BenchOptions
-from punie.trace.errors import ExitCode, PunieTraceError, UsageError
+from punie.trace.errors import ExitCode, UsageError
 from punie.trace.options import argument, choice, flag, flags_of, group, switch
 
 if TYPE_CHECKING:
@@ -61,6 +59,7 @@ def execute(options: Options) -> int:
     """Run it and report. Returns an exit code; raises PunieTraceError."""
     from punie.trace.bench.plan import plan_cells
     from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.usecases.interruption import telling_how_to_go_on
     from punie.trace.usecases.speculative_benchmark import SpeculativeBenchmark
 
     place = options.place
@@ -69,7 +68,8 @@ def execute(options: Options) -> int:
     progress.plan(plan_cells(plan))
     progress.say(f"benchmark: {folder.path}")
     bench = SpeculativeBenchmark.of(folder, plan, progress)
-    with _naming_folder(folder, progress):
+    how = f"ended early; what is done is kept: punie-trace bench speculative --resume {folder.path}"
+    with telling_how_to_go_on(progress.say, how):
         if place.preflight_only:
             asyncio.run(bench.predict())
             return _conclude_preflight(folder, plan, place.format)
@@ -112,20 +112,6 @@ def _resumed(path: Path, given: frozenset[str]) -> tuple[BenchFolder, BenchPlan]
         )
     folder = BenchFolder.open(path)
     return folder, folder.read_plan()
-
-
-@contextmanager
-def _naming_folder(folder: BenchFolder, progress: BenchProgress) -> Iterator[None]:
-    """However it ends early, say how to go on."""
-    try:
-        yield
-    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        progress.say(
-            f"ended early; what is done is kept: punie-trace bench speculative --resume {folder.path}"
-        )
-        if isinstance(error, asyncio.CancelledError):  # SIGTERM, see `cancel_on_sigterm`
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,11 +18,10 @@ from punie.trace.commands.options import (
     seed_flag,
 )
 from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags, seconds
-from punie.trace.errors import ExportError, PunieTraceError, UsageError
+from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, switch, whole_number
 
 if TYPE_CHECKING:
-    from punie.trace.console.progress import ConsoleProgress
     from punie.trace.model import SpanSet
     from punie.trace.server.config import ServerConfig
     from punie.trace.store.runs.run_folder import RunFolder
@@ -102,8 +100,9 @@ def execute(options: Options) -> int:
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
     from punie.trace.commands.server_options import server_config, server_warnings
-    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.console.progress import RunProgress
     from punie.trace.report.builders.run import build_run
+    from punie.trace.usecases.interruption import telling_how_to_go_on
     from punie.trace.usecases.load import load_run
     from punie.trace.usecases.run_report import Judgement, build_report
     from punie.trace.usecases.sending import find_receivers
@@ -119,7 +118,7 @@ def execute(options: Options) -> int:
         options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
     )
     folder, plan = _new_run(options, asking.suite, config)
-    progress = ConsoleProgress(len(plan.planned))
+    progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
     for line in server_warnings(config) if config else ():
         progress.say(line)
@@ -127,7 +126,8 @@ def execute(options: Options) -> int:
     with ExitStack() as until_reported:
         server = partial(_server, options, config, folder)
         run = SuiteRun(asking, folder, plan, server, progress, until_reported)
-        with _naming_folder(folder, progress), following as sent:
+        how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
+        with telling_how_to_go_on(progress.say, how), following as sent:
             journal = asyncio.run(run.execute())
         loaded = load_run(folder)
         judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
@@ -256,18 +256,6 @@ def _model_label(server: RunServerOptions) -> str:
     if server.base_url:
         return server.base_url
     return Path(server.model).name if server.model else DEMO
-
-
-@contextmanager
-def _naming_folder(folder: RunFolder, progress: ConsoleProgress) -> Iterator[None]:
-    """However the run ends early, say where what was recorded is."""
-    try:
-        yield
-    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        progress.say(f"the run ended early; what was recorded: punie-trace report {folder.path}")
-        if isinstance(error, asyncio.CancelledError):  # SIGTERM, see `cancel_on_sigterm`
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:

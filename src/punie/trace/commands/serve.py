@@ -78,14 +78,14 @@ def execute(options: Options) -> int:
     Raises KeyboardInterrupt if such a signal comes before it is ready.
     """
     from punie.trace.commands.server_options import server_warnings
-    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.console.progress import Progress
     from punie.trace.usecases.sending import find_receivers
 
     refuse_own_flags(options)
     spans = options.spans
     sending = find_receivers(spans.otlp, no_export=spans.no_export, content=False)
     server = _server(options)
-    progress = ConsoleProgress(0)
+    progress = Progress()
     for line in server_warnings(server.config):
         progress.say(line)
     _make_folder(spans.spans_dir)
@@ -116,12 +116,10 @@ def _lost(lines: Sequence[str]) -> str:
 
 async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
     """Until a signal; whether the server was ready when it came."""
+    from punie.trace.usecases.interruption import cancel_on
+
     ready = False
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if task is not None:
-            loop.add_signal_handler(number, task.cancel)
+    cancel_on(signal.SIGINT, signal.SIGTERM)
     try:
         async with server:
             ready = True

@@ -43,14 +43,14 @@ class Options:
 
 def execute(options: Options) -> int:
     """Send every run; EXPORT if a receiver hasn't taken all of it. Raises InputError, UsageError, ExportError."""
-    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.console.progress import Progress
     from punie.trace.usecases.sending import find_receivers
 
     folders = [_spans_dir(run) for run in options.runs]
     sending = find_receivers(options.otlp, content=options.send_content)
     if not sending.targets:
         raise ExportError("; ".join(sending.notes), remedy="start a Collector, or name one with --otlp URL")
-    progress = ConsoleProgress(0)
+    progress = Progress()
     for note in sending.notes:
         progress.say(note)
     complete = True

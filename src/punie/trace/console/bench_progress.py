@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from rich.text import Text
-
-from punie.trace.console.progress import ProgressConsole
+from punie.trace.console.progress import Progress
 from punie.trace.units import NS_PER_S
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.status import Status
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.bench.plan import Cell
@@ -56,12 +52,11 @@ def time_left_text(ns: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-class BenchProgress:
-    """A spinner on a terminal, a line for each cell everywhere."""
+class BenchProgress(Progress):
+    """A line for each cell."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or ProgressConsole(stderr=True, highlight=False)
-        self._status: Status | None = None
+        super().__init__(console)
         self._cells = 0
         self._done = 0
         self._cell: Cell | None = None
@@ -73,24 +68,6 @@ class BenchProgress:
         """What is to be done."""
         self._cells = len(cells)
         self._left = TimeLeft(cells)
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """The spinner lives as long as this block."""
-        with self._console.status("preparing") as status:
-            self._status = status
-            try:
-                yield
-            finally:
-                self._status = None
-
-    def say(self, line: str) -> None:
-        """A line that stays."""
-        self._console.print(Text(line), soft_wrap=True)
-
-    def working(self, text: str) -> None:
-        """What is being done outside of cells."""
-        self._now(text)
 
     def cell_begins(self, cell: Cell) -> None:
         """A server is being started."""
@@ -126,8 +103,4 @@ class BenchProgress:
         if self._cell is not None:
             left = self._left.text(time.monotonic_ns() - self._began_ns)
             parts = (f"{self._done + 1}/{self._cells}", self._cell.group, what, left)
-            self._now(" · ".join(part for part in parts if part))
-
-    def _now(self, text: str) -> None:
-        if self._status is not None and self._console.is_terminal:
-            self._status.update(Text(text[:_WIDTH]))
+            self.working(" · ".join(part for part in parts if part)[:_WIDTH])

@@ -27,13 +27,11 @@ class ProgressConsole(Console):
         raise PipeClosedError("standard error: nobody reads it any more")
 
 
-class ConsoleProgress:
-    """Progress for people: a spinner on a terminal, plain lines elsewhere. Times are left to the report."""
+class Progress:
+    """A spinner on a terminal, plain lines elsewhere."""
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._console = console or ProgressConsole(stderr=True, highlight=False)
-        self._total = total
-        self._done = 0
         self._status: Status | None = None
 
     @contextmanager
@@ -53,24 +51,34 @@ class ConsoleProgress:
         except OSError as error:
             raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
 
+    def working(self, text: str) -> None:
+        """What is being done now."""
+        if self._status is not None and self._console.is_terminal:
+            self._status.update(Text(text))
+
+
+class RunProgress(Progress):
+    """Progress of `total` queries. Times are left to the report."""
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._total = total
+        self._done = 0
+
     def starting(self, server_start: int, starts: int, what: str) -> None:
         """A server is being started."""
-        self._now(f"server start {server_start + 1} of {starts}: {what}")
+        self.working(f"server start {server_start + 1} of {starts}: {what}")
 
     def warming_up(self, server_start: int) -> None:
         """The warm-up questions are asked."""
-        self._now(f"server start {server_start + 1}: warm-up")
+        self.working(f"server start {server_start + 1}: warm-up")
 
     def asking(self, planned: PlannedQuery) -> None:
         """A query is on its way."""
-        self._now(f"query {self._done + 1} of {self._total}: {planned.query_id}")
+        self.working(f"query {self._done + 1} of {self._total}: {planned.query_id}")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
         """A query came back."""
         self._done += 1
         outcome = "error" if error else "ok" if result.ok else ", ".join(result.failures)
         self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}")
-
-    def _now(self, text: str) -> None:
-        if self._status is not None and self._console.is_terminal:
-            self._status.update(Text(text))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.console.progress import Progress
     from punie.trace.store.runs.ship_state import ShipState
     from punie.trace.telemetry.shipping.content import ContentPolicy
     from punie.trace.telemetry.shipping.delivery import Delivery
@@ -46,7 +46,7 @@ class Sending:
 
     @contextmanager
     def following(
-        self, spans_dir: Path, progress: ConsoleProgress, *, state_folder: Path | None = None
+        self, spans_dir: Path, progress: Progress, *, state_folder: Path | None = None
     ) -> Iterator[Sent]:
         """Send what is written into `spans_dir` during this block; the account of each target is said after it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,7 +20,7 @@ from punie.trace.model import Verdict
 from punie.trace.report.wording.speculative import preflight_reason
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.units import count_text
-from punie.trace.usecases.suite_run import cancel_on_sigterm
+from punie.trace.usecases.interruption import cancel_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class SpeculativeBenchmark:
 
     async def execute(self) -> Outcome:
         """The preflight unless it is there, every cell that isn't done, the logits of what differs."""
-        cancel_on_sigterm()
+        cancel_on(signal.SIGTERM)
         with self.progress.shown():
             if (await self._preflight()).worth is Verdict.NO:
                 self.progress.say(
@@ -51,7 +52,7 @@ class SpeculativeBenchmark:
 
     async def predict(self) -> Preflight:
         """The preflight alone."""
-        cancel_on_sigterm()
+        cancel_on(signal.SIGTERM)
         with self.progress.shown():
             return await self._preflight()
 

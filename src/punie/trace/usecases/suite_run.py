@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.serving.traced_server import TracedServer
+from punie.trace.usecases.interruption import cancel_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from punie.trace.console.progress import ConsoleProgress
+    from punie.trace.console.progress import RunProgress
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.telemetry.journal.journal import JournalStatus
@@ -49,7 +49,7 @@ class SuiteRun:
     folder: RunFolder
     plan: RunPlan
     new_server: Callable[[], ModelServer]
-    progress: ConsoleProgress
+    progress: RunProgress
     until_reported: ExitStack
 
     async def execute(self) -> JournalStatus:
@@ -57,7 +57,7 @@ class SuiteRun:
         from punie.trace.telemetry.instrument import every_agent_instrumented, instrument
         from punie.trace.telemetry.provider import configure
 
-        cancel_on_sigterm()
+        cancel_on(signal.SIGTERM)
         telemetry = configure(self.folder.spans_dir)
         try:
             instrument(self.asking.subject.agent, telemetry=telemetry)
@@ -116,10 +116,3 @@ class SuiteRun:
             self.folder.write_plan(replace(self.plan, server_command=server.command))
             for reason in server.why_not_traced():
                 self.progress.say(f"the server writes no spans: {reason}")
-
-
-def cancel_on_sigterm() -> None:
-    """SIGTERM cancels the present task, so that whatever it started is stopped."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

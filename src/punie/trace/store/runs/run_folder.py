@@ -35,15 +35,7 @@ class RunFolder:
 
         Raises `InputError` if it can't be made.
         """
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            path = _make_new(parent, name)
-            (path / _SPANS).mkdir()
-        except OSError as error:
-            raise InputError(
-                f"{parent / name}: can't make the run folder: {error.strerror or error}"
-            ) from error
-        return cls(path)
+        return cls(make_folder(parent, name, _SPANS))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -123,12 +115,22 @@ def _read_file(path: Path) -> SpanSet:
         return SpanSet((), notes=(SourceNote(_NO_SPANS, f"{record.file}: {record.reason}"),))
 
 
-def _make_new(parent: Path, name: str) -> Path:
-    for number in count(1):
-        path = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
-    raise AssertionError("count() never ends")
+def make_folder(parent: Path, name: str, inside: str) -> Path:
+    """A new folder `name` in `parent` with the folder `inside`; if it exists `name-2`, and so on.
+
+    Raises `InputError` if it can't be made.
+    """
+    path = parent / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in count(2):
+            try:
+                path.mkdir()
+            except FileExistsError:
+                path = parent / f"{name}-{number}"
+            else:
+                break
+        (path / inside).mkdir()
+    except OSError as error:
+        raise InputError(f"{path}: can't make the folder: {error.strerror or error}") from error
+    return path

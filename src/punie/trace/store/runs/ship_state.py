@@ -5,31 +5,40 @@ Format versions: 1, the first.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
+
+import msgspec
 
 from punie.trace.errors import InputError
-from punie.trace.store.files.whole_file import write_whole
+from punie.trace.store import documents
 
 FILE_NAME: Final = ".shipped.json"  # hidden, so that no reader of a folder of spans takes it for spans
 FORMAT_VERSION: Final = 1
 _REMEDY: Final = "Delete it: then everything is sent again, and readers drop what they have twice."
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
     """What one receiver has: bytes of each journal file, by its name, and spans."""
 
-    positions: Mapping[str, int]
-    accepted: int = 0
-    rejected: int = 0
+    positions: Mapping[str, Count] = msgspec.field(name="bytes")
+    accepted: Count = 0
+    rejected: Count = 0
 
 
 NOTHING: Final = Acknowledged({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    targets: dict[str, Acknowledged]
+    format_version: int = FORMAT_VERSION
 
 
 class ShipState:
@@ -47,13 +56,12 @@ class ShipState:
     def open(cls, folder: Path) -> ShipState:
         """The state of `folder`; empty if it has none. Raises `InputError` if its file isn't what it should be."""
         path = folder / FILE_NAME
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        if not path.exists():
             return cls(path, {})
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: can't be read: {error}") from error
-        return cls(path, _decode(text, path))
+        try:
+            return cls(path, documents.read(path, _Document, version=FORMAT_VERSION).targets)
+        except InputError as error:
+            raise InputError(error.message, remedy=_REMEDY) from error
 
     def of(self, key: str) -> Acknowledged:
         """What the receiver `key` has acknowledged."""
@@ -69,13 +77,10 @@ class ShipState:
         """`key` acknowledged all up to `positions`. Raises `InputError` if that can't be written."""
         with self._lock:
             before = self._known.get(key, NOTHING)
-            self._known[key] = replace(
-                before,
-                positions=dict(positions),
-                accepted=before.accepted + accepted,
-                rejected=before.rejected + rejected,
+            self._known[key] = Acknowledged(
+                dict(positions), before.accepted + accepted, before.rejected + rejected
             )
-            write_whole(self._path, _encode(self._known))
+            documents.write(self._path, _Document(self._known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,35 +108,3 @@ class KeptBookmark:
     def reached(self, positions: Mapping[str, int], *, accepted: int, rejected: int) -> None:
         """So far it has come. Raises `InputError` if that can't be written."""
         self.state.reached(self.key, positions, accepted=accepted, rejected=rejected)
-
-
-def _encode(known: Mapping[str, Acknowledged]) -> str:
-    targets = {
-        key: {"accepted": item.accepted, "rejected": item.rejected, "bytes": dict(item.positions)}
-        for key, item in sorted(known.items())
-    }
-    return json.dumps({"format_version": FORMAT_VERSION, "targets": targets}, indent=2) + "\n"
-
-
-def _decode(text: str, path: Path) -> dict[str, Acknowledged]:
-    try:
-        raw = json.loads(text)
-        version = raw["format_version"]
-        known = {str(key): _acknowledged(item) for key, item in raw["targets"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{path}: not a record of what was sent: {error}",
-            remedy=_REMEDY,
-        ) from error
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: format_version {version}, and this punie-trace reads {FORMAT_VERSION}", remedy=_REMEDY
-        )
-    return known
-
-
-def _acknowledged(item: dict[str, Any]) -> Acknowledged:
-    positions = {str(name): int(offset) for name, offset in item["bytes"].items()}
-    if any(offset < 0 for offset in positions.values()):
-        raise ValueError("a position below zero")
-    return Acknowledged(positions, int(item["accepted"]), int(item["rejected"]))

@@ -1,0 +1,30 @@
+"""Ending early: signals stop what was started, and the user is told how to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from punie.trace.errors import PunieTraceError
+
+
+def cancel_on(*signals: signal.Signals) -> None:
+    """Each of `signals` cancels the present task, so that whatever it started is stopped."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+@contextmanager
+def telling_how_to_go_on(say: Callable[[str], object], how: str) -> Iterator[None]:
+    """However the block ends early, `say` how to go on; a cancelled task is an interruption."""
+    try:
+        yield
+    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
+        say(how)
+        if isinstance(error, asyncio.CancelledError):
+            raise KeyboardInterrupt from error
+        raise
