@@ -17,7 +17,7 @@ from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
 from punie.trace.store.runs.ship_state import FILE_NAME
 from punie.trace.telemetry.provider import configure
-from punie.trace.telemetry.shipping.collector import Door, Search, find_collector
+from punie.trace.telemetry.shipping.collector import Endpoint, Search, find_collector
 from punie.trace.telemetry.shipping.targets import Transport
 
 
@@ -47,7 +47,7 @@ def test_a_crashed_run_is_sent_once_and_its_torn_line_is_said(
     assert f"{run}: sent to {receiver.url}/v1/traces (--otlp): 3 of 3 spans accepted" in said
     assert "1 unreadable journal lines skipped" in said
     assert main(["ship", str(run), "--otlp", receiver.url]) == ExitCode.OK
-    assert "0 of 0 spans accepted, 3 earlier" in capsys.readouterr().err
+    assert "nothing new, 3 spans accepted earlier" in capsys.readouterr().err
     assert receiver.names() == ["first", "second", "third"]
     assert "secret" not in str(receiver.spans)
 
@@ -110,7 +110,7 @@ def test_a_collector_on_this_machine_is_found(
     run: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def at_the_receivers_port() -> Search:
-        return find_collector((Door(Transport.HTTP, receiver.port),))
+        return find_collector((Endpoint(Transport.HTTP, receiver.port),))
 
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
     monkeypatch.setattr("punie.trace.telemetry.shipping.collector.find_collector", at_the_receivers_port)

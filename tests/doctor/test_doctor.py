@@ -21,7 +21,7 @@ from punie.trace.doctor.check import AskError, Finding, Status, ask_python, run_
 from punie.trace.doctor.text import as_json, as_text, failed
 from punie.trace.errors import ExitCode
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit
-from punie.trace.telemetry.shipping.collector import Door
+from punie.trace.telemetry.shipping.collector import Endpoint
 from punie.trace.telemetry.shipping.targets import Transport
 
 
@@ -222,13 +222,13 @@ def test_a_port_that_is_taken_is_named_with_its_owner(taken_port: int, free_port
 
 def test_a_collector_none_and_a_stranger_in_its_place(free_port: int) -> None:
     with http_receiving() as receiver:
-        doors = (Door(Transport.HTTP, receiver.port), Door(Transport.GRPC, free_port))
+        doors = (Endpoint(Transport.HTTP, receiver.port), Endpoint(Transport.GRPC, free_port))
         assert ports.check_collector(doors).status is Status.OK
         assert receiver.spans == []
-    nobody = ports.check_collector((Door(Transport.HTTP, free_port),))
+    nobody = ports.check_collector((Endpoint(Transport.HTTP, free_port),))
     assert (nobody.status, "docker compose" in nobody.next_step) == (Status.WARN, True)
     with serving(page(b"")) as port:
-        stranger = ports.check_collector((Door(Transport.HTTP, port),))
+        stranger = ports.check_collector((Endpoint(Transport.HTTP, port),))
     assert stranger.status is Status.WARN
     assert f"(pid {os.getpid()})" in stranger.found
 

@@ -13,14 +13,22 @@ from punie.trace.store.sources import read_source
 
 def test_it_is_there_again_after_it_was_written(tmp_path: Path) -> None:
     bookmark = KeptBookmark(ShipState.open(tmp_path), "http there")
-    bookmark.reached({"agent-1.jsonl": 10}, accepted=3, rejected=0)
-    bookmark.reached({"agent-1.jsonl": 20, "mlx_lm-2.jsonl": 5}, accepted=2, rejected=1)
+    bookmark.reached({"agent-1.jsonl": (10, "a")}, accepted=3, rejected=0)
+    bookmark.reached({"agent-1.jsonl": (20, "b"), "mlx_lm-2.jsonl": (5, "")}, accepted=2, rejected=1)
     again = ShipState.open(tmp_path)
-    assert again.of("http there") == Acknowledged({"agent-1.jsonl": 20, "mlx_lm-2.jsonl": 5}, 5, 1)
+    assert again.of("http there") == Acknowledged(
+        {"agent-1.jsonl": 20, "mlx_lm-2.jsonl": 5}, 5, 1, {"agent-1.jsonl": "b", "mlx_lm-2.jsonl": ""}
+    )
     assert again.of("elsewhere") == Acknowledged({})
     again.forget("http there")
     assert again.of("http there").accepted == 0
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_one_of_an_earlier_version_knows_a_file_by_its_length_alone(tmp_path: Path) -> None:
+    text = '{"format_version": 1, "targets": {"a": {"accepted": 1, "rejected": 0, "bytes": {"f": 7}}}}'
+    (tmp_path / FILE_NAME).write_text(text)
+    assert ShipState.open(tmp_path).of("a").places == {"f": (7, "")}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc  # type: ignore[import-untyped] # ships no types
+from google.protobuf.json_format import MessageToJson, ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -23,6 +26,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     add_TraceServiceServicer_to_server,
 )
 
+PROTOBUF = "application/x-protobuf"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -32,7 +37,7 @@ class Answer:
     code: grpc.StatusCode | None = None
     rejected: int = 0
     message: str = ""
-    content_type: str = "application/x-protobuf"
+    content_type: str = ""  # the request's
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
     wait_s: float = 0.0
@@ -51,13 +56,20 @@ class Receiver:
     headers: list[dict[str, str]] = field(default_factory=list)
     spans: list[Any] = field(default_factory=list)
     requests: int = 0
+    takes_json: bool = True
+    refused_name: str = ""  # a request with a span of this name is refused
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, kind: str, body: bytes) -> ExportTraceServiceRequest | None:
+        if kind == PROTOBUF:
+            return ExportTraceServiceRequest.FromString(body)
+        return _from_json(json.loads(body)) if self.takes_json else None
 
     def take(self, request: ExportTraceServiceRequest, headers: dict[str, str]) -> Answer:
         with self.lock:
             self.requests += 1
             self.headers.append(headers)
-            answer = self.script.pop(0) if self.script else Answer()
+            answer = self.script.pop(0) if self.script else self._judge(request)
             if answer.status == 200 and answer.code is None:
                 self.spans += [
                     span
@@ -68,12 +80,43 @@ class Receiver:
         time.sleep(answer.wait_s)
         return answer
 
+    def _judge(self, request: ExportTraceServiceRequest) -> Answer:
+        names = {
+            span.name for held in request.resource_spans for scope in held.scope_spans for span in scope.spans
+        }
+        if self.refused_name in names:
+            why = "no such name"
+            code = grpc.StatusCode.INVALID_ARGUMENT
+            return Answer(400, code, message=why, content_type="text/plain", body=why.encode())
+        return Answer()
+
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
     def names(self) -> list[str]:
         return [span.name for span in self.spans]
+
+
+UNKNOWN_ENCODING = Answer(status=415, content_type="text/plain", body=b"protobuf only")
+
+
+def _from_json(request: Any) -> ExportTraceServiceRequest:  # noqa: ANN401 # any JSON
+    """OTLP's JSON has ids in hex, protobuf's own has bytes in base64."""
+    for resource in request["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                for holder in (span, *span.get("links", ())):
+                    for name in ("traceId", "spanId", "parentSpanId"):
+                        if name in holder:
+                            holder[name] = base64.b64encode(bytes.fromhex(holder[name])).decode()
+    return ParseDict(request, ExportTraceServiceRequest())
+
+
+def _encoded(response: ExportTraceServiceResponse, kind: str) -> bytes:
+    if kind == PROTOBUF:
+        return response.SerializeToString()
+    return MessageToJson(response).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,10 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         headers = {key.lower(): value for key, value in self.headers.items()} | {"path": self.path}
-        answer = self.receiver.take(ExportTraceServiceRequest.FromString(body), headers)
-        content = answer.response().SerializeToString() if answer.body is None else answer.body
+        kind = headers["content-type"]
+        request = self.receiver.read(kind, body)
+        answer = UNKNOWN_ENCODING if request is None else self.receiver.take(request, headers)
+        content = _encoded(answer.response(), kind) if answer.body is None else answer.body
         self.send_response(answer.status)
-        self.send_header("content-type", answer.content_type)
+        self.send_header("content-type", answer.content_type or kind)
         self.send_header("content-length", str(len(content)))
         for name, value in answer.headers:
             self.send_header(name, value)

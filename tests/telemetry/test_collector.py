@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from otlp_receiver import Answer, grpc_receiving, http_receiving, serving
 
-from punie.trace.telemetry.shipping.collector import Door, find_collector, knock
+from punie.trace.telemetry.shipping.collector import Endpoint, find_collector, probe
 from punie.trace.telemetry.shipping.targets import Origin, Target, Transport
 
 
@@ -39,7 +39,7 @@ def silent_port() -> Iterator[int]:
 
 def test_a_receiver_over_http_is_found_and_gets_no_span() -> None:
     with http_receiving() as receiver:
-        found = find_collector((Door(Transport.HTTP, receiver.port),))
+        found = find_collector((Endpoint(Transport.HTTP, receiver.port),))
     endpoint = f"http://127.0.0.1:{receiver.port}/v1/traces"
     assert found.target == Target(Origin.FOUND, Transport.HTTP, endpoint)
     assert (receiver.requests, receiver.spans) == (1, [])
@@ -47,22 +47,22 @@ def test_a_receiver_over_http_is_found_and_gets_no_span() -> None:
 
 def test_a_receiver_over_grpc_is_found_behind_a_stranger_who_is_named(closed_port: int) -> None:
     with grpc_receiving() as receiver, serving(SaysYes) as stranger:
-        doors = (Door(Transport.HTTP, stranger), Door(Transport.GRPC, receiver.port))
-        found = find_collector(doors)
+        endpoints = (Endpoint(Transport.HTTP, stranger), Endpoint(Transport.GRPC, receiver.port))
+        found = find_collector(endpoints)
     assert found.target == Target(Origin.FOUND, Transport.GRPC, f"http://127.0.0.1:{receiver.port}")
-    (said,) = found.strangers
+    (said,) = found.others
     assert f"127.0.0.1:{stranger} listens but gives no OTLP answer" in said
 
 
 def test_nobody_is_no_receiver_and_nothing_to_mention(closed_port: int) -> None:
-    found = find_collector((Door(Transport.HTTP, closed_port), Door(Transport.GRPC, closed_port)))
-    assert (found.target, found.strangers) == (None, ())
-    assert [item.listening for item in found.knocks] == [False, False]
+    found = find_collector((Endpoint(Transport.HTTP, closed_port), Endpoint(Transport.GRPC, closed_port)))
+    assert (found.target, found.others) == (None, ())
+    assert [item.listening for item in found.results] == [False, False]
 
 
 @pytest.mark.parametrize("transport", Transport)
 def test_somebody_who_never_answers_is_given_up(transport: Transport, silent_port: int) -> None:
-    found = knock(Door(transport, silent_port), timeout_s=0.3)
+    found = probe(Endpoint(transport, silent_port), timeout_s=0.3)
     assert found.listening
     assert not found.is_receiver
 
@@ -80,11 +80,11 @@ def test_somebody_who_never_answers_is_given_up(transport: Transport, silent_por
 def test_an_answer_that_is_not_otlps_is_quoted(answer: Answer, said: str) -> None:
     with http_receiving() as receiver:
         receiver.script = [answer] * 9
-        found = knock(Door(Transport.HTTP, receiver.port), timeout_s=0.3)
+        found = probe(Endpoint(Transport.HTTP, receiver.port), timeout_s=0.3)
     assert not found.is_receiver
-    assert said in found.said
+    assert said in found.text
 
 
 def test_http_is_no_grpc() -> None:
     with serving(SaysYes) as port:
-        assert "gRPC" in knock(Door(Transport.GRPC, port), timeout_s=0.5).said
+        assert "gRPC" in probe(Endpoint(Transport.GRPC, port), timeout_s=0.5).text

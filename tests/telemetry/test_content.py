@@ -11,7 +11,7 @@ from punie.trace import semconv
 from punie.trace.attributes.types import Kind
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.shipping.content import ContentPolicy
-from punie.trace.telemetry.shipping.decode import LineDecoder
+from punie.trace.telemetry.shipping.outgoing import read_line
 
 STAYS = {
     "customer.name": "Ada",
@@ -136,5 +136,6 @@ def test_a_users_own_span_goes_without_its_attributes(telemetry: Telemetry) -> N
     telemetry.tracer.start_span("look up", attributes={"customer.name": "Ada", "error.type": "x"}).end()
     (line,) = Path(telemetry.journal.path).read_bytes().splitlines()
     assert "Ada" in json.dumps(json.loads(line))  # the journal has it
-    (span,) = LineDecoder(ContentPolicy.STRIP).decode(line)
-    assert (span.name, dict(span.attributes or {})) == ("look up", {"error.type": "x"})
+    (sent,) = read_line(line, ContentPolicy.STRIP).spans
+    assert sent.span["name"] == "look up"
+    assert sent.span["attributes"] == [{"key": "error.type", "value": {"stringValue": "x"}}]

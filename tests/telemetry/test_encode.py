@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -22,7 +24,7 @@ from opentelemetry.trace import (
 
 from punie.trace.telemetry.journal.encode import LineEncoder, value_json
 from punie.trace.telemetry.shipping.content import ContentPolicy
-from punie.trace.telemetry.shipping.decode import LineDecoder
+from punie.trace.telemetry.shipping.outgoing import Line, json_request, protobuf_request, read_line
 
 TRACE_ID = 0x0102030405060708090A0B0C0D0E0F10
 
@@ -133,27 +135,31 @@ def test_the_line_is_what_the_collectors_file_exporter_writes() -> None:
     }
 
 
-def test_decoding_gives_the_span_back() -> None:
-    encoder = LineEncoder()
-    line = encoder.encode(full_span())
-    (span,) = LineDecoder(ContentPolicy.SEND).decode(line)
-    attributes = dict(span.attributes or {})
-    assert attributes.pop("punie.content.send") is True
-    again = ReadableSpan(
-        name=span.name,
-        context=span.context,
-        parent=span.parent,
-        resource=span.resource,
-        attributes=attributes,
-        events=span.events,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
-    assert encoder.encode(again) == line
+def _sendable(line: bytes) -> bytes:
+    """The line of one span, sent whole, without the mark that says so."""
+    (sent,) = read_line(line, ContentPolicy.SEND).spans
+    request = json_request([sent])
+    (span,) = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    span["attributes"].remove({"key": "punie.content.send", "value": {"boolValue": True}})
+    return json.dumps(request).encode()
+
+
+def test_what_is_sent_in_json_is_what_the_journal_holds() -> None:
+    line = LineEncoder().encode(full_span())
+    sent, held = json.loads(_sendable(line)), json.loads(line)
+    assert sent == held
+
+
+def test_what_is_sent_in_protobuf_is_what_the_sdks_exporter_sends() -> None:
+    (sent,) = read_line(LineEncoder().encode(full_span()), ContentPolicy.SEND).spans
+    ours = protobuf_request([sent])
+    theirs = encode_spans([full_span()])
+    span = ours.resource_spans[0].scope_spans[0].spans[0]
+    assert span.attributes.pop().key == "punie.content.send"
+    other = theirs.resource_spans[0].scope_spans[0].spans[0]
+    # The SDK's encoder leaves out that a span was sampled, and of a link it says whether it is remote.
+    span.flags, span.links[0].flags = other.flags, other.links[0].flags
+    assert MessageToDict(ours) == MessageToDict(theirs)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +181,25 @@ def test_values_that_json_or_otlp_cannot_hold(value: object, expected: dict[str,
 def test_a_lone_surrogate_is_legal_json_and_becomes_sendable() -> None:
     span = ReadableSpan(name="\ud800", context=context(1), resource=Resource({}), start_time=1, end_time=2)
     line = LineEncoder().encode(span)
-    (decoded,) = LineDecoder(ContentPolicy.STRIP).decode(line)
-    assert decoded.name == "\ufffd"
+    (sent,) = read_line(line, ContentPolicy.STRIP).spans
+    assert sent.span["name"] == "\ufffd"
 
 
-@pytest.mark.parametrize("line", [b"nonsense", b"[]", b'{"resourceSpans":[{}]}', b"7"])
-def test_what_is_no_otlp_is_refused(line: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        LineDecoder(ContentPolicy.STRIP).decode(line)
+@pytest.mark.parametrize(
+    "line",
+    [b"nonsense", b"[]", b'{"resourceSpans":[{}]}', b"7", b"\xff", b"[" * 100_000, b'{"resourceSpans":[{"sc'],
+)
+def test_what_is_no_otlp_is_counted(line: bytes) -> None:
+    assert read_line(line, ContentPolicy.STRIP) == Line((), unreadable=1)
+
+
+def test_one_bad_span_of_a_line_takes_only_itself() -> None:
+    line = json.loads(LineEncoder().encode(full_span()))
+    spans = line["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    bad = ({"traceId": "xyz"}, {"spanId": "0a"}, {"startTimeUnixNano": "soon"}, {"attributes": [7]})
+    spans += [spans[0] | change for change in bad]
+    read = read_line(json.dumps(line).encode(), ContentPolicy.STRIP)
+    assert (len(read.spans), read.unreadable) == (1, 4)
 
 
 def test_resources_that_come_and_go_are_not_mixed_up() -> None:

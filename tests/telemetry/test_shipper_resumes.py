@@ -42,7 +42,9 @@ def test_only_what_is_new_is_sent_again(receiver: Receiver, telemetry: Telemetry
     assert (delivery.sent, delivery.accepted, delivery.earlier) == (1, 1, 2)
     assert receiver.names() == ["first", "second", "third"]
     assert "1 of 1 span accepted, 2 earlier" in delivery.summary()
-    assert bookmark.positions == {telemetry.journal.path.name: telemetry.journal.path.stat().st_size}
+    ((name, (offset, mark)),) = bookmark.places.items()
+    assert (name, offset) == (telemetry.journal.path.name, telemetry.journal.path.stat().st_size)
+    assert mark.startswith("64-")
 
 
 def test_after_a_batch_without_an_answer_it_goes_on_with_that_batch(
@@ -65,7 +67,7 @@ def test_a_refused_request_is_not_acknowledged_even_if_a_later_one_is(
     bookmark = Unkept()
     receiver.script = [Answer(status=401)]
     assert _ship(telemetry, receiver.url, bookmark).accepted == 344
-    assert bookmark.positions == {}
+    assert bookmark.places == {}
     assert _ship(telemetry, receiver.url, bookmark).accepted == 600  # some twice, none never
 
 
@@ -81,13 +83,42 @@ def test_spans_refused_one_by_one_are_not_sent_again_and_not_forgotten(
     assert "1 rejected earlier" in again.summary()
 
 
-def test_a_journal_that_is_another_one_is_read_from_its_beginning(
-    receiver: Receiver, telemetry: Telemetry
+@pytest.mark.parametrize("offset", [7, 10**6])
+def test_a_journal_that_ends_no_line_there_is_read_from_its_beginning_and_that_is_said(
+    receiver: Receiver, telemetry: Telemetry, offset: int
 ) -> None:
     _write(telemetry, "new")
-    assert _ship(telemetry, receiver.url, Unkept({telemetry.journal.path.name: 7})).accepted == 1
-    beyond = Unkept({telemetry.journal.path.name: 10**6})
-    assert _ship(telemetry, receiver.url, beyond).accepted == 1
+    delivery = _ship(telemetry, receiver.url, Unkept({telemetry.journal.path.name: (offset, "")}))
+    assert delivery.accepted == 1
+    assert not delivery.acknowledged
+    assert "is not the file that was read before" in delivery.summary()
+
+
+def test_a_journal_is_known_by_what_stands_in_it_and_not_by_its_length(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    bookmark = Unkept()
+    _write(telemetry, "first", "second")
+    assert _ship(telemetry, receiver.url, bookmark).acknowledged
+    path = telemetry.journal.path
+    path.write_bytes(path.read_bytes().replace(b"second", b"others")[::1])
+    assert _ship(telemetry, receiver.url, bookmark).acknowledged  # a name far before the end is no sign
+    line = path.read_bytes().splitlines()[0]
+    other = line.replace(b'"links":[]', b'"links":[] ')
+    path.write_bytes(other + b"\n" + other + b"\n" + b" " * 400 + b"\n")
+    delivery = _ship(telemetry, receiver.url, bookmark)
+    assert delivery.accepted == 2
+    assert not delivery.acknowledged
+
+
+def test_a_journal_that_is_gone_is_said(receiver: Receiver, telemetry: Telemetry) -> None:
+    bookmark = Unkept()
+    _write(telemetry, "first")
+    assert _ship(telemetry, receiver.url, bookmark).acknowledged
+    telemetry.journal.path.unlink()
+    delivery = _ship(telemetry, receiver.url, bookmark)
+    assert not delivery.acknowledged
+    assert f"{telemetry.journal.path.name} was read before and is gone" in delivery.summary()
 
 
 def test_lines_that_are_no_spans_are_passed_once(receiver: Receiver, telemetry: Telemetry) -> None:
@@ -117,6 +148,7 @@ def test_a_request_that_is_too_large_is_refused_and_keeps_nobody_waiting(telemet
         (delivery,) = ship(folder, [flag_target(receiver.url)], policy=ContentPolicy.SEND, deadline_s=None)
         assert receiver.names() == ["small"]
     assert (delivery.accepted, delivery.rejected) == (1, 1)
+    assert delivery.errors[0].startswith("span 'huge' (trace ")
     assert "larger than max" in delivery.errors[0]
 
 

@@ -6,8 +6,11 @@ import pytest
 
 from punie.trace.errors import UsageError
 from punie.trace.telemetry.shipping.targets import (
+    Compression,
+    Encoding,
     Origin,
     Target,
+    TlsFiles,
     Transport,
     find_targets,
     flag_target,
@@ -30,7 +33,8 @@ EU_TOKEN = "pylf_v1_eu_0123456789"  # noqa: S105 # as above
     ],
 )
 def test_the_flag(url: str, transport: Transport, endpoint: str) -> None:
-    assert flag_target(url) == Target(Origin.FLAG, transport, endpoint)
+    secure = endpoint.startswith("https") and transport is Transport.GRPC
+    assert flag_target(url) == Target(Origin.FLAG, transport, endpoint, secure=secure)
 
 
 @pytest.mark.parametrize("url", ["localhost:4318", "ftp://host", "http://", "nonsense"])
@@ -74,8 +78,8 @@ def test_a_bare_grpc_address_is_named_as_it_is() -> None:
 
 
 def test_a_protocol_that_is_not_supported_is_named() -> None:
-    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
-    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_PROTOCOL: http/json"):
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/xml"}
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_PROTOCOL: http/xml"):
         find_targets(None, environ)
 
 
@@ -137,3 +141,60 @@ def test_the_environment_may_forbid_looking_for_a_collector(
     environ: dict[str, str], *, refused: bool
 ) -> None:
     assert refuses_export(environ) is refused
+
+
+@pytest.mark.parametrize(
+    ("value", "encodings"),
+    [
+        ("http/json", (Encoding.JSON,)),
+        ("http/protobuf", (Encoding.PROTOBUF,)),
+        ("", (Encoding.JSON, Encoding.PROTOBUF)),
+    ],
+)
+def test_an_encoding_that_was_asked_for_is_the_only_one(value: str, encodings: tuple[Encoding, ...]) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_PROTOCOL": value}
+    (target,) = find_targets(None, environ)
+    assert (target.transport, target.encodings) == (Transport.HTTP, encodings)
+
+
+def test_everything_that_the_environment_says_of_its_own_receiver() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1",
+        "OTEL_EXPORTER_OTLP_HEADERS": "X-Key=a%20b,other=1",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x-key=for%20traces",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "deflate",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/me.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/me.key",
+    }
+    found, flag = find_targets(None, environ)[0], find_targets("http://c:2", environ)[0]
+    assert (dict(found.headers), found.compression) == ({"x-key": "for traces"}, Compression.DEFLATE)
+    assert found.tls == TlsFiles("/ca.pem", "/me.pem", "/me.key")
+    assert (flag.headers, flag.compression, flag.tls) == ({}, Compression.NONE, TlsFiles())
+
+
+def test_a_compression_that_is_none_is_named() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1", "OTEL_EXPORTER_OTLP_COMPRESSION": "zip"}
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_COMPRESSION: zip is not supported"):
+        find_targets(None, environ)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "insecure", "secure"),
+    [("c:1", "", True), ("c:1", "true", False), ("http://c:1", "", False), ("https://c:1", "true", True)],
+)
+def test_grpc_is_encrypted_as_the_exporters_have_it(endpoint: str, insecure: str, *, secure: bool) -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_INSECURE": insecure,
+    }
+    assert find_targets(None, environ)[0].secure is secure
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "loopback"),
+    [("http://127.0.0.2:1", True), ("localhost:4317", True), ("http://[::1]:1", True), ("http://c:1", False)],
+)
+def test_this_machines_own_addresses_are_known(endpoint: str, *, loopback: bool) -> None:
+    assert Target(Origin.FLAG, Transport.GRPC, endpoint).is_loopback is loopback

@@ -57,7 +57,7 @@ def execute(options: Options) -> int:
     for run, spans_dir in zip(options.runs, folders, strict=True):
         for delivery in _ship(run, spans_dir, sending, again=options.again):
             progress.say(f"{run}: sent to {delivery.summary()}")
-            complete = complete and _took_all(delivery)
+            complete = complete and delivery.acknowledged
     return int(ExitCode.OK if complete else ExitCode.EXPORT)
 
 
@@ -76,11 +76,6 @@ def _ship(run: Path, spans_dir: Path, sending: Sending, *, again: bool) -> Seque
         deadline_s=None,
         bookmarks=sending.bookmarks(state),
     )
-
-
-def _took_all(delivery: Delivery) -> bool:
-    """Lines that are no spans are said, but nobody could take them."""
-    return delivery.accepted == delivery.sent and not delivery.earlier_rejected
 
 
 def _spans_dir(run: Path) -> Path:

@@ -10,7 +10,7 @@ import psutil
 
 from punie.trace.doctor.check import Finding, Status
 from punie.trace.store.jaeger.page import DEFAULT_PAGE, why_no_page
-from punie.trace.telemetry.shipping.collector import STANDARD_DOORS, Door, Knock, knock
+from punie.trace.telemetry.shipping.collector import STANDARD_ENDPOINTS, Endpoint, ProbeResult, probe
 
 HOST: Final = "127.0.0.1"
 SERVE_PORT: Final = 8080
@@ -31,22 +31,22 @@ def check_serve_port(port: int = SERVE_PORT) -> Finding:
     )
 
 
-def check_collector(doors: tuple[Door, ...] = STANDARD_DOORS) -> Finding:
+def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Finding:
     """OTLP over HTTP and gRPC, each asked with a request without spans."""
-    knocks = [knock(door) for door in doors]
-    said = "; ".join(map(_knock_text, knocks))
-    if any(item.listening and item.problem for item in knocks):
+    results = [probe(endpoint) for endpoint in endpoints]
+    said = "; ".join(map(_result_text, results))
+    if any(item.listening and item.problem for item in results):
         return Finding(
             "Collector", Status.WARN, said, "stop what has its port, or name a Collector with --otlp"
         )
-    if not any(item.is_receiver for item in knocks):
+    if not any(item.is_receiver for item in results):
         return Finding("Collector", Status.WARN, said, _START_STACK)
     return Finding("Collector", Status.OK, said)
 
 
-def _knock_text(item: Knock) -> str:
-    owner = f": {_owner(item.door.port)}" if item.listening and item.problem else ""
-    return f"{item.said}{owner}"
+def _result_text(item: ProbeResult) -> str:
+    owner = f": {_owner(item.endpoint.port)}" if item.listening and item.problem else ""
+    return f"{item.text}{owner}"
 
 
 def check_jaeger(page: str = DEFAULT_PAGE) -> Finding:

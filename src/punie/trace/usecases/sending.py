@@ -114,5 +114,5 @@ def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:
 
     search = find_collector()
     if search.target is None:
-        return (), (*search.strangers, _NOBODY)
-    return (search.target,), (*search.strangers, f"spans go to {search.target.name}")
+        return (), (*search.others, _NOBODY)
+    return (search.target,), (*search.others, f"spans go to {search.target.name}")

@@ -25,11 +25,20 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """What one receiver has: bytes of each journal file, by its name, and spans."""
+    """What one receiver has: bytes of each journal file, by its name, and spans.
 
-    positions: Mapping[str, Count] = msgspec.field(name="bytes")
+    `marks` are of the text before, by which a file is known again; records of earlier versions have none.
+    """
+
+    offsets: Mapping[str, Count] = msgspec.field(name="bytes")
     accepted: Count = 0
     rejected: Count = 0
+    marks: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[str, tuple[int, str]]:
+        """Offset and mark of each file; the mark is empty where none is kept."""
+        return {name: (offset, self.marks.get(name, "")) for name, offset in self.offsets.items()}
 
 
 NOTHING: Final = Acknowledged({})
@@ -73,12 +82,17 @@ class ShipState:
         with self._lock:
             self._known.pop(key, None)
 
-    def reached(self, key: str, positions: Mapping[str, int], *, accepted: int, rejected: int) -> None:
-        """`key` acknowledged all up to `positions`. Raises `InputError` if that can't be written."""
+    def reached(
+        self, key: str, places: Mapping[str, tuple[int, str]], *, accepted: int, rejected: int
+    ) -> None:
+        """`key` acknowledged all up to `places`. Raises `InputError` if that can't be written."""
         with self._lock:
             before = self._known.get(key, NOTHING)
             self._known[key] = Acknowledged(
-                dict(positions), before.accepted + accepted, before.rejected + rejected
+                {name: offset for name, (offset, _) in places.items()},
+                before.accepted + accepted,
+                before.rejected + rejected,
+                {name: mark for name, (_, mark) in places.items()},
             )
             documents.write(self._path, _Document(self._known))
 
@@ -91,9 +105,9 @@ class KeptBookmark:
     key: str
 
     @property
-    def positions(self) -> Mapping[str, int]:
-        """Bytes of each journal file that it has acknowledged."""
-        return self.state.of(self.key).positions
+    def places(self) -> Mapping[str, tuple[int, str]]:
+        """The end of what it has acknowledged of each journal file."""
+        return self.state.of(self.key).places
 
     @property
     def accepted(self) -> int:
@@ -105,6 +119,6 @@ class KeptBookmark:
         """Spans that it refused so far."""
         return self.state.of(self.key).rejected
 
-    def reached(self, positions: Mapping[str, int], *, accepted: int, rejected: int) -> None:
+    def reached(self, places: Mapping[str, tuple[int, str]], *, accepted: int, rejected: int) -> None:
         """So far it has come. Raises `InputError` if that can't be written."""
-        self.state.reached(self.key, positions, accepted=accepted, rejected=rejected)
+        self.state.reached(self.key, places, accepted=accepted, rejected=rejected)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass, replace
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-import grpc  # type: ignore[import-untyped] # ships no types
-import requests
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+if TYPE_CHECKING:
+    import grpc  # type: ignore[import-untyped] # ships no types
+
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-_RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})  # what the HTTP exporter retries
+_RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
+_SPANS_STATUS: Final = frozenset({400, 413, 422, 500})
 _RETRIED_CODES: Final = frozenset(
     {
         "CANCELLED",
@@ -26,99 +32,148 @@ _RETRIED_CODES: Final = frozenset(
         "DATA_LOSS",
     }
 )
+_SPANS_CODES: Final = frozenset({"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"})
+_TOO_LARGE: Final = (
+    "larger than max"  # has the code of a receiver that is busy, and is as large the next time
+)
+_RETRY_INFO: Final = "google.rpc.retryinfo-bin"
+_QUOTED: Final = 200  # characters of a receiver's text
 
 
 class Outcome(StrEnum):
-    """`ANSWERED`: the receiver took or refused spans for good. `UNANSWERED`: worth another try."""
+    """What became of a request.
 
-    ANSWERED = "answered"
+    `ACCEPTED`: the spans were taken, but for those that the answer counts as rejected. `SPANS_REFUSED`: something in
+    it was, and another request may be taken. `REQUEST_REFUSED`: any request would be (a wrong token, a wrong path).
+    `UNANSWERED`: worth another try.
+    """
+
+    ACCEPTED = "accepted"
+    SPANS_REFUSED = "spans refused"
+    REQUEST_REFUSED = "request refused"
     UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The last thing that a receiver said, or that kept it from answering. `rejected` None: the whole batch.
+    """What a receiver answered to a request, or what kept it from answering: `problem`, empty if nothing did.
 
-    `media_type` is that of an HTTP response, empty without one.
+    `rejected` counts spans of an accepted request. `retry_after_s` is the pause that the receiver asks for.
     """
 
     outcome: Outcome
-    rejected: int | None
-    problem: str
-    media_type: str = ""
+    rejected: int = 0
+    problem: str = ""
+    retry_after_s: float | None = None
 
 
-def read_response(response: requests.Response) -> Answer:
-    """What an HTTP response to an export means."""
-    answer = _read_status(response)
-    return replace(answer, media_type=_media_type(response))
+def read_response(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """What an HTTP response to an export means. Names in `headers` are in small letters."""
+    text = f"HTTP {status} {reason}".rstrip()
+    if 300 <= status < 400:
+        where = headers.get("location", "nowhere")
+        return Answer(Outcome.REQUEST_REFUSED, problem=f"{text}: redirected to {where}: give that address")
+    if status in _RETRIED_STATUS:
+        return Answer(Outcome.UNANSWERED, problem=text, retry_after_s=_pause_s(headers.get("retry-after")))
+    if status >= 400:
+        outcome = Outcome.SPANS_REFUSED if status in _SPANS_STATUS else Outcome.REQUEST_REFUSED
+        return Answer(outcome, problem=f"{text}: {_quoted(headers, body)}".rstrip(": "))
+    return _read_success(status, media_type(headers), body)
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """The type of a body without its parameters; empty if none is named."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def read_failure(error: BaseException) -> Answer:
     """What it means that no response came."""
-    return Answer(Outcome.UNANSWERED, None, f"{type(error).__name__}: {_reason(error)}")
+    return Answer(Outcome.UNANSWERED, problem=f"{type(error).__name__}: {_reason(error)}".rstrip(": "))
 
 
 def read_partial(rejected: int, message: str) -> Answer:
     """What the `partial_success` of an answer means; both empty where there is none."""
+    if rejected < 0:
+        return _no_receiver(f"an answer that rejects {rejected} spans")
     if rejected:
-        return Answer(Outcome.ANSWERED, rejected, f"partial success: {message or 'no reason given'}")
-    return Answer(Outcome.ANSWERED, 0, f"warning: {message}" if message else "")
+        return Answer(Outcome.ACCEPTED, rejected, f"partial success: {message or 'no reason given'}")
+    return Answer(Outcome.ACCEPTED, 0, f"warning: {message}" if message else "")
 
 
 def read_rpc_error(error: grpc.RpcError) -> Answer:
     """What an error status of gRPC means."""
     code, details = error.code().name, error.details() or ""
-    # Too large a request is too large the next time as well, though it has the code of a receiver that is busy.
-    again = code in _RETRIED_CODES and "larger than max" not in details
-    return Answer(Outcome.UNANSWERED if again else Outcome.ANSWERED, None, f"gRPC {code}: {details}")
+    problem = f"gRPC {code}: {details}"
+    if code in _SPANS_CODES or _TOO_LARGE in details:
+        return Answer(Outcome.SPANS_REFUSED, problem=problem)
+    if code in _RETRIED_CODES:
+        return Answer(Outcome.UNANSWERED, problem=problem, retry_after_s=_retry_delay_s(error))
+    return Answer(Outcome.REQUEST_REFUSED, problem=problem)
 
 
-def _read_status(response: requests.Response) -> Answer:
-    said = f"HTTP {response.status_code} {response.reason}".rstrip()
-    if 300 <= response.status_code < 400:
-        where = response.headers.get("location", "nowhere")
-        return Answer(Outcome.ANSWERED, None, f"{said}: redirected to {where}: give that address")
-    if response.status_code in _RETRIED_STATUS:
-        return Answer(Outcome.UNANSWERED, None, said)
-    if response.status_code >= 400:
-        return Answer(Outcome.ANSWERED, None, f"{said}: {_body_start(response)}".rstrip(": "))
-    return _accepted(response)
-
-
-def _media_type(response: requests.Response) -> str:
-    return response.headers.get("content-type", "").partition(";")[0].strip()
-
-
-def _accepted(response: requests.Response) -> Answer:
-    kind = _media_type(response)
-    if kind == JSON:
-        with contextlib.suppress(
-            ValueError, AttributeError
-        ):  # an empty or strange body: as if it said nothing
-            partial = response.json().get("partialSuccess") or {}
-            return read_partial(int(partial.get("rejectedSpans") or 0), partial.get("errorMessage") or "")
-        return Answer(Outcome.ANSWERED, 0, "")
-    if kind not in ("", PROTOBUF):
-        return Answer(
-            Outcome.ANSWERED, None, f"HTTP {response.status_code} with {kind}: that is no OTLP receiver"
-        )
+def _read_success(status: int, kind: str, body: bytes) -> Answer:
+    if not body and kind in ("", JSON, PROTOBUF):  # all fields of the answer are optional
+        return Answer(Outcome.ACCEPTED)
+    if kind not in ("", JSON, PROTOBUF):
+        return _no_receiver(f"HTTP {status} with {kind}")
     try:
-        partial = ExportTraceServiceResponse.FromString(response.content).partial_success
-    except DecodeError:
-        return Answer(
-            Outcome.ANSWERED, None, f"HTTP {response.status_code} with a body that is not OTLP: no receiver"
-        )
-    return read_partial(partial.rejected_spans, partial.error_message)
+        return read_partial(*(_json_partial(body) if kind == JSON else _protobuf_partial(body)))
+    except (DecodeError, ValueError, TypeError, AttributeError, RecursionError):
+        return _no_receiver(f"HTTP {status} with a body that is not OTLP")
+
+
+def _no_receiver(what: str) -> Answer:
+    return Answer(Outcome.REQUEST_REFUSED, problem=f"{what}: that is no OTLP receiver")
+
+
+def _protobuf_partial(body: bytes) -> tuple[int, str]:
+    partial = ExportTraceServiceResponse.FromString(body).partial_success
+    return partial.rejected_spans, partial.error_message
+
+
+def _json_partial(body: bytes) -> tuple[int, str]:
+    answer: dict[str, Any] = json.loads(body)
+    partial = answer.get("partialSuccess") or {}
+    return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
+
+
+def _pause_s(text: str | None) -> float | None:
+    """HTTP's Retry-After: seconds, or a date. None for what is neither."""
+    if text is None:
+        return None
+    try:
+        return max(float(text) if text.strip().isdigit() else _until_s(text), 0.0)
+    except ValueError:
+        return None
+
+
+def _until_s(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp() - time.time()
+
+
+def _retry_delay_s(error: grpc.RpcError) -> float | None:
+    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # ships no types
+    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # as above
+
+    for name, value in error.trailing_metadata() or ():
+        if name == _RETRY_INFO:
+            return float(RetryInfo.FromString(value).retry_delay.ToTimedelta().total_seconds())
+        if name == "grpc-status-details-bin":
+            for detail in Status.FromString(value).details:
+                found = RetryInfo()
+                if detail.Unpack(found):
+                    return float(found.retry_delay.ToTimedelta().total_seconds())
+    return None
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause: requests wraps "Connection refused" several times."""
+    """The innermost cause: clients wrap "Connection refused" several times."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return str(error)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
 
 
-def _body_start(response: requests.Response) -> str:
-    kind = response.headers.get("content-type", "")
-    return response.text[:200].strip() if kind.startswith(("text/plain", JSON)) else ""
+def _quoted(headers: Mapping[str, str], body: bytes) -> str:
+    if not media_type(headers).startswith(("text/plain", JSON)):
+        return ""
+    return body[:_QUOTED].decode("utf-8", "replace").strip()

@@ -15,27 +15,27 @@ PROBE_TIMEOUT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A port on which OTLP may be spoken."""
+class Endpoint:
+    """A port of this machine on which OTLP may be spoken."""
 
     transport: Transport
     port: int
 
     @property
     def target(self) -> Target:
-        """What would be sent to there."""
+        """It, as a receiver."""
         path = "/v1/traces" if self.transport is Transport.HTTP else ""
         return Target(Origin.FOUND, self.transport, f"http://{LOOPBACK}:{self.port}{path}")
 
 
-STANDARD_DOORS: Final = (Door(Transport.HTTP, HTTP_PORT), Door(Transport.GRPC, GRPC_PORT))
+STANDARD_ENDPOINTS: Final = (Endpoint(Transport.HTTP, HTTP_PORT), Endpoint(Transport.GRPC, GRPC_PORT))
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
-    """What is behind a door. `problem` is empty if it is an OTLP receiver; `listening` False: nobody is there."""
+class ProbeResult:
+    """Who is at an endpoint. `problem` is empty for an OTLP receiver; `listening` False: nobody is there."""
 
-    door: Door
+    endpoint: Endpoint
     listening: bool
     problem: str
 
@@ -45,51 +45,53 @@ class Knock:
         return self.listening and not self.problem
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """A sentence for people."""
-        where = f"{LOOPBACK}:{self.door.port}"
+        where = f"{LOOPBACK}:{self.endpoint.port}"
         if not self.listening:
             return f"nobody listens on {where}"
         if self.is_receiver:
-            return f"{where} takes OTLP over {self.door.transport}"
+            return f"{where} takes OTLP over {self.endpoint.transport}"
         return f"{where} listens but gives no OTLP answer ({self.problem})"
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Every door that was tried, in order: up to the first receiver."""
+    """Every endpoint that was tried, in order: up to the first receiver."""
 
-    knocks: tuple[Knock, ...]
+    results: tuple[ProbeResult, ...]
 
     @property
     def target(self) -> Target | None:
         """The receiver, None if there is none."""
-        return next((knock.door.target for knock in self.knocks if knock.is_receiver), None)
+        return next((result.endpoint.target for result in self.results if result.is_receiver), None)
 
     @property
-    def strangers(self) -> tuple[str, ...]:
-        """What is said of programs that listen there and don't speak OTLP."""
-        return tuple(knock.said for knock in self.knocks if knock.listening and knock.problem)
+    def others(self) -> tuple[str, ...]:
+        """A sentence for each program that listens there and isn't an OTLP receiver."""
+        return tuple(result.text for result in self.results if result.listening and result.problem)
 
 
-def find_collector(doors: tuple[Door, ...] = STANDARD_DOORS, *, timeout_s: float = PROBE_TIMEOUT_S) -> Search:
-    """Try `doors` in order until an OTLP receiver answers; each takes about `timeout_s` at most."""
-    knocks: list[Knock] = []
-    for door in doors:
-        knocks.append(knock(door, timeout_s=timeout_s))
-        if knocks[-1].is_receiver:
+def find_collector(
+    endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS, *, timeout_s: float = PROBE_TIMEOUT_S
+) -> Search:
+    """Try `endpoints` in order until an OTLP receiver answers; each takes about `timeout_s` at most."""
+    results: list[ProbeResult] = []
+    for endpoint in endpoints:
+        results.append(probe(endpoint, timeout_s=timeout_s))
+        if results[-1].is_receiver:
             break
-    return Search(tuple(knocks))
+    return Search(tuple(results))
 
 
-def knock(door: Door, *, timeout_s: float = PROBE_TIMEOUT_S) -> Knock:
+def probe(endpoint: Endpoint, *, timeout_s: float = PROBE_TIMEOUT_S) -> ProbeResult:
     """Send a request without spans, if somebody listens there at all."""
-    if not _listens(door.port, timeout_s):
-        return Knock(door, listening=False, problem="")
-    from punie.trace.telemetry.shipping.sender import why_no_receiver  # loads both exporters
+    if not _listens(endpoint.port, timeout_s):
+        return ProbeResult(endpoint, listening=False, problem="")
+    from punie.trace.telemetry.shipping.sender import why_no_receiver  # loads gRPC and an HTTP client
 
-    problem = why_no_receiver(door.target, timeout_s).partition("\n")[0]
-    return Knock(door, listening=True, problem=problem)
+    problem = why_no_receiver(endpoint.target, timeout_s).partition("\n")[0]
+    return ProbeResult(endpoint, listening=True, problem=problem)
 
 
 def _listens(port: int, timeout_s: float) -> bool:

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from punie.trace.telemetry.shipping.sender import Receipt
 from punie.trace.telemetry.shipping.targets import Target
 from punie.trace.units import count_text
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a batch, in spans. `unanswered`: nobody answered for them, though they were tried again.
+
+    `final` is False if the receiver refused the request rather than spans of it (a wrong token, a wrong path):
+    once that is mended it may take them.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+    problems: tuple[str, ...] = ()
+    final: bool = True
+
+    def __add__(self, other: Receipt) -> Receipt:
+        return Receipt(
+            self.accepted + other.accepted,
+            self.rejected + other.rejected,
+            self.unanswered + other.unanswered,
+            self.problems + other.problems,
+            self.final and other.final,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """The account of one target.
+    """The result for one target.
 
     `sent` are the spans that were to be delivered; of these the receiver `accepted` some and `rejected` some,
     and never answered for the rest (`unanswered`). `errors` are what it or the network said, each once, in
     order. `skipped_lines` of the journal are no spans: torn by a crash, or not OTLP/JSON. `earlier` spans were
-    accepted before, `earlier_rejected` were rejected, and neither were sent again.
+    accepted before, `earlier_rejected` were rejected, and neither were sent again. `changed` has a sentence for
+    each journal that is gone or another one than was read before: whether all of it was sent can't be known.
     """
 
     target: Target
@@ -28,6 +53,7 @@ class Delivery:
     skipped_lines: int
     earlier: int = 0
     earlier_rejected: int = 0
+    changed: tuple[str, ...] = ()
 
     @property
     def unanswered(self) -> int:
@@ -37,25 +63,34 @@ class Delivery:
     @property
     def complete(self) -> bool:
         """Every span was accepted, every line was a span, and nothing was said against it."""
-        return self.accepted == self.sent and not self.errors and not self.skipped_lines
+        return self.acknowledged and not self.errors and not self.skipped_lines
+
+    @property
+    def acknowledged(self) -> bool:
+        """The receiver has acknowledged every span that the journals hold, now or earlier."""
+        return self.accepted == self.sent and not self.earlier_rejected and not self.changed
 
     def summary(self) -> str:
         """One line for the terminal."""
-        said = f"{self.target.name}: {self.accepted} of {count_text(self.sent, 'span')} accepted"
-        if self.earlier:
-            said += f", {self.earlier} earlier"
-        if self.earlier_rejected:
-            said += f", {self.earlier_rejected} rejected earlier"
-        if self.rejected:
-            said += f", {self.rejected} rejected"
-        if self.unanswered:
-            said += f", {self.unanswered} without an answer"
-        if self.skipped_lines:
-            said += f", {self.skipped_lines} unreadable journal lines skipped"
-        return f"{said}: {'; '.join(self.errors)}" if self.errors else said
+        counts = (
+            (self.earlier if self.sent else 0, "{} earlier"),
+            (self.earlier_rejected, "{} rejected earlier"),
+            (self.rejected, "{} rejected"),
+            (self.unanswered, "{} without an answer"),
+            (self.skipped_lines, "{} unreadable journal lines skipped"),
+        )
+        more = [text.format(count) for count, text in counts if count]
+        line = f"{self.target.name}: {', '.join([self._accepted_text(), *more])}"
+        problems = (*self.changed, *self.errors)
+        return f"{line}: {'; '.join(problems)}" if problems else line
+
+    def _accepted_text(self) -> str:
+        if self.sent or not self.earlier:
+            return f"{self.accepted} of {count_text(self.sent, 'span')} accepted"
+        return f"nothing new, {count_text(self.earlier, 'span')} accepted earlier"
 
 
-class Account:
+class DeliveryCount:
     """A `Delivery` while it grows; thread-safe."""
 
     def __init__(self, target: Target, *, earlier: int = 0, earlier_rejected: int = 0) -> None:
@@ -63,50 +98,38 @@ class Account:
         self._earlier = earlier
         self._earlier_rejected = earlier_rejected
         self._lock = threading.Lock()
-        self._read = 0
-        self._accepted = 0
-        self._rejected = 0
-        self._skipped = 0
+        self._lines = self._spans = self._unreadable = 0
+        self._received = Receipt()
         self._errors: dict[str, None] = {}
 
-    def read(self, spans: int) -> None:
-        """So many more spans are to be delivered."""
+    def read(self, *, lines: int, spans: int, unreadable: int) -> None:
+        """So many more lines were read; they hold `spans` to be delivered, and something `unreadable`."""
         with self._lock:
-            self._read += spans
+            self._lines += lines
+            self._spans += spans
+            self._unreadable += unreadable
 
-    def expect(self, lines: int) -> None:
-        """The journal has `lines` whole lines: those not read are to be delivered too."""
+    def received(self, receipt: Receipt) -> None:
+        """What became of a batch."""
         with self._lock:
-            self._read = max(self._read, lines - self._skipped)
-
-    def skipped(self, lines: int) -> None:
-        """So many more lines are no spans."""
-        with self._lock:
-            self._skipped += lines
-
-    def answered(self, receipt: Receipt) -> None:
-        """The receiver answered for a batch."""
-        with self._lock:
-            self._accepted += receipt.accepted
-            self._rejected += receipt.rejected
-        self.problem(receipt.problem)
+            self._received += receipt
+            self._errors |= dict.fromkeys(problem for problem in receipt.problems if problem)
 
     def problem(self, text: str) -> None:
         """Something to say, once; empty is nothing."""
-        if text:
-            with self._lock:
-                self._errors.setdefault(text)
+        self.received(Receipt(problems=(text,)))
 
-    def close(self) -> Delivery:
-        """The account as it stands."""
+    def close(self, *, held_lines: int, changed: Iterable[str]) -> Delivery:
+        """The result. Of the `held_lines` whole lines of the journals those not read are undelivered spans."""
         with self._lock:
             return Delivery(
                 self._target,
-                self._read,
-                self._accepted,
-                self._rejected,
+                self._spans + max(held_lines - self._lines, 0),
+                self._received.accepted,
+                self._received.rejected,
                 tuple(self._errors),
-                self._skipped,
+                self._unreadable,
                 self._earlier,
                 self._earlier_rejected,
+                tuple(changed),
             )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
+
+from opentelemetry.util.re import parse_env_headers
 
 from punie.trace.errors import UsageError
 
@@ -23,6 +26,21 @@ class Transport(StrEnum):
     GRPC = "grpc"
 
 
+class Encoding(StrEnum):
+    """In which form OTLP travels over HTTP; the values are those of OTEL_EXPORTER_OTLP_PROTOCOL."""
+
+    JSON = "http/json"
+    PROTOBUF = "http/protobuf"
+
+
+class Compression(StrEnum):
+    """The values are those of OTEL_EXPORTER_OTLP_COMPRESSION."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    DEFLATE = "deflate"
+
+
 class Origin(StrEnum):
     """Who asked for a target. Only `ENVIRONMENT` takes headers, TLS, time-out and compression from there."""
 
@@ -33,10 +51,20 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths of PEM files: whom to trust, and who we are; empty where the system's are meant."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One receiver. `endpoint` is whole (`…/v1/traces` for HTTP); `headers` may hold secrets and are not shown.
 
-    `timeout_s` is what one export may take, with its retries; None if nobody said.
+    `timeout_s` is what one request may take; None if nobody said. `encodings` are tried in this order, over HTTP.
+    `secure` says whether gRPC is encrypted; over HTTP the endpoint does.
     """
 
     origin: Origin
@@ -44,6 +72,10 @@ class Target:
     endpoint: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float | None = None
+    encodings: tuple[Encoding, ...] = (Encoding.JSON, Encoding.PROTOBUF)
+    compression: Compression = Compression.NONE
+    tls: TlsFiles = TlsFiles()
+    secure: bool = False
 
     @property
     def name(self) -> str:
@@ -60,9 +92,18 @@ class Target:
         return f"{parts.scheme}://{host}{parts.path}"
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine: proxies are not for it."""
+        host = urlsplit(self.endpoint if "://" in self.endpoint else f"//{self.endpoint}").hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    @property
     def key(self) -> str:
-        """What tells it from other receivers, on disk too: no secret, but a token's digest."""
-        token = self.headers.get("Authorization")
+        """What tells it from other receivers, on disk too: no secret, but the digest of Logfire's token."""
+        token = self.headers.get("Authorization")  # headers of the environment are in small letters
         account = f" {hashlib.sha256(token.encode()).hexdigest()[:12]}" if token else ""
         return f"{self.transport} {self.address}{account}"
 
@@ -89,8 +130,9 @@ def flag_target(url: str) -> Target:
     if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
         raise UsageError(f"--otlp {url}: not an address", remedy="e.g. --otlp http://localhost:4318")
     if parts.scheme in ("grpc", "grpcs") or (parts.port == _GRPC_PORT and parts.path in ("", "/")):
-        scheme = "https" if parts.scheme in ("grpcs", "https") else "http"
-        return Target(Origin.FLAG, Transport.GRPC, f"{scheme}://{parts.netloc}")
+        secure = parts.scheme in ("grpcs", "https")
+        endpoint = f"{'https' if secure else 'http'}://{parts.netloc}"
+        return Target(Origin.FLAG, Transport.GRPC, endpoint, secure=secure)
     return Target(Origin.FLAG, Transport.HTTP, _with_traces_path(url))
 
 
@@ -102,41 +144,85 @@ def _environment_target(environ: Mapping[str, str]) -> tuple[Target, ...]:
         return ()
     if not (signal_endpoint or base_endpoint or exporters):
         return ()
-    timeout_s = _environment_timeout_s(environ)
-    if _environment_transport(environ) is Transport.GRPC:
-        grpc_endpoint = signal_endpoint or base_endpoint or f"http://localhost:{_GRPC_PORT}"
-        return (Target(Origin.ENVIRONMENT, Transport.GRPC, grpc_endpoint, timeout_s=timeout_s),)
-    base = (base_endpoint or "http://localhost:4318").rstrip("/")
-    endpoint = signal_endpoint or f"{base}{_TRACES_PATH}"
-    return (Target(Origin.ENVIRONMENT, Transport.HTTP, endpoint, timeout_s=timeout_s),)
+    transport, encodings = _environment_protocol(environ)
+    if transport is Transport.GRPC:
+        endpoint = signal_endpoint or base_endpoint or f"http://localhost:{_GRPC_PORT}"
+        insecure = _setting(environ, "INSECURE").lower() == "true"
+        secure = endpoint.startswith("https://") or ("://" not in endpoint and not insecure)
+    else:
+        base = (base_endpoint or "http://localhost:4318").rstrip("/")
+        endpoint, secure = signal_endpoint or f"{base}{_TRACES_PATH}", False
+    return (
+        Target(
+            Origin.ENVIRONMENT,
+            transport,
+            endpoint,
+            headers=parse_env_headers(_setting(environ, "HEADERS"), liberal=True),
+            timeout_s=_environment_timeout_s(environ),
+            encodings=encodings,
+            compression=_environment_compression(environ),
+            tls=TlsFiles(
+                *(
+                    _setting(environ, name) or ""
+                    for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+                )
+            ),
+            secure=secure,
+        ),
+    )
+
+
+def _setting(environ: Mapping[str, str], name: str) -> str:
+    """The variable for traces, else the one for all signals; empty if neither is set."""
+    return environ.get(_set_by(environ, name), "")
+
+
+def _set_by(environ: Mapping[str, str], name: str) -> str:
+    """The variable that `_setting` reads."""
+    for_traces = f"OTEL_EXPORTER_OTLP_TRACES_{name}"
+    return for_traces if environ.get(for_traces) else f"OTEL_EXPORTER_OTLP_{name}"
 
 
 def _environment_timeout_s(environ: Mapping[str, str]) -> float | None:
     """Seconds, as all of OpenTelemetry's Python exporters read it (the specification says milliseconds)."""
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"):
-        text = environ.get(name)
-        if not text:
-            continue
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not (0 < seconds < math.inf):
-            raise UsageError(f"{name}: {text} is no time", remedy="set it to seconds, e.g. 10")
-        return seconds
-    return None
-
-
-def _environment_transport(environ: Mapping[str, str]) -> Transport:
-    name = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
-    if not environ.get(name):
-        name = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    value = environ.get(name) or Transport.HTTP.value
+    text = _setting(environ, "TIMEOUT")
+    if not text:
+        return None
     try:
-        return Transport(value)
+        seconds = float(text)
     except ValueError:
-        known = " or ".join(transport.value for transport in Transport)
-        raise UsageError(f"{name}: {value} is not supported", remedy=f"set it to {known}") from None
+        seconds = math.nan
+    if not (0 < seconds < math.inf):
+        raise UsageError(
+            f"{_set_by(environ, 'TIMEOUT')}: {text} is no time", remedy="set it to seconds, e.g. 10"
+        )
+    return seconds
+
+
+def _environment_protocol(environ: Mapping[str, str]) -> tuple[Transport, tuple[Encoding, ...]]:
+    value = _setting(environ, "PROTOCOL")
+    if not value:
+        return Transport.HTTP, (Encoding.JSON, Encoding.PROTOBUF)
+    if value == Transport.GRPC:
+        return Transport.GRPC, ()
+    try:
+        return Transport.HTTP, (Encoding(value),)
+    except ValueError:
+        known = " or ".join((Transport.GRPC, *Encoding))
+        raise UsageError(
+            f"{_set_by(environ, 'PROTOCOL')}: {value} is not supported", remedy=f"set it to {known}"
+        ) from None
+
+
+def _environment_compression(environ: Mapping[str, str]) -> Compression:
+    value = _setting(environ, "COMPRESSION")
+    try:
+        return Compression(value or Compression.NONE)
+    except ValueError:
+        raise UsageError(
+            f"{_set_by(environ, 'COMPRESSION')}: {value} is not supported",
+            remedy=f"set it to {' or '.join(Compression)}",
+        ) from None
 
 
 def _logfire_targets(environ: Mapping[str, str]) -> tuple[Target, ...]:

@@ -1,0 +1,62 @@
+"""A journal in batches of spans that may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from punie.trace.telemetry.shipping.content import ContentPolicy
+from punie.trace.telemetry.shipping.outgoing import OutgoingSpan, read_line
+from punie.trace.telemetry.shipping.tail import JournalTail, Place
+
+_BATCH_LINES: Final = 256
+_BATCH_BYTES: Final = 1 << 20  # of the journal; receivers take 4 MiB over gRPC by default
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Spans to send, how many lines they are from, what in these is no span, and where in the journals they end."""
+
+    spans: Sequence[OutgoingSpan]
+    lines: int
+    unreadable: int
+    places: Mapping[str, Place]
+
+
+class BatchReader:
+    """Batches of a folder of journals, from `start` on."""
+
+    def __init__(self, spans_dir: Path, start: Mapping[str, Place], policy: ContentPolicy) -> None:
+        self._spans_dir = spans_dir
+        self._start = dict(start)
+        self._policy = policy
+        self._tail = JournalTail(spans_dir, start)
+        self.torn_lines = self._tail.torn_lines
+
+    def batches(self) -> Iterator[Batch]:
+        """What is there now, in batches of whole lines."""
+        lines: list[bytes] = []
+        size = 0
+        for line in self._tail.lines():
+            lines.append(line)
+            size += len(line)
+            if len(lines) == _BATCH_LINES or size >= _BATCH_BYTES:
+                yield self._batch(lines)
+                lines, size = [], 0
+        if lines:
+            yield self._batch(lines)
+
+    def held_lines(self) -> int:
+        """How many whole lines there are from the start on, counted anew."""
+        return sum(1 for _ in JournalTail(self._spans_dir, self._start).lines())
+
+    def changed(self) -> tuple[str, ...]:
+        """As the tail's."""
+        return self._tail.changed()
+
+    def _batch(self, lines: Sequence[bytes]) -> Batch:
+        read = [read_line(line, self._policy) for line in lines]
+        spans = tuple(span for line in read for span in line.spans)
+        return Batch(spans, len(lines), sum(line.unreadable for line in read), self._tail.places())

@@ -1,0 +1,63 @@
+"""OTLP over gRPC, by the stub of `opentelemetry-proto`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import grpc  # type: ignore[import-untyped] # ships no types
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+
+from punie.trace.telemetry.shipping.answers import Answer, read_partial, read_rpc_error
+from punie.trace.telemetry.shipping.outgoing import OutgoingSpan, protobuf_request
+from punie.trace.telemetry.shipping.targets import Compression, Target
+
+_COMPRESSION: Final = {
+    Compression.NONE: grpc.Compression.NoCompression,
+    Compression.GZIP: grpc.Compression.Gzip,
+    Compression.DEFLATE: grpc.Compression.Deflate,
+}
+
+
+class GrpcSender:
+    """Calls OTLP's service by the stub of `opentelemetry-proto`."""
+
+    def __init__(self, target: Target, timeout_s: float) -> None:
+        self._channel = _channel(target)
+        self._stub: Any = TraceServiceStub(self._channel)  # type: ignore[no-untyped-call] # generated
+        self._metadata = tuple((name.lower(), value) for name, value in target.headers.items())
+        self._timeout_s = timeout_s
+
+    def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
+        """One call."""
+        request = protobuf_request(spans)
+        try:
+            answer = self._stub.Export(request, metadata=self._metadata, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            return read_rpc_error(error)
+        return read_partial(answer.partial_success.rejected_spans, answer.partial_success.error_message)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+
+def _channel(target: Target) -> grpc.Channel:
+    address = urlsplit(target.endpoint).netloc if "://" in target.endpoint else target.endpoint
+    compression = _COMPRESSION[target.compression]
+    options = [("grpc.enable_http_proxy", 0)] if target.is_loopback else []  # a proxy is not for this machine
+    if target.secure:
+        return grpc.secure_channel(address, _grpc_credentials(target), options, compression)
+    return grpc.insecure_channel(address, options, compression)
+
+
+def _grpc_credentials(target: Target) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(
+        _content(target.tls.ca), _content(target.tls.key), _content(target.tls.certificate)
+    )
+
+
+def _content(path: str) -> bytes | None:
+    return Path(path).read_bytes() if path else None
