@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -21,3 +22,10 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 def fields_of(kind: type[msgspec.Struct], source: object) -> dict[str, Any]:
     """What `source` has of the fields of `kind`, to be converted to it."""
     return {name: getattr(source, name) for name in kind.__struct_fields__ if hasattr(source, name)}
+
+
+def joined(*kinds: type, without: Collection[str], base: type[msgspec.Struct] = msgspec.Struct) -> Any:  # noqa: ANN401 # a base class
+    """A base class with the fields of all `kinds`, but for some names: what is published flat is declared once."""
+    types = {name: kind for source in kinds for name, kind in get_type_hints(source).items()}
+    shown = [(name, kind) for name, kind in types.items() if name not in without]
+    return msgspec.defstruct("Joined", shown, bases=(base,), frozen=True, kw_only=True)

@@ -11,14 +11,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.records import PlannedQuery
-from punie.trace.analysis.statistics.spread import Spread
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, Part
-from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal
 from punie.trace.report.content import Report
-from punie.trace.report.published.base import Published, fields_of
-from punie.trace.report.published.run import Finding
+from punie.trace.report.published.base import Published, fields_of, joined
 
 NOT_COMPUTED: Final = (
     "integrity",
@@ -32,42 +30,33 @@ NOT_COMPUTED: Final = (
 )
 
 
-class Figures(Published, frozen=True, kw_only=True):
-    """All queries together and, with `by`, a part a day or a model; as `analysis.summary.parts.Part`."""
+class Figures(joined(Part, without=("name",), base=Published)):  # type: ignore[misc] # made at import
+    """All queries together as one part and, with `by`, a part a day or a model."""
 
-    answers: int
-    wall_ns: int
-    wall: Spread | None
-    phases: tuple[PhaseTotal, ...]
-    groups: tuple[GroupTotal, ...]
-    network_known: bool
-    failed: int
-    warmup: int
-    needs_tree: int
     by: By | None
     parts: tuple[Part, ...]
 
 
-class PartsReport(Figures, frozen=True, kw_only=True):
+class PartsReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     """Queries by day or by model, from spans that were read."""
 
+    source: str
+    integrity: tuple[IntegrityFinding, ...]
+    missing: tuple[PlannedQuery, ...]
     schema: Literal["punie.trace.parts"] = "punie.trace.parts"
     schema_version: Literal[2] = 2
-    source: str
-    integrity: tuple[Finding, ...]
-    missing: tuple[PlannedQuery, ...]
 
 
-class DatabaseReport(Figures, frozen=True, kw_only=True):
+class DatabaseReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     """What a database added up; `not_computed` names what it leaves out, `named` traces that need the tree."""
 
-    schema: Literal["punie.trace.in_database"] = "punie.trace.in_database"
-    schema_version: Literal[2] = 2
     source: str
-    not_computed: tuple[str, ...] = NOT_COMPUTED
     where: Where
     named: tuple[str, ...]
     may_be_cut: bool
+    not_computed: tuple[str, ...] = NOT_COMPUTED
+    schema: Literal["punie.trace.in_database"] = "punie.trace.in_database"
+    schema_version: Literal[2] = 2
 
 
 def publish_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) -> PartsReport:

@@ -13,50 +13,18 @@ from typing import Any, Literal
 import msgspec
 
 from punie.trace.analysis.calls.cache_bill import CacheBill
+from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.path.path_summary import PathSummary
-from punie.trace.analysis.records import PathPart, PlannedQuery, QueryRecord
+from punie.trace.analysis.records import PathPart, PlannedQuery, QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.summary.totals import Totals
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.what_if.prediction import WhatIf
-from punie.trace.model import Phase, Provenance, Verdict
-from punie.trace.report.content import Report
-from punie.trace.report.published.base import Published
+from punie.trace.model import Phase, Verdict
+from punie.trace.report.content import About, Report
+from punie.trace.report.published.base import Published, fields_of, joined
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.verdicts import UNITS, basis
-
-
-class About(msgspec.Struct, frozen=True):
-    """Where the spans are from and what was run; `planned` counts queries, null where no plan is known."""
-
-    source: str
-    spans: int
-    traces: int
-    run_id: str
-    created: str
-    suite: str
-    suite_hash: str
-    model: str
-    draft: str
-    cache: str
-    planned: int | None
-    notes: tuple[str, ...]
-    versions: Mapping[str, str]
-    machine: Mapping[str, str]
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something that is wrong with the traces, with up to three cases; of unreadable records every one.
-
-    `effect` is shown, downgraded or no-verdict. `examples_left_out` counts further, different cases.
-    """
-
-    slug: str
-    effect: str
-    count: int
-    message: str = ""
-    examples: tuple[str, ...] = ()
-    examples_left_out: int = 0
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -81,36 +49,9 @@ class Path(msgspec.Struct, frozen=True):
     parts: tuple[PathPart, ...]
 
 
-class Query(msgspec.Struct, frozen=True):
+class Query(joined(QueryRecord, QueryLedger, without=("ledger", "query_key"))):  # type: ignore[misc] # made at import
     """One query asked: its ledger, whose phases sum to `wall_ns`, its score, its counts."""
 
-    query_id: str
-    trace_id: str
-    warmup: bool
-    repeat: int
-    server_start: int
-    run_id: str | None
-    start_in_run: int
-    position: int
-    expected: str | None
-    ok: bool | None
-    failures: tuple[str, ...]
-    failure_details: tuple[str, ...]
-    error: str | None
-    cache: str | None
-    model_requests: int
-    tool_calls: int
-    input_tokens: int | None
-    cached_tokens: int | None
-    output_tokens: int | None
-    time_to_first_chunk_ns: tuple[int, ...]
-    truncated: int
-    network_known: bool
-    start_ns: int
-    wall_ns: int
-    phases_ns: Mapping[Phase, int]
-    contested_ns: Mapping[Phase, int]
-    provenance: Mapping[Phase, tuple[Provenance, ...]]
     critical_path: Path | None
 
 
@@ -140,7 +81,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     schema: Literal["punie.trace.report"] = "punie.trace.report"
     schema_version: Literal[2] = 2
     about: About
-    integrity: tuple[Finding, ...]
+    integrity: tuple[IntegrityFinding, ...]
     missing: tuple[PlannedQuery, ...]
     verdicts: Mapping[str, Judged]
     totals: Totals | None
@@ -188,11 +129,5 @@ def judged(assessment: Assessment[Any]) -> dict[str, object]:
 
 def _query(record: QueryRecord) -> dict[str, object]:
     """The record with its ledger beside its other values."""
-    ledger = record.ledger
-    return {
-        **{name: getattr(record, name) for name in Query.__struct_fields__ if hasattr(record, name)},
-        "start_ns": ledger.start_ns,
-        "phases_ns": ledger.phases_ns,
-        "contested_ns": ledger.contested_ns,
-        "provenance": {phase: hows for phase, hows in ledger.provenance.items() if hows},
-    }
+    known = {phase: hows for phase, hows in record.ledger.provenance.items() if hows}
+    return fields_of(Query, record) | fields_of(Query, record.ledger) | {"provenance": known}
