@@ -40,13 +40,15 @@ class QueryRecords:
     activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
-def read_queries(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> QueryRecords:
+def read_queries(
+    source: SpanSet, planned: Sequence[PlannedQuery] = (), *, now_ns: int | None = None
+) -> QueryRecords:
     """The one way from spans to query records.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
-    yields no number.
+    yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
     """
-    traces = read_traces(source, planned)
+    traces = read_traces(source, planned, now_ns=now_ns)
     phased = phased_spans(traces.forest, traces.queries, traces.around)
     requests = read_requests(traces, phased, _query_ids(traces))
     paths = query_paths(phased, traces.forest.spans)

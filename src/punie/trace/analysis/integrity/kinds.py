@@ -114,6 +114,13 @@ FINDING_KINDS: Final = (
     ),
     # --- times
     FindingKind(
+        "impossible-time",
+        _NO_VERDICT,
+        "spans that start before 2001 or more than a day in the future, or that last more than 30 days: how long they "
+        "took is not known, they count with what their children show (only shown where no query has them)",
+        "Look for unset start times and for monotonic clocks in the program that made them.",
+    ),
+    FindingKind(
         "inverted-span",
         _DOWNGRADED,
         "spans that end before they start: they count as an instant",

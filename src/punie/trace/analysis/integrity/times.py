@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from punie.trace.analysis.integrity.finding import Checked, finding
+from punie.trace.analysis.integrity.finding import Checked, finding, names
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.model import Span
@@ -15,6 +15,9 @@ _CLIPPED_PERCENT: Final = 1
 
 def times(traces: Traces) -> Checked:
     """Inverted and unended spans, spans outside their query or parent, a coarse clock."""
+    counted = traces.where(lambda key, _: key in traces.impossible)
+    others = names(traces.impossible - {key for key, _ in traces.counted()})
+    yield finding("impossible-time", counted + others, effect=None if counted else Effect.SHOWN)
     yield finding("inverted-span", traces.where(lambda _, span: 0 != span.end_ns < span.start_ns))
     yield finding("unended-span", traces.where(lambda _, span: span.end_ns == 0 < span.start_ns))
     yield from _windows(traces)

@@ -12,6 +12,7 @@ from punie.trace.analysis.queries.roots import Queries, QueryRule, find_queries
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
 from punie.trace.analysis.queries.surroundings import Surroundings, look_around
 from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.trees.absolute_time import mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
 from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
 from punie.trace.model import Span, SpanSet
@@ -21,7 +22,8 @@ from punie.trace.model import Span, SpanSet
 class Traces:
     """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
 
-    The times of `forest` are those of `source` but for the shifts of `skew`. `starts` has each query's root.
+    The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
+    can't be (`impossible`). `starts` has each query's root.
     """
 
     source: SpanSet
@@ -31,6 +33,7 @@ class Traces:
     starts: Mapping[SpanKey, ServerStart]
     planned: tuple[PlannedQuery, ...] = ()
     skew: ClockSkew = field(default_factory=ClockSkew)
+    impossible: frozenset[SpanKey] = frozenset()
     _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -57,12 +60,19 @@ def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]
             yield key, forest.spans[key]
 
 
-def read_traces(source: SpanSet, planned: Sequence[PlannedQuery] = ()) -> Traces:
-    """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such."""
-    forest, skew = correct_clocks(grow(with_foreign_phases(with_conventions(source.spans))))
+def read_traces(
+    source: SpanSet, planned: Sequence[PlannedQuery] = (), *, now_ns: int | None = None
+) -> Traces:
+    """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such.
+
+    `now_ns` tells which times are possible; None takes all of them as they are.
+    """
+    forest = grow(with_foreign_phases(with_conventions(source.spans)))
+    forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
+    forest, skew = correct_clocks(forest)
     queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
     starts = server_starts({root: forest.spans[root] for root in queries.roots})
-    return Traces(source, forest, queries, look_around(forest), starts, tuple(planned), skew)
+    return Traces(source, forest, queries, look_around(forest), starts, tuple(planned), skew, impossible)
 
 
 def span_name(key: SpanKey) -> str:
