@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -163,3 +164,9 @@ def test_a_plan_of_the_first_format_is_read_with_its_settings_typed() -> None:
         target_ns=10_000_000_000,
     )
     assert decode_plan(encode_plan(plan), "run.json") == plan
+
+
+def test_reports_of_a_run_come_out_the_same_whenever_they_are_asked_for() -> None:
+    thirty_days_ns = 30 * 86_400 * 10**9
+    assert PLAN.now_ns == 1_795_442_709 * 10**9 + thirty_days_ns
+    assert replace(PLAN, created="today").now_ns is None

@@ -32,8 +32,8 @@ def read_measurements(folder: BenchFolder) -> Measurements:
     findings: list[IntegrityFinding] = []
     for run in folder.finished_runs():
         spans = run.load_spans()
-        planned = run.read_plan().planned if run.plan_path.exists() else ()
-        read = read_queries(spans, planned)
+        plan = run.read_plan() if run.plan_path.exists() else None
+        read = read_queries(spans, plan.planned if plan else (), now_ns=plan.now_ns if plan else None)
         observations += observe(spans.spans, read)
         findings += read.findings
     return Measurements(

@@ -99,7 +99,7 @@ def _side(sources: Sequence[_Source]) -> Side:
 def _read(text: str) -> _Source:
     loaded = load_source(text)
     plan = loaded.plan
-    read = read_queries(loaded.spans, plan.planned if plan else ())
+    read = read_queries(loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns)
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
         shown=without_password(text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,17 +23,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A source that was read: its spans, and the plan if it is a run folder that still has one."""
+    """A source that was read: its spans, and the plan if it is a run folder that still has one.
+
+    `now_ns` tells which times of spans are possible: of a run what its plan says, else when it was read.
+    """
 
     source: str
     spans: SpanSet
     plan: RunPlan | None
+    now_ns: int | None
+
+    @classmethod
+    def of(cls, source: str, spans: SpanSet, plan: RunPlan | None = None) -> Loaded:
+        """Read just now."""
+        return cls(source, spans, plan, plan.now_ns if plan else time.time_ns())
 
 
 def load_run(folder: RunFolder) -> Loaded:
     """The spans of a run folder and its plan, if `run.json` is there. Raises InputError."""
     plan = folder.read_plan() if folder.plan_path.exists() else None
-    return Loaded(str(folder.path), folder.load_spans(), plan)
+    return Loaded.of(str(folder.path), folder.load_spans(), plan)
 
 
 def load_source(text: str) -> Loaded:
@@ -42,7 +52,7 @@ def load_source(text: str) -> Loaded:
     if holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
-        loaded = Loaded(without_password(text), read_source(text), None)
+        loaded = Loaded.of(without_password(text), read_source(text))
     if loaded.plan is None and not loaded.spans.spans:
         raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
     return loaded

@@ -45,7 +45,7 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
     """Read the queries off the spans and judge them."""
     judged = judgement.with_plan(loaded.plan)
     planned = loaded.plan.planned if loaded.plan else ()
-    read = read_queries(loaded.spans, planned)
+    read = read_queries(loaded.spans, planned, now_ns=loaded.now_ns)
     analysis = analyse(
         read.records,
         read.findings,

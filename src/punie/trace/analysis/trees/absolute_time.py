@@ -1,6 +1,6 @@
 """Times that no traced program can have: before 2001, or more than a day after the report was asked for.
 
-They come from monotonic clocks, unset fields and broken exporters. How long such a span took is not known from itself. It
+They come from monotonic clocks, unset fields and broken exporters. How long such a span took it does not tell. It
 counts with what its children show, else as an instant:
 
     1970                               2026

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Final
 
 import msgspec
 
 from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.trees.absolute_time import LONGEST_NS
 from punie.trace.store import documents
 
 FORMAT_VERSION: Final = 2
@@ -62,6 +64,18 @@ class RunPlan:
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     format_version: int = FORMAT_VERSION
+
+    @property
+    def now_ns(self) -> int | None:
+        """The "now" of every report of this run, so that it comes out the same whenever it is asked for.
+
+        A month after the run was made: no query lasts longer. None if `created` can't be read.
+        """
+        try:
+            created = datetime.fromisoformat(self.created)
+        except ValueError:
+            return None
+        return int(created.timestamp()) * 10**9 + LONGEST_NS
 
 
 def encode_plan(plan: RunPlan) -> str:
