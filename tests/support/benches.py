@@ -21,12 +21,13 @@ from punie.trace.analysis.speculative.model import (
     Estimate,
     Observation,
     Preflight,
+    PreflightMeasurement,
     PromptCache,
     TargetKind,
     TurnOutput,
     VerificationCost,
 )
-from punie.trace.analysis.speculative.prediction import Measured, predict
+from punie.trace.analysis.speculative.prediction import predict
 from punie.trace.model import Phase
 
 QUERIES = ("find", "explain", "list")
@@ -102,7 +103,7 @@ def observe_all(
     return tuple(found)
 
 
-def build_preflight(**fields: Any) -> Preflight:  # noqa: ANN401 # fields of Measured
+def build_preflight(**fields: Any) -> Preflight:  # noqa: ANN401 # fields of PreflightMeasurement
     """A preflight of a dense target that drafts predict well."""
     values: dict[str, Any] = {
         "target_kind": TargetKind.DENSE,
@@ -115,4 +116,4 @@ def build_preflight(**fields: Any) -> Preflight:  # noqa: ANN401 # fields of Mea
         "shape": BaselineShape(Estimate(0.8, 0.75, 0.85), Estimate(0.1, 0.08, 0.12)),
         "logit_noise": 0.01,
     }
-    return predict(Measured(**(values | fields)), ks=(2, 3, 5))
+    return predict(PreflightMeasurement(**(values | fields)), ks=(2, 3, 5))

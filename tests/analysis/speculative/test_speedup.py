@@ -13,23 +13,16 @@ from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, observe_a
 
 from punie.trace.analysis.speculative.model import BATCHED
 from punie.trace.analysis.speculative.pairing import comparable, decode_ns, pair, wall_ns
-from punie.trace.analysis.speculative.speedup import (
-    RatioInterval,
-    SpeedUp,
-    best_of,
-    blocks_needed,
-    judge,
-    speed_up,
-)
-from punie.trace.analysis.statistics.spread import Method
+from punie.trace.analysis.speculative.speedup import SpeedUp, best_of, blocks_needed, judge, speed_up
+from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.model import Phase, Verdict
 
 MS = 1_000_000
 DECODE = {"batched": 400, "batched-aa": 400, "sequential": 420, "draft0-k2": 300, "draft0-k3": 250}
 
 
-def _interval(low: float, high: float) -> RatioInterval:
-    return RatioInterval(low, high, 0.95, Method.JACKKNIFE_T, 5)
+def _interval(low: float, high: float) -> Interval:
+    return Interval(low, high, 0.95, Method.JACKKNIFE_T, 5)
 
 
 def _up(arm: str, estimate: float, width: float, shared: float) -> SpeedUp:
@@ -63,7 +56,7 @@ def test_blocks_are_the_unit_however_many_queries_there_are() -> None:
     found = speed_up(observe_all(build_plan(blocks=3, repeats=2), DECODE), "draft0-k3", BATCHED, wall_ns)
     assert found is not None
     assert found.interval is not None
-    assert found.interval.blocks == 3
+    assert found.interval.units == 3
 
 
 @pytest.mark.parametrize("spoilt", [{"ok": False}, {"error": "TimeoutError: x"}, {"truncated": 1}])
@@ -125,7 +118,7 @@ def test_decode_is_unknown_where_generation_is_not_split() -> None:
         (None, Verdict.UNDECIDED),
     ],
 )
-def test_the_whole_interval_decides(interval: RatioInterval | None, verdict: Verdict) -> None:
+def test_the_whole_interval_decides(interval: Interval | None, verdict: Verdict) -> None:
     assert judge(interval, 1.2) is verdict
 
 

@@ -91,29 +91,21 @@ class Design:
     def means(self, measure: int) -> TwoMeans | None:
         """Both means of one measure with their uncertainty; None if too little varies to know it."""
         match self.unit:
-            case Unit.START_PAIR:
-                a, b = _start_rows(self.a), _start_rows(self.b)
-                return of_pairs(
-                    [a[start][measure] for start, _ in self.paired_starts],
-                    [b[start][measure] for _, start in self.paired_starts],
-                )
-            case Unit.START:
-                return _wider(self._over_starts(measure), self._over_repeats(measure))
+            case Unit.START_PAIR | Unit.QUERY_PAIR:
+                return of_pairs(*self._columns(measure))
+            case Unit.QUERY:
+                return of_separate(*self._columns(measure))
             case Unit.REPEAT:
                 return self._over_repeats(measure)
-            case Unit.QUERY_PAIR:
-                asked = _query_rows(self.a), _query_rows(self.b)
-                sides = [[rows[query][measure] for query in self.queries] for rows in asked]
-                return of_pairs(sides[0], sides[1])
-            case Unit.QUERY:
-                return of_separate(
-                    [r[measure] for r in _query_rows(self.a).values()],
-                    [r[measure] for r in _query_rows(self.b).values()],
-                )
+            case Unit.START:
+                return _wider(of_separate(*self._columns(measure)), self._over_repeats(measure))
 
     def strata(self) -> list[Stratum]:
         """What may be exchanged with what."""
-        match self.exchanged:
+        return self._strata(self.exchanged)
+
+    def _strata(self, unit: Unit) -> list[Stratum]:
+        match unit:
             case Unit.START_PAIR:
                 a, b = _start_rows(self.a), _start_rows(self.b)
                 return [Stratum((a[one],), (b[other],)) for one, other in self.paired_starts]
@@ -122,26 +114,28 @@ class Design:
             case Unit.REPEAT:
                 return [Stratum(_of_query(self.a, q), _of_query(self.b, q)) for q in self.queries]
             case Unit.QUERY_PAIR:
-                pairs = _query_rows(self.a), _query_rows(self.b)
-                return [Stratum((pairs[0][q],), (pairs[1][q],)) for q in self.queries]
+                asked = _query_rows(self.a), _query_rows(self.b)
+                return [Stratum((asked[0][q],), (asked[1][q],)) for q in self.queries]
             case Unit.QUERY:
                 return [Stratum(tuple(_query_rows(self.a).values()), tuple(_query_rows(self.b).values()))]
 
     def t_p(self, measure: int) -> float:
         """Student's p over starts, and not below that over repeats: for starts that are too few to be exchanged."""
-        found = (self._over_starts(measure), self._over_repeats(measure))
+        found = (of_separate(*self._columns(measure)), self._over_repeats(measure))
         return max((means.p for means in found if means is not None), default=1.0)
+
+    def _columns(self, measure: int) -> tuple[list[float], list[float]]:
+        """One measure of every unit, on A and on B."""
+        strata = self._strata(self.unit)
+        return (
+            [row[measure] for stratum in strata for row in stratum.a],
+            [row[measure] for stratum in strata for row in stratum.b],
+        )
 
     def mean(self, measure: int) -> tuple[float, float]:
         """Both sides' means of one measure, without any uncertainty: what `means` is about."""
         rows = [mean_row(_unit_rows(cells, self)) for cells in (self.a, self.b)]
         return rows[0][measure], rows[1][measure]
-
-    def _over_starts(self, measure: int) -> TwoMeans | None:
-        return of_separate(
-            [r[measure] for r in _start_rows(self.a).values()],
-            [r[measure] for r in _start_rows(self.b).values()],
-        )
 
     def _over_repeats(self, measure: int) -> TwoMeans | None:
         return of_strata(

@@ -30,15 +30,6 @@ class BrevityReason(StrEnum):
     TIME_IS_ELSEWHERE = "time-is-elsewhere"
 
 
-class Conclusion(StrEnum):
-    """What to do now: the first thing that is open or that pays."""
-
-    NOTHING = "nothing"
-    USE_DRAFT = "use-draft"
-    MEASURE_DRAFT = "measure-draft"
-    AS_BREVITY_SAYS = "as-brevity-says"
-
-
 @dataclass(frozen=True, slots=True)
 class TargetStep:
     """Whether the target is met: `today`, and with the draft arm `arm` where one pays (None: none does)."""
@@ -64,12 +55,12 @@ class Decision:
     target: TargetStep
     brevity: Verdict
     brevity_reason: BrevityReason
-    conclusion: Conclusion
 
 
 def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
     """The decision from a run, and a benchmark if there is one (of the same model and suite: the caller's word)."""
-    time, draft, target = run.verdicts.generation, _draft(bench), _target(run, bench)
+    time, target = run.verdicts.generation, _target(run, bench)
+    draft = Verdict.UNDECIDED if bench is None else bench.usable
     reason = _brevity_reason(time, draft, target.counts.verdict)
     return Decision(
         run=run,
@@ -79,7 +70,6 @@ def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
         target=target,
         brevity=_BREVITY.get(reason, Verdict.UNDECIDED),
         brevity_reason=reason,
-        conclusion=_conclusion(draft, target.counts.verdict),
     )
 
 
@@ -88,10 +78,6 @@ _BREVITY = {
     BrevityReason.TARGET_MET: Verdict.NO,
     BrevityReason.TIME_IS_ELSEWHERE: Verdict.NO,
 }
-
-
-def _draft(bench: BenchAnalysis | None) -> Verdict:
-    return Verdict.UNDECIDED if bench is None else bench.usable
 
 
 def _target(run: RunAnalysis, bench: BenchAnalysis | None) -> TargetStep:
@@ -114,11 +100,3 @@ def _brevity_reason(time: Assessment[GenerationFigures], draft: Verdict, target:
     if time.advice is Advice.SPLIT_DECODE:
         return BrevityReason.DECODE_NOT_KNOWN
     return BrevityReason.PAYS if time.advice is Advice.SAY_LESS else BrevityReason.TIME_IS_ELSEWHERE
-
-
-def _conclusion(draft: Verdict, target: Verdict) -> Conclusion:
-    if target is Verdict.YES and draft is not Verdict.YES:
-        return Conclusion.NOTHING
-    if draft is Verdict.YES:
-        return Conclusion.USE_DRAFT
-    return Conclusion.MEASURE_DRAFT if draft is Verdict.UNDECIDED else Conclusion.AS_BREVITY_SAYS

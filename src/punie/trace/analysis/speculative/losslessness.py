@@ -8,7 +8,7 @@ as wrong; a larger gap means that the model did not see the same text.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,7 +26,8 @@ from punie.trace.model import Verdict
 
 _TIE_IN_NOISES = 2  # both logits may be off by the noise
 
-Reference = Mapping[str, tuple[TurnOutput, ...]]
+Outputs = tuple[TurnOutput, ...]
+Reference = Mapping[str, Outputs]
 
 
 class LosslessnessGap(StrEnum):
@@ -101,7 +102,8 @@ def gate(
         for item in find_divergences(observations, plan)
     ]
     reference = _reference(observations)
-    unsteady = _unsteady(observations)
+    outputs = _baseline_outputs(observations)
+    unsteady = tuple(sorted(query_id for query_id, ways in outputs.items() if len(ways) > 1))
     general = _general_gap(plan, reference, unsteady)
     arms = tuple(
         _arm_gate(
@@ -122,30 +124,27 @@ def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
     return replace(divergence, kind=DivergenceKind.TIE if is_tie else DivergenceKind.CORRUPTION)
 
 
-def _reference(observations: Iterable[Observation]) -> Reference:
-    outputs: dict[str, Counter[tuple[TurnOutput, ...]]] = {}
+def _baseline_outputs(observations: Iterable[Observation]) -> Mapping[str, Counter[Outputs]]:
+    """How often the sequential baseline gave each output, by query."""
+    outputs: dict[str, Counter[Outputs]] = defaultdict(Counter)
     for seen in observations:
-        if seen.arm == SEQUENTIAL and _told(seen.outputs):
-            outputs.setdefault(seen.query_id, Counter())[seen.outputs] += 1
+        if seen.arm == SEQUENTIAL and _known(seen.outputs):
+            outputs[seen.query_id][seen.outputs] += 1
+    return outputs
+
+
+def _reference(observations: Iterable[Observation]) -> Reference:
+    outputs = _baseline_outputs(observations)
     return {query_id: counts.most_common(1)[0][0] for query_id, counts in outputs.items()}
 
 
-def _unsteady(observations: Iterable[Observation]) -> tuple[str, ...]:
-    """Queries to which the sequential baseline gave different outputs."""
-    outputs: dict[str, set[tuple[TurnOutput, ...]]] = {}
-    for seen in observations:
-        if seen.arm == SEQUENTIAL and _told(seen.outputs):
-            outputs.setdefault(seen.query_id, set()).add(seen.outputs)
-    return tuple(sorted(query_id for query_id, ways in outputs.items() if len(ways) > 1))
-
-
-def _told(outputs: Sequence[TurnOutput]) -> bool:
+def _known(outputs: Sequence[TurnOutput]) -> bool:
     return bool(outputs) and all(turn.digest is not None or turn.tokens is not None for turn in outputs)
 
 
 def _difference(seen: Observation, reference: Reference) -> Divergence | None:
     expected = reference.get(seen.query_id)
-    if expected is None or not _told(seen.outputs):
+    if expected is None or not _known(seen.outputs):
         return None
     for turn in range(max(len(expected), len(seen.outputs))):
         said = seen.outputs[turn] if turn < len(seen.outputs) else None
@@ -199,7 +198,7 @@ def _arm_gate(
     general: LosslessnessGap,
 ) -> ArmLosslessness:
     compared = sum(
-        seen.arm == arm and seen.query_id in reference and _told(seen.outputs) for seen in observations
+        seen.arm == arm and seen.query_id in reference and _known(seen.outputs) for seen in observations
     )
     gap = general
     if gap is LosslessnessGap.NONE and not compared:

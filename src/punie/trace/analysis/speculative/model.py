@@ -204,28 +204,37 @@ class MemoryPrediction:
         return self.target_bytes + self.draft_bytes + self.cache_bytes + self.other_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Preflight:
-    """What was measured before the long benchmark (`preflight.json`), and what it predicts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightMeasurement:
+    """What was measured before the long benchmark.
 
     `verification` is V(m) for m = 1 … largest k + 1. `logit_noise` is the largest difference seen between the
     target's logits for one text computed token by token and several at once: differences of outputs where the
-    logits are that close are numeric ties. `best` is the prediction with the largest end-to-end (else decode)
-    speed-up. `worth` says whether the long benchmark can still find the threshold reached.
+    logits are that close are numeric ties.
     """
 
     target_kind: TargetKind
     verification: tuple[VerificationCost, ...]
     drafts: tuple[DraftMeasurement, ...]
-    shape: BaselineShape | None
-    predictions: tuple[Prediction, ...]
-    best: Prediction | None
-    memory: MemoryPrediction | None
-    worth: Verdict
+    shape: BaselineShape | None = None
+    memory: MemoryPrediction | None = None
     logit_noise: float | None = None
     token_ns: int | None = None
     seconds: float | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight(PreflightMeasurement):
+    """The same (`preflight.json`) with what it predicts.
+
+    `best` is the prediction with the largest end-to-end (else decode) speed-up. `worth` says whether the long benchmark
+    can still find the threshold reached.
+    """
+
+    predictions: tuple[Prediction, ...]
+    best: Prediction | None
+    worth: Verdict
     format_version: int = FORMAT_VERSION
 
 

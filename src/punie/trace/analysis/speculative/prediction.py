@@ -10,7 +10,7 @@ touch more experts, V grows with m, and a draft can make it slower. So V is meas
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Final
 
 from punie.trace.analysis.speculative.estimates import propagate
@@ -22,29 +22,12 @@ from punie.trace.analysis.speculative.model import (
     MemoryPrediction,
     Prediction,
     Preflight,
+    PreflightMeasurement,
     PromptCache,
-    TargetKind,
-    VerificationCost,
 )
 from punie.trace.model import Verdict
 
 _TINY: Final = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the preflight measured. `cache` is the prompt cache that the drafts will run with."""
-
-    target_kind: TargetKind
-    verification: tuple[VerificationCost, ...]
-    drafts: tuple[DraftMeasurement, ...]
-    shape: BaselineShape | None = None
-    memory: MemoryPrediction | None = None
-    cache: PromptCache = PromptCache.OFF
-    logit_noise: float | None = None
-    token_ns: int | None = None
-    seconds: float | None = None
-    notes: tuple[str, ...] = ()
 
 
 def expected_tokens(acceptance: float, k: int) -> float:
@@ -93,24 +76,15 @@ def end_to_end(
     return propagate(formula, decode, shape.decode_share, shape.prefill_share, shape.path, prefill_cost)
 
 
-def predict(measured: Measured, ks: Sequence[int]) -> Preflight:
+def predict(
+    measured: PreflightMeasurement, ks: Sequence[int], cache: PromptCache = PromptCache.OFF
+) -> Preflight:
     """Every draft at every `k`, the best of them, and whether the long benchmark is worth it."""
-    predictions = tuple(_predictions(measured, ks))
+    predictions = tuple(_predictions(measured, ks, cache))
     best = max(predictions, key=lambda p: headline(p).value, default=None)
-    return Preflight(
-        target_kind=measured.target_kind,
-        verification=measured.verification,
-        drafts=measured.drafts,
-        shape=measured.shape,
-        predictions=predictions,
-        best=best,
-        memory=measured.memory,
-        worth=_worth(predictions, best, measured.memory),
-        logit_noise=measured.logit_noise,
-        token_ns=measured.token_ns,
-        seconds=measured.seconds,
-        notes=measured.notes,
-    )
+    measurements = {item.name: getattr(measured, item.name) for item in fields(PreflightMeasurement)}
+    worth = _worth(predictions, best, measured.memory)
+    return Preflight(**measurements, predictions=predictions, best=best, worth=worth)
 
 
 def headline(prediction: Prediction) -> Estimate:
@@ -136,7 +110,9 @@ def predict_memory(
     )
 
 
-def _predictions(measured: Measured, ks: Sequence[int]) -> Iterator[Prediction]:
+def _predictions(
+    measured: PreflightMeasurement, ks: Sequence[int], cache: PromptCache
+) -> Iterator[Prediction]:
     cost_of = {item.tokens: item.relative for item in measured.verification}
     for draft in measured.drafts:
         for k in ks:
@@ -146,7 +122,7 @@ def _predictions(measured: Measured, ks: Sequence[int]) -> Iterator[Prediction]:
             decode = propagate(
                 lambda t, c, v, k=k: decode_speed_up(t, k, c, v), tokens, draft.cost, cost_of[k + 1]
             )
-            whole = end_to_end(measured.shape, draft, decode, measured.cache) if measured.shape else None
+            whole = end_to_end(measured.shape, draft, decode, cache) if measured.shape else None
             yield Prediction(draft.draft, k, tokens, decode, whole)
 
 

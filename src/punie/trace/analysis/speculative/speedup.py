@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -24,25 +24,10 @@ from punie.trace.analysis.speculative.pairing import Measure, Pair, pair
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.statistics.need import units_needed
 from punie.trace.analysis.statistics.ratio import SEED, RatioUnit, half_width, ratio
-from punie.trace.analysis.statistics.spread import LEVEL, Method
+from punie.trace.analysis.statistics.spread import LEVEL, Interval, UnitKind
 from punie.trace.model import Verdict
 
 _DRAWS: Final = 1_999
-
-
-@dataclass(frozen=True, slots=True)
-class RatioInterval:
-    """A confidence interval of a ratio of times, at nominal `level`, over `blocks`."""
-
-    low: float
-    high: float
-    level: float
-    method: Method
-    blocks: int
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies inside, ends included."""
-        return self.low <= value <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +42,8 @@ class SpeedUp:
     arm: str
     baseline: str
     estimate: float
-    interval: RatioInterval | None
-    shared: RatioInterval | None
+    interval: Interval | None
+    shared: Interval | None
     blocks: int
     pairs: int
     censored: int
@@ -78,7 +63,7 @@ class Best:
     """
 
     speed_up: SpeedUp
-    interval: RatioInterval | None
+    interval: Interval | None
     among: tuple[str, ...]
     moved_by: float
 
@@ -88,7 +73,7 @@ class Best:
         return judge(self.interval, THRESHOLD)
 
 
-def judge(interval: RatioInterval | None, threshold: float) -> Verdict:
+def judge(interval: Interval | None, threshold: float) -> Verdict:
     """`yes` if all of the interval reaches the threshold, `no` if all of it is below, else `undecided`."""
     if interval is None or interval.low < threshold <= interval.high:
         return Verdict.UNDECIDED
@@ -159,20 +144,19 @@ def blocks_needed(best: Best, threshold: float = THRESHOLD) -> int | None:
         return None
     estimate = best.speed_up.estimate
     width = estimate - best.interval.low if estimate > threshold else best.interval.high - estimate
-    return units_needed(units=best.interval.blocks, half_width=width, margin=abs(estimate - threshold))
+    return units_needed(units=best.interval.units, half_width=width, margin=abs(estimate - threshold))
 
 
-def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved_by: float) -> RatioInterval | None:
+def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved_by: float) -> Interval | None:
     lows = [up.shared.low for up in ups if up.shared]
     highs = [up.interval.high for up in ups if up.interval]
     if len(highs) < len(ups) or first.interval is None:
         return None  # an arm without an interval may be anything
-    return RatioInterval(
+    return replace(
+        first.interval,
         low=max(lows) / moved_by,
         high=max(highs) * moved_by,
-        level=LEVEL,
-        method=first.interval.method,
-        blocks=min(up.blocks for up in ups),
+        units=min(up.blocks for up in ups),
     )
 
 
@@ -182,12 +166,14 @@ def _moved_by(same_again: SpeedUp | None) -> float:
     return math.exp(abs(math.log(same_again.estimate)))
 
 
-def _interval(units: Sequence[RatioUnit], estimate: float, wider: float) -> RatioInterval | None:
+def _interval(units: Sequence[RatioUnit], estimate: float, wider: float) -> Interval | None:
     found = half_width(units, level=LEVEL)
     if found is None:
         return None
     width = found.value * wider
-    return RatioInterval(max(0.0, estimate - width), estimate + width, LEVEL, found.method, len(units))
+    return Interval(
+        max(0.0, estimate - width), estimate + width, LEVEL, found.method, len(units), UnitKind.BLOCK
+    )
 
 
 @dataclass(frozen=True, slots=True)

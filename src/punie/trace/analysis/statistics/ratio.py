@@ -61,11 +61,16 @@ def half_width(units: Sequence[RatioUnit], *, level: float) -> HalfWidth | None:
 
 
 def jackknife_t(units: Sequence[RatioUnit], *, level: float) -> float:
-    """Half-width from leaving each unit out once, with Student's t. Needs two units. Source: Tukey 1958."""
-    count = len(units)
+    """Half-width from leaving each unit out once, with Student's t. Needs two units."""
     part = math.fsum(unit.part for unit in units)
     whole = math.fsum(unit.whole for unit in units)
     left_out = [(part - unit.part) / (whole - unit.whole) for unit in units]
+    return jackknife_half_width(left_out, level=level)
+
+
+def jackknife_half_width(left_out: Sequence[float], *, level: float) -> float:
+    """Half-width from the estimates that leave one unit out each. Needs two. Source: Tukey 1958."""
+    count = len(left_out)
     mean = math.fsum(left_out) / count
     variance = (count - 1) / count * math.fsum((value - mean) ** 2 for value in left_out)
     return t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)

@@ -27,11 +27,12 @@ class UnitKind(StrEnum):
 
     QUERY = "query"
     SERVER_START = "server start"
+    BLOCK = "block"
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval of a share: `0 <= low <= high <= 1`.
+    """A confidence interval of a share (`0 <= low <= high <= 1`) or of a ratio of times (`0 <= low`).
 
     `level` is its nominal coverage, `units` how many observations of kind `over` it rests on.
     """

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.statistics.distributions import t_quantile
+from punie.trace.analysis.statistics.ratio import jackknife_half_width
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
 
@@ -201,19 +201,11 @@ def _coefficient(
     left_out = [found for costs in fits if (found := pick(costs)) is not None]
     if value is None or len(left_out) < len(fits):
         return Coefficient(None, None, None, untold or f"the {tokens} of the turns vary too little")
-    half = jackknife_half_width(left_out)
+    half = jackknife_half_width(left_out, level=LEVEL)
     low, high = value - half, value + half
     if not signed and low <= 0:
         return Coefficient(None, low, high, f"the cost of {tokens} can't be told from zero")
     return Coefficient(value, low, high)
-
-
-def jackknife_half_width(left_out: Sequence[float]) -> float:
-    """Half of the 95 % interval from the estimates that leave one unit out each. Needs two."""
-    count = len(left_out)
-    mean = math.fsum(left_out) / count
-    variance = (count - 1) / count * math.fsum((value - mean) ** 2 for value in left_out)
-    return t_quantile((1 + LEVEL) / 2, count - 1) * math.sqrt(variance)
 
 
 def _typical_error(units: Sequence[Sequence[ObservedQuery]], fits: Sequence[Costs]) -> float | None:

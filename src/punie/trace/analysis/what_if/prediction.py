@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from punie.trace.analysis.calls.cache_bill import CacheBill
 from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.statistics.spread import UnitKind
+from punie.trace.analysis.statistics.ratio import jackknife_half_width
+from punie.trace.analysis.statistics.spread import LEVEL, UnitKind
 from punie.trace.analysis.what_if.cost_model import (
     CostModel,
     Costs,
     by_query,
     cost_model,
     fit,
-    jackknife_half_width,
 )
 from punie.trace.analysis.what_if.improvements import (
     IMPROVEMENTS,
@@ -158,7 +158,7 @@ def _jackknife(
         if costs is None or unknown((change,), rest, costs):
             return math.inf
         estimates.append(_mean_saved(rest, change, costs))
-    return jackknife_half_width(estimates)
+    return jackknife_half_width(estimates, level=LEVEL)
 
 
 def _reach_of_all(

@@ -21,11 +21,12 @@ from punie.trace.analysis.speculative.model import (
     Estimate,
     MemoryPrediction,
     Preflight,
+    PreflightMeasurement,
     PromptCache,
     TargetKind,
     VerificationCost,
 )
-from punie.trace.analysis.speculative.prediction import Measured, predict, predict_memory
+from punie.trace.analysis.speculative.prediction import predict, predict_memory
 from punie.trace.errors import ServerError
 from punie.trace.units import count_text, percent_text
 
@@ -45,19 +46,19 @@ def judge(raw: Raw, plan: BenchPlan, bounds: Bounds, notes: Sequence[str] = ()) 
     """The preflight's result. Raises ServerError if too little could be measured."""
     arms = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT and arm.k is not None]
     cached_only = all(arm.prompt_cache is PromptCache.SERVER for arm in arms)
-    measured = Measured(
+    measured = PreflightMeasurement(
         target_kind=TargetKind.MIXTURE if raw["mixture"] else TargetKind.DENSE,
         verification=verification(raw["rounds"]),
         drafts=tuple(_draft(index, item) for index, item in enumerate(raw["drafts"])),
         shape=_shape(raw),
         memory=_memory(raw, plan, bounds),
-        cache=PromptCache.SERVER if cached_only else PromptCache.OFF,
         logit_noise=raw["logit_noise"],
         token_ns=_token_ns(raw["texts"]),
         seconds=raw["seconds"],
         notes=(*notes, *_notes(raw)),
     )
-    return predict(measured, sorted({arm.k for arm in arms if arm.k is not None}))
+    cache = PromptCache.SERVER if cached_only else PromptCache.OFF
+    return predict(measured, sorted({arm.k for arm in arms if arm.k is not None}), cache)
 
 
 def verification(rounds: Sequence[Sequence[float]]) -> tuple[VerificationCost, ...]:

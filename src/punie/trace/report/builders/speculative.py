@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from punie.trace.analysis.speculative.arms import ArmSummary
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
     from punie.trace.analysis.speculative.drafting import Drafting
-    from punie.trace.analysis.speculative.speedup import RatioInterval, SpeedUp
+    from punie.trace.analysis.speculative.speedup import SpeedUp
+    from punie.trace.analysis.statistics.spread import Interval
     from punie.trace.report.content import BenchReport
     from punie.trace.report.document import Cell
 
@@ -79,7 +80,7 @@ def _answer(report: BenchReport) -> Answer:
 
 
 def speed_up_figure(
-    speed_up: SpeedUp | None, interval: RatioInterval | None = None, *, times: str = "×"
+    speed_up: SpeedUp | None, interval: Interval | None = None, *, times: str = "×"
 ) -> Figure:
     """A speed-up with its interval; `interval` in place of the speed-up's own."""
     if speed_up is None:

@@ -2,7 +2,7 @@
 
 History of the format (`schema_version`):
 1: the first.
-2: written from types; verdicts as in the report of a run, `barred` is a slug or null.
+2: written from types; verdicts as in the report of a run, `best` names its arm in `speed_up`, reasons are slugs.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from punie.trace.analysis.speculative.arms import ArmSummary
 from punie.trace.analysis.speculative.benchmark import Bar, DraftResult
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition
 from punie.trace.analysis.speculative.drafting import Drafting
-from punie.trace.analysis.speculative.losslessness import ArmLosslessness
+from punie.trace.analysis.speculative.losslessness import ArmLosslessness, Losslessness
 from punie.trace.analysis.speculative.model import (
     THRESHOLD,
     Arm,
     BenchPlan,
-    Divergence,
     Prediction,
     Preflight,
 )
-from punie.trace.analysis.speculative.speedup import Best, RatioInterval, SpeedUp
+from punie.trace.analysis.speculative.speedup import Best, SpeedUp
 from punie.trace.model import Verdict
 from punie.trace.report.content import BenchReport
 from punie.trace.report.published.base import Published, fields_of
-from punie.trace.report.published.run import Judged, judged
-from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, reason_text
+from punie.trace.report.published.run import Finding, Judged, judged
+from punie.trace.report.wording.speculative import reason_text
 
 
 class ArmReport(msgspec.Struct, frozen=True):
@@ -52,26 +51,6 @@ class ArmReport(msgspec.Struct, frozen=True):
     memory: Judged
 
 
-class ArmOutputs(msgspec.Struct, frozen=True):
-    """Whether an arm says what the baseline says: `equal` of `compared` askings; `gap` says why it is open."""
-
-    arm: str
-    verdict: Verdict
-    compared: int
-    equal: int
-    divergences: tuple[Divergence, ...]
-    gap: str
-
-
-class Outputs(msgspec.Struct, frozen=True):
-    """All arms; `unsteady` are queries to which the baseline itself gave different outputs."""
-
-    verdict: Verdict
-    arms: tuple[ArmOutputs, ...]
-    unsteady: tuple[str, ...]
-    cache_is_to_blame: bool
-
-
 class DraftReport(msgspec.Struct, frozen=True):
     """One draft at one k; `barred` says why it can't be the best."""
 
@@ -82,28 +61,9 @@ class DraftReport(msgspec.Struct, frozen=True):
     against_sequential: SpeedUp | None
     decode_against_sequential: SpeedUp | None
     prediction: Prediction | None
-    gate: ArmOutputs | None
+    gate: ArmLosslessness | None
     decomposition: Decomposition | None
     barred: Bar | None
-
-
-class BestReport(msgspec.Struct, frozen=True):
-    """The fastest of the arms `among`, with its interval corrected for having chosen it."""
-
-    arm: str
-    estimate: float
-    interval: RatioInterval | None
-    among: tuple[str, ...]
-    moved_by: float
-    verdict: Verdict
-
-
-class FindingCount(msgspec.Struct, frozen=True):
-    """What integrity found in all cells together."""
-
-    slug: str
-    effect: str
-    count: int
 
 
 class SpeculativeReport(Published, frozen=True, kw_only=True):
@@ -117,18 +77,18 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
     verdict: Verdict
     reason: str
     next_steps: tuple[str, ...]
-    best: BestReport | None
+    best: Best | None
     baseline: str
     sequential: SpeedUp | None
     same_again: SpeedUp | None
     ceiling: float | None
     drafts: tuple[DraftReport, ...]
     arms: tuple[ArmReport, ...]
-    gate: Outputs
+    gate: Losslessness
     cache_cost: CacheCost | None
     planned: int
     missing: int
-    integrity: tuple[FindingCount, ...]
+    integrity: tuple[Finding, ...]
     plan: BenchPlan
     preflight: Preflight | None
 
@@ -143,32 +103,15 @@ def publish_speculative(report: BenchReport) -> SpeculativeReport:
         "threshold": THRESHOLD,
         "reason": reason_text(found),
         "next_steps": report.steps,
-        "best": _best(found.best),
         "baseline": found.baseline.name,
         "drafts": [_draft(result) for result in found.drafts],
         "arms": [_arm(summary) for summary in found.arms],
-        "gate": {**fields_of(Outputs, found.gate), "arms": [_outputs(arm) for arm in found.gate.arms]},
     }
     return msgspec.convert(values, SpeculativeReport, from_attributes=True)
 
 
-def _best(best: Best | None) -> dict[str, Any] | None:
-    if best is None:
-        return None
-    return {
-        **fields_of(BestReport, best),
-        "arm": best.speed_up.arm,
-        "estimate": best.speed_up.estimate,
-    }
-
-
 def _draft(result: DraftResult) -> dict[str, Any]:
-    gate = None if result.gate is None else _outputs(result.gate)
-    return {**fields_of(DraftReport, result), "arm": result.arm.name, "gate": gate}
-
-
-def _outputs(arm: ArmLosslessness) -> dict[str, Any]:
-    return {**fields_of(ArmOutputs, arm), "gap": LOSSLESSNESS_GAPS[arm.gap]}
+    return {**fields_of(DraftReport, result), "arm": result.arm.name}
 
 
 def _arm(summary: ArmSummary) -> dict[str, Any]:

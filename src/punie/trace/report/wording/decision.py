@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from punie.trace.analysis.decision.decision import BrevityReason, Conclusion, Decision
+from punie.trace.analysis.decision.decision import BrevityReason, Decision
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.verdicts.assessment import Assessment
@@ -61,18 +61,14 @@ def steps(decision: Decision) -> tuple[Step, ...]:
 
 
 def conclusion(decision: Decision) -> str:
-    """What to do now."""
-    match decision.conclusion:
-        case Conclusion.NOTHING:
-            return "The target is met: nothing has to change."
-        case Conclusion.USE_DRAFT:
-            target = decision.target.counts.verdict
-            more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
-            return f"{_draft(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
-        case Conclusion.MEASURE_DRAFT:
-            return _draft(decision).next_step
-        case Conclusion.AS_BREVITY_SAYS:
-            return _brevity(decision).next_step
+    """What to do now: the first thing that is open or that pays."""
+    draft, target = decision.draft, decision.target.counts.verdict
+    if draft is Verdict.YES:
+        more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
+        return f"{_draft(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
+    if target is Verdict.YES:
+        return "The target is met: nothing has to change."
+    return (_draft if draft is Verdict.UNDECIDED else _brevity)(decision).next_step
 
 
 def _time(decision: Decision) -> Step:
@@ -101,7 +97,7 @@ def _draft(decision: Decision) -> Step:
         return Step("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
     text = (
         f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {factor_text(best.interval.low)} to "
-        f"{factor_text(best.interval.high)} over {count_text(best.interval.blocks, 'block')}"
+        f"{factor_text(best.interval.high)} over {count_text(best.interval.units, 'block')}"
     )
     reasons = "; ".join(part for part in (text, _outputs(bench), reason_text(bench)) if part)
     return Step("draft", _DRAFT, verdict, factor_text(best.speed_up.estimate), f"{reasons}.", after)

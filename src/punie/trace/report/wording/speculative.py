@@ -81,7 +81,7 @@ def verdict_basis(found: BenchAnalysis) -> str:
         return f"{reason_text(found) or 'One block has no interval'}.".capitalize()
     text = (
         f"Σ {found.baseline.name} / Σ {best.speed_up.arm}, wall time end to end; 95 % interval of the best of "
-        f"{count_text(len(best.among), 'arm')} over {count_text(best.interval.blocks, 'block')} "
+        f"{count_text(len(best.among), 'arm')} over {count_text(best.interval.units, 'block')} "
         f"({best.interval.method}, the lower end corrected for having chosen)"
     )
     if best.moved_by > 1:

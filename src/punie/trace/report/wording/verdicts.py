@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 from punie.trace.analysis.statistics.spread import LEVEL, Interval, UnitKind
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
 from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Assessment, Gap, Question
-from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason, MeasuredGeneration
+from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason
 from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures, TargetReason
 from punie.trace.units import bytes_text, count_text, duration_text, percent_text, share_text
@@ -29,7 +30,24 @@ _SOURCES: Final = {
     MemorySource.PROCESS: "sampled footprint of the server's process and its children",
     MemorySource.PROCESS_OR_ALLOCATOR: "the larger of the allocator's peak and the process's footprint",
 }
-PLURALS: Final = {UnitKind.QUERY: "queries", UnitKind.SERVER_START: "server starts"}
+_GENERATION: Final[Mapping[StrEnum, str]] = {
+    GenerationReason.INCOMPLETE: "{gaps}",
+    GenerationReason.TOO_FEW_QUERIES: "at least {queries_needed} different queries are needed",
+    GenerationReason.ABOVE: "all of it above {threshold}",
+    GenerationReason.BELOW: "all of it below {threshold}",
+    GenerationReason.CONTESTED: "contested time makes it {low} to {high}",
+    GenerationReason.HOLDS_THRESHOLD: "it holds {threshold}",
+}
+_TARGET: Final[Mapping[StrEnum, str]] = {
+    TargetReason.FAILED_ATTEMPTS: "{failed} among them",
+    TargetReason.INCOMPLETE: "{gaps}",
+    TargetReason.NOTHING_ASKED: "nothing was asked",
+    TargetReason.MEDIANS_ABOVE: "{over} above it",
+    TargetReason.REPEATS_ABOVE: "every median is within it, {not_under} not under it",
+    TargetReason.TOO_FEW_REPEATS: "all under it, but only {repeats} of a query",
+    TargetReason.ALL_UNDER: "every one of at least {fewest} repeats is under it",
+}
+PLURALS: Final = {UnitKind.QUERY: "queries", UnitKind.SERVER_START: "server starts", UnitKind.BLOCK: "blocks"}
 
 
 def basis(assessment: Assessment[Any]) -> str:
@@ -70,32 +88,19 @@ def _generation(assessment: Assessment[Any], figures: GenerationFigures) -> str:
         answers = count_text(figures.answers, "answer")
         why = f"No model request in these spans of {answers}: none was made, or none was traced"
         return _and(why, gaps_text(figures.gaps))
+    words = {
+        "threshold": percent_text(figures.threshold),
+        "queries_needed": figures.queries_needed,
+        "gaps": gaps_text(figures.gaps),
+        "low": share_text(measured.low or 0.0),
+        "high": share_text(measured.high or 1.0),
+    }
     text = (
         f"Generation is {share_text(measured.share.estimate)} of {duration_text(measured.wall_ns)} in "
         f"{count_text(figures.answers, 'answer')} to {count_text(measured.share.queries, 'query', 'queries')}; "
-        f"{interval_text(measured.share.interval)}: {_generation_reason(assessment, figures, measured)}"
+        f"{interval_text(measured.share.interval)}: {_GENERATION[assessment.reason].format(**words)}"
     )
     return _and(text, f"weakened by {', '.join(figures.downgraded_by)}" if figures.downgraded_by else "")
-
-
-def _generation_reason(
-    assessment: Assessment[Any], figures: GenerationFigures, measured: MeasuredGeneration
-) -> str:
-    threshold = percent_text(figures.threshold)
-    match assessment.reason:
-        case GenerationReason.INCOMPLETE:
-            return gaps_text(figures.gaps)
-        case GenerationReason.TOO_FEW_QUERIES:
-            return f"at least {figures.queries_needed} different queries are needed"
-        case GenerationReason.ABOVE:
-            return f"all of it above {threshold}"
-        case GenerationReason.BELOW:
-            return f"all of it below {threshold}"
-        case GenerationReason.CONTESTED:
-            low, high = share_text(measured.low or 0.0), share_text(measured.high or 1.0)
-            return f"contested time makes it {low} to {high}"
-        case _:
-            return f"it holds {threshold}"
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -123,26 +128,16 @@ def _accuracy(assessment: Assessment[Any], figures: AccuracyFigures) -> str:
 def _target(assessment: Assessment[Any], figures: TargetFigures) -> str:
     queries = count_text(len(figures.queries), "query", "queries")
     those = "with two or more model requests"
+    reason = _TARGET[assessment.reason].format(
+        failed=count_text(figures.failed, "failed attempt"),
+        gaps=gaps_text(figures.gaps),
+        over=count_text(figures.over, "median"),
+        not_under=count_text(figures.not_under, "repeat"),
+        repeats=count_text(figures.fewest, "repeat"),
+        fewest=figures.fewest,
+    )
     scope = f"{queries} {those}" if figures.several_requests else f"{queries} (none has {those[5:]})"
-    return f"{scope}, target {duration_text(figures.target_ns)}: {_target_reason(assessment, figures)}"
-
-
-def _target_reason(assessment: Assessment[Any], figures: TargetFigures) -> str:
-    match assessment.reason:
-        case TargetReason.FAILED_ATTEMPTS:
-            return f"{count_text(figures.failed, 'failed attempt')} among them"
-        case TargetReason.INCOMPLETE:
-            return gaps_text(figures.gaps)
-        case TargetReason.NOTHING_ASKED:
-            return "nothing was asked"
-        case TargetReason.MEDIANS_ABOVE:
-            return f"{count_text(figures.over, 'median')} above it"
-        case TargetReason.REPEATS_ABOVE:
-            return f"every median is within it, {count_text(figures.not_under, 'repeat')} not under it"
-        case TargetReason.TOO_FEW_REPEATS:
-            return f"all under it, but only {count_text(figures.fewest, 'repeat')} of a query"
-        case _:
-            return f"every one of at least {figures.fewest} repeats is under it"
+    return f"{scope}, target {duration_text(figures.target_ns)}: {reason}"
 
 
 def _memory(memory: MemoryUse) -> str:
