@@ -6,38 +6,19 @@ from typing import Literal
 
 import msgspec
 
-from punie.trace.analysis.speculative.model import (
-    BaselineShape,
-    DraftMeasurement,
-    MemoryPrediction,
-    Prediction,
-    Preflight,
-    TargetKind,
-    VerificationCost,
-)
-from punie.trace.model import Verdict
-from punie.trace.report.published.base import Published, fields_of
+from punie.trace.analysis.speculative.model import Preflight
+from punie.trace.report.published.base import Published, fields_of, joined
 from punie.trace.report.wording.speculative import preflight_reason
 
+_MEASURED = joined(Preflight, without=("format_version",), base=Published)
 
-class PreflightReport(Published, frozen=True, kw_only=True):
+
+class PreflightReport(_MEASURED):  # type: ignore[misc, valid-type] # made at import
     """What was measured before the long benchmark, and what it predicts."""
 
     schema: Literal["punie.trace.preflight"] = "punie.trace.preflight"
     schema_version: Literal[1] = 1
-    target_kind: TargetKind
-    verification: tuple[VerificationCost, ...]
-    drafts: tuple[DraftMeasurement, ...]
-    shape: BaselineShape | None
-    predictions: tuple[Prediction, ...]
-    best: Prediction | None
-    memory: MemoryPrediction | None
-    worth: Verdict
-    why: str
-    logit_noise: float | None
-    token_ns: int | None
-    seconds: float | None
-    notes: tuple[str, ...]
+    why: str = ""
 
 
 def publish_preflight(preflight: Preflight) -> PreflightReport:

@@ -12,58 +12,43 @@ from typing import Any, Literal
 import msgspec
 
 from punie.trace.analysis.speculative.arms import ArmSummary
-from punie.trace.analysis.speculative.benchmark import Bar, DraftResult
-from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition
-from punie.trace.analysis.speculative.drafting import Drafting
-from punie.trace.analysis.speculative.losslessness import ArmLosslessness, Losslessness
+from punie.trace.analysis.speculative.benchmark import DraftResult
+from punie.trace.analysis.speculative.decomposition import CacheCost
+from punie.trace.analysis.speculative.losslessness import Losslessness
 from punie.trace.analysis.speculative.model import (
     THRESHOLD,
-    Arm,
     BenchPlan,
-    Prediction,
     Preflight,
 )
 from punie.trace.analysis.speculative.speedup import Best, SpeedUp
 from punie.trace.model import Verdict
 from punie.trace.report.content import BenchReport
-from punie.trace.report.published.base import Published, fields_of
-from punie.trace.report.published.run import Finding, Judged, judged
+from punie.trace.report.published.base import Published, fields_of, joined
+from punie.trace.report.published.run import Judged, judged
 from punie.trace.report.wording.speculative import reason_text
 
 
-class ArmReport(msgspec.Struct, frozen=True):
+class ArmReport(joined(ArmSummary, without=("accuracy", "target", "memory"))):  # type: ignore[misc] # made at import
     """One arm: times are means of a pass through the queries, over blocks, of answers that count."""
 
-    arm: Arm
-    asked: int
-    failed: int
-    truncated: int
-    wall_ns: int | None
-    prefill_ns: int | None
-    decode_ns: int | None
-    token_ns: float | None
-    cached_tokens: int | None
-    drafting: Drafting | None
-    peak_bytes: int | None
-    footprint_bytes: int | None
     accuracy: Judged
     target: Judged
     memory: Judged
 
 
-class DraftReport(msgspec.Struct, frozen=True):
+class DraftReport(joined(DraftResult, without=("arm",))):  # type: ignore[misc] # made at import
     """One draft at one k; `barred` says why it can't be the best."""
 
     arm: str
     verdict: Verdict
-    end_to_end: SpeedUp | None
-    decode: SpeedUp | None
-    against_sequential: SpeedUp | None
-    decode_against_sequential: SpeedUp | None
-    prediction: Prediction | None
-    gate: ArmLosslessness | None
-    decomposition: Decomposition | None
-    barred: Bar | None
+
+
+class FindingCount(msgspec.Struct, frozen=True):
+    """What integrity found in all cells together."""
+
+    slug: str
+    effect: str
+    count: int
 
 
 class SpeculativeReport(Published, frozen=True, kw_only=True):
@@ -88,7 +73,7 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
     cache_cost: CacheCost | None
     planned: int
     missing: int
-    integrity: tuple[Finding, ...]
+    integrity: tuple[FindingCount, ...]
     plan: BenchPlan
     preflight: Preflight | None
 
