@@ -35,7 +35,7 @@ from typing import Any, Final
 import msgspec
 from spans_generator import generate, otlp_lines
 
-from punie.trace.store.otlp.json_reader import read_journal
+from punie.trace.store.json_files import read_journal
 
 AIM: Final = 0.9
 _END: Final = '],"status":{}'  # of a generated span's attributes

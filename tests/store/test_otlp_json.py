@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from punie.trace.errors import InputError
 from punie.trace.model import Event, SourceNote, Span, SpanKind, SpanSet, StatusCode, UnreadableRecord
-from punie.trace.store.otlp.json_reader import merge, read_journal
+from punie.trace.store.gathering import merge
+from punie.trace.store.json_files import read_journal
 from punie.trace.store.sources import read_source
 
 RAW: Final[dict[str, Any]] = {
@@ -235,11 +236,11 @@ def test_bad_lines_in_the_middle_are_named(put: Put) -> None:
     assert found.spans == (READ, READ)
     reasons = {record.line: record.reason for record in found.unreadable}
     assert reasons[2].startswith("not JSON: ")
-    assert reasons[4] == "no resourceSpans"
+    assert [(note.slug, note.count) for note in found.notes] == [("other-signals", 1)]
     assert reasons[5].startswith("not JSON: ")
     assert reasons[6].startswith("not JSON: ")
-    assert reasons[7] == "no resourceSpans"
-    assert len(reasons) == 5
+    assert reasons[7] == "JSON, but no spans in a form that is known"
+    assert len(reasons) == 4
 
 
 def test_bytes_that_are_no_text_are_named(put: Put) -> None:
@@ -254,9 +255,21 @@ def test_bytes_that_are_no_text_are_named(put: Put) -> None:
         {"result": document(RAW)},
         {"batches": document(RAW)["resourceSpans"]},
         {"trace": document(RAW), "metrics": {"inspectedBytes": "9"}, "status": "COMPLETE"},
+        {"trace": {"batches": document(RAW)["resourceSpans"]}},
         {"resourceSpans": [{"instrumentationLibrarySpans": [{"spans": [RAW]}]}]},
+        document(RAW)["resourceSpans"][0],
+        RAW,
     ],
-    ids=["list", "Jaeger's API v3", "Tempo", "Tempo's API v2", "before 0.15"],
+    ids=[
+        "list",
+        "Jaeger's API v3",
+        "Tempo",
+        "Tempo's API v2",
+        "Tempo's batches in a trace",
+        "before 0.15",
+        "one ResourceSpans",
+        "one span",
+    ],
 )
 def test_other_wrappings(put: Put, wrapped: object) -> None:
     assert read(put(json.dumps(wrapped, indent=2))).spans == (READ,)
@@ -300,10 +313,10 @@ def test_half_a_surrogate_pair_becomes_a_replacement_and_a_whole_one_stays(put: 
         (" \n", "it is empty"),
         ("hello", "neither JSON nor a format that we know"),
         ("{\n", "neither JSON nor"),
-        ('{"a": 1}', "no resourceSpans"),
-        ('{"a": 1}\n{"b": 2}\n', "no resourceSpans"),
-        ("[]", "no resourceSpans"),
-        ("7", "no resourceSpans"),
+        ('{"a": 1}', "no spans in a form that is known"),
+        ('{"a": 1}\n{"b": 2}\n', "no spans in a form that is known"),
+        ("[]", "no spans in a form that is known"),
+        ("7", "no spans in a form that is known"),
         ("[" * 200_000, "neither JSON nor"),
     ],
 )
@@ -331,3 +344,75 @@ def test_files_merge_in_order(put: Put) -> None:
     assert merge([one, one]).spans == (READ, READ)
     assert len(merge([one, one]).unreadable) == 2
     assert merge([]).spans == ()
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ERROR", 2, "2", "StatusCode.ERROR", {"status_code": "ERROR"}, {"code": "STATUS_CODE_ERROR"}],
+    ids=str,
+)
+def test_a_status_in_any_spelling(put: Put, status: object) -> None:
+    assert read_one(put, {**RAW, "status": status}).status is StatusCode.ERROR
+
+
+@pytest.mark.parametrize("name", ["status_code", "statusCode"])
+def test_a_status_beside_the_span_s_other_fields(put: Put, name: str) -> None:
+    assert read_one(put, {**RAW, name: "ERROR"}).status is StatusCode.ERROR
+
+
+SIGNALS: Final[list[dict[str, list[object]]]] = [
+    {"resourceLogs": []},
+    {"resourceMetrics": []},
+    {"resourceProfiles": []},
+]
+
+
+def test_other_signals_among_the_traces_are_counted_as_that(put: Put) -> None:
+    found = read(put(lines(SIGNALS[0], document(RAW), *SIGNALS)))
+    assert (found.spans, found.unreadable) == ((READ,), ())
+    counts = {note.case.rpartition(": ")[2]: note.count for note in found.notes}
+    assert counts == {"logs": 2, "metrics": 1, "profiles": 1}
+    assert {note.slug for note in found.notes} == {"other-signals"}
+
+
+@pytest.mark.parametrize(
+    ("signal", "name"), list(zip(SIGNALS, ["logs", "metrics", "profiles"], strict=True)), ids=str
+)
+def test_a_file_of_another_signal_alone_is_named_as_that(put: Put, signal: object, name: str) -> None:
+    with pytest.raises(InputError, match=f"no spans: it is OTLP, but of {name}$"):
+        read(put(lines(signal)))
+
+
+def pretty(*documents: object) -> str:
+    return "\n".join(json.dumps(one, indent=1) for one in documents) + "\n"
+
+
+def test_documents_behind_each_other_as_jq_prints_them(put: Put) -> None:
+    found = read(put("\n" + pretty(document(RAW), document(RAW))))
+    assert (found.spans, found.unreadable) == ((READ, READ), ())
+
+
+def test_the_second_of_them_is_torn_and_named_with_its_line(put: Put) -> None:
+    first = pretty(document(RAW))
+    found = read(put(first + pretty(document(RAW))[:-20]))
+    (record,) = found.unreadable
+    assert found.spans == (READ,)
+    assert record.line == first.count("\n") + 1
+    assert record.reason.startswith("not JSON: ")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_as_powershell_redirects_it(put: Put, encoding: str) -> None:
+    content = lines(document(RAW), document({**RAW, "name": "für"})).encode(encoding)
+    assert [span.name for span in read(put(content)).spans] == ["chat demo", "für"]
+
+
+def test_damaged_utf_16_is_named_as_that(put: Put) -> None:
+    with pytest.raises(InputError, match="damaged UTF-16"):
+        read(put(lines(document(RAW)).encode("utf-16") + b"\x00"))
+
+
+@pytest.mark.parametrize("blank", ["\n\n", " \r\n", "\n" * 100])
+def test_a_blank_file_is_empty(put: Put, blank: str) -> None:
+    with pytest.raises(InputError, match="holds no spans: it is empty"):
+        read(put(blank))

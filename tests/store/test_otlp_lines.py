@@ -1,4 +1,4 @@
-"""Lines read many at once give exactly the spans and the refusals of lines read one by one."""
+"""Lines read as typed structs give exactly the spans, the notes and the refusals of lines read with care."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from spans_generator import generate, otlp_lines
 
 from punie.trace.model import Span
 from punie.trace.store.files.json_documents import of_lines
-from punie.trace.store.otlp.json_reader import read_documents, read_journal
-from punie.trace.store.otlp.lines import LineReader
+from punie.trace.store.gathering import SpanGatherer
+from punie.trace.store.json_files import read_document, read_journal
+from punie.trace.store.otlp.typed_lines import TypedLines
 
 
 def agree(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    assert repr(read_journal(path)) == repr(read_documents(of_lines(content.split(b"\n")), str(path)))
+    with_care = SpanGatherer(str(path))
+    for document in of_lines(content.split(b"\n")):
+        read_document(document, with_care)
+    assert repr(read_journal(path)) == repr(with_care.result())
 
 
-def test_a_journal_is_read_at_once_and_says_the_same(tmp_path: Path) -> None:
+def typed(*lines: bytes) -> list[Span]:
+    """The spans of `lines`, which are of the plainest writing."""
+    gatherer = SpanGatherer("lines")
+    reader = TypedLines(gatherer)
+    assert all(reader.take(line) for line in lines)
+    return gatherer.spans
+
+
+def test_a_journal_is_of_the_plainest_writing(tmp_path: Path) -> None:
     content = "".join(f"{line}\n" for line in otlp_lines(generate(120))).encode()
-    found = LineReader().read(content.splitlines())
-    assert found is not None
-    assert len(found) == content.count(b"\n") > 2_000
-    assert all(type(span) is Span for span in found)
+    assert len(typed(*content.splitlines())) == content.count(b"\n") > 2_000
     agree(tmp_path / "agent-1.jsonl", content)
-
-
-def test_a_span_made_so_is_frozen() -> None:
-    (line, *_) = otlp_lines(generate(1))
-    (span,) = LineReader().read([line.encode()]) or []
-    with pytest.raises(AttributeError):
-        span.name = "other"  # type: ignore[misc] # the point
 
 
 def test_one_line_that_needs_care_changes_neither_order_nor_neighbours(tmp_path: Path) -> None:
@@ -218,14 +220,17 @@ def test_attributes_of_any_writing_are_read_alike(
     agree(tmp_path / "agent-1.jsonl", content)
 
 
-def test_more_texts_than_are_remembered_are_read_all_the_same(tmp_path: Path) -> None:
-    pairs = [f'{{"key":"n","value":{{"intValue":"{number}"}}}}' for number in range(5_000)]
-    lines = [PLAIN % ("c" * 32, number + 1, pair) for number, pair in enumerate(pairs)]
-    lines.append(PLAIN % ("c" * 32, 9_999, '{"key":"long","value":{"stringValue":"%s"}}' % ("x" * 5_000)))
+def test_what_the_sdk_dropped_is_noted_alike(tmp_path: Path) -> None:
+    counts = '"droppedAttributesCount":%s,"droppedEventsCount":1,"droppedLinksCount":"2","name":"a"'
+    lines = [
+        (PLAIN % ("c" * 32, 7, "")).replace('"name":"a"', counts % count) for count in ("5", '"6"', "-1")
+    ]
     agree(tmp_path / "agent-1.jsonl", "\n".join(lines).encode() + b"\n")
+    notes = {note.slug: note.count for note in read_journal(tmp_path / "agent-1.jsonl").notes}
+    assert notes == {"dropped-attributes": 11, "dropped-events": 9}
 
 
-def test_lists_that_repeat_are_read_alike_after_many_that_did_not(tmp_path: Path) -> None:
+def test_lists_of_numbers_are_read_alike(tmp_path: Path) -> None:
     numbers = [*range(4_500), *[7, 5_000] * 1_500, *["-3", "007", 10**19, "1_0", "9" * 19, " 5"]]
     pairs = [f'{{"key":"n","value":{{"intValue":"{number}"}}}},{{"key":"m"}}' for number in numbers]
     pairs.append('{"key":"l","value":{"kvlistValue":{"values":[{"key":"n","value":{"intValue":"5"}}]}}}')

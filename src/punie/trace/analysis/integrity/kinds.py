@@ -281,6 +281,24 @@ FINDING_KINDS: Final = (
         "Nothing: no figure is made from events.",
     ),
     FindingKind(
+        "dropped-attributes",
+        _DOWNGRADED,
+        "attributes that the traced program's limit dropped before it exported its spans: what they told is missing",
+        "Raise `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` (128 by default) in the traced program.",
+    ),
+    FindingKind(
+        "dropped-events",
+        _SHOWN,
+        "events and links that the traced program's limit dropped before it exported its spans",
+        "Raise `OTEL_SPAN_EVENT_COUNT_LIMIT` and `OTEL_SPAN_LINK_COUNT_LIMIT` in the traced program.",
+    ),
+    FindingKind(
+        "other-signals",
+        _SHOWN,
+        "documents of logs, metrics or profiles among the traces: no spans, so not read",
+        "Nothing.",
+    ),
+    FindingKind(
         "value-left-out",
         _SHOWN,
         "attributes whose value can't be what their name means, such as a count below 0: left out",

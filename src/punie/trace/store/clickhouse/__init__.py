@@ -2,7 +2,3 @@
 
 The newest traces are read, whole, as many as the limit says; that there are more is said in a note.
 """
-
-from punie.trace.store.clickhouse.source import read, recognises
-
-__all__ = ["read", "recognises"]

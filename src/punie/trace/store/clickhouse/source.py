@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import SourceNote, Span, SpanSet, UnreadableRecord
+from punie.trace.model import SpanSet
 from punie.trace.store.attribute_values import LEFT_OUT, with_typed_values
 from punie.trace.store.clickhouse.query import (
     NO_LIMIT,
@@ -20,7 +21,8 @@ from punie.trace.store.clickhouse.query import (
 )
 from punie.trace.store.clickhouse.tables import TABLES, Row, Table
 from punie.trace.store.files.place import Place
-from punie.trace.store.otlp.values import Unreadable
+from punie.trace.store.gathering import SpanGatherer
+from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -50,6 +52,9 @@ def read(place: Place) -> SpanSet:
         raise refusal(query, error) from None
     finally:
         client.close()
+
+
+CLICKHOUSE: Final = Source("ClickHouse (clickhouse://USER@HOST/DB?service=NAME)", recognises, read)
 
 
 def client_errors() -> tuple[type[Exception], ...]:
@@ -111,17 +116,13 @@ def connect(query: ClickHouseQuery) -> Client:
 def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
     table, name = find_table(client, query)
     rows, cut = _rows(client, query, table, name, now_ns)
-    spans: list[Span] = []
-    unreadable: list[UnreadableRecord] = []
+    into = SpanGatherer(query.shown)
     for number, row in enumerate(rows, start=1):
-        try:
-            spans.append(table.to_span(row))
-        except Unreadable as error:
-            unreadable.append(UnreadableRecord(query.shown, number, str(error)))
-    more = f"{query.shown}: more than {query.limit} traces match, and only the newest were read: raise limit="
-    notes = (SourceNote("cut-by-limit", more),) if cut else ()
-    found_spans = SpanSet(tuple(spans), tuple(unreadable), notes=notes)
-    return with_typed_values(found_spans, query.shown, (LEFT_OUT,))  # all is text there: no note says so
+        into.take(number, "", partial(table.to_span, row))
+    if cut:
+        more = f"more than {query.limit} traces match, and only the newest were read: raise limit="
+        into.note("cut-by-limit", more)
+    return with_typed_values(into.result(), query.shown, (LEFT_OUT,))  # all is text there: no note says so
 
 
 def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:

@@ -1,4 +1,7 @@
-"""A file of JSON as documents: one for the whole file, or one a line. What isn't JSON is named, with its line."""
+"""A file of JSON as documents: one for the whole file, one a line, or several behind each other.
+
+What isn't JSON is named, with its line.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_NEWLINE: Final = b"\n"
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,28 @@ class JsonDocuments:
     def parse_line(self, number: int, line: bytes) -> Document:
         """The document of `lines[number - 1]`, or why it is none."""
         try:
-            return Document(number, parse(line))
+            return Document(number, parse(line.decode("utf-8")))
         except (ValueError, RecursionError) as error:
             torn = number == len(self.lines) and not self.ends_whole
-            return Document(number, None, f"{'torn line' if torn else 'not JSON'}: {reason(error)}")
+            return Document(number, None, f"{'torn line' if torn else 'not JSON'}: {_reason(error)}")
 
 
 def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
     """The documents of a file's `messages`. Raises ValueError if nothing in it is JSON."""
     if len(messages) != 1:
         return JsonDocuments(lines=messages)
-    lines = messages[0].split(_NEWLINE)
+    lines = messages[0].split(b"\n")
     filled = [line for line in lines if line.strip()]
     if not filled:
         return JsonDocuments()
     if len(filled) > 1 and _is_object(filled[0]):
         return of_lines(lines)
-    try:
-        return JsonDocuments(whole=(Document(1, parse(messages[0])),))
-    except (ValueError, RecursionError) as error:
-        if any(_is_object(line) for line in filled):
-            return of_lines(lines)
-        raise ValueError(reason(error)) from error
+    whole = tuple(_behind_each_other(messages[0]))
+    if not whole[0].problem:
+        return JsonDocuments(whole=whole)
+    if any(_is_object(line) for line in filled):
+        return of_lines(lines)
+    raise ValueError(whole[0].problem)
 
 
 def of_lines(lines: Sequence[bytes]) -> JsonDocuments:
@@ -70,10 +73,36 @@ def of_lines(lines: Sequence[bytes]) -> JsonDocuments:
     return JsonDocuments(lines=lines, ends_whole=not lines or not lines[-1].strip())
 
 
-def parse(text: bytes) -> object:
+def parse(text: str) -> object:
     """One JSON document. Raises ValueError or RecursionError."""
-    found: object = json.loads(text.decode("utf-8"))
+    found: object = json.loads(text)
     return _without_halves(found) if _SURROGATE.search(text) else found
+
+
+def _behind_each_other(content: bytes) -> Iterator[Document]:
+    """One document, or several as `jq` prints them: each over many lines. What follows damage is lost."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        yield Document(1, None, str(error))
+        return
+    decoder = json.JSONDecoder()
+    at = _end_of_blank(text, 0)
+    line = 1 + text.count("\n", 0, at)
+    while at < len(text):
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            yield Document(line, None, f"not JSON: {_reason(error)}")
+            return
+        yield Document(line, _without_halves(value) if _SURROGATE.search(text, at, end) else value)
+        begun, at = at, _end_of_blank(text, end)
+        line += text.count("\n", begun, at)
+
+
+def _end_of_blank(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
 
 
 def _without_halves(found: object) -> object:
@@ -83,13 +112,12 @@ def _without_halves(found: object) -> object:
     return whole
 
 
-def reason(error: Exception) -> str:
-    """Why a document can't be read, in words."""
+def _reason(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(parse(line), dict)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from punie.trace.store.files.json_documents import JsonDocuments, split_document
 from punie.trace.store.files.unpack import Unpacked, unpack
 
 _HEAD: Final = 16
-_BOM: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def without_password(text: str) -> str:
@@ -44,7 +45,7 @@ class Place:
 
     @cached_property
     def is_file(self) -> bool:
-        """Whether it is a file that exists."""
+        """Whether it is a regular file that exists: a pipe or a device may have no end."""
         return not self.is_url and self.path.is_file()
 
     @cached_property
@@ -63,12 +64,21 @@ class Place:
 
     @cached_property
     def unpacked(self) -> Unpacked:
-        """The file's content without compression and framing."""
+        """The file's content without compression and framing, text in UTF-8."""
         try:
             content = self.path.read_bytes()
         except OSError as error:
             raise self._cannot_read(error) from error
-        return unpack(content.removeprefix(_BOM), self.text)
+        return unpack(self._in_utf_8(content), self.text)
+
+    def _in_utf_8(self, content: bytes) -> bytes:
+        """PowerShell redirects as UTF-16, and others write a mark before UTF-8."""
+        if not content.startswith(_UTF_16):
+            return content.removeprefix(codecs.BOM_UTF8)
+        try:
+            return content.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.text}: damaged UTF-16: {error.reason} at byte {error.start}") from error
 
     @property
     def torn(self) -> tuple[UnreadableRecord, ...]:

@@ -1,4 +1,4 @@
-"""Files of spans in folders: which may be some, and one of them read by whatever source recognises it."""
+"""Files in folders: which may hold spans."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import SpanSet, UnreadableRecord
+from punie.trace.model import UnreadableRecord
 from punie.trace.store.files.place import Place
-from punie.trace.store.sources import read_source
 
 ENDINGS: Final = (".json", ".jsonl", ".ndjson", ".pb", ".binpb", ".bin", ".proto", ".otlp", ".parquet")
 PACKED: Final = (".gz", ".zst", ".zstd")
@@ -26,20 +25,13 @@ def may_hold_spans(path: Path) -> bool:
     return Path(name).suffix.lower() in ENDINGS
 
 
-def read_file(path: Path) -> SpanSet:
-    """Its spans; if it can't be read, that is an unreadable record, its line 0. Reports of ours hold none."""
-    try:
-        return read_source(str(path))
-    except InputError as error:
-        return SpanSet(()) if _is_report(path) else SpanSet((), (refused(path, error),))
-
-
 def refused(path: Path, error: InputError) -> UnreadableRecord:
     """Why nothing of `path` can be read, as a record."""
     return UnreadableRecord(str(path), 0, error.message.removeprefix(f"{path}: "))
 
 
-def _is_report(path: Path) -> bool:
+def is_report(path: Path) -> bool:
+    """Whether it is a report of ours, as JSON: it holds no spans."""
     try:
         values = [document.value for document in Place(str(path)).json]
     except (InputError, ValueError):

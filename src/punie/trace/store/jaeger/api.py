@@ -16,11 +16,15 @@ from msgspec import structs
 
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
+from punie.trace.store.attribute_values import with_typed_values
 from punie.trace.store.files.json_documents import Document, JsonDocuments, split_documents
 from punie.trace.store.files.place import Place
+from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.jaeger.query import SCHEME, JaegerQuery, parse_query
-from punie.trace.store.otlp.json_reader import read_documents
+from punie.trace.store.json_files import read_document
+from punie.trace.store.otlp.json_format import OTLP_JSON
 from punie.trace.store.otlp.values import array_in
+from punie.trace.store.source import Source
 
 _TIMEOUT_S: Final = 60
 _OK: Final = 200
@@ -38,6 +42,9 @@ def read(place: Place) -> SpanSet:
     return search(parse_query(place.text), place.text, time.time_ns())
 
 
+JAEGER_API: Final = Source("Jaeger's query API (jaeger://HOST:16686?service=NAME)", recognises, read)
+
+
 def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     """Ask Jaeger at `now_ns`. Raises `InputError` that names `url` if it can't be asked or has nothing.
 
@@ -48,7 +55,11 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
         _say_why_nothing(query, url)
     if answer.status != _OK:
         _refuse_status(answer, url)
-    found = read_documents([document for document in _documents(answer, url) if not _is_empty(document)], url)
+    into = SpanGatherer(url)
+    for document in _documents(answer, url):
+        if not _is_empty(document):
+            read_document(document, into, (OTLP_JSON,))
+    found = with_typed_values(into.result(), url)
     found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
     if not found.spans and not found.unreadable:
         _say_why_nothing(query, url)

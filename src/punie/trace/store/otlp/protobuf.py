@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.model import (
-    NO_ATTRIBUTES,
-    Attributes,
-    AttributeValue,
-    Event,
-    Span,
-    SpanSet,
-    UnreadableRecord,
-)
+from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanSet
 from punie.trace.store.files.place import Place
+from punie.trace.store.gathering import SpanGatherer
+from punie.trace.store.otlp.losses import note_dropped
 from punie.trace.store.otlp.values import (
     Unreadable,
     parent_id,
@@ -31,6 +25,7 @@ from punie.trace.store.otlp.values import (
     time_ns,
     trace_id,
 )
+from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1 import common_pb2
@@ -53,67 +48,55 @@ def recognises(place: Place) -> bool:
     if not place.is_file or not place.unpacked.messages:
         return False
     first = place.unpacked.messages[0]
-    return first[:1] == bytes((_TAG,)) and (not first.lstrip().startswith(_JSON) or _is_whole(first))
+    is_tagged = first[:1] == bytes((_TAG,)) and bool(first.strip())
+    return is_tagged and (not first.lstrip().startswith(_JSON) or _is_whole(first))
 
 
 def read(place: Place) -> SpanSet:
     """The spans of a file that is recognised; a record's line is the number of its message."""
-    reader = _Reader(place.text, unreadable=list(place.torn))
+    into = SpanGatherer(place.text, unreadable=list(place.torn))
     for number, message in enumerate(place.unpacked.messages, start=1):
-        reader.take(message, number)
-    return SpanSet(tuple(reader.spans), tuple(reader.unreadable))
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Gathers spans and unreadable records of one file."""
-
-    file: str
-    spans: list[Span] = field(default_factory=list)
-    unreadable: list[UnreadableRecord] = field(default_factory=list)
-
-    def take(self, message: bytes, number: int) -> None:
-        """Read every span of one message."""
         try:
             for index, part in enumerate(_parts(message)):
-                self._take_resource(part, f"resource_spans[{index}]", number)
+                _read_resource(part, f"resource_spans[{index}]", number, into)
         except Unreadable as error:
-            self._refuse(number, str(error))
+            into.refuse(number, str(error))
+    return into.result()
 
-    def _take_resource(self, part: bytes, where: str, number: int) -> None:
-        from google.protobuf.message import DecodeError
-        from opentelemetry.proto.trace.v1 import trace_pb2
 
+OTLP_PROTOBUF: Final = Source("OTLP protobuf", recognises, read)
+
+
+def _read_resource(part: bytes, where: str, number: int, into: SpanGatherer) -> None:
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.trace.v1 import trace_pb2
+
+    try:
+        found = trace_pb2.ResourceSpans.FromString(part)
+        # Before OTLP 0.15 the same message stood in another field, under another name.
+        of_libraries = [content for field, content in _fields(part) if field == _LIBRARY_SPANS]
+    except (DecodeError, Unreadable) as error:
+        into.refuse(number, f"{where}: damaged protobuf: {error}")
+        return
+    resource = _attributes(found.resource.attributes)
+    for i, of_scope in enumerate(found.scope_spans):
+        _read_scope(of_scope, resource, f"{where}.scope_spans[{i}]", number, into)
+    for i, content in enumerate(of_libraries):
+        within = f"{where}.instrumentation_library_spans[{i}]"
         try:
-            found = trace_pb2.ResourceSpans.FromString(part)
-            # Before OTLP 0.15 the same message stood in another field, under another name.
-            of_libraries = [content for field, content in _fields(part) if field == _LIBRARY_SPANS]
-        except (DecodeError, Unreadable) as error:
-            self._refuse(number, f"{where}: damaged protobuf: {error}")
-            return
-        resource = _attributes(found.resource.attributes)
-        for i, of_scope in enumerate(found.scope_spans):
-            self._take_scope(of_scope, resource, f"{where}.scope_spans[{i}]", number)
-        for i, content in enumerate(of_libraries):
-            within = f"{where}.instrumentation_library_spans[{i}]"
-            try:
-                of_library = trace_pb2.ScopeSpans.FromString(content)
-            except DecodeError as error:
-                self._refuse(number, f"{within}: damaged protobuf: {error}")
-            else:
-                self._take_scope(of_library, resource, within, number)
+            of_library = trace_pb2.ScopeSpans.FromString(content)
+        except DecodeError as error:
+            into.refuse(number, f"{within}: damaged protobuf: {error}")
+        else:
+            _read_scope(of_library, resource, within, number, into)
 
-    def _take_scope(
-        self, of_scope: trace_pb2.ScopeSpans, resource: Attributes, where: str, number: int
-    ) -> None:
-        for index, raw in enumerate(of_scope.spans):
-            try:
-                self.spans.append(_span(raw, resource, of_scope.scope.name))
-            except Unreadable as error:
-                self._refuse(number, f"{where}.spans[{index}]: {error}")
 
-    def _refuse(self, number: int, why: str) -> None:
-        self.unreadable.append(UnreadableRecord(self.file, number, why))
+def _read_scope(
+    of_scope: trace_pb2.ScopeSpans, resource: Attributes, where: str, number: int, into: SpanGatherer
+) -> None:
+    for index, raw in enumerate(of_scope.spans):
+        into.take(number, f"{where}.spans[{index}]", partial(_span, raw, resource, of_scope.scope.name))
+        note_dropped(into, raw.dropped_attributes_count, raw.dropped_events_count + raw.dropped_links_count)
 
 
 def _parts(message: bytes) -> Iterator[bytes]:

@@ -9,8 +9,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
@@ -46,8 +47,7 @@ def objects(value: object, name: str) -> Sequence[dict[str, Any]]:
 
 def read_span(raw: dict[str, Any], resource: Attributes, scope: str) -> Span:
     """The span that `raw` describes. Raises `Unreadable` if its ids or times can't be what they should be."""
-    status = raw.get("status")
-    status = status if isinstance(status, dict) else {}
+    status, message = status_of(raw)
     return Span(
         trace_id=trace_id(raw.get("traceId"), "traceId"),
         span_id=span_id(raw.get("spanId"), "spanId"),
@@ -57,12 +57,28 @@ def read_span(raw: dict[str, Any], resource: Attributes, scope: str) -> Span:
         end_ns=time_ns(raw.get("endTimeUnixNano") or 0, "endTimeUnixNano"),
         kind=span_kind(raw.get("kind")),
         attributes=attributes_of(raw.get("attributes")),
-        status=status_code(status.get("code")),
-        status_message=str(status.get("message") or ""),
+        status=status,
+        status_message=message,
         events=tuple(event_of(event) for event in objects(raw.get("events"), "events")),
         resource=resource,
         scope=scope,
     )
+
+
+def status_of(raw: dict[str, Any]) -> tuple[StatusCode, str]:
+    """A span's status and its message: an object, as OTLP has it, or the code alone, as others write it."""
+    status = raw.get("status", raw.get("status_code", raw.get("statusCode")))
+    if not isinstance(status, dict):
+        return status_code(status), ""
+    code = next((status[name] for name in ("code", "status_code", "statusCode") if name in status), None)
+    return status_code(code), str(status.get("message") or status.get("description") or "")
+
+
+def is_error_tag(value: object) -> bool:
+    """Whether the tag `error`, which came down from Zipkin, means a failure: its text is the message, or empty."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("false", "0", "no", "none")
+    return bool(value)
 
 
 def attributes_of(raw: object) -> Attributes:
@@ -157,18 +173,21 @@ def integer(value: object) -> int | None:
 
 def span_kind(value: object) -> SpanKind:
     """A span's kind by number or name."""
-    return _enum(SpanKind, value, "SPAN_KIND_")
+    return _enum(SpanKind, value)
 
 
 def status_code(value: object) -> StatusCode:
     """A status by number or name."""
-    return _enum(StatusCode, value, "STATUS_CODE_")
+    return _enum(StatusCode, value)
 
 
-def _enum(kind: type[_Enum], value: object, prefix: str) -> _Enum:
-    """An enum's member by number or name; unknown ones are its zero, as protobuf's open enums have it."""
+def _enum(kind: type[_Enum], value: object) -> _Enum:
+    """An enum's member by number or name, whatever stands before it (`SPAN_KIND_CLIENT`, `StatusCode.ERROR`).
+
+    Unknown ones are its zero, as protobuf's open enums have it.
+    """
     if isinstance(value, str):
-        name = value.upper().removeprefix(prefix)
+        name = re.split(r"[._]", value.strip().upper())[-1]
         if name in kind.__members__:
             return kind[name]
     number = integer(value)
@@ -188,21 +207,22 @@ def any_value(raw: object) -> AttributeValue:
     """An AnyValue; None for an empty one and for a type that we don't know. Bytes stay base64 text."""
     if not isinstance(raw, dict):
         return None
-    for name, value in raw.items():
-        match name:
-            case "stringValue" | "bytesValue":
-                return str(value)
-            case "boolValue":
-                return value if isinstance(value, bool) else str(value).lower() == "true"
-            case "intValue":
-                return integer(value)
-            case "doubleValue":
-                return _double(value)
-            case "arrayValue":
-                return tuple(any_value(item) for item in objects(_values(value), "values"))
-            case "kvlistValue":
-                return attributes_of(_values(value))
+    for name, read in _READERS.items():
+        if raw.get(name) is not None:
+            return read(raw[name])
     return None
+
+
+def _truth(value: object) -> bool:
+    return str(value).lower() in ("true", "1")
+
+
+def _array(value: object) -> AttributeValue:
+    return tuple(any_value(item) for item in objects(_values(value), "values"))
+
+
+def _map(value: object) -> AttributeValue:
+    return attributes_of(_values(value))
 
 
 def _values(raw: object) -> object:
@@ -217,3 +237,17 @@ def _double(value: object) -> float | None:
         return float(value)
     except ValueError:
         return None
+
+
+# By type, in the order in which they count should an AnyValue have several.
+_READERS: Final[Mapping[str, Callable[[object], AttributeValue]]] = MappingProxyType(
+    {
+        "stringValue": str,
+        "intValue": integer,
+        "doubleValue": _double,
+        "boolValue": _truth,
+        "arrayValue": _array,
+        "kvlistValue": _map,
+        "bytesValue": str,
+    }
+)

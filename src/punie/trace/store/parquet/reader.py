@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.model import Span, SpanSet, UnreadableRecord
+from punie.trace.model import Span, SpanSet
 from punie.trace.store.files.place import Place
+from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import (
     Unreadable,
     integer,
@@ -21,7 +23,8 @@ from punie.trace.store.otlp.values import (
     trace_id,
 )
 from punie.trace.store.parquet.columns import Columns, choose_columns
-from punie.trace.store.parquet.values import EventReader, plain_attributes
+from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, plain_attributes
+from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,19 +60,19 @@ def read(place: Place) -> SpanSet:
         raise InputError(f"{place.text}: damaged Parquet: {str(error).splitlines()[0]}") from error
 
 
+PARQUET: Final = Source("Parquet", recognises, read)
+
+
 def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     pattern = file.translate(_GLOB)  # DuckDB would take these characters for wildcards
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
     columns = choose_columns({str(row[0]): str(row[1]) for row in described}, file)
-    spans: list[Span] = []
-    unreadable: list[UnreadableRecord] = []
+    into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
-        try:
-            spans.append(_span(row, events))
-        except Unreadable as error:
-            unreadable.append(UnreadableRecord(file, number, str(error)))
-    return SpanSet(tuple(spans), tuple(unreadable), columns.resolution_ns, events.notes(file))
+        into.take(number, "", partial(_span, row, events))
+    into.note(UNREAD_EVENTS, "column events", events.unread)
+    return into.result()
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:

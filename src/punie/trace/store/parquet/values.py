@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, SourceNote
+from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event
 from punie.trace.store.otlp.values import Unreadable, attributes_of, integer
 
-SLUG: Final = "unread-events"
+UNREAD_EVENTS: Final = "unread-events"
 _TIMES: Final = ("time_unix_nano", "timeunixnano", "time_ns", "timestamp", "time")
 _TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,10 +62,6 @@ class EventReader:
         except Unreadable:
             return None
         return Event(fields["name"], at_ns, read)
-
-    def notes(self, file: str) -> tuple[SourceNote, ...]:
-        """That events were left out, if any were."""
-        return (SourceNote(SLUG, f"{file}: column events", self.unread),) if self.unread else ()
 
 
 def _raw_events(row: Row) -> Iterator[object]:

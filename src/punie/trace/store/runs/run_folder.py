@@ -9,11 +9,13 @@ from typing import Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
-from punie.trace.store.otlp.json_reader import merge, read_journal
+from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
 from punie.trace.store.runs.run_plan import RunPlan, decode_plan, encode_plan
 from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
-from punie.trace.store.sources import read_source
+from punie.trace.store.gathering import merge
+from punie.trace.store.json_files import read_journal
+from punie.trace.store.source import Source
 from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 from punie.trace.store.files.whole_file import write_whole
 
@@ -102,10 +104,13 @@ def read(place: Place) -> SpanSet:
     return RunFolder.open(place.path).load_spans()
 
 
+RUN_FOLDER: Final = Source("a run folder", recognises, read)
+
+
 def _read_file(path: Path) -> SpanSet:
     """The spans of one file; a journal may still be empty, or hold nothing but a torn line."""
     try:
-        return read_source(str(path))
+        return read_file(Place(str(path)))
     except InputError as error:
         if path.suffix == _JOURNAL:
             return read_journal(path)

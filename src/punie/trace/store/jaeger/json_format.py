@@ -10,28 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace import semconv
-from punie.trace.model import (
-    Attributes,
-    AttributeValue,
-    Event,
-    Span,
-    SpanKind,
-    SpanSet,
-    StatusCode,
-    UnreadableRecord,
-)
-from punie.trace.store.files.json_documents import Document, reason
-from punie.trace.store.files.place import Place
+from punie.trace.model import Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
+from punie.trace.store.gathering import SpanGatherer, reason
 from punie.trace.store.otlp.values import (
     TimeUnit,
     Unreadable,
     array_in,
     integer,
+    is_error_tag,
     objects,
     parent_id,
     span_id,
@@ -40,6 +31,7 @@ from punie.trace.store.otlp.values import (
     time_ns,
     trace_id,
 )
+from punie.trace.store.source import JsonFormat
 
 _KIND: Final = "span.kind"
 _ERROR: Final = "error"
@@ -52,85 +44,52 @@ _NO_SERVICE: Final = "OTLPResourceNoServiceName"
 _HOST: Final = "hostname"
 
 
-def recognises(place: Place) -> bool:
-    """Whether a document of the file holds traces as Jaeger writes them."""
-    if not place.is_file:
-        return False
-    try:
-        return any(_is_jaeger(document.value) for document in place.json)
-    except ValueError:
-        return False
-
-
-def read(place: Place) -> SpanSet:
-    """The spans of a file that is recognised; their clock step is a microsecond."""
-    reader = _Reader(place.text, unreadable=list(place.torn))
-    for document in place.json:
-        reader.take(document)
-    return SpanSet(tuple(reader.spans), tuple(reader.unreadable), TimeUnit.MICROSECONDS)
-
-
-def _is_jaeger(document: object) -> bool:
+def recognises(document: object) -> bool:
+    """Whether it holds traces as Jaeger writes them."""
     if isinstance(document, list):
         return any(_is_trace(one) for one in document)
     if not isinstance(document, dict):
         return False
-    answers = isinstance(document.get("data"), list) or ("data" in document and "errors" in document)
-    return answers or _is_trace(document)
+    data = document.get("data")
+    if isinstance(data, list):
+        return "errors" in document or not data or any(_is_trace(one) for one in data)
+    return _is_trace(document) or _is_trace(data) or ("data" in document and "errors" in document)
+
+
+def read(document: object, line: int, into: SpanGatherer) -> None:
+    """Give every span of a document to `into`; their clock step is a microsecond."""
+    into.resolution_ns = TimeUnit.MICROSECONDS
+    for where, trace in _traces(document):
+        try:
+            processes = _processes(trace)
+            spans = objects(trace.get("spans") if isinstance(trace, dict) else None, "spans")
+        except (Unreadable, RecursionError) as error:
+            into.refuse(line, f"{where}: {reason(error)}")
+            continue
+        for number, raw in enumerate(spans):
+            into.take(line, f"{where}.spans[{number}]", partial(_span, raw, processes))
+
+
+JAEGER_JSON: Final = JsonFormat("Jaeger JSON", recognises, read)
 
 
 def _is_trace(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("spans"), list) and "resourceSpans" not in value
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Gathers spans and unreadable records of one file."""
-
-    file: str
-    spans: list[Span] = field(default_factory=list)
-    unreadable: list[UnreadableRecord] = field(default_factory=list)
-
-    def take(self, document: Document) -> None:
-        if document.problem:
-            self._refuse(document.line, document.problem)
-            return
-        try:
-            for where, trace in _traces(document.value):
-                self._take_trace(trace, where, document.line)
-        except Unreadable as error:
-            self._refuse(document.line, reason(error))
-
-    def _take_trace(self, trace: object, where: str, line: int) -> None:
-        try:
-            processes = _processes(trace)
-            spans = objects(trace.get("spans") if isinstance(trace, dict) else None, "spans")
-        except (Unreadable, RecursionError) as error:
-            self._refuse(line, f"{where}: {reason(error)}")
-            return
-        for number, raw in enumerate(spans):
-            try:
-                self.spans.append(_span(raw, processes))
-            except (Unreadable, RecursionError) as error:
-                self._refuse(line, f"{where}.spans[{number}]: {reason(error)}")
-
-    def _refuse(self, line: int, why: str) -> None:
-        self.unreadable.append(UnreadableRecord(self.file, line, why))
-
-
 def _traces(document: object) -> Iterator[tuple[str, object]]:
     """Every trace of a document, with where it stands. Raises `Unreadable` for what Jaeger reports as errors."""
-    if isinstance(document, list):
-        yield from ((f"[{number}]", trace) for number, trace in enumerate(document))
-    elif _is_trace(document):
+    if _is_trace(document):
         yield "trace", document
-    elif isinstance(document, dict) and "data" in document:
-        data = document["data"] if isinstance(document["data"], list) else []
-        yield from ((f"data[{number}]", trace) for number, trace in enumerate(data))
-        if document.get("errors"):
-            raise Unreadable(f"Jaeger reports errors: {str(document['errors'])[:200]}")
-    else:
-        raise Unreadable("no traces of Jaeger: neither data nor spans")
+        return
+    data = document.get("data") if isinstance(document, dict) else document
+    if _is_trace(data):
+        yield "data", data
+    elif isinstance(data, list):
+        name = "data" if isinstance(document, dict) else ""
+        yield from ((f"{name}[{number}]", trace) for number, trace in enumerate(data))
+    if isinstance(document, dict) and document.get("errors"):
+        raise Unreadable(f"Jaeger reports errors: {str(document['errors'])[:200]}")
 
 
 def _processes(trace: object) -> Mapping[str, Attributes]:
@@ -222,13 +181,14 @@ def _kind(tags: dict[str, AttributeValue]) -> SpanKind:
 
 
 def _status(tags: dict[str, AttributeValue]) -> tuple[StatusCode, str]:
-    """The error tag decides; otherwise what the OpenTelemetry SDK had said."""
-    said = status_code(tags.pop(_STATUS, None))
+    """The error tag decides; otherwise what the OpenTelemetry SDK had written."""
+    code = status_code(tags.pop(_STATUS, None))
     message = str(tags.pop(_STATUS_MESSAGE, None) or "")
-    is_error = tags.get(_ERROR) is True or tags.get(_ERROR) == "true"
-    if is_error:
-        del tags[_ERROR]
-    return (StatusCode.ERROR if is_error else said), message
+    error = tags.get(_ERROR)
+    if not is_error_tag(error):
+        return code, message
+    del tags[_ERROR]
+    return StatusCode.ERROR, message or ("" if error is True or error == "true" else str(error))
 
 
 def _event(log: dict[str, Any]) -> Event:

@@ -1,0 +1,40 @@
+"""One file of spans, in whatever format: told by its bytes, not by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from punie.trace.errors import InputError
+from punie.trace.model import SpanSet
+from punie.trace.store.attribute_values import with_typed_values
+from punie.trace.store.files.place import Place
+from punie.trace.store.json_files import JSON
+from punie.trace.store.otlp.protobuf import OTLP_PROTOBUF
+from punie.trace.store.parquet.reader import PARQUET
+from punie.trace.store.source import Source
+
+FILE_FORMATS: Final = (PARQUET, OTLP_PROTOBUF, JSON)
+
+
+def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet:
+    """The spans of a file, the values of their attributes typed. Raises `InputError` that names it."""
+    for one in formats:
+        if one.recognises(place):
+            return with_typed_values(one.read(place), place.text)
+    remedy = "Spans are read from these files: " + ", ".join(one.name for one in formats)
+    raise InputError(f"{place.text}: {_what_is_wrong(place)}", remedy=remedy)
+
+
+def _what_is_wrong(place: Place) -> str:
+    if not place.is_file:
+        return "no such file or folder" if not place.path.exists() else "neither a file nor a folder"
+    if place.torn:
+        return place.torn[0].reason
+    if not any(message.strip() for message in place.unpacked.messages):
+        return "holds no spans: it is empty"
+    try:
+        is_json = any(not document.problem for document in place.json)
+    except ValueError as error:
+        return f"neither JSON nor a format that we know: {error}"
+    return "JSON, but no spans in a form that is known" if is_json else "not JSON in any line"

@@ -1,0 +1,100 @@
+"""Files of JSON: each document is read by the first format that recognises it.
+
+A new JSON format is one file with a `JsonFormat` and one line in `JSON_FORMATS`.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from punie.trace.errors import InputError
+from punie.trace.model import SpanSet
+from punie.trace.store.files.json_documents import Document, JsonDocuments, of_lines
+from punie.trace.store.files.place import Place
+from punie.trace.store.gathering import SpanGatherer, reason
+from punie.trace.store.jaeger.json_format import JAEGER_JSON
+from punie.trace.store.otlp.json_format import OTLP_JSON
+from punie.trace.store.otlp.typed_lines import TypedLines
+from punie.trace.store.otlp.values import Unreadable
+from punie.trace.store.source import JsonFormat, Source
+
+JSON_FORMATS: Final = (OTLP_JSON, JAEGER_JSON)
+
+
+def recognises(place: Place) -> bool:
+    """Whether a document of the file is in one of the formats."""
+    if not place.is_file:
+        return False
+    try:
+        return any(_format_of(document.value, JSON_FORMATS) for document in place.json)
+    except ValueError:
+        return False
+
+
+def read(place: Place) -> SpanSet:
+    """The spans of a file that is recognised."""
+    gatherer = SpanGatherer(place.text, unreadable=list(place.torn))
+    return read_documents(place.json, gatherer)
+
+
+JSON: Final = Source(", ".join(one.name for one in JSON_FORMATS), recognises, read)
+
+
+def read_journal(path: Path) -> SpanSet:
+    """Spans of a journal: JSON lines, of which the last may be torn. Raises `InputError` if it can't be opened."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
+    return read_documents(of_lines(content.split(b"\n")), SpanGatherer(str(path)))
+
+
+def read_documents(
+    documents: JsonDocuments, gatherer: SpanGatherer, formats: Sequence[JsonFormat] = JSON_FORMATS
+) -> SpanSet:
+    """The spans of a file's documents. Plain lines of OTLP are read as they are, without a look at what they are."""
+    typed = TypedLines(gatherer)
+    with _without_collections():
+        for whole in documents.whole:
+            read_document(whole, gatherer, formats)
+        for number, line in documents.numbered_lines():
+            if not typed.take(line):
+                read_document(documents.parse_line(number, line), gatherer, formats)
+    return gatherer.result()
+
+
+def read_document(
+    document: Document, gatherer: SpanGatherer, formats: Sequence[JsonFormat] = JSON_FORMATS
+) -> None:
+    """Give the spans of one document to `gatherer`, with what can't be read of it."""
+    if document.problem:
+        gatherer.refuse(document.line, document.problem)
+        return
+    found = _format_of(document.value, formats)
+    if found is None:
+        gatherer.refuse(document.line, "JSON, but no spans in a form that is known")
+        return
+    try:
+        found.read(document.value, document.line, gatherer)
+    except (Unreadable, RecursionError) as error:
+        gatherer.refuse(document.line, reason(error))
+
+
+def _format_of(value: object, formats: Sequence[JsonFormat]) -> JsonFormat | None:
+    return next((one for one in formats if one.recognises(value)), None)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Nothing here makes cycles, and looking for them among millions of spans takes longer than reading these."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,206 @@
+"""Lines of OTLP JSON as nearly every writer writes them: decoded by msgspec into typed structs, checked, made spans.
+
+What is taken here becomes exactly the spans that `json_format` makes of it. Whatever isn't written in the plainest way
+(an id in capitals or base64, a time with a fraction, a field of another type, a damaged document) is refused here and
+read there, which also knows what to say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
+from punie.trace.store.files.json_documents import parse
+from punie.trace.store.gathering import SpanGatherer
+from punie.trace.store.otlp.losses import note_dropped
+from punie.trace.store.otlp.values import (
+    INT64_MAX,
+    Unreadable,
+    any_value,
+    attributes_of,
+    span_kind,
+    status_code,
+)
+
+_HEX: Final = "0123456789abcdef"
+_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
+_ABSENT: Final = msgspec.Raw(b"")
+_MOST: Final = 1_000  # resources that are remembered
+_Time = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Value(msgspec.Struct, gc=False, rename="camel"):
+    string_value: str | None = None
+    int_value: int | None = None
+    double_value: float | None = None
+    bool_value: bool | None = None
+    array_value: dict[str, Any] | None = None
+    kvlist_value: dict[str, Any] | None = None
+    bytes_value: str | None = None
+
+
+class _Pair(msgspec.Struct, gc=False):
+    key: str
+    value: _Value | None = None
+
+
+class _Event(msgspec.Struct, gc=False, rename="camel"):
+    name: str = ""
+    time_unix_nano: int = 0
+    attributes: list[_Pair] = []
+
+
+class _Status(msgspec.Struct, gc=False):
+    code: int | str | None = None
+    message: str = ""
+
+
+class _Span(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: str
+    span_id: str
+    start_time_unix_nano: _Time
+    end_time_unix_nano: _Time
+    parent_span_id: str = ""
+    name: str = ""
+    kind: int | str | None = None
+    attributes: list[_Pair] = []
+    status: _Status | None = None
+    events: list[_Event] = []
+    dropped_attributes_count: _Count = 0
+    dropped_events_count: _Count = 0
+    dropped_links_count: _Count = 0
+
+
+class _Scope(msgspec.Struct, gc=False, frozen=True):
+    name: str = ""
+
+
+class _OfScope(msgspec.Struct, gc=False):
+    spans: list[_Span]
+    scope: _Scope = _Scope()
+
+
+class _OfResource(msgspec.Struct, gc=False, rename="camel"):
+    scope_spans: list[_OfScope]
+    resource: msgspec.Raw = _ABSENT
+
+
+class _Document(msgspec.Struct, gc=False, rename="camel"):
+    resource_spans: list[_OfResource]
+    # What `json_format` looks at first: a wrapper, other signals, Tempo's word that a trace is not whole.
+    result: msgspec.Raw = _ABSENT
+    trace: msgspec.Raw = _ABSENT
+    status: msgspec.Raw = _ABSENT
+    resource_logs: msgspec.Raw = _ABSENT
+    resource_metrics: msgspec.Raw = _ABSENT
+
+    def is_plain(self) -> bool:
+        """Whether it holds spans and nothing else that matters."""
+        others = (self.result, self.trace, self.status, self.resource_logs, self.resource_metrics)
+        return all(one is _ABSENT for one in others)
+
+
+class TypedLines:
+    """Reads lines of one source; remembers the resources that it has met, for they stand on every line."""
+
+    __slots__ = ("_decode", "_gatherer", "_resources")
+
+    def __init__(self, gatherer: SpanGatherer) -> None:
+        self._gatherer = gatherer
+        self._decode = msgspec.json.Decoder(_Document, strict=False).decode
+        self._resources: dict[bytes, Attributes] = {}
+
+    def take(self, line: bytes) -> bool:
+        """Keep the spans of one line; False, and nothing is kept, if it has to be read with more care."""
+        try:
+            if not line.isascii():
+                line.decode("utf-8")  # what a document has beside its spans isn't looked at by msgspec
+            document = self._decode(line)
+            if not document.is_plain():
+                return False
+            made = list(self._spans(document))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return False
+        for raw, span in made:
+            self._gatherer.spans.append(span)
+            if raw.dropped_attributes_count or raw.dropped_events_count or raw.dropped_links_count:
+                note_dropped(
+                    self._gatherer,
+                    raw.dropped_attributes_count,
+                    raw.dropped_events_count + raw.dropped_links_count,
+                )
+        return True
+
+    def _spans(self, document: _Document) -> Iterator[tuple[_Span, Span]]:
+        for of_resource in document.resource_spans:
+            resource = self._resource(bytes(of_resource.resource))
+            for of_scope in of_resource.scope_spans:
+                scope = of_scope.scope.name
+                for raw in of_scope.spans:
+                    yield raw, _span(raw, resource, scope)
+
+    def _resource(self, text: bytes) -> Attributes:
+        found = self._resources.get(text)
+        if found is None:
+            parsed = parse(text.decode()) if text else {}
+            if not isinstance(parsed, dict):
+                raise Unreadable("resource is no object")
+            found = attributes_of(parsed.get("attributes"))
+            if len(self._resources) < _MOST:
+                self._resources[text] = found
+        return found
+
+
+def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
+    _check_id(raw.trace_id, _TRACE_DIGITS)
+    _check_id(raw.span_id, _SPAN_DIGITS)
+    if raw.parent_span_id:
+        _check_id(raw.parent_span_id, _SPAN_DIGITS)
+    status = raw.status
+    return Span(
+        raw.trace_id,
+        raw.span_id,
+        raw.parent_span_id or None,
+        raw.name,
+        raw.start_time_unix_nano,
+        raw.end_time_unix_nano,
+        _KINDS.get(raw.kind) or span_kind(raw.kind),
+        _attributes(raw.attributes),
+        StatusCode.UNSET if status is None else status_code(status.code),
+        "" if status is None else status.message,
+        tuple(map(_event, raw.events)),
+        resource,
+        scope,
+    )
+
+
+_KINDS: Final[dict[int | str | None, SpanKind]] = {kind.value: kind for kind in SpanKind}
+
+
+def _check_id(text: str, digits: int) -> None:
+    """Raises `Unreadable` if an id isn't written as it is kept."""
+    if len(text) != digits or text.strip(_HEX) or not text.strip("0"):
+        raise Unreadable("no id in lower-case hex of full length")
+
+
+def _event(raw: _Event) -> Event:
+    return Event(raw.name, raw.time_unix_nano, _attributes(raw.attributes))
+
+
+def _attributes(pairs: Sequence[_Pair]) -> Attributes:
+    return {pair.key: _plain(pair.value) for pair in pairs} if pairs else NO_ATTRIBUTES
+
+
+def _plain(value: _Value | None) -> AttributeValue:
+    if value is None:
+        return None
+    for found in (value.string_value, value.int_value, value.double_value, value.bool_value):
+        if found is not None:
+            return found
+    if value.array_value is not None or value.kvlist_value is not None:
+        return any_value({"arrayValue": value.array_value, "kvlistValue": value.kvlist_value})
+    return value.bytes_value
