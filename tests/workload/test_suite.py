@@ -200,7 +200,7 @@ query = [
 ]
 """)
     assert [query.expectation for query in suite.queries] == [ExpectAny(), ExpectDirect(), ExpectTool()]
-    assert [query.expected for query in suite.queries] == [None, "direct", "tool"]
+    assert [query.expected for query in suite.queries] == ["any", "direct", "tool"]
 
 
 def test_all_that_is_missing_or_wrong_is_said_at_once() -> None:

@@ -140,6 +140,15 @@ class Provenance(StrEnum):
     INFERRED = "inferred"
 
 
+class Disturbance(StrEnum):
+    """What an earlier query had left running while this one was asked."""
+
+    SERVER_WORK = "server-work"
+    """The server's work on a query that was given up."""
+    TOOL_THREAD = "tool-thread"
+    """A tool's thread, which nobody can stop."""
+
+
 class Verdict(StrEnum):
     """A finding's answer. `undecided` is an answer too: the evidence doesn't reach."""
 

@@ -39,7 +39,7 @@ from punie.trace.attributes.types import (
     one_of,
 )
 from punie.trace.attributes.unread import UNREAD
-from punie.trace.model import PHASES, Attributes, AttributeValue, Provenance
+from punie.trace.model import PHASES, Attributes, AttributeValue, Disturbance, Provenance
 
 TABLE: Final = AttributeTable()
 _one = TABLE.name
@@ -75,6 +75,7 @@ QUERY_ID: Final = _one(NAME, "punie.query.id")
 QUERY_TEXT: Final = _one(CONTENT, "punie.query.text")
 QUERY_ANSWER: Final = _one(CONTENT, "punie.query.answer")
 QUERY_EXPECTED: Final = _one(one_of("tool", "direct", "any"), "punie.query.expected")
+QUERY_DISTURBED: Final = _one(one_of(*Disturbance), "punie.query.disturbed_by")
 QUERY_REPEAT: Final = _one(COUNT, "punie.query.repeat")  # from 0
 QUERY_POSITION: Final = _one(COUNT, "punie.query.position")  # from 0, in the server start
 QUERY_SERVER_START: Final = _one(COUNT, "punie.query.server_start")  # from 0

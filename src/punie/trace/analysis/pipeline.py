@@ -21,7 +21,7 @@ from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
 from punie.trace.analysis.trees.roles import Role, has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Activity, activities
-from punie.trace.model import AttributeValue, Span, SpanSet
+from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ def _record(
         failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
         failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
         error=_error(span),
+        disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),
         network_known=bool(requests) and all(_shows_its_server(traces, key) for key in requests),
@@ -138,6 +139,11 @@ def _query_id(root: Span, several: frozenset[str]) -> str:
     if named is not None:
         return named
     return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
+
+
+def _disturbance(span: Span) -> Disturbance | None:
+    named = semconv.text(span.attributes, semconv.QUERY_DISTURBED)
+    return Disturbance(named) if named in set(Disturbance) else None
 
 
 def _truth(value: AttributeValue) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
+from punie.trace.model import PHASE_GROUP, PHASES, Disturbance, Group, Phase, Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,11 @@ class QueryRecord:
 
     `ok` is the strict score: True or False where the span carries one, None where nobody scored it (a trace
     that someone else recorded). `failures` are the score's slugs, `failure_details` a sentence for each.
-    `error` is what ended the query early. Token counts are None where any model request of the query lacks
-    its usage. `time_to_first_chunk_ns` has one entry a model request that tells it. `truncated` counts
-    model requests that ended by their token limit. `network_known` is False where a model request has no
-    server span below it: its transit is not known. `critical_path` is None where nobody asked for it.
+    `error` is what ended the query early, `disturbed_by` what an earlier query left running beside it.
+    Token counts are None where any model request of the query lacks its usage. `time_to_first_chunk_ns` has one entry
+    a model request that tells it. `truncated` counts model requests that ended by their token limit. `network_known`
+    is False where a model request has no server span below it: its transit is not known. `critical_path` is None where
+    nobody asked for it.
     `server_start` counts over all runs of the source, `start_in_run` is the run's own count.
     """
 
@@ -114,6 +115,7 @@ class QueryRecord:
     failures: tuple[str, ...] = ()
     failure_details: tuple[str, ...] = ()
     error: str | None = None
+    disturbed_by: Disturbance | None = None
     cache: str | None = None
     model_requests: int = 0
     tool_calls: int = 0
@@ -127,8 +129,9 @@ class QueryRecord:
 
     @property
     def succeeded(self) -> bool:
-        """Counts in averages: not warm-up, no error, and not scored as wrong."""
-        return not self.warmup and self.error is None and self.ok is not False
+        """Counts in averages: not warm-up, no error, not scored as wrong, and disturbed by nothing."""
+        right = self.error is None and self.ok is not False
+        return right and not self.warmup and self.disturbed_by is None
 
     @property
     def wall_ns(self) -> int:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 class Watched(Protocol):
     """A server as the runner needs it: it can say that it is dead, and how much memory it took."""
 
+    @property
+    def pid(self) -> int | None:
+        """Its process on this machine, None if it isn't ours."""
+
     async def check(self) -> None:
         """Raise `ServerError` if the server can't answer any more."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
@@ -27,22 +27,15 @@ _LONGEST_ERROR: Final = 2000
 class Reply:
     """What came back for one query. `answered_ns` is the instant at which the answer (or the error) was there.
 
-    `abandoned` is True if it was given up before the server had answered: the server may go on. `stuck_tools` are
-    those whose threads can't be stopped.
+    `abandoned` is True if it was given up before the server had answered: the server may go on. In `threads` tools
+    may go on that can't be stopped.
     """
 
     answer: Answer
     answered_ns: int
     error: str | None
     abandoned: bool = False
-    stuck_tools: tuple[str, ...] = ()
-
-    @property
-    def left_running(self) -> str | None:
-        """What may disturb the next query, None if nothing does."""
-        if self.stuck_tools:
-            return f"the thread of {', '.join(self.stuck_tools)}"
-        return "the server's work" if self.abandoned else None
+    threads: ToolThreads = field(default_factory=ToolThreads, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,7 @@ class Asker:
             error = (
                 f"{error or 'the query ended'}; {', '.join(stuck)} runs on in a thread that can't be stopped"
             )
-        return Reply(answer, answered_ns, error, ended.abandoned, stuck)
+        return Reply(answer, answered_ns, error, ended.abandoned, threads)
 
     async def _run(self, text: str, guard: QueryGuard) -> _Ended:
         handler = _drain if self.stream else None

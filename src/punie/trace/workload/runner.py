@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace import semconv
 from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
+from punie.trace.workload.aftermath import Aftermath
 from punie.trace.workload.scoring.score import score
 from punie.trace.workload.turns import NoTurns, Turns
 
@@ -41,6 +42,7 @@ class Session:
     recommended_memory_bytes: int | None
     progress: Progress
     turns: Turns = field(default_factory=NoTurns)
+    aftermath: Aftermath = field(default_factory=Aftermath)
 
     def check(self) -> None:
         """Raises `WorkloadError` if the suite asks what the warm-up asks: it would be measured warm."""
@@ -98,8 +100,7 @@ async def warm_up(
     with query_span(session.telemetry, labels) as span:
         reply = await asker.ask(warmup.text)
         _answered(span, reply)
-    if reply.error:
-        await server.check()
+    await _afterwards(session, server, reply)
 
 
 async def ask(
@@ -125,7 +126,7 @@ async def ask(
         server_start=plan.server_start,
         position=plan.position,
         cache=session.cache,
-        more=more,
+        more={**more, **session.aftermath.attributes()},
     )
     with query_span(session.telemetry, labels) as span:
         reply = await asker.ask(query.text)
@@ -136,8 +137,14 @@ async def ask(
             span.scored(ok=ok, failures=result.failures, details=result.details)
         _remember_memory(span, server, session.recommended_memory_bytes)
     session.progress.answered(plan, result, reply.error)
+    await _afterwards(session, server, reply)
+
+
+async def _afterwards(session: Session, server: Watched, reply: Reply) -> None:
+    """Raises `ServerError` if the server is dead; else waits, within bounds, until it has given up what we have."""
     if reply.error:
         await server.check()
+    await session.aftermath.follow(reply, server.pid)
 
 
 def _answered(span: QuerySpan, reply: Reply) -> None:

@@ -52,9 +52,9 @@ class Query:
     expectation: Expectation
 
     @property
-    def expected(self) -> str | None:
-        """ "tool" or "direct"; None where nothing is expected."""
-        return {ExpectTool: "tool", ExpectDirect: "direct"}.get(type(self.expectation))
+    def expected(self) -> str:
+        """What its span says of that: "tool", "direct" or "any"."""
+        return {ExpectTool: "tool", ExpectDirect: "direct", ExpectAny: "any"}[type(self.expectation)]
 
 
 @dataclass(frozen=True)

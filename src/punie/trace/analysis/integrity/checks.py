@@ -9,7 +9,7 @@ from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.integrity.finding import Checked, IntegrityFinding, finding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.integrity.requests import answers, cache_arm, draft, meaning, witnesses
-from punie.trace.analysis.integrity.structure import copies, links, plan, roots
+from punie.trace.analysis.integrity.structure import copies, disturbed, links, plan, roots
 from punie.trace.analysis.integrity.times import clocks, times
 from punie.trace.analysis.queries.traces import Traces
 
@@ -41,6 +41,7 @@ def _source(traces: Traces) -> Checked:
 
 _CHECKS: Final[tuple[Callable[[Traces], Checked], ...]] = (
     plan,
+    disturbed,
     roots,
     links,
     copies,

@@ -46,6 +46,12 @@ FINDING_KINDS: Final = (
         "See why the run ended (its last lines, `server.log`), and run it again.",
     ),
     FindingKind(
+        "disturbed-query",
+        _SHOWN,
+        "queries asked while the server or a tool may still have been at work on an earlier one: in no average",
+        "Raise --query-timeout or cap answers by --max-tokens; give a tool that hangs a time limit of its own.",
+    ),
+    FindingKind(
         "broken-root",
         _NO_VERDICT,
         "queries whose root span is missing, has no end or ends before it starts: they have no wall time",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from punie.trace import semconv
 from punie.trace.analysis.integrity.finding import Checked, finding, names
 from punie.trace.analysis.queries.traces import Traces, missing_planned
 from punie.trace.units import count_text
@@ -16,6 +17,16 @@ def plan(traces: Traces) -> Checked:
         for query in missing_planned(traces)
     ]
     yield finding("missing-query", cases, figures=f"{len(cases)} of {len(traces.planned)}")
+
+
+def disturbed(traces: Traces) -> Checked:
+    """Queries beside which something of an earlier query may have run."""
+    marked = [
+        root
+        for root in traces.queries.roots
+        if semconv.QUERY_DISTURBED in traces.forest.spans[root].attributes
+    ]
+    yield finding("disturbed-query", names(marked))
 
 
 def roots(traces: Traces) -> Checked:

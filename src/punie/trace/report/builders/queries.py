@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from punie.trace.model import Group
+from punie.trace.model import Disturbance, Group
 from punie.trace.report import figures
 from punie.trace.report.document import Section, Table, notes
 from punie.trace.report.inert import one_line
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 _Asked = TypeVar("_Asked")
 MOST_QUERIES: Final = 40  # what one still reads; JSON and CSV have all
 _COLUMNS: Final = ("query", "wall", "gen", "tool", "turns", "tools", "in", "cached", "out", "score")
+DISTURBED: Final = MappingProxyType(
+    {
+        Disturbance.SERVER_WORK: "asked when the server may still have worked on a query that was given up",
+        Disturbance.TOOL_THREAD: "asked while a tool of an earlier query ran on",
+    }
+)
 _REPEATED: Final = ("query", "asked", "right", "mean", "median", "max", "gen", "tool")
 
 
@@ -84,6 +91,8 @@ def score(record: QueryRecord) -> str:
     """One word: what was wrong stands in the list of failures."""
     if record.error is not None:
         return "error"
+    if record.disturbed_by is not None:
+        return "disturbed"
     if record.ok is None:
         return "–"
     return "ok" if record.ok else "failed"
@@ -102,6 +111,7 @@ def _failures(analysis: RunAnalysis) -> Iterator[str]:
 
 
 def _failure(record: QueryRecord) -> str:
-    reasons = record.error or "; ".join(record.failure_details) or ", ".join(record.failures)
+    scored = "; ".join(record.failure_details) or ", ".join(record.failures)
+    reasons = record.error or scored or (DISTURBED[record.disturbed_by] if record.disturbed_by else "")
     where = f"{record.query_id} #{record.server_start}.{record.repeat}"
     return f"{where}: {one_line(reasons)} (trace {record.trace_id})"

@@ -24,6 +24,14 @@ def fields_of(kind: type[msgspec.Struct], source: object) -> dict[str, Any]:
     return {name: getattr(source, name) for name in kind.__struct_fields__ if hasattr(source, name)}
 
 
+def known_only(kind: type, always: Collection[str]) -> Any:  # noqa: ANN401 # a base class
+    """A base class with the fields of `kind`, of which all but `always` may be null."""
+    hints = get_type_hints(kind)
+    fields: list[Any] = [(name, hints[name]) for name in always]
+    fields += [(name, hint | None, None) for name, hint in hints.items() if name not in always]
+    return msgspec.defstruct("KnownOnly", fields, frozen=True, kw_only=True)
+
+
 def joined(*kinds: type, without: Collection[str], base: type[msgspec.Struct] = msgspec.Struct) -> Any:  # noqa: ANN401 # a base class
     """A base class with the fields of all `kinds`, but for some names: what is published flat is declared once."""
     types = {name: kind for source in kinds for name, kind in get_type_hints(source).items()}

@@ -22,7 +22,7 @@ from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.what_if.prediction import WhatIf
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.content import About, Report
-from punie.trace.report.published.base import Published, fields_of, joined
+from punie.trace.report.published.base import Published, fields_of, joined, known_only
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.verdicts import UNITS, basis
 
@@ -75,6 +75,10 @@ class Summary(msgspec.Struct, frozen=True):
     failed: tuple[FailedAnswer, ...]
 
 
+class RunTotals(known_only(Totals, always=("answers",))):  # type: ignore[misc] # made at import
+    """What the answers that count add up to; null but for their number, where that is 0."""
+
+
 class RunReport(Published, frozen=True, kw_only=True):
     """One analysed run. `missing` are planned queries without a trace; `totals` are over those that succeeded."""
 
@@ -84,7 +88,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     integrity: tuple[IntegrityFinding, ...]
     missing: tuple[PlannedQuery, ...]
     verdicts: Mapping[str, Judged]
-    totals: Totals | None
+    totals: RunTotals
     queries: tuple[Query, ...]
     summaries: tuple[Summary, ...]
     critical_path: PathSummary | None
@@ -101,7 +105,7 @@ def publish(report: Report) -> RunReport:
         "integrity": analysis.integrity,
         "missing": analysis.missing,
         "verdicts": {name: judged(one) for name, one in analysis.verdicts.by_name.items()},
-        "totals": analysis.totals,
+        "totals": analysis.totals or {"answers": 0},
         "queries": [_query(record) for record in analysis.records],
         "summaries": analysis.queries,
         "critical_path": analysis.critical_path,

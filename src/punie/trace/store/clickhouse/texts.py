@@ -111,6 +111,7 @@ def traces_sql(by: By | None = None) -> str:
         HEADERS_SCOPES=_list(semconv.HTTP_SCOPES_TO_HEADERS),
         OK=_quoted(semconv.QUERY_OK),
         ERROR=_quoted(semconv.QUERY_ERROR),
+        DISTURBED=_quoted(semconv.QUERY_DISTURBED),
         ERROR_TYPE=_quoted(semconv.ERROR_TYPE),
         REFERENCE=_quoted(semconv.PARENT_REFERENCE),
         SGLANG_SCOPE=_quoted(semconv.SGLANG_SCOPE),

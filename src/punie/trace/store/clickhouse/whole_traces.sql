@@ -29,7 +29,7 @@ named AS (
     if(role = 1, if(SpanAttributes[$REQUEST_MODEL] != '', SpanAttributes[$REQUEST_MODEL], SpanAttributes[$RESPONSE_MODEL]), '') AS asked,
     if(role = 5, SpanAttributes[$RESPONSE_MODEL], '') AS served,
     StatusCode = 'Error' AS is_error,
-    SpanAttributes[$OK] = 'false' OR mapContains(SpanAttributes, $ERROR) OR SpanAttributes[$ERROR_TYPE] != '' OR is_error AS is_failed,
+    SpanAttributes[$OK] = 'false' OR mapContains(SpanAttributes, $ERROR) OR mapContains(SpanAttributes, $DISTURBED) OR SpanAttributes[$ERROR_TYPE] != '' OR is_error AS is_failed,
     NOT match(TraceId, '^[0-9a-f]{32}$$') OR NOT match(SpanId, '^[0-9a-f]{16}$$') OR id = 0 OR start_ns < 0
       OR (NOT is_top AND (NOT match(ParentSpanId, '^[0-9a-f]{16}$$') OR parent = 0))
       OR mapContains(SpanAttributes, $REFERENCE) OR startsWith(ScopeName, $SGLANG_SCOPE)
