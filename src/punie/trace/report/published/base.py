@@ -25,10 +25,12 @@ def fields_of(kind: type[msgspec.Struct], source: object) -> dict[str, Any]:
 
 
 def known_only(kind: type, always: Collection[str]) -> Any:  # noqa: ANN401 # a base class
-    """A base class with the fields of `kind`, of which all but `always` may be null."""
+    """A base class with the fields of `kind`, of which all but `always` may be left out."""
     hints = get_type_hints(kind)
     fields: list[Any] = [(name, hints[name]) for name in always]
-    fields += [(name, hint | None, None) for name, hint in hints.items() if name not in always]
+    fields += [
+        (name, hint | msgspec.UnsetType, msgspec.UNSET) for name, hint in hints.items() if name not in always
+    ]
     return msgspec.defstruct("KnownOnly", fields, frozen=True, kw_only=True)
 
 

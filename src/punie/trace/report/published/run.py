@@ -76,7 +76,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class RunTotals(known_only(Totals, always=("answers",))):  # type: ignore[misc] # made at import
-    """What the answers that count add up to; null but for their number, where that is 0."""
+    """What the answers that count add up to; their number alone, where that is 0."""
 
 
 class RunReport(Published, frozen=True, kw_only=True):

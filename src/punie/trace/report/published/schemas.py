@@ -16,7 +16,7 @@ from punie.trace.report.published.comparison import ComparisonDocument
 from punie.trace.report.published.decision import DecisionDocument
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
 from punie.trace.report.published.preflight import PreflightReport
-from punie.trace.report.published.run import RunReport
+from punie.trace.report.published.run import RunReport, RunTotals
 from punie.trace.report.published.speculative import SpeculativeReport
 
 PUBLISHED: Final[dict[str, type[Published]]] = {
@@ -36,10 +36,13 @@ def schema_path(name: str) -> Path:
 
 
 def schema_text(kind: type[Published]) -> str:
-    """The JSON Schema of `kind`: every key is always there, and no other."""
+    """The JSON Schema of `kind`: every key is always there, but for totals of nothing, and no other."""
     schema = msgspec.json.schema(kind)
-    for definition in schema["$defs"].values():
+    for name, definition in schema["$defs"].items():
+        required = definition.get("required")
         _close(definition)
+        if name == RunTotals.__name__:
+            definition["required"] = required
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps({**dialect, **schema}, indent=2, ensure_ascii=False) + "\n"
 
