@@ -6,24 +6,17 @@ import csv
 import io
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
-from records import MS, build_record
+from records import MS
 from rich.cells import cell_len
+from sample_reports import COMPARISONS, compared
 
 from punie.trace.__main__ import main
-from punie.trace.analysis.comparison.compare import compare
-from punie.trace.analysis.comparison.facts import compare_facts
-from punie.trace.analysis.comparison.gate import Thresholds, judge
-from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import ExitCode
-from punie.trace.model import Phase
 from punie.trace.report.builders.comparison import build_comparison
-from punie.trace.report.content import ComparisonReport
 from punie.trace.report.formats import FORMATS, TEXT
 from punie.trace.report.published.schemas import schema_path
 
@@ -93,8 +86,8 @@ def test_several_sources_make_up_a_side(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = [word for side, paths in sides.items() for word in (f"--{side}", *map(str, paths))]
     assert main(["compare", *arguments, "--format", "json"]) == ExitCode.OK
     found = json.loads(capsys.readouterr().out)
-    assert found["design"]["server_starts"] == [4, 4]
-    assert found["design"]["covers_server_starts"]
+    assert found["design"]["starts"] == [4, 4]
+    assert found["design"]["covers_starts"]
     likeness = {fact["name"]: fact["likeness"] for fact in found["comparability"]}
     assert likeness["suite hash"] == "not known"
 
@@ -155,49 +148,9 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capt
     assert "none" in capsys.readouterr().err
 
 
-def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> AskedQueries:
-    return AskedQueries(
-        tuple(
-            build_record(
-                f"{prefix}query-{query}-{HOSTILE}",
-                {
-                    Phase.DECODE: round(1_234 * slower) + 7 * repeat + query,
-                    Phase.PREFILL: 90 + repeat,
-                    Phase.HTTP: 3,
-                },
-                repeat=repeat,
-                network_known=known,
-                truncated=int(repeat == 3),
-            )
-            for query in range(12)
-            for repeat in range(repeats)
-        )
-    )
-
-
-REPORTS: dict[str, Callable[[], tuple[AskedQueries, AskedQueries]]] = {
-    "same": lambda: (_evidence(1.0), _evidence(1.0)),
-    "slower": lambda: (_evidence(1.0), _evidence(9.0, repeats=4)),
-    "itself once": lambda: (_evidence(1.0, repeats=1), _evidence(1.0, repeats=1)),
-    "once": lambda: (_evidence(1.0, repeats=1), _evidence(0.5, repeats=1)),
-    "network not known": lambda: (_evidence(1.0), _evidence(1.0, known=False)),
-    "unpaired": lambda: (_evidence(1.0), _evidence(2.0, prefix="other-")),
-    "nothing": lambda: (_evidence(1.0), AskedQueries(())),
-}
-
-
-def _report(name: str) -> ComparisonReport:
-    a, b = REPORTS[name]()
-    facts = compare_facts([{"model": "m", "host": "h"}], [{"model": HOSTILE}], ["model", "host"])
-    comparison = compare(side_of([a]), side_of([b]), facts)
-    return ComparisonReport(
-        ("runs/a",), ("runs/b", HOSTILE), comparison, judge(comparison, Thresholds(0.05, 0))
-    )
-
-
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", COMPARISONS)
 def test_every_format_of_every_kind_of_comparison(name: str) -> None:
-    texts = {entry.name: entry.write(build_comparison(_report(name))) for entry in FORMATS}
+    texts = {entry.name: entry.write(build_comparison(compared(name))) for entry in FORMATS}
     assert all(text.endswith("\n") for text in texts.values())
     assert max(cell_len(line) for line in texts["text"].splitlines()) <= 80
     assert "\x1b" not in texts["text"]
@@ -213,7 +166,7 @@ def test_every_format_of_every_kind_of_comparison(name: str) -> None:
 
 
 def test_the_same_answers_are_said_to_be_the_same() -> None:
-    texts = {entry.name: entry.write(build_comparison(_report("itself once"))) for entry in FORMATS}
+    texts = {entry.name: entry.write(build_comparison(compared("itself once"))) for entry in FORMATS}
     for readable in (texts["text"], texts["md"]):
         assert "the same answers on both sides" in readable
         assert "undecided" not in readable
@@ -221,6 +174,6 @@ def test_the_same_answers_are_said_to_be_the_same() -> None:
 
 
 def test_a_network_that_one_side_doesn_t_know_is_not_compared() -> None:
-    text = TEXT.write(build_comparison(_report("network not known")))
+    text = TEXT.write(build_comparison(compared("network not known")))
     (line,) = (line for line in text.splitlines() if line.strip().startswith("http"))
     assert "not known" in line

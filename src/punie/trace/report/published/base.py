@@ -34,7 +34,7 @@ def known_only(kind: type, always: Collection[str]) -> Any:  # noqa: ANN401 # a 
     return msgspec.defstruct("KnownOnly", fields, frozen=True, kw_only=True)
 
 
-def joined(*kinds: type, without: Collection[str], base: type[msgspec.Struct] = msgspec.Struct) -> Any:  # noqa: ANN401 # a base class
+def joined(*kinds: type, without: Collection[str] = (), base: type[msgspec.Struct] = msgspec.Struct) -> Any:  # noqa: ANN401 # a base class
     """A base class with the fields of all `kinds`, but for some names: what is published flat is declared once."""
     types = {name: kind for source in kinds for name, kind in get_type_hints(source).items()}
     shown = [(name, kind) for name, kind in types.items() if name not in without]

@@ -8,7 +8,7 @@ History of the format (`schema_version`):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,28 +44,21 @@ class Side(msgspec.Struct, frozen=True):
     truncated: tuple[Left, ...]
 
 
-class Sides(msgspec.Struct, frozen=True):
-    """Both sides."""
-
-    a: Side
-    b: Side
-
-
 class Design(msgspec.Struct, frozen=True):
     """What varies, what the permutation test exchanges, and how often that can be done."""
 
     unit: Unit
     exchanged: Unit
-    paired_by_query: bool
-    covers_server_starts: bool
+    paired_queries: bool
+    covers_starts: bool
     queries: tuple[str, ...]
     left_out: Mapping[str, str]
-    server_starts: tuple[int, int]
-    least_repeats: int
-    exchangeable_units: int
-    arrangements: str
-    exact: bool
-    smallest_p: float | None
+    starts: tuple[int, int]
+    repeats: int
+    units: int = 0
+    arrangements: str = "0"
+    exact: bool = False
+    smallest_p: float | None = None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -99,7 +92,7 @@ class Sensitivity(msgspec.Struct, frozen=True):
     size_ns: int
     unit: Unit
     has: int
-    needed: int | None
+    per_side: int | None
 
 
 class GateAnswer(msgspec.Struct, frozen=True):
@@ -114,7 +107,7 @@ class ComparisonDocument(Published, frozen=True, kw_only=True):
 
     schema: Literal["punie.trace.comparison"] = "punie.trace.comparison"
     schema_version: Literal[2] = 2
-    sides: Sides
+    sides: Mapping[Literal["a", "b"], Side]
     comparability: tuple[FactComparison, ...]
     same_answers: int
     outcome: Direction
@@ -130,82 +123,51 @@ class ComparisonDocument(Published, frozen=True, kw_only=True):
 
 def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
     """The comparison as its published type; means are rounded to whole nanoseconds."""
-    comparison = report.comparison
-    return ComparisonDocument(
-        sides=Sides(_side(report.a, comparison.a), _side(report.b, comparison.b)),
-        comparability=comparison.facts,
-        same_answers=comparison.same_answers,
-        outcome=comparison.direction,
-        undecided=undecided_reasons(comparison),
-        caveats=caveats(comparison),
-        design=_design(comparison),
-        changes=tuple(map(_change, comparison.changes)),
-        queries=tuple(Query(q.query_id, round(q.a_ns), round(q.b_ns)) for q in comparison.queries),
-        work=comparison.tokens,
-        sensitivity=_sensitivity(comparison),
-        gate=_gate(report),
-    )
+    comparison, gate = report.comparison, report.gate
+    values = {
+        "sides": {"a": _side(report.a, comparison.a), "b": _side(report.b, comparison.b)},
+        "comparability": comparison.facts,
+        "same_answers": comparison.same_answers,
+        "outcome": comparison.direction,
+        "undecided": undecided_reasons(comparison),
+        "caveats": caveats(comparison),
+        "design": _design(comparison),
+        "changes": [_change(change) for change in comparison.changes],
+        "queries": [_rounded(Query, query) for query in comparison.queries],
+        "work": comparison.tokens,
+        "sensitivity": comparison.sensitivity and _rounded(Sensitivity, comparison.sensitivity),
+        "gate": gate and {"gate": gate.gate, "reason": gate_reason(gate, comparison)},
+    }
+    return msgspec.convert(values, ComparisonDocument, from_attributes=True)
 
 
-def _gate(report: ComparisonReport) -> GateAnswer | None:
-    if report.gate is None:
-        return None
-    return GateAnswer(report.gate.gate, gate_reason(report.gate, report.comparison))
+def _side(sources: tuple[str, ...], side: AnalysedSide) -> dict[str, Any]:
+    counts = {"server_starts": side.starts, "answers": len(side.answers)}
+    return {**fields_of(Side, side), "sources": sources, **counts}
 
 
-def _side(sources: tuple[str, ...], side: AnalysedSide) -> Side:
-    failed, truncated = (
-        tuple(Left(record.query_id, record.trace_id) for record in records)
-        for records in (side.failed, side.truncated)
-    )
-    return Side(sources, side.starts, len(side.answers), failed, truncated)
-
-
-def _design(comparison: Comparison) -> Design | None:
+def _design(comparison: Comparison) -> dict[str, Any] | None:
     design, test = comparison.design, comparison.test
     if design is None:
         return None
-    return Design(
-        unit=design.unit,
-        exchanged=design.exchanged,
-        paired_by_query=design.paired_queries,
-        covers_server_starts=design.covers_starts,
-        queries=design.queries,
-        left_out=left_out_reasons(design),
-        server_starts=design.starts,
-        least_repeats=design.repeats,
-        exchangeable_units=test.units if test else 0,
-        arrangements=str(test.arrangements) if test else "0",
-        exact=test.exact if test else False,
-        smallest_p=test.smallest_p if test else None,
-    )
+    tested = fields_of(Design, test) | {"arrangements": str(test.arrangements)} if test else {}
+    return {**fields_of(Design, design), "left_out": left_out_reasons(design), **tested}
 
 
-def _change(change: AnalysedChange) -> Change:
-    interval = change.interval_ns
-    return Change(
-        **fields_of(Change, change)
-        | {
-            "kind": change.measure.kind,
-            "name": change.measure.name,
-            "a_ns": round(change.a_ns),
-            "b_ns": round(change.b_ns),
-            "difference_ns": round(change.difference_ns),
-            "interval_ns": (round(interval[0]), round(interval[1])) if interval else None,
-            "outcome": change.direction,
-        }
-    )
+def _change(change: AnalysedChange) -> dict[str, Any]:
+    interval = change.interval_ns and tuple(map(round, change.interval_ns))
+    named = {"kind": change.measure.kind, "name": change.measure.name, "outcome": change.direction}
+    return {**_rounded(Change, change), **named, "interval_ns": interval}
 
 
-def _sensitivity(comparison: Comparison) -> Sensitivity | None:
-    found = comparison.sensitivity
-    if found is None:
-        return None
-    return Sensitivity(
-        round(found.detectable_ns), round(found.size_ns), found.unit, found.has, found.per_side
-    )
+def _rounded(kind: type[msgspec.Struct], source: object) -> dict[str, Any]:
+    """Means of nanoseconds as whole ones."""
+    values = fields_of(kind, source)
+    times = {key: round(values[key]) for key in values if key in ("a_ns", "b_ns", "difference_ns", *_SEEN)}
+    return values | times
 
 
+_SEEN = ("detectable_ns", "size_ns")
 _SIZES = ("a_ns", "b_ns", "difference_ns", "difference_low_ns", "difference_high_ns")
 _COLUMNS = ("kind", "name", *_SIZES, "ratio", "ratio_low", "ratio_high", "p", "family_p", "outcome")
 

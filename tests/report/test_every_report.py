@@ -1,0 +1,115 @@
+"""Every report in every format: whole, harmless, as wide as it may be, and as its schema says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from types import ModuleType
+
+import jsonschema
+import pytest
+from rich.cells import cell_len
+from sample_reports import DOCUMENTS
+from syrupy.assertion import SnapshotAssertion
+
+from punie.trace.report import formats
+from punie.trace.report.document import Document, Figure
+from punie.trace.report.formats import FORMATS, JSON, TEXT, Format, by_ending, by_name
+from punie.trace.report.page import Page
+from punie.trace.report.published.schemas import PUBLISHED, schema_path
+
+FORMAT_NAMES = [entry.name for entry in FORMATS]
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNITS = r"(ns|µs|ms|s|kB|MB|GB|%)"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("format_name", FORMAT_NAMES)
+def test_whole(format_name: str, name: str, snapshot: SnapshotAssertion) -> None:
+    text = by_name(format_name).write(DOCUMENTS[name]())
+    assert text.endswith("\n")
+    assert OBEYED.search(text) is None
+    assert text == snapshot
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_text_is_as_wide_as_the_page_and_breaks_no_quantity(name: str, width: int) -> None:
+    text = TEXT.write(DOCUMENTS[name](), Page(width))
+    assert [line for line in text.splitlines() if cell_len(line) > width] == []
+    assert re.findall(rf"[0-9]\n *{UNITS}(?![\w.])", text) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_json_is_as_its_schema_says(name: str) -> None:
+    document = DOCUMENTS[name]()
+    (kind,) = (kind for kind, published in PUBLISHED.items() if published is type(document.data))
+    schema = json.loads(schema_path(kind).read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(JSON.write(document)), schema)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_cell_of_csv_is_a_formula_and_every_row_is_whole(name: str) -> None:
+    header, *rows = csv.reader(io.StringIO(by_name("csv").write(DOCUMENTS[name]())))
+    for row in rows:
+        assert len(row) == len(header)
+        assert [cell for cell in row if re.match(r"[=@]|[-+](?![0-9.]+$)", cell)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_markdown_takes_nobody_s_words_for_markup(name: str) -> None:
+    text = by_name("md").write(DOCUMENTS[name]())
+    assert "</script>" not in text
+    assert "\n# not a heading" not in text
+    assert "[a](b)" not in text
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_verdicts_stand_before_tables_that_they_rest_on(name: str) -> None:
+    sections = DOCUMENTS[name]().sections
+    first_table = next((i for i, section in enumerate(sections) if section.table), len(sections))
+    first_answer = next((i for i, section in enumerate(sections) if section.answers), 0)
+    assert first_answer <= first_table
+
+
+def test_colour_is_only_there_when_asked_for() -> None:
+    document = DOCUMENTS["benchmark decided"]()
+    assert "\x1b[" in TEXT.write(document, Page(color=True))
+    assert "\x1b[" not in TEXT.write(document)
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"), [(".JSON", "json"), (".md", "md"), (".csv", "csv"), (".txt", "text")]
+)
+def test_the_ending_tells_the_format(ending: str, name: str) -> None:
+    entry = by_ending(f"report{ending}")
+    assert entry is not None
+    assert entry.name == name
+    assert by_ending("a.doc") is None
+
+
+def _gauges(document: Document, page: Page) -> str:
+    """A format that nobody needs: every verdict, then every figure in a table, with its unit."""
+    lines = [f"{answer.slug} {answer.verdict.value} {answer.figure.value}" for answer in document.answers]
+    for section in document.sections:
+        for row in section.table.rows if section.table else ():
+            cells = [cell for cell in row if isinstance(cell, Figure)]
+            lines += [f"{row[0]} {cell.value} {cell.unit.value}" for cell in cells]
+    return "\n".join([f"width {page.width}", *lines]) + "\n"
+
+
+def test_a_new_format_is_one_file_and_one_line_for_every_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = ModuleType("gauges")
+    writer.__dict__["write"] = _gauges
+    monkeypatch.setitem(sys.modules, "gauges", writer)
+    new = Format("gauges", (".gauges.txt",), "gauges")
+    monkeypatch.setattr(formats, "FORMATS", (*FORMATS, new))
+    assert by_ending("RUN.gauges.txt") is new  # the longest ending, whatever the order
+    assert by_ending("run.txt") is TEXT
+    for document in DOCUMENTS.values():
+        assert new.write(document()).startswith("width 80\n")
+    assert "generation yes 0.869" in new.write(DOCUMENTS["run many"]())
