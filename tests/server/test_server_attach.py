@@ -8,14 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
-from punie.trace.errors import ConfigError, ServerError
+from punie.trace.errors import ServerError
 from punie.trace.server.attach import AttachedServer
+from punie.trace.server.endpoint import Endpoint
 from punie.trace.server.protocol import Server
 
-Answers = dict[str, tuple[int, object]]
+Answers = dict[str, tuple[int, Any]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}
 
 
@@ -35,7 +37,11 @@ def server_with(answers: Answers, *, program: str = "uvicorn") -> Iterator[tuple
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
             asked.append(f"{self.command} {self.path} {self.headers['Authorization']} {body.get('model')}")
             status, value = answers.get(f"{self.command} {self.path}", (404, {"error": "not here"}))
+            if callable(value):
+                status, value = value()
             self.send_response(status)
+            if status in (307, 308):
+                self.send_header("Location", str(value))
             self.end_headers()
             self.wfile.write(json.dumps(value).encode())
 
@@ -65,19 +71,20 @@ def entered(server: Server) -> str:
 
 def test_the_only_model_is_found() -> None:
     with server_with(COMPLETION | models("qwen")) as (url, asked):
-        assert entered(AttachedServer(url, api_key="k")) == "qwen"
+        assert entered(AttachedServer(Endpoint.of(url, api_key="k"))) == "qwen"
     assert "POST /v1/chat/completions Bearer k qwen" in asked
 
 
 def test_mlx_server_is_asked_for_its_default_model() -> None:
-    with server_with(COMPLETION | models("one", "two"), program="BaseHTTP/0.6") as (url, _):
-        assert entered(AttachedServer(url)) == "default_model"
+    answers = COMPLETION | models("one", "two") | {"GET /health": (200, {"status": "ok"})}
+    with server_with(answers, program="BaseHTTP/0.6") as (url, _):
+        assert entered(AttachedServer(Endpoint.of(url))) == "default_model"
 
 
 def test_named_model_is_taken() -> None:
     with server_with(COMPLETION) as (url, asked):
-        assert entered(AttachedServer(f"{url}/v1/", model="two")) == "two"
-    assert asked[0] == "POST /v1/chat/completions None two"
+        assert entered(AttachedServer(Endpoint.of(f"{url}/v1/"), model="two")) == "two"
+    assert asked[1] == "POST /v1/chat/completions None two"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_named_model_is_taken() -> None:
 )
 def test_server_that_is_no_use_is_an_error(answers: Answers, message: str) -> None:
     with server_with(answers) as (url, _), pytest.raises(ServerError, match=message):
-        entered(AttachedServer(url))
+        entered(AttachedServer(Endpoint.of(url)))
 
 
 def test_unhealthy_server_is_an_error() -> None:
@@ -100,23 +107,55 @@ def test_unhealthy_server_is_an_error() -> None:
         server_with(COMPLETION | {"GET /health": (503, {})}) as (url, _),
         pytest.raises(ServerError, match="isn't healthy"),
     ):
-        entered(AttachedServer(url, model="m"))
+        entered(AttachedServer(Endpoint.of(url), model="m"))
 
 
 def test_nobody_listens() -> None:
     with server_with({}) as (url, _):
         pass
     with pytest.raises(ServerError, match=f"no answer from {url}/v1: ConnectError") as caught:
-        entered(AttachedServer(url))
+        entered(AttachedServer(Endpoint.of(url)))
     assert "Check that the server runs" in caught.value.remedy
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://host/v1", "http://"])
-def test_url_that_is_none(url: str) -> None:
-    with pytest.raises(ConfigError, match="base_url: needs http://HOST:PORT/v1"):
-        AttachedServer(url)
+def test_a_server_that_still_loads_is_waited_for_and_said() -> None:
+    calls = iter([(503, {"error": "Loading model"})] * 2)
+    answers = COMPLETION | {"GET /v1/models": (0, lambda: next(calls, (200, {"data": [{"id": "m"}]})))}
+    said: list[str] = []
+    with server_with(answers) as (url, _):
+        assert entered(AttachedServer(Endpoint.of(url), say=said.append)) == "m"
+    (line,) = said
+    assert "not ready yet (503" in line
+    assert "Loading model" in line
 
 
-def test_path_of_a_url_is_kept() -> None:
-    assert AttachedServer("https://host/openai/v2/").base_url == "https://host/openai/v2"
-    assert AttachedServer("http://host:1").base_url == "http://host:1/v1"
+def test_a_server_that_goes_on_loading_is_an_error_in_time() -> None:
+    answers: Answers = {"GET /v1/models": (503, {"error": "Loading model"})}
+    with server_with(answers) as (url, _), pytest.raises(ServerError, match=r"wasn't ready after 0\.2 s"):
+        entered(AttachedServer(Endpoint.of(url), ready_timeout_s=0.2))
+
+
+def test_a_redirect_is_followed_once_for_all_requests() -> None:
+    said: list[str] = []
+    with server_with(COMPLETION | models("m")) as (behind, asked):
+        with server_with({"GET /old/models": (308, f"{behind}/v1/models")}) as (url, before):
+            server = AttachedServer(Endpoint.of(f"{url}/old"), say=said.append)
+            assert entered(server) == "m"
+        assert server.base_url == f"{behind}/v1"
+        assert [line.split()[1] for line in before] == ["/old/models"]
+        assert "POST /v1/chat/completions None m" in asked
+    assert said == [f"{url}/old redirects to {behind}/v1: asked there"]
+
+
+def test_a_refused_key_is_hidden_and_the_way_to_give_one_named() -> None:
+    answers: Answers = {"GET /v1/models": (401, {"error": "no such key: sekret"})}
+    with server_with(answers) as (url, _), pytest.raises(ServerError) as caught:
+        entered(AttachedServer(Endpoint.of(url, api_key="sekret")))
+    assert "no such key: …" in caught.value.message
+    assert "--api-key-env" in caught.value.remedy
+
+
+def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:
+    with server_with(models("one", "two")) as (url, _), pytest.raises(ServerError) as caught:
+        entered(AttachedServer(Endpoint.of(url), model="three"))
+    assert "one, two" in caught.value.remedy

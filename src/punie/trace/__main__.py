@@ -59,8 +59,6 @@ def _run_verb(arguments: Sequence[str]) -> int:
     if unknown:
         raise _unknown_arguments(verb_parser, unknown)
     del given.verb
-    if hasattr(command, "add_arguments"):
-        return int(command.execute(given))
     return int(command.execute(read_options(command.Options, given)))
 
 
@@ -80,13 +78,10 @@ def build_parser() -> argparse.ArgumentParser:
             verb,
             help=command.HELP,
             description=command.DESCRIPTION,
-            epilog=_examples(getattr(command, "EXAMPLES", ())),
+            epilog=_examples(command.EXAMPLES),
             formatter_class=_HelpFormatter,
         )
-        if hasattr(command, "add_arguments"):
-            command.add_arguments(sub)
-        else:
-            add_options(sub, command.Options)
+        add_options(sub, command.Options)
         sub.set_defaults(command=command, parser=sub)
     return parser
 

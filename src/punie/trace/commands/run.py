@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +26,7 @@ from punie.trace.options import flag, flags_of, group, switch, whole_number
 if TYPE_CHECKING:
     from punie.trace.model import SpanSet
     from punie.trace.server.config import ServerConfig
+    from punie.trace.server.endpoint import Endpoint
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
     from punie.trace.telemetry.journal.journal import JournalStatus
@@ -48,8 +51,14 @@ EXAMPLES: Final = (
 class RunServerOptions(ServerOptions):
     """A server to start, or one to attach to."""
 
+    model: str | None = flag(
+        "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
+    )
     base_url: str | None = flag(
         "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
+    )
+    api_key_env: str = flag(
+        "--api-key-env", "NAME", "the variable with that server's key", default="OPENAI_API_KEY"
     )
     starts: int = flag("--starts", "N", "server starts", parse=whole_number(1), default=1)
 
@@ -91,7 +100,7 @@ class Options:
 
 
 _OWN_SERVER_ONLY: Final = (
-    *("model", "adapter", "draft", "num_draft_tokens", "cache", "host", "port", "starts", "plain_server"),
+    *("adapter", "draft", "num_draft_tokens", "cache", "host", "port", "starts", "plain_server"),
 )
 
 
@@ -111,20 +120,20 @@ def execute(options: Options) -> int:
 
     _refuse_conflicts(options)
     output = Output.of(options.output)  # nobody should wait for a report that can't be written
-    config = None if options.server.base_url else server_config(options.server)
+    place = _endpoint(options) if options.server.base_url else server_config(options.server)
     asking = _asking(options)
     page = JaegerPage.of(options.spans.jaeger)
     sending = find_receivers(
         options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
     )
-    folder, plan = _new_run(options, asking.suite, config)
+    folder, plan = _new_run(options, asking.suite, place)
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
-    for line in server_warnings(config) if config else ():
+    for line in server_warnings(place):
         progress.say(line)
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
-        server = partial(_server, options, config, folder)
+        server = partial(_server, options, place, folder, progress.say)
         run = SuiteRun(asking, folder, plan, server, progress, until_reported)
         how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
         with telling_how_to_go_on(progress.say, how), following as sent:
@@ -141,23 +150,33 @@ def execute(options: Options) -> int:
 
 
 def _refuse_conflicts(options: Options) -> None:
-    if options.server.base_url:
-        from punie.trace.server.attach import normalised  # imports an HTTP client
-
-        with naming_flags():
-            normalised(options.server.base_url)
-        flags = flags_of(Options)
-        for name in _OWN_SERVER_ONLY:
-            if name in options.given:
-                raise UsageError(
-                    f"{flags[name]} can't be used with --base-url: that server is already running",
-                    remedy=f"leave {flags[name]} out, or --base-url",
-                )
+    flags = flags_of(Options)
+    refused = _OWN_SERVER_ONLY if options.server.base_url else ("api_key_env",)
+    for name in refused:
+        if name in options.given:
+            reason = "can't be used with --base-url: that server is already running"
+            raise UsageError(
+                f"{flags[name]} {reason if options.server.base_url else 'is for --base-url'}",
+                remedy=f"leave {flags[name]} out",
+            )
     if options.workload.agent and options.workload.workspace:
         raise UsageError(
             "--workspace is for the default agent; --agent brings its own tools",
             remedy="leave one of them out",
         )
+
+
+def _endpoint(options: Options) -> Endpoint:
+    """The server to attach to. Raises UsageError that shows no credentials."""
+    from punie.trace.server.endpoint import Endpoint
+
+    name = options.server.api_key_env
+    if "api_key_env" in options.given and not os.environ.get(name):
+        raise UsageError(f"--api-key-env {name}: this variable isn't set", remedy=f"export {name}=…")
+    with naming_flags():
+        endpoint = Endpoint.of(options.server.base_url or "", api_key=os.environ.get(name))
+        endpoint.client_arguments()  # certificates that can't be read are refused now
+    return endpoint
 
 
 def _asking(options: Options) -> Asking:
@@ -187,29 +206,41 @@ def _subject(workload: WorkloadOptions) -> Subject:
     return default_subject(workspace)
 
 
-def _server(options: Options, config: ServerConfig | None, folder: RunFolder) -> ModelServer:
+def _server(
+    options: Options, place: ServerConfig | Endpoint, folder: RunFolder, say: Callable[[str], object]
+) -> ModelServer:
     from punie.trace.server.attach import AttachedServer
+    from punie.trace.server.config import ServerConfig
     from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 
     server = options.server
-    if config is None:
-        return AttachedServer(server.base_url or "", ready_timeout_s=server.ready_timeout)
-    return TracedServer(
-        config,
-        ServerFiles(folder.spans_dir, folder.log_path),
-        ServerTracing(spans=not server.plain_server),
+    if isinstance(place, ServerConfig):
+        return TracedServer(
+            place,
+            ServerFiles(folder.spans_dir, folder.log_path),
+            ServerTracing(spans=not server.plain_server),
+            ready_timeout_s=server.ready_timeout,
+        )
+    sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
+    return AttachedServer(
+        place,
+        model=server.model,
         ready_timeout_s=server.ready_timeout,
+        settings={name: value for name, value in sampling.items() if value is not None},
+        say=say,
     )
 
 
-def _new_run(options: Options, suite: Suite, config: ServerConfig | None) -> tuple[RunFolder, RunPlan]:
+def _new_run(options: Options, suite: Suite, place: ServerConfig | Endpoint) -> tuple[RunFolder, RunPlan]:
+    from punie.trace.server.config import ServerConfig
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.provenance import machine_facts, package_versions
     from punie.trace.workload.plan import plan_queries
 
     created = datetime.now().astimezone()
-    model = _model_label(options.server)
+    config = place if isinstance(place, ServerConfig) else None
+    model = _model_label(options.server, place)
     label = model if config else "attached"
     folder = RunFolder.create(options.spans.runs, f"{created:%Y-%m-%dT%H-%M-%S}-{label}")
     workload = options.workload
@@ -225,7 +256,7 @@ def _new_run(options: Options, suite: Suite, config: ServerConfig | None) -> tup
         cache=options.server.cache if config else "unknown",
         seed=workload.seed,
         created=created.isoformat(timespec="seconds"),
-        settings=_settings(options, config),
+        settings=_settings(options, place),
         versions=package_versions(),
         machine=machine_facts(),
     )
@@ -233,28 +264,34 @@ def _new_run(options: Options, suite: Suite, config: ServerConfig | None) -> tup
     return folder, plan
 
 
-def _settings(options: Options, config: ServerConfig | None) -> RunSettings:
+def _settings(options: Options, place: ServerConfig | Endpoint) -> RunSettings:
+    from punie.trace.server.endpoint import Endpoint
     from punie.trace.store.runs.run_plan import RunSettings
 
+    server = options.server
     return RunSettings(
         agent=options.workload.agent or "default",
         repeats=options.workload.repeat,
-        server_starts=options.server.starts,
+        server_starts=server.starts,
         stream=not options.workload.no_stream,
-        plain_server=options.server.plain_server,
-        demo_model=not (options.server.model or options.server.base_url),
+        plain_server=server.plain_server,
+        demo_model=not (server.model or server.base_url),
         in_turns=True if options.workload.turns else None,
-        max_tokens=config.max_tokens if config else None,
-        temperature=config.temperature if config else None,
-        num_draft_tokens=config.num_draft_tokens if config else None,
+        base_url=place.base_url if isinstance(place, Endpoint) else None,
+        max_tokens=server.max_tokens,
+        temperature=server.temperature,
+        top_p=server.top_p,
+        num_draft_tokens=server.num_draft_tokens,
         target_ns=options.judgement.target_ns,
         max_memory_bytes=options.judgement.max_memory_bytes,
     )
 
 
-def _model_label(server: RunServerOptions) -> str:
-    if server.base_url:
-        return server.base_url
+def _model_label(server: RunServerOptions, place: ServerConfig | Endpoint) -> str:
+    from punie.trace.server.endpoint import Endpoint
+
+    if isinstance(place, Endpoint):
+        return server.model or place.base_url
     return Path(server.model).name if server.model else DEMO
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.options import choice, flag, real_number, switch, whole_number
 from punie.trace.server.config import ServerConfig
+from punie.trace.server.endpoint import Endpoint
 
 DEMO: Final = "demo"
 DEFAULT_MAX_TOKENS: Final = 1024
@@ -96,9 +97,9 @@ def naming_flags() -> Iterator[None]:
         raise UsageError(f"{flag_name}: {message}", remedy=error.remedy) from error
 
 
-def server_warnings(config: ServerConfig) -> Iterator[str]:
+def server_warnings(config: ServerConfig | Endpoint) -> Iterator[str]:
     """What to say of a server before it is started."""
-    if config.draft_model is not None and config.prompt_cache_size != 0:
+    if isinstance(config, ServerConfig) and config.draft_model is not None and config.prompt_cache_size != 0:
         yield (
             "a draft model with the prompt cache on: mlx_lm 0.32 loses a token of the context when it takes tokens "
             "from the cache; add --cache off"

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import httpx
 
-from punie.trace.errors import ConfigError, ServerError
+from punie.trace.errors import ServerError
 from punie.trace.server import diagnosis, probe
 from punie.trace.server.config import DEFAULT_MODEL
+from punie.trace.server.endpoint import Endpoint
 
 CHECK_TIMEOUT_S: Final = 10.0
-
-# mlx_lm.server answers through the standard library's http.server, and lists models that it has not loaded.
-_MLX_SERVER_HEADER: Final = "BaseHTTP/"
+_RETRY_S: Final = 0.5
+_MOST_RETRY_S: Final = 5.0
+_NAMED: Final = 8
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class AttachedServer:
     """A `Server` at the URL of any OpenAI-compatible server; leaving it stops nothing.
 
-    A URL without a path gets `/v1`. Without `model` the server is asked: of `mlx_lm.server` the model that it was
-    started with, of others the only one that it lists. `ready_timeout_s` bounds the first token, which may wait
-    for a model to be loaded. `api_key` is sent as a bearer token.
+    Without `model` the server is asked: of `mlx_lm.server` the model that it was started with, of others the only
+    one that it lists. `ready_timeout_s` bounds the first token, which may wait for a model to be loaded: a server
+    that answers 503 is asked again, and `say` hears of it. `settings` are fields of every request. A redirect is
+    followed once, here, so that no query waits for it.
 
-    Raises `ConfigError` for a URL that is none, `ServerError` when entered, if the server can't be reached, refuses,
-    or lists several models.
+    Entering raises `ServerError` if the server can't be reached, refuses, or lists several models.
     """
 
     def __init__(
         self,
-        base_url: str,
+        endpoint: Endpoint,
         *,
         model: str | None = None,
-        api_key: str | None = None,
         ready_timeout_s: float = 120.0,
+        settings: Mapping[str, object] = _NOTHING,
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self._base_url = normalised(base_url)
+        self.endpoint = endpoint
         self._model = model
-        self._api_key = api_key
         self._ready_timeout_s = ready_timeout_s
+        self._settings = settings
+        self._say = say
 
     @property
     def base_url(self) -> str:
         """The server's URL with its path, no slash at the end."""
-        return self._base_url
+        return self.endpoint.base_url
 
     @property
     def model_name(self) -> str:
@@ -65,18 +70,23 @@ class AttachedServer:
 
     def request_settings(self) -> dict[str, object]:
         """What each request has to carry."""
-        return {}
+        return dict(self._settings)
 
     async def __aenter__(self) -> Self:
-        async with self._client(self._ready_timeout_s) as client:
-            try:
-                if self._model is None:
-                    self._model = await self._discover(client)
-                await probe.complete_one_token(client, self._model)
-            except httpx.TransportError as error:
-                raise self._unreachable(error) from error
-            except probe.Refused as answer:
-                raise self._refused(answer) from answer
+        try:
+            async with asyncio.timeout(self._ready_timeout_s):
+                await self._until_ready()
+        except TimeoutError:
+            raise ServerError(
+                f"the server at {self.base_url} wasn't ready after {self._ready_timeout_s:g} s",
+                remedy="Look into its log; allow more with --ready-timeout.",
+            ) from None
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        except httpx.TooManyRedirects as error:
+            raise ServerError(
+                f"the server at {self.base_url} redirects in a circle", remedy="Check the URL."
+            ) from error
         return self
 
     async def __aexit__(
@@ -87,46 +97,100 @@ class AttachedServer:
     async def check(self) -> None:
         """Raise `ServerError` if it can't be reached any more or says that it is unwell."""
         try:
-            healthy = await probe.is_healthy(self._base_url, timeout_s=CHECK_TIMEOUT_S)
+            healthy = await probe.is_healthy(self.endpoint, timeout_s=CHECK_TIMEOUT_S)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if not healthy:
             raise ServerError(
-                f"the server at {self._base_url} says that it isn't healthy",
+                f"the server at {self.base_url} says that it isn't healthy",
                 remedy=f"Look into its log (mlx_lm.server: {diagnosis.THREAD_DIED!r}) and restart it.",
             )
 
-    async def _discover(self, client: httpx.AsyncClient) -> str:
-        if (await client.get("/")).headers.get("server", "").startswith(_MLX_SERVER_HEADER):
+    async def _until_ready(self) -> None:
+        is_told = False
+        while True:
+            try:
+                return await self._first_token()
+            except probe.Refused as answer:
+                if not answer.is_loading:
+                    raise self._refused(answer) from answer
+                if not is_told:
+                    self._say(
+                        f"the server at {self.base_url} is not ready yet ({self._shown(answer)}): waiting"
+                    )
+                is_told = True
+                await asyncio.sleep(_pause_s(answer.retry_after))
+
+    async def _first_token(self) -> None:
+        listed = await self._models()
+        if self._model is None:
+            self._model = self._choose(listed)
+        async with self._client() as client:
+            try:
+                await probe.complete_one_token(client, self._model)
+            except probe.Refused as answer:
+                if answer.is_loading:
+                    raise
+                raise self._refused(answer, listed) from answer
+
+    async def _models(self) -> probe.Models | None:
+        """What the server lists, and its address after redirects; None if it lists nothing and needn't."""
+        async with self._client() as client:
+            try:
+                listed = await probe.list_models(client)
+            except probe.Refused as answer:
+                if answer.is_loading or self._model is None:
+                    raise
+                return None
+        address = listed.url.removesuffix("/models")
+        if address.rstrip("/") != self.base_url:
+            self._say(f"{self.base_url} redirects to {address}: asked there")
+            self.endpoint = self.endpoint.moved_to(address)
+        return listed
+
+    def _choose(self, listed: probe.Models | None) -> str:
+        if listed is None or listed.of_mlx:
             return DEFAULT_MODEL
-        models = await probe.list_models(client)
-        if len(models) == 1:
-            return models[0]
-        listed = ", ".join(models[:8]) or "none"
+        if len(listed.ids) == 1:
+            return listed.ids[0]
         raise ServerError(
-            f"the server at {self._base_url} lists {len(models)} models: {listed}", remedy="Name one."
+            f"the server at {self.base_url} lists {len(listed.ids)} models: {_named(listed.ids)}",
+            remedy="Name one with --model NAME.",
         )
 
-    def _client(self, timeout_s: float) -> httpx.AsyncClient:
-        return probe.open_client(self._base_url, timeout_s=timeout_s, api_key=self._api_key)
+    def _client(self) -> httpx.AsyncClient:
+        return probe.open_client(self.endpoint, timeout_s=self._ready_timeout_s)
+
+    def _shown(self, answer: probe.Refused) -> str:
+        return self.endpoint.hidden(str(answer))
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
+        certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
         return ServerError(
-            f"no answer from {self._base_url}: {type(error).__name__} {error}".rstrip(),
-            remedy="Check that the server runs and that the URL names its host, port and path (often /v1).",
+            f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
+            remedy="Name the certificate of the server, or of who signed it, with SSL_CERT_FILE."
+            if certificate
+            else "Check that the server runs and that the URL names its host, port and path (often /v1).",
         )
 
-    def _refused(self, answer: probe.Refused) -> ServerError:
+    def _refused(self, answer: probe.Refused, listed: probe.Models | None = None) -> ServerError:
+        remedy = "Check the path of the URL (often /v1) and the model's name (--model)."
+        if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            remedy = "Give the key in OPENAI_API_KEY, or name its variable with --api-key-env NAME."
+        elif listed and listed.ids:
+            remedy = f"Check the model's name (--model). The server lists: {_named(listed.ids)}"
         return ServerError(
-            f"the server at {self._base_url} refused a request: {answer}",
-            remedy="Check the path of the URL (often /v1), the model's name and the key.",
+            f"the server at {self.base_url} refused a request: {self._shown(answer)}", remedy=remedy
         )
 
 
-def normalised(base_url: str) -> str:
-    """The URL with a path and without a slash at its end. Raises `ConfigError`."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("base_url", f"needs http://HOST:PORT/v1, not {base_url!r}")
-    stripped = base_url.rstrip("/")
-    return stripped if parts.path.strip("/") else f"{stripped}/v1"
+def _named(ids: tuple[str, ...]) -> str:
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return (", ".join(ids[:_NAMED]) or "none") + more
+
+
+def _pause_s(retry_after: str) -> float:
+    """What the server asks for, within reason; half a second where it asks for nothing."""
+    return (
+        min(float(retry_after), _MOST_RETRY_S) if retry_after.isdecimal() and retry_after != "0" else _RETRY_S
+    )

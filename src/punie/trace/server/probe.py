@@ -4,36 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
-from punie.trace.server.validation import is_loopback
+from punie.trace.errors import ServerError
+from punie.trace.server.endpoint import Endpoint
 
 RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
+# mlx_lm.server answers through the standard library's http.server, and lists models that it has not loaded.
+_MLX_SERVER_HEADER: Final = "BaseHTTP/"
+_MLX_HEALTH: Final = {"status": "ok"}
 
 
 class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into an error
-    """The server answered with something else than a completion."""
+    """The server answered with something else than what was asked for."""
 
-    def __init__(self, status: int, body: str) -> None:
-        super().__init__(f"{status} {body[:_EXCERPT]}".rstrip())
-        self.status = status
-        self.body = body
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(f"{answer.status_code} {' '.join(answer.text[:_EXCERPT].split())}".rstrip())
+        self.status = answer.status_code
+        self.retry_after = answer.headers.get("retry-after", "")
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it may be ready later: llama.cpp and proxies before vLLM say so while a model is loaded."""
+        return self.status == httpx.codes.SERVICE_UNAVAILABLE
 
 
-def open_client(base_url: str, *, timeout_s: float | None, api_key: str | None = None) -> httpx.AsyncClient:
-    """A client for `base_url`; a proxy from the environment is no way to a server on this machine."""
-    return httpx.AsyncClient(
-        base_url=base_url,
-        timeout=timeout_s,
-        headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-        trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
-    )
+def open_client(endpoint: Endpoint, *, timeout_s: float | None) -> httpx.AsyncClient:
+    """A client for `endpoint`. Raises `ServerError` if the environment names a proxy that can't be used."""
+    try:
+        return httpx.AsyncClient(
+            base_url=endpoint.base_url,
+            timeout=timeout_s,
+            headers=endpoint.headers,
+            **endpoint.client_arguments(),
+        )
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise ServerError(
+            f"the proxy that the environment names can't be used: {proxy_problem(error)}",
+            remedy="unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the server's host in NO_PROXY",
+        ) from error
+
+
+def proxy_problem(error: Exception) -> str:
+    """What is wrong with a proxy, without its URL, which may have a password."""
+    return "SOCKS needs the package socksio" if isinstance(error, ImportError) else "it is no URL of a proxy"
 
 
 async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
@@ -41,7 +61,7 @@ async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
     body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
     answer = await client.post("/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
-        raise Refused(answer.status_code, answer.text)
+        raise Refused(answer)
 
 
 async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
@@ -53,25 +73,42 @@ async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
             await asyncio.sleep(RETRY_S)
 
 
-async def is_healthy(base_url: str, *, timeout_s: float) -> bool:
+async def is_healthy(endpoint: Endpoint, *, timeout_s: float) -> bool:
     """What mlx_lm.server's `/health` says: False once its generation thread died.
 
     Raises an `httpx.TransportError` if nobody answers.
     """
-    async with open_client(base_url, timeout_s=timeout_s) as client:
-        answer = await client.get(httpx.URL(base_url).copy_with(path="/health"))
+    async with open_client(endpoint, timeout_s=timeout_s) as client:
+        answer = await client.get(httpx.URL(endpoint.base_url).copy_with(path="/health"))
     return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
 
 
-async def list_models(client: httpx.AsyncClient) -> tuple[str, ...]:
-    """The ids that `/models` lists. Raises `Refused` or an `httpx.TransportError`."""
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What `/models` lists, where it was found after redirects, and whether mlx_lm.server answered."""
+
+    ids: tuple[str, ...]
+    url: str
+    of_mlx: bool
+
+
+async def list_models(client: httpx.AsyncClient) -> Models:
+    """Ask `/models`. Raises `Refused` or an `httpx.TransportError`."""
     answer = await client.get("/models")
     entries = _object(answer).get("data")
     if answer.status_code != httpx.codes.OK or not isinstance(entries, list):
-        raise Refused(answer.status_code, answer.text)
-    return tuple(
-        entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+        raise Refused(answer)
+    ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
+    return Models(
+        tuple(name for name in ids if isinstance(name, str)), str(answer.url), await _is_mlx(client, answer)
     )
+
+
+async def _is_mlx(client: httpx.AsyncClient, answer: httpx.Response) -> bool:
+    if not answer.headers.get("server", "").startswith(_MLX_SERVER_HEADER):
+        return False
+    health = await client.get(answer.url.copy_with(path="/health"))
+    return _object(health) == _MLX_HEALTH
 
 
 def _object(answer: httpx.Response) -> dict[str, object]:

@@ -16,6 +16,7 @@ from punie.trace.server import diagnosis, probe
 from punie.trace.server.child import POLL_S, Child
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
+from punie.trace.server.endpoint import Endpoint
 from punie.trace.server.log import ServerLog
 from punie.trace.server.port import listening_port, url
 
@@ -73,6 +74,11 @@ class ServerProcess:
     def base_url(self) -> str:
         """`http://HOST:PORT/v1`; the port is known once it was started."""
         return url(self._config.host, self._port)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How it is reached."""
+        return Endpoint(self.base_url)
 
     @property
     def model_name(self) -> str:
@@ -135,7 +141,7 @@ class ServerProcess:
             raise self._failure(f"the server refused to complete one token: {answer}") from answer
 
     async def _watch_first_token(self) -> None:
-        async with probe.open_client(self.base_url, timeout_s=None) as client:
+        async with probe.open_client(self.endpoint, timeout_s=None) as client:
             first_token = asyncio.create_task(probe.until_one_token(client, self.model_name))
             try:
                 while not first_token.done():
@@ -158,7 +164,7 @@ class ServerProcess:
         """
         self.raise_if_dead()
         try:
-            healthy = await probe.is_healthy(self.base_url, timeout_s=HEALTH_TIMEOUT_S)
+            healthy = await probe.is_healthy(self.endpoint, timeout_s=HEALTH_TIMEOUT_S)
         except httpx.TransportError as error:
             self.raise_if_dead()
             raise self._failure(f"the server doesn't answer: {error!r}") from error

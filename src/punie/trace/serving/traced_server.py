@@ -12,6 +12,7 @@ from typing import Self
 from punie.trace import semconv
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import ServerConfig
+from punie.trace.server.endpoint import Endpoint
 from punie.trace.server.memory import MemorySampler
 from punie.trace.server.process import ServerProcess
 from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE, TOKENS_VARIABLE
@@ -68,6 +69,11 @@ class TracedServer:
     def base_url(self) -> str:
         """Where an OpenAI client points."""
         return self.process.base_url
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How it is reached."""
+        return self.process.endpoint
 
     @property
     def model_name(self) -> str:

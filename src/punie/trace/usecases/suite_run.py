@@ -106,7 +106,7 @@ class SuiteRun:
         async with self.new_server() as server:
             self._note_start(server)
             model = server_model(
-                server.base_url, server.model_name, server.request_settings(), timeout_s=timeout_s
+                server.endpoint, server.model_name, server.request_settings(), timeout_s=timeout_s
             )
             asker = Asker(self.asking.subject, model, self.asking.stream, timeout_s, session.telemetry.clock)
             await run_server_start(session, asker, server, self.plan.planned, start)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from pydantic_ai import Agent
     from pydantic_ai.models import Model
+    from pydantic_ai.profiles import ModelProfile
+
+    from punie.trace.server.endpoint import Endpoint
 
 INSTRUCTIONS: Final = (
     "You answer questions about the Django project in the current directory. "
@@ -95,19 +98,36 @@ def _naming(what: str) -> Iterator[None]:
 
 
 def server_model(
-    base_url: str, model_name: str, request_defaults: Mapping[str, Any], *, timeout_s: float
+    endpoint: Endpoint, model_name: str, request_settings: Mapping[str, Any], *, timeout_s: float
 ) -> Model:
-    """The model behind an OpenAI-compatible server at `base_url` (which ends in `/v1`).
+    """The model behind an OpenAI-compatible server, reached as the probe reaches it.
 
     The client library's own retries are off: they would hide failed attempts and their waits inside one
-    model request. `request_defaults` are request fields that a server has no flag for.
+    model request. `request_settings` are fields of every request.
     """
     import openai
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-    client = openai.AsyncOpenAI(base_url=base_url, api_key="not-needed", max_retries=0, timeout=timeout_s)
-    settings = OpenAIChatModelSettings(**request_defaults)  # type: ignore[typeddict-item] # keys come from ServerConfig
-    return OpenAIChatModel(
-        model_name, provider=OpenAICompatibleProvider(PROVIDER, openai_client=client), settings=settings
+    client = openai.AsyncOpenAI(
+        base_url=endpoint.base_url,
+        api_key="not-needed",  # the library insists on one; the endpoint's own wins
+        default_headers=endpoint.headers,
+        max_retries=0,
+        timeout=timeout_s,
+        http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s, **endpoint.client_arguments()),
     )
+    return OpenAIChatModel(
+        model_name,
+        provider=OpenAICompatibleProvider(PROVIDER, openai_client=client),
+        profile=_with_max_tokens,
+        settings=OpenAIChatModelSettings(**request_settings),  # type: ignore[typeddict-item] # by name
+    )
+
+
+def _with_max_tokens(profile: ModelProfile) -> ModelProfile:
+    """The limit is sent as `max_tokens`: servers other than OpenAI's may not know the newer name of the field."""
+    from pydantic_ai.profiles import merge_profile
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+
+    return merge_profile(profile, OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False))

@@ -33,6 +33,7 @@ class RunSettings:
     plain_server: bool = False
     demo_model: bool = False
     in_turns: bool | None = None
+    base_url: str | None = None
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None

@@ -1,0 +1,135 @@
+"""One way to reach a server, for the probe and the agent alike: its address, the key, proxies, certificates."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Self, TypedDict
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import proxy_bypass
+
+from punie.trace.errors import ConfigError
+from punie.trace.server.validation import is_loopback
+
+HIDDEN: Final = "…"
+
+
+class ClientArguments(TypedDict):
+    """What `httpx.AsyncClient` and `httpx2.AsyncClient` are made with."""
+
+    trust_env: bool
+    verify: ssl.SSLContext | bool
+    follow_redirects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server. `base_url` has a path, no slash at its end, and no credentials.
+
+    `authorization` is the value of the header of that name: it is part of no text, record or span.
+    """
+
+    base_url: str
+    authorization: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, url: str, *, api_key: str | None = None) -> Self:
+        """From what a user names; a URL without a path gets `/v1`. User and password of the URL are sent as such.
+
+        `api_key` is sent as a bearer token and wins over them. Raises `ConfigError`, which doesn't show the URL's
+        credentials.
+        """
+        parts = _split(url)
+        path = parts.path.rstrip("/") or "/v1"
+        authorization = f"Bearer {api_key}" if api_key else _basic(parts)
+        return cls(f"{parts.scheme}://{_host(parts)}{path}", authorization)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What each request carries."""
+        return {"Authorization": self.authorization} if self.authorization else {}
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether no proxy of the environment is used: for this machine, and for what NO_PROXY names."""
+        host = urlsplit(self.base_url).hostname or ""
+        return is_loopback(host) or bool(proxy_bypass(host))
+
+    def client_arguments(self, environment: Mapping[str, str] | None = None) -> ClientArguments:
+        """Proxies as `is_direct` says, certificates as SSL_CERT_FILE and SSL_CERT_DIR say, also on this machine.
+
+        Raises `ConfigError` if they name what can't be read.
+        """
+        is_https = self.base_url.startswith("https:")
+        return ClientArguments(
+            trust_env=not self.is_direct,
+            verify=_certificates(os.environ if environment is None else environment) if is_https else True,
+            follow_redirects=True,
+        )
+
+    def moved_to(self, url: str) -> Self:
+        """The same server at another address, as a redirect names it; another host gets no credentials."""
+        parts = urlsplit(url)
+        same_host = parts.hostname == urlsplit(self.base_url).hostname
+        address = f"{parts.scheme}://{_host(parts)}{parts.path.rstrip('/')}"
+        return replace(self, base_url=address, authorization=self.authorization if same_host else None)
+
+    def hidden(self, text: str) -> str:
+        """`text` without the key, which some servers quote in their refusals."""
+        secret = (self.authorization or "").partition(" ")[2]
+        return text.replace(secret, HIDDEN) if secret else text
+
+
+def without_credentials(url: str) -> str:
+    """`url` as it may be shown: no user, no password, no query."""
+    try:
+        parts = urlsplit(url)
+        shown = f"{parts.scheme}://{_host(parts)}{parts.path}"
+    except ValueError:
+        return url.rpartition("@")[2]
+    return shown if parts.scheme and parts.hostname else url.rpartition("@")[2]
+
+
+def _split(url: str) -> SplitResult:
+    shown = without_credentials(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigError(
+            "base_url", f"{shown!r} is no URL: {error}", remedy="e.g. http://127.0.0.1:8080/v1"
+        ) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("base_url", f"needs http://HOST:PORT/v1, not {shown!r}")
+    if parts.query or parts.fragment:
+        raise ConfigError(
+            "base_url", f"{shown} has a query (?…), which requests can't keep", remedy="leave it out"
+        )
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _basic(parts: SplitResult) -> str | None:
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _certificates(environment: Mapping[str, str]) -> ssl.SSLContext | bool:
+    file, folder = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if not (file or folder):
+        return True
+    try:
+        return ssl.create_default_context(cafile=file or None, capath=folder or None)
+    except OSError as error:
+        name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
+        raise ConfigError(
+            name, f"{value}: {error.strerror or error}", remedy="name certificates in PEM"
+        ) from error
