@@ -38,7 +38,7 @@ from punie.trace.attributes.types import (
     AttributeTable,
     one_of,
 )
-from punie.trace.attributes.unread import UNREAD
+from punie.trace.attributes.unread import enter_unread
 from punie.trace.model import PHASES, Attributes, AttributeValue, Disturbance, Provenance
 
 TABLE: Final = AttributeTable()
@@ -302,8 +302,7 @@ MACHINE_NAMES: Final = _any(WORD, "k8s.node.uid", "k8s.node.name", "host.id", HO
 # Equal: one machine; else no sign.
 PROCESS_NAMES: Final = _any(WORD, "k8s.pod.uid", "container.id", "service.instance.id")
 
-for _kind, _names in UNREAD.items():
-    TABLE.names(_kind, *_names)
+enter_unread(TABLE)
 CONTENT_KEYS: Final = tuple(TABLE.content())  # never leaves the machine unless asked to
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 

@@ -5,8 +5,6 @@ The content of other instrumentations is here too: the Collector strips what sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from punie.trace.attributes.types import (
@@ -21,114 +19,50 @@ from punie.trace.attributes.types import (
     TRUTH,
     URL,
     WORD,
-    ValueType,
+    AttributeTable,
 )
 
-UNREAD: Final[Mapping[ValueType, tuple[str, ...]]] = MappingProxyType(
-    {
-        INTEGER: (
-            "gen_ai.request.max_tokens",
-            "gen_ai.request.top_k",
-            "gen_ai.request.seed",
-            "logfire.level_num",
-        ),
-        COUNT: ("gen_ai.request.choice.count", "gen_ai.embeddings.dimension.count"),
-        NUMBER: (
-            "gen_ai.request.temperature",
-            "gen_ai.request.top_p",
-            "gen_ai.request.frequency_penalty",
-            "gen_ai.request.presence_penalty",
-            "gen_ai.evaluation.score.value",
-        ),
-        TRUTH: ("gen_ai.request.stream", "gen_ai.conversation.compacted", "exception.escaped"),
-        WORD: (
-            "gen_ai.request.id",
-            "gen_ai.request.reasoning.level",
-            "gen_ai.output.type",
-            "gen_ai.tool.type",
-            "gen_ai.agent.id",
-            "gen_ai.agent.version",
-            "gen_ai.prompt.version",
-            "gen_ai.evaluation.score.label",
-            "logfire.span_type",
-            "http.scheme",
-            "url.scheme",
-            "network.transport",
-            "network.type",
-            "network.peer.address",
-            "network.protocol.name",
-            "network.protocol.version",
-            "host.arch",
-            "os.type",
-            "process.runtime.name",
-            "process.runtime.version",
-            "k8s.pod.name",
-            "telemetry.sdk.name",
-            "telemetry.sdk.language",
-            "telemetry.sdk.version",
-        ),
-        NAME: (
-            "gen_ai.skill.name",
-            "gen_ai.evaluation.name",
-            "gen_ai.workflow.name",
-            "model_name",
-            "service.namespace",
-            "deployment.environment",
-            "deployment.environment.name",
-        ),
-        BYTES: ("http.request.body.size",),
-        PORT: ("network.peer.port",),
-        URL: ("http.target",),
-        ERROR: ("exception.type",),
-        CONTENT: (
-            "gen_ai.system_instructions",
-            "gen_ai.prompt",
-            "gen_ai.completion",
-            "gen_ai.event.content",
-            "gen_ai.skill.definitions",
-            "gen_ai.retrieval.documents",
-            "gen_ai.retrieval.query.text",
-            "gen_ai.evaluation.explanation",
-            "gen_ai.prompt.variable",
-            "pydantic_ai.all_messages",
-            "all_messages_events",
-            "model_request_parameters",
-            "logfire.json_schema",
-            "tool_arguments",
-            "tool_response",
-            "events",
-            # what an exception says may quote a prompt or an argument, wherever it stands
-            "exception.message",
-            "exception.stacktrace",
-            "exception.logfire.data",
-            "pydantic_ai.tool.deferral.metadata",
-            # OpenInference
-            "input.value",
-            "output.value",
-            "llm.input_messages",
-            "llm.output_messages",
-            "llm.prompts",
-            "llm.prompt_template",
-            "llm.function_call",
-            "llm.invocation_parameters",
-            "llm.tools",
-            "tool.parameters",
-            "message.content",
-            "retrieval.documents",
-            "embedding.embeddings",
-            # Langfuse, OpenLLMetry, Vercel's AI SDK
-            "langfuse.trace.input",
-            "langfuse.trace.output",
-            "langfuse.observation.input",
-            "langfuse.observation.output",
-            "traceloop.entity.input",
-            "traceloop.entity.output",
-            "ai.prompt",
-            "ai.response.text",
-            "ai.response.object",
-            "ai.response.toolCalls",
-            "ai.toolCall.args",
-            "ai.toolCall.result",
-        ),
-    }
+_NAMES: Final = (
+    (INTEGER, "gen_ai.request.max_tokens gen_ai.request.top_k gen_ai.request.seed logfire.level_num"),
+    (COUNT, "gen_ai.request.choice.count gen_ai.embeddings.dimension.count"),
+    (NUMBER, "gen_ai.request.temperature gen_ai.request.top_p gen_ai.request.frequency_penalty"),
+    (NUMBER, "gen_ai.request.presence_penalty gen_ai.evaluation.score.value"),
+    (TRUTH, "gen_ai.request.stream gen_ai.conversation.compacted exception.escaped"),
+    (WORD, "gen_ai.request.id gen_ai.request.reasoning.level gen_ai.output.type gen_ai.tool.type"),
+    (WORD, "gen_ai.agent.id gen_ai.agent.version gen_ai.prompt.version gen_ai.evaluation.score.label"),
+    (NAME, "gen_ai.skill.name gen_ai.evaluation.name gen_ai.workflow.name model_name"),
+    (WORD, "logfire.span_type http.scheme url.scheme network.transport network.type network.peer.address"),
+    (WORD, "network.protocol.name network.protocol.version"),
+    (PORT, "network.peer.port"),
+    (BYTES, "http.request.body.size"),
+    (URL, "http.target"),
+    (ERROR, "exception.type"),
+    # resources
+    (NAME, "service.namespace deployment.environment deployment.environment.name"),
+    (WORD, "host.arch os.type process.runtime.name process.runtime.version k8s.pod.name"),
+    (WORD, "telemetry.sdk.name telemetry.sdk.language telemetry.sdk.version"),
+    # content by the conventions, and PydanticAI's
+    (CONTENT, "gen_ai.system_instructions gen_ai.prompt gen_ai.completion gen_ai.event.content"),
+    (CONTENT, "gen_ai.skill.definitions gen_ai.retrieval.documents gen_ai.retrieval.query.text"),
+    (CONTENT, "gen_ai.evaluation.explanation gen_ai.prompt.variable"),
+    (CONTENT, "pydantic_ai.all_messages all_messages_events model_request_parameters logfire.json_schema"),
+    (CONTENT, "tool_arguments tool_response events"),
+    # what an exception says may quote a prompt or an argument, wherever it stands
+    (CONTENT, "exception.message exception.stacktrace exception.logfire.data"),
+    (CONTENT, "pydantic_ai.tool.deferral.metadata"),
+    # content by OpenInference, Langfuse, OpenLLMetry, Vercel's AI SDK
+    (CONTENT, "input.value output.value llm.input_messages llm.output_messages llm.prompts"),
+    (CONTENT, "llm.prompt_template llm.function_call llm.invocation_parameters llm.tools tool.parameters"),
+    (CONTENT, "message.content retrieval.documents embedding.embeddings"),
+    (CONTENT, "langfuse.trace.input langfuse.trace.output"),
+    (CONTENT, "langfuse.observation.input langfuse.observation.output"),
+    (CONTENT, "traceloop.entity.input traceloop.entity.output"),
+    (CONTENT, "ai.prompt ai.response.text ai.response.object ai.response.toolCalls"),
+    (CONTENT, "ai.toolCall.args ai.toolCall.result"),
 )
+
+
+def enter_unread(table: AttributeTable) -> None:
+    """Enter them all in `table`."""
+    for kind, names in _NAMES:
+        table.names(kind, *names.split())

@@ -7,12 +7,13 @@ read there, which also knows what to say of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
+from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Span, StatusCode
 from punie.trace.store.files.json_documents import parse
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.losses import note_dropped
@@ -100,8 +101,9 @@ class _Document(msgspec.Struct, gc=False, rename="camel"):
 
     def is_plain(self) -> bool:
         """Whether it holds spans and nothing else that matters."""
-        others = (self.result, self.trace, self.status, self.resource_logs, self.resource_metrics)
-        return all(one is _ABSENT for one in others)
+        return (
+            self.result is self.trace is self.status is self.resource_logs is self.resource_metrics is _ABSENT
+        )
 
 
 class TypedLines:
@@ -122,11 +124,11 @@ class TypedLines:
             document = self._decode(line)
             if not document.is_plain():
                 return False
-            made = list(self._spans(document))
+            raws, spans = self._read(document)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
-        for raw, span in made:
-            self._gatherer.spans.append(span)
+        self._gatherer.spans += spans
+        for raw in raws:
             if raw.dropped_attributes_count or raw.dropped_events_count or raw.dropped_links_count:
                 note_dropped(
                     self._gatherer,
@@ -135,13 +137,16 @@ class TypedLines:
                 )
         return True
 
-    def _spans(self, document: _Document) -> Iterator[tuple[_Span, Span]]:
+    def _read(self, document: _Document) -> tuple[list[_Span], list[Span]]:
+        raws: list[_Span] = []
+        spans: list[Span] = []
         for of_resource in document.resource_spans:
             resource = self._resource(bytes(of_resource.resource))
             for of_scope in of_resource.scope_spans:
                 scope = of_scope.scope.name
-                for raw in of_scope.spans:
-                    yield raw, _span(raw, resource, scope)
+                raws += of_scope.spans
+                spans += [_span(raw, resource, scope) for raw in of_scope.spans]
+        return raws, spans
 
     def _resource(self, text: bytes) -> Attributes:
         found = self._resources.get(text)
@@ -156,10 +161,7 @@ class TypedLines:
 
 
 def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
-    _check_id(raw.trace_id, _TRACE_DIGITS)
-    _check_id(raw.span_id, _SPAN_DIGITS)
-    if raw.parent_span_id:
-        _check_id(raw.parent_span_id, _SPAN_DIGITS)
+    _check_ids(raw.trace_id, raw.span_id, raw.parent_span_id)
     status = raw.status
     return Span(
         raw.trace_id,
@@ -168,23 +170,27 @@ def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
         raw.name,
         raw.start_time_unix_nano,
         raw.end_time_unix_nano,
-        _KINDS.get(raw.kind) or span_kind(raw.kind),
+        _kind(raw.kind),
         _attributes(raw.attributes),
-        StatusCode.UNSET if status is None else status_code(status.code),
+        StatusCode.UNSET if status is None else _code(status.code),
         "" if status is None else status.message,
-        tuple(map(_event, raw.events)),
+        tuple(map(_event, raw.events)) if raw.events else (),
         resource,
         scope,
     )
 
 
-_KINDS: Final[dict[int | str | None, SpanKind]] = {kind.value: kind for kind in SpanKind}
+# A file has a few of each.
+_kind: Final = lru_cache(64)(span_kind)
+_code: Final = lru_cache(64)(status_code)
 
 
-def _check_id(text: str, digits: int) -> None:
-    """Raises `Unreadable` if an id isn't written as it is kept."""
-    if len(text) != digits or text.strip(_HEX) or not text.strip("0"):
-        raise Unreadable("no id in lower-case hex of full length")
+def _check_ids(trace: str, span: str, parent: str) -> None:
+    """Raises `Unreadable` if one isn't written as it is kept: lower-case hex of full length, not all zeros."""
+    is_long = len(trace) == _TRACE_DIGITS and len(span) == _SPAN_DIGITS and len(parent) in (0, _SPAN_DIGITS)
+    is_something = trace.strip("0") and span.strip("0") and (not parent or parent.strip("0"))
+    if not is_long or not is_something or f"{trace}{span}{parent}".strip(_HEX):
+        raise Unreadable("an id in another writing")
 
 
 def _event(raw: _Event) -> Event:
@@ -198,9 +204,14 @@ def _attributes(pairs: Sequence[_Pair]) -> Attributes:
 def _plain(value: _Value | None) -> AttributeValue:
     if value is None:
         return None
-    for found in (value.string_value, value.int_value, value.double_value, value.bool_value):
-        if found is not None:
-            return found
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return value.int_value
+    if value.double_value is not None:
+        return value.double_value
+    if value.bool_value is not None:
+        return value.bool_value
     if value.array_value is not None or value.kvlist_value is not None:
         return any_value({"arrayValue": value.array_value, "kvlistValue": value.kvlist_value})
     return value.bytes_value
