@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from punie.trace.errors import OutputError, PipeClosedError
+from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -47,14 +48,14 @@ class Progress:
     def say(self, line: str) -> None:
         """A line that stays."""
         try:
-            self._console.print(Text(line), soft_wrap=True)
+            self._console.print(Text(inert(line)), soft_wrap=True)
         except OSError as error:
             raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
 
     def working(self, text: str) -> None:
         """What is being done now."""
         if self._status is not None and self._console.is_terminal:
-            self._status.update(Text(text))
+            self._status.update(Text(inert(text)))
 
 
 class RunProgress(Progress):

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from punie.trace.errors import OutputError, PipeClosedError
+from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -18,8 +19,8 @@ def write_out(text: str) -> None:
 
 
 def write_err(text: str) -> None:
-    """Write to standard error, as `write_out`."""
-    _write(sys.stderr, "standard error", text)
+    """Write to standard error, as `write_out`; of what others named only that a terminal doesn't obey it."""
+    _write(sys.stderr, "standard error", "\n".join(map(inert, text.split("\n"))))
 
 
 def colored() -> bool:

@@ -26,8 +26,10 @@ def write_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(f"{path}: can't be written: {error.strerror or error}") from error
+    finally:
+        if temporary.exists():  # half-written
+            temporary.unlink()
 
 
 def _write_through(path: Path, text: str) -> None:

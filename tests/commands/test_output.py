@@ -1,0 +1,102 @@
+"""Where a report goes: a file or standard output, never over another file, as wide as the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import struct
+import sys
+import termios
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+from planted_spans import as_otlp, planted
+from sample_reports import DOCUMENTS
+
+from punie.trace.__main__ import main
+from punie.trace.commands.options import OutputOptions
+from punie.trace.commands.output import Output, terminal_width
+from punie.trace.errors import ExitCode, UsageError
+from punie.trace.report.formats import FORMATS
+
+HOSTILE = "\x1b]52;c;cm0gLXJm\x07\u202eevil"
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> str:
+    path = tmp_path / "spans.jsonl"
+    path.write_text(json.dumps(as_otlp(planted("a", slower=1))) + "\n")
+    return str(path)
+
+
+def test_a_dash_is_standard_output(
+    spans: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", spans, "-o", "-", "--format", "json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["queries"]
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("entry", FORMATS)
+def test_a_file_gets_the_format_of_its_ending_and_is_named(
+    entry: object, spans: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for ending in getattr(entry, "endings", ()):
+        path = tmp_path / f"report{ending}"
+        assert main(["report", spans, "-o", str(path)]) == ExitCode.OK
+        assert capsys.readouterr() == ("", f"Wrote {path}\n")
+        assert path.stat().st_size > 0
+
+
+def test_a_file_that_exists_is_replaced_only_by_force(spans: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("mine")
+    assert main(["report", spans, "-o", str(path)]) == ExitCode.USAGE
+    assert path.read_text() == "mine"
+    assert main(["report", spans, "-o", str(path), "--force"]) == ExitCode.OK
+    assert path.read_text().startswith("# ")
+
+
+def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    output = Output.of(OutputOptions(output=path))
+    path.write_text("another's")
+    with pytest.raises(UsageError, match="exists"):
+        output.write(DOCUMENTS["run one"]())
+    assert path.read_text() == "another's"
+
+
+@pytest.mark.parametrize("name", ["", "absent/report.md", "report.doc"])
+def test_what_can_t_be_written_is_refused_before_anything_is_read(name: str, tmp_path: Path) -> None:
+    assert main(["report", "/nowhere", "-o", str(tmp_path / name)]) == ExitCode.USAGE
+
+
+def test_a_file_s_name_doesn_t_reach_the_terminal_as_a_command(
+    spans: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", spans, "-o", str(tmp_path / f"{HOSTILE}.md")]) == ExitCode.OK
+    assert main(["report", f"{HOSTILE}.jsonl"]) == ExitCode.INPUT
+    said = capsys.readouterr().err
+    assert "evil" in said
+    assert all(character.isprintable() for character in said.replace("\n", ""))
+
+
+@pytest.mark.parametrize(("columns", "width"), [(40, 60), (60, 60), (97, 97), (300, 120)])
+def test_text_is_as_wide_as_the_terminal_within_reason(
+    columns: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(ours, "rb"):
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "__stdout__", terminal)
+        assert terminal_width() == width
+
+
+def test_what_is_no_terminal_is_80_columns_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert terminal_width() == 80
