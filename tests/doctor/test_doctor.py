@@ -262,15 +262,15 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_go_on() -> None:
     def broken() -> Finding:
         raise RuntimeError("no such thing")
 
-    fine = Finding("fine", Status.OK, "well")
+    fine = Finding(Status.OK, "well", subject="fine")
     first, second = run_checks((("broken", broken), ("fine", lambda: fine)))
     assert (first.status, first.found) == (Status.UNKNOWN, "the check failed: RuntimeError: no such thing")
-    assert second is fine
+    assert second == fine
 
 
 FINDINGS = (
-    Finding("packages", Status.OK, "all there"),
-    Finding("model", Status.FAIL, "there is no folder /a/rather/long/path/" + "x" * 40, "give another one"),
+    Finding(Status.OK, "all there", subject="packages"),
+    Finding(Status.FAIL, "there is no folder /a/rather/long/path/" + "x" * 40, "give another one", "model"),
 )
 
 
@@ -283,7 +283,7 @@ def test_the_text_fits_80_columns_and_counts() -> None:
 
 def test_a_command_is_not_broken_at_a_hyphen() -> None:
     command = "pip install 'punie-trace[clickhouse,duckdb,zstd]'"
-    text = as_text((Finding("extras", Status.OK, "not installed", f"if you want them: {command}"),))
+    text = as_text((Finding(Status.OK, "not installed", f"if you want them: {command}", "extras"),))
     assert "'punie-trace[clickhouse,duckdb,zstd]'" in text
 
 

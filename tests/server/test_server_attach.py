@@ -15,7 +15,6 @@ import pytest
 from punie.trace.errors import ServerError
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.endpoint import Endpoint
-from punie.trace.server.protocol import Server
 
 Answers = dict[str, tuple[int, Any]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}
@@ -60,7 +59,7 @@ def server_with(answers: Answers, *, program: str = "uvicorn") -> Iterator[tuple
             thread.join()
 
 
-def entered(server: Server) -> str:
+def entered(server: AttachedServer) -> str:
     async def session() -> str:
         async with server:
             await server.check()

@@ -17,7 +17,6 @@ import pytest
 from punie.trace.errors import ServerError
 from punie.trace.server.config import ServerConfig
 from punie.trace.server.process import ServerProcess
-from punie.trace.server.protocol import Server
 
 ANSWERING = """
 import sys
@@ -167,8 +166,7 @@ def test_unhealthy_without_a_known_reason(make: Make) -> None:
 def test_stop_kills_what_ignores_sigterm_and_may_be_repeated(make: Make) -> None:
     async def session() -> int:
         server: ServerProcess = make(answering(program=STUBBORN), stop_grace_s=0.2)
-        as_protocol: Server = server
-        async with as_protocol:
+        async with server:
             assert server.pid is not None
             pid = server.pid
         await server.stop()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 
 class Status(StrEnum):
@@ -20,13 +21,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the diagnosis. `next_step` is empty if there is nothing to do."""
+    """One line of the diagnosis. `next_step` is empty if there is nothing to do; `run_checks` sets the subject."""
 
-    subject: str
     status: Status
     found: str
     next_step: str = ""
+    subject: str = ""
 
+
+ok = partial(Finding, Status.OK)
+warn = partial(Finding, Status.WARN)
+fail = partial(Finding, Status.FAIL)
+unknown = partial(Finding, Status.UNKNOWN)
 
 Check = Callable[[], Finding]
 
@@ -38,9 +44,9 @@ def run_checks(checks: Sequence[tuple[str, Check]]) -> tuple[Finding, ...]:
 
 def _run(subject: str, check: Check) -> Finding:
     try:
-        return check()
+        return replace(check(), subject=subject)
     except Exception as error:  # noqa: BLE001 # a diagnosis that breaks at the first illness helps nobody
-        return Finding(subject, Status.UNKNOWN, f"the check failed: {type(error).__name__}: {error}")
+        return unknown(f"the check failed: {type(error).__name__}: {error}", subject=subject)
 
 
 def ask_python(program: str, *, timeout_s: float = 120.0, python: str = sys.executable) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
-from punie.trace.doctor.check import Finding, Status
+from punie.trace.doctor.check import Finding, ok, unknown, warn
 from punie.trace.units import duration_text
 
 Clock = Callable[[], int]
@@ -33,15 +33,11 @@ def check_clock(
     jump_ns = max(abs(later - earlier) for earlier, later in pairwise(offsets))
     said = f"within {duration_text(monotonic() - began)}"
     if jump_ns > _STEP_NS:
-        return Finding(
-            "clock",
-            Status.WARN,
+        return warn(
             f"the wall clock jumped by {duration_text(jump_ns)} {said}",
             "let time synchronisation settle before a run: spans carry the wall clock",
         )
-    return Finding(
-        "clock", Status.OK, f"no step of the wall clock {said} (it moved by {duration_text(jump_ns)} at most)"
-    )
+    return ok(f"no step of the wall clock {said} (it moved by {duration_text(jump_ns)} at most)")
 
 
 def _offset(wall: Clock, monotonic: Clock) -> int:
@@ -61,12 +57,10 @@ def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) 
     """Does the kernel hold its clock for synchronised? It matters once spans of two machines meet."""
     found = state()
     if found is None or found < 0:
-        return Finding("NTP", Status.UNKNOWN, "this system doesn't tell whether its clock is synchronised")
+        return unknown("this system doesn't tell whether its clock is synchronised")
     if found == _TIME_ERROR:
-        return Finding(
-            "NTP",
-            Status.WARN,
+        return warn(
             "the kernel says that its clock is not synchronised",
             "nothing on one machine; switch NTP on before comparing spans of two",
         )
-    return Finding("NTP", Status.OK, "the kernel's clock is synchronised")
+    return ok("the kernel's clock is synchronised")

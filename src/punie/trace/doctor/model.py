@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from punie.trace.doctor.check import Finding, Status
+from punie.trace.doctor.check import Finding, fail, ok, unknown, warn
 from punie.trace.server.memory_limit import MemoryLimit
 from punie.trace.units import bytes_text
 
@@ -48,17 +48,15 @@ def find_model(reference: str | Path) -> Model:
 def check_model(model: Model) -> Finding:
     """Every file that the server opens can be opened, and the configuration is JSON."""
     if model.folder is None:
-        return Finding(
-            "model",
-            Status.WARN,
+        return warn(
             f"{model.name} is not on this disk: the first run would download it",
             f"download it before, or {_GIVE_FOLDER}",
         )
     problem = _problem(model.folder)
     if problem:
-        return Finding("model", Status.FAIL, problem, _GIVE_FOLDER)
+        return fail(problem, _GIVE_FOLDER)
     size = model.weights_bytes() or 0
-    return Finding("model", Status.OK, f"{model.folder}: {bytes_text(size)} of weights")
+    return ok(f"{model.folder}: {bytes_text(size)} of weights")
 
 
 def _problem(folder: Path) -> str:
@@ -88,30 +86,30 @@ def check_memory(
         f"{bytes_text(limit.limit_bytes)} recommended ({limit.source}), {bytes_text(free)} available now"
     )
     if weights_bytes is None:
-        return Finding("memory", Status.UNKNOWN, f"{machine}; the model's size is not known")
+        return unknown(f"{machine}; the model's size is not known")
     said = f"{bytes_text(weights_bytes)} of weights; {machine}"
     smaller = "use fewer bits or a smaller model"
     if weights_bytes > limit.limit_bytes:
-        return Finding("memory", Status.FAIL, f"{said}: it doesn't fit", smaller)
+        return fail(f"{said}: it doesn't fit", smaller)
     if weights_bytes > free:
-        return Finding("memory", Status.WARN, f"{said}: it would swap", "close other programs")
+        return warn(f"{said}: it would swap", "close other programs")
     if weights_bytes > _TIGHT * limit.limit_bytes:
-        return Finding("memory", Status.WARN, f"{said}: little is left for caches", smaller)
-    return Finding("memory", Status.OK, said)
+        return warn(f"{said}: little is left for caches", smaller)
+    return ok(said)
 
 
 def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int = 100_000_000) -> Finding:
     """The folder for runs can be written, and there is room. Nothing is left there."""
     place = _nearest(runs.absolute())
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
-        return Finding("disk", Status.FAIL, f"{place} can't be written", "choose another folder with --runs")
+        return fail(f"{place} can't be written", "choose another folder with --runs")
     free = psutil.disk_usage(str(place)).free
     said = f"{bytes_text(free)} free for {runs}"
     if free < needed_bytes:
-        return Finding("disk", Status.FAIL, said, "make room, or choose another folder with --runs")
+        return fail(said, "make room, or choose another folder with --runs")
     if free < low_bytes:
-        return Finding("disk", Status.WARN, said, "make room before long runs")
-    return Finding("disk", Status.OK, said)
+        return warn(said, "make room before long runs")
+    return ok(said)
 
 
 def _nearest(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-from punie.trace.doctor.check import Finding, Status
+from punie.trace.doctor.check import Finding, fail, ok
 
 PACKAGE: Final = "punie-trace"
 SUBJECT: Final = "packages"
@@ -33,15 +33,11 @@ def check_packages(
     needed = [item for text in texts if _applies(item := Requirement(text), extra="")]
     problems = list(_problems(needed, version_of))
     if problems:
-        return Finding(
-            SUBJECT,
-            Status.FAIL,
+        return fail(
             "; ".join(problems),
             f"install them anew: python -m pip install --upgrade {PACKAGE}",
         )
-    return Finding(
-        SUBJECT, Status.OK, f"Python {platform.python_version()}, {len(needed)} packages as required"
-    )
+    return ok(f"Python {platform.python_version()}, {len(needed)} packages as required")
 
 
 def check_extras(
@@ -59,11 +55,9 @@ def check_extras(
         }
     )
     if not missing:
-        return Finding("extras", Status.OK, "all there")
+        return ok("all there")
     names = ",".join(missing)
-    return Finding(
-        "extras", Status.OK, f"not installed: {names}", f"if you want them: pip install '{PACKAGE}[{names}]'"
-    )
+    return ok(f"not installed: {names}", f"if you want them: pip install '{PACKAGE}[{names}]'")
 
 
 def _applies(item: Requirement, *, extra: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 import psutil
 
-from punie.trace.doctor.check import Finding, Status
+from punie.trace.doctor.check import Finding, ok, warn
 from punie.trace.store.jaeger.page import DEFAULT_PAGE, why_no_page
 from punie.trace.telemetry.shipping.collector import STANDARD_ENDPOINTS, Endpoint, ProbeResult, probe
 
@@ -23,12 +23,9 @@ _START_STACK: Final = "optional: docker compose up -d"
 
 def check_serve_port(port: int = SERVE_PORT) -> Finding:
     """`serve` listens there if nothing else is said; `run` takes a free port."""
-    subject = f"port {port}"
     if not listens(port):
-        return Finding(subject, Status.OK, "free for `punie-trace serve`")
-    return Finding(
-        subject, Status.WARN, f"{_owner(port)} listens there", "give `serve` another one: --port 8081"
-    )
+        return ok(f"port {port} is free for `punie-trace serve`")
+    return warn(f"port {port}: {_owner(port)} listens there", "give `serve` another one: --port 8081")
 
 
 def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Finding:
@@ -36,12 +33,10 @@ def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Fin
     results = [probe(endpoint) for endpoint in endpoints]
     said = "; ".join(map(_result_text, results))
     if any(item.listening and item.problem for item in results):
-        return Finding(
-            "Collector", Status.WARN, said, "stop what has its port, or name a Collector with --otlp"
-        )
+        return warn(said, "stop what has its port, or name a Collector with --otlp")
     if not any(item.is_receiver for item in results):
-        return Finding("Collector", Status.WARN, said, _START_STACK)
-    return Finding("Collector", Status.OK, said)
+        return warn(said, _START_STACK)
+    return ok(said)
 
 
 def _result_text(item: ProbeResult) -> str:
@@ -53,8 +48,8 @@ def check_jaeger(page: str = DEFAULT_PAGE) -> Finding:
     """The page that shows waterfalls."""
     problem = why_no_page(page)
     if not problem:
-        return Finding("Jaeger", Status.OK, f"its page answers at {page}")
-    return Finding("Jaeger", Status.WARN, f"{page}: {problem}", _START_STACK)
+        return ok(f"its page answers at {page}")
+    return warn(f"{page}: {problem}", _START_STACK)
 
 
 def check_prometheus(port: int = PROMETHEUS_PORT) -> Finding:
@@ -69,13 +64,11 @@ def check_grafana(port: int = GRAFANA_PORT) -> Finding:
 
 def _check_http(subject: str, port: int, path: str, mark: bytes) -> Finding:
     if not listens(port):
-        return Finding(subject, Status.WARN, f"nobody listens on {HOST}:{port}", _START_STACK)
+        return warn(f"nobody listens on {HOST}:{port}", _START_STACK)
     problem = _why_not(port, path, mark)
     if not problem:
-        return Finding(subject, Status.OK, f"answers on {HOST}:{port}")
-    return Finding(
-        subject,
-        Status.WARN,
+        return ok(f"answers on {HOST}:{port}")
+    return warn(
         f"{HOST}:{port}: {problem} ({_owner(port)} has the port)",
         f"stop it, or move {subject}",
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from punie.trace.doctor.check import AskError, Finding, Status, ask_python
+from punie.trace.doctor.check import AskError, Finding, ask_python, fail, ok, unknown, warn
 
 Ask = Callable[[str], str]
 
@@ -42,21 +42,17 @@ def check_server_package(ask: Ask = ask_python) -> Finding:
     try:
         version, mismatches = json.loads(ask(_ASK_SERVER))
     except AskError as error:
-        return Finding(
-            "mlx_lm.server",
-            Status.FAIL,
+        return fail(
             f"can't be imported: {error}",
             "install mlx-lm (on Linux with mlx[cpu]) into this Python",
         )
     if mismatches:
-        return Finding(
-            "mlx_lm.server",
-            Status.WARN,
+        return warn(
             f"mlx-lm {version} differs from what the launcher knows, so it runs without spans: "
             + "; ".join(mismatches),
             "install a version that punie-trace requires; until then phases are read off the stream",
         )
-    return Finding("mlx_lm.server", Status.OK, f"mlx-lm {version}, every hook fits")
+    return ok(f"mlx-lm {version}, every hook fits")
 
 
 def check_speed(ask: Ask = ask_python, *, platform: str = sys.platform) -> Finding:
@@ -64,13 +60,11 @@ def check_speed(ask: Ask = ask_python, *, platform: str = sys.platform) -> Findi
     try:
         gflops = float(ask(_ASK_SPEED))
     except AskError as error:
-        return Finding("matmul", Status.UNKNOWN, f"MLX can't be asked: {error}", "see mlx_lm.server above")
+        return unknown(f"MLX can't be asked: {error}", "see mlx_lm.server above")
     said = f"{gflops:.3g} GFLOP/s on the CPU ({MATRIX} × {MATRIX}, float32, best of 5)"
     if platform.startswith("linux") and gflops < SLOW_GFLOPS:
-        return Finding(
-            "matmul",
-            Status.WARN,
+        return warn(
             f"{said}: a slow BLAS",
             "for speed preload OpenBLAS: LD_PRELOAD=/…/libopenblas.so.0 punie-trace run",
         )
-    return Finding("matmul", Status.OK, said)
+    return ok(said)

@@ -16,7 +16,7 @@ RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
-# mlx_lm.server answers through the standard library's http.server, and lists models that it has not loaded.
+# mlx_lm.server answers through the standard library's http.server.
 _MLX_SERVER_HEADER: Final = "BaseHTTP/"
 _MLX_HEALTH: Final = {"status": "ok"}
 
@@ -95,16 +95,17 @@ class Models:
 async def list_models(client: httpx.AsyncClient) -> Models:
     """Ask `/models`. Raises `Refused` or an `httpx.TransportError`."""
     answer = await client.get("/models")
+    if await _is_mlx(client, answer):
+        return Models((), str(answer.url), of_mlx=True)
     entries = _object(answer).get("data")
     if answer.status_code != httpx.codes.OK or not isinstance(entries, list):
         raise Refused(answer)
     ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
-    return Models(
-        tuple(name for name in ids if isinstance(name, str)), str(answer.url), await _is_mlx(client, answer)
-    )
+    return Models(tuple(name for name in ids if isinstance(name, str)), str(answer.url), of_mlx=False)
 
 
 async def _is_mlx(client: httpx.AsyncClient, answer: httpx.Response) -> bool:
+    """mlx_lm.server lists models that it has not loaded, and fails where no model was ever downloaded."""
     if not answer.headers.get("server", "").startswith(_MLX_SERVER_HEADER):
         return False
     health = await client.get(answer.url.copy_with(path="/health"))

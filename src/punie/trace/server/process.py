@@ -55,7 +55,7 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         build_command: CommandBuilder = plain_command,
     ) -> None:
-        self._config = config
+        self.config = config
         self._log = ServerLog(log_path)
         self._ready_timeout_s = ready_timeout_s
         self._stop_grace_s = stop_grace_s
@@ -73,7 +73,7 @@ class ServerProcess:
     @property
     def base_url(self) -> str:
         """`http://HOST:PORT/v1`; the port is known once it was started."""
-        return url(self._config.host, self._port)
+        return url(self.config.host, self._port)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -107,15 +107,15 @@ class ServerProcess:
             try:
                 await self._start_once()
             except ServerError as error:
-                if self._config.port != 0 or diagnosis.ADDRESS_IN_USE not in error.log_tail:
+                if self.config.port != 0 or diagnosis.ADDRESS_IN_USE not in error.log_tail:
                     raise
             else:
                 return
         await self._start_once()
 
     async def _start_once(self) -> None:
-        self._port = listening_port(self._config.host, self._config.port)
-        self.command = tuple(self._build_command(self._config, self._port))
+        self._port = listening_port(self.config.host, self.config.port)
+        self.command = tuple(self._build_command(self.config, self._port))
         self.ready_ns = 0
         self._log = _open_log(self._log.path)
         self.started_ns = time.time_ns()
