@@ -77,23 +77,28 @@ class _Body:
         self._stream = stream
         self._request = request
 
-    def __del__(self) -> None:
-        self._request.closed()
-
-
-class _SyncBody(_Body):
-    def __iter__(self) -> Iterator[bytes]:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            for chunk in self._stream:
-                self._request.got_chunk(chunk)
-                yield chunk
-                self._request.wants_more()
+            yield
         except GeneratorExit:
             raise  # the caller stopped reading: `close` says when
         except BaseException as error:
             self._request.failed(error, before_headers=False)
             raise
         self._request.exhausted()
+
+    def __del__(self) -> None:
+        self._request.closed()
+
+
+class _SyncBody(_Body):
+    def __iter__(self) -> Iterator[bytes]:
+        with self._reading():
+            for chunk in self._stream:
+                self._request.got_chunk(chunk)
+                yield chunk
+                self._request.wants_more()
 
     def close(self) -> None:
         self._request.closed()
@@ -102,39 +107,26 @@ class _SyncBody(_Body):
 
 class _AsyncBody(_Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
+        with self._reading():
             async for chunk in self._stream:
                 self._request.got_chunk(chunk)
                 yield chunk
                 self._request.wants_more()
-        except GeneratorExit:
-            raise  # the caller stopped reading: `aclose` says when
-        except BaseException as error:
-            self._request.failed(error, before_headers=False)
-            raise
-        self._request.exhausted()
 
     async def aclose(self) -> None:
         self._request.closed()
         await self._stream.aclose()
 
 
-class _HttpxBody(_SyncBody, httpx.SyncByteStream): ...
+def _body_types(package: Any) -> tuple[type[_Body], type[_Body]]:  # noqa: ANN401 # two packages, same shape
+    """Bodies that `package` takes for its own, sync and async."""
+    return (
+        type("SyncBody", (_SyncBody, package.SyncByteStream), {}),
+        type("AsyncBody", (_AsyncBody, package.AsyncByteStream), {}),
+    )
 
 
-class _HttpxAsyncBody(_AsyncBody, httpx.AsyncByteStream): ...
-
-
-class _Httpx2Body(_SyncBody, httpx2.SyncByteStream): ...
-
-
-class _Httpx2AsyncBody(_AsyncBody, httpx2.AsyncByteStream): ...
-
-
-_PACKAGES: Final[tuple[tuple[Any, type[_Body], type[_Body]], ...]] = (
-    (httpx, _HttpxBody, _HttpxAsyncBody),
-    (httpx2, _Httpx2Body, _Httpx2AsyncBody),
-)
+_PACKAGES: Final = tuple((package, *_body_types(package)) for package in (httpx, httpx2))
 
 
 def _sync_wrapper(original: Callable[..., Any], *, body: type[_Body]) -> Callable[..., Any]:
@@ -143,12 +135,8 @@ def _sync_wrapper(original: Callable[..., Any], *, body: type[_Body]) -> Callabl
         span = _start(request)
         if span is None:
             return original(transport, request)
-        try:
-            with _current(span, request):
-                response = original(transport, request)
-        except BaseException as error:
-            span.failed(error, before_headers=True)
-            raise
+        with _current(span, request):
+            response = original(transport, request)
         return _watch(response, span, body)
 
     return handle_request
@@ -160,12 +148,8 @@ def _async_wrapper(original: Callable[..., Awaitable[Any]], *, body: type[_Body]
         span = _start(request)
         if span is None:
             return await original(transport, request)
-        try:
-            with _current(span, request):
-                response = await original(transport, request)
-        except BaseException as error:
-            span.failed(error, before_headers=True)
-            raise
+        with _current(span, request):
+            response = await original(transport, request)
         return _watch(response, span, body)
 
     return handle_async_request
@@ -189,6 +173,9 @@ def _current(span: RequestSpan, request: object) -> Iterator[None]:
     try:
         with trace.use_span(span.span, record_exception=False, set_status_on_exception=False):
             yield
+    except BaseException as error:
+        span.failed(error, before_headers=True)
+        raise
     finally:
         _handling.reset(token)
 

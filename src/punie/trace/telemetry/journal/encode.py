@@ -13,12 +13,12 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
@@ -30,48 +30,13 @@ _CACHED_PREFIXES: Final = 64
 Json = dict[str, Any]
 
 
-class EndedSpan(Protocol):
-    """What is written of a span: the SDK's has it, and ours (`journal_spans`). Times are ns since the epoch."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def context(self) -> SpanContext | None: ...
-    @property
-    def parent(self) -> SpanContext | None: ...
-    @property
-    def kind(self) -> SpanKind: ...
-    @property
-    def start_time(self) -> int | None: ...
-    @property
-    def end_time(self) -> int | None: ...
-    @property
-    def attributes(self) -> Mapping[str, Any] | None: ...
-    @property
-    def events(self) -> Sequence[Event]: ...
-    @property
-    def links(self) -> Sequence[Link]: ...
-    @property
-    def status(self) -> Status: ...
-    @property
-    def resource(self) -> Resource: ...
-    @property
-    def instrumentation_scope(self) -> InstrumentationScope | None: ...
-    @property
-    def dropped_attributes(self) -> int: ...
-    @property
-    def dropped_events(self) -> int: ...
-    @property
-    def dropped_links(self) -> int: ...
-
-
 class LineEncoder:
     """Encodes spans; the text of a resource and scope is made once, for they repeat on every line."""
 
     def __init__(self) -> None:
         self._prefixes: dict[tuple[int, int], tuple[Resource, InstrumentationScope, str]] = {}
 
-    def encode(self, span: EndedSpan) -> bytes:
+    def encode(self, span: ReadableSpan) -> bytes:
         """The span as one line of OTLP/JSON, newline included, ASCII only."""
         prefix = self._prefix(span.resource, span.instrumentation_scope or _EMPTY_SCOPE)
         return f"{prefix}{span_text(span)}]}}]}}]}}\n".encode("ascii")
@@ -88,7 +53,7 @@ class LineEncoder:
         return text
 
 
-def span_text(span: EndedSpan) -> str:
+def span_text(span: ReadableSpan) -> str:
     """The OTLP/JSON object of one span, without its resource and scope. `end_time` must be set or 0.
 
     Written directly: each span is written while somebody waits, and nearly all of it is known text and short values.
@@ -200,7 +165,7 @@ def _status_text(status: Status) -> str:
     return f'{{"code":{code}}}' if code else "{}"
 
 
-def _dropped(span: EndedSpan) -> str:
+def _dropped(span: ReadableSpan) -> str:
     counts = (
         ("droppedAttributesCount", span.dropped_attributes),
         ("droppedEventsCount", span.dropped_events),

@@ -24,7 +24,7 @@ from opentelemetry.trace import SpanContext
 
 from punie.trace import semconv
 from punie.trace.errors import ExportError
-from punie.trace.telemetry.journal.encode import EndedSpan, LineEncoder
+from punie.trace.telemetry.journal.encode import LineEncoder
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -257,7 +257,7 @@ class JournalSpanProcessor(SpanProcessor):
         """As `write`, called by the SDK."""
         self.write(span)
 
-    def write(self, span: EndedSpan) -> None:
+    def write(self, span: ReadableSpan) -> None:
         """Write the span before returning. Never raises into the code that ended the span."""
         context = span.context
         if context is not None:

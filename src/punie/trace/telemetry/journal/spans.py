@@ -11,12 +11,13 @@ import os
 import traceback
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
@@ -30,54 +31,38 @@ from punie.trace.telemetry.resource import this_process
 _UNSET: Final = Status(StatusCode.UNSET)
 
 
+@dataclass(slots=True, eq=False)
 class JournalSpan(trace.Span):
-    """An open span, and what is written of it when it ends. What is set after that is ignored.
+    """An open span, and what is written of it when it ends: the encoder reads of it what it reads of the SDK's.
 
-    One thread at a time, as its user has it. Attributes are kept as they are given: the encoder writes what OTLP has
-    no type for as text.
+    What is set after the end is ignored. One thread at a time, as its user has it. Attributes are kept as they are
+    given: the encoder writes what OTLP has no type for as text.
     """
 
-    __slots__ = (
-        "_source",
-        "attributes",
-        "context",
-        "end_time",
-        "events",
-        "instrumentation_scope",
-        "kind",
-        "links",
-        "name",
-        "parent",
-        "resource",
-        "start_time",
-        "status",
-    )
-    dropped_attributes = dropped_events = dropped_links = 0
+    name: str
+    context: SpanContext
+    parent: SpanContext | None
+    kind: SpanKind
+    attributes: dict[str, AttributeValue]
+    links: list[Link]
+    start_time: int
+    tracer: JournalTracer
+    end_time: int | None = None
+    status: Status = _UNSET
+    events: list[Event] = field(default_factory=list)
+    dropped_attributes: ClassVar[int] = 0
+    dropped_events: ClassVar[int] = 0
+    dropped_links: ClassVar[int] = 0
 
-    def __init__(  # the fields of a span
-        self,
-        name: str,
-        context: SpanContext,
-        parent: SpanContext | None,
-        kind: SpanKind,
-        attributes: Attributes,
-        links: Sequence[Link],
-        start_time: int,
-        source: JournalTracer,
-    ) -> None:
-        self.name = name
-        self.context = context
-        self.parent = parent
-        self.kind = kind
-        self.attributes: dict[str, AttributeValue] = dict(attributes) if attributes else {}
-        self.links = list(links)
-        self.events: list[Event] = []
-        self.status = _UNSET
-        self.start_time = start_time
-        self.end_time: int | None = None
-        self.resource = source.provider.resource
-        self.instrumentation_scope = source.scope
-        self._source = source.provider
+    @property
+    def resource(self) -> Resource:
+        """The process's."""
+        return self.tracer.provider.resource
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope:
+        """Who made it."""
+        return self.tracer.scope
 
     def get_span_context(self) -> SpanContext:
         """Ids and flags."""
@@ -141,8 +126,9 @@ class JournalSpan(trace.Span):
         """Write it, with `end_time` in ns since the epoch; now without one. Ending twice is harmless."""
         if self.end_time is not None:
             return
-        self.end_time = self._source.clock() if end_time is None else end_time
-        self._source.processor.write(self)
+        provider = self.tracer.provider
+        self.end_time = provider.clock() if end_time is None else end_time
+        provider.processor.write(cast(ReadableSpan, self))
 
 
 class JournalTracer(trace.Tracer):
@@ -190,8 +176,8 @@ class JournalTracer(trace.Tracer):
             found,
             parent,
             kind,
-            attributes,
-            links or (),
+            dict(attributes or ()),
+            list(links or ()),
             self.provider.clock() if start_time is None else start_time,
             self,
         )
