@@ -19,7 +19,7 @@ from punie.trace.errors import UsageError
 from punie.trace.semconv import LOG_SPANS_LOST
 from punie.trace.telemetry.journal.journal import Journal
 from punie.trace.telemetry.mlx import hook as mlx_hook
-from punie.trace.telemetry.mlx.server import find_mismatches
+from punie.trace.telemetry.mlx.contract import find_mismatches
 from punie.trace.telemetry.mlx.writer import BackgroundWriter, GoOn
 
 

@@ -13,7 +13,7 @@ Ask = Callable[[str], str]
 
 _ASK_SERVER: Final = (
     "import json; from importlib.metadata import version; from mlx_lm import server; "
-    "from punie.trace.telemetry.mlx.server import find_mismatches; "
+    "from punie.trace.telemetry.mlx.contract import find_mismatches; "
     "print(json.dumps([version('mlx-lm'), find_mismatches(server)]))"
 )
 

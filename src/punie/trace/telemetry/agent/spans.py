@@ -3,8 +3,7 @@
 PydanticAI's own `Instrumentation` prepares each request a second time, looks up prices, writes every message twice and
 describes its JSON for one backend: on a local model that is more than all other tracing together. What it records of a
 run and a request is recorded here under the same names, but for prices, metrics and `pydantic_ai.all_messages` (it is
-the last request's messages and its answer). Output functions, calls with invalid arguments and realtime sessions stay
-its own work.
+the last request's messages and its answer). Tools, output functions and realtime sessions stay its own work.
 """
 
 from __future__ import annotations
@@ -21,14 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 from pydantic_ai.capabilities import Instrumentation
-from pydantic_ai.exceptions import (
-    ApprovalRequired,
-    CallDeferred,
-    SkipToolExecution,
-    ToolFailedError,
-    ToolRetryError,
-)
-from pydantic_ai.messages import InstructionPart, ToolReturnPart
+from pydantic_ai.messages import InstructionPart
 from pydantic_ai.usage import RunUsage
 
 from punie.trace import semconv
@@ -36,14 +28,14 @@ from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes
 from punie.trace.telemetry.digest import PromptReader, compact_json
 
 if TYPE_CHECKING:
-    from pydantic_ai import RunContext, ToolDefinition
+    from pydantic_ai import RunContext
     from pydantic_ai.capabilities.abstract import (
         ValidatedToolArgs,
         WrapModelRequestHandler,
         WrapRunHandler,
         WrapToolExecuteHandler,
     )
-    from pydantic_ai.messages import ModelResponse, RetryFeedbackPart, ToolCallPart
+    from pydantic_ai.messages import ModelResponse
     from pydantic_ai.models import Model, ModelRequestContext, ModelRequestParameters
     from pydantic_ai.models.instrumented import InstrumentationSettings
     from pydantic_ai.run import AgentRunResult
@@ -137,40 +129,16 @@ class AgentSpans(ParseSpans, Instrumentation):
         self,
         ctx: RunContext[Any],
         *,
-        call: ToolCallPart,
-        tool_def: ToolDefinition,
-        args: ValidatedToolArgs,
         handler: WrapToolExecuteHandler,
+        **known: Any,  # noqa: ANN401 # the call, handed on
     ) -> Any:  # noqa: ANN401 # what the tool returns
-        """The span of a tool that runs. A call that waits for a person or another process is no error."""
-        if ctx.realtime:
-            return await super().wrap_tool_execute(
-                ctx, call=call, tool_def=tool_def, args=args, handler=handler
-            )
-        attributes: Attributes = {
-            semconv.OPERATION: semconv.OPERATION_TOOL,
-            semconv.TOOL_NAME: call.tool_name,
-            semconv.TOOL_CALL_ID: call.tool_call_id,
-            semconv.TOOL_ARGUMENTS: call.args_as_json_str(),
-            **self._identity,
-        }
-        with self._open(f"{semconv.OPERATION_TOOL} {call.tool_name}", SpanKind.INTERNAL, attributes) as span:
-            try:
-                result = await handler(args)
-            except (CallDeferred, ApprovalRequired) as deferral:
-                span.set_attribute(semconv.TOOL_DEFERRAL, type(deferral).__name__)
-                raise
-            except SkipToolExecution as skip:
-                span.set_attribute(semconv.TOOL_RESULT, _text(skip.result))
-                raise
-            except ToolRetryError as retry:
-                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(retry.tool_retry))
-                raise
-            except ToolFailedError as failure:
-                span.set_attribute(semconv.TOOL_RESULT, _told_to_model(failure.tool_failed))
-                raise
-            span.set_attribute(semconv.TOOL_RESULT, _text(result))
-            return result
+        """PydanticAI's span of a tool that runs, and whose it is: that comes from baggage there, which would travel."""
+
+        async def identified(args: ValidatedToolArgs) -> Any:  # noqa: ANN401 # as above
+            trace.get_current_span().set_attributes(self._identity)
+            return await handler(args)
+
+        return await super().wrap_tool_execute(ctx, handler=identified, **known)
 
     def _request(self, context: ModelRequestContext) -> Attributes:
         """What was asked, as it was sent: the hooks inside of this one have done their work on `context`."""
@@ -214,8 +182,6 @@ class AgentSpans(ParseSpans, Instrumentation):
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 yield span
-        except (CallDeferred, ApprovalRequired, SkipToolExecution):
-            raise
         except Exception as error:
             span.record_exception(error)
             span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
@@ -227,12 +193,6 @@ class AgentSpans(ParseSpans, Instrumentation):
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else compact_json(value)
-
-
-def _told_to_model(part: ToolReturnPart | RetryFeedbackPart) -> str:
-    if isinstance(part, ToolReturnPart):
-        return part.model_response_str(wrap_if_error=False)
-    return part.model_response()
 
 
 def _chat(model: Model) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -70,36 +70,34 @@ class Observed:
     last_token_ns: int | None = None
 
 
+Attributes = dict[str, AttributeValue | None]
+
+
 def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[str, AttributeValue]:
     """Everything that is known, under its name; what is not known has no entry."""
-    pairs = (
-        *_served(seen),
-        *_usage(seen),
-        *_latency(seen, start_ns, end_ns),
-        *_drafted(seen),
-        *_memory(seen),
-        *_tokens(seen),
-    )
-    return {name: value for name, value in pairs if value is not None}
-
-
-Pairs = Iterator[tuple[str, AttributeValue | None]]
-
-
-def _served(seen: Observed) -> Pairs:
-    yield semconv.PROVIDER[0], PROVIDER_NAME
-    yield semconv.HTTP_STATUS[0], seen.status_code
-    yield semconv.REQUEST_MODEL, seen.requested_model
-    yield semconv.SERVER_PATH, seen.path
-    yield semconv.SERVER_CONCURRENT, seen.concurrent if seen.path else None
-    yield semconv.SERVER_MODEL_LOAD_NS, seen.model_load_ns or None
-    yield semconv.SERVER_TOOL_CALLS, seen.tool_calls or None
-    if seen.loaded is not None:
-        yield semconv.RESPONSE_MODEL, seen.loaded.model
-        yield semconv.SERVER_DRAFT_MODEL, seen.loaded.draft
-        yield semconv.SERVER_ADAPTER, seen.loaded.adapter
-    if seen.finish_reason is not None:
-        yield semconv.FINISH_REASONS, (_wire_finish_reason(seen),)
+    loaded, memory = seen.loaded, seen.memory
+    found: Attributes = {
+        semconv.PROVIDER[0]: PROVIDER_NAME,
+        semconv.HTTP_STATUS[0]: seen.status_code,
+        semconv.REQUEST_MODEL: seen.requested_model,
+        semconv.SERVER_PATH: seen.path,
+        semconv.SERVER_CONCURRENT: seen.concurrent if seen.path else None,
+        semconv.SERVER_MODEL_LOAD_NS: seen.model_load_ns or None,
+        semconv.SERVER_TOOL_CALLS: seen.tool_calls or None,
+        semconv.RESPONSE_MODEL: loaded.model if loaded else None,
+        semconv.SERVER_DRAFT_MODEL: loaded.draft if loaded else None,
+        semconv.SERVER_ADAPTER: loaded.adapter if loaded else None,
+        semconv.FINISH_REASONS: (_wire_finish_reason(seen),) if seen.finish_reason else None,
+        semconv.INPUT_TOKENS[0]: seen.prompt_tokens,
+        semconv.CACHED_TOKENS[0]: seen.cached_tokens,
+        semconv.OUTPUT_TOKENS[0]: seen.output_tokens if seen.path else None,
+        semconv.SERVER_PEAK_MEMORY: memory.peak_bytes if memory else None,
+        semconv.SERVER_ACTIVE_MEMORY: memory.active_bytes if memory else None,
+        **_latency(seen, start_ns, end_ns),
+        **_drafted(seen),
+        **_tokens(seen),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _wire_finish_reason(seen: Observed) -> str:
@@ -107,53 +105,57 @@ def _wire_finish_reason(seen: Observed) -> str:
     return "tool_calls" if called else str(seen.finish_reason)
 
 
-def _usage(seen: Observed) -> Pairs:
-    yield semconv.INPUT_TOKENS[0], seen.prompt_tokens
-    yield semconv.CACHED_TOKENS[0], seen.cached_tokens
-    yield semconv.OUTPUT_TOKENS[0], seen.output_tokens if seen.path else None
-
-
-def _latency(seen: Observed, start_ns: int, end_ns: int) -> Pairs:
+def _latency(seen: Observed, start_ns: int, end_ns: int) -> Attributes:
     """Seconds, as vLLM and SGLang write them; a prefill rate only for a prefill that came to its end."""
-    yield semconv.LATENCY_E2E, (end_ns - start_ns) / _NS
-    yield semconv.LATENCY_QUEUE, seen.queue_ns / _NS
+    found: Attributes = {
+        semconv.LATENCY_E2E: (end_ns - start_ns) / _NS,
+        semconv.LATENCY_QUEUE: seen.queue_ns / _NS,
+    }
     if seen.prefill_start_ns is None or seen.first_token_ns is None or seen.last_token_ns is None:
-        return
+        return found
     prefill_ns = seen.first_token_ns - seen.prefill_start_ns
     decode_ns = seen.last_token_ns - seen.first_token_ns
-    yield semconv.LATENCY_FIRST_TOKEN, (seen.first_token_ns - start_ns) / _NS
-    yield semconv.LATENCY_PREFILL, prefill_ns / _NS
-    yield semconv.LATENCY_DECODE, decode_ns / _NS
-    yield semconv.LATENCY_INFERENCE, (prefill_ns + decode_ns) / _NS
+    found |= {
+        semconv.LATENCY_FIRST_TOKEN: (seen.first_token_ns - start_ns) / _NS,
+        semconv.LATENCY_PREFILL: prefill_ns / _NS,
+        semconv.LATENCY_DECODE: decode_ns / _NS,
+        semconv.LATENCY_INFERENCE: (prefill_ns + decode_ns) / _NS,
+    }
     if seen.output_tokens > 1:
-        yield semconv.SERVER_TIME_PER_TOKEN, decode_ns / _NS / (seen.output_tokens - 1)
+        found[semconv.SERVER_TIME_PER_TOKEN] = decode_ns / _NS / (seen.output_tokens - 1)
     if seen.prompt_tokens is not None and prefill_ns > 0:
-        yield semconv.SERVER_PREFILL_RATE, (seen.prompt_tokens - (seen.cached_tokens or 0)) * _NS / prefill_ns
+        uncached = seen.prompt_tokens - (seen.cached_tokens or 0)
+        found[semconv.SERVER_PREFILL_RATE] = uncached * _NS / prefill_ns
+    return found
 
 
-def _drafted(seen: Observed) -> Pairs:
+def _drafted(seen: Observed) -> Attributes:
     if seen.draft is None:
-        return
-    yield semconv.SERVER_DRAFTED_TOKENS, seen.draft.drafted
-    yield semconv.SERVER_ACCEPTED_TOKENS, seen.draft.accepted
-    yield semconv.SERVER_DRAFT_STEPS, seen.draft.steps
-    yield semconv.SERVER_ACCEPTED_BY_POSITION, tuple(seen.draft.accepted_by_position)
+        return {}
     in_calls = seen.draft.tool_calls
-    yield semconv.SERVER_TOOL_CALL_STEPS, in_calls.steps
-    yield semconv.SERVER_TOOL_CALL_DRAFTED, in_calls.drafted
-    yield semconv.SERVER_TOOL_CALL_ACCEPTED, in_calls.accepted
-    yield semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION, tuple(in_calls.accepted_by_position)
-    yield semconv.SERVER_TOOL_CALL_TOKENS, seen.draft.tool_call_tokens
+    return {
+        semconv.SERVER_DRAFTED_TOKENS: seen.draft.drafted,
+        semconv.SERVER_ACCEPTED_TOKENS: seen.draft.accepted,
+        semconv.SERVER_DRAFT_STEPS: seen.draft.steps,
+        semconv.SERVER_ACCEPTED_BY_POSITION: tuple(seen.draft.accepted_by_position),
+        semconv.SERVER_TOOL_CALL_STEPS: in_calls.steps,
+        semconv.SERVER_TOOL_CALL_DRAFTED: in_calls.drafted,
+        semconv.SERVER_TOOL_CALL_ACCEPTED: in_calls.accepted,
+        semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION: tuple(in_calls.accepted_by_position),
+        semconv.SERVER_TOOL_CALL_TOKENS: seen.draft.tool_call_tokens,
+    }
 
 
-def _tokens(seen: Observed) -> Pairs:
+def _tokens(seen: Observed) -> Attributes:
     """The prompt's as text: a list of thousands of numbers would be four times as long in the journal."""
     if seen.token_ids is None:
-        return
+        return {}
     output = ",".join(map(str, seen.token_ids))
-    yield semconv.SERVER_PROMPT_TOKEN_IDS, ",".join(map(str, seen.prompt_ids))
-    yield semconv.SERVER_OUTPUT_TOKEN_IDS, tuple(seen.token_ids)
-    yield semconv.SERVER_OUTPUT_DIGEST, hashlib.sha256(output.encode()).hexdigest()[:_DIGEST_DIGITS]
+    return {
+        semconv.SERVER_PROMPT_TOKEN_IDS: ",".join(map(str, seen.prompt_ids)),
+        semconv.SERVER_OUTPUT_TOKEN_IDS: tuple(seen.token_ids),
+        semconv.SERVER_OUTPUT_DIGEST: hashlib.sha256(output.encode()).hexdigest()[:_DIGEST_DIGITS],
+    }
 
 
 def process_attributes(footprint_bytes: int | None) -> dict[str, AttributeValue]:
@@ -171,9 +173,3 @@ def message_attributes(seen: Observed, go_on: GoOn) -> dict[str, AttributeValue]
         semconv.MESSAGE_LENGTHS: counted.prompt.lengths,
         semconv.MESSAGE_TOKENS: counted.tokens,
     }
-
-
-def _memory(seen: Observed) -> Pairs:
-    if seen.memory is not None:
-        yield semconv.SERVER_PEAK_MEMORY, seen.memory.peak_bytes
-        yield semconv.SERVER_ACTIVE_MEMORY, seen.memory.active_bytes

@@ -17,9 +17,10 @@ from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
 from punie.trace.telemetry.mlx.attributes import Memory
+from punie.trace.telemetry.mlx.contract import find_mismatches
 from punie.trace.telemetry.mlx.recorder import MemoryProbe, Recorder
 from punie.trace.telemetry.mlx.request import SpanSink
-from punie.trace.telemetry.mlx.server import find_mismatches, listen
+from punie.trace.telemetry.mlx.server import listen
 from punie.trace.telemetry.mlx.writer import BackgroundWriter
 from punie.trace.telemetry.resource import process_resource
 

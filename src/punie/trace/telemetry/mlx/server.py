@@ -1,4 +1,4 @@
-"""The one module that knows how `mlx_lm.server` works inside: where to listen, and whether that is still so.
+"""How `mlx_lm.server` works inside: where to listen. Whether that is still so, `contract.py` looks at start.
 
 The way of a request through mlx_lm 0.32, and what we hear:
 
@@ -14,13 +14,11 @@ The way of a request through mlx_lm 0.32, and what we hear:
     do_POST returns               finish
 
 `server.run` ignores its handler class, so methods are replaced on the classes. Everything here is internal to
-mlx_lm and changes between its versions: `find_mismatches` first, then `listen`.
+mlx_lm and changes between its versions: `contract.find_mismatches` first, then `listen`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -28,67 +26,18 @@ from contextlib import closing
 from functools import partial, wraps
 from queue import Queue
 from types import ModuleType, TracebackType
-from typing import Any, Final
+from typing import Final
 
 from punie.trace.telemetry.mlx.attributes import LoadedModel, ServingPath
+from punie.trace.telemetry.mlx.contract import Foreign
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.telemetry.mlx.messages import AskedMessages, MessageCounter
 from punie.trace.telemetry.mlx.recorder import Recorder
 from punie.trace.telemetry.mlx.request import TRACE_HEADERS, RequestTrace
 
-Foreign = Any
-"""A value of mlx_lm, which has no types."""
-
 Original = Callable[..., Foreign]
 
 _logger: Final = logging.getLogger(__name__)
-
-_PARAMETERS: Final = {
-    "APIHandler.do_POST": ("self",),
-    "APIHandler.send_response": ("self", "code", "message"),
-    "ResponseGenerator.__init__": ("self", "model_provider", "prompt_cache"),
-    "ResponseGenerator.generate": ("self", "request", "generation_args", "progress_callback"),
-    "ResponseGenerator._tokenize": ("self", "tokenizer", "request", "args"),
-    "ModelProvider.load": ("self", "model_path", "adapter_path", "draft_model_path"),
-    "ToolCallFormatter.__call__": ("self", "tool_calls"),
-    "BatchGenerator.next": ("self",),
-    "stream_generate": ("model", "tokenizer", "prompt", "max_tokens", "draft_model", "stream", "kwargs"),
-    "mx.get_peak_memory": None,  # built in: no signature to read
-    "mx.get_active_memory": None,
-    "mx.reset_peak_memory": None,
-}
-
-_FIELDS: Final = {
-    "GenerationContext": ("prompt", "prompt_cache_count"),
-    "GenerationArguments": ("model", "max_tokens", "num_draft_tokens", "chat_template_kwargs"),
-    "CompletionRequest": ("request_type", "messages", "tools"),
-    "ModelDescription": ("model",),
-    "Response": ("token", "finish_reason"),
-}
-
-# A function may still be there and no longer be called: what its callers use counts too.
-_USES: Final = {
-    "APIHandler.handle_completion": ("generate", "ToolCallFormatter"),
-    "APIHandler._set_completion_headers": ("send_response",),
-    "APIHandler._set_stream_headers": ("send_response",),
-    "ResponseGenerator.__init__": ("requests",),
-    "ResponseGenerator.generate": ("requests", "put"),
-    "ResponseGenerator._next_request": ("requests", "get", "get_nowait"),
-    "ResponseGenerator._generate": ("load", "_tokenize", "BatchGenerator", "next", "put", "progress"),
-    "ResponseGenerator._tokenize": (
-        "has_chat_template",
-        "apply_chat_template",
-        "chat_template_args",
-        "encode",
-    ),
-    "ResponseGenerator._serve_single": ("_tokenize", "stream_generate", "put"),
-    "ModelProvider.load": ("model_key",),
-}
-
-
-def find_mismatches(server: ModuleType) -> tuple[str, ...]:
-    """One line for each thing that `mlx_lm.server` no longer has, takes or uses; empty if all is as expected."""
-    return (*_wrong_parameters(server), *_missing_fields(server), *_unused_names(server))
 
 
 def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False) -> None:
@@ -106,46 +55,6 @@ def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False)
     _put(server.ToolCallFormatter, "__call__", listener.formatting)
     _put(server.BatchGenerator, "next", listener.next_of_batch)
     _replace(server, "stream_generate", listener.stream_generate)
-
-
-def _wrong_parameters(server: ModuleType) -> Iterator[str]:
-    for name, expected in _PARAMETERS.items():
-        found = _look_up(server, name)
-        if not callable(found):
-            yield f"{name} is missing"
-        elif expected is not None and (actual := _parameters(found)) != expected:
-            takes = "parameters that can't be read" if actual is None else f"({', '.join(actual)})"
-            yield f"{name} takes {takes} instead of ({', '.join(expected)})"
-
-
-def _parameters(found: Callable[..., Foreign]) -> tuple[str, ...] | None:
-    try:
-        return tuple(inspect.signature(found).parameters)
-    except (TypeError, ValueError):  # what is compiled may have none
-        return None
-
-
-def _missing_fields(server: ModuleType) -> Iterator[str]:
-    for name, expected in _FIELDS.items():
-        found = _look_up(server, name)
-        actual = (
-            {field.name for field in dataclasses.fields(found)} if dataclasses.is_dataclass(found) else set()
-        )
-        yield from (f"{name} has no field {field}" for field in expected if field not in actual)
-
-
-def _unused_names(server: ModuleType) -> Iterator[str]:
-    for name, expected in _USES.items():
-        code = getattr(_look_up(server, name), "__code__", None)
-        used = code.co_names if code is not None else ()
-        yield from (f"{name} doesn't use {wanted}" for wanted in expected if wanted not in used)
-
-
-def _look_up(server: ModuleType, dotted: str) -> Foreign:
-    found: Foreign = server
-    for part in dotted.split("."):
-        found = getattr(found, part, None)
-    return found
 
 
 def _replace(owner: Foreign, name: str, listener: Callable[..., Foreign]) -> None:
