@@ -24,7 +24,6 @@ from pathlib import Path
 
 from punie.trace import semconv
 from punie.trace.__main__ import main as punie_trace
-from punie.trace.analysis.calls.usage import is_model_request
 from punie.trace.analysis.queries.traces import Traces, read_traces
 from punie.trace.analysis.statistics.spread import P95_FROM, median_ns, percentile
 from punie.trace.analysis.trees.roles import Role, written_phase, written_provenance
@@ -104,15 +103,16 @@ def read(folder: RunFolder) -> tuple[list[Readings], int]:
     """The readings of every request that is no warm-up, and how many requests were left out."""
     plan = folder.read_plan()
     traces = read_traces(folder.load_spans(), plan.planned)
-    requests = [key for key, _ in traces.counted() if is_model_request(traces.around, key)]
-    found = [_readings(traces, key) for key in requests]
+    found = [
+        _readings(traces, call.key) for call in traces.counted_calls() if call.key in traces.calls.requests
+    ]
     kept = [readings for readings in found if readings is not None]
     return kept, len(found) - len(kept)
 
 
 def _readings(traces: Traces, chat: SpanKey) -> Readings | None:
     below = list(_below(traces, chat))
-    posts = [key for key in below if traces.around.role[key] is Role.HTTP]
+    posts = [key for key in below if traces.calls.role[key] is Role.HTTP]
     spans = [traces.forest.spans[key] for key in below]
     server, stream = (_phases(spans, provenance) for provenance in (Provenance.SERVER, Provenance.STREAM))
     if len(posts) != 1 or set(server) != set(PHASES):

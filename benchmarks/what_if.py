@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from punie.trace.__main__ import main as punie_trace
-from punie.trace.analysis.calls.cache_bill import cache_bill
+from punie.trace.analysis.cache.bill import cache_bill
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile

@@ -9,10 +9,10 @@ import pytest
 from msgspec import structs
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.cache_bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
-from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.cache.bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.model import Attributes, Provenance, Span, SpanKind, SpanSet
 
 T: Final = "a" * 32

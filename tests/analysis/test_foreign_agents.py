@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from punie.trace.analysis.calls.usage import TokenCounts, is_model_request, is_truncated, token_counts
+from punie.trace.analysis.calls.calls import Call, find_calls
+from punie.trace.analysis.calls.usage import TokenCounts, is_truncated, token_counts
 from punie.trace.analysis.foreign.agents import with_conventions
-from punie.trace.analysis.queries.surroundings import look_around
 from punie.trace.analysis.trees.roles import Role, role_of
 from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Attributes, Event, Span
@@ -29,19 +29,19 @@ def translated(attributes: Attributes, *events: Event) -> Span:
         ({"openinference.span.kind": "LLM"}, Role.CHAT),
         ({"openinference.span.kind": "TOOL"}, Role.TOOL),
         ({"openinference.span.kind": "AGENT"}, Role.AGENT),
-        ({"openinference.span.kind": "CHAIN"}, Role.OTHER),
+        ({"openinference.span.kind": "CHAIN"}, Role.WORKFLOW),
         ({"langfuse.observation.type": "generation"}, Role.CHAT),
         ({"langfuse.observation.type": "tool"}, Role.TOOL),
         ({"langfuse.observation.type": "agent"}, Role.AGENT),
         ({"langfuse.observation.type": "span"}, Role.OTHER),
         ({"traceloop.span.kind": "tool"}, Role.TOOL),
         ({"traceloop.span.kind": "agent"}, Role.AGENT),
-        ({"traceloop.span.kind": "workflow"}, Role.OTHER),
+        ({"traceloop.span.kind": "workflow"}, Role.WORKFLOW),
         ({"llm.request.type": "chat"}, Role.CHAT),
         ({"llm.request.type": "completion"}, Role.CHAT),
         ({"llm.request.type": "embedding"}, Role.OTHER),
         ({"gen_ai.operation.name": "execute_tool", "openinference.span.kind": "LLM"}, Role.TOOL),
-        ({"gen_ai.operation.name": "invoke_workflow", "traceloop.span.kind": "agent"}, Role.OTHER),
+        ({"gen_ai.operation.name": "invoke_workflow", "traceloop.span.kind": "agent"}, Role.WORKFLOW),
     ],
 )
 def test_the_part_that_a_span_plays(attributes: Attributes, role: Role) -> None:
@@ -86,7 +86,7 @@ def test_token_counts_are_totals_whoever_counts(
     attributes: Attributes, counts: tuple[int | None, int | None, int | None]
 ) -> None:
     span = translated({**GENERATION, **attributes})
-    assert token_counts(span, (), cache_arm=None) == TokenCounts(*counts)
+    assert token_counts(Call((T, "s"), span), cache_arm=None) == TokenCounts(*counts)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_token_counts_are_totals_whoever_counts(
     ],
 )
 def test_a_cut_answer_is_told_in_any_words(attributes: Attributes) -> None:
-    assert is_truncated(translated({**GENERATION, **attributes}))
+    assert is_truncated(Call((T, "s"), translated({**GENERATION, **attributes})))
 
 
 @pytest.mark.parametrize("at_ns", [999, 9_001])
@@ -127,5 +127,4 @@ def test_of_a_request_known_twice_the_inner_one_is_the_request() -> None:
         ]
     )
     forest = grow(spans)
-    around = look_around(forest)
-    assert [key[1] for key in forest.order if is_model_request(around, key)] == ["inner"]
+    assert [key[1] for key in find_calls(forest).requests] == ["inner"]

@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.disagreements import TOLERANCE_NS
 from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.disagreements import TOLERANCE_NS
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import classify
 from punie.trace.analysis.queries.traces import read_traces

@@ -291,11 +291,12 @@ def test_several_outermost_agents_are_several_queries() -> None:
     spans = (
         span("web", None),
         agent("one", "web", 0, 40),
+        chat("ask", "one", 1, 39),
         agent("two", "web", 50, 90),
         agent("sub", "two", 55, 60),
         chat("chat", "sub", 56, 58),
     )
-    assert keys(*spans) == {"one": "one", "two": "two", "sub": "two", "chat": "two"}
+    assert keys(*spans) == {"one": "one", "ask": "one", "two": "two", "sub": "two", "chat": "two"}
 
 
 def test_an_orphan_belongs_to_the_only_query_of_its_trace() -> None:
@@ -325,7 +326,7 @@ def test_an_orphan_above_the_query_stays_outside() -> None:
 
 
 def test_roots_are_queries_where_nothing_says_more() -> None:
-    assert keys(span("a", None, 0, 10), span("b", "a"), span("c", None, 5, 9)) == {
+    assert keys(span("a", None, 0, 10), span("b", "a"), span("c", None, 10, 19), span("d", None, 12, 15)) == {
         "a": "a",
         "b": "a",
         "c": "c",

@@ -308,7 +308,7 @@ def test_the_report_of_a_recording_names_the_model_and_keeps_to_80_columns(
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_recording_tells_its_models_and_tools_by_name(name: str) -> None:
     traces = read_traces(read_source(str(FOLDER / f"{name}.jsonl")))
-    spans, role = traces.forest.spans, traces.around.role
+    spans, role = traces.forest.spans, traces.calls.role
     chats = [spans[key] for key in traces.forest.order if role[key] is Role.CHAT]
     tools = [spans[key] for key in traces.forest.order if role[key] is Role.TOOL]
     assert {semconv.text(span.attributes, semconv.REQUEST_MODEL) for span in chats} == {"default_model"}

@@ -123,7 +123,7 @@ def expected(spans: Sequence[Span]) -> set[tuple[int | None, ...]]:
             list(Provenance).index(span.provenance),
             int(span.is_root),
         )
-        for span in phased_spans(traces.forest, traces.queries, traces.around)
+        for span in phased_spans(traces.forest, traces.queries, traces.calls)
     }
 
 

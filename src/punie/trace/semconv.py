@@ -11,8 +11,7 @@ Vercel's AI SDK, and `punie.*`, our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Final
 
 from punie.trace.attributes.types import (
@@ -167,6 +166,7 @@ OPERATION: Final = _one(WORD, "gen_ai.operation.name")
 OPERATION_CHAT: Final = ("chat", "text_completion", "generate_content", "completion")
 OPERATION_AGENT: Final = "invoke_agent"
 OPERATION_TOOL: Final = "execute_tool"
+OPERATION_WORKFLOW: Final = "invoke_workflow"
 PROVIDER: Final = _any(WORD, "gen_ai.provider.name", "gen_ai.system")
 REQUEST_MODEL: Final = _one(NAME, "gen_ai.request.model")
 RESPONSE_MODEL: Final = _one(NAME, "gen_ai.response.model")
@@ -177,6 +177,7 @@ FOREIGN_MODEL: Final = _any(
     "langfuse.observation.model.name",
     "llm.request.model",
     "ai.model.id",
+    "ai.response.model",
 )
 CONVERSATION_ID: Final = _one(WORD, "gen_ai.conversation.id")
 AGENT_NAME: Final = _any(NAME, "gen_ai.agent.name", "agent_name")
@@ -185,16 +186,36 @@ FOREIGN_AGENT_NAME: Final = _any(NAME, "agent.name", "traceloop.entity.name")
 TOOL_NAME: Final = _one(NAME, "gen_ai.tool.name")
 TOOL_CALL_ID: Final = _one(WORD, "gen_ai.tool.call.id")
 TOOL_DEFERRAL: Final = _one(TEXT, "pydantic_ai.tool.deferral.name")
-FOREIGN_TOOL_NAME: Final = _any(NAME, "tool.name", "traceloop.entity.name")
-FOREIGN_OPERATIONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {  # attribute: its value in small letters: our operation
-        "openinference.span.kind": {"llm": "chat", "tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
-        "langfuse.observation.type": {"generation": "chat", "tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
-        "traceloop.span.kind": {"tool": OPERATION_TOOL, "agent": OPERATION_AGENT},
-        "llm.request.type": {"chat": "chat", "completion": "text_completion"},
-    }
+FOREIGN_TOOL_NAME: Final = _any(
+    NAME,
+    "tool.name",
+    "traceloop.entity.name",
+    "ai.toolCall.name",
+    "spring.ai.tool.definition.name",
+    "mcp.tool.name",
 )
-_any(WORD, *FOREIGN_OPERATIONS)
+FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id", "tool_call.id")
+FOREIGN_KIND: Final = (
+    _any(  # what an instrumentation calls a span's part; `foreign/dialects.py` has the words
+        WORD,
+        "openinference.span.kind",
+        "langfuse.observation.type",
+        "traceloop.span.kind",
+        "llm.request.type",
+        "spring.ai.kind",
+        "ai.operationId",  # Vercel's AI SDK
+        "mcp.method.name",
+        "ag2.span.type",
+        "gen_ai.span.kind",  # LoongSuite
+        "lmnr.span.type",
+        "langsmith.span.kind",
+        "mlflow.spanType",
+        "mastra.span.type",
+        "genkit:metadata:subtype",
+        "haystack.component.type",
+    )
+)
+MCP_METHOD: Final = "mcp.method.name"
 
 # --- OpenTelemetry GenAI: what a request used, how long it took and how it ended ---
 INPUT_TOKENS: Final = _any(
@@ -205,6 +226,9 @@ INPUT_TOKENS: Final = _any(
     "gen_ai.response.prompt_tokens",
     "llm.token_count.prompt",
     "llm.usage.prompt_tokens",
+    "llm.usage.input_tokens",
+    "gen_ai.usage.input_token_count",
+    "gen_ai.usage.prompt_token_count",
     "ai.usage.inputTokens",
     "ai.usage.promptTokens",
 )
@@ -216,6 +240,9 @@ OUTPUT_TOKENS: Final = _any(
     "gen_ai.response.completion_tokens",
     "llm.token_count.completion",
     "llm.usage.completion_tokens",
+    "llm.usage.output_tokens",
+    "gen_ai.usage.output_token_count",
+    "gen_ai.usage.completion_token_count",
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
 )
@@ -228,6 +255,8 @@ CACHED_TOKENS: Final = _any(
     "gen_ai.usage.cache_read_input_tokens",
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
+    "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.cache_read_tokens",
 )
 CACHE_WRITE_TOKENS: Final = _any(
     COUNT,
@@ -267,6 +296,12 @@ FOREIGN_FINISH_REASON: Final = _any(
     "gen_ai.completion.0.finish_reason",
     "langfuse.observation.metadata.finish_reason",
     "ai.response.finishReason",
+    "gen_ai.response.stop_reason",
+    "gen_ai.finish_reasons",
+    "gen_ai.finish_reason",
+    "llm.response.finish_reason",
+    "llm.response.stop_reason",
+    "llm.output_messages.0.message.finish_reason",
 )
 TABLE.family(RATE, "pydantic_ai.cache.")
 
@@ -287,6 +322,7 @@ SGLANG_MODULES: Final = "sglang::"
 HTTP_METHOD: Final = _any(WORD, "http.request.method", "http.method")
 HTTP_STATUS: Final = _any(HTTP_CODE, "http.response.status_code", "http.status_code")
 URL_PATH: Final = _one(URL, "url.path")
+URL_TARGET: Final = _one(URL, "http.target")
 URL_FULL: Final = _any(URL, "url.full", "http.url")
 SERVER_ADDRESS: Final = _any(WORD, "server.address", "net.peer.name")
 SERVER_PORT: Final = _any(PORT, "server.port", "net.peer.port")

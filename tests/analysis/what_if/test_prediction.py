@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import MS, build_record
 
-from punie.trace.analysis.calls.cache_bill import cache_bill
-from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.cache.bill import cache_bill
 from punie.trace.analysis.calls.usage import TokenCounts
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model, fit

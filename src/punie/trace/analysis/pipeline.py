@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.requests import ModelRequest, read_requests
-from punie.trace.analysis.calls.usage import is_model_request, usage_of
+from punie.trace.analysis.calls.calls import Call
+from punie.trace.analysis.calls.tools import tool_calls
+from punie.trace.analysis.calls.usage import usage_of
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.path.query_paths import query_paths
-from punie.trace.analysis.queries.roots import is_query, query_key
-from punie.trace.analysis.queries.surroundings import Below
+from punie.trace.analysis.queries.candidates import is_query
+from punie.trace.analysis.queries.requests import ModelRequest, read_requests
+from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces, missing_planned, read_traces
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
-from punie.trace.analysis.trees.roles import Role, has_failed
+from punie.trace.analysis.trees.roles import has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Activity, activities
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
@@ -49,8 +51,8 @@ def read_queries(
     yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
     """
     traces = read_traces(source, planned, now_ns=now_ns)
-    phased = phased_spans(traces.forest, traces.queries, traces.around)
-    requests = read_requests(traces, phased, _query_ids(traces))
+    phased = phased_spans(traces.forest, traces.queries, traces.calls)
+    requests = read_requests(traces, _query_ids(traces))
     paths = query_paths(phased, traces.forest.spans)
     records = read_records(traces, compute_ledgers(phased), requests)
     in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
@@ -80,8 +82,8 @@ def read_records(
     )
 
 
-def _shows_its_server(traces: Traces, request: SpanKey) -> bool:
-    return Below.SERVER in traces.around.below[request] and request not in traces.around.outlasting
+def _shows_its_server(call: Call) -> bool:
+    return call.is_covered and any(server is not call.span for server in call.servers)
 
 
 def _query_ids(traces: Traces) -> dict[SpanKey, str]:
@@ -103,8 +105,8 @@ def _record(
     asked: Sequence[ModelRequest],
 ) -> QueryRecord:
     span, start = traces.forest.spans[root], traces.starts[root]
-    requests = [key for key in members if is_model_request(traces.around, key)]
-    usage = usage_of([traces.forest.spans[key] for key in requests], [request.tokens for request in asked])
+    calls = traces.requests[root]
+    usage = usage_of(calls, [request.tokens for request in asked])
     return QueryRecord(
         query_id=query_id,
         trace_id=span.trace_id,
@@ -122,8 +124,8 @@ def _record(
         error=_error(span),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
-        tool_calls=sum(1 for key in members if traces.around.role[key] is Role.TOOL),
-        network_known=bool(requests) and all(_shows_its_server(traces, key) for key in requests),
+        tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),
+        network_known=bool(calls) and all(map(_shows_its_server, calls)),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cached_tokens,

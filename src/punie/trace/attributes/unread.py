@@ -17,7 +17,6 @@ from punie.trace.attributes.types import (
     NUMBER,
     PORT,
     TRUTH,
-    URL,
     WORD,
     AttributeTable,
 )
@@ -35,7 +34,6 @@ _NAMES: Final = (
     (WORD, "network.protocol.name network.protocol.version"),
     (PORT, "network.peer.port"),
     (BYTES, "http.request.body.size"),
-    (URL, "http.target"),
     (ERROR, "exception.type"),
     # resources
     (NAME, "service.namespace deployment.environment deployment.environment.name"),

@@ -13,39 +13,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from punie.trace.model import AttributeValue
 
 _LIMITS: Final = frozenset(
     {
-        "length",
-        "maxlength",
-        "modellength",
-        "maxtokens",
-        "maxoutputtokens",
-        "maxcompletiontokens",
-        "maxnewtokens",
-        "tokenlimit",
-        "errorlimit",
-        "incomplete",
-        "contextwindowexceeded",
-        "modelcontextwindowexceeded",
-        "contextlengthexceeded",
+        *("length", "maxlength", "modellength", "lengthlimit", "lengthcapped", "maxcontextlength"),
+        *(
+            "maxtokens",
+            "maxtoken",
+            "maxoutputtokens",
+            "maxcompletiontokens",
+            "maxnewtokens",
+            "maxtokensreached",
+        ),
+        *("maxtokensexceeded", "tokenlimit", "tokenlimitreached", "tokenlimitexceeded", "outputtokenlimit"),
+        *("contextwindow", "contextwindowexceeded", "modelcontextwindowexceeded", "contextlength"),
+        *("contextlengthexceeded", "errorlimit", "limit", "incomplete", "truncated"),
     }
 )
+_WORD: Final = re.compile(r"[^\W\d_]+(?:[ _-]*[^\W\d_]+)*")
 _PREFIX: Final = re.compile(r"^(finish|stop)reasons?")
 
 
 def ended_by_limit(reasons: AttributeValue) -> bool:
     """Whether one of `reasons`, a list or a single one, means that the answer was cut at its token limit."""
+    return any(reason in _LIMITS for reason in _words(reasons))
+
+
+def _words(reasons: AttributeValue) -> Iterator[str]:
+    """Every word by its letters alone, in small ones; `<FinishReason.LENGTH: 'length'>` has three."""
     if isinstance(reasons, str):
-        return _is_limit(reasons)
-    return isinstance(reasons, Sequence) and any(isinstance(one, str) and _is_limit(one) for one in reasons)
-
-
-def _is_limit(reason: str) -> bool:
-    """Letters alone count, in any case; before a point stands the name of an enum."""
-    letters = re.sub(r"[^a-z]", "", reason.lower().rpartition(".")[2])
-    return _PREFIX.sub("", letters) in _LIMITS
+        for word in _WORD.findall(reasons):
+            yield _PREFIX.sub("", "".join(filter(str.isalpha, word.lower())))
+    elif isinstance(reasons, Mapping | Sequence):
+        for reason in reasons.values() if isinstance(reasons, Mapping) else reasons:
+            yield from _words(reason)

@@ -1,20 +1,27 @@
-"""What a model request says of itself: tokens, first chunk, why it ended."""
+"""What a model request counts: its tokens, its first chunk, whether its answer was cut.
+
+The witnesses of one request are held against each other and never added up. How much was cached the server knows best;
+prompt and output count as the client tells them, the innermost span first. A prompt can't be shorter than what of it
+was cached: then it was told without that part (as Anthropic counts it), and the parts are put together again, for all
+requests that the same instrumentation shows of the same model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit
 from punie.trace.analysis.foreign.agents import with_conventions
-from punie.trace.analysis.queries.surroundings import Below, Surroundings
 from punie.trace.analysis.trees.roles import Role, role_of
-from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
+Teller = tuple[str, str | None]
+"""The instrumentation's scope and the model: who tells tokens in one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +45,37 @@ class Usage:
     truncated: int
 
 
-def is_model_request(around: Surroundings, key: SpanKey) -> bool:
-    """Whether a span is one request to a model: a `chat` span that only wraps others is none.
-
-    A server's span is one where no client tells of a model call (`serve` alone); else its usage is the same again.
-    """
-    return key in around.lone or (around.role[key] is Role.CHAT and Below.CHAT not in around.below[key])
-
-
-def token_counts(chat: Span, servers: Sequence[Span], *, cache_arm: str | None) -> TokenCounts:
-    """The counts of one request: `servers` are the server spans below it, by their start, the last attempt last.
-
-    How much was cached the server knows best, so its own count goes first. A client that leaves zeros out
-    (PydanticAI does) tells nothing of a request without cached tokens; from a server that `run` started, which
-    always tells, that silence means 0. From an unknown server it stays unknown.
-    """
-    told = (*reversed(servers), chat)
-    cached = _first_count(told, semconv.CACHED_TOKENS)
-    counts = TokenCounts(
-        input=_first_count((chat, *reversed(servers)), semconv.INPUT_TOKENS),
-        cached=cached,
-        output=_first_count((chat, *reversed(servers)), semconv.OUTPUT_TOKENS),
+def tells_apart(call: Call) -> bool:
+    """Whether a request's client tells more cached tokens than prompt: then its prompt is the rest without them."""
+    told = (
+        semconv.integer(call.span.attributes, names)
+        for names in (semconv.INPUT_TOKENS, semconv.CACHED_TOKENS)
     )
-    silence_is_zero = cached is None and counts.input is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
+    prompt, cached = told
+    return prompt is not None and cached is not None and cached > prompt
+
+
+def teller(call: Call) -> Teller:
+    """Who tells the tokens of a request."""
+    return call.span.scope, semconv.text(call.span.attributes, semconv.REQUEST_MODEL)
+
+
+def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = frozenset()) -> TokenCounts:
+    """The counts of one request; `apart` are those who tell the prompt without what of it was cached.
+
+    A client that leaves zeros out (PydanticAI does) tells nothing of a request without cached tokens; from a server
+    that `run` started, which always tells, that silence means 0. From an unknown server it stays unknown.
+    """
+    served = tuple(reversed(call.servers))
+    cached = _first_count((*served, *call.client_spans), semconv.CACHED_TOKENS)
+    prompt = _first_count((*call.client_spans, *served), semconv.INPUT_TOKENS)
+    if prompt is not None and cached is not None and (teller(call) in apart or cached > prompt):
+        created = _first_count(call.client_spans, semconv.CACHE_WRITE_TOKENS) or 0
+        whole = _first_count(served, semconv.INPUT_TOKENS)
+        prompt = whole if whole is not None and whole >= cached else prompt + cached + created
+    output = _first_count((*call.client_spans, *served), semconv.OUTPUT_TOKENS)
+    counts = TokenCounts(prompt, cached, output)
+    silence_is_zero = cached is None and prompt is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
     return replace(counts, cached=0) if silence_is_zero else counts
 
 
@@ -71,34 +86,35 @@ def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name}))
 
 
-def usage_of(requests: Sequence[Span], counts: Sequence[TokenCounts]) -> Usage:
-    """The sums over the model requests of one query: their spans and, in any order, their counts."""
+def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:
+    """The sums over the model requests of one query: their calls and, in any order, their counts."""
     return Usage(
-        model_requests=len(requests),
+        model_requests=len(calls),
         input_tokens=_total([count.input for count in counts]),
         cached_tokens=_total([count.cached for count in counts]),
         output_tokens=_total([count.output for count in counts]),
-        time_to_first_chunk_ns=tuple(_first_chunks_ns(requests)),
-        truncated=sum(1 for span in requests if is_truncated(span)),
+        time_to_first_chunk_ns=tuple(first for call in calls if (first := _first_chunk_ns(call)) is not None),
+        truncated=sum(map(is_truncated, calls)),
     )
 
 
-def lacks_usage(span: Span) -> bool:
-    """Whether a model request doesn't say how many tokens went in or came out."""
-    return (
-        semconv.integer(span.attributes, semconv.INPUT_TOKENS) is None
-        or semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is None
+def lacks_usage(call: Call) -> bool:
+    """Whether nobody tells how many tokens went in or came out."""
+    return None in (
+        _first_count(call.all_spans, semconv.INPUT_TOKENS),
+        _first_count(call.all_spans, semconv.OUTPUT_TOKENS),
     )
 
 
-def is_truncated(span: Span) -> bool:
-    """Whether a model request ended by its token limit."""
-    return ended_by_limit(semconv.first(span.attributes, semconv.FINISH_REASONS))
+def is_truncated(call: Call) -> bool:
+    """Whether a model request ended by its token limit, by the first span that tells why it ended."""
+    reasons = (span.attributes.get(semconv.FINISH_REASONS) for span in call.all_spans)
+    return ended_by_limit(next(filter(None, reasons), None))
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
     counts = (semconv.integer(span.attributes, names) for span in spans)
-    return next((count for count in counts if count is not None), None)
+    return next((count for count in counts if count is not None and count >= 0), None)
 
 
 def _total(counts: Sequence[int | None]) -> int | None:
@@ -106,9 +122,10 @@ def _total(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(counts) else None
 
 
-def _first_chunks_ns(requests: Iterable[Span]) -> Iterable[int]:
-    """The convention's seconds as nanoseconds."""
-    for span in requests:
+def _first_chunk_ns(call: Call) -> int | None:
+    """The convention's seconds as nanoseconds, by the first span that has them."""
+    for span in call.client_spans:
         seconds = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < float("inf"):
-            yield round(seconds * _NS_PER_SECOND)
+            return round(seconds * _NS_PER_SECOND)
+    return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from punie.trace.analysis.calls.requests import ModelRequest
 from punie.trace.analysis.integrity.finding import Checked, IntegrityFinding, finding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.integrity.requests import answers, cache_arm, draft, meaning, witnesses
 from punie.trace.analysis.integrity.structure import copies, disturbed, links, plan, roots
 from punie.trace.analysis.integrity.times import clocks, times
+from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces
 
 _GRAVEST_FIRST: Final = tuple(Effect)

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.disagreements import (
+from punie.trace.analysis.calls.below import Below
+from punie.trace.analysis.calls.calls import Call
+from punie.trace.analysis.calls.usage import is_truncated, lacks_usage
+from punie.trace.analysis.integrity.disagreements import (
     cut_timings,
     differing_counts,
+    differing_sources,
     disagreeing_clocks,
-    served_by,
-    several_accounts,
 )
-from punie.trace.analysis.calls.requests import ModelRequest
-from punie.trace.analysis.calls.usage import is_model_request, is_truncated, lacks_usage
 from punie.trace.analysis.integrity.finding import Checked, finding, names
+from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.roots import query_key
-from punie.trace.analysis.queries.surroundings import Below, Inside, Surroundings
 from punie.trace.analysis.queries.traces import Traces, span_name
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model, written_phase
-from punie.trace.analysis.trees.tree import SpanKey
+from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
 from punie.trace.model import Span
 
 
 def meaning(traces: Traces) -> Checked:
     """Phases that are not known, and HTTP spans that don't show what the model call was."""
-    unknown = traces.where(lambda _, span: semconv.PHASE in span.attributes and written_phase(span) is None)
+    unknown = traces.where(
+        lambda key, span: semconv.PHASE in span.attributes and key not in traces.calls.phases
+    )
     yield finding("unknown-phase", unknown)
-    yield finding("http-ends-at-headers", traces.where(partial(_is_cut_request, traces.around)))
-    yield finding("uncovered-model-call", traces.where(lambda key, _: key in traces.around.outlasting))
+    calls = list(traces.counted_calls())
+    cut = (span for call in calls for span in _cut_requests(call, traces))
+    yield finding("http-ends-at-headers", sorted(span_name((span.trace_id, span.span_id)) for span in cut))
+    yield finding("uncovered-model-call", names(call.key for call in calls if not call.is_covered))
 
 
-def _is_cut_request(around: Surroundings, key: SpanKey, span: Span) -> bool:
-    """A model request of which nothing else shows the body: no server span, no longer HTTP span in or around it."""
-    in_chat = around.role[key] is Role.HTTP and Inside.CHAT in around.inside[key]
-    is_outermost = in_chat and Inside.HTTP not in around.inside[key]
-    if not (is_outermost and may_ask_a_model(span) and ends_at_headers(span)):
-        return False
-    return not around.below[key] & (Below.SERVER | Below.REQUEST)
+def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
+    """Requests of which nothing else shows the body: no server's span, no longer HTTP span in or around them."""
+    requests, below = traces.calls.contexts.request, traces.calls.below
+    for span in call.attempts:
+        key = (span.trace_id, span.span_id)
+        is_outermost = traces.forest.parent[key] not in requests
+        is_cut = is_outermost and may_ask_a_model(span) and ends_at_headers(span)
+        if is_cut and not below[key] & (Below.SERVER | Below.REQUEST):
+            yield span
 
 
 def witnesses(traces: Traces) -> Checked:
@@ -46,25 +50,21 @@ def witnesses(traces: Traces) -> Checked:
     yield finding("clocks-disagree", names(disagreeing_clocks(traces)))
     yield finding("counts-disagree", tuple(differing_counts(traces)))
     yield finding("timings-too-long", names(cut_timings(traces)))
-    yield finding("phase-sources-differ", names(several_accounts(traces)))
+    yield finding("phase-sources-differ", names(differing_sources(traces)))
 
 
 def answers(traces: Traces) -> Checked:
     """Answers that were cut, and token counts that nobody reports."""
-    requests = partial(is_model_request, traces.around)
-    yield finding("truncated-answer", traces.where(lambda key, span: requests(key) and is_truncated(span)))
-    served = served_by(traces)
-    bare = traces.where(
-        lambda key, span: requests(key) and all(map(lacks_usage, (span, *served.get(key, ()))))
-    )
-    yield finding("missing-usage", bare)
+    requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
+    yield finding("truncated-answer", names(call.key for call in requests if is_truncated(call)))
+    yield finding("missing-usage", names(call.key for call in requests if lacks_usage(call)))
 
 
 def draft(traces: Traces) -> Checked:
     """A draft model beside the prompt cache."""
     cached = traces.where(
         lambda key, span: (
-            traces.around.role[key] is Role.SERVER
+            traces.calls.role[key] is Role.SERVER
             and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
             and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
         )

@@ -4,46 +4,35 @@ The rules of somebody else's spans, of which only the conventions are known:
 
 | span | phase |
 | --- | --- |
-| model call (`chat`) | framework: what is left of it; model, inferred, if nothing finer hangs below it or if it
-  outlasts its requests (`outlasting`) |
-| POST below a model call, a server span below it | http |
-| POST below a model call, no server span below it | model, inferred |
-| HTTP request below a tool | tool |
+| model call | framework: what is left of it; model, inferred, if nothing finer hangs below it or if it goes on for
+  longer than its requests (`coverage`); retry, with its requests, if it failed without an answer |
+| POST in a model call or for one, a server span below it | http |
+| POST in a model call or for one, no server span below it | model, inferred |
 | failed request that its client tried again | retry |
+| other HTTP request in a tool or in its time | tool |
+| HTTP request beside whole tools or calls | as the span around it |
 | any other HTTP request | http |
-| server span of a request | serve; model, inferred, if it is a model's and shows nothing of its inside |
+| server span of a model's request | serve; model, inferred, if it shows nothing of its inside |
 | `execute_tool` | tool |
 | agent, query | framework |
 | any other | as the span around it |
 
-One request may be known in several ways. The best account alone counts, the others describe the same work: spans
+One request may be known in several ways. The best source alone counts, the others describe the same work: spans
 of the server's process, else timings in the body, else what was read off the stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
+from punie.trace.analysis.calls.calls import Calls, find_calls
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.queries.roots import Queries, find_queries, query_key
-from punie.trace.analysis.queries.surroundings import (
-    FINER_THAN_CHAT,
-    FINER_THAN_SERVER,
-    Below,
-    Inside,
-    Surroundings,
-    look_around,
-)
-from punie.trace.analysis.trees.roles import (
-    Role,
-    has_failed,
-    may_ask_a_model,
-    written_phase,
-    written_provenance,
-)
+from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
 from punie.trace.model import Phase, Provenance, Span
 
@@ -79,20 +68,21 @@ class PhasedSpan:
 def classify(spans: Iterable[Span]) -> tuple[PhasedSpan, ...]:
     """Phase and query of every span that belongs to one, for spans from any source."""
     forest = grow(with_foreign_phases(with_conventions(spans)))
-    return phased_spans(forest, find_queries(forest), look_around(forest))
+    calls = find_calls(forest)
+    return phased_spans(forest, find_queries(forest, calls), calls)
 
 
-def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tuple[PhasedSpan, ...]:
-    """As `classify`, for a forest whose queries are known. Parents come before their children."""
-    known = known_phases(forest, around)
+def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[PhasedSpan, ...]:
+    """As `classify`, for a forest whose queries and calls are known. Parents come before their children."""
+    known = known_phases(forest, calls)
     detached = _detached(forest, queries)
-    left_out = second_accounts(forest, around)
+    parents = _parents(forest, calls)
     return tuple(
         PhasedSpan(
             query_key=query_key(queries.of[key]),
             trace_id=key[0],
             span_id=key[1],
-            parent_id=_parent_id(forest, queries, key),
+            parent_id=_parent_id(parents[key], queries, key),
             start_ns=forest.spans[key].start_ns,
             end_ns=forest.spans[key].end_ns,
             phase=known[key][0],
@@ -101,7 +91,7 @@ def phased_spans(forest: Forest, queries: Queries, around: Surroundings) -> tupl
             detached=key in detached,
         )
         for key in forest.order
-        if key in queries.of and key not in left_out
+        if key in queries.of and key not in calls.superseded
     )
 
 
@@ -110,102 +100,92 @@ def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:
     return forest.below(key for key in forest.follows if queries.of.get(key) != key)
 
 
-def _parent_id(forest: Forest, queries: Queries, key: SpanKey) -> str | None:
-    parent = forest.parent[key]
+def _parents(forest: Forest, calls: Calls) -> Mapping[SpanKey, SpanKey | None]:
+    """The parents, but for calls that begin when the one above has ended: the nearest span that is still open then."""
+    if not calls.apart:
+        return forest.parent
+    found = dict(forest.parent)
+    for key in forest.order:
+        if key in calls.apart:
+            start_ns, above = forest.spans[key].start_ns, found[key]
+            while above is not None and forest.spans[above].end_ns <= start_ns:
+                above = found[above]
+            found[key] = above
+    return found
+
+
+def _parent_id(parent: SpanKey | None, queries: Queries, key: SpanKey) -> str | None:
     return parent[1] if parent is not None and queries.of.get(parent) == queries.of[key] else None
 
 
-def second_accounts(forest: Forest, around: Surroundings) -> frozenset[SpanKey]:
-    """The spans that tell of a request what a better witness tells as well.
-
-    They are left out rather than renamed: beside the server's spans they would look like work in parallel.
-    """
-    found: set[SpanKey] = set()
-    request: dict[SpanKey, SpanKey | None] = {}
-    for key in forest.order:
-        parent = forest.parent[key]
-        request[key] = key if around.role[key] is Role.HTTP else None if parent is None else request[parent]
-        asked = request[key]
-        if asked is not None and asked != key and _is_second(forest.spans[key], around.below[asked]):
-            found.add(key)
-    return frozenset(found)
-
-
-def _is_second(span: Span, known_of_request: Below) -> bool:
-    if written_phase(span) is None:
-        return False
-    match written_provenance(span):
-        case Provenance.STREAM:
-            return bool(known_of_request & (Below.SERVED_GENERATION | Below.TOLD_GENERATION))
-        case Provenance.BODY:
-            return Below.SERVED_GENERATION in known_of_request
-        case _:
-            return False
-
-
-def known_phases(forest: Forest, around: Surroundings) -> dict[SpanKey, Known]:
+def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:
     """Phase and provenance of every span of the forest, each taken for itself."""
-    retried = _retried(forest, around)
+    retried = _retried(forest, calls)
     known: dict[SpanKey, Known] = {}
     for key in forest.order:
-        parent = forest.parent[key]
-        around_it = FRAMEWORK if parent is None else known[parent]
-        written = _written(forest.spans[key])
-        if written is None:
-            known[key] = RETRY if key in retried else _by_role(forest.spans[key], key, around, around_it)
+        parent, phase = forest.parent[key], calls.phases.get(key)
+        around = FRAMEWORK if parent is None else known[parent]
+        if phase is not None:
+            known[key] = phase, written_provenance(forest.spans[key])
+        elif key in retried:
+            known[key] = RETRY
         else:
-            known[key] = written
+            known[key] = _by_role(forest.spans[key], key, calls, around)
     return known
 
 
-def _written(span: Span) -> Known | None:
-    phase = written_phase(span)
-    return None if phase is None else (phase, written_provenance(span))
-
-
-def _by_role(span: Span, key: SpanKey, around: Surroundings, around_it: Known) -> Known:
-    inside, below = around.inside[key], around.below[key]
-    match around.role[key]:
+def _by_role(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
+    match calls.role[key]:
         case Role.CHAT:
-            return FRAMEWORK if below & FINER_THAN_CHAT and key not in around.outlasting else MODEL
+            return _of_call(key, calls)
         case Role.TOOL:
             return TOOL
         case Role.AGENT:
             return FRAMEWORK
         case Role.HTTP:
-            return _of_request(span, inside, below)
+            return _of_request(span, key, calls, around)
         case Role.SERVER:
-            return _of_server(span, inside, below, around_it)
-        case Role.OTHER:
-            return FRAMEWORK if semconv.QUERY_ID in span.attributes else around_it
+            return _of_server(span, key, calls, around)
+        case _:
+            return FRAMEWORK if semconv.QUERY_ID in span.attributes else around
 
 
-def _of_request(span: Span, inside: Inside, below: Below) -> Known:
-    if Inside.TOOL in inside:
+def _of_call(key: SpanKey, calls: Calls) -> Known:
+    call = calls.calls[key]
+    if key in calls.refused:
+        return RETRY
+    shows_more = bool(call.inner) or bool(calls.below[key] & FINER_THAN_CHAT)
+    return FRAMEWORK if shows_more and call.is_covered else MODEL
+
+
+def _of_request(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
+    contexts = calls.contexts
+    if key in contexts.call:
+        if contexts.call[key] in calls.refused:
+            return RETRY
+        return MODEL if may_ask_a_model(span) and Below.SERVER not in calls.below[key] else HTTP
+    if key in contexts.in_tool:
         return TOOL
-    if Inside.CHAT in inside and may_ask_a_model(span) and Below.SERVER not in below:
-        return MODEL
-    return HTTP
+    return around if key in contexts.background else HTTP
 
 
-def _of_server(span: Span, inside: Inside, below: Below, around_it: Known) -> Known:
-    if Inside.TOOL in inside:
+def _of_server(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
+    contexts = calls.contexts
+    is_model = semconv.text(span.attributes, semconv.OPERATION) in semconv.OPERATION_CHAT
+    if key in contexts.call or (is_model and key not in contexts.in_tool):
+        if contexts.call.get(key) in calls.refused:
+            return RETRY
+        return SERVE if calls.below[key] & FINER_THAN_SERVER else MODEL
+    if key in contexts.in_tool:
         return TOOL
-    is_model = (
-        Inside.CHAT in inside or semconv.text(span.attributes, semconv.OPERATION) in semconv.OPERATION_CHAT
-    )
-    if is_model:
-        return SERVE if below & FINER_THAN_SERVER else MODEL
-    return SERVE if Inside.HTTP in inside else around_it
+    return SERVE if key in contexts.request or key in calls.gateways else around
 
 
-def _retried(forest: Forest, around: Surroundings) -> set[SpanKey]:
+def _retried(forest: Forest, calls: Calls) -> set[SpanKey]:
     """Failed requests of a model call after whose end the same parent began another one."""
     found: set[SpanKey] = set()
     for children in forest.children.values():
-        requests = [
-            key for key in children if around.role[key] is Role.HTTP and Inside.CHAT in around.inside[key]
-        ]
+        requests = [key for key in children if calls.role[key] is Role.HTTP and key in calls.contexts.call]
         if len(requests) > 1:
             last_start_ns = forest.spans[requests[-1]].start_ns
             ended = (key for key in requests[:-1] if forest.spans[key].end_ns <= last_start_ns)

@@ -1,4 +1,4 @@
-"""Everything that is read off a source's spans before the ledger: trees, queries, surroundings, the plan."""
+"""Everything that is read off a source's spans before the ledger: trees, calls, queries, the plan."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Call, Calls, find_calls
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.queries.roots import Queries, QueryRule, find_queries
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
-from punie.trace.analysis.queries.surroundings import Surroundings, look_around
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.trees.absolute_time import mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
@@ -23,27 +23,37 @@ class Traces:
     """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
 
     The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
-    can't be (`impossible`). `starts` has each query's root.
+    can't be (`impossible`). `starts` and `requests` (the model requests by their start) have each query's root.
     """
 
     source: SpanSet
     forest: Forest
     queries: Queries
-    around: Surroundings
+    calls: Calls
     starts: Mapping[SpanKey, ServerStart]
     planned: tuple[PlannedQuery, ...] = ()
     skew: ClockSkew = field(default_factory=ClockSkew)
     impossible: frozenset[SpanKey] = frozenset()
+    requests: Mapping[SpanKey, tuple[Call, ...]] = field(default_factory=dict)
     _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "_counted", list(_counted(self.forest, self.queries))
-        )  # every check asks for them
+        object.__setattr__(self, "_counted", list(_counted(self.forest, self.queries)))
 
     def counted(self) -> Sequence[tuple[SpanKey, Span]]:
         """The spans of queries that are no warm-up."""
         return self._counted
+
+    def is_warmup(self, root: SpanKey) -> bool:
+        """Whether a query is one that warms up."""
+        return self.forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
+
+    def counted_calls(self) -> Iterator[Call]:
+        """The model calls in queries that are no warm-up."""
+        for key, call in self.calls.calls.items():
+            root = self.queries.of.get(key)
+            if root is not None and not self.is_warmup(root):
+                yield call
 
     def where(self, holds: Callable[[SpanKey, Span], bool]) -> list[str]:
         """The names of the counted spans for which `holds`."""
@@ -70,9 +80,22 @@ def read_traces(
     forest = grow(with_foreign_phases(with_conventions(source.spans)))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     forest, skew = correct_clocks(forest)
-    queries = find_queries(forest, QueryRule.PLANNED if planned else QueryRule.ANY)
+    calls = find_calls(forest)
+    queries = find_queries(forest, calls, QueryRule.PLANNED if planned else QueryRule.ANY)
     starts = server_starts({root: forest.spans[root] for root in queries.roots})
-    return Traces(source, forest, queries, look_around(forest), starts, tuple(planned), skew, impossible)
+    requests = _requests_by_query(queries, calls)
+    return Traces(source, forest, queries, calls, starts, tuple(planned), skew, impossible, requests)
+
+
+def _requests_by_query(queries: Queries, calls: Calls) -> dict[SpanKey, tuple[Call, ...]]:
+    found: dict[SpanKey, list[Call]] = {root: [] for root in queries.roots}
+    for key, call in calls.requests.items():
+        if key in queries.of:
+            found[queries.of[key]].append(call)
+    return {
+        root: tuple(sorted(own, key=lambda call: (call.span.start_ns, call.key)))
+        for root, own in found.items()
+    }
 
 
 def span_name(key: SpanKey) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from punie.trace.analysis.calls.cache_bill import CacheBill, cache_bill
-from punie.trace.analysis.calls.requests import ModelRequest
+from punie.trace.analysis.cache.bill import CacheBill, cache_bill
 from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
+from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread

@@ -1,4 +1,4 @@
-"""What a span is by its name and attributes, whoever made it: a model call, a tool, an agent, an HTTP request."""
+"""What a span is by its kind and its attributes, in the conventions' words, whoever made it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ class Role(Enum):
     CHAT = auto()
     TOOL = auto()
     AGENT = auto()
+    WORKFLOW = auto()  # several runs or steps that belong together: a workflow, a conversation, a crew
     HTTP = auto()
     SERVER = auto()
     OTHER = auto()
 
 
+_ROLES: Final = {
+    **dict.fromkeys(semconv.OPERATION_CHAT, Role.CHAT),
+    semconv.OPERATION_TOOL: Role.TOOL,
+    semconv.OPERATION_AGENT: Role.AGENT,
+    semconv.OPERATION_WORKFLOW: Role.WORKFLOW,
+}
+
+
 def role_of(span: Span) -> Role:
-    """The role by the GenAI and HTTP conventions. What a server process made is a server span first."""
-    if is_server(span):
+    """The role by the GenAI and HTTP conventions; a server may say that it runs an agent or a tool."""
+    operation = span.attributes.get(semconv.OPERATION)
+    role = _ROLES.get(operation) if isinstance(operation, str) else None
+    if role in (None, Role.CHAT) and is_server(span):
         return Role.SERVER
-    operation = semconv.text(span.attributes, semconv.OPERATION)
-    if operation in semconv.OPERATION_CHAT:
-        return Role.CHAT
-    if operation == semconv.OPERATION_TOOL:
-        return Role.TOOL
-    if operation == semconv.OPERATION_AGENT:
-        return Role.AGENT
-    if semconv.first(span.attributes, semconv.HTTP_METHOD) is not None:
-        return Role.HTTP
-    return Role.OTHER
+    if role is not None:
+        return role
+    return Role.HTTP if semconv.first(span.attributes, semconv.HTTP_METHOD) is not None else Role.OTHER
 
 
 def is_server(span: Span) -> bool:
@@ -61,26 +65,30 @@ def written_provenance(span: Span) -> Provenance:
 
 def ends_at_headers(span: Span) -> bool:
     """Whether an HTTP span stops when the response's headers are there, before its body is read."""
-    told = semconv.text(span.attributes, semconv.HTTP_ENDS_AT)
-    if told is not None:
-        return told == semconv.HTTP_ENDS_AT_HEADERS
+    written = semconv.text(span.attributes, semconv.HTTP_ENDS_AT)
+    if written is not None:
+        return written == semconv.HTTP_ENDS_AT_HEADERS
     return span.scope.startswith(semconv.HTTP_SCOPES_TO_HEADERS)
 
 
 def saw_the_end(request: Span) -> bool:
     """Whether the client waited for the last byte: a server works on for a while after a client that left."""
-    told = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
+    written = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
     return (
-        told in (None, semconv.HTTP_ENDS_AT_LAST_BYTE)
+        written in (None, semconv.HTTP_ENDS_AT_LAST_BYTE)
         and not ends_at_headers(request)
         and not has_failed(request)
     )
 
 
 def has_failed(span: Span) -> bool:
-    """Whether an HTTP span says that its request failed."""
+    """Whether a span says that what it stands for failed; by the conventions `error.type` is there only then."""
     status = semconv.integer(span.attributes, semconv.HTTP_STATUS)
-    return span.status is StatusCode.ERROR or (status is not None and status >= 400)
+    return (
+        span.status is StatusCode.ERROR
+        or (status is not None and status >= 400)
+        or bool(span.attributes.get(semconv.ERROR_TYPE))
+    )
 
 
 def may_ask_a_model(span: Span) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from punie.trace.analysis.calls.cache_bill import CacheBill
-from punie.trace.analysis.calls.requests import ModelRequest
+from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.ledger.phases import PhasedSpan
+from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Phase

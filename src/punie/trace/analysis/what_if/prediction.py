@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from punie.trace.analysis.calls.cache_bill import CacheBill
-from punie.trace.analysis.calls.requests import ModelRequest
+from punie.trace.analysis.cache.bill import CacheBill
+from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.ratio import jackknife_half_width
 from punie.trace.analysis.statistics.spread import LEVEL, UnitKind

@@ -11,7 +11,7 @@ from punie.trace.units import count_text, duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from punie.trace.analysis.calls.cache_bill import CacheBill, CachedTurn, Difference, TurnTotal
+    from punie.trace.analysis.cache.bill import CacheBill, CachedTurn, Difference, TurnTotal
     from punie.trace.report.document import Cell
 
 _COLUMNS: Final = ("turn", "requests", "prompt", "cached", "share", "prefill", "misses")

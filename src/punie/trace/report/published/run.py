@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from punie.trace.analysis.calls.cache_bill import CacheBill
+from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.path.path_summary import PathSummary
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryLedger, QueryRecord

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.queries.outlasting import AFTER_PERCENT
+from punie.trace.analysis.calls.coverage import AFTER_PERCENT
+from punie.trace.analysis.foreign.operations import TELLING
 from punie.trace.analysis.summary.parts import By
 from punie.trace.model import PHASES, Provenance
 
@@ -117,7 +118,8 @@ def traces_sql(by: By | None = None) -> str:
         SGLANG_SCOPE=_quoted(semconv.SGLANG_SCOPE),
         SGLANG_MODULE=_quoted(semconv.SGLANG_MODULE),
         SGLANG_MODULES=_quoted(semconv.SGLANG_MODULES),
-        FOREIGN=_list(semconv.FOREIGN_OPERATIONS),
+        FOREIGN=_list(semconv.FOREIGN_KIND),
+        TELLING=_list(sorted(TELLING)),
         AFTER_PERCENT=AFTER_PERCENT,
         LATENCIES=_list((semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)),
     )

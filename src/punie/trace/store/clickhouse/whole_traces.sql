@@ -34,9 +34,11 @@ named AS (
       OR (NOT is_top AND (NOT match(ParentSpanId, '^[0-9a-f]{16}$$') OR parent = 0))
       OR mapContains(SpanAttributes, $REFERENCE) OR startsWith(ScopeName, $SGLANG_SCOPE)
       OR startsWith(SpanAttributes[$SGLANG_MODULE], $SGLANG_MODULES)
+      OR (operation NOT IN ($CHATS) AND operation NOT IN ('', $TOOL, $AGENT)) OR (role = 5 AND operation IN ($TOOL, $AGENT))
       OR (operation = '' AND hasAny(mapKeys(SpanAttributes), $FOREIGN))
+      OR (operation = '' AND role NOT IN (5, 6, 7) AND hasAny(mapKeys(SpanAttributes), $TELLING))
       OR (role = 5 AND phase < 0 AND hasAny(mapKeys(SpanAttributes), $LATENCIES))
-      OR (role = 4 AND phase < 0 AND (is_error OR status >= 400))
+      OR (role IN (1, 4) AND phase < 0 AND (is_error OR status >= 400 OR SpanAttributes[$ERROR_TYPE] != ''))
       OR (role = 6 AND phase < 0) OR (role != 6 AND how IN (2, 3))
       OR is_top != is_query OR is_query != (role = 7) AS is_odd
   FROM otel_spans

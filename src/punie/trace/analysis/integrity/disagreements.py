@@ -12,11 +12,10 @@ counted, and said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.ledger.phases import second_accounts
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.trees.roles import Role, saw_the_end, written_phase, written_provenance
 from punie.trace.analysis.trees.tree import SpanKey
@@ -39,7 +38,7 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
     for key, span in traces.counted():
         found = _answered(traces, key)
-        if found is not None and _contradicts(traces.around.role[key], span, *found):
+        if found is not None and _contradicts(traces.calls.role[key], span, *found):
             yield key
 
 
@@ -51,57 +50,48 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
             yield key
 
 
-def served_by(traces: Traces) -> Mapping[SpanKey, tuple[Span, ...]]:
-    """The server spans below each model call, by their start."""
-    found: dict[SpanKey, list[Span]] = {}
-    around = traces.around
-    for key, span in traces.counted():
-        if around.role[key] is Role.SERVER:
-            nearest = (one for one in traces.forest.above(key) if around.role[one] in (Role.CHAT, Role.TOOL))
-            call = next(nearest, None)
-            if call is not None and around.role[call] is Role.CHAT:
-                found.setdefault(call, []).append(span)
-    return {call: tuple(sorted(spans, key=lambda one: one.start_ns)) for call, spans in found.items()}
-
-
 def differing_counts(traces: Traces) -> Iterator[str]:
     """The model calls that one server span answered, and of which that tells other token counts: which, and both."""
-    for call, servers in served_by(traces).items():
-        if len(servers) > 1:  # of retries and of proxies each has its own
+    for call in traces.counted_calls():
+        if (
+            len(call.servers) != 1 or call.servers[0] is call.span
+        ):  # of retries and of proxies each has its own
             continue
-        told, served = traces.forest.spans[call].attributes, servers[0].attributes
-        pairs = ((name, semconv.integer(told, keys), semconv.integer(served, keys)) for name, keys in _COUNTS)
         differ = [
             f"{name} {one} and {other}"
-            for name, one, other in pairs
-            if None not in (one, other) and one != other
+            for name, names in _COUNTS
+            if (one := _count(call.client_spans, names)) is not None
+            and (other := _count(call.servers, names)) is not None
+            and one != other
         ]
         if differ:
-            yield f"{span_name(call)}: {', '.join(differ)}"
+            yield f"{span_name(call.key)}: {', '.join(differ)}"
 
 
-def several_accounts(traces: Traces) -> Iterator[SpanKey]:
+def _count(spans: Sequence[Span], names: tuple[str, ...]) -> int | None:
+    counts = (semconv.integer(span.attributes, names) for span in spans)
+    return next((count for count in counts if count is not None), None)
+
+
+def differing_sources(traces: Traces) -> Iterator[SpanKey]:
     """The queries of which some request's generation is known in one way and another's in another."""
-    left_out = second_accounts(traces.forest, traces.around)
-    ways: dict[SpanKey, set[Provenance]] = {}
-    for key, span in traces.counted():
-        phase = written_phase(span)
-        if phase is not None and PHASE_GROUP[phase] is Group.GENERATION and key not in left_out:
-            ways.setdefault(traces.queries.of[key], set()).add(written_provenance(span))
-    yield from (root for root, found in ways.items() if len(found) > 1)
+    for root, calls in traces.requests.items():
+        phases = (one for call in calls for one in call.phases if PHASE_GROUP[one.phase] is Group.GENERATION)
+        if len({one.provenance for one in phases}) > 1 and not traces.is_warmup(root):
+            yield root
 
 
 def _answered(traces: Traces, key: SpanKey) -> tuple[Span, Span] | None:
     """The request around a server's span, and right below it what the server made for it; None without one."""
     is_served = (
-        traces.around.role[key] is Role.SERVER
+        traces.calls.role[key] is Role.SERVER
         or written_provenance(traces.forest.spans[key]) is Provenance.SERVER
     )
     if not is_served:
         return None
     served = key
     for above in traces.forest.above(key):
-        if traces.around.role[above] is Role.HTTP:
+        if traces.calls.role[above] is Role.HTTP:
             request = traces.forest.spans[above]
             return None if request.duration_ns < 0 else (request, traces.forest.spans[served])
         served = above

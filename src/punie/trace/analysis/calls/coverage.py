@@ -26,8 +26,8 @@ OUTSIDE_PERCENT: Final = 50
 """More of a call than this outside of all its requests: they are not what it waited for."""
 
 
-def outlasts(call: Span, requests: Iterable[Span]) -> bool:
-    """Whether `call` spends more time outside of its `requests` (HTTP and server spans) than a client works itself."""
+def covers(requests: Iterable[Span], call: Span) -> bool:
+    """Whether `requests` (HTTP and server spans) leave no more of `call` open than a client works itself."""
     outside_ns, after_ns, reached_ns = 0, 0, call.start_ns
     was_asked = tries_again = False
     spans = sorted(requests, key=lambda span: span.start_ns)
@@ -43,9 +43,9 @@ def outlasts(call: Span, requests: Iterable[Span]) -> bool:
     outside_ns, after_ns = outside_ns + rest_ns, after_ns + (rest_ns if was_asked else 0)
     lasted_ns = max(0, call.duration_ns)
     goes_on = after_ns * 100 > lasted_ns * AFTER_PERCENT and not any(map(_was_read_whole, spans))
-    return goes_on or outside_ns * 100 > lasted_ns * OUTSIDE_PERCENT
+    return not goes_on and outside_ns * 100 <= lasted_ns * OUTSIDE_PERCENT
 
 
 def _was_read_whole(request: Span) -> bool:
-    told = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
-    return told == semconv.HTTP_ENDS_AT_LAST_BYTE and may_ask_a_model(request)
+    written = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
+    return written == semconv.HTTP_ENDS_AT_LAST_BYTE and may_ask_a_model(request)

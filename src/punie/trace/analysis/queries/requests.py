@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.usage import TokenCounts, is_model_request, token_counts
-from punie.trace.analysis.ledger.phases import PhasedSpan
+from punie.trace.analysis.calls.calls import Call, PhaseSpan
+from punie.trace.analysis.calls.usage import Teller, TokenCounts, teller, tells_apart, token_counts
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces
-from punie.trace.analysis.trees.roles import Role, is_server
+from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Phase, Provenance, Span
 
@@ -65,81 +65,40 @@ class ModelRequest:
         return bool(self.told.digests or self.served.digests)
 
 
-@dataclass(frozen=True, slots=True)
-class _Below:
-    """What hangs below a model request: the server's spans, and the prefills of its last attempt, by their start."""
-
-    servers: tuple[Span, ...] = ()
-    prefills: tuple[PhasedSpan, ...] = ()
-
-
 def read_requests(
-    traces: Traces, phased: Iterable[PhasedSpan], query_ids: Mapping[SpanKey, str]
+    traces: Traces, query_ids: Mapping[SpanKey, str]
 ) -> Mapping[SpanKey, tuple[ModelRequest, ...]]:
     """The model requests of every query by its root, in the order of their start; `query_ids` names the roots."""
-    chats: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
-    for key in traces.forest.order:
-        root = traces.queries.of.get(key)
-        if root is not None and is_model_request(traces.around, key):
-            chats[root].append(key)
-    below = _look_below(traces, phased)
-    spans = traces.forest.spans
+    apart = {teller(call) for call in traces.calls.requests.values() if tells_apart(call)}
     return {
         root: tuple(
-            _request(traces, root, query_ids[root], turn, spans[key], below.get(key, _Below()))
-            for turn, key in enumerate(sorted(keys, key=lambda key: (spans[key].start_ns, key)))
+            _request(traces, root, query_ids[root], turn, call, apart) for turn, call in enumerate(calls)
         )
-        for root, keys in chats.items()
+        for root, calls in traces.requests.items()
     }
 
 
-def _look_below(traces: Traces, phased: Iterable[PhasedSpan]) -> dict[SpanKey, _Below]:
-    prefills = {(span.trace_id, span.span_id): span for span in phased if span.phase is Phase.PREFILL}
-    request_of: dict[SpanKey, SpanKey] = {}
-    servers: dict[SpanKey, list[Span]] = {}
-    attempt_of: dict[SpanKey, SpanKey] = {}
-    found: dict[SpanKey, list[tuple[SpanKey, PhasedSpan]]] = {}
-    for key in traces.forest.order:
-        parent = traces.forest.parent[key]
-        if is_model_request(traces.around, key):
-            request_of[key] = attempt_of[key] = key
-        elif parent in request_of and traces.around.role[key] is not Role.TOOL:
-            request_of[key] = request = request_of[parent]
-            attempt_of[key] = key if traces.around.role[key] is Role.HTTP else attempt_of[parent]
-            if traces.around.role[key] is Role.SERVER:
-                servers.setdefault(request, []).append(traces.forest.spans[key])
-            if key in prefills:
-                found.setdefault(request, []).append((attempt_of[key], prefills[key]))
-    return {
-        key: _Below(
-            tuple(sorted(servers.get(key, ()), key=lambda span: span.start_ns)),
-            _of_last_attempt(found.get(key, ())),
-        )
-        for key in servers.keys() | found.keys()
-    }
+def _prefills(call: Call) -> list[PhaseSpan]:
+    """Those of the last attempt, by their start."""
+    found = [one for one in call.phases if one.phase is Phase.PREFILL]
+    return [one for one in found if one.attempt == found[-1].attempt]
 
 
-def _of_last_attempt(found: Sequence[tuple[SpanKey, PhasedSpan]]) -> tuple[PhasedSpan, ...]:
-    by_start = sorted(found, key=lambda pair: pair[1].start_ns)
-    return tuple(span for attempt, span in by_start if attempt == by_start[-1][0])
-
-
-def _union_ns(by_start: Sequence[PhasedSpan]) -> int:
+def _union_ns(by_start: Sequence[PhaseSpan]) -> int:
     """The time in which any is open: SGLang's prefill in pieces has a span for each piece, and one around them."""
-    total_ns, reached_ns = 0, by_start[0].start_ns
-    for span in by_start:
-        total_ns += max(0, span.end_ns - max(span.start_ns, reached_ns))
-        reached_ns = max(reached_ns, span.end_ns)
+    total_ns, reached_ns = 0, by_start[0].span.start_ns
+    for one in by_start:
+        total_ns += max(0, one.span.end_ns - max(one.span.start_ns, reached_ns))
+        reached_ns = max(reached_ns, one.span.end_ns)
     return total_ns
 
 
 def _request(
-    traces: Traces, root_key: SpanKey, query_id: str, turn: int, chat: Span, below: _Below
+    traces: Traces, root_key: SpanKey, query_id: str, turn: int, call: Call, apart: Set[Teller]
 ) -> ModelRequest:
-    root = traces.forest.spans[root_key]
+    root, chat = traces.forest.spans[root_key], call.span
     said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
-    prefills = below.prefills
-    servers = (chat,) if is_server(chat) else below.servers
+    prefills = _prefills(call)
     return ModelRequest(
         query_key=query_key(root_key),
         query_id=query_id,
@@ -153,11 +112,11 @@ def _request(
         agent=semconv.text(chat.attributes, semconv.AGENT_NAME) or "",
         start_ns=chat.start_ns,
         end_ns=chat.end_ns,
-        tokens=token_counts(chat, below.servers, cache_arm=arm),
+        tokens=token_counts(call, cache_arm=arm, apart=apart),
         prefill_ns=_union_ns(prefills) if prefills else None,
         prefill_known=prefills[-1].provenance if prefills else None,
         told=MessageList() if is_server(chat) else _messages(chat),
-        served=_messages(servers[-1]) if servers else MessageList(),
+        served=_messages(call.servers[-1]) if call.servers else MessageList(),
     )
 
 

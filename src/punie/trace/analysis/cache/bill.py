@@ -31,8 +31,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.calls.prefixes import Prefix, longest_prefixes
-from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.cache.prefixes import Prefix, longest_prefixes
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.model import Provenance
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from punie.trace.analysis.calls.requests import MessageList, ModelRequest
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 
 
 @dataclass(frozen=True, slots=True)

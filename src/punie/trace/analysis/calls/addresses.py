@@ -1,0 +1,36 @@
+"""Where an HTTP request went, and whether a model answers there: by the paths of the large interfaces."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.model import Span
+
+_MODEL_PATH: Final = re.compile(
+    r"""/chat/completions$                            # OpenAI's interface, whoever serves it
+      | /v\d+[a-z]*/(completions|responses|messages)$ # its older and newer forms; Anthropic's
+      | :(stream)?generatecontent$                    # Google's
+      | /model/[^/]+/(converse|invoke)(-[a-z-]+)?$    # Bedrock's
+      | /api/generate$                                # Ollama's""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def address(request: Span) -> str:
+    """Host, port and path, without scheme, query and credentials; empty where the span doesn't tell."""
+    url = semconv.text(request.attributes, semconv.URL_FULL) or ""
+    _, scheme, rest = url.partition("://")
+    place = rest.rpartition("@")[2] if scheme else ""
+    if not place:
+        host = semconv.text(request.attributes, semconv.SERVER_ADDRESS) or ""
+        port = semconv.first(request.attributes, semconv.SERVER_PORT)
+        path = semconv.text(request.attributes, (semconv.URL_PATH, semconv.URL_TARGET)) or url
+        place = f"{host}:{port}{path}" if host and port is not None else f"{host}{path}"
+    return re.split(r"[?#]", place, maxsplit=1)[0].rstrip("/").lower()
+
+
+def is_model_address(place: str) -> bool:
+    """Whether its path is one under which servers answer as models, and nothing else."""
+    return _MODEL_PATH.search(place) is not None

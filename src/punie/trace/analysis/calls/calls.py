@@ -1,0 +1,265 @@
+"""What is below a model call, found once: call → HTTP request → server's span → what tells its phases.
+
+    call    |----------------------------------------------|
+    POST       |-- refused --|      |--------------------|      an attempt, and the next one
+    server                            |----------------|        who answered it
+    phases                             |prefill|-decode-|       what it was at
+
+Two instrumentations may show one request by two calls: if one lies inside the other in time and has a length, it is
+the request, and counts come from whichever has them. A call that begins when the one above it has ended is a request
+of its own, and a copy without a length is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.below import Below, look_below
+from punie.trace.analysis.calls.contexts import Contexts, Roles, find_contexts
+from punie.trace.analysis.calls.coverage import covers
+from punie.trace.analysis.trees.roles import Role, has_failed, role_of, written_phase, written_provenance
+from punie.trace.analysis.trees.tree import Forest, SpanKey
+from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
+
+_OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
+_TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """A span that names its phase, and how that is known. `attempt` is the HTTP request it tells of, or the call."""
+
+    span: Span
+    phase: Phase
+    provenance: Provenance
+    attempt: SpanKey
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a model: its span, or the POST or the server's span that stands for it where nobody traced it.
+
+    All are by their start. `attempts` are the HTTP requests below it, `servers` the spans of who answered them,
+    `phases` those that name a phase, the best source's alone. `inner` are calls that show the same request again,
+    `wrappers` the spans around it that show no other request. `is_covered` is False where it goes on for longer than
+    its requests explain.
+    """
+
+    key: SpanKey
+    span: Span
+    attempts: tuple[Span, ...] = ()
+    servers: tuple[Span, ...] = ()
+    phases: tuple[PhaseSpan, ...] = ()
+    inner: tuple[SpanKey, ...] = ()
+    wrappers: tuple[Span, ...] = ()
+    is_covered: bool = True
+
+    @property
+    def client_spans(self) -> tuple[Span, ...]:
+        """The spans in which clients tell of the request, the innermost first."""
+        return (self.span, *self.wrappers)
+
+    @property
+    def all_spans(self) -> tuple[Span, ...]:
+        """Clients' and servers', whoever tells first what a client knows best."""
+        return (self.span, *self.wrappers, *reversed(self.servers))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it failed and no answer came of it: neither tokens nor work of the model."""
+        return (
+            has_failed(self.span)
+            and not any(PHASE_GROUP[one.phase] is Group.GENERATION for one in self.phases)
+            and not any(semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) for span in self.all_spans)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of a source by their spans, and the role and the surroundings of every span.
+
+    `requests` are the calls that are one request to a model each; `refused` are those that failed without an answer.
+    `superseded` are spans that tell of a request what a better source tells as well. `phases` has the phase of each
+    span that names one. `gateways` are servers that pass one request on, where only servers were traced.
+    `apart` are calls that hang below another one and are no part of it.
+    """
+
+    role: Roles
+    contexts: Contexts
+    below: Mapping[SpanKey, Below]
+    phases: Mapping[SpanKey, Phase]
+    calls: Mapping[SpanKey, Call] = field(default_factory=dict)
+    requests: Mapping[SpanKey, Call] = field(default_factory=dict)
+    refused: Set[SpanKey] = frozenset()
+    superseded: Set[SpanKey] = frozenset()
+    gateways: Set[SpanKey] = frozenset()
+    apart: Set[SpanKey] = frozenset()
+
+
+def find_calls(forest: Forest) -> Calls:
+    """Everything that is known of the model calls of `forest`, in a few walks over it."""
+    role = {key: role_of(span) for key, span in forest.spans.items()}
+    phases = {key: phase for key, span in forest.spans.items() if (phase := written_phase(span)) is not None}
+    contexts = find_contexts(forest, role)
+    wrapper = dict(_wrappers(forest, contexts))
+    apart = contexts.outer.keys() - wrapper.keys()
+    below = look_below(forest, role, phases, apart)
+    for around in wrapper.values():
+        below[around] |= Below.CHAT
+    lone = tuple(_lone_servers(forest, role, below, contexts))
+    for key in lone:
+        contexts.call.update(dict.fromkeys(forest.below([key]), key))
+    superseded = frozenset(_superseded(forest, contexts, below, phases))
+    calls = _gather(forest, role, contexts, below, phases, wrapper, superseded)
+    refused = frozenset(key for key, call in calls.items() if not call.inner and call.is_refused)
+    requests = {
+        key: call
+        for key, call in calls.items()
+        if key not in refused and _is_request(call, contexts, wrapper)
+    }
+    gateways = frozenset(_gateways(forest, role, lone))
+    return Calls(role, contexts, below, phases, calls, requests, refused, superseded, gateways, apart)
+
+
+def _is_request(call: Call, contexts: Contexts, wrapper: Mapping[SpanKey, SpanKey]) -> bool:
+    """Whether a call is one request: no wrapper of another, no copy without a length, no POST without any counts."""
+    if call.inner or (call.span.duration_ns <= 0 and call.key in contexts.outer):
+        return False
+    return call.key not in contexts.posts or any(_counts_tokens(server) for server in call.servers)
+
+
+def _counts_tokens(span: Span) -> bool:
+    return semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is not None
+
+
+def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, SpanKey]]:
+    """For each call that lies in another one, both in the tree and in time, that other one."""
+    found: dict[SpanKey, SpanKey] = {}
+    for key, outer in contexts.outer.items():
+        for around in (outer, found.get(outer)):
+            if around is not None and _is_inside(forest.spans[key], forest.spans[around]):
+                found[key] = around
+                yield key, around
+                break
+
+
+def _is_inside(inner: Span, outer: Span) -> bool:
+    return (
+        inner.duration_ns > 0
+        and outer.start_ns - _TOLERANCE_NS <= inner.start_ns
+        and inner.end_ns <= outer.end_ns + _TOLERANCE_NS
+    )
+
+
+def _lone_servers(
+    forest: Forest, role: Roles, below: Mapping[SpanKey, Below], contexts: Contexts
+) -> Iterator[SpanKey]:
+    """Servers that answered as models, in traces in which no client tells of a call: their span stands for it."""
+    told = {key[0] for key in contexts.call}
+    for key, own in role.items():
+        if own is not Role.SERVER or key[0] in told or Below.SERVER in below[key]:
+            continue
+        if Below.GENERATION in below[key] or _counts_tokens(forest.spans[key]):
+            yield key
+
+
+def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[SpanKey]:
+    """A server above a single one that answered, if nothing of the trace is an agent's."""
+    agents = {key[0] for key, own in role.items() if own in _OF_AGENTS} if lone else set()
+    passed_on = Counter(above for key in lone if key[0] not in agents for above in forest.above(key))
+    return (key for key, count in passed_on.items() if count == 1 and role[key] is Role.SERVER)
+
+
+def _superseded(
+    forest: Forest, contexts: Contexts, below: Mapping[SpanKey, Below], phases: Iterable[SpanKey]
+) -> Iterator[SpanKey]:
+    """They are left out rather than renamed: beside the server's spans they would look like work in parallel."""
+    for key in phases:
+        request = contexts.request.get(key)
+        if request is None or request == key:
+            continue
+        match written_provenance(forest.spans[key]):
+            case Provenance.STREAM if below[request] & (Below.SERVED_GENERATION | Below.REPORTED_GENERATION):
+                yield key
+            case Provenance.BODY if Below.SERVED_GENERATION in below[request]:
+                yield key
+            case _:
+                pass
+
+
+@dataclass(slots=True)
+class _Members:
+    """What hangs in one call, in the order of the trees."""
+
+    attempts: list[Span] = field(default_factory=list)
+    servers: list[Span] = field(default_factory=list)
+    phases: list[PhaseSpan] = field(default_factory=list)
+
+
+def _gather(
+    forest: Forest,
+    role: Roles,
+    contexts: Contexts,
+    below: Mapping[SpanKey, Below],
+    phases: Mapping[SpanKey, Phase],
+    wrapper: Mapping[SpanKey, SpanKey],
+    superseded: Set[SpanKey],
+) -> dict[SpanKey, Call]:
+    members: dict[SpanKey, _Members] = {}
+    for key, call in contexts.call.items():
+        into = members.get(call) or members.setdefault(call, _Members())
+        span, phase = forest.spans[key], phases.get(key)
+        if role[key] is Role.HTTP:
+            into.attempts.append(span)
+        elif role[key] is Role.SERVER:
+            into.servers.append(span)
+        if phase is not None and key not in superseded:
+            attempt = contexts.request.get(key, call)
+            into.phases.append(PhaseSpan(span, phase, written_provenance(span), attempt))
+    inner: dict[SpanKey, list[SpanKey]] = {}
+    for key, around in wrapper.items():
+        inner.setdefault(around, []).append(key)
+    return {
+        key: Call(
+            key=key,
+            span=forest.spans[key],
+            attempts=_by_start(found.attempts),
+            servers=_by_start(found.servers),
+            phases=tuple(sorted(found.phases, key=lambda one: (one.span.start_ns, one.span.span_id))),
+            inner=tuple(inner.get(key, ())),
+            wrappers=tuple(_around(forest, key, wrapper, inner)),
+            is_covered=_is_covered(forest.spans[key], found, below[key]),
+        )
+        for key, found in members.items()
+    }
+
+
+def _by_start(spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (span.start_ns, span.span_id)))
+
+
+def _around(
+    forest: Forest,
+    key: SpanKey,
+    wrapper: Mapping[SpanKey, SpanKey],
+    inner: Mapping[SpanKey, list[SpanKey]],
+) -> Iterator[Span]:
+    """The wrappers that show this request alone, failed ones before it aside: what they count, it counts."""
+    at = key
+    while (around := wrapper.get(at)) is not None:
+        answered = [one for one in inner[around] if not has_failed(forest.spans[one])]
+        if (answered or inner[around]) != [at]:
+            return
+        yield forest.spans[around]
+        at = around
+
+
+def _is_covered(span: Span, members: _Members, below: Below) -> bool:
+    """Whether nothing is left open of what the call waited for: all is shown below it, or nothing is."""
+    if below & (Below.CHAT | Below.GENERATION) or not below & (Below.REQUEST | Below.SERVER):
+        return True
+    return covers((*members.attempts, *members.servers), span)

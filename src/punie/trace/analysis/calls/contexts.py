@@ -1,0 +1,142 @@
+"""Where each span hangs: in which model call, in which HTTP request of it, or in a tool.
+
+Of calls and tools only the nearest counts: what a tool asks is its own. A POST to a model whose call nobody traced
+stands for that call, wherever it hangs, also inside a tool. What fills a tool's time from beside it is the tool's:
+
+    agent    |------------------------------------|
+    tool        |----------------------|                it was called in this context,
+    POST          |-----------------|                   and its transport kept the one in which it was connected
+    GET      |------------------------------------|     a stream that is open all along: nobody waits for that
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from punie.trace.analysis.calls.addresses import address, is_model_address
+from punie.trace.analysis.trees.roles import Role, may_ask_a_model
+from punie.trace.analysis.trees.tree import Forest, SpanKey
+from punie.trace.model import Span
+
+Roles = Mapping[SpanKey, Role]
+_WORK: Final = {Role.CHAT, Role.TOOL, Role.AGENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """For each span what it hangs in, where it hangs in anything; a call is in itself, and so is a request.
+
+    `request` is the nearest HTTP span at or above a span, within its call or tool. `outer` is the call around a call.
+    `posts` are the POSTs to a model outside of calls, `background` HTTP spans beside whole tools or calls.
+    """
+
+    call: dict[SpanKey, SpanKey] = field(default_factory=dict)
+    outer: dict[SpanKey, SpanKey] = field(default_factory=dict)
+    in_tool: set[SpanKey] = field(default_factory=set)
+    request: dict[SpanKey, SpanKey] = field(default_factory=dict)
+    posts: set[SpanKey] = field(default_factory=set)
+    background: set[SpanKey] = field(default_factory=set)
+
+
+def find_contexts(forest: Forest, role: Roles) -> Contexts:
+    """Walk all trees once, from their tops."""
+    found = Contexts()
+    beside = _Beside(forest, role)
+    known = set(_filling_addresses(forest, role))
+    for key in forest.order:
+        _inherit(found, key, forest.parent[key])
+        match role[key]:
+            case Role.CHAT:
+                if key in found.call:
+                    found.outer[key] = found.call[key]
+                _open_call(found, key)
+            case Role.TOOL:
+                found.call.pop(key, None)
+                found.request.pop(key, None)
+                found.in_tool.add(key)
+            case Role.HTTP:
+                if key not in found.call:
+                    _place_request(found, forest, key, known, beside)
+                found.request[key] = key
+            case _:
+                pass
+    return found
+
+
+def _inherit(found: Contexts, key: SpanKey, parent: SpanKey | None) -> None:
+    if parent is None:
+        return
+    if parent in found.call:
+        found.call[key] = found.call[parent]
+    elif parent in found.in_tool:
+        found.in_tool.add(key)
+    if parent in found.request:
+        found.request[key] = found.request[parent]
+
+
+def _open_call(found: Contexts, key: SpanKey) -> None:
+    found.call[key] = key
+    found.in_tool.discard(key)
+    found.request.pop(key, None)
+
+
+def _place_request(found: Contexts, forest: Forest, key: SpanKey, known: set[str], beside: _Beside) -> None:
+    span = forest.spans[key]
+    place = address(span) if may_ask_a_model(span) else ""
+    if (place in known or is_model_address(place)) and not beside.has_work_below(key):
+        _open_call(found, key)
+        found.posts.add(key)
+    elif key not in found.in_tool and beside.in_a_tool(span):
+        found.in_tool.add(key)
+    elif key not in found.in_tool and beside.around_work(span) and not beside.has_work_below(key):
+        found.background.add(key)
+
+
+def _filling_addresses(forest: Forest, role: Roles) -> Iterator[str]:
+    """Where the POSTs went that fill most of their call."""
+    for key, parent in forest.parent.items():
+        if parent is None or role[key] is not Role.HTTP or role[parent] is not Role.CHAT:
+            continue
+        span, call = forest.spans[key], forest.spans[parent]
+        if may_ask_a_model(span) and span.duration_ns * 2 > call.duration_ns and (place := address(span)):
+            yield place
+
+
+class _Beside:
+    """The tools and calls of each trace, for what hangs beside them."""
+
+    def __init__(self, forest: Forest, role: Roles) -> None:
+        self._forest, self._role = forest, role
+        self._tools: dict[str, list[Span]] = {}
+        self._work: dict[str, list[Span]] = {}
+        for key, own in role.items():
+            if own is Role.TOOL or own is Role.CHAT:
+                self._work.setdefault(key[0], []).append(forest.spans[key])
+                if own is Role.TOOL:
+                    self._tools.setdefault(key[0], []).append(forest.spans[key])
+
+    def in_a_tool(self, request: Span) -> bool:
+        """Whether the greater part of a request lies in the time of one tool."""
+        return any(
+            2 * (min(request.end_ns, tool.end_ns) - max(request.start_ns, tool.start_ns))
+            > request.duration_ns
+            for tool in self._tools.get(request.trace_id, ())
+        )
+
+    def around_work(self, request: Span) -> bool:
+        """Whether a request is open during a whole tool or call."""
+        return any(
+            request.start_ns <= work.start_ns < work.end_ns <= request.end_ns
+            for work in self._work.get(request.trace_id, ())
+        )
+
+    def has_work_below(self, key: SpanKey) -> bool:
+        """Whether an agent, a tool or a call hangs below a request: then it isn't beside them."""
+        found = list(self._forest.children.get(key, ()))
+        for below in found:  # grows while we walk it
+            if self._role[below] in _WORK:
+                return True
+            found.extend(self._forest.children.get(below, ()))
+        return False

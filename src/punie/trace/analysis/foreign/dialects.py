@@ -1,0 +1,111 @@
+"""The attributes by which instrumentations say what a span is, and the words that they use for it.
+
+| word of ours | what it stands for |
+| --- | --- |
+| `chat` | one call of a model |
+| `execute_tool` | one call of a tool |
+| `invoke_agent` | an agent's run, with all its turns |
+| `invoke_workflow` | runs or steps that belong together: a workflow, a conversation, a crew, a chain |
+| `NOTHING_OF_THESE` | something else, said in so many words: an embedding, a retrieval, a guardrail |
+
+Words are compared by their letters alone, in small ones: `chat.completions`, `ChatCompletions` and `chat_completions`
+are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from punie.trace import semconv
+
+CHAT: Final = semconv.OPERATION_CHAT[0]
+TOOL: Final = semconv.OPERATION_TOOL
+AGENT: Final = semconv.OPERATION_AGENT
+WORKFLOW: Final = semconv.OPERATION_WORKFLOW
+NOTHING_OF_THESE: Final = ""
+
+MODEL_NAMES: Final = (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, *semconv.FOREIGN_MODEL)
+TOOL_NAMES: Final = (semconv.TOOL_NAME, *semconv.FOREIGN_TOOL_NAME)
+TOOL_CALL_MARKS: Final = (
+    semconv.TOOL_CALL_ID,
+    semconv.TOOL_ARGUMENTS,
+    semconv.TOOL_RESULT,
+    *semconv.FOREIGN_TOOL_CALL,
+    "tool_arguments",
+    "tool_response",
+)
+AGENT_NAMES: Final = (*semconv.AGENT_NAME, *semconv.FOREIGN_AGENT_NAME)
+AGENT_RUN_MARKS: Final = (semconv.FINAL_RESULT, "pydantic_ai.all_messages", "all_messages_events")
+FINISH_REASONS: Final = (semconv.FINISH_REASONS, *semconv.FOREIGN_FINISH_REASON)
+
+_CHAT_WORDS: Final = """
+    chat completion completions chat_completion chat_completions text_completion text_completions
+    chat_streaming_completions streaming_chat_completions text_streaming_completions streaming_completions
+    acompletion atext_completion chat_stream stream_chat multimodal_completion
+    chat_completions_create chat_completion_create completions_create beta_chat_completions_parse chat_completions_parse
+    response responses aresponse aresponses create_response responses_create responses_parse
+    message messages messages_create messages_stream anthropic_messages
+    generate_content agenerate_content generate_content_stream agenerate_content_stream stream_generate_content
+    generate generation agenerate text_generation generate_text stream_text generate_object stream_object
+    invoke_model invoke_model_with_response_stream converse converse_stream
+    inference infer model_inference model_call call_model model_request request_model model_generation model_step
+    llm llm_call call_llm llm_request llm_generation llm_completion invoke_llm chat_model chat_model_call model
+    ai_generate_text_do_generate ai_stream_text_do_stream ai_generate_object_do_generate ai_stream_object_do_stream
+"""
+_TOOL_WORDS: Final = """
+    execute_tool tool tool_call tools_call call_tool run_tool invoke_tool use_tool tool_use tool_run tool_execution
+    tool_invocation function function_call call_function execute_function run_function invoke_function function_tool
+    function_invocation mcp_tool mcp_tool_call ai_tool_call tool_invoker
+"""
+_AGENT_WORDS: Final = """
+    invoke_agent agent agent_run run_agent agent_call call_agent agent_invocation agent_invoke execute_agent
+    agent_execution invoke_agent_stream chat_client ai_generate_text ai_stream_text ai_generate_object ai_stream_object
+"""
+_WORKFLOW_WORDS: Final = """
+    invoke_workflow workflow workflow_run run_workflow execute_workflow conversation multi_conversation
+    run_conversation group_chat run_group_chat crew crew_kickoff kickoff invoke_crew swarm invoke_swarm graph
+    invoke_graph run_graph team team_run run_team invoke_team pipeline pipeline_run run_pipeline chain invoke_chain
+    run_chain flow flow_run orchestration invoke_orchestration multiagent multi_agent invoke_multiagent
+"""
+_OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generation, search_memory
+    *(
+        "embed",
+        "rerank",
+        "retriev",
+        "moderat",
+        "image",
+        "speech",
+        "transcri",
+        "guardrail",
+        "evaluat",
+        "memory",
+    ),
+    *("createagent", "parser", "prompt", "vectorstore", "advisor", "toolslist", "listtools", "chunk"),
+)
+
+
+def _letters(word: str) -> str:
+    return "".join(filter(str.isalpha, word.lower()))
+
+
+def _words() -> Iterable[tuple[str, str]]:
+    of_word = ((CHAT, _CHAT_WORDS), (TOOL, _TOOL_WORDS), (AGENT, _AGENT_WORDS), (WORKFLOW, _WORKFLOW_WORDS))
+    return ((_letters(word), operation) for operation, words in of_word for word in words.split())
+
+
+_OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(dict(_words()))
+
+
+@lru_cache(maxsize=4096)
+def operation_named(word: str) -> str | None:
+    """The operation that a word stands for, whoever's word it is; None for a word that says nothing or isn't known."""
+    letters = _letters(word)
+    found = _OPERATIONS.get(letters)
+    if found is not None:
+        return found
+    if any(part in letters for part in _OTHER_WORDS):
+        return NOTHING_OF_THESE
+    return CHAT if letters.endswith("generator") else None  # Haystack: OpenAIChatGenerator

@@ -1,0 +1,72 @@
+"""Which operation a span stands for: by its own word for it, else by what only such an operation has.
+
+A word that is known decides: `gen_ai.operation.name`, else what an instrumentation calls the span's kind. Where none
+does, attributes that only one kind of span has do: a tool's name with the call's id or arguments; a model's name with
+output tokens or a finish reason (the name alone stands on database and guardrail spans too); an agent's name with the
+sums or the result of its run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from punie.trace import semconv
+from punie.trace.analysis.foreign import dialects
+from punie.trace.analysis.foreign.langfuse import usage_of
+from punie.trace.analysis.trees.roles import is_server
+from punie.trace.model import Attributes, Span
+
+_PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialects.WORKFLOW}
+TELLING: Final = frozenset(
+    {
+        semconv.OPERATION,
+        semconv.LANGFUSE_USAGE,
+        *semconv.FOREIGN_KIND,
+        *semconv.OUTPUT_TOKENS,
+        *dialects.FINISH_REASONS,
+        *dialects.TOOL_CALL_MARKS,
+        *dialects.AGENT_RUN_MARKS,
+    }
+)
+"""The attributes that tell what a span stands for, where it has no operation of the conventions."""
+
+
+def operation_of(span: Span) -> str | None:
+    """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
+    attributes = span.attributes
+    if TELLING.isdisjoint(attributes):
+        return None
+    written = attributes.get(semconv.OPERATION)
+    if isinstance(written, str) and written in _PLAIN:
+        return written
+    words = (attributes.get(name) for name in (semconv.OPERATION, *semconv.FOREIGN_KIND))
+    named = (dialects.operation_named(word) for word in words if isinstance(word, str))
+    found = next((operation for operation in named if operation is not None), None)
+    return _by_what_it_has(span) if found is None else found
+
+
+def _by_what_it_has(span: Span) -> str | None:
+    attributes = span.attributes
+    if is_server(span) or semconv.PHASE in attributes:
+        return None
+    if _has(attributes, dialects.TOOL_NAMES) and _has(attributes, dialects.TOOL_CALL_MARKS):
+        return dialects.TOOL
+    if _has(attributes, dialects.MODEL_NAMES) and shows_an_answer(attributes):
+        return dialects.CHAT
+    is_run = _has(attributes, dialects.AGENT_RUN_MARKS) or _has(attributes, semconv.OUTPUT_TOKENS)
+    return dialects.AGENT if is_run and _has(attributes, dialects.AGENT_NAMES) else None
+
+
+def shows_an_answer(attributes: Attributes) -> bool:
+    """Whether output tokens or finish reasons say that a model answered."""
+    usage: Mapping[str, Any] = usage_of(attributes)
+    return (
+        _has(attributes, semconv.OUTPUT_TOKENS)
+        or _has(attributes, dialects.FINISH_REASONS)
+        or any(name.startswith(("output", "completion")) for name in usage)
+    )
+
+
+def _has(attributes: Attributes, names: tuple[str, ...]) -> bool:
+    return any(attributes.get(name) is not None for name in names)

@@ -1,0 +1,154 @@
+"""Which spans of a trace may be queries: by the first of these rules that finds any.
+
+1. The spans that a run of ours wrote as queries.
+2. An agent's run that is part of no other one: not below another agent, a tool or a call, and not in the time of
+   another run of its trace. Where several runs, or a run and calls beside it, are below one request, workflow or
+   conversation, all of that is one query. A plain root around runs that follow each other (an evaluation loop) keeps
+   them apart; around runs in parallel it is the query itself.
+3. A root with a model call below it; where no trace of the source asks a model, any root.
+4. What a server answered for a client that is traced elsewhere.
+5. The first span of a trace whose root is missing stands in for it.
+
+No second of a trace counts in two queries: of candidates that overlap all the same, the longest is one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Calls
+from punie.trace.analysis.queries.windows import clusters, is_inside, longest_apart, not_inside
+from punie.trace.analysis.trees.roles import Role, is_server, written_provenance
+from punie.trace.analysis.trees.tree import Forest, SpanKey
+from punie.trace.model import Provenance, Span, SpanKind
+
+Test = Callable[[SpanKey], bool]
+_PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT}
+
+
+class Source(Enum):
+    """What made a span a candidate."""
+
+    OWN = auto()
+    AGENT = auto()
+    ROOT = auto()
+    FROM_AFAR = auto()
+    STAND_IN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The candidates of one trace, by their start; no two of them overlap."""
+
+    source: Source
+    keys: tuple[SpanKey, ...]
+
+
+def is_query(span: Span) -> bool:
+    """Whether `span` is a query span of ours (warm-up included), not a span that is only called so."""
+    return semconv.QUERY_ID in span.attributes or span.attributes.get(semconv.QUERY_WARMUP) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One trace: its spans, parents first, and those of the whole source at or below which a model is asked."""
+
+    forest: Forest
+    calls: Calls
+    keys: Sequence[SpanKey]
+    asking: Set[SpanKey]
+
+    def candidates(self) -> Candidates:
+        """By the first rule that finds any."""
+        for source, rule in (
+            (Source.OWN, self._own),
+            (Source.AGENT, self._agents),
+            (Source.ROOT, self._roots),
+            (Source.FROM_AFAR, self._served_from_afar),
+        ):
+            if keys := longest_apart(self.forest.spans, rule()):
+                return Candidates(source, keys)
+        return Candidates(Source.STAND_IN, self._stand_in())
+
+    def own_queries(self) -> Candidates:
+        """By the first rule alone."""
+        return Candidates(Source.OWN, longest_apart(self.forest.spans, self._own()))
+
+    def _own(self) -> Iterable[SpanKey]:
+        return self._outermost(lambda key: is_query(self.forest.spans[key]), lambda _: False)
+
+    def _outermost(self, is_one: Test, hides: Test) -> Iterator[SpanKey]:
+        """The spans for which `is_one`, but below none of them and below none that hides."""
+        below: set[SpanKey] = set()
+        for key in self.keys:
+            parent = self.forest.parent[key]
+            if parent is not None and (parent in below or is_one(parent) or hides(parent)):
+                below.add(key)
+            elif is_one(key):
+                yield key
+
+    def _agents(self) -> Iterable[SpanKey]:
+        role, spans = self.calls.role, self.forest.spans
+        all_runs = self._outermost(
+            lambda key: role[key] is Role.AGENT, lambda key: role[key] in _PARTS_OF_A_RUN
+        )
+        runs = not_inside(spans, all_runs)
+        groups = self._groups(runs)
+        chosen = not_inside(spans, {groups.get(run, run) for run in runs})
+        return {self._shared(cluster) for cluster in clusters(spans, chosen)} if len(chosen) > 1 else chosen
+
+    def _groups(self, runs: Sequence[SpanKey]) -> dict[SpanKey, SpanKey]:
+        """For each run the request, workflow or conversation around it, if others or calls beside it are there too."""
+        around = {run: group for run in runs if (group := self._group(run)) is not None}
+        if not around:
+            return {}
+        count = Counter(around.values())
+        spans = self.forest.spans
+        for key in self.calls.calls.keys() & set(self.keys) - self.forest.below(runs):
+            is_beside = not any(is_inside(spans[key], spans[run]) for run in runs)
+            if is_beside and (group := self._group(key)) is not None:
+                count[group] += 1
+        return {run: group for run, group in around.items() if count[group] > 1}
+
+    def _group(self, key: SpanKey) -> SpanKey | None:
+        """The outermost request, workflow or conversation above a span."""
+        found = None
+        for above in self.forest.above(key):
+            kind = self.forest.spans[above].kind
+            if self.calls.role[above] is Role.WORKFLOW or kind in (SpanKind.SERVER, SpanKind.CONSUMER):
+                found = above
+        return found
+
+    def _shared(self, cluster: Sequence[SpanKey]) -> SpanKey:
+        """The nearest span that all of `cluster` hang below, the span itself if it is alone; else the longest."""
+        if len(cluster) == 1:
+            return cluster[0]
+        first, *others = cluster
+        above = [set(self.forest.above(key)) for key in others]
+        found = (key for key in self.forest.above(first) if all(key in one for one in above))
+        return next(found, longest_apart(self.forest.spans, cluster)[0])
+
+    def _roots(self) -> Iterable[SpanKey]:
+        roots = [key for key in self.keys if self.forest.spans[key].parent_id is None]
+        return [key for key in roots if key in self.asking] or roots
+
+    def _served_from_afar(self) -> Iterable[SpanKey]:
+        """The requests that a server answered, if the server alone was traced: no client's span is without its parent.
+
+        A server's phases may be, if it was killed before it could write the request around them.
+        """
+        orphans = [key for key in self.keys if key in self.forest.orphans]
+        tops = [self.forest.spans[key] for key in orphans]
+        if not all(is_server(top) or written_provenance(top) is Provenance.SERVER for top in tops):
+            return []
+        return [key for key in orphans if is_server(self.forest.spans[key])]
+
+    def _stand_in(self) -> tuple[SpanKey, ...]:
+        """The earliest top that asks a model, else the earliest of all: `keys` start with it."""
+        tops = [key for key in self.keys if self.forest.parent[key] is None]
+        return tuple(([key for key in tops if key in self.asking] or tops)[:1])

@@ -1,0 +1,65 @@
+"""Spans by their times: which overlap, which lie inside another. An end that was never written is the start."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from punie.trace.analysis.trees.tree import SpanKey
+from punie.trace.model import Span
+
+Spans = Mapping[SpanKey, Span]
+
+
+def is_inside(inner: Span, outer: Span) -> bool:
+    """Whether all of `inner` lies in the time of `outer`."""
+    return outer.start_ns <= inner.start_ns and _end_ns(inner) <= _end_ns(outer)
+
+
+def overlap(one: Span, other: Span) -> bool:
+    """Whether two spans share any time; an instant shares what it lies in, but for its end."""
+    early, late = sorted((one, other), key=lambda span: span.start_ns)
+    return late.start_ns < _end_ns(early)
+
+
+def not_inside(spans: Spans, keys: Iterable[SpanKey]) -> list[SpanKey]:
+    """`keys` by their start, without those that lie inside the time of another of them."""
+    kept: list[SpanKey] = []
+    reached_ns: int | None = None
+    for key in sorted(keys, key=lambda key: (spans[key].start_ns, -_end_ns(spans[key]), key)):
+        end_ns = _end_ns(spans[key])
+        if reached_ns is None or end_ns > reached_ns or spans[key].start_ns >= reached_ns:
+            kept.append(key)
+            reached_ns = max(end_ns, reached_ns or end_ns)
+    return kept
+
+
+def clusters(spans: Spans, by_start: Sequence[SpanKey]) -> Iterator[list[SpanKey]]:
+    """Runs of spans of which each overlaps with one before it."""
+    found: list[SpanKey] = []
+    reached_ns = 0
+    for key in by_start:
+        if found and spans[key].start_ns >= reached_ns:
+            yield found
+            found = []
+        found.append(key)
+        reached_ns = max(reached_ns, _end_ns(spans[key]))
+    if found:
+        yield found
+
+
+def longest_apart(spans: Spans, keys: Iterable[SpanKey]) -> tuple[SpanKey, ...]:
+    """`keys` by their start, without any that overlaps with a longer one that is kept."""
+    kept: list[tuple[int, SpanKey]] = []
+    for key in sorted(
+        keys, key=lambda key: (spans[key].start_ns - _end_ns(spans[key]), spans[key].start_ns, key)
+    ):
+        at = bisect_right(kept, (spans[key].start_ns, key))
+        beside = [other for _, other in kept[max(0, at - 1) : at + 1]]
+        if not any(overlap(spans[key], spans[other]) for other in beside):
+            insort(kept, (spans[key].start_ns, key))
+    return tuple(key for _, key in kept)
+
+
+def _end_ns(span: Span) -> int:
+    return max(span.start_ns, span.end_ns)
