@@ -9,7 +9,6 @@ from typing import Any, Final
 from benches import ARMS, CACHED_DRAFT, build_plan, build_preflight, observe_all
 from records import MS, build_record
 
-from punie.trace.analysis.calls.requests import MessageList, ModelRequest
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.comparison.compare import compare
 from punie.trace.analysis.comparison.facts import compare_facts
@@ -18,6 +17,7 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.decision.decision import decide
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
