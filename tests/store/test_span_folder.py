@@ -69,7 +69,10 @@ def test_files_with_other_endings_and_hidden_ones_are_left(tmp_path: Path) -> No
         read_source(str(tmp_path))
     assert ".jsonl" in caught.value.remedy
     (tmp_path / "a.json").write_text(OTLP)
-    assert len(read_source(str(tmp_path)).spans) == 1
+    found = read_source(str(tmp_path))
+    assert len(found.spans) == 1
+    passed_over = [note.case for note in found.notes if note.slug == "passed-over-file"]
+    assert passed_over == [str(tmp_path / "README.md"), str(tmp_path / "notes.txt")]
 
 
 def test_a_folder_named_spans_alone_makes_no_run(tmp_path: Path) -> None:

@@ -281,6 +281,12 @@ FINDING_KINDS: Final = (
         formerly="no-spans-file",
     ),
     FindingKind(
+        "passed-over-file",
+        _SHOWN,
+        "files of the folder whose names have no ending of files with spans: not read",
+        "Nothing, if they hold no spans; else give the file by its name, or rename it to end in `.json` or `.jsonl`.",
+    ),
+    FindingKind(
         "unread-events",
         _SHOWN,
         "events of spans in a form that isn't known: left out",

@@ -1,6 +1,6 @@
 """A folder of files with spans, also in subfolders: every file whose name says that it may hold some.
 
-Of a run folder below it the spans are taken, not what else is kept there.
+Of a run folder below it the spans are taken, not what else is kept there. Files that are passed over are named.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import InputError
-from punie.trace.model import SpanSet
+from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
-from punie.trace.store.runs.server_log import notes_of
+from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.files.span_files import (
     ENDINGS,
     PACKED,
@@ -26,6 +26,8 @@ from punie.trace.store.files.span_files import (
 )
 from punie.trace.store.gathering import merge
 from punie.trace.store.source import Source
+
+PASSED_OVER: Final = "passed-over-file"
 
 
 def recognises(place: Place) -> bool:
@@ -38,34 +40,40 @@ def read(place: Place) -> SpanSet:
 
     Raises `InputError` if no file has an ending that we look for.
     """
-    found = list(_read_below(place.path))
-    if not found:
+    files = [path for path in _files_below(place.path) if not is_hidden(path)]
+    found = [_read(path) for path in files]
+    if all(one is None for one in found):
         raise InputError(
             f"{place.text}: neither a run folder (no run.json, no spans/*.jsonl) nor one with files of spans",
             remedy=f"Files are taken by their endings: {' '.join(ENDINGS)}, each also with {' '.join(PACKED)}",
         )
-    together = merge(found)
-    return replace(together, notes=(*together.notes, *notes_of(place.path)))
+    together = merge(one for one in found if one is not None)
+    passed_over = (
+        SourceNote(PASSED_OVER, str(path))
+        for path, one in zip(files, found, strict=True)
+        if one is None and path.name != SERVER_LOG
+    )
+    return replace(together, notes=(*together.notes, *passed_over, *notes_of(place.path)))
 
 
 SPAN_FOLDER: Final = Source("a folder of such files", recognises, read)
 
 
-def _read_below(folder: Path) -> Iterator[SpanSet]:
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Its files and its run folders, and those below it."""
     for path in sorted(folder.iterdir()):
-        if is_hidden(path):
-            continue
-        if path.is_dir():
-            if holds_run(path):
-                yield RunFolder(path).load_spans()
-            elif not path.is_symlink():  # it may lead back to here
-                yield from _read_below(path)
-        elif path.is_file() and may_hold_spans(path):
-            yield _read_file(path)
+        if path.is_file() or (path.is_dir() and holds_run(path)):
+            yield path
+        elif path.is_dir() and not path.is_symlink() and not is_hidden(path):  # a link may lead back to here
+            yield from _files_below(path)
 
 
-def _read_file(path: Path) -> SpanSet:
-    """Its spans; if it can't be read, that is an unreadable record, its line 0. Reports of ours hold none."""
+def _read(path: Path) -> SpanSet | None:
+    """Its spans; None if its name says that it holds none. A file that can't be read is a record, its line 0."""
+    if path.is_dir():
+        return RunFolder(path).load_spans()
+    if not may_hold_spans(path):
+        return None
     try:
         return read_file(Place(str(path)))
     except InputError as error:
