@@ -16,6 +16,7 @@ from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.path.query_paths import query_paths
 from punie.trace.analysis.queries.candidates import is_query
+from punie.trace.analysis.queries.repeats import mark_cached_repeats
 from punie.trace.analysis.queries.requests import ModelRequest, read_requests
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces, missing_planned, read_traces
@@ -57,7 +58,9 @@ def read_queries(
     records = read_records(traces, compute_ledgers(phased), requests)
     in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
     return QueryRecords(
-        records=tuple(replace(r, critical_path=paths.get(r.ledger.query_key)) for r in records),
+        records=mark_cached_repeats(
+            replace(record, critical_path=paths.get(record.ledger.query_key)) for record in records
+        ),
         missing=missing_planned(traces),
         findings=find_flaws(traces, in_order),
         requests=tuple(in_order),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from punie.trace.model import PHASE_GROUP, PHASES, Disturbance, Group, Phase, Provenance
+
+_INTERRUPTIONS: Final = frozenset({"KeyboardInterrupt", "CancelledError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ class QueryRecord:
     Token counts are None where any model request of the query lacks its usage. `time_to_first_chunk_ns` has one entry
     a model request that tells it. `truncated` counts model requests that ended by their token limit. `network_known`
     is False where a model request has no server span below it: its transit is not known. `critical_path` is None where
-    nobody asked for it.
-    `server_start` counts over all runs of the source, `start_in_run` is the run's own count.
+    nobody asked for it. `server_start` counts over all runs of the source, `start_in_run` is the run's own count.
+    `is_cached_repeat` is a query that was asked before in its server start and found more in the prompt cache then.
     """
 
     query_id: str
@@ -126,12 +129,23 @@ class QueryRecord:
     truncated: int = 0
     network_known: bool = False
     critical_path: QueryPath | None = None
+    is_cached_repeat: bool = False
 
     @property
     def succeeded(self) -> bool:
-        """Counts in averages: not warm-up, no error, not scored as wrong, and disturbed by nothing."""
+        """Not warm-up, no error, not scored as wrong, and disturbed by nothing."""
         right = self.error is None and self.ok is not False
         return right and not self.warmup and self.disturbed_by is None
+
+    @property
+    def counts(self) -> bool:
+        """Counts in averages and verdicts on time: succeeded, and asked for the first time."""
+        return self.succeeded and not self.is_cached_repeat
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it from outside: no answer, and so no wrong one."""
+        return self.error is not None and self.error.partition(":")[0] in _INTERRUPTIONS
 
     @property
     def wall_ns(self) -> int:

@@ -48,11 +48,11 @@ def side_of(sources: Sequence[AskedQueries]) -> Side:
         for record in sorted(asked.records, key=lambda record: record.server_start):
             run = (record.run_id, record.start_in_run) if record.run_id else (place, record.server_start)
             records.append(replace(record, server_start=number.setdefault(run, len(number))))
-    succeeded = [record for record in records if record.succeeded]
+    counted = [record for record in records if record.counts]
     return Side(
-        answers=tuple(record for record in succeeded if not record.truncated),
+        answers=tuple(record for record in counted if not record.truncated),
         failed=tuple(record for record in records if not record.succeeded),
-        truncated=tuple(record for record in succeeded if record.truncated),
+        truncated=tuple(record for record in counted if record.truncated),
         starts=len(number),
         gaps=tuple(dict.fromkeys(gap for asked in sources for gap in asked.gaps)),
         weak=tuple(dict.fromkeys(slug for asked in sources for slug in asked.downgrades)),

@@ -67,7 +67,7 @@ def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
         phases=counted.phases if counted else nothing,
         groups=counted.groups if counted else group_totals(nothing),
         network_known=counted is not None and counted.network_known,
-        failed=len(records) - warmup - answers,
+        failed=sum(not record.succeeded and not record.warmup for record in records),
         warmup=warmup,
     )
 

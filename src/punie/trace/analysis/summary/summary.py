@@ -26,7 +26,7 @@ from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 class QuerySummary:
     """One query of the suite with all its repeats.
 
-    `totals` are over the repeats that succeeded, None if none did. `failed` are the others, never averaged.
+    `totals` are over the askings that count, None if none does. `failed` are the others, never averaged.
     `scored` and `right` count answers with a strict score (an error counts as a wrong one).
     """
 
@@ -59,11 +59,12 @@ class RunAnalysis:
     """A run, analysed.
 
     `records` are the asked queries in the order in which they started, failed ones included, warm-up not.
-    `totals` and `decode` are over those that succeeded, None if none did. `missing` are planned queries without a
-    record, in the plan's order. `integrity` is what was given, to be said before any number. `caches` are the
-    prompt cache arms seen, `cache` is what the prompt cache did for the model requests that were given.
-    `critical_path` is over the queries that succeeded, None where theirs are not known. `what_if` predicts from
-    them, None where they asked no model.
+    `totals` and `decode` are over those that count, None if none does; `failed_totals` are over the `failed` ones,
+    which took time too. `cached_repeats` are right answers that don't count (`queries/repeats`). `missing` are
+    planned queries without a record, in the plan's order. `integrity` is what was given, to be said before any
+    number. `caches` are the prompt cache arms seen, `cache` is what the prompt cache did for the model requests that
+    were given. `critical_path` is over the queries that count, None where theirs are not known. `what_if` predicts
+    from them, None where they asked no model.
     """
 
     records: tuple[QueryRecord, ...]
@@ -71,6 +72,8 @@ class RunAnalysis:
     totals: Totals | None
     decode: DecodeShare | None
     failed: tuple[QueryRecord, ...]
+    failed_totals: Totals | None
+    cached_repeats: int
     warmup: tuple[QueryRecord, ...]
     warmup_wall: Spread | None
     missing: tuple[PlannedQuery, ...]
@@ -109,9 +112,11 @@ def analyse(
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),
-        totals=totals(queries.succeeded),
-        decode=decode_share(queries.succeeded),
+        totals=totals(queries.counted),
+        decode=decode_share(queries.counted),
         failed=queries.failed,
+        failed_totals=totals(queries.failed),
+        cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in asked),
         warmup=warmup,
         warmup_wall=spread([record.wall_ns for record in warmup]),
         missing=queries.missing,
@@ -119,8 +124,8 @@ def analyse(
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
         cache=bill,
-        critical_path=summarise_paths(queries.succeeded),
-        what_if=what_if(queries.succeeded, requests, activity or {}, bill, target_ns=target_ns),
+        critical_path=summarise_paths(queries.counted),
+        what_if=what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns),
         verdicts=_verdicts(queries, target_ns, memory),
     )
 
@@ -148,6 +153,6 @@ def _query_summary(query_id: str, records: Sequence[QueryRecord]) -> QuerySummar
         asked=len(records),
         scored=sum(is_scored(record) for record in records),
         right=sum(is_right(record) for record in records),
-        totals=totals([record for record in records if record.succeeded]),
+        totals=totals([record for record in records if record.counts]),
         failed=tuple(record for record in records if not record.succeeded),
     )

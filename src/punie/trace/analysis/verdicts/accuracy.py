@@ -62,8 +62,8 @@ def accuracy_verdict(asked: AskedQueries) -> Assessment[AccuracyFigures]:
 
 
 def is_scored(record: QueryRecord) -> bool:
-    """Whether the record can be judged: it has a strict score, or it ended in an error."""
-    return record.ok is not None or record.error is not None
+    """Whether the record can be judged: it has a strict score or ended in an error, and nobody interrupted it."""
+    return not record.interrupted and (record.ok is not None or record.error is not None)
 
 
 def is_right(record: QueryRecord) -> bool:

@@ -81,9 +81,9 @@ class AskedQueries:
     missing: tuple[PlannedQuery, ...] = ()
 
     @property
-    def succeeded(self) -> tuple[QueryRecord, ...]:
+    def counted(self) -> tuple[QueryRecord, ...]:
         """The records that count in averages."""
-        return tuple(record for record in self.records if record.succeeded)
+        return tuple(record for record in self.records if record.counts)
 
     @property
     def failed(self) -> tuple[QueryRecord, ...]:

@@ -122,7 +122,7 @@ def generation_verdict(asked: AskedQueries) -> Assessment[GenerationFigures]:
     can't say what it took), and when queries are missing or integrity forbids a verdict.
     Beside it stands the decode share, on which the advice about training rests.
     """
-    records = asked.succeeded
+    records = asked.counted
     measured = _measure(records)
     figures = GenerationFigures(
         threshold=THRESHOLD,

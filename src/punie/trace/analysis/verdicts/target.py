@@ -93,7 +93,8 @@ def target_verdict(asked: AskedQueries, target_ns: int) -> Assessment[TargetFigu
 def _figures(asked: AskedQueries, target_ns: int) -> TargetFigures:
     everything: dict[str, list[QueryRecord]] = defaultdict(list)
     for record in asked.records:
-        everything[record.query_id].append(record)
+        if not record.interrupted and not (record.is_cached_repeat and record.succeeded):
+            everything[record.query_id].append(record)
     several = any(record.model_requests >= 2 for record in asked.records)
     held = {query: group for query, group in everything.items() if not several or _needs_turns(group)}
     return TargetFigures(
@@ -114,7 +115,7 @@ def _needs_turns(records: Sequence[QueryRecord]) -> bool:
 
 
 def _times(records: Sequence[QueryRecord]) -> QueryTimes:
-    walls = [record.wall_ns for record in records if record.succeeded]
+    walls = [record.wall_ns for record in records if record.counts]
     return QueryTimes(
         repeats=len(records),
         failed=len(records) - len(walls),

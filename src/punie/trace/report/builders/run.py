@@ -10,7 +10,7 @@ from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.critical_path import path_sections
 from punie.trace.report.builders.integrity import amount, integrity_section, known_from
 from punie.trace.report.builders.queries import failed_section, queries_section
-from punie.trace.report.builders.totals import ledger_section, spread_section
+from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
 from punie.trace.report.document import Answer, Document, Section
 from punie.trace.report.published.run import publish
@@ -49,7 +49,14 @@ def headline(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
         arms.append(f"draft: {about.draft}")
     planned = f" of {about.planned} planned" if about.planned else ""
     asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
-    return tuple(line for line in (what, f"{asked} · {' · '.join(arms)}", *about.notes) if line)
+    counts = f"{asked} · {' · '.join(arms)}"
+    return tuple(line for line in (what, counts, *_cached_repeats(analysis), *about.notes) if line)
+
+
+def _cached_repeats(analysis: RunAnalysis) -> Iterator[str]:
+    if analysis.cached_repeats:
+        repeats = count_text(analysis.cached_repeats, "repeat")
+        yield f"{repeats} found the prompt cache warm: excluded from averages and verdicts on time"
 
 
 def _nothing_wrong(report: Report) -> Iterator[str]:
@@ -63,6 +70,7 @@ def _sections(report: Report) -> Iterator[Section]:
     yield integrity_section(report)
     yield Section("Verdicts", answers=tuple(map(answer, analysis.verdicts.by_name.values())))
     yield ledger_section(analysis)
+    yield failed_ledger_section(analysis)
     yield queries_section(analysis)
     yield spread_section(analysis)
     yield from path_sections(analysis.critical_path)

@@ -30,7 +30,16 @@ def ledger_section(analysis: RunAnalysis) -> Section:
     return breakdown(analysis.totals, *path_line(analysis.critical_path))
 
 
-def breakdown(totals: Totals | Part, *lines: str) -> Section:
+def failed_ledger_section(analysis: RunAnalysis) -> Section:
+    """What the wrong and failed answers took, which is in no other figure; empty where there are none."""
+    failed = analysis.failed_totals
+    if failed is None:
+        return Section("")
+    title = f"Beside it, in no average: {count_text(failed.answers, 'failed query', 'failed queries')}"
+    return breakdown(failed, title=title)
+
+
+def breakdown(totals: Totals | Part, *lines: str, title: str = "") -> Section:
     """Every group with its phases: time, share, contested time, and how it is known."""
     rows: list[tuple[Cell, ...]] = []
     strong: set[int] = set()
@@ -45,7 +54,8 @@ def breakdown(totals: Totals | Part, *lines: str) -> Section:
             rows += _group_rows(group, phases)
     strong.add(len(rows))
     rows.append(("wall time", figures.duration(totals.wall_ns), figures.share(1.0), "", ""))
-    title = f"Where the time went: {count_text(totals.answers, 'answered query', 'answered queries')}"
+    answered = count_text(totals.answers, "answered query", "answered queries")
+    title = title or f"Where the time went: {answered}"
     return Section(title, table=Table(_LEDGER, tuple(rows), frozenset(strong)), notes=notes(*lines))
 
 

@@ -80,7 +80,11 @@ class RunTotals(known_only(Totals, always=("answers",))):  # type: ignore[misc] 
 
 
 class RunReport(Published, frozen=True, kw_only=True):
-    """One analysed run. `missing` are planned queries without a trace; `totals` are over those that succeeded."""
+    """One analysed run. `missing` are planned queries without a trace; `totals` are over those that count.
+
+    `failed_totals` are over those that failed, `cached_repeats` counts right answers that don't count: asked before in
+    their server start, with the prompt cache on.
+    """
 
     schema: Literal["punie.trace.report"] = "punie.trace.report"
     schema_version: Literal[2] = 2
@@ -89,6 +93,8 @@ class RunReport(Published, frozen=True, kw_only=True):
     missing: tuple[PlannedQuery, ...]
     verdicts: Mapping[str, Judged]
     totals: RunTotals
+    failed_totals: Totals | None
+    cached_repeats: int
     queries: tuple[Query, ...]
     summaries: tuple[Summary, ...]
     critical_path: PathSummary | None
@@ -106,6 +112,8 @@ def publish(report: Report) -> RunReport:
         "missing": analysis.missing,
         "verdicts": {name: judged(one) for name, one in analysis.verdicts.by_name.items()},
         "totals": analysis.totals or {"answers": 0},
+        "failed_totals": analysis.failed_totals,
+        "cached_repeats": analysis.cached_repeats,
         "queries": [_query(record) for record in analysis.records],
         "summaries": analysis.queries,
         "critical_path": analysis.critical_path,
