@@ -4,8 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent
+SLOW = (
+    "bench/test_bench_parts.py",
+    "bench/test_speculative_demo.py",
+    "commands/test_serve.py",
+    "commands/test_ship.py",
+    "demo/test_demo_model_scores.py",
+    "doctor",
+    "end_to_end",
+    "project/test_packaging.py",
+    "server",
+    "stack",
+    "store/test_in_database_cluster.py",
+    "telemetry/test_agent_tree.py",
+    "telemetry/test_mlx_",
+    "telemetry/test_shipper",
+    "telemetry/test_stream_requests.py",
+)
+"""Tests that start servers or processes, or build something: `.ci/run --quick` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")
