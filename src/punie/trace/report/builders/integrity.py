@@ -62,7 +62,7 @@ def _missing(planned: Sequence[PlannedQuery]) -> Note:
     names = [f"{query.query_id} #{query.server_start}.{query.repeat}" for query in planned]
     return Note(
         f"{count_text(len(planned), 'planned query has', 'planned queries have')} no trace: "
-        f"{_some(names, _MOST_QUERIES)}"
+        f"{some(names, _MOST_QUERIES)}"
     )
 
 
@@ -83,11 +83,12 @@ def known_from(analysis: RunAnalysis) -> Iterator[str]:
     elif queries:
         kinds = sorted(queries.items(), key=lambda item: (len(item[1]), item[0]))
         yield "generation is known from: " + "; ".join(
-            f"{how} ({count_text(len(names), 'query', 'queries')}: {_some(names, _NAMED)})"
+            f"{how} ({count_text(len(names), 'query', 'queries')}: {some(names, _NAMED)})"
             for how, names in kinds
         )
 
 
-def _some(names: Sequence[str], most: int) -> str:
+def some(names: Sequence[str], most: int) -> str:
+    """The first `most` of them, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(one_line, names[:most])) + more

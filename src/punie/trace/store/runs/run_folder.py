@@ -20,6 +20,7 @@ from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refuse
 from punie.trace.store.files.whole_file import write_whole
 
 _PLAN: Final = "run.json"
+BENCH_PLAN: Final = "bench.json"  # of a folder whose cells are run folders
 _SPANS: Final = "spans"
 _JOURNAL: Final = ".jsonl"
 _NO_SPANS: Final = "file-without-spans"
