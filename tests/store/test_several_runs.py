@@ -115,7 +115,7 @@ def test_each_run_s_server_starts_are_its_own(
         assert main(["compare", *arguments]) == 0
         compared.append(json.loads(capsys.readouterr().out))
     first, second = compared
-    assert second["design"]["server_starts"] == [RUNS * STARTS] * 2
+    assert second["design"]["starts"] == [RUNS * STARTS] * 2
     assert (second["design"], second["changes"]) == (first["design"], first["changes"])
 
 
