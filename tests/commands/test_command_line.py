@@ -251,3 +251,20 @@ def test_a_flag_that_is_gone_says_what_to_do(capsys: pytest.CaptureFixture[str])
     error = capsys.readouterr().err
     assert "--engine is gone" in error
     assert "leave it out" in error
+
+
+def test_files_of_the_working_directory_are_not_run(tmp_path: Path) -> None:
+    for name in ("argparse", "mlx", "mlx_lm", "httpx", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger ran')\n")
+    program = Path(sys.executable).with_name("punie-trace")
+    command = [str(program), "run", "--no-export", "--format", "json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, "a stranger ran" in done.stderr) == (ExitCode.OK, False)
+    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"run.json", "server.log"}
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
+
+
+def test_what_a_terminal_obeys_is_said_without_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "/no\x1b[31mwhere"]) == ExitCode.INPUT
+    assert "\x1b" not in capsys.readouterr().err

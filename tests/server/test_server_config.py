@@ -117,14 +117,14 @@ def full_config(model: Path) -> ServerConfig:
 
 def test_command_of_the_smallest_config(model: Path) -> None:
     assert build_server_command(ServerConfig(model), port=8123, python="python") == (
-        *("python", "-m", "punie.trace.server.launcher", "--"),
+        *("python", "-P", "-m", "punie.trace.server.launcher", "--"),
         *("--model", str(model), "--host", "127.0.0.1", "--port", "8123"),
     )
 
 
 def test_command_says_every_field_but_stop(model: Path) -> None:
     assert build_server_command(full_config(model), port=1, python="python", hook="a.b:c") == (
-        *("python", "-m", "punie.trace.server.launcher", "--hook", "a.b:c", "--"),
+        *("python", "-P", "-m", "punie.trace.server.launcher", "--hook", "a.b:c", "--"),
         *("--model", str(model), "--host", "127.0.0.1", "--port", "1"),
         *("--adapter-path", str(model), "--temp", "0.5", "--top-p", "0.9", "--max-tokens", "100"),
         *("--chat-template-args", '{"b": "\\u00fc", "enable_thinking": false}'),

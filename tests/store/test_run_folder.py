@@ -13,8 +13,9 @@ import pytest
 from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.errors import InputError
+from punie.trace.store.documents import encode
 from punie.trace.store.runs.run_folder import RunFolder
-from punie.trace.store.runs.run_plan import RunPlan, RunSettings, decode_plan, encode_plan
+from punie.trace.store.runs.run_plan import RunPlan, RunSettings, decode_plan
 from punie.trace.store.runs.server_log import SERVER_LOG
 
 PLAN: Final = RunPlan(
@@ -48,7 +49,7 @@ def test_a_plan_comes_back_the_same(tmp_path: Path) -> None:
 
 def test_a_plan_with_nothing_optional_comes_back_the_same() -> None:
     bare = RunPlan("id", "suite", "hash", (), "model", "off", 0, "now")
-    assert decode_plan(encode_plan(bare), "run.json") == bare
+    assert decode_plan(encode(bare), "run.json") == bare
 
 
 def test_folders_of_the_same_name_stand_side_by_side(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_run_without_a_plan(tmp_path: Path) -> None:
 
 
 def changed(**fields: Any) -> str:  # noqa: ANN401 # any JSON value
-    return json.dumps({**json.loads(encode_plan(PLAN)), **fields})
+    return json.dumps({**json.loads(encode(PLAN)), **fields})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_a_plan_of_the_first_format_is_read_with_its_settings_typed() -> None:
         temperature=0.0,
         target_ns=10_000_000_000,
     )
-    assert decode_plan(encode_plan(plan), "run.json") == plan
+    assert decode_plan(encode(plan), "run.json") == plan
 
 
 def test_reports_of_a_run_come_out_the_same_whenever_they_are_asked_for() -> None:

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from punie.trace.errors import ServerError
 from punie.trace.server.child import Child
+from punie.trace.server.command import SAFELY
 from punie.trace.server.diagnosis import describe_exit
-from punie.trace.store.files.whole_file import write_whole
+from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 _POLL_S: Final = 0.1
 _GRACE_S: Final = 2.0
@@ -39,10 +40,10 @@ class ChildJob:
     async def run(self, job: Mapping[str, Any], heard: Callable[[str], None]) -> Any:  # noqa: ANN401 # JSON
         """The result of `job`; `heard` gets what it is doing. Raises ServerError if it fails or takes too long."""
         job_file, result, log = (self._file(end) for end in ("job.json", "result.json", "log"))
-        write_whole(job_file, json.dumps(job))
+        write_whole(job_file, json.dumps(job), mode=PRIVATE)
         result.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
-        command = (sys.executable, "-m", self.module, str(job_file), str(result))
+        command = (sys.executable, SAFELY, "-m", self.module, str(job_file), str(result))
         child = Child.start(command, log=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
         try:
             code = await self._until_end(child, log, heard)
@@ -92,7 +93,7 @@ def serve_job(work: Callable[[Any], Any]) -> None:
     watch_parent(DEFAULT_GRACE_S)
     job_file, result = sys.argv[1:]
     done = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
-    write_whole(Path(result), json.dumps(done))
+    write_whole(Path(result), json.dumps(done), mode=PRIVATE)
 
 
 def tell(step: str) -> None:

@@ -129,8 +129,7 @@ def execute(options: Options) -> int:
     folder, plan = _new_run(options, asking.suite, place)
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
-    for line in server_warnings(place):
-        progress.say(line)
+    progress.say_all(server_warnings(place))
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
         server = partial(_server, options, place, folder, progress.say)
@@ -143,8 +142,7 @@ def execute(options: Options) -> int:
         document = build_run(build_report(loaded, judgement))
         output.write(document)
         code = gate(document, options.judgement.gate)
-    for line in link_lines(loaded.spans.spans, page, sent=sent.accepted > 0):
-        progress.say(line)
+    progress.say_all(link_lines(loaded.spans.spans, page, sent=sent.accepted > 0))
     _raise_if_lost(journal, loaded.spans)
     return code
 

@@ -86,12 +86,11 @@ def execute(options: Options) -> int:
     sending = find_receivers(spans.otlp, no_export=spans.no_export, content=False)
     server = _server(options)
     progress = Progress()
-    for line in server_warnings(server.config):
-        progress.say(line)
+    progress.say_all(server_warnings(server.config))
     _make_folder(spans.spans_dir)
     with sending.following(spans.spans_dir, progress):
         was_ready = asyncio.run(
-            _serve(server, lambda: progress.say(_greeting(options, server)), progress.say)
+            _serve(server, lambda: progress.say_all(_greeting(options, server)), progress.say)
         )
     if not was_ready:
         raise KeyboardInterrupt("the server wasn't ready yet")
@@ -153,13 +152,13 @@ def _server(options: Options) -> TracedServer:
     )
 
 
-def _greeting(options: Options, server: TracedServer) -> str:
+def _greeting(options: Options, server: TracedServer) -> tuple[str, ...]:
     spans = options.spans
     where = "no spans (--plain-server)" if options.server.plain_server else f"spans in {spans.spans_dir}"
     if reasons := server.why_not_traced():
         where = f"no spans ({reasons[-1]})"
     greeting = f"serving {server.base_url} as {server.model_name}: {where}, log in {spans.log}"
-    return greeting if options.server.model else f"{greeting}\n{_DEMO}"
+    return (greeting,) if options.server.model else (greeting, _DEMO)
 
 
 # The flag of ours that sets what a flag of mlx_lm.server does.

@@ -51,8 +51,7 @@ def execute(options: Options) -> int:
     if not sending.targets:
         raise ExportError("; ".join(sending.notes), remedy="start a Collector, or name one with --otlp URL")
     progress = Progress()
-    for note in sending.notes:
-        progress.say(note)
+    progress.say_all(sending.notes)
     complete = True
     for run, spans_dir in zip(options.runs, folders, strict=True):
         for delivery in _ship(run, spans_dir, sending, again=options.again):

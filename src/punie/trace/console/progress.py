@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,11 @@ class Progress:
             self._console.print(Text(inert(line)), soft_wrap=True)
         except OSError as error:
             raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
+
+    def say_all(self, lines: Iterable[str]) -> None:
+        """Lines that stay."""
+        for line in lines:
+            self.say(line)
 
     def working(self, text: str) -> None:
         """What is being done now."""

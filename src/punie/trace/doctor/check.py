@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
+from punie.trace.server.command import SAFELY
+
 
 class Status(StrEnum):
     """`fail`: something that a run needs isn't as it must be. `unknown`: it could not be found out."""
@@ -56,7 +58,7 @@ def ask_python(program: str, *, timeout_s: float = 120.0, python: str = sys.exec
     """
     try:
         done = subprocess.run(
-            (python, "-c", program), capture_output=True, text=True, check=False, timeout=timeout_s
+            (python, SAFELY, "-c", program), capture_output=True, text=True, check=False, timeout=timeout_s
         )
     except subprocess.TimeoutExpired:
         raise AskError(f"no answer within {timeout_s:g} s") from None

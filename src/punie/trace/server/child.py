@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,11 @@ from typing import Final, Self
 
 POLL_S: Final = 0.02
 _REAP_S: Final = 10.0  # a killed process is gone in milliseconds, unless the kernel holds it
+
+
+def private(path: str, flags: int) -> int:
+    """An opener: a new file is this user's alone, for what servers print may quote prompts."""
+    return os.open(path, flags, 0o600)
 
 
 class Child:
@@ -25,7 +31,7 @@ class Child:
     @classmethod
     def start(cls, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None) -> Self:
         """Start `command`, appending both outputs to `log`. Raises OSError if it can't be started."""
-        with log.open("ab") as output:
+        with open(log, "ab", opener=private) as output:
             return cls(
                 subprocess.Popen(
                     command,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Final
 
 from punie.trace.server.config import ServerConfig
+
+SAFELY: Final = "-P"
+"""Python's flag for children: a file such as `mlx.py` or `argparse.py` in the working directory is not imported."""
 
 
 def build_server_command(
@@ -19,6 +23,7 @@ def build_server_command(
     hook_args = () if hook is None else ("--hook", hook)
     return (
         python,
+        SAFELY,
         "-m",
         "punie.trace.server.launcher",
         *hook_args,

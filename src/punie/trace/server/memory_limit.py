@@ -10,6 +10,7 @@ from enum import StrEnum
 import psutil
 
 from punie.trace.errors import ServerError
+from punie.trace.server.command import SAFELY
 
 _ASK_MLX = "import mlx.core as mx; print(mx.device_info()['max_recommended_working_set_size'])"
 
@@ -41,7 +42,9 @@ def recommended_limit(*, platform: str = sys.platform, python: str = sys.executa
     """
     if platform != "darwin":
         return MemoryLimit(psutil.virtual_memory().total, LimitSource.TOTAL)
-    answer = subprocess.run((python, "-c", _ASK_MLX), capture_output=True, text=True, check=False, timeout=60)
+    answer = subprocess.run(
+        (python, SAFELY, "-c", _ASK_MLX), capture_output=True, text=True, check=False, timeout=60
+    )
     if answer.returncode != 0:
         raise ServerError("MLX doesn't tell the recommended memory", log_tail=answer.stderr[-2000:])
     return MemoryLimit(int(answer.stdout), LimitSource.METAL)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from punie.trace.errors import InputError
-from punie.trace.store.files.whole_file import write_whole
+from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 T = TypeVar("T")
 MAX_BYTES: Final = 256 * 1024 * 1024
@@ -27,7 +27,7 @@ def encode(value: object) -> str:
 
 def write(path: Path, value: object) -> None:
     """Write `value` to `path`, whole or not at all. Raises `InputError`."""
-    write_whole(path, encode(value))
+    write_whole(path, encode(value), mode=PRIVATE)
 
 
 def read(path: Path, kind: type[T], *, version: int | None = None) -> T:

@@ -53,8 +53,7 @@ class Sending:
         How far each got is kept in `state_folder`, by default `spans_dir`.
         """
         sent = Sent()
-        for note in self.notes:
-            progress.say(note)
+        progress.say_all(self.notes)
         if not self.targets:
             yield sent
             return

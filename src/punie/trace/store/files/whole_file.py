@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from punie.trace.errors import InputError
 
+PRIVATE: Final = 0o600
+"""The mode of a file that may hold content: this user's alone."""
 
-def write_whole(path: Path, text: str) -> None:
+
+def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write `text` to `path` by way of a temporary file beside it.
 
     Raises `InputError` if it can't be written; what stood at `path` before then still stands. A device or a pipe
@@ -20,7 +25,7 @@ def write_whole(path: Path, text: str) -> None:
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

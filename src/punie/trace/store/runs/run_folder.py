@@ -11,13 +11,13 @@ from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
-from punie.trace.store.runs.run_plan import RunPlan, decode_plan, encode_plan
+from punie.trace.store import documents
+from punie.trace.store.runs.run_plan import RunPlan, decode_plan
 from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.gathering import merge
 from punie.trace.store.json_files import read_journal
 from punie.trace.store.source import Source
 from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
-from punie.trace.store.files.whole_file import write_whole
 
 _PLAN: Final = "run.json"
 BENCH_PLAN: Final = "bench.json"  # of a folder whose cells are run folders
@@ -67,14 +67,11 @@ class RunFolder:
 
     def write_plan(self, plan: RunPlan) -> None:
         """Write `run.json`, whole or not at all. Raises `InputError` if it can't be written."""
-        write_whole(self.plan_path, encode_plan(plan))
+        documents.write(self.plan_path, plan)
 
     def read_plan(self) -> RunPlan:
         """What was planned. Raises `InputError` if `run.json` is missing or isn't what it should be."""
-        try:
-            text = self.plan_path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.plan_path}: can't be read: {error}") from error
+        text = documents.read_text(self.plan_path)
         return decode_plan(text, str(self.plan_path))
 
     def load_spans(self) -> SpanSet:

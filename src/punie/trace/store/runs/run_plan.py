@@ -79,11 +79,6 @@ class RunPlan:
         return int(created.timestamp()) * 10**9 + LONGEST_NS
 
 
-def encode_plan(plan: RunPlan) -> str:
-    """The text of `run.json`."""
-    return documents.encode(plan)
-
-
 def decode_plan(text: str, file: str) -> RunPlan:
     """The plan in the text of `file`. Raises `InputError` naming the file and the field that is wrong."""
     raw = documents.parse(text, file)
