@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +322,41 @@ async def test_a_run_that_fails_says_what_it_was_asked(
     assert (chat.status, run.status) == (2, 2)
     assert chat.attributes["error.type"] == run.attributes["error.type"] == "ModelRequestRejectedError"
     assert [event["name"] for event in chat.events] == ["exception"]
+
+
+async def test_an_answer_that_was_cut_off_is_a_failed_run(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    reply = openai_replies.streamed(["half", " an"])
+    stub.script = [replace(reply, chunks=reply.chunks[:-2])]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    assert (await agent.run("count", event_stream_handler=drain)).output == "half an"
+    for name in ("POST", "chat stub", "invoke_agent helper"):
+        span = named(spans(), name)
+        assert (span.status, span.attributes["error.type"]) == (2, "IncompleteStream"), name
+
+
+async def test_usage_that_every_chunk_tells_is_counted_once(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    reply = openai_replies.streamed(["one ", "two ", "three"])
+    usages = iter(range(1, 9))
+
+    def with_usage(piece: bytes) -> bytes:
+        if not piece.startswith(b"data: {"):
+            return piece
+        usage = {"prompt_tokens": 50, "completion_tokens": next(usages), "total_tokens": 0}
+        return b"data: " + json.dumps(json.loads(piece[6:]) | {"usage": usage}).encode() + b"\n\n"
+
+    stub.script = [replace(reply, chunks=[with_usage(piece) for piece in reply.chunks])]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    await agent.run("count", event_stream_handler=drain)
+    for name in ("chat stub", "invoke_agent helper"):
+        attributes = named(spans(), name).attributes
+        counts = {key: value for key, value in attributes.items() if key.endswith("put_tokens")}
+        assert set(counts.values()) == {50, 4}, (name, counts)
 
 
 _USERS_PROGRAM = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from statistics import median
 from typing import Any
 
@@ -137,6 +137,38 @@ def test_what_shows_no_phase_makes_no_span(
     ):
         assert b"".join(response.iter_raw()) == b"".join(chunks)
     assert [span.name for span in spans()] == ["POST", "chat"]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_after_done_the_request_is_complete_whatever_the_connection_does(
+    telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply, *, leaves: bool
+) -> None:
+    """The connection stays open; one caller reads on to its end, the other gives up."""
+    chunks = [TEXT + TEXT + DONE, b": still open\n\n"]
+    stub.script = [make_reply(chunks=chunks, content_type="text/event-stream", pause_s=0.5)]
+    gives_up = pytest.raises(httpx.ReadTimeout) if leaves else nullcontext()
+    with telemetry.tracer.start_as_current_span("chat"), gives_up:
+        httpx.post(stub.url, timeout=httpx.Timeout(5, read=0.2 if leaves else 5))
+    post = next(span for span in spans() if span.name == "POST")
+    assert (post.status, post.attributes["punie.http.ends_at"]) == (0, "last_byte")
+    assert post.end_ns - stub.sent_ns[0][1] < 150_000_000
+
+
+def test_a_stream_that_ends_in_the_middle_of_an_answer_failed(
+    telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
+) -> None:
+    whole = {"text": [TEXT, TEXT], "finish": [TEXT, chunk({}, "stop")], "done": [TEXT, b"data: [DONE]\n\n"]}
+    for chunks in (*whole.values(), [b'data: {"event":"of another kind"}\n\n']):
+        stub.script.append(make_reply(chunks=chunks, content_type="text/event-stream"))
+        with telemetry.tracer.start_as_current_span("chat"):
+            httpx.post(stub.url)
+    posts = [span for span in spans() if span.name == "POST"]
+    assert [(post.status, post.attributes.get("error.type")) for post in posts] == [
+        (2, "IncompleteStream"),
+        (0, None),
+        (0, None),
+        (0, None),
+    ]
 
 
 def test_a_caller_that_leaves_early_still_has_what_it_saw(

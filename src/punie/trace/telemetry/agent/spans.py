@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -21,11 +21,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.messages import InstructionPart
-from pydantic_ai.usage import RunUsage
+from pydantic_ai.usage import RequestUsage, RunUsage
 
 from punie.trace import semconv
 from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes
 from punie.trace.telemetry.digest import PromptReader, compact_json
+from punie.trace.telemetry.http.attempts import Body
+from punie.trace.telemetry.http.span import CUT_SHORT, CUT_SHORT_TEXT
 
 if TYPE_CHECKING:
     from pydantic_ai import RunContext
@@ -56,6 +58,7 @@ class AgentSpans(ParseSpans, Instrumentation):
     _: KW_ONLY
     settings: InstrumentationSettings
     _usage: RunUsage = field(default_factory=RunUsage, repr=False, init=False)
+    _cut_short: bool = field(default=False, repr=False, init=False)
     _identity: Attributes = field(default_factory=dict, repr=False, init=False)
 
     async def for_run(self, ctx: RunContext[Any]) -> AgentSpans:
@@ -69,6 +72,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         self._agent_name = (ctx.agent.name if ctx.agent else None) or "agent"
         self._prompts = PromptReader()
         self._usage = RunUsage()
+        self._cut_short = False
         self._identity = {semconv.AGENT_NAME[0]: self._agent_name}
         if ctx.run_id:
             self._identity[semconv.AGENT_CALL_ID] = ctx.run_id
@@ -88,6 +92,8 @@ class AgentSpans(ParseSpans, Instrumentation):
             try:
                 result = await handler()
                 span.set_attribute(semconv.FINAL_RESULT, _text(result.output))
+                if self._cut_short:  # nobody raised, and what came is no answer
+                    _mark_cut_short(span)
                 return result
             finally:
                 span.set_attributes(self.settings.aggregated_usage_attributes(self._usage))
@@ -116,8 +122,12 @@ class AgentSpans(ParseSpans, Instrumentation):
                 if body is not None and body.first_event_ns is not None:
                     seconds = (body.first_event_ns - begun_ns) / _NS_PER_SECOND
                     said[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
-                self._usage.incr(response.usage)
-                said |= self._answer(response)
+                self._cut_short = body is not None and body.cut_short
+                if self._cut_short:
+                    _mark_cut_short(span)
+                usage = _usage_of(response, body)
+                self._usage.incr(usage)
+                said |= self._answer(response, usage)
                 return response
             finally:
                 if request_context.model is not model:  # a hook moved it to another one
@@ -158,9 +168,9 @@ class AgentSpans(ParseSpans, Instrumentation):
                 found[f"gen_ai.request.{name}"] = value
         return found
 
-    def _answer(self, response: ModelResponse) -> Attributes:
+    def _answer(self, response: ModelResponse, usage: RequestUsage) -> Attributes:
         found: Attributes = {
-            **response.usage.opentelemetry_attributes(),
+            **usage.opentelemetry_attributes(),
             semconv.OUTPUT_MESSAGES: compact_json(self.settings.messages_to_otel_messages([response])),
         }
         if response.model_name:
@@ -189,6 +199,22 @@ class AgentSpans(ParseSpans, Instrumentation):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+def _mark_cut_short(span: trace.Span) -> None:
+    span.set_attribute(semconv.ERROR_TYPE, CUT_SHORT)
+    span.set_status(StatusCode.ERROR, CUT_SHORT_TEXT)
+
+
+def _usage_of(response: ModelResponse, body: Body | None) -> RequestUsage:
+    """PydanticAI adds up the usage of all events; servers that tell it in each tell what was used so far."""
+    if body is None or body.usage is None:
+        return response.usage
+    last = body.usage
+    cached = response.usage.cache_read_tokens if last.cached is None else last.cached
+    return replace(
+        response.usage, input_tokens=last.prompt, output_tokens=last.output, cache_read_tokens=cached
+    )
 
 
 def _text(value: object) -> str:

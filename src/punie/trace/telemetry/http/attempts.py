@@ -9,6 +9,8 @@ from typing import Final
 
 from opentelemetry.trace import SpanContext
 
+from punie.trace.telemetry.http.stream.chunk import Usage
+
 _REMEMBERED: Final = 4096  # callers; older ones are forgotten, for their spans ended long ago
 
 
@@ -32,10 +34,15 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """When the first event of an answer (None: it had none) and its last byte arrived, in ns since the epoch."""
+    """When the first event of an answer (None: it had none) and its last byte arrived, in ns since the epoch.
+
+    Of a stream also what its server counted for the request, and whether it ended in the middle of an answer.
+    """
 
     first_event_ns: int | None
     end_ns: int
+    usage: Usage | None = None
+    cut_short: bool = False
 
 
 class AttemptLog:

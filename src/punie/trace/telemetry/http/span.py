@@ -24,11 +24,14 @@ from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, Target
 from punie.trace.telemetry.http.response import EventsReader, ResponseReader, reader_for
+from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
 from punie.trace.telemetry.journal.journal import JournalSpanProcessor
 
 ENDS_AT_LAST_BYTE: Final = semconv.HTTP_ENDS_AT_LAST_BYTE
 ENDS_AT_CLOSE: Final = "close"
+CUT_SHORT: Final = "IncompleteStream"
+CUT_SHORT_TEXT: Final = "the stream ended without a finish reason"
 _RETRIED_STATUS: Final = frozenset({408, 409, 429})  # and 5xx: what the OpenAI client retries
 
 
@@ -113,18 +116,26 @@ class RequestSpan:
         self._waiting = True
 
     def exhausted(self) -> None:
-        """The body is complete."""
-        self._end(self._http.clock(), ENDS_AT_LAST_BYTE)
+        """There are no more bytes. What came after `[DONE]`, if only time, is no part of the answer."""
+        stream = self._stream()
+        if stream is not None and stream.cut_short:
+            self._said[semconv.ERROR_TYPE] = CUT_SHORT
+            self.span.set_status(StatusCode.ERROR, CUT_SHORT_TEXT)
+        self._end(self._done_ns() or self._http.clock(), ENDS_AT_LAST_BYTE)
 
     def closed(self) -> None:
         """The caller is done with the response, read to its end or not."""
-        if self._is_done() and self._last_ns is not None:
-            self._end(self._last_ns, ENDS_AT_LAST_BYTE)
-        else:
-            self._end(self._last_byte_ns(), ENDS_AT_CLOSE)
+        done_ns = self._done_ns()
+        self._end(done_ns or self._last_byte_ns(), ENDS_AT_CLOSE if done_ns is None else ENDS_AT_LAST_BYTE)
 
     def failed(self, error: BaseException, *, before_headers: bool) -> None:
-        """The request or its body ended with `error`. One that never got headers is what clients retry."""
+        """The request or its body ended with `error`. One that never got headers is what clients retry.
+
+        After `[DONE]` there was nothing left to fail: some servers keep the connection open, and clients give up.
+        """
+        if self._done_ns() is not None:
+            self.closed()
+            return
         self._said[semconv.ERROR_TYPE] = type(error).__qualname__
         self.span.set_status(StatusCode.ERROR, str(error) or type(error).__qualname__)
         self._failed = self._failed or (before_headers and isinstance(error, Exception))
@@ -137,24 +148,35 @@ class RequestSpan:
             self._ended = True
         if ends_at is not None:
             self._said |= {semconv.HTTP_ENDS_AT: ends_at, semconv.HTTP_BODY_SIZE: self._bytes}
-        self._log(Body(self._tell_events(), end_ns))
+        stream = self._stream()
+        first_event_ns = self._tell_events(stream)
+        self._log(
+            Body(first_event_ns, end_ns)
+            if stream is None
+            else Body(first_event_ns, end_ns, stream.usage, stream.cut_short)
+        )
         self.span.set_attributes(self._said)
         for found in self._reader.phases(self._start_ns, self._last_ns or end_ns):
             write_phase(self._http.tracer, self.span, found)
         self.span.end(end_time=end_ns)
 
-    def _tell_events(self) -> int | None:
+    def _tell_events(self, stream: StreamReader | None) -> int | None:
         """When the first of them was there; None if the body is no stream of events."""
         first_ns = self._first_ns
-        if isinstance(self._reader, EventsReader):
-            first_ns = self._reader.stream.first_event_ns
-            self._said[semconv.HTTP_EVENTS] = self._reader.stream.events
+        if stream is not None:
+            first_ns = stream.first_event_ns
+            self._said[semconv.HTTP_EVENTS] = stream.events
         if first_ns is not None:
             self._said[semconv.HTTP_FIRST_EVENT_NS] = first_ns - self._start_ns
-        return first_ns if isinstance(self._reader, EventsReader) else None
+        return first_ns if stream is not None else None
 
-    def _is_done(self) -> bool:
-        return isinstance(self._reader, EventsReader) and self._reader.stream.done
+    def _done_ns(self) -> int | None:
+        """When `[DONE]` came; None if it didn't."""
+        stream = self._stream()
+        return None if stream is None else stream.done_ns
+
+    def _stream(self) -> StreamReader | None:
+        return self._reader.stream if isinstance(self._reader, EventsReader) else None
 
     def _log(self, body: Body) -> None:
         if self._failed:

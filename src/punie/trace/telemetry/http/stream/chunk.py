@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from punie.trace.telemetry.http.body.timings import count
+
 # What a model says, by the names that servers use: mlx_lm and OpenRouter `reasoning`, vLLM, SGLang and llama.cpp
 # `reasoning_content`; `text` is the older completions endpoint's.
 _TEXT_KEYS: Final = ("content", "reasoning_content", "reasoning", "thinking", "refusal", "text")
@@ -38,6 +40,26 @@ def read_chunk(document: object) -> Said:
                 call = call or any(part.get(key) for key in _CALL_KEYS)
         finish = finish or choice.get("finish_reason") is not None
     return Said(text, call, finish)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a whole request, as its server counts them; `cached` None: it doesn't tell."""
+
+    prompt: int
+    output: int
+    cached: int | None = None
+
+
+def read_usage(document: object) -> Usage | None:
+    """The usage in one event; None where it carries none, or no counts."""
+    usage = document.get("usage") if isinstance(document, Mapping) else None
+    if not isinstance(usage, Mapping):
+        return None
+    prompt, output = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    details = usage.get("prompt_tokens_details")
+    cached = count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    return None if prompt is None or output is None else Usage(prompt, output, cached)
 
 
 def _choices(document: object) -> Iterator[Mapping[str, object]]:

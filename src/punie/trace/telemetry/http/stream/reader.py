@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from punie.trace.telemetry.http.sse import SseComment, SseEvent, SseParser
-from punie.trace.telemetry.http.stream.chunk import NOTHING, Said, read_chunk
+from punie.trace.telemetry.http.stream.chunk import NOTHING, Said, Usage, read_chunk, read_usage
 from punie.trace.telemetry.http.stream.phases import StreamMarks
 
 _DONE: Final = b"[DONE]"
@@ -18,6 +18,7 @@ _KEEPALIVE: Final = re.compile(rb"\s*keepalive\s+(\d{1,12})/(\d{1,12})\s*")
 # be more output, or nothing. (Inside a text the quotes would be escaped.)
 _GOES_ON: Final = b'"finish_reason": null'
 _GOES_ON_TIGHT: Final = b'"finish_reason":null'
+_USAGE: Final = (b'"usage": {', b'"usage":{')
 
 Watch = Callable[[bytes], object]
 """Called with the data of each event: someone else who reads it."""
@@ -26,17 +27,31 @@ Watch = Callable[[bytes], object]
 class StreamReader:
     """Feed it the chunks with the times at which they arrived.
 
-    `events` are those with data, without OpenAI's closing `[DONE]`, which sets `done`. All that one chunk
+    `events` are those with data, without OpenAI's closing `[DONE]`, whose time is `done_ns`. All that one chunk
     carries has that chunk's time: where a caller is slower than the server, that is when the caller asked.
     """
 
     def __init__(self, headers_ns: int, watch: Watch | None = None) -> None:
         self.marks = StreamMarks(headers_ns)
         self.events = 0
-        self.done = False
+        self.done_ns: int | None = None
         self.first_event_ns: int | None = None
+        self._last_usage = b""  # the event that told it: some servers tell in each what was used so far
         self._parser = SseParser()
         self._watch = watch
+
+    @property
+    def cut_short(self) -> bool:
+        """An answer began, and neither the reason why it ended came nor `[DONE]`: its server died, or was cut off."""
+        return self.done_ns is None and self.marks.last_output_ns is not None and self.marks.finish_ns is None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the last event that told any counts for the whole request."""
+        try:
+            return read_usage(json.loads(self._last_usage)) if self._last_usage else None
+        except (ValueError, RecursionError):  # as `_said`
+            return None
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """The next piece of the body."""
@@ -44,7 +59,7 @@ class StreamReader:
             if isinstance(item, SseComment):
                 self._note_progress(item, now_ns)
             elif _DONE in item.data and item.data.strip() == _DONE:
-                self.done = True
+                self.done_ns = now_ns
             else:
                 self._note_event(item, now_ns)
 
@@ -60,6 +75,8 @@ class StreamReader:
             self.first_event_ns = now_ns
         if self._watch is not None:
             self._watch(event.data)
+        if any(text in event.data for text in _USAGE):
+            self._last_usage = event.data
         marks = self.marks
         if marks.first_text_ns is not None and (_GOES_ON in event.data or _GOES_ON_TIGHT in event.data):
             marks.last_output_ns = now_ns
