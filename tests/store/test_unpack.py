@@ -11,9 +11,10 @@ from typing import Final
 
 import pytest
 
-from punie.trace.errors import InputError
+from punie.trace.errors import InputError, UsageError
 from punie.trace.model import SpanSet
 from punie.trace.store.files import zstd
+from punie.trace.store.files.limit import PIECE_BYTES, VARIABLE, UnpackedLimit
 from punie.trace.store.files.unpack import unpack
 from punie.trace.store.sources import read_source
 
@@ -103,5 +104,36 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.Monke
     missing = "compression" if sys.version_info >= (3, 14) else "backports"
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match="f: is compressed with zstd") as caught:
-        zstd.decompress_zstd(zstd_compress(LINE), "f")
+        zstd.decompress_zstd(zstd_compress(LINE), "f", UnpackedLimit("f", 100))
     assert "punie-trace[zstd]" in caught.value.remedy
+
+
+@both
+def test_what_unpacks_to_too_much_is_refused_before_it_is_there(
+    tmp_path: Path, compress: Compress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(len(LINE) * 3))
+    assert len(read(tmp_path, compress(LINE * 3)).spans) == 3
+    for content in (compress(LINE * 4), compress(LINE * 2) * 2, compress(compress(LINE * 4))):
+        with pytest.raises(InputError, match=f"spans.json: unpacks to more than {len(LINE) * 3}") as caught:
+            read(tmp_path, content)
+        assert VARIABLE in caught.value.remedy
+
+
+def test_without_a_limit_of_the_users_the_packed_size_sets_it() -> None:
+    limit = UnpackedLimit("f", 10)
+    limit.count((64 << 20) + 240)
+    with pytest.raises(InputError):
+        limit.count(1)
+
+
+def test_what_is_larger_than_a_piece_is_whole(tmp_path: Path) -> None:
+    many = LINE * (PIECE_BYTES // len(LINE) + 2)
+    for compress in (gzip.compress, zstd_compress):
+        assert unpack(compress(many), "f").messages == (many,)
+
+
+def test_a_limit_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "2 GB")
+    with pytest.raises(UsageError, match=f"{VARIABLE}=2 GB"):
+        UnpackedLimit("f", 10)

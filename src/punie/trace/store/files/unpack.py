@@ -9,10 +9,11 @@ Source: https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/m
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
 from punie.trace.store.files.zstd import decompress_zstd
 
 _GZIP: Final = b"\x1f\x8b"
@@ -34,44 +35,47 @@ class Unpacked:
 
 
 def unpack(content: bytes, name: str) -> Unpacked:
-    """Take off compression and frames. `name` is said if a package is missing. Raises `InputError` for that."""
-    return _unpack(content, name, 1, 0)
+    """Take off compression and frames.
+
+    Raises `InputError` that names the file `name` if a package is missing, or it unpacks to more than its limit.
+    """
+    return _Unpacker(name, UnpackedLimit(name, len(content))).unpack(content, 1, 0)
 
 
-def _unpack(content: bytes, name: str, number: int, depth: int) -> Unpacked:
-    if depth > _DEEPEST:
-        return Unpacked((), ((number, f"packed more than {_DEEPEST} times"),))
-    decompress = _decompressor(content, name)
-    if decompress is not None:
-        plain, why = decompress(content)
-        inner = _unpack(plain, name, number, depth + 1)
-        return Unpacked(inner.messages, inner.faults + (((number, why),) if why else ()))
-    if content and content[0] < _LOWEST_TAG:
-        return _join(_frames(content, name, depth))
-    return Unpacked((content,))
+@dataclass(frozen=True, slots=True)
+class _Unpacker:
+    name: str
+    limit: UnpackedLimit
 
+    def unpack(self, content: bytes, number: int, depth: int) -> Unpacked:
+        if depth > _DEEPEST:
+            return Unpacked((), ((number, f"packed more than {_DEEPEST} times"),))
+        if content.startswith((_GZIP, _ZSTD)):
+            plain, why = self._decompress(content)
+            inner = self.unpack(plain, number, depth + 1)
+            return Unpacked(inner.messages, inner.faults + (((number, why),) if why else ()))
+        if content and content[0] < _LOWEST_TAG:
+            return _join(self._frames(content, depth))
+        return Unpacked((content,))
 
-def _decompressor(content: bytes, name: str) -> Callable[[bytes], tuple[bytes, str]] | None:
-    if content.startswith(_GZIP):
-        return _decompress_gzip
-    if content.startswith(_ZSTD):
-        return lambda data: decompress_zstd(data, name)
-    return None
+    def _decompress(self, content: bytes) -> tuple[bytes, str]:
+        if content.startswith(_GZIP):
+            return _decompress_gzip(content, self.limit)
+        return decompress_zstd(content, self.name, self.limit)
 
-
-def _frames(content: bytes, name: str, depth: int) -> Iterator[Unpacked]:
-    at, number = 0, 1
-    while at < len(content):
-        start = at + _LENGTH_BYTES
-        end = start + int.from_bytes(content[at:start], "big")
-        if start > len(content) or end > len(content):
-            yield Unpacked((), ((number, f"torn message at byte {at}"),))
-            return
-        if start == end:
-            yield Unpacked((), ((number, f"empty message at byte {at}: the rest is not read"),))
-            return
-        yield _unpack(content[start:end], name, number, depth + 1)
-        at, number = end, number + 1
+    def _frames(self, content: bytes, depth: int) -> Iterator[Unpacked]:
+        at, number = 0, 1
+        while at < len(content):
+            start = at + _LENGTH_BYTES
+            end = start + int.from_bytes(content[at:start], "big")
+            if start > len(content) or end > len(content):
+                yield Unpacked((), ((number, f"torn message at byte {at}"),))
+                return
+            if start == end:
+                yield Unpacked((), ((number, f"empty message at byte {at}: the rest is not read"),))
+                return
+            yield self.unpack(content[start:end], number, depth + 1)
+            at, number = end, number + 1
 
 
 def _join(parts: Iterator[Unpacked]) -> Unpacked:
@@ -82,13 +86,16 @@ def _join(parts: Iterator[Unpacked]) -> Unpacked:
     )
 
 
-def _decompress_gzip(data: bytes) -> tuple[bytes, str]:
+def _decompress_gzip(data: bytes, limit: UnpackedLimit) -> tuple[bytes, str]:
     """All members that can be read, and why not the rest: a file that is still being written has no end."""
     plain: list[bytes] = []
     while data.startswith(_GZIP):
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
-            plain.append(member.decompress(data))
+            while data and not member.eof:
+                plain.append(member.decompress(data, PIECE_BYTES))
+                limit.count(len(plain[-1]))
+                data = member.unconsumed_tail
         except zlib.error as error:
             return b"".join(plain), f"damaged gzip: {error}"
         if not member.eof:

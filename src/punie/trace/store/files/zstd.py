@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 from punie.trace.errors import InputError
+from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
 
 
-def decompress_zstd(data: bytes, name: str) -> tuple[bytes, str]:
+def decompress_zstd(data: bytes, name: str, limit: UnpackedLimit) -> tuple[bytes, str]:
     """All frames that can be read, and why not the rest ("" if all).
 
-    Raises `InputError` that names the extra if this Python has no Zstandard.
+    Raises `InputError` that names the extra if this Python has no Zstandard, or past the limit.
     """
     try:
         if sys.version_info >= (3, 14):
@@ -26,7 +27,11 @@ def decompress_zstd(data: bytes, name: str) -> tuple[bytes, str]:
     while data:
         frame = zstd.ZstdDecompressor()
         try:
-            plain.append(frame.decompress(data))
+            plain.append(frame.decompress(data, PIECE_BYTES))
+            limit.count(len(plain[-1]))
+            while not (frame.eof or frame.needs_input):
+                plain.append(frame.decompress(b"", PIECE_BYTES))
+                limit.count(len(plain[-1]))
         except zstd.ZstdError as error:
             return b"".join(plain), f"damaged zstd: {error}"
         if not frame.eof:

@@ -1,0 +1,40 @@
+"""How large a packed file may become: ten megabytes of gzip can be ten gigabytes of zeros."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from punie.trace.errors import InputError, UsageError
+
+VARIABLE: Final = "PUNIE_MAX_UNPACKED_BYTES"
+PIECE_BYTES: Final = 8 << 20  # unpacked at once
+_FREE_BYTES: Final = 64 << 20
+_TIMES: Final = 24  # traces as JSON become a fifteenth to a twentieth when they are packed
+
+
+class UnpackedLimit:
+    """Counts what one file unpacks to, in all its parts; raises `InputError` that names the file past the limit."""
+
+    def __init__(self, file: str, packed_bytes: int) -> None:
+        self._file = file
+        self._most_bytes = _most_from_environment() or _FREE_BYTES + _TIMES * packed_bytes
+        self._left_bytes = self._most_bytes
+
+    def count(self, unpacked_bytes: int) -> None:
+        """Count what was unpacked. Raises `InputError`."""
+        self._left_bytes -= unpacked_bytes
+        if self._left_bytes < 0:
+            raise InputError(
+                f"{self._file}: unpacks to more than {self._most_bytes} bytes",
+                remedy=f"If it is sound, unpack it first, or raise the limit with {VARIABLE}.",
+            )
+
+
+def _most_from_environment() -> int | None:
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 15):
+        raise UsageError(f"{VARIABLE}={text}: no whole number of bytes")
+    return int(text)
