@@ -20,7 +20,8 @@ from msgspec import structs
 
 from punie.trace import semconv
 from punie.trace.attributes.types import Kind, ValueType
-from punie.trace.model import Attributes, AttributeValue, SourceNote, Span, SpanSet
+from punie.trace.model import Attributes, AttributeValue, SourceNote, Span, SpanSet, StatusCode
+from punie.trace.store.tags import has_error
 
 NUMBERS_AS_TEXT: Final = "numbers-as-text"
 LEFT_OUT: Final = "value-left-out"
@@ -51,9 +52,12 @@ class _Reader:
 
     def read_span(self, span: Span) -> Span:
         attributes, resource = self.read(span.attributes), self.read(span.resource)
-        if attributes is span.attributes and resource is span.resource:
+        status = span.status
+        if status is StatusCode.UNSET and has_error(span.attributes):
+            status = StatusCode.ERROR
+        if attributes is span.attributes and resource is span.resource and status is span.status:
             return span
-        return structs.replace(span, attributes=attributes, resource=resource)
+        return structs.replace(span, attributes=attributes, resource=resource, status=status)
 
     def read(self, attributes: Attributes) -> Attributes:
         changed: dict[str, AttributeValue] = {}

@@ -17,12 +17,14 @@ from punie.trace.store.files.json_documents import Document, JsonDocuments, of_l
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
 from punie.trace.store.jaeger.json_format import JAEGER_JSON
+from punie.trace.store.langfuse import LANGFUSE_JSON
 from punie.trace.store.otlp.json_format import OTLP_JSON
 from punie.trace.store.otlp.typed_lines import TypedLines
 from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.source import JsonFormat, Source
+from punie.trace.store.zipkin import ZIPKIN_JSON
 
-JSON_FORMATS: Final = (OTLP_JSON, JAEGER_JSON)
+JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, ZIPKIN_JSON, JAEGER_JSON)
 
 
 def recognises(place: Place) -> bool:
@@ -85,7 +87,10 @@ def read_document(
 
 
 def _format_of(value: object, formats: Sequence[JsonFormat]) -> JsonFormat | None:
-    return next((one for one in formats if one.recognises(value)), None)
+    try:
+        return next((one for one in formats if one.recognises(value)), None)
+    except RecursionError:
+        return None
 
 
 @contextmanager

@@ -15,29 +15,24 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace import semconv
-from punie.trace.model import Attributes, AttributeValue, Event, Span, SpanKind, StatusCode
+from punie.trace.model import Attributes, AttributeValue, Event, Span, SpanKind
 from punie.trace.store.gathering import SpanGatherer, reason
 from punie.trace.store.otlp.values import (
     TimeUnit,
     Unreadable,
     array_in,
     integer,
-    is_error_tag,
     objects,
     parent_id,
     span_id,
     span_kind,
-    status_code,
     time_ns,
     trace_id,
 )
 from punie.trace.store.source import JsonFormat
+from punie.trace.store.tags import take_scope, take_status
 
 _KIND: Final = "span.kind"
-_ERROR: Final = "error"
-_STATUS: Final = "otel.status_code"
-_STATUS_MESSAGE: Final = "otel.status_description"
-_SCOPE: Final = ("otel.scope.name", "otel.library.name")
 _EVENT: Final = "event"
 _WARNINGS: Final = "@jaeger@warnings"  # as Jaeger 2 names them
 _NO_SERVICE: Final = "OTLPResourceNoServiceName"
@@ -118,8 +113,8 @@ def _span(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Span:
     start_ns = time_ns(raw.get("startTime"), "startTime", TimeUnit.MICROSECONDS)
     tags = _tags(raw.get("tags"))
     kind = _kind(tags)
-    status, message = _status(tags)
-    scope = [tags.pop(name) for name in _SCOPE if name in tags]
+    status, message = take_status(tags)
+    scope = take_scope(tags)
     parent, follows = _parent(raw, trace)
     if follows:
         tags[semconv.PARENT_REFERENCE] = semconv.FOLLOWS_FROM
@@ -139,7 +134,7 @@ def _span(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Span:
         status_message=message,
         events=tuple(_event(log) for log in objects(raw.get("logs"), "logs")),
         resource=_process_of(raw, processes),
-        scope=str(scope[0]) if scope else "",
+        scope=scope,
     )
 
 
@@ -178,17 +173,6 @@ def _process_of(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Att
 
 def _kind(tags: dict[str, AttributeValue]) -> SpanKind:
     return span_kind(tags.pop(_KIND, None))
-
-
-def _status(tags: dict[str, AttributeValue]) -> tuple[StatusCode, str]:
-    """The error tag decides; otherwise what the OpenTelemetry SDK had written."""
-    code = status_code(tags.pop(_STATUS, None))
-    message = str(tags.pop(_STATUS_MESSAGE, None) or "")
-    error = tags.get(_ERROR)
-    if not is_error_tag(error):
-        return code, message
-    del tags[_ERROR]
-    return StatusCode.ERROR, message or ("" if error is True or error == "true" else str(error))
 
 
 def _event(log: dict[str, Any]) -> Event:

@@ -74,13 +74,6 @@ def status_of(raw: dict[str, Any]) -> tuple[StatusCode, str]:
     return status_code(code), str(status.get("message") or status.get("description") or "")
 
 
-def is_error_tag(value: object) -> bool:
-    """Whether the tag `error`, which came down from Zipkin, means a failure: its text is the message, or empty."""
-    if isinstance(value, str):
-        return value.strip().lower() not in ("false", "0", "no", "none")
-    return bool(value)
-
-
 def attributes_of(raw: object) -> Attributes:
     """A list of key and AnyValue as a mapping; of a repeated key the last counts."""
     found = objects(raw, "attributes")

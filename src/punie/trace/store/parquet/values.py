@@ -12,22 +12,17 @@ The time of an event is in nanoseconds or a timestamp. What is in no such form i
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event
-from punie.trace.store.otlp.values import Unreadable, attributes_of, integer
+from punie.trace.store.otlp.values import Unreadable, attributes_of
+from punie.trace.store.timestamps import timestamp_ns
 
 UNREAD_EVENTS: Final = "unread-events"
 _TIMES: Final = ("time_unix_nano", "timeunixnano", "time_ns", "timestamp", "time")
-_TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NS_PER_SECOND: Final = 1_000_000_000
-_FRACTION_DIGITS: Final = 9
 
 Row = Mapping[str, Any]
 
@@ -53,7 +48,7 @@ class EventReader:
         if not isinstance(raw, dict):
             return None
         fields = {str(key).lower(): value for key, value in raw.items()}
-        at_ns = _time_ns(next((fields[name] for name in _TIMES if fields.get(name) is not None), None))
+        at_ns = timestamp_ns(next((fields[name] for name in _TIMES if fields.get(name) is not None), None))
         if at_ns is None or not isinstance(fields.get("name"), str):
             return None
         attributes = fields.get("attributes")
@@ -80,23 +75,6 @@ def _raw_events(row: Row) -> Iterator[object]:
     except (ValueError, RecursionError):
         found = events
     yield from found if isinstance(found, list) else () if found is None else (found,)
-
-
-def _time_ns(value: object) -> int | None:
-    """Nanoseconds, from a whole number or from a timestamp's text (UTC where it names no offset)."""
-    number = integer(value)
-    if number is not None:
-        return number
-    parts = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
-    if parts is None:
-        return None
-    try:
-        at = datetime.fromisoformat(f"{parts[1]}{parts[3]}")
-    except ValueError:
-        return None
-    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
-    fraction_ns = int((parts[2] or "0").ljust(_FRACTION_DIGITS, "0"))
-    return (since.days * 86_400 + since.seconds) * _NS_PER_SECOND + fraction_ns
 
 
 def plain_attributes(value: object, name: str = "attributes") -> Attributes:

@@ -1,0 +1,31 @@
+"""Times as text, to the nanosecond: `datetime` has no more than microseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from punie.trace.store.otlp.values import integer
+
+_TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_PER_SECOND: Final = 1_000_000_000
+_FRACTION_DIGITS: Final = 9
+
+
+def timestamp_ns(value: object) -> int | None:
+    """Nanoseconds, from a whole number of them or from a timestamp in ISO 8601 (UTC where it names no offset)."""
+    number = integer(value)
+    if number is not None:
+        return number
+    parts = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
+        return None
+    try:
+        at = datetime.fromisoformat(f"{parts[1]}{parts[3]}")
+    except ValueError:
+        return None
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    fraction_ns = int((parts[2] or "0").ljust(_FRACTION_DIGITS, "0"))
+    return (since.days * 86_400 + since.seconds) * _NS_PER_SECOND + fraction_ns
