@@ -17,28 +17,13 @@ from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import Place, Turn, place_of
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, Provenance, make_arms, make_plan, plan_cells
-from punie.trace.bench.preflight.vocabulary import check, compare
 from punie.trace.bench.runtime import Runtime
 from punie.trace.console.bench_progress import BenchProgress, TimeLeft, time_left_text
 from punie.trace.demo.paths import draft_model_path
-from punie.trace.errors import InputError, ServerError, VocabularyError
+from punie.trace.errors import InputError, ServerError
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.units import NS_PER_S
 from punie.trace.workload.suite import default_suite
-
-
-def test_vocabularies_are_compared_token_by_token() -> None:
-    found = compare({"a": 0, "b": 1, "c": 2}, {"a": 0, "b": 2, "d": 3})
-    assert [(d.token, d.target, d.draft) for d in found] == [("b", 1, 2), ("c", 2, None), ("d", None, 3)]
-    assert compare({"a": 0}, {"a": 0}) == ()
-
-
-def test_a_mismatch_stops_unless_it_is_allowed_and_is_told_then_as_well() -> None:
-    found = [(f"t{number}", number, None) for number in range(10)]
-    with pytest.raises(VocabularyError, match=r"'t0' \(0 / none\).* and 2 others"):
-        check(found, "draft", allow=False)
-    assert check(found, "draft", allow=True).startswith("10 tokens of draft differ")
-    assert check([], "draft", allow=False) == ""
 
 
 def test_tool_call_text_is_counted_apart_from_prose() -> None:

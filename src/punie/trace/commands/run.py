@@ -100,7 +100,17 @@ class Options:
 
 
 _OWN_SERVER_ONLY: Final = (
-    *("adapter", "draft", "num_draft_tokens", "cache", "host", "port", "starts", "plain_server"),
+    *(
+        "adapter",
+        "draft",
+        "allow_vocab_mismatch",
+        "num_draft_tokens",
+        "cache",
+        "host",
+        "port",
+        "starts",
+        "plain_server",
+    ),
 )
 
 
@@ -108,7 +118,7 @@ def execute(options: Options) -> int:
     """Run the suite and report. Returns the gates' exit code; raises PunieTraceError."""
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
-    from punie.trace.commands.server_options import server_config, server_warnings
+    from punie.trace.commands.server_options import server_config
     from punie.trace.console.progress import RunProgress
     from punie.trace.report.builders.run import build_run
     from punie.trace.usecases.interruption import telling_how_to_go_on
@@ -121,6 +131,7 @@ def execute(options: Options) -> int:
     _refuse_conflicts(options)
     output = Output.of(options.output)  # nobody should wait for a report that can't be written
     place = _endpoint(options) if options.server.base_url else server_config(options.server)
+    warnings = _check_draft(options, place)
     asking = _asking(options)
     page = JaegerPage.of(options.spans.jaeger)
     sending = find_receivers(
@@ -129,7 +140,7 @@ def execute(options: Options) -> int:
     folder, plan = _new_run(options, asking.suite, place)
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
-    progress.say_all(server_warnings(place))
+    progress.say_all(warnings)
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
         server = partial(_server, options, place, folder, progress.say)
@@ -175,6 +186,14 @@ def _endpoint(options: Options) -> Endpoint:
         endpoint = Endpoint.of(options.server.base_url or "", api_key=os.environ.get(name))
         endpoint.client_arguments()  # certificates that can't be read are refused now
     return endpoint
+
+
+def _check_draft(options: Options, place: ServerConfig | Endpoint) -> tuple[str, ...]:
+    from punie.trace.commands.server_options import check_draft
+    from punie.trace.server.config import ServerConfig
+
+    allow = options.server.allow_vocab_mismatch
+    return tuple(check_draft(place, allow_vocab_mismatch=allow)) if isinstance(place, ServerConfig) else ()
 
 
 def _asking(options: Options) -> Asking:

@@ -77,7 +77,7 @@ def execute(options: Options) -> int:
 
     Raises KeyboardInterrupt if such a signal comes before it is ready.
     """
-    from punie.trace.commands.server_options import server_warnings
+    from punie.trace.commands.server_options import check_draft
     from punie.trace.console.progress import Progress
     from punie.trace.usecases.sending import find_receivers
 
@@ -86,7 +86,7 @@ def execute(options: Options) -> int:
     sending = find_receivers(spans.otlp, no_export=spans.no_export, content=False)
     server = _server(options)
     progress = Progress()
-    progress.say_all(server_warnings(server.config))
+    progress.say_all(check_draft(server.config, allow_vocab_mismatch=options.server.allow_vocab_mismatch))
     _make_folder(spans.spans_dir)
     with sending.following(spans.spans_dir, progress):
         was_ready = asyncio.run(

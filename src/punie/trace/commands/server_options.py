@@ -12,7 +12,6 @@ from typing import Final
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.options import choice, flag, real_number, switch, whole_number
 from punie.trace.server.config import ServerConfig
-from punie.trace.server.endpoint import Endpoint
 
 DEMO: Final = "demo"
 DEFAULT_MAX_TOKENS: Final = 1024
@@ -31,6 +30,9 @@ class ServerOptions:
     adapter: Path | None = flag("--adapter", "PATH", "a LoRA adapter for the model", parse=Path)
     draft: str | None = flag(
         "--draft", "PATH", "a draft model for speculative decoding (demo: the demo model's)"
+    )
+    allow_vocab_mismatch: bool = switch(
+        "--allow-vocab-mismatch", "go on although some tokens of a draft have other ids"
     )
     num_draft_tokens: int | None = flag(
         "--num-draft-tokens", "K", "tokens drafted a step", parse=whole_number(1), shown="the server's"
@@ -97,9 +99,15 @@ def naming_flags() -> Iterator[None]:
         raise UsageError(f"{flag_name}: {message}", remedy=error.remedy) from error
 
 
-def server_warnings(config: ServerConfig | Endpoint) -> Iterator[str]:
-    """What to say of a server before it is started."""
-    if isinstance(config, ServerConfig) and config.draft_model is not None and config.prompt_cache_size != 0:
+def check_draft(config: ServerConfig, *, allow_vocab_mismatch: bool) -> Iterator[str]:
+    """What to say of the draft before the server is started. Raises VocabularyError if its tokens are others."""
+    if config.draft_model is None:
+        return
+    from punie.trace.serving.vocabulary import compare_vocabularies
+
+    if note := compare_vocabularies(config.model, config.draft_model, allow=allow_vocab_mismatch):
+        yield note
+    if config.prompt_cache_size != 0:
         yield (
             "a draft model with the prompt cache on: mlx_lm 0.32 loses a token of the context when it takes tokens "
             "from the cache; add --cache off"

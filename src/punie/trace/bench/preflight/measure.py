@@ -21,7 +21,6 @@ from punie.trace.bench.preflight.models import (
     load_model,
     write,
 )
-from punie.trace.bench.preflight.vocabulary import compare
 from punie.trace.footprint import footprint_reader
 from punie.trace.telemetry.mlx.draft import ToolCallText
 
@@ -58,9 +57,7 @@ class Work:
         return int(max(self.job["ks"]))
 
     def run(self) -> dict[str, Any]:
-        """All of it, as JSON; a job without prompts is about the vocabularies alone."""
-        if "prompts" not in self.job:
-            return {"vocabulary": self._vocabularies()}
+        """All of it, as JSON."""
         began = time.monotonic()
         tell(f"loading {self.job['model']}")
         self.target = load_model(self.job["model"], self.job["adapter"])
@@ -75,14 +72,6 @@ class Work:
             "drafts": [self._draft(name) for name in self.job["drafts"]],
         }
         return {**found, "seconds": time.monotonic() - began}
-
-    def _vocabularies(self) -> list[list[tuple[str, int | None, int | None]]]:
-        from transformers import AutoTokenizer
-
-        tell("comparing vocabularies")
-        target = AutoTokenizer.from_pretrained(self.job["model"]).get_vocab()
-        drafts = [AutoTokenizer.from_pretrained(name).get_vocab() for name in self.job["drafts"]]
-        return [[(d.token, d.target, d.draft) for d in compare(target, draft)] for draft in drafts]
 
     def _read_and_answer(self) -> Reader:
         """Prompts until the time is over; the reader has read the last of them."""

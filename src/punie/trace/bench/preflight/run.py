@@ -9,10 +9,10 @@ from typing import Any, Final
 from punie.trace.analysis.speculative.model import BenchPlan, Preflight
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.preflight import vocabulary
 from punie.trace.bench.preflight.conversations import hold_conversations
 from punie.trace.bench.preflight.judge import Bounds, judge
 from punie.trace.bench.runtime import Runtime
+from punie.trace.serving.vocabulary import compare_vocabularies
 
 MODULE: Final = "punie.trace.bench.preflight"
 PART_S: Final = 12.0
@@ -32,13 +32,10 @@ async def run_preflight(
     folder: BenchFolder, runtime: Runtime, settings: PreflightSettings, heard: Callable[[str], None]
 ) -> Preflight:
     """Measure, predict, write `preflight.json`. Raises VocabularyError, WorkloadError, ServerError."""
-    names = {"model": runtime.plan.model, "drafts": list(runtime.plan.drafts)}
-    compared = await ChildJob(MODULE, folder.path / "preflight-vocabulary", settings.timeout_s).run(
-        names, heard
-    )
+    heard("comparing vocabularies")
     notes = [
-        vocabulary.check(found, draft, allow=settings.allow_vocab_mismatch)
-        for found, draft in zip(compared["vocabulary"], runtime.plan.drafts, strict=True)
+        compare_vocabularies(runtime.plan.model, draft, allow=settings.allow_vocab_mismatch)
+        for draft in runtime.plan.drafts
     ]
     heard("starting the server without a draft")
     prompts = await hold_conversations(runtime, folder.new_conversations(), heard)
