@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import openai
 import pytest
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
 from pydantic import BaseModel
 from pydantic_ai import Agent, DeferredToolRequests
 from pydantic_ai.capabilities import Instrumentation
@@ -357,6 +360,35 @@ async def test_usage_that_every_chunk_tells_is_counted_once(
         attributes = named(spans(), name).attributes
         counts = {key: value for key, value in attributes.items() if key.endswith("put_tokens")}
         assert set(counts.values()) == {50, 4}, (name, counts)
+
+
+async def test_spans_of_another_provider_around_ours_hide_none_of_ours(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    """The user's own spans, whose provider isn't ours, around the run, and around requests of tool and model."""
+    theirs = TracerProvider(shutdown_on_exit=False)
+    tracer = theirs.get_tracer("theirs")
+    http = HTTPX2ClientInstrumentor()
+    stub.script = [openai_replies.call("fetch", "{}"), openai_replies.text("x"), openai_replies.text("done")]
+    agent = make_agent(stub.url)
+
+    @agent.tool_plain
+    async def fetch() -> str:
+        with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner"):
+            async with httpx2.AsyncClient() as client:
+                return (await client.post(stub.url)).text
+
+    instrument(agent, telemetry=telemetry)
+    http.instrument(tracer_provider=theirs)
+    try:
+        with query_span(telemetry, LABELS), tracer.start_as_current_span("around"):
+            await agent.run("fetch it")
+    finally:
+        http.uninstrument()
+    expected = {("POST", "execute_tool fetch"), ("POST", "chat stub"), ("invoke_agent helper", "query")}
+    assert expected <= set(tree(spans()))
+    assert {span.trace_id for span in spans()} == {named(spans(), "query").trace_id}
+    assert not [span for span in spans() if span.name in ("outer", "inner", "around")]
 
 
 _USERS_PROGRAM = """

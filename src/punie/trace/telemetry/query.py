@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, StatusCode
 
 from punie.trace import semconv
+from punie.trace.telemetry.journal.journal import made_current
 from punie.trace.telemetry.provider import Telemetry
 
 
@@ -101,7 +102,7 @@ def query_span(telemetry: Telemetry, labels: QueryLabels) -> Iterator[QuerySpan]
     )
     query = QuerySpan(span)
     try:
-        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+        with made_current(span):
             yield query
     except BaseException as error:
         query.failed(f"{type(error).__name__}: {error}")

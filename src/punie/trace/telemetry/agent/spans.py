@@ -28,6 +28,7 @@ from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes
 from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.http.attempts import Body
 from punie.trace.telemetry.http.span import CUT_SHORT, CUT_SHORT_TEXT
+from punie.trace.telemetry.journal.journal import made_current
 
 if TYPE_CHECKING:
     from pydantic_ai import RunContext
@@ -190,7 +191,7 @@ class AgentSpans(ParseSpans, Instrumentation):
             name, kind=kind, attributes=attributes, start_time=self.clock() if start_ns is None else start_ns
         )
         try:
-            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+            with made_current(span):
                 yield span
         except Exception as error:
             span.record_exception(error)

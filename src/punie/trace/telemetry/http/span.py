@@ -44,14 +44,14 @@ class HttpTracer:
     clock: Clock
     attempts: AttemptLog
 
-    def owns(self, span: Span) -> bool:
-        """Whether `span` will be in our journal: a request under a stranger's would be an orphan there."""
-        return self.processor.is_open(span.get_span_context())
+    def records(self) -> bool:
+        """Whether a span around the caller will be in our journal: a request without one would be an orphan there."""
+        return self.processor.nearest_open() is not None
 
     def start(self, method: str, url: str) -> RequestSpan:
         """Begin the span of a request under the current span, and the wait before it if it is a retry."""
         now = self.clock()
-        caller = _caller(trace.get_current_span())
+        caller = self._caller(trace.get_current_span())
         target = Target(caller.trace_id, caller.span_id, method, _without_query(url))
         resend = self.attempts.resend(target)
         if resend is not None:
@@ -60,6 +60,17 @@ class HttpTracer:
             method, kind=SpanKind.CLIENT, attributes=_request_attributes(target, resend), start_time=now
         )
         return RequestSpan(self, span, caller, target, now)
+
+    def _caller(self, current: Span) -> SpanContext:
+        """The span that a retry shares with the attempt before it.
+
+        Another instrumentation may have put an HTTP span of its own around each attempt: then what is around that.
+        """
+        attributes = getattr(current, "attributes", None) or {}
+        parent: SpanContext | None = getattr(current, "parent", None)
+        if parent is not None and any(name in attributes for name in semconv.HTTP_METHOD):
+            return parent
+        return self.processor.nearest_open() or current.get_span_context()
 
     def _record_wait(self, caller: SpanContext, resend: Resend, until_ns: int) -> None:
         context = trace.set_span_in_context(trace.NonRecordingSpan(caller))
@@ -192,18 +203,6 @@ class RequestSpan:
         if self._waiting or self._last_ns is None:
             return self._http.clock()
         return self._last_ns
-
-
-def _caller(span: Span) -> SpanContext:
-    """The span that a retry shares with the attempt before it.
-
-    Another instrumentation may have put an HTTP span of its own around each attempt: then its parent.
-    """
-    attributes = getattr(span, "attributes", None) or {}
-    parent: SpanContext | None = getattr(span, "parent", None)
-    if parent is not None and any(name in attributes for name in semconv.HTTP_METHOD):
-        return parent
-    return span.get_span_context()
 
 
 def _request_attributes(target: Target, resend: Resend | None) -> dict[str, str | int]:

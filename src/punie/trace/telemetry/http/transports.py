@@ -1,6 +1,6 @@
 """HTTP spans for httpx and httpx2, sync and async, by wrapping their network transports.
 
-A request gets a span if the span that is current when it is made is ours; everything else passes untouched.
+A request gets a span if one of ours surrounds it; everything else passes untouched.
 It lives beside the instrumentations of OpenTelemetry and logfire, inside or around them.
 """
 
@@ -22,6 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from punie.trace.telemetry.http.attempts import AttemptLog
 from punie.trace.telemetry.http.span import HttpTracer, RequestSpan
+from punie.trace.telemetry.journal.journal import made_current
 from punie.trace.telemetry.provider import Telemetry
 
 _propagator: Final = TraceContextTextMapPropagator()
@@ -158,8 +159,7 @@ def _async_wrapper(original: Callable[..., Awaitable[Any]], *, body: type[_Body]
 def _start(request: Any) -> RequestSpan | None:  # noqa: ANN401 # as above
     if _handling.get() is request:  # ours is in the chain twice, hidden by somebody's wrapper: once is enough
         return None
-    current = trace.get_current_span()
-    http = next((tracer for tracer in list(_tracers.values()) if tracer.owns(current)), None)
+    http = next((tracer for tracer in list(_tracers.values()) if tracer.records()), None)
     if http is None or not is_instrumentation_enabled():
         return None
     span = http.start(request.method, str(request.url))
@@ -171,7 +171,7 @@ def _start(request: Any) -> RequestSpan | None:  # noqa: ANN401 # as above
 def _current(span: RequestSpan, request: object) -> Iterator[None]:
     token = _handling.set(request)
     try:
-        with trace.use_span(span.span, record_exception=False, set_status_on_exception=False):
+        with made_current(span.span):
             yield
     except BaseException as error:
         span.failed(error, before_headers=True)

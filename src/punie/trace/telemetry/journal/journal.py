@@ -12,13 +12,15 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from opentelemetry.context import Context
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
 
@@ -229,6 +231,19 @@ class _Syncer:
             self._sync()
 
 
+_OWN_SPAN: Final = create_key("punie-trace-own-span")
+
+
+@contextmanager
+def made_current(span: trace.Span) -> Iterator[None]:
+    """`span` is current inside the block, and found there also under spans of other providers."""
+    token = attach(set_value(_OWN_SPAN, span.get_span_context(), trace.set_span_in_context(span)))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
 class JournalSpanProcessor(SpanProcessor):
     """Writes each span to a journal when it ends, in the thread that ends it."""
 
@@ -241,6 +256,14 @@ class JournalSpanProcessor(SpanProcessor):
     def is_open(self, context: SpanContext) -> bool:
         """Whether this is a span that has begun, has not ended, and will be in the journal."""
         return (context.trace_id, context.span_id) in self._open
+
+    def nearest_open(self, context: Context | None = None) -> SpanContext | None:
+        """The span of ours that surrounds the caller: the current one, or, where the current one is a span of another
+        provider, the one that `made_current` put there. None if there is none that will be in the journal.
+        """
+        current = trace.get_current_span(context).get_span_context()
+        own = current if self.is_open(current) else get_value(_OWN_SPAN, context)
+        return own if isinstance(own, SpanContext) and self.is_open(own) else None
 
     def opened(self, context: SpanContext) -> None:
         """A span began; it is not in the journal before it ends."""

@@ -25,7 +25,7 @@ from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
-from punie.trace.telemetry.journal.journal import JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import JournalSpanProcessor, made_current
 from punie.trace.telemetry.resource import this_process
 
 _UNSET: Final = Status(StatusCode.UNSET)
@@ -152,7 +152,8 @@ class JournalTracer(trace.Tracer):
         set_status_on_exception: bool = True,
     ) -> trace.Span:
         """A span under the one in `context`, or under the current one; the root of a trace if there is none."""
-        above = trace.get_current_span(context).get_span_context()
+        above = self.provider.processor.nearest_open(context)
+        above = above or trace.get_current_span(context).get_span_context()
         parent = above if above.is_valid else None
         if parent is None:
             trace_id, flags, state = self._ids.generate_trace_id(), self._random | TraceFlags.SAMPLED, None
@@ -197,11 +198,14 @@ class JournalTracer(trace.Tracer):
     ) -> Iterator[trace.Span]:
         """As `start_span`, current inside the block."""
         span = self.start_span(name, context, kind, attributes, links, start_time)
-        with trace.use_span(
-            span,
-            end_on_exit=end_on_exit,
-            record_exception=record_exception,
-            set_status_on_exception=set_status_on_exception,
+        with (
+            made_current(span),
+            trace.use_span(
+                span,
+                end_on_exit=end_on_exit,
+                record_exception=record_exception,
+                set_status_on_exception=set_status_on_exception,
+            ),
         ):
             yield span
 
