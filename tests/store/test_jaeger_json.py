@@ -58,10 +58,11 @@ def read_one(folder: Path, **changed: object) -> Span:
     [
         {"data": [trace(RAW)], "total": 0, "limit": 0, "offset": 0, "errors": None},
         {"data": [trace(RAW)]},
+        {"data": trace(RAW)},
         trace(RAW),
         [trace(RAW)],
     ],
-    ids=["API", "page", "bare trace", "list"],
+    ids=["API", "page", "one in data", "bare trace", "list"],
 )
 def test_every_way_in_which_jaeger_writes_a_trace(tmp_path: Path, document: object) -> None:
     assert read(tmp_path, document) == SpanSet((READ,), (), resolution_ns=1000)

@@ -281,6 +281,12 @@ FINDING_KINDS: Final = (
         formerly="no-spans-file",
     ),
     FindingKind(
+        "unread-attributes",
+        _SHOWN,
+        "attributes that stand in columns without their names: not read",
+        "Ask Tempo's API for the trace as JSON if figures are missing.",
+    ),
+    FindingKind(
         "passed-over-file",
         _SHOWN,
         "files of the folder whose names have no ending of files with spans: not read",

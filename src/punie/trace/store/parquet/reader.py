@@ -1,4 +1,4 @@
-"""Parquet of spans, through DuckDB (an extra). The columns are those of `parquet_columns`."""
+"""Parquet of spans, through DuckDB (an extra): columns as `columns` names them, or a block of Tempo's (`tempo`)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from punie.trace.store.otlp.values import (
     trace_id,
 )
 from punie.trace.store.parquet.columns import Columns, choose_columns
+from punie.trace.store.parquet.tempo import is_tempo, read_trace
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, plain_attributes
 from punie.trace.store.source import Source
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"PAR1"
 _ROWS: Final = 10_000
+_TRACES: Final = 100
 _GLOB: Final = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 Row = Mapping[str, Any]
@@ -66,7 +68,10 @@ PARQUET: Final = Source("Parquet", recognises, read)
 def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     pattern = file.translate(_GLOB)  # DuckDB would take these characters for wildcards
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
-    columns = choose_columns({str(row[0]): str(row[1]) for row in described}, file)
+    types = {str(row[0]): str(row[1]) for row in described}
+    if is_tempo(tuple(types)):
+        return _read_tempo(connection, pattern, file)
+    columns = choose_columns(types, file)
     into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
@@ -75,11 +80,23 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     return into.result()
 
 
+def _read_tempo(connection: duckdb.DuckDBPyConnection, pattern: str, file: str) -> SpanSet:
+    into = SpanGatherer(file)
+    found = connection.execute("SELECT TraceID, rs FROM read_parquet(?)", [pattern])
+    for number, (trace, resources) in enumerate(_fetched(found, _TRACES), start=1):
+        read_trace(trace, resources, number, into)
+    return into.result()
+
+
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
     # The selection is made of column names of the file, quoted; a parameter can't stand there.
     found = connection.execute(f"SELECT {columns.selection} FROM read_parquet(?)", [pattern])  # noqa: S608
-    while rows := found.fetchmany(_ROWS):
-        yield from (dict(zip(columns.names, row, strict=True)) for row in rows)
+    return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS))
+
+
+def _fetched(found: duckdb.DuckDBPyConnection, at_once: int) -> Iterator[tuple[Any, ...]]:
+    while rows := found.fetchmany(at_once):
+        yield from rows
 
 
 def _span(row: Row, events: EventReader) -> Span:
