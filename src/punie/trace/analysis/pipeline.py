@@ -85,6 +85,11 @@ def read_records(
     )
 
 
+def _knows_network(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
+    is_told = traces.calls.unreported.isdisjoint(members)
+    return bool(calls) and is_told and all(map(_shows_its_server, calls))
+
+
 def _shows_its_server(call: Call) -> bool:
     return call.is_covered and any(server is not call.span for server in call.servers)
 
@@ -128,7 +133,7 @@ def _record(
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),
-        network_known=bool(calls) and all(map(_shows_its_server, calls)),
+        network_known=_knows_network(traces, calls, members),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cached_tokens,

@@ -82,10 +82,11 @@ class Call:
 class Calls:
     """The calls of a source by their spans, and the role and the surroundings of every span.
 
-    `requests` are the calls that are one request to a model each; `refused` are those that failed without an answer.
-    `superseded` are spans that tell of a request what a better source tells as well. `phases` has the phase of each
-    span that names one. `gateways` are servers that pass one request on, where only servers were traced.
-    `apart` are calls that hang below another one and are no part of it.
+    `requests` are the calls that are one request to a model each, `refused` those that failed without an answer,
+    `unreported` POSTs to a model that no call and no count tells of. `superseded` are spans that tell of a request
+    what a better source tells as well. `phases` has the phase of each span that names one. `gateways` are servers
+    that pass one request on, where only servers were traced. `apart` are calls that hang below another one and are
+    no part of it.
     """
 
     role: Roles
@@ -95,6 +96,7 @@ class Calls:
     calls: Mapping[SpanKey, Call] = field(default_factory=dict)
     requests: Mapping[SpanKey, Call] = field(default_factory=dict)
     refused: Set[SpanKey] = frozenset()
+    unreported: Set[SpanKey] = frozenset()
     superseded: Set[SpanKey] = frozenset()
     gateways: Set[SpanKey] = frozenset()
     apart: Set[SpanKey] = frozenset()
@@ -121,8 +123,36 @@ def find_calls(forest: Forest) -> Calls:
         for key, call in calls.items()
         if key not in refused and _is_request(call, contexts, wrapper)
     }
-    gateways = frozenset(_gateways(forest, role, lone))
-    return Calls(role, contexts, below, phases, calls, requests, refused, superseded, gateways, apart)
+    return Calls(
+        role=role,
+        contexts=contexts,
+        below=below,
+        phases=phases,
+        calls=calls,
+        requests=requests,
+        refused=refused,
+        unreported=frozenset(_unreported(forest, role, contexts.posts - requests.keys() - refused)),
+        superseded=superseded,
+        gateways=frozenset(_gateways(forest, role, lone)),
+        apart=apart,
+    )
+
+
+def _unreported(forest: Forest, role: Roles, posts: Set[SpanKey]) -> Iterator[SpanKey]:
+    """The POSTs to a model that lie in the time of no call of their trace: nothing else tells of their request."""
+    traces = {trace_id for trace_id, _ in posts}
+    chats: dict[str, list[Span]] = {}
+    for key, own in role.items() if posts else ():
+        if own is Role.CHAT and key[0] in traces:
+            chats.setdefault(key[0], []).append(forest.spans[key])
+    for key in posts:
+        if not any(_is_mostly_inside(forest.spans[key], chat) for chat in chats.get(key[0], ())):
+            yield key
+
+
+def _is_mostly_inside(inner: Span, outer: Span) -> bool:
+    shared_ns = min(inner.end_ns, outer.end_ns) - max(inner.start_ns, outer.start_ns)
+    return 2 * shared_ns > inner.duration_ns
 
 
 def _is_request(call: Call, contexts: Contexts, wrapper: Mapping[SpanKey, SpanKey]) -> bool:

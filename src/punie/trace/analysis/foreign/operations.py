@@ -58,6 +58,15 @@ def _by_what_it_has(span: Span) -> str | None:
     return dialects.AGENT if is_run and _has(attributes, dialects.AGENT_NAMES) else None
 
 
+def looks_like_a_call(span: Span) -> bool:
+    """Whether a span tells of an answer, or names a model and an operation that isn't known."""
+    attributes = span.attributes
+    if operation_of(span) == dialects.NOTHING_OF_THESE or semconv.PHASE in attributes:
+        return False
+    is_unknown = operation_of(span) is None and attributes.get(semconv.OPERATION) not in (None, "framework")
+    return shows_an_answer(attributes) or (is_unknown and _has(attributes, dialects.MODEL_NAMES))
+
+
 def shows_an_answer(attributes: Attributes) -> bool:
     """Whether output tokens or finish reasons say that a model answered."""
     usage: Mapping[str, Any] = usage_of(attributes)

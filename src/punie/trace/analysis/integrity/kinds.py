@@ -95,6 +95,19 @@ FINDING_KINDS: Final = (
         "Nothing; to leave them out, read the run's own spans alone.",
     ),
     FindingKind(
+        "trace-without-model-call",
+        _SHOWN,
+        "root spans below which no model is asked, beside queries that ask one: no queries, in no figure",
+        "Nothing, if they are health checks, pages or set-up; else trace the client that asks the model.",
+    ),
+    FindingKind(
+        "part-of-other-trace",
+        _SHOWN,
+        "traces of a tool, or of a model server whose calls a client reports as well: parts of queries in other traces "
+        "whose context was lost, in no figure",
+        "Propagate the trace context (`traceparent`) to the tool or the server.",
+    ),
+    FindingKind(
         "follows-from",
         _SHOWN,
         "spans that only follow another one: they count, and the critical path leaves them out",
@@ -195,6 +208,32 @@ FINDING_KINDS: Final = (
         "else: all of such a call counts as the model's",
         "Trace the client with `punie.trace.instrument`, whose HTTP spans end with the last byte.",
         formerly="outlasts-requests",
+    ),
+    FindingKind(
+        "unrecognised-model-call",
+        _DOWNGRADED,
+        "spans that look like a model call (token counts, a finish reason, or a model's name with an unknown "
+        "operation) and aren't counted as one",
+        "Set `gen_ai.operation.name` to `chat` on the spans of model calls.",
+    ),
+    FindingKind(
+        "request-without-model-call",
+        _DOWNGRADED,
+        "POSTs to a model that no span of a model call shows: they count as the model's time, without tokens",
+        "End the call's span also when its stream is left early; trace every client that asks the model.",
+    ),
+    FindingKind(
+        "failed-model-call",
+        _SHOWN,
+        "model calls that failed without an answer: their time is retry, and they have no tokens",
+        "Look at the status and the error of these spans.",
+    ),
+    FindingKind(
+        "cached-above-prompt",
+        _DOWNGRADED,
+        "model requests with more cached tokens than prompt: the prompt is taken as reported without its cached part, "
+        "and counts with it",
+        "Report all tokens of the prompt as input tokens, cached ones among them.",
     ),
     FindingKind(
         "clocks-disagree",

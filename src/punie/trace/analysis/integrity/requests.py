@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import Below
-from punie.trace.analysis.calls.calls import Call
-from punie.trace.analysis.calls.usage import is_truncated, lacks_usage
+from punie.trace.analysis.calls.calls import Call, Calls
+from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, tells_apart
+from punie.trace.analysis.foreign.operations import looks_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
     cut_timings,
     differing_counts,
@@ -19,6 +22,7 @@ from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
+from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
 
@@ -29,9 +33,19 @@ def meaning(traces: Traces) -> Checked:
     )
     yield finding("unknown-phase", unknown)
     calls = list(traces.counted_calls())
+    yield finding("unrecognised-model-call", traces.where(partial(_looks_like_a_call, traces.calls)))
+    unreported = traces.calls.unreported
+    yield finding("request-without-model-call", names(call.key for call in calls if call.key in unreported))
     cut = (span for call in calls for span in _cut_requests(call, traces))
     yield finding("http-ends-at-headers", sorted(span_name((span.trace_id, span.span_id)) for span in cut))
     yield finding("uncovered-model-call", names(call.key for call in calls if not call.is_covered))
+
+
+def _looks_like_a_call(calls: Calls, key: SpanKey, span: Span) -> bool:
+    """Whether a span, no server's, looks like a model call and neither is one, nor hangs in one or around one."""
+    if calls.role[key] not in _UNTOLD or key in calls.contexts.call or Below.CHAT in calls.below[key]:
+        return False
+    return looks_like_a_call(span)
 
 
 def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
@@ -45,6 +59,9 @@ def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
             yield span
 
 
+_UNTOLD: Final = {Role.OTHER, Role.WORKFLOW, Role.AGENT}
+
+
 def witnesses(traces: Traces) -> Checked:
     """Client and server that report different things."""
     yield finding("clocks-disagree", names(disagreeing_clocks(traces)))
@@ -56,6 +73,11 @@ def witnesses(traces: Traces) -> Checked:
 def answers(traces: Traces) -> Checked:
     """Answers that were cut, and token counts that nobody reports."""
     requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
+    refused = traces.calls.refused
+    yield finding(
+        "failed-model-call", names(call.key for call in traces.counted_calls() if call.key in refused)
+    )
+    yield finding("cached-above-prompt", names(call.key for call in requests if tells_apart(call)))
     yield finding("truncated-answer", names(call.key for call in requests if is_truncated(call)))
     yield finding("missing-usage", names(call.key for call in requests if lacks_usage(call)))
 

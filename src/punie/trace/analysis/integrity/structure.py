@@ -43,7 +43,11 @@ def roots(traces: Traces) -> Checked:
     yield finding("several-roots", sorted(trace_id for trace_id, count in roots_of.items() if count > 1))
     asked = {trace_id for trace_id, _ in queries.roots}
     yield finding("outside-query", names(key for key in queries.outside if key[0] in asked))
-    yield finding("other-trace", sorted({trace_id for trace_id, _ in queries.outside} - asked))
+    none = {*queries.without_model, *queries.parts}
+    others = {trace_id for trace_id, _ in queries.outside} - asked - {trace_id for trace_id, _ in none}
+    yield finding("other-trace", sorted(others))
+    yield finding("trace-without-model-call", names(queries.without_model))
+    yield finding("part-of-other-trace", names(queries.parts))
 
 
 def links(traces: Traces) -> Checked:

@@ -1,8 +1,8 @@
 """Which spans of a trace may be queries: by the first of these rules that finds any.
 
 1. The spans that a run of ours wrote as queries.
-2. An agent's run that is part of no other one: not below another agent, a tool or a call, and not in the time of
-   another run of its trace. Where several runs, or a run and calls beside it, are below one request, workflow or
+2. An agent's run that is part of no other one: not below another agent, a tool or a call, and not in the time of a
+   tool of its trace. Where several runs, or a run and calls beside it, are below one request, workflow or
    conversation, all of that is one query. A plain root around runs that follow each other (an evaluation loop) keeps
    them apart; around runs in parallel it is the query itself.
 3. A root with a model call below it; where no trace of the source asks a model, any root.
@@ -22,7 +22,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Calls
-from punie.trace.analysis.queries.windows import clusters, is_inside, longest_apart, not_inside
+from punie.trace.analysis.queries.windows import clusters, is_inside, longest_apart
 from punie.trace.analysis.trees.roles import Role, is_server, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Provenance, Span, SpanKind
@@ -94,13 +94,16 @@ class Trace:
 
     def _agents(self) -> Iterable[SpanKey]:
         role, spans = self.calls.role, self.forest.spans
-        all_runs = self._outermost(
-            lambda key: role[key] is Role.AGENT, lambda key: role[key] in _PARTS_OF_A_RUN
-        )
-        runs = not_inside(spans, all_runs)
+        runs = [
+            *self._outermost(lambda key: role[key] is Role.AGENT, lambda key: role[key] in _PARTS_OF_A_RUN)
+        ]
+        if len(runs) > 1:
+            tools = [spans[key] for key in self.keys if role[key] is Role.TOOL]
+            runs = [run for run in runs if not any(is_inside(spans[run], tool) for tool in tools)] or runs
         groups = self._groups(runs)
-        chosen = not_inside(spans, {groups.get(run, run) for run in runs})
-        return {self._shared(cluster) for cluster in clusters(spans, chosen)} if len(chosen) > 1 else chosen
+        by_start = sorted({groups.get(run, run) for run in runs}, key=lambda key: (spans[key].start_ns, key))
+        found = [*clusters(spans, by_start)]
+        return [self._shared(cluster, by_start) for cluster in found]
 
     def _groups(self, runs: Sequence[SpanKey]) -> dict[SpanKey, SpanKey]:
         """For each run the request, workflow or conversation around it, if others or calls beside it are there too."""
@@ -124,14 +127,17 @@ class Trace:
                 found = above
         return found
 
-    def _shared(self, cluster: Sequence[SpanKey]) -> SpanKey:
-        """The nearest span that all of `cluster` hang below, the span itself if it is alone; else the longest."""
+    def _shared(self, cluster: Sequence[SpanKey], others: Sequence[SpanKey]) -> SpanKey:
+        """The nearest span that all of `cluster` and no others hang below, itself if it is alone; else the longest."""
         if len(cluster) == 1:
             return cluster[0]
-        first, *others = cluster
-        above = [set(self.forest.above(key)) for key in others]
-        found = (key for key in self.forest.above(first) if all(key in one for one in above))
-        return next(found, longest_apart(self.forest.spans, cluster)[0])
+        above = [set(self.forest.above(key)) for key in cluster]
+        found = next((key for key in self.forest.above(cluster[0]) if all(key in one for one in above)), None)
+        if found is not None and not any(
+            found in self.forest.above(key) for key in others if key not in cluster
+        ):
+            return found
+        return longest_apart(self.forest.spans, cluster)[0]
 
     def _roots(self) -> Iterable[SpanKey]:
         roots = [key for key in self.keys if self.forest.spans[key].parent_id is None]

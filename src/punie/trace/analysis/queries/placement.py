@@ -7,7 +7,7 @@ that one's query. Inside several queries at once a tree stays unplaced.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 from punie.trace.analysis.calls.contexts import Roles
@@ -20,12 +20,12 @@ Placed = tuple[tuple[SpanKey, ...], tuple[SpanKey, ...]]
 
 
 def place_the_rest(
-    forest: Forest, role: Roles, of: dict[SpanKey, SpanKey], roots: Sequence[SpanKey]
+    forest: Forest, role: Roles, of: dict[SpanKey, SpanKey], roots: Sequence[SpanKey], none: Set[SpanKey]
 ) -> Placed:
-    """Adds to `of`; returns what is outside of all queries, and what can't be placed."""
+    """Adds to `of`; returns what is outside of all queries (`none` are no queries), and what can't be placed."""
     if len(of) == len(forest.order):
         return (), ()
-    rest = _Rest(forest, role, of, roots)
+    rest = _Rest(forest, role, of, roots, none)
     late = forest.below(forest.follows)
     for key in sorted(forest.order, key=late.__contains__) if late else forest.order:
         if key not in of:
@@ -37,13 +37,18 @@ class _Rest:
     """The spans that are placed so far, one after another, parents first."""
 
     def __init__(
-        self, forest: Forest, role: Roles, of: dict[SpanKey, SpanKey], roots: Sequence[SpanKey]
+        self,
+        forest: Forest,
+        role: Roles,
+        of: dict[SpanKey, SpanKey],
+        roots: Sequence[SpanKey],
+        none: Set[SpanKey],
     ) -> None:
         self._forest, self._role, self._of = forest, role, of
         self._roots: dict[str, list[SpanKey]] = {}
         for root in roots:
             self._roots.setdefault(root[0], []).append(root)
-        self._above_a_root = {key for root in roots for key in forest.above(root)}
+        self._no_part = {key for root in roots for key in forest.above(root)} | none
         self.outside: list[SpanKey] = []
         self.unplaced: dict[SpanKey, None] = {}
 
@@ -56,13 +61,13 @@ class _Rest:
             self.unplaced[key] = None
         elif (owner := self._owner(key)) is not None:
             self._of[key] = owner
-        elif self._is_lost(key) and key not in self._above_a_root:
+        elif self._is_lost(key) and key not in self._no_part:
             self.unplaced[key] = None
         else:
             self.outside.append(key)
 
     def _owner(self, key: SpanKey) -> SpanKey | None:
-        if key in self._above_a_root:
+        if key in self._no_part:
             return None
         if key in self._forest.follows:
             return self._followed(key)

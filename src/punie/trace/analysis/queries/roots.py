@@ -75,7 +75,7 @@ def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) 
         elif parent is not None and parent in of:
             of[key] = of[parent]
     roots = tuple(key for key in forest.order if key in chosen.roots)
-    outside, unplaced = place_the_rest(forest, calls.role, of, roots)
+    outside, unplaced = place_the_rest(forest, calls.role, of, roots, {*chosen.without_model, *chosen.parts})
     queries = Queries(
         roots=roots,
         of=of,

@@ -1,8 +1,9 @@
 """Which candidates of all traces are queries, and why the others are none.
 
-Where some trace asks a model, one that asks none is no query: a health check, a page, an agent's creation. A failed
-agent's run is one, although it didn't come so far. A trace that begins with a tool has lost its caller's context, and
-one of a server's spans alone repeats what clients tell of: they are parts of queries in other traces.
+Where some trace asks a model, one that asks none is no query: a health check, a page, an agent's creation. An agent's
+run that failed is one, although it didn't come so far, and so is one that counts tokens. A trace that begins with a
+tool has lost its caller's context, and one of a server's spans alone repeats what clients tell of: they are parts of
+queries in other traces.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def select(found: Iterable[Candidates], forest: Forest, calls: Calls, asking: Se
             chosen.from_afar.add(key)
         if source is not Source.OWN and view.is_part(key, asks[key], others):
             chosen.parts.append(key)
-        elif source is Source.OWN or asks[key] or not somebody_asks or view.is_failed_run(key):
+        elif source is Source.OWN or asks[key] or not somebody_asks or view.is_run_all_the_same(key):
             chosen.roots.add(key)
             if source is Source.STAND_IN:
                 chosen.stand_ins.add(key)
@@ -92,9 +93,11 @@ class _View:
         told = any(self._calls.role[call] is not Role.SERVER for call in within)
         return _Asks.CLIENT if told else _Asks.SERVER
 
-    def is_failed_run(self, key: SpanKey) -> bool:
-        """Whether a span is an agent's run that failed."""
-        return self._calls.role[key] is Role.AGENT and has_failed(self._forest.spans[key])
+    def is_run_all_the_same(self, key: SpanKey) -> bool:
+        """Whether a span is an agent's run that failed, or that counts tokens although no call is there."""
+        span = self._forest.spans[key]
+        counts = semconv.integer(span.attributes, semconv.OUTPUT_TOKENS)
+        return self._calls.role[key] is Role.AGENT and (has_failed(span) or bool(counts))
 
     def is_part(self, key: SpanKey, asks: _Asks, others: _Asks) -> bool:
         """Whether a candidate belongs to a query of another trace, as far as its own spans and their times tell."""

@@ -22,18 +22,6 @@ def overlap(one: Span, other: Span) -> bool:
     return late.start_ns < _end_ns(early)
 
 
-def not_inside(spans: Spans, keys: Iterable[SpanKey]) -> list[SpanKey]:
-    """`keys` by their start, without those that lie inside the time of another of them."""
-    kept: list[SpanKey] = []
-    reached_ns: int | None = None
-    for key in sorted(keys, key=lambda key: (spans[key].start_ns, -_end_ns(spans[key]), key)):
-        end_ns = _end_ns(spans[key])
-        if reached_ns is None or end_ns > reached_ns or spans[key].start_ns >= reached_ns:
-            kept.append(key)
-            reached_ns = max(end_ns, reached_ns or end_ns)
-    return kept
-
-
 def clusters(spans: Spans, by_start: Sequence[SpanKey]) -> Iterator[list[SpanKey]]:
     """Runs of spans of which each overlaps with one before it."""
     found: list[SpanKey] = []

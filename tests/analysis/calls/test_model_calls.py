@@ -1,0 +1,214 @@
+"""What is one request to a model, whose tokens count, and what a failed one is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from small_traces import agent, chat, findings, only, phases_ms, post, read, server, span, tool
+
+from punie.trace.model import Attributes, AttributeValue, StatusCode
+
+MODEL_URL = "https://models.example/v1/chat/completions"
+GENERATION = {"punie.phase": "decode", "punie.phase.provenance": "server"}
+
+
+def test_a_call_inside_a_call_is_one_request_with_the_counts_of_either() -> None:
+    for outer, inner in (({}, None), (None, {})):
+        record = only(
+            agent("a", None, 0, 100), chat("outer", "a", 0, 90, outer), chat("inner", "outer", 1, 89, inner)
+        )
+        assert (record.model_requests, record.input_tokens, record.output_tokens) == (1, 10, 1)
+        assert phases_ms(record) == {"model": 88, "framework": 12}
+    assert findings(agent("a", None, 0, 100), chat("o", "a", 0, 90), chat("i", "o", 1, 89, {})) == {}
+
+
+def test_a_wrapper_around_several_requests_lends_them_no_counts() -> None:
+    calls = (chat("outer", "a", 0, 90), chat("one", "outer", 1, 40, {}), chat("two", "outer", 41, 89))
+    record = only(agent("a", None, 0, 100), *calls)
+    assert (record.model_requests, record.input_tokens) == (2, None)
+
+
+def test_a_wrapper_s_counts_are_those_of_the_only_request_that_did_not_fail() -> None:
+    failed = chat("one", "outer", 1, 40, {}, status=StatusCode.ERROR)
+    record = only(
+        agent("a", None, 0, 100), chat("outer", "a", 0, 90), failed, chat("two", "outer", 41, 89, {})
+    )
+    assert (record.model_requests, record.input_tokens) == (1, 10)
+    assert phases_ms(record) == {"retry": 39, "model": 48, "framework": 13}
+
+
+def test_calls_that_hang_below_the_one_before_are_requests_of_their_own() -> None:
+    calls = (chat("one", "a", 0, 30), chat("two", "one", 32, 60), chat("three", "two", 60, 90))
+    record = only(agent("a", None, 0, 100), *calls)
+    assert (record.model_requests, record.input_tokens) == (3, 30)
+    assert phases_ms(record) == {"model": 88, "framework": 12}
+    assert not any(record.ledger.contested_ns.values())
+    assert record.critical_path is not None
+    assert record.critical_path.phases_ns == record.ledger.phases_ns
+
+
+def test_calls_in_a_chain_inside_one_wrapper_are_its_requests() -> None:
+    calls = (chat("outer", "a", 0, 90), chat("one", "outer", 1, 40), chat("two", "one", 41, 89))
+    assert only(agent("a", None, 0, 100), *calls).model_requests == 2
+
+
+def test_a_copy_without_a_length_is_no_request() -> None:
+    record = only(agent("a", None, 0, 100), chat("call", "a", 0, 90), chat("pending", "call", 0, 0, {}))
+    assert (record.model_requests, record.input_tokens) == (1, 10)
+    assert phases_ms(record) == {"model": 90, "framework": 10}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [{"status": StatusCode.ERROR}, {"said": {"error.type": "429"}}, {"said": {"http.status_code": 503}}],
+)
+def test_a_failed_call_is_retry_and_leaves_the_tokens_of_the_good_ones(failure: dict[str, Any]) -> None:
+    failed = chat("one", "a", 0, 30, failure.pop("said", {}), **failure)
+    spans = (agent("a", None, 0, 100), failed, chat("two", "a", 50, 90))
+    record = only(*spans)
+    assert (record.model_requests, record.input_tokens, record.output_tokens) == (1, 10, 1)
+    assert phases_ms(record) == {"retry": 30, "model": 40, "framework": 30}
+    assert findings(*spans) == {"failed-model-call": 1}
+
+
+def test_what_hangs_in_a_failed_call_is_retry_unless_the_model_worked() -> None:
+    call = chat("one", "a", 0, 30, {}, status=StatusCode.ERROR)
+    sent, answered = post("POST", "one", 1, 29), server("server", "POST", 2, 28)
+    again = chat("two", "a", 50, 90)
+    assert phases_ms(only(agent("a", None, 0, 100), call, sent, answered, again))["retry"] == 30
+    worked = span("decode", "server", 10, 20, GENERATION)
+    assert phases_ms(only(agent("a", None, 0, 100), call, sent, answered, worked, again))["decode"] == 10
+
+
+def test_an_answer_that_the_client_could_not_use_is_generation_all_the_same() -> None:
+    record = only(agent("a", None, 0, 100), chat("one", "a", 0, 90, status=StatusCode.ERROR))
+    assert (record.model_requests, phases_ms(record)["model"]) == (1, 90)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"url.full": "https://user:key@api.example/v1/chat/completions?x=1"},
+        {"http.url": "https://api.anthropic.example/v1/messages"},
+        {"server.address": "api.example", "server.port": 443, "url.path": "/v1/responses"},
+        {"url.full": "https://g.example/v1beta/models/m:streamGenerateContent?alt=sse"},
+        {"url.full": "https://bedrock.example/model/some.model/converse-stream"},
+        {"url.full": "http://127.0.0.1:11434/api/generate"},
+    ],
+)
+def test_a_post_to_a_model_without_its_call_is_the_model_s(place: Attributes) -> None:
+    spans = (agent("a", None, 0, 100), chat("one", "a", 0, 30), post("POST", "a", 40, 90, said=place))
+    record = only(*spans)
+    assert phases_ms(record) == {"model": 80, "framework": 20}
+    assert (record.input_tokens, record.network_known) == (10, False)
+    assert findings(*spans) == {"request-without-model-call": 1}
+
+
+def test_where_the_calls_go_models_are_asked_whatever_the_path() -> None:
+    own = "http://gpu:9000/infer"
+    known = (
+        chat("one", "a", 0, 30),
+        post("known", "one", 1, 29, own),
+        post("token", "one", 0, 1, "http://login/t"),
+    )
+    for url, phase in ((own, "model"), ("http://login/t", "http"), ("http://gpu:9000/health", "http")):
+        record = only(agent("a", None, 0, 100), *known, post("POST", "a", 40, 90, url))
+        assert phases_ms(record)[phase] >= 50
+
+
+def test_what_a_tool_asks_of_a_model_is_the_model_s() -> None:
+    spans = (
+        chat("one", "a", 0, 20),
+        tool("delegate", "a", 20, 90),
+        post("POST", "delegate", 30, 80, MODEL_URL),
+    )
+    assert phases_ms(only(agent("a", None, 0, 100), *spans)) == {"model": 70, "tool": 20, "framework": 10}
+
+
+def test_a_post_for_a_call_counts_as_a_request_where_its_server_tells_the_tokens() -> None:
+    answered = server(
+        "server", "POST", 31, 79, {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2}
+    )
+    spans = (
+        agent("a", None, 0, 100),
+        chat("one", "a", 0, 20),
+        post("POST", "a", 30, 80, MODEL_URL),
+        answered,
+    )
+    record = only(*spans)
+    assert (record.model_requests, record.input_tokens, record.output_tokens) == (2, 17, 3)
+    assert findings(*spans) == {}
+
+
+def test_a_post_beside_its_call_is_no_other_request() -> None:
+    spans = (agent("a", None, 0, 100), chat("one", "a", 10, 90), post("POST", "a", 9, 91, MODEL_URL))
+    assert (phases_ms(only(*spans)), findings(*spans)) == ({"model": 82, "framework": 18}, {})
+
+
+def test_a_post_to_an_agent_that_runs_below_it_is_no_model_s() -> None:
+    spans = (post("POST", None, 0, 100, MODEL_URL), server("web", "POST", 1, 99), agent("a", "web", 10, 90))
+    assert "model" not in phases_ms(only(*spans))
+
+
+def test_what_fills_a_tool_s_time_from_beside_it_is_the_tool_s() -> None:
+    work = (chat("one", "a", 0, 20), tool("lookup", "a", 20, 80), chat("two", "a", 80, 100))
+    sent = post("POST", "a", 21, 79, "http://tools/mcp")
+    answered = server("answers", "POST", 22, 78)
+    assert phases_ms(only(agent("a", None, 0, 100), *work, sent, answered)) == {"model": 40, "tool": 60}
+
+
+def test_a_stream_that_is_open_beside_everything_takes_nobody_s_time() -> None:
+    work = (chat("one", "a", 0, 20), tool("lookup", "a", 30, 80), chat("two", "a", 80, 95))
+    stream = span("GET", "a", 0, 100, {"http.request.method": "GET"})
+    found = phases_ms(only(agent("a", None, 0, 100), *work, stream))
+    assert found == {"model": 35, "tool": 50, "framework": 15}
+
+
+def test_any_other_request_of_the_agent_is_http() -> None:
+    spans = (chat("one", "a", 0, 20), tool("lookup", "a", 60, 80), post("POST", "a", 25, 55, "http://log/in"))
+    assert phases_ms(only(agent("a", None, 0, 100), *spans))["http"] == 30
+
+
+def test_of_a_server_alone_what_is_nothing_finer_is_serve() -> None:
+    said = {"gen_ai.usage.output_tokens": 3}
+    decode = span("decode", "llm", 20, 80, GENERATION)
+    assert phases_ms(only(server("llm", None, 0, 100, said), decode)) == {"decode": 60, "serve": 40}
+    assert phases_ms(only(server("llm", None, 0, 100, said))) == {"model": 100}
+    gateway = (
+        server("gateway", None, 0, 100),
+        span("route", "gateway", 0, 9),
+        post("POST", "gateway", 10, 90),
+    )
+    record = only(*gateway, server("llm", "POST", 12, 88, said), decode)
+    assert phases_ms(record) == {"decode": 60, "serve": 40}
+
+
+def test_more_cached_tokens_than_prompt_mean_a_prompt_without_them() -> None:
+    apart: dict[str, AttributeValue] = {"gen_ai.request.model": "m", "gen_ai.usage.output_tokens": 1}
+    first: Attributes = {**apart, "gen_ai.usage.input_tokens": 4, "gen_ai.usage.cache_read.input_tokens": 100}
+    second: Attributes = {
+        **apart,
+        "gen_ai.usage.input_tokens": 200,
+        "gen_ai.usage.cache_read.input_tokens": 100,
+    }
+    written: Attributes = {"gen_ai.usage.cache_creation.input_tokens": 6}
+    spans = (
+        agent("a", None, 0, 100),
+        chat("one", "a", 0, 9, {**first, **written}),
+        chat("two", "a", 10, 20, second),
+    )
+    found = read(*spans)
+    assert [(request.tokens.input, request.tokens.cached) for request in found.requests] == [
+        (110, 100),
+        (300, 100),
+    ]
+    assert findings(*spans) == {"cached-above-prompt": 1}
+
+
+def test_the_server_s_prompt_counts_where_the_client_s_is_shorter_than_what_was_cached() -> None:
+    counts: Attributes = {"gen_ai.usage.input_tokens": 60, "gen_ai.usage.cache_read.input_tokens": 50}
+    answered = server("server", "one", 1, 8, {**counts, "gen_ai.usage.output_tokens": 1})
+    call = chat("one", "a", 0, 9, {"gen_ai.usage.input_tokens": 40, "gen_ai.usage.output_tokens": 1})
+    record = only(agent("a", None, 0, 100), call, answered)
+    assert (record.input_tokens, record.cached_tokens) == (60, 50)

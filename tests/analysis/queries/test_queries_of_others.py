@@ -1,0 +1,168 @@
+"""What a query is in traces that others wrote: which span, in which trace, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from small_traces import T, agent, chat, findings, only, phases_ms, post, read, server, span, tool, walls_ms
+
+from punie.trace.model import Attributes, Span, SpanKind, StatusCode
+
+OTHER = "b" * 32
+WORKFLOW = {"gen_ai.operation.name": "invoke_workflow"}
+
+
+def run(name: str, parent: str | None, start: float, end: float, trace: str = T) -> tuple[Span, Span]:
+    """An agent's run that asks a model all the time but for its last millisecond."""
+    return agent(name, parent, start, end, trace=trace), chat(
+        f"{name} asks", name, start, end - 1, trace=trace
+    )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        server("all", None, 0, 100, {"http.request.method": "POST"}),
+        span("all", None, 0, 100, kind=SpanKind.CONSUMER),
+        span("all", None, 0, 100, WORKFLOW),
+        span("all", None, 0, 100, {"gen_ai.operation.name": "conversation"}),
+        span("all", None, 0, 100, {"gen_ai.operation.name": "invoke_swarm"}),
+        span("all", None, 0, 100, {"traceloop.span.kind": "workflow"}),
+        span("all", None, 0, 100, {"openinference.span.kind": "CHAIN"}),
+        span("all", None, 0, 100, {"mastra.span.type": "workflow_run"}),
+    ],
+)
+def test_runs_below_one_request_workflow_or_conversation_are_one_query(around: Span) -> None:
+    record = only(around, *run("plan", "all", 0, 40), *run("write", "all", 50, 90))
+    assert (record.wall_ns, record.model_requests) == (around.duration_ns, 2)
+    assert phases_ms(record) == {"model": 78, "framework": 22}
+
+
+def test_a_single_run_below_a_request_is_the_query() -> None:
+    assert walls_ms(server("all", None, 0, 100), *run("a", "all", 10, 90)) == [80]
+
+
+def test_a_run_with_a_call_beside_it_below_one_request_is_one_query_with_it() -> None:
+    beside = chat("route", "all", 0, 9)
+    record = only(server("all", None, 0, 100), beside, *run("a", "all", 10, 90))
+    assert (record.wall_ns / 1e6, record.model_requests) == (100, 2)
+
+
+def test_a_plain_root_keeps_runs_that_follow_each_other_apart_and_joins_those_in_parallel() -> None:
+    root = span("loop", None, 0, 100)
+    assert walls_ms(root, *run("a", "loop", 0, 40), *run("b", "loop", 40, 90)) == [40, 50]
+    assert walls_ms(root, *run("a", "loop", 0, 40), *run("b", "loop", 39, 90)) == [100]
+
+
+def test_parallel_runs_are_joined_by_what_is_right_above_them() -> None:
+    spans = [span("loop", None, 0, 100)]
+    for case, start in (("one", 0), ("two", 50)):
+        spans.append(span(case, "loop", start, start + 45))
+        for name in "ab":
+            spans.extend(run(f"{case} {name}", case, start, start + 40))
+    assert walls_ms(*spans) == [45, 45]
+
+
+def test_each_workflow_of_a_loop_is_a_query() -> None:
+    spans = [span("loop", None, 0, 100)]
+    for name, start in (("one", 0), ("two", 50)):
+        spans.append(span(name, "loop", start, start + 45, WORKFLOW))
+        spans.extend(
+            [*run(f"{name} a", name, start, start + 10), *run(f"{name} b", name, start + 20, start + 40)]
+        )
+    assert walls_ms(*spans) == [45, 45]
+
+
+@pytest.mark.parametrize("parent", ["loop", "absent", None])
+def test_a_run_in_the_time_of_another_belongs_to_it_wherever_it_hangs(parent: str | None) -> None:
+    caller = (agent("plan", "loop", 0, 90), chat("asks", "plan", 0, 9), tool("ask helper", "plan", 10, 80))
+    record = only(span("loop", None, 0, 95), *caller, *run("helper", parent, 20, 70))
+    assert (record.wall_ns / 1e6, record.model_requests) == (90, 2)
+    assert phases_ms(record) == {"model": 58, "tool": 21, "framework": 11}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"gen_ai.operation.name": "chat"},
+        {"gen_ai.operation.name": "execute_tool"},
+    ],
+)
+def test_a_call_or_a_tool_that_hangs_beside_a_query_belongs_to_it(said: Attributes) -> None:
+    stray = span("stray", "loop", 30, 40, said)
+    record = only(span("loop", None, 0, 95), *run("a", "loop", 0, 90), stray)
+    assert record.model_requests + record.tool_calls == 2
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        server("probe", None, 0, 2, {"http.request.method": "GET"}, trace=OTHER),
+        span("create", None, 0, 2, {"gen_ai.operation.name": "create_agent"}, trace=OTHER),
+        span("set up", None, 0, 2, trace=OTHER),
+        agent("user", None, 0, 2, trace=OTHER),
+    ],
+)
+def test_a_root_that_asks_no_model_is_no_query_where_another_does(root: Span) -> None:
+    assert walls_ms(root, *run("a", None, 10, 90)) == [80]
+    assert findings(root, *run("a", None, 10, 90)) == {"trace-without-model-call": 1}
+    assert walls_ms(root) == [2]
+
+
+def test_a_run_that_failed_before_it_asked_a_model_is_a_failed_query() -> None:
+    failed = agent("b", None, 0, 2, trace=OTHER, status=StatusCode.ERROR)
+    assert [record.succeeded for record in read(failed, *run("a", None, 10, 90)).records] == [False, True]
+
+
+def test_a_run_that_counts_tokens_asked_a_model_although_no_call_is_there() -> None:
+    said: Attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.output_tokens": 5}
+    untraced = span("b", None, 0, 5, said, trace=OTHER)
+    assert walls_ms(untraced, *run("a", None, 10, 90)) == [5, 80]
+    assert findings(untraced, *run("a", None, 10, 90)) == {"unrecognised-model-call": 1}
+
+
+def test_a_tool_that_lost_its_caller_is_no_query() -> None:
+    lost = (tool("lookup", None, 20, 60, trace=OTHER), chat("inside", "lookup", 30, 40, trace=OTHER))
+    assert walls_ms(*lost, *run("a", None, 10, 90)) == [80]
+    assert findings(*lost, *run("a", None, 10, 90)) == {"part-of-other-trace": 1}
+    assert walls_ms(*lost) == [40]  # nothing else asks a model
+
+
+def served(name: str, parent: str | None, trace: str, start: float = 20, end: float = 80) -> Span:
+    return server(name, parent, start, end, {"gen_ai.usage.output_tokens": 1}, trace=trace)
+
+
+@pytest.mark.parametrize("parent", [None, "a client's"])
+def test_a_server_s_trace_is_no_query_where_a_client_tells_of_its_call(parent: str | None) -> None:
+    beside = served("request", parent, OTHER)
+    assert walls_ms(beside, *run("a", None, 10, 90)) == [80]
+    assert findings(beside, *run("a", None, 10, 90)) == {"part-of-other-trace": 1}
+    assert walls_ms(beside) == [60]
+
+
+def gateway(trace: str, model: str = "m", tokens: int = 1) -> tuple[Span, Span]:
+    counts: Attributes = {"gen_ai.request.model": model, "gen_ai.usage.output_tokens": tokens}
+    return server("proxy", None, 20, 80, trace=trace), chat("passes on", "proxy", 21, 79, counts, trace=trace)
+
+
+@pytest.mark.parametrize(
+    ("service", "tokens", "queries"), [("proxy", 1, 1), ("agent", 1, 2), ("proxy", 2, 2)]
+)
+def test_a_gateway_s_trace_is_no_query_where_a_client_of_another_service_tells_of_the_same_call(
+    service: str, tokens: int, queries: int
+) -> None:
+    counts: Attributes = {"gen_ai.request.model": "m", "gen_ai.usage.output_tokens": 1}
+    mine = {"resource": {"service.name": "agent"}}
+    client = (agent("a", None, 0, 100, **mine), chat("asks", "a", 10, 90, counts, **mine))
+    from_proxy = [replace(one, resource={"service.name": service}) for one in gateway(OTHER, tokens=tokens)]
+    assert len(read(*client, *from_proxy).records) == queries
+
+
+def test_where_the_root_is_missing_the_first_top_that_asks_a_model_stands_in() -> None:
+    found = read(span("early", "lost", 0, 1), chat("one", "lost", 10, 50), chat("two", "lost", 60, 90))
+    assert [record.wall_ns / 1e6 for record in found.records] == [40]
+
+
+def test_an_http_root_around_its_server_is_outside_of_the_run() -> None:
+    spans = (post("POST", None, 0, 100), server("web", "POST", 1, 99), *run("a", "web", 10, 90))
+    assert walls_ms(*spans) == [80]
