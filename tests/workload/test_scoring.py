@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from punie.trace.workload.scoring.answer import Answer, ToolCall
 from punie.trace.workload.scoring.score import Failure, score
-from punie.trace.workload.suite import ExpectDirect, ExpectTool, Query
+from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Query
 
 GREP = """\
 ./accounts/serializers.py:12:class UserSerializer(serializers.ModelSerializer):
@@ -155,6 +156,21 @@ GOOD = [
         [called("./a.py:4:x\n./a.py-5-y\n--\n./b-9-c.py:7:x")],
         "1 match in ./a.py, at line 4.",
     ),
+    (
+        USER,
+        [called(GREP)],
+        "It is not in api/views.py: UserSerializer is defined in ./accounts/serializers.py.",
+    ),
+    (USER, [called(GREP)], "UserSerializer isn't only used: it is defined in ./accounts/serializers.py."),
+    (
+        USER,
+        [called(GREP)],
+        "With run_command, I found it in ./accounts/serializers.py (read_file was not needed).",
+    ),
+    (USER, [called(GREP)], "I used run_command: it printed 3 lines, the first in ./accounts/serializers.py."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "I searched the project, but Bar is nowhere."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "There are no uses of Bar."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "I could not find Bar."),
 ]
 
 BAD = [
@@ -211,6 +227,14 @@ BAD = [
     (USER, [called(GREP)], "!?"),
     (asked("Where is Bar used?"), [called(NOTHING)], "Bar is used in the project."),
     (asked("Where is Bar used?"), [called(NOTHING)], "Bar is not here but in ./shop/bar.py."),
+    # a denial that names the right path, a "no" that says nothing of the search
+    (USER, [called(GREP)], "It is not defined in accounts/serializers.py."),
+    (USER, [called(GREP)], "UserSerializer isn't in ./accounts/serializers.py at line 12."),
+    (USER, [called(GREP)], "I looked at ./api/views.py, but UserSerializer was not found there."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "There is no doubt that Bar is important."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "No problem, here is what you want."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "Bar is used everywhere, there are no matches elsewhere."),
+    (asked("Where is Bar used?"), [called(NOTHING)], "Bar is not only used, it is central."),
     # what a failed call says backs nothing
     (USER, [called("error: no such file: ./shop/bar.py"), called(GREP)], "UserSerializer is in ./shop/bar.py."),
     (asked("Open it"), [called(NOTHING, "grep -rn x ./made/up.py")], "There is nothing in ./made/up.py"),
@@ -297,6 +321,18 @@ def test_a_sound_call_that_failed(result: str | None) -> None:
         (Answer("Injection depends."), ("off-topic",)),
         (Answer("An independent bypass with reinjection."), ("off-topic",)),
         (Answer("Django is a web framework."), ("off-topic",)),
+        (Answer("What is dependency injection?"), ("off-topic",)),
+        (Answer("You asked: What is dependency injection? Please tell me."), ("off-topic",)),
+        (Answer("I don't know what dependency injection is; pass."), ("no-answer",)),
+        (Answer("Sorry, I can't help with dependency injection; pass on that."), ("no-answer",)),
+        (Answer("I am not familiar with dependency injection, give me more."), ("no-answer",)),
+        (Answer("I have no idea what is injected, passed or depends."), ("no-answer",)),
+        (Answer("Give it up: I know too little about dependency injection."), ("no-answer",)),
+        (
+            Answer("Dependency injection: pass objects in, so that a class need not know how they are made."),
+            (),
+        ),
+        (Answer("I would say that dependency injection passes objects in. You don't need to know more."), ()),
         (Answer(None), ("no-answer",)),
         (Answer(" \n"), ("no-answer",)),
         (Answer("..."), ("no-answer",)),
@@ -347,6 +383,8 @@ def test_tool_call_text_may_not_leak_into_an_answer(leak: str) -> None:
         "The constructor's arguments: whatever the class depends on.",
         'A view may return {"name": "Ann", "age": 3} as JSON.',
         "Call a <tool> or a tool call, <i>not</i> both.",
+        "With run_command, or read_file (a tool), nobody has to look.",
+        "run_command: it runs a program.",
         "a | b and <| c",
     ],
 )
@@ -417,3 +455,31 @@ def test_an_endless_word_is_judged_at_once(token: str) -> None:
 @pytest.mark.parametrize("words", ["1 ", "12, ", "no ", "./a.py "])
 def test_an_endless_text_is_a_loop(words: str) -> None:
     assert Failure.DEGENERATE in score(USER, Answer(words * 5_000, (called(GREP),))).failures
+
+
+def test_a_pattern_that_never_ends_leaves_the_answer_unscored() -> None:
+    query = Query("q", "Find it", ExpectTool(("run_command",), r"(a|aa)+$"))
+    began = time.monotonic()
+    result = score(query, Answer("It is in ./a.py.", (call(json.dumps({"command": "a" * 5000 + "b"})),)))
+    assert time.monotonic() - began < 10
+    assert (result.ok, result.failures, dict(result.checks)) == (None, (), {})
+    assert result.details == (
+        "not scored: the pattern of `arguments` searched for more than 1 s: simplify it",
+    )
+
+
+def test_where_nothing_is_expected_nothing_is_judged() -> None:
+    result = score(Query("q", "Anything?", ExpectAny()), Answer(None, finish_reasons=("length",)))
+    assert (result.ok, result.failures, result.details) == (None, (), ())
+
+
+def test_of_any_tool_with_any_arguments() -> None:
+    query = Query("q", "Find it", ExpectTool())
+    assert score(query, Answer("It is in ./a.py at line 1.", (SOUND,))).ok
+    assert score(query, Answer("It is in ./a.py at line 1.")).details == ("no tool was called, expected any",)
+
+
+def test_where_nothing_must_be_mentioned_an_echo_is_still_none() -> None:
+    query = Query("q", "How many legs has a spider?", ExpectDirect())
+    assert score(query, Answer("Eight.")).ok
+    assert score(query, Answer("How many legs has a spider?")).failures == ("off-topic",)

@@ -9,6 +9,9 @@ from typing import Final
 ERROR_PREFIX: Final = "error:"
 """How the result of a tool call begins that was refused or failed."""
 
+DEFAULT_TOOLS: Final = ("run_command", "read_file")
+"""The tools of the default agent: their names are known in an answer even where none was called."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:

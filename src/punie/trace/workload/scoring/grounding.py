@@ -12,20 +12,34 @@ from collections.abc import Sequence
 from textwrap import shorten
 from typing import Final
 
-from punie.trace.workload.scoring.answer import ToolCall
+from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
 from punie.trace.workload.scoring.evidence import Evidence, Parts, parts, read_output
 
 _DENIAL: Final = re.compile(
     r"\b(?:found nothing|nothing (?:was |is )?(?:found|matche[sd]|there)|no (?:such|match\w*|result\w*|occurrence\w*|"
-    r"uses?|usage\w*|reference\w*|output|trace)|(?:is|are|was|were)(?: not|n't))\b"
+    r"uses?|usage\w*|reference\w*|output|trace)|(?:is|are|was|were)(?: not|n't)(?! only| just))\b"
     r"|(?:\b(?:not|never|cannot|unable to)|n't) (?:be )?"
     r"(?:find|found|locate\w*|exist\w*|appear\w*|contain\w*|define\w*|use[sd]?|present|see)\b",
     re.IGNORECASE,
 )
-_NEGATION: Final = re.compile(
-    r"\b(?:no|not|none|nothing|never|without|zero|neither|unable|fail\w*|error|empty)\b|n't\b|\b0\b",
+# What says as well that a search was in vain. A "no" alone doesn't: "There is no doubt that it is used."
+_IN_VAIN: Final = re.compile(
+    r"\b(?:nothing|none|nowhere|error)\b|\b(?:no|0|zero|without)\s+(?:\w+\s+){0,2}(?:match|result|occurrence|file|line|use|"
+    r"usage|reference|definition|class|function|view|model|output|place|import|call|test|hit)\w*"
+    r"|\b(?:came back|is|was|were|are) empty\b|\b(?:search|command|call|tool)\b.{0,30}\bfail\w*",
     re.IGNORECASE,
+)
+_EXISTS: Final = re.compile(
+    r"\b(?:is|are|was|were)\s+(?:\w+ly\s+)?(?:defined|used|located|found|implemented|declared|imported|called|"
+    r"registered|referenced)\b",
+    re.IGNORECASE,
+)
+_CLAUSE_END: Final = re.compile(
+    r"[.:;!?](?=\s|$)|\s\(|,?\s+but\s+|,\s+(?=(?:however|it|there|and|so|while|though|which)\b)|\n"
+)
+_TRIED: Final = re.compile(
+    r"\bI\s+(?:\w+\s+)?(?:looked|searched|checked|opened|read|ran|tried|used|called)\b(?!.*\bfound\b)"
 )
 _FROM_FIRST: Final = ("./",)
 
@@ -33,22 +47,33 @@ _FROM_FIRST: Final = ("./",)
 def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | None:
     """What is wrong with `answer` to `question` after `calls`, or None."""
     evidence = Evidence(question, tuple(read_output(call) for call in calls if call.succeeded))
-    said = claims(_without_commands(answer, evidence))
+    tools = {*DEFAULT_TOOLS, *(call.name for call in calls)}
+    said = [claim for claim in claims(_without_commands(answer, evidence)) if claim.text not in tools]
     invented = [shorten(str(claim), 80, placeholder="…") for claim in said if not _backed(claim, evidence)]
     if invented:
         return f"no tool returned {', '.join(dict.fromkeys(invented))}"
     if not evidence.returned:
-        return None if _NEGATION.search(answer) else "nothing was found, and the answer doesn't say so"
+        in_vain = (_IN_VAIN.search(answer) or _DENIAL.search(answer)) and not _EXISTS.search(
+            _affirmed(answer)
+        )
+        return None if in_vain else "nothing was found, and the answer doesn't say so"
     asked, found = Evidence(question, ()), Evidence("", evidence.outputs)
-    used = [claim for claim in said if _backed(claim, found)]
-    new = [claim for claim in used if not _backed(claim, asked)]
-    if _DENIAL.search(answer) and not new:
-        return "the answer denies what a tool returned"
-    return (
-        None
-        if used or _names_returned(answer, evidence)
-        else "the answer uses nothing of what the tools returned"
-    )
+    if _DENIAL.search(answer):
+        kept = [
+            claim
+            for claim in claims(_affirmed(answer))
+            if _backed(claim, found) and not _backed(claim, asked)
+        ]
+        return None if kept else "the answer denies what a tool returned"
+    used = any(_backed(claim, found) for claim in said) or _names_returned(answer, evidence)
+    return None if used else "the answer uses nothing of what the tools returned"
+
+
+def _affirmed(answer: str) -> str:
+    """The clauses that claim what they name: not those that deny it, nor those that say what was tried."""
+    clauses = (clause.strip() for clause in _CLAUSE_END.split(answer))
+    patterns = (_DENIAL, _IN_VAIN, _TRIED)
+    return "\n".join(clause for clause in clauses if not any(pattern.search(clause) for pattern in patterns))
 
 
 def _without_commands(answer: str, evidence: Evidence) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from punie.trace.workload.scoring.answer import Answer
+from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, Answer
 from punie.trace.workload.suite import ExpectTool, Query
-
-DEFAULT_TOOLS: Final = ("run_command", "read_file")
-"""The tools of the default agent: their calls are recognised in an answer even where none was made."""
 
 _MARKUP: Final = re.compile(
     r"</?tool_(?:call|response)s?>?|\btool_(?:call|response)s?>|<\|[a-z_0-9]+\|>|\[/?TOOL_CALLS?\]|<function[=\s>]|</?think>"
     r"|[\"']?(?:arguments|parameters)[\"']\s*:\s*[{\"']|[\"']name[\"']\s*:\s*[\"'][a-z_]\w*[\"']\s*,\s*[\"']arg"
+)
+# What makes of a tool's name a call, and not prose: "With run_command, I found two files (run_command: it printed …)."
+_GOES_ON: Final = (
+    r"[\"'`]?(?:\(|\s*[{\[]|\s*\(\s*(?:[\"'{]|\w+\s*[=:])"
+    r"|\s*[:,]\s*(?:[\"'`{\[]|\w+\s*[=:]|(?:grep|find|ls|cat|head|tail|wc)\b))"
 )
 
 
@@ -23,5 +25,5 @@ def leaked_call(query: Query, answer: Answer) -> str | None:
     expected = query.expectation.tools if isinstance(query.expectation, ExpectTool) else ()
     names = {*DEFAULT_TOOLS, *expected, *(call.name for call in answer.tool_calls)}
     called = "|".join(sorted(map(re.escape, names)))
-    match = _MARKUP.search(text) or re.search(rf"(?<!\w)(?:{called})[\"'`]?\s*[({{\[:,]", text)
+    match = _MARKUP.search(text) or re.search(rf"(?<!\w)(?:{called}){_GOES_ON}", text)
     return match[0] if match else None

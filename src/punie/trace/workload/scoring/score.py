@@ -17,6 +17,7 @@ from punie.trace.workload.scoring.answer import Answer
 from punie.trace.workload.scoring.evidence import repeated_words
 from punie.trace.workload.scoring.grounding import ungrounded
 from punie.trace.workload.scoring.leaks import leaked_call
+from punie.trace.workload.scoring.substance import adds_nothing, says_unknown
 from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Query
 
 PATTERN_TIMEOUT_S: Final = 1.0
@@ -27,7 +28,7 @@ class Failure(StrEnum):
     """Why an answer is wrong."""
 
     NO_ANSWER = "no-answer"
-    """There is no final text."""
+    """There is no final text, or it says that it doesn't know."""
     WRONG_CHOICE = "wrong-choice"
     """A tool was expected and none was called, or the reverse."""
     WRONG_TOOL = "wrong-tool"
@@ -37,7 +38,7 @@ class Failure(StrEnum):
     TOOL_ERROR = "tool-error"
     """Every call with sound arguments ended in an error."""
     OFF_TOPIC = "off-topic"
-    """A direct answer lacks something that it must mention."""
+    """A direct answer lacks something that it must mention, or repeats the question and adds nothing."""
     TOOL_CALL_LEAK = "tool-call-leak"
     """The answer holds the markup of a tool call or of the chat template."""
     DEGENERATE = "degenerate"
@@ -98,7 +99,7 @@ def _checks(query: Query, answer: Answer) -> Iterator[_Check]:
         case ExpectTool() as expected:
             yield from _tool_checks(expected, answer)
         case ExpectDirect() as expected:
-            yield from _direct_checks(expected, answer)
+            yield from _direct_checks(query, expected, answer)
     yield from _text_checks(query, answer)
 
 
@@ -131,16 +132,21 @@ def _matches(pattern: str, arguments: str | None) -> bool:
     return arguments is not None and bool(regex.search(pattern, arguments, timeout=PATTERN_TIMEOUT_S))
 
 
-def _direct_checks(expected: ExpectDirect, answer: Answer) -> Iterator[_Check]:
+def _direct_checks(query: Query, expected: ExpectDirect, answer: Answer) -> Iterator[_Check]:
     called = ", ".join(call.name for call in answer.tool_calls)
     yield _Check(
         "choice",
         Failure.WRONG_CHOICE,
         f"a direct answer was expected, {called} was called" if called else None,
     )
-    missing = [" or ".join(group) for group in expected.mentions if not _mentioned(group, answer.text or "")]
+    text = answer.text or ""
+    missing = [" or ".join(group) for group in expected.mentions if not _mentioned(group, text)]
     topic = f"the answer doesn't mention {', '.join(missing)}" if missing else None
+    if adds_nothing(query.text, text):
+        topic = "the answer only repeats the question"
     yield _Check("topic", Failure.OFF_TOPIC, "" if answer.is_blank else topic)
+    if (unknown := says_unknown(text)) is not None:
+        yield _Check("knows", Failure.NO_ANSWER, f"the answer says that it doesn't know: {unknown}")
 
 
 def _mentioned(group: tuple[str, ...], text: str) -> bool:

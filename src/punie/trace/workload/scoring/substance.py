@@ -1,0 +1,37 @@
+"""Does an answer say anything of its own?"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_UNKNOWN: Final = re.compile(
+    r"\bI\b(?:'m| am|'ve| have)?\s+(?:(?:really|just|also|still|sorry|afraid)\W+(?:but I\s+|I\s+)?)?"
+    r"(?:(?:do|did|can|could|would)\s+not|(?:do|did|could|would)n.t|can.t|cannot|not|no|"
+    r"never|know (?:too little|nothing)|lack|unable)\b"
+    r"(?:\s+\w+){0,3}?\s*\b(?:know|answer|explain|help|tell|sure|able|familiar|understand|idea|information|"
+    r"knowledge|heard|about|provide)\b"
+    r"|\b(?:no idea|not sure|hard to say|beyond my knowledge|knows? too little)\b",
+    re.IGNORECASE,
+)
+_FILLER_WORDS: Final = (
+    "a an and are as ask asked asking at be but by can could do does for from has have here how i if in is it its me "
+    "my no not of ok okay on or please question questions so sure tell that the their them there these they this those "
+    "to us want wants was well were what when where which who why will with would yes you your"
+)
+_FILLERS: Final = frozenset(re.findall(r"\w+", _FILLER_WORDS))
+
+
+def adds_nothing(question: str, answer: str) -> bool:
+    """Whether each word of the answer is the question's or a filler: an echo."""
+    return not (_words(answer) - _words(question) - _FILLERS)
+
+
+def says_unknown(answer: str) -> str | None:
+    """The words in which an answer says that whoever gives it doesn't know."""
+    match = _UNKNOWN.search(answer)
+    return match[0] if match else None
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[\w+#]+", text.casefold()))
