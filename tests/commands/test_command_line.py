@@ -13,8 +13,10 @@ from typing import IO
 import pytest
 
 from punie.trace.__main__ import VERBS, build_parser, main
+from punie.trace.commands import run
 from punie.trace.console.progress import Progress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
+from punie.trace.options import read_options
 
 HEAVY = (
     "pydantic_ai",
@@ -268,3 +270,13 @@ def test_files_of_the_working_directory_are_not_run(tmp_path: Path) -> None:
 def test_what_a_terminal_obeys_is_said_without_effect(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "/no\x1b[31mwhere"]) == ExitCode.INPUT
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "count"), [([], 0), (["--workspace", "w"], 1), (["--workspace", "w", "--suite", "s.toml"], 0)]
+)
+def test_the_default_suite_over_another_workspace_is_said(flags: list[str], count: int) -> None:
+    options = read_options(run.Options, build_parser().parse_args(["run", *flags]))
+    said = run.workload_warnings(options.workload)
+    assert len(said) == count
+    assert all("asks about the demo project" in line and "--suite" in line for line in said)

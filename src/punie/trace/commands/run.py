@@ -140,7 +140,7 @@ def execute(options: Options) -> int:
     folder, plan = _new_run(options, asking.suite, place)
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
-    progress.say_all(warnings)
+    progress.say_all((*warnings, *workload_warnings(options.workload)))
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
         server = partial(_server, options, place, folder, progress.say)
@@ -156,6 +156,16 @@ def execute(options: Options) -> int:
     progress.say_all(link_lines(loaded.spans.spans, page, sent=sent.accepted > 0))
     _raise_if_lost(journal, loaded.spans)
     return code
+
+
+def workload_warnings(workload: WorkloadOptions) -> tuple[str, ...]:
+    """What may surprise in the questions that are asked."""
+    if workload.workspace is None or workload.suite is not None:
+        return ()
+    return (
+        "the default suite asks about the demo project, so its scores say nothing about "
+        f"{workload.workspace}: ask questions of your own with --suite",
+    )
 
 
 def _refuse_conflicts(options: Options) -> None:
