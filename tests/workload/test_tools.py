@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -396,6 +398,14 @@ def test_a_slow_command_ends_at_the_time_limit(tmp_path: Path) -> None:
         file.truncate(1 << 37)  # a file of holes: minutes to count its words
     tools = WorkspaceTools(tmp_path, time_limit_s=0.2)
     assert tools.run_command("wc -w endless.txt") == "error: stopped after 0.2 s"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is the kernel's")
+def test_a_pattern_that_takes_all_memory_is_stopped(place: Place) -> None:
+    began = time.monotonic()
+    result = place.tools.run_command("grep -E '((a{1,200}){1,200}){1,200}' patterns.txt")
+    assert result.startswith("error: ")
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.tools.bounded import Finished, TimeLimitError, run_bounded
+from punie.trace.workload.tools.bounded import Finished, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
 from punie.trace.workload.tools.sandbox import Plan, plan_command
 
@@ -48,10 +48,8 @@ class WorkspaceTools:
         try:
             plan = plan_command(command, self.root.resolve())
             finished = self._run(plan)
-        except RefusedError as error:
+        except (RefusedError, StoppedError) as error:
             return f"{ERROR_PREFIX}{error}"
-        except TimeLimitError:
-            return f"{ERROR_PREFIX}stopped after {self.time_limit_s:g} s"
         except OSError as error:
             return f"{ERROR_PREFIX}{command.split()[0]} can't be started: {error.strerror}"
         return self._shown(finished, sort_lines=plan.sort_lines)
