@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from typing import Any
 
 import jsonschema
 import pytest
@@ -15,11 +17,14 @@ from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
+from punie.trace.commands.gates import gate
+from punie.trace.errors import ExitCode
 from punie.trace.model import Phase
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.content import Report
 from punie.trace.report.formats import by_name
 from punie.trace.report.published.schemas import schema_path
+from punie.trace.report.wording.headline import headline
 
 
 def render(format_name: str, report: Report) -> str:
@@ -108,7 +113,7 @@ def _crowd(count: int) -> Report:
 def test_of_more_queries_than_one_reads_the_slowest_are_shown(format_name: str) -> None:
     few = render(format_name, _crowd(40))
     assert all(few.count(f"query-{number:03}") >= 1 for number in range(40))
-    assert "slowest" not in few
+    assert "slowest of" not in few
     crowd = render(format_name, _crowd(500))
     assert "Queries: the 40 slowest of 500 (JSON and CSV have all)" in crowd
     table = crowd[crowd.index("the 40 slowest") : crowd.index("Failed, in no average")]
@@ -120,3 +125,44 @@ def test_of_more_queries_than_one_reads_the_slowest_are_shown(format_name: str) 
 
 def csv_rows(report: Report) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(render("csv", report))))
+
+
+def test_what_nobody_scores_is_not_wrong() -> None:
+    """Somebody else's spans have no score: no accuracy verdict and no 0 %, also where a query failed."""
+    records = [build_record(f"q{n}", {Phase.TOOL: 100}, ok=None, error="E" if n else None) for n in range(3)]
+    document = build_run(Report(about(), analyse(records)))
+    assert "accuracy" not in {answer.slug for answer in document.answers}
+    assert "No answer was scored" in render("text", Report(about(), analyse(records)))
+
+
+def test_a_gate_on_what_can_t_be_judged_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
+    document = build_run(Report(about(), analyse([build_record("q", {Phase.TOOL: 100}, ok=None)])))
+    assert gate(document, ("accuracy",)) is ExitCode.GATE_UNDECIDED
+    assert "gate accuracy: undecided" in capsys.readouterr().err
+
+
+def test_a_warm_up_that_failed_is_shown() -> None:
+    warm = build_record("warm-up-0", {Phase.TOOL: 100}, warmup=True, error="TimeoutError")
+    text = render("text", Report(about(), analyse([warm, build_record("q", {Phase.TOOL: 100})])))
+    assert "warm-up warm-up-0 #0.0: TimeoutError" in text
+
+
+def test_an_unknown_network_keeps_its_contested_time_and_a_bound_that_holds() -> None:
+    record = build_record("q", {Phase.HTTP: 100, Phase.TOOL: 50}, network_known=False)
+    ledger = replace(record.ledger, contested_ns={**record.ledger.contested_ns, Phase.HTTP: 30 * MS})
+    text = render("text", Report(about(), analyse([replace(record, ledger=ledger)])))
+    (line,) = (line for line in text.splitlines() if line.strip().startswith("http"))
+    assert re.findall(r"≥ 70.0 ms|not known|30.0 ms", line) == ["≥ 70.0 ms", "not known", "30.0 ms"]
+
+
+def _asked(name: str, decode_ms: int, prefill_ms: int, **fields: Any) -> QueryRecord:  # noqa: ANN401 # of QueryRecord
+    return build_record(name, {Phase.DECODE: decode_ms, Phase.PREFILL: prefill_ms, Phase.TOOL: 100}, **fields)
+
+
+def test_the_first_line_is_what_a_person_would_repeat() -> None:
+    asked = [_asked("short", 300, 600), _asked("async-await", 3000, 6000), _asked("bad", 5, 5, ok=False)]
+    first, *_ = render("text", Report(about(), analyse(asked))).splitlines()
+    assert first == "5.050 s a query: 65 % reading prompts, 33 % writing answers; slowest"
+    assert headline(analyse(asked)).endswith("slowest async-await, 9.100 s; 1 of 3 queries failed")
+    assert headline(analyse(asked[2:])) == ("no answer counts, 1 query failed; 110 ms a query: 91 % in tools")
+    assert headline(analyse([])) == "no query was answered"

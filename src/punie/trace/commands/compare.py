@@ -75,7 +75,7 @@ def execute(options: Options) -> int:
     output = Output.of(options.output)
     document = build_comparison(compare_sources(a, b, thresholds))
     output.write(document)
-    return gate(document, (GATE,))
+    return gate(document, (GATE,) if thresholds else ())
 
 
 def _sides(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 def gate(document: Document, names: Collection[str]) -> ExitCode:
     """OK if every verdict in `names` is yes; GATE_FAILED if one is no, else GATE_UNDECIDED. Says which and why."""
-    verdicts = set()
-    for answer in document.answers:
-        if answer.slug in names and answer.verdict is not Verdict.YES:
-            verdicts.add(answer.verdict)
-            write_err(f"gate {answer.slug}: {answer.verdict.value}: {answer.basis}\n")
+    answers = {answer.slug: (answer.verdict, answer.basis) for answer in document.answers}
+    judged = {
+        name: answers.get(name, (Verdict.UNDECIDED, "There is nothing to judge it by.")) for name in names
+    }
+    for name, (verdict, basis) in judged.items():
+        if verdict is not Verdict.YES:
+            write_err(f"gate {name}: {verdict.value}: {basis}\n")
+    verdicts = {verdict for verdict, _ in judged.values()} - {Verdict.YES}
     if Verdict.NO in verdicts:
         return ExitCode.GATE_FAILED
     return ExitCode.GATE_UNDECIDED if verdicts else ExitCode.OK

@@ -121,6 +121,8 @@ class Rows:
 class Document:
     """A whole report: `title` says what it is about, `lines` what was done, with the caveats for every number.
 
+    `headline` is what a person would repeat of it: one sentence, the first thing to be read.
+
     `data` is what programs get, as JSON. `rows` is what spreadsheets get; without it they get the tables' figures.
     """
 
@@ -129,6 +131,7 @@ class Document:
     lines: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     rows: Rows | None = None
+    headline: str = ""
 
     @property
     def answers(self) -> Iterator[Answer]:

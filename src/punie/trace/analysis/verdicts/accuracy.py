@@ -89,6 +89,9 @@ def _figures(asked: AskedQueries) -> AccuracyFigures:
 
 
 def _judged(records: Sequence[QueryRecord]) -> list[QueryRecord]:
+    """Where nothing has a score and nothing was expected, nobody scores, and an error is no wrong answer."""
+    if all(record.ok is None and record.expected is None for record in records):
+        return []
     return [record for record in records if is_scored(record)]
 
 

@@ -29,9 +29,10 @@ def cache_section(bill: CacheBill) -> Section:
 
 def _row(turn: TurnTotal) -> tuple[Cell, ...]:
     cached, prompt = turn.cached_tokens, turn.input_tokens
+    share = cached / prompt if cached is not None and prompt and cached <= prompt else None
     return (
         *map(figures.count, (turn.turn + 1, turn.requests, prompt, cached)),
-        figures.share(cached / prompt if cached is not None and prompt else None),
+        figures.share(share),
         figures.duration(turn.prefill_ns),
         figures.count(turn.misses),
     )

@@ -46,6 +46,7 @@ def build_comparison(report: ComparisonReport) -> Document:
     return Document(
         title="A against B",
         data=data,
+        headline=headline(report.comparison)[0],
         lines=(
             *_side("A", report.a, report.comparison.a),
             *_side("B", report.b, report.comparison.b),

@@ -21,6 +21,7 @@ def build_decision(report: DecisionReport) -> Document:
     return Document(
         title="What to do about the time",
         data=publish_decision(report),
+        headline=conclusion(report.decision),
         lines=(f"run {report.run}", f"benchmark {report.bench or 'none'}", *report.notes),
         sections=(
             *(

@@ -9,7 +9,7 @@ from punie.trace.analysis.summary.database_totals import Where
 from punie.trace.analysis.summary.parts import By
 from punie.trace.report import figures
 from punie.trace.report.builders.integrity import amount, integrity_section
-from punie.trace.report.builders.run import headline
+from punie.trace.report.builders.run import what_was_run
 from punie.trace.report.builders.totals import breakdown, generation_share
 from punie.trace.report.document import Document, Section, Table, notes
 from punie.trace.report.inert import one_line
@@ -43,7 +43,7 @@ def build_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) ->
     return Document(
         title=report.about.run_id or report.about.source,
         data=publish_parts(report, total, by, parts),
-        lines=(*headline(report.about, report.analysis), *fine),
+        lines=(*what_was_run(report.about, report.analysis), *fine),
         sections=tuple(filter(None, (wrong, *_sections(total, by, parts)))),
         rows=part_rows(total, parts),
     )

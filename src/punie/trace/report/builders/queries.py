@@ -30,7 +30,7 @@ _REPEATED: Final = ("query", "asked", "right", "mean", "median", "max", "gen", "
 
 
 def queries_section(analysis: RunAnalysis) -> Section:
-    """One row a query asked; where queries were repeated, one row a query over its repeats. Of many the slowest."""
+    """One row a query asked; where queries were repeated, one row a query over its repeats. The slowest first."""
     if any(summary.asked > 1 for summary in analysis.queries):
         return _repeated(analysis.queries)
     shown = _slowest(analysis.records, lambda record: record.wall_ns)
@@ -39,19 +39,18 @@ def queries_section(analysis: RunAnalysis) -> Section:
 
 
 def _slowest(asked: Sequence[_Asked], wall_ns: Callable[[_Asked], int]) -> Sequence[_Asked]:
-    """All in their order, or the slowest first if they are more than anybody reads."""
-    if len(asked) <= MOST_QUERIES:
-        return asked
+    """The slowest first, and of more than anybody reads them alone."""
     return sorted(asked, key=wall_ns, reverse=True)[:MOST_QUERIES]
 
 
 def _title(title: str, shown: int, count: int) -> str:
-    return title if shown == count else f"{title}: the {shown} slowest of {count:,} (JSON and CSV have all)"
+    rest = f"the {shown} slowest of {count:,} (JSON and CSV have all)"
+    return f"{title}, the slowest first" if shown == count else f"{title}: {rest}"
 
 
 def _repeated(summaries: Sequence[QuerySummary]) -> Section:
     shown = _slowest(summaries, lambda one: one.totals.wall.mean_ns if one.totals else 0)
-    title = _title("Queries, over their repeats", len(shown), len(summaries))
+    title = _title("Queries over their repeats", len(shown), len(summaries))
     return Section(title, table=Table(_REPEATED, tuple(map(_repeated_row, shown))))
 
 
@@ -104,6 +103,9 @@ def failed_section(analysis: RunAnalysis) -> Section:
 
 
 def _failures(analysis: RunAnalysis) -> Iterator[str]:
+    for record in analysis.warmup:
+        if not (record.error is None and record.ok is not False):
+            yield f"warm-up {_failure(record)}"
     yield from map(_failure, analysis.failed[:MOST_QUERIES])
     more = len(analysis.failed) - MOST_QUERIES
     if more > 0:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from punie.trace.analysis.verdicts.accuracy import AccuracyReason
 from punie.trace.analysis.verdicts.assessment import Question
+from punie.trace.analysis.verdicts.memory import MemoryReason
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.critical_path import path_sections
@@ -12,21 +14,23 @@ from punie.trace.report.builders.integrity import amount, integrity_section, kno
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
-from punie.trace.report.document import Answer, Document, Section
+from punie.trace.report.document import Answer, Document, Section, notes
 from punie.trace.report.published.run import publish
 from punie.trace.report.published.run_rows import query_rows
 from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import QUESTIONS, basis
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.analysis.verdicts.assessment import Assessment
     from punie.trace.report.content import About, Report
 
 
+_NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
 _NAMED: Final = 5  # runs, or values of what differs between them
 
 
@@ -36,13 +40,14 @@ def build_run(report: Report) -> Document:
     return Document(
         title=about.source,
         data=publish(report),
-        lines=(*headline(about, analysis), *_nothing_wrong(report)),
+        headline=headline(analysis),
+        lines=(*what_was_run(about, analysis), *_nothing_wrong(report)),
         sections=tuple(filter(None, _sections(report))),
         rows=query_rows((*analysis.warmup, *analysis.records)),
     )
 
 
-def headline(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
+def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     """What was run, and how much of it came to an answer."""
     what = " · ".join(part for part in (about.model, f"suite {about.suite}" if about.suite else "") if part)
     arms = [count_text(analysis.server_starts, "server start")]
@@ -85,7 +90,7 @@ def _nothing_wrong(report: Report) -> Iterator[str]:
 def _sections(report: Report) -> Iterator[Section]:
     analysis = report.analysis
     yield integrity_section(report)
-    yield Section("Verdicts", answers=tuple(map(answer, analysis.verdicts.by_name.values())))
+    yield _verdicts(list(analysis.verdicts.by_name.values()))
     yield ledger_section(analysis)
     yield failed_ledger_section(analysis)
     yield queries_section(analysis)
@@ -94,6 +99,14 @@ def _sections(report: Report) -> Iterator[Section]:
     yield cache_section(analysis.cache)
     yield what_if_section(analysis.what_if)
     yield failed_section(analysis)
+
+
+def _verdicts(assessments: Sequence[Assessment[Any]]) -> Section:
+    """What was judged; of what couldn't be, only that."""
+    judged = [answer(item) for item in assessments if item.reason not in _NOTHING_TO_JUDGE]
+    left = [item for item in assessments if item.reason in _NOTHING_TO_JUDGE]
+    lines = (f"{QUESTIONS[item.question]}: not judged. {basis(item)}" for item in left)
+    return Section("Verdicts", answers=tuple(judged), notes=notes(*lines))
 
 
 def answer(assessment: Assessment[Any], question: str = "", *, steps: bool = True) -> Answer:

@@ -37,9 +37,11 @@ _DRAFTING: Final = ("arm", "drafted", "accepted", "share", "a step", "prose", "t
 
 def build_speculative(report: BenchReport) -> Document:
     """The whole report."""
+    verdict = _answer(report)
     return Document(
         title=report.source,
         data=publish_speculative(report),
+        headline=f"{verdict.question} {verdict.verdict.value}: {verdict.figure}",
         lines=tuple(_headline(report)),
         sections=tuple(filter(None, _sections(report))),
     )

@@ -73,9 +73,11 @@ def _known_from(total: PhaseTotal) -> str:
 
 
 def _time(entry: PhaseTotal | GroupTotal) -> tuple[Cell, ...]:
-    if not entry.known:
-        return figures.at_least(entry.ns), figures.share(None, absent=figures.NOT_KNOWN), ""
     contested = figures.duration(entry.contested_ns) if entry.contested_ns else ""
+    if not entry.known:
+        # what another group may have been at work in is no part of a bound that holds
+        at_least = figures.at_least(entry.ns - entry.contested_ns)
+        return at_least, figures.share(None, absent=figures.NOT_KNOWN), contested
     return figures.duration(entry.ns), figures.share(entry.share), contested
 
 

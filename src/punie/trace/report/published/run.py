@@ -24,6 +24,7 @@ from punie.trace.model import Phase, Verdict
 from punie.trace.report.content import About, Report
 from punie.trace.report.published.base import Published, fields_of, joined, known_only
 from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import UNITS, basis
 
 
@@ -89,6 +90,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     schema: Literal["punie.trace.report"] = "punie.trace.report"
     schema_version: Literal[2] = 2
     about: About
+    headline: str
     integrity: tuple[IntegrityFinding, ...]
     missing: tuple[PlannedQuery, ...]
     verdicts: Mapping[str, Judged]
@@ -108,6 +110,7 @@ def publish(report: Report) -> RunReport:
     analysis = report.analysis
     values = {
         "about": report.about,
+        "headline": headline(analysis),
         "integrity": analysis.integrity,
         "missing": analysis.missing,
         "verdicts": {name: judged(one) for name, one in analysis.verdicts.by_name.items()},

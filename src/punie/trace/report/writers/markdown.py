@@ -23,6 +23,8 @@ def write(document: Document, page: Page) -> str:
 
 def _document(document: Document) -> Iterator[str]:
     yield f"# {escape(document.title)}\n"
+    if document.headline:
+        yield f"**{escape(document.headline)}**\n"
     yield from (f"{escape(line)}  " for line in document.lines)
     for section in document.sections:
         yield f"\n## {escape(section.title)}\n"

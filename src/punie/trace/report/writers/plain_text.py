@@ -37,7 +37,9 @@ def write(document: Document, page: Page) -> str:
 
 
 def _write(console: Console, document: Document) -> None:
-    console.print(Text(inert(document.title), style="bold"), soft_wrap=True)
+    if document.headline:
+        _line(console, document.headline, indent=0, style="bold")
+    console.print(Text(inert(document.title)), soft_wrap=True)
     for line in document.lines:
         _line(console, line, indent=0)
     for section in document.sections:
