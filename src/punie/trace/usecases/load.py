@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from punie.trace.model import UnreadableRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Loaded:
     """A source that was read: its spans, and the plan if it is a run folder that still has one.
 
@@ -32,6 +32,9 @@ class Loaded:
     spans: SpanSet
     plan: RunPlan | None
     now_ns: int | None
+
+    def __repr__(self) -> str:
+        return f"<{count_text(len(self.spans.spans), 'span')} of {self.source}>"
 
     @classmethod
     def of(cls, source: str, spans: SpanSet, plan: RunPlan | None = None) -> Loaded:
