@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from punie.trace import semconv
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
 from punie.trace.store.files.place import without_password
@@ -63,7 +64,19 @@ def load_source(text: str) -> Loaded:
         loaded = Loaded.of(without_password(text), read_source(text))
     if loaded.plan is None and not loaded.spans.spans:
         raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
+    _check_arms(loaded)
     return loaded
+
+
+def _check_arms(loaded: Loaded) -> None:
+    """The arms of a benchmark are held against each other, never put into one ledger."""
+    arms = {semconv.text(span.attributes, semconv.BENCH_ARM) for span in loaded.spans.spans} - {None}
+    if len(arms) > 1:
+        raise InputError(
+            f"{loaded.source}: holds {len(arms)} arms of a benchmark ({', '.join(sorted(map(str, arms)))}), which are "
+            "never put into one ledger",
+            remedy="`punie-trace bench speculative --resume FOLDER` reports each of them",
+        )
 
 
 def _why_no_spans(unreadable: Sequence[UnreadableRecord]) -> str:

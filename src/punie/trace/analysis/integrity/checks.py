@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.integrity.finding import Checked, IntegrityFinding, finding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.integrity.requests import answers, cache_arm, draft, meaning, witnesses
+from punie.trace.analysis.integrity.runs import runs
 from punie.trace.analysis.integrity.structure import copies, disturbed, links, plan, roots
 from punie.trace.analysis.integrity.times import clocks, times
 from punie.trace.analysis.queries.requests import ModelRequest
@@ -41,6 +42,7 @@ def _source(traces: Traces) -> Checked:
 
 _CHECKS: Final[tuple[Callable[[Traces], Checked], ...]] = (
     plan,
+    runs,
     disturbed,
     roots,
     links,

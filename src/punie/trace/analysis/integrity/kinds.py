@@ -52,6 +52,18 @@ FINDING_KINDS: Final = (
         "Raise --query-timeout or cap answers by --max-tokens; give a tool that hangs a time limit of its own.",
     ),
     FindingKind(
+        "mixed-runs",
+        _NO_VERDICT,
+        "runs that were made differently, read together",
+        "Read each by itself, or hold them against each other with `compare`.",
+    ),
+    FindingKind(
+        "several-runs",
+        _SHOWN,
+        "runs that were made alike, read together: each brings its own server starts",
+        "Nothing, if they are meant to count together.",
+    ),
+    FindingKind(
         "broken-root",
         _NO_VERDICT,
         "queries whose root span is missing, has no end or ends before it starts: they have no wall time",
