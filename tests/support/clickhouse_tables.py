@@ -140,10 +140,11 @@ def _placed(key: str, value: AttributeValue) -> tuple[str, str, Any]:
             return "str", key, value
         case _:
             kind = "map" if isinstance(value, Mapping) else "slice"
-            return "complex", f"@{kind}@{key}", json.dumps(_any_value(value))
+            return "complex", f"@{kind}@{key}", json.dumps(any_value(value))
 
 
-def _any_value(value: AttributeValue) -> dict[str, Any]:
+def any_value(value: AttributeValue) -> dict[str, Any]:
+    """OTLP's AnyValue as JSON."""
     match value:
         case bool():
             return {"boolValue": value}
@@ -154,9 +155,9 @@ def _any_value(value: AttributeValue) -> dict[str, Any]:
         case str():
             return {"stringValue": value}
         case Mapping():
-            items = [{"key": key, "value": _any_value(item)} for key, item in value.items()]
+            items = [{"key": key, "value": any_value(item)} for key, item in value.items()]
             return {"kvlistValue": {"values": items}}
         case None:
             return {}
         case _:
-            return {"arrayValue": {"values": [_any_value(item) for item in value]}}
+            return {"arrayValue": {"values": [any_value(item) for item in value]}}
