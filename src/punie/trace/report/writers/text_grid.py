@@ -44,10 +44,9 @@ def _least_width(table: Table, columns: Sequence[int]) -> int:
 
 def _width(table: Table, column: int, *, most: int) -> int:
     """Columns of text that the table's column takes; words may be broken from `most` on, numbers never."""
-    widths = [cell_len(str(row[column])) for row in table.rows]
-    if not table.is_number(column):
-        widths = [min(width, most) for width in widths]
-    return max([cell_len(table.columns[column]) if table.is_number(column) else 0, *widths])
+    cells = [table.columns[column], *(str(row[column]) for row in table.rows)]
+    widest = max(map(cell_len, cells))
+    return widest if table.is_number(column) else min(widest, most)
 
 
 def grid(table: Table, room: int) -> Grid:
