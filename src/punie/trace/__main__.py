@@ -113,7 +113,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _readable(message: str) -> str:
-    """argparse's `argument --repeat: 'x' is …` names the flag first, as all our errors do."""
+    """The flag first, as in all our errors, instead of argparse's `argument --repeat: 'x' is …`."""
     text = message.removeprefix("argument ")
     wrong, separator, choices = text.partition(" (choose from ")
     if not separator:

@@ -1,5 +1,7 @@
-"""What a plan needs to be run: its suite, its agent, its servers. Made from the plan alone, so that a resumed
-benchmark is the one that was begun."""
+"""What a plan needs to be run: its suite, its agent, its servers.
+
+Made from the plan alone, so that a resumed benchmark is the one that was begun.
+"""
 
 from __future__ import annotations
 

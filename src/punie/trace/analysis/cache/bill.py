@@ -38,8 +38,11 @@ from punie.trace.model import Provenance
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first message that differs: its place in the list (0: instructions and tools) and its length, in characters,
-    before and now. None: that list ends before it, or nobody wrote lengths."""
+    """The first message that differs, None where that list ends before it or nobody wrote lengths.
+
+    `message` is its place in the list (0: instructions and tools), the others its length in characters before
+    and now.
+    """
 
     message: int
     earlier_length: int | None

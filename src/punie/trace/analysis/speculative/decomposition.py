@@ -109,8 +109,10 @@ def decompose(
 
 
 def cache_cost(observations: Sequence[Observation], plan: BenchPlan) -> CacheCost | None:
-    """What the prompt cache off costs in prefill, from two arms that differ in nothing else, else batched and
-    sequential; None where no arms show it."""
+    """What the prompt cache off costs in prefill; None where no arms show it.
+
+    From two arms that differ in nothing else, else from batched and sequential.
+    """
     for with_cache, without in _cache_pairs(plan):
         found = _means(observations, (with_cache, without), prefill_ns)
         if found is not None:

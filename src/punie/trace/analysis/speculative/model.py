@@ -51,9 +51,11 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of serving the queries. `draft` is an index into `BenchPlan.drafts`, `k` the tokens drafted a step;
-    both None without a draft. Names: `batched`, `batched-aa`, `sequential`, `draft0-k3`; an arm that differs from
-    another of its kind by its cache alone has `-cache` at its end.
+    """One way of serving the queries.
+
+    `draft` is an index into `BenchPlan.drafts`, `k` the tokens drafted a step; both None without a draft.
+    Names: `batched`, `batched-aa`, `sequential`, `draft0-k3`; an arm that differs from another of its kind by
+    its cache alone has `-cache` at its end.
     """
 
     name: str

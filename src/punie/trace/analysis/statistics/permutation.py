@@ -151,7 +151,7 @@ def _share(seen: Sequence[Row], observed: Row, measure: int) -> float:
 
 
 def _family(seen: Sequence[Row], observed: Row, p: Row, together: Sequence[int]) -> Row:
-    """p of each measure against the largest standardised difference of all of them."""
+    """The p of each measure against the largest standardised difference of all of them."""
     scale = {m: math.sqrt(math.fsum(row[m] ** 2 for row in seen) / len(seen)) for m in together}
     moving = [m for m in together if scale[m] > 0]
     largest = [max((abs(row[m]) / scale[m] for m in moving), default=0.0) for row in seen]

@@ -135,7 +135,7 @@ def units_to_detect(means: TwoMeans, units: int, *, difference: float) -> int | 
     if difference <= 0:
         return None
     enough = bisect.bisect_left(
-        range(2, MOST + 1), True, key=lambda total: _detectable(means, units, total) <= difference
+        range(2, MOST + 1), -difference, key=lambda total: -_detectable(means, units, total)
     )
     return enough + 2 if enough < MOST - 1 else None
 

@@ -96,11 +96,13 @@ def analyse(
     requests: Sequence[ModelRequest] = (),
     activity: Mapping[str, Activity] | None = None,
 ) -> RunAnalysis:
-    """Analyse the queries of one run; `requests` are their model requests, warm-up included, `activity` what else a
-    prediction needs of them, by query key.
+    """Analyse the queries of one run.
 
-    `missing` are the planned queries without a root span, empty where no plan is known (somebody else's traces).
-    Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
+    `requests` are their model requests, warm-up included, `activity` what else a prediction needs of them, by
+    query key.
+
+    `missing` are the planned queries without a root span, empty where no plan is known (somebody else's
+    traces). Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
     """
     for record in records:
         record.ledger.check()

@@ -57,11 +57,16 @@ class Integrity(Protocol):
     """What integrity found in the traces: `effect` is `shown`, `downgraded` or `no-verdict`."""
 
     @property
-    def slug(self) -> str: ...
+    def slug(self) -> str:
+        """The finding's name."""
+
     @property
-    def effect(self) -> str: ...
+    def effect(self) -> str:
+        """What it does to the verdicts."""
+
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """How often it was met."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,11 @@ from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
 
 @dataclass(frozen=True, slots=True)
 class Improvement:
-    """One thing that could be different. `slug` names it in JSON, `says` in a sentence; of one `kind` at most one
-    can be had. `output` is the factor on output tokens, `speed` the factor on decode's speed."""
+    """One thing that could be different.
+
+    `slug` names it in JSON, `says` in a sentence; of one `kind` at most one can be had. `output` is the
+    factor on output tokens, `speed` the factor on decode's speed.
+    """
 
     slug: str
     kind: str

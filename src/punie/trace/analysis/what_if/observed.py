@@ -28,11 +28,13 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request to a model. `prefill_ns` and `decode_ns` are None where no span tells them apart, `uncached_tokens`
-    where nobody tells how much of the prompt was cached.
+    """One request to a model.
 
-    `read_again` are tokens that the server had read before and read again: at least, at most; None where the messages'
-    digests don't tell.
+    `prefill_ns` and `decode_ns` are None where no span tells them apart, `uncached_tokens` where nobody tells
+    how much of the prompt was cached.
+
+    `read_again` are tokens that the server had read before and read again: at least, at most; None where the
+    messages' digests don't tell.
     """
 
     start_ns: int
@@ -51,8 +53,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class ObservedQuery:
-    """One asked query: its turns in order; `tools_apart_ns` is what its tools took one after another although they
-    were asked for together (their time less the longest's, summed over the turns)."""
+    """One asked query: its turns in order.
+
+    `tools_apart_ns` is what its tools took one after another although they were asked for together (their time
+    less the longest's, summed over the turns).
+    """
 
     query_id: str
     repeat: int

@@ -50,11 +50,14 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How to come under the target. `now_ns` is the slowest query's median, `changes` the fewest that bring it under
-    (empty if none is needed or none does), `then_ns` what it is with them, or with everything if nothing suffices.
+    """How to come under the target.
 
-    `sure` is whether it holds at the unfavourable end of the savings' intervals too. `unpredicted_ns` is the median of
-    the slowest query that misses the target and that no prediction rests on: then nothing is said to reach it.
+    `now_ns` is the slowest query's median, `changes` the fewest that bring it under (empty if none is needed
+    or none does), `then_ns` what it is with them, or with everything if nothing suffices.
+
+    `sure` is whether it holds at the unfavourable end of the savings' intervals too. `unpredicted_ns` is the
+    median of the slowest query that misses the target and that no prediction rests on: then nothing is said
+    to reach it.
     """
 
     target_ns: int

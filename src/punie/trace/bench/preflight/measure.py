@@ -54,6 +54,7 @@ class Work:
 
     @property
     def largest_k(self) -> int:
+        """The most tokens that a draft writes in a step."""
         return int(max(self.job["ks"]))
 
     def run(self) -> dict[str, Any]:

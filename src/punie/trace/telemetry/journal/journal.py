@@ -211,7 +211,7 @@ class _Syncer:
     """A thread that syncs when it is asked: putting a word in a queue is the least that a waiting user can pay."""
 
     def __init__(self, sync: Callable[[], None]) -> None:
-        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()  # None is the last
         self._sync = sync
         # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
         self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
@@ -219,16 +219,16 @@ class _Syncer:
 
     def ask(self) -> None:
         """Sync, after the ones that were asked for before."""
-        self._asked.put(True)  # go on
+        self._asked.put(self._sync)
 
     def stop(self) -> None:
         """Return when all that was asked for is done."""
-        self._asked.put(False)  # the last
+        self._asked.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        while self._asked.get():
-            self._sync()
+        while sync := self._asked.get():
+            sync()
 
 
 _OWN_SPAN: Final = create_key("punie-trace-own-span")
@@ -258,8 +258,10 @@ class JournalSpanProcessor(SpanProcessor):
         return (context.trace_id, context.span_id) in self._open
 
     def nearest_open(self, context: Context | None = None) -> SpanContext | None:
-        """The span of ours that surrounds the caller: the current one, or, where the current one is a span of another
-        provider, the one that `made_current` put there. None if there is none that will be in the journal.
+        """The span of ours that surrounds the caller; None if none will be in the journal.
+
+        The current one, or, where the current one is a span of another provider, the one that `made_current`
+        put there.
         """
         current = trace.get_current_span(context).get_span_context()
         own = current if self.is_open(current) else get_value(_OWN_SPAN, context)

@@ -52,8 +52,10 @@ class AskedMessages:
 
 @dataclass(frozen=True, slots=True)
 class CountedMessages:
-    """An entry a message, the preamble first; `tokens` says how many each adds to the prompt,
-    or -1: not known apart, in the next one that is."""
+    """An entry a message, the preamble first.
+
+    `tokens` says how many each adds to the prompt, or -1: not known apart, in the next one that is.
+    """
 
     prompt: PromptDigest
     tokens: tuple[int, ...]

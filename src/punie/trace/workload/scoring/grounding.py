@@ -134,22 +134,26 @@ def _known_path(path: str, evidence: Evidence) -> bool:
     if not wanted:  # "." and "./": the project itself
         return True
     is_file = "." in wanted[-1].lstrip(".")
-    return any(_is_part(wanted, known, is_file, path.startswith(_FROM_FIRST)) for known in evidence.paths)
+    ends = _is_end if is_file else _is_run
+    return any(ends(path, known) for known in evidence.paths)
 
 
-def _is_part(wanted: Parts, known: Parts, is_file: bool, from_first: bool) -> bool:
-    """A file must be the end of a known path, a folder any run of its parts; `./` ties both to its start."""
-    if is_file:
-        return known == wanted if from_first else known[-len(wanted) :] == wanted
+def _is_end(path: str, known: Parts) -> bool:
+    """A file must be the end of a known path; `./` ties it to its start."""
+    wanted = parts(path)
+    return known == wanted if path.startswith(_FROM_FIRST) else known[-len(wanted) :] == wanted
+
+
+def _is_run(path: str, known: Parts) -> bool:
+    """A folder must be a run of the parts of a known path; `./` ties it to its start."""
+    wanted = parts(path)
     stems = (*known[:-1], known[-1].split(".")[0]) if known else ()
-    starts = (0,) if from_first else range(len(known) - len(wanted) + 1)
+    starts = (0,) if path.startswith(_FROM_FIRST) else range(len(known) - len(wanted) + 1)
     return any(run[start : start + len(wanted)] == wanted for start in starts for run in (known, stems))
 
 
 def _known_place(claim: Claim, evidence: Evidence) -> bool:
-    wanted = parts(claim.text)
-    tied = claim.text.startswith(_FROM_FIRST)
-    if any(line == claim.number and _is_part(wanted, path, True, tied) for path, line in evidence.places):
+    if any(line == claim.number and _is_end(claim.text, path) for path, line in evidence.places):
         return True
     return _whole(f"{claim.text}:{claim.number}", evidence.text)
 
