@@ -307,3 +307,36 @@ def test_the_verb_ends_with_1_only_if_something_needed_fails(
     assert main(["doctor", *flags, "--model", str(tmp_path / "nowhere")]) == ExitCode.GATE_FAILED
     failing = [item for item in json.loads(capsys.readouterr().out)["findings"] if item["status"] == "fail"]
     assert [item["subject"] for item in failing] == ["model"]
+
+
+def test_a_folder_without_a_tokenizer_fails(copied_model: Path) -> None:
+    (copied_model / "tokenizer.json").unlink()
+    found = _model(copied_model)
+    assert (found.status, "there is no tokenizer" in found.found) == (Status.FAIL, True)
+
+
+def test_the_chat_template_is_looked_at(copied_model: Path) -> None:
+    def look() -> Finding:
+        return model.check_template(model.find_model(copied_model))
+
+    assert look().status is Status.OK
+    (copied_model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    assert (look().status, "knows no tools" in look().found) == (Status.WARN, True)
+    (copied_model / "chat_template.jinja").unlink()
+    assert (look().status, "no chat template" in look().found) == (Status.WARN, True)
+    config = copied_model / "tokenizer_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "chat_template": "{{ tools }}"}))
+    assert look().status is Status.OK
+    config.write_text("{")
+    assert look().status is Status.FAIL
+
+
+def test_proxies_are_named_without_their_passwords() -> None:
+    assert ports.check_proxies({}).found.startswith("none")
+    found = ports.check_proxies({"https_proxy": "http://me:pw@proxy:1"})
+    assert (found.status, "HTTPS_PROXY set: servers on this machine are asked directly" in found.found) == (
+        Status.OK,
+        True,
+    )
+    assert "pw" not in found.found
+    assert ports.check_proxies({"ALL_PROXY": "socks5://proxy:1"}).status is Status.WARN

@@ -104,7 +104,7 @@ def test_not_ready_in_time(make: Make) -> None:
         failure_of(make("import time; time.sleep(100)", ready_timeout_s=0.5, stop_grace_s=30))
     )
     assert error.message == "the server wasn't ready after 0.5 s"
-    assert "time limit" in error.remedy
+    assert "--ready-timeout" in error.remedy
 
 
 def test_refusal_is_no_readiness(make: Make) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from punie.trace.footprint import MemorySource, footprint_reader, read_phys_footprint
-from punie.trace.server.diagnosis import death_line, describe_exit, remedy_for
+from punie.trace.server.diagnosis import death_line, describe_exit, find_cause, is_downloading
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
 from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
 from punie.trace.server.memory import MemorySampler
@@ -70,14 +70,19 @@ def test_found_line_comes_with_what_follows(tmp_path: Path) -> None:
 
 def test_exits_in_words() -> None:
     assert describe_exit(1) == "ended with exit status 1"
-    assert describe_exit(-9) == "was killed by SIGKILL"
+    assert describe_exit(-9) == "was killed by SIGKILL, as a system does that is out of memory"
     assert describe_exit(143) == "was killed by SIGTERM"
     assert describe_exit(255) == "ended with exit status 255"
 
 
 def test_remedies_and_reasons() -> None:
-    assert "float32" in remedy_for("x GatherMM y", otherwise="?")
-    assert remedy_for("nothing known", otherwise="?") == "?"
+    cause = find_cause("x GatherMM y")
+    assert cause is not None
+    assert "float32" in cause.sentence
+    assert find_cause("nothing known") is None
+    no_network = find_cause("httpx2.ConnectError: [Errno -2] Name or service not known")
+    assert no_network is not None
+    assert "--model" in no_network.remedy
     line = "2026-01-01 - ERROR - mlx_lm.server generation thread died: [broadcast] no"
     assert death_line(line + "\nTraceback") == "[broadcast] no"
     assert death_line("another line") == "another line"
@@ -148,3 +153,12 @@ def test_importing_the_server_package_loads_nothing_heavy() -> None:
     program = "import sys, punie.trace.server.config; print({'httpx', 'mlx_lm', 'mlx', 'psutil'} & set(sys.modules))"
     shown = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+def test_a_download_shows_at_the_end_of_the_log() -> None:
+    assert is_downloading("started\nFetching 9 files:  33%|###   | 3/9 [00:02<00:04,  1.5it/s]\n")
+    assert is_downloading(
+        "model.safetensors:  10%|# | 1G/9G\rmodel.safetensors:  11%|# | 1.1G/9G [0:10, 95MB/s]"
+    )
+    assert not is_downloading("Fetching 9 files: 100%\nINFO loading the model\n")
+    assert not is_downloading("")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+_LOG_LINES: Final = 12
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
 
@@ -157,8 +158,9 @@ class _VersionAction(argparse.Action):
 
 def _report_error(error: PunieTraceError) -> int:
     lines = [f"error: {error.message} [{error.slug}]"]
-    if isinstance(error, ServerError) and error.log_tail:
-        lines += ["the server's last lines:", *(f"  | {line}" for line in error.log_tail.splitlines())]
+    if isinstance(error, ServerError) and error.log_tail and not error.is_explained:
+        tail = error.log_tail.splitlines()[-_LOG_LINES:]
+        lines += ["the server's last lines:", *(f"  | {line}" for line in tail)]
     if error.remedy:
         lines.append(f"next: {error.remedy}")
     return _end(error.exit_code, "\n".join(lines))

@@ -68,14 +68,20 @@ class InputError(PunieTraceError):
 
 
 class ServerError(PunieTraceError):
-    """The model server didn't start, died, or its generation thread died."""
+    """The model server didn't start, died, or its generation thread died.
+
+    `log_tail` is the end of its log; `is_explained` if the message says what it means.
+    """
 
     exit_code = ExitCode.SERVER
     slug = "server"
 
-    def __init__(self, message: str, *, log_tail: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, message: str, *, log_tail: str = "", remedy: str = "", is_explained: bool = False
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.log_tail = log_tail
+        self.is_explained = is_explained
 
 
 class WorkloadError(PunieTraceError):

@@ -375,3 +375,5 @@ def text(attributes: Attributes, names: str | Iterable[str]) -> str | None:
 
 LOG_NOT_TRACED: Final = "the server runs without spans:"
 LOG_SPANS_LOST: Final = "span journal:"
+LOG_TOOLS_IGNORED: Final = "Received tools but model does not support tool calling."
+"""What mlx_lm.server (0.32) logs at each request whose tools it can't give to the model."""

@@ -16,6 +16,9 @@ from punie.trace.units import bytes_text
 
 _CONFIG: Final = "config.json"
 _WEIGHTS: Final = "*.safetensors"
+_TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+_TAKE_CHAT: Final = "take a model that was trained for chats and tools (instruct)"
 _TIGHT: Final = 0.8
 _GIVE_FOLDER: Final = "give the folder of an MLX model with --model"
 
@@ -59,6 +62,34 @@ def check_model(model: Model) -> Finding:
     return ok(f"{model.folder}: {bytes_text(size)} of weights")
 
 
+def check_template(model: Model) -> Finding:
+    """Whether chats and tools can be written down for the model: mlx_lm drops tools that its template doesn't name."""
+    if model.folder is None or not model.folder.is_dir():
+        return unknown("the model is not on this disk")
+    try:
+        template = _template(model.folder)
+    except (OSError, ValueError) as error:
+        return fail(f"the chat template in {model.folder} can't be read: {error}", _GIVE_FOLDER)
+    if not template:
+        return warn(f"no chat template in {model.folder}: mlx_lm makes up a text, without tools", _TAKE_CHAT)
+    if "tools" not in template:
+        return warn(
+            f"the chat template in {model.folder} knows no tools: the model never sees them", _TAKE_CHAT
+        )
+    return ok("the chat template knows tools")
+
+
+def _template(folder: Path) -> str:
+    """The text of the template, of all of them where there are several; empty if there is none."""
+    for name in ("chat_template.jinja", "chat_template.json"):
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8")
+    config = folder / _TOKENIZER_CONFIG
+    if not config.is_file():
+        return ""
+    return json.dumps(json.loads(config.read_text(encoding="utf-8")).get("chat_template") or "").strip('"')
+
+
 def _problem(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}"
@@ -74,7 +105,10 @@ def _problem(folder: Path) -> str:
         return f"{error.filename}: {error.strerror}"
     except ValueError as error:
         return f"{folder / _CONFIG}: not JSON: {error}"
-    return "" if weights else f"there are no weights ({_WEIGHTS}) in {folder}"
+    if not weights:
+        return f"there are no weights ({_WEIGHTS}) in {folder}"
+    is_there = any((folder / name).is_file() for name in _TOKENIZERS)
+    return "" if is_there else f"there is no tokenizer ({', '.join(_TOKENIZERS)}) in {folder}"
 
 
 def check_memory(

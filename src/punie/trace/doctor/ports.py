@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import socket
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -13,6 +16,7 @@ from punie.trace.store.jaeger.page import DEFAULT_PAGE, why_no_page
 from punie.trace.telemetry.shipping.collector import STANDARD_ENDPOINTS, Endpoint, ProbeResult, probe
 
 HOST: Final = "127.0.0.1"
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SERVE_PORT: Final = 8080
 PROMETHEUS_PORT: Final = 9090
 GRAFANA_PORT: Final = 3000
@@ -26,6 +30,18 @@ def check_serve_port(port: int = SERVE_PORT) -> Finding:
     if not listens(port):
         return ok(f"port {port} is free for `punie-trace serve`")
     return warn(f"port {port}: {_owner(port)} listens there", "give `serve` another one: --port 8081")
+
+
+def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
+    """Which proxies the environment names. Their URLs, which may hold passwords, are not shown."""
+    named = [name for name in _PROXIES if environment.get(name) or environment.get(name.lower())]
+    if not named:
+        return ok("none: every server is asked directly")
+    said = f"{', '.join(named)} set: servers on this machine are asked directly, others through it"
+    socks = any("socks" in environment.get(name, "") + environment.get(name.lower(), "") for name in named)
+    if socks and importlib.util.find_spec("socksio") is None:
+        return warn(f"{said}; SOCKS needs a package that is missing", "pip install socksio, or set NO_PROXY")
+    return ok(said)
 
 
 def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Finding:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 THREAD_DIED: Final = "generation thread died"
@@ -13,42 +15,90 @@ From then on it answers every request with 404 and `/health` with 503.
 
 ADDRESS_IN_USE: Final = "Address already in use"
 
-_REMEDIES: Final = (
-    (ADDRESS_IN_USE, "Another program has the port: choose another, or 0 for a free one."),
-    (
-        "GatherMM",
-        "Mixture-of-experts models need float32 or quantised weights on the CPU: convert the model.",
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Signs in the log, any of which tells the cause; what is wrong in a sentence, and what to do."""
+
+    signs: tuple[str, ...]
+    sentence: str
+    remedy: str
+
+
+_LOCAL: Final = "Give the folder of a local model with --model, or download it where there is a network."
+_SMALLER: Final = "Use fewer bits or a smaller model."
+
+# The first that fits counts: a model that can't be downloaded ends in several of these.
+_CAUSES: Final = (
+    Cause(
+        (ADDRESS_IN_USE,), "another program has the port", "Choose another with --port, or 0 for a free one."
     ),
-    ("No safetensors found", "The model's folder has no weights: give one with *.safetensors files."),
-    (
-        "Insufficient Memory",
-        "The model doesn't fit into the GPU's memory: use fewer bits or a smaller model.",
+    Cause(
+        ("GatherMM",),
+        "mixture-of-experts models need float32 or quantised weights on the CPU",
+        "Convert the model.",
     ),
-    ("Unable to allocate", "The model doesn't fit into memory: use fewer bits or a smaller model."),
-    ("Repository Not Found", "No such model: check its name, or give the folder of a local one."),
-    (
-        "LocalEntryNotFoundError",
-        "The model isn't on this machine and couldn't be downloaded: give a local folder.",
+    Cause(
+        ("No safetensors found",),
+        "the model's folder has no weights",
+        "Give one with *.safetensors files with --model.",
     ),
-    ("OfflineModeIsEnabled", "The model isn't on this machine and downloads are off: give a local folder."),
-    ("Model type", "mlx_lm doesn't know this kind of model: check config.json, or update mlx-lm."),
-    (
-        "No module named 'mlx",
+    Cause(("Insufficient Memory",), "the model doesn't fit into the GPU's memory", _SMALLER),
+    Cause(("Unable to allocate", "MemoryError"), "the model doesn't fit into memory", _SMALLER),
+    Cause(
+        ("Repository Not Found", "RepositoryNotFoundError"),
+        "there is no such model on Hugging Face, or it isn't public",
+        "Check its name (--model), or give the folder of a local one.",
+    ),
+    Cause(
+        ("OfflineModeIsEnabled",),
+        "the model isn't on this machine and downloads are off (HF_HUB_OFFLINE)",
+        _LOCAL,
+    ),
+    Cause(
+        (
+            *("LocalEntryNotFoundError", "ConnectError", "ConnectTimeout", "NameResolutionError"),
+            *("Name or service not known", "nodename nor servname", "Network is unreachable"),
+        ),
+        "the model isn't on this machine, and there is no network to download it",
+        _LOCAL,
+    ),
+    Cause(
+        ("Model type",),
+        "mlx_lm doesn't know this kind of model",
+        "Check model_type in its config.json, or update mlx-lm.",
+    ),
+    Cause(
+        ("No module named 'mlx",),
+        "mlx-lm is not installed there",
         "Install mlx-lm (on Linux with mlx[cpu]) into the interpreter that starts the server.",
     ),
 )
+_DOWNLOADS: Final = ("Fetching", "Downloading", "B/s]")
 
 
-def remedy_for(log_text: str, *, otherwise: str) -> str:
-    """What to do about the first known cause in the log."""
-    return next((remedy for sign, remedy in _REMEDIES if sign in log_text), otherwise)
+def find_cause(log_text: str) -> Cause | None:
+    """The first known cause in the log."""
+    return next((cause for cause in _CAUSES if any(sign in log_text for sign in cause.signs)), None)
+
+
+def is_downloading(log_text: str) -> bool:
+    """Whether the end of the log is the progress of a download."""
+    last = log_text.rstrip().rpartition("\n")[2].rpartition("\r")[2]
+    return any(sign in last for sign in _DOWNLOADS)
+
+
+_KILLED_BY: Final[Mapping[int, str]] = {
+    signal.SIGKILL: ", as a system does that is out of memory",
+    signal.SIGSEGV: ", a fault of native code; a draft with another tokenizer can cause it",
+}
 
 
 def describe_exit(code: int) -> str:
     """A process's return code in words: `ended with exit status 1`, `was killed by SIGKILL`."""
     number = -code if code < 0 else code - 128
     if number in signal.Signals.__members__.values():
-        return f"was killed by {signal.Signals(number).name}"
+        return f"was killed by {signal.Signals(number).name}{_KILLED_BY.get(number, '')}"
     return f"ended with exit status {code}"
 
 

@@ -21,6 +21,10 @@ class ServerLog:
     path: Path
     start: int = 0
 
+    def size_bytes(self) -> int:
+        """How much the file holds, earlier starts included."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def tail(self) -> str:
         """The last lines, at most `TAIL_LINES` and `TAIL_BYTES`; empty if nothing was written."""
         if not self.path.exists():

@@ -129,24 +129,29 @@ class ServerProcess:
 
     async def _until_ready(self) -> None:
         try:
-            async with asyncio.timeout(self._ready_timeout_s):
-                await self._watch_first_token()
+            async with asyncio.timeout(self._ready_timeout_s) as limit:
+                await self._watch_first_token(limit)
         except TimeoutError:
             raise self._failure(
                 f"the server wasn't ready after {self._ready_timeout_s:g} s",
-                otherwise="A large model takes long to load: raise the time limit if the log shows progress.",
+                otherwise="If the log shows progress, allow more with --ready-timeout.",
             ) from None
         except probe.Refused as answer:
             await self._raise_if_thread_died()
             raise self._failure(f"the server refused to complete one token: {answer}") from answer
 
-    async def _watch_first_token(self) -> None:
+    async def _watch_first_token(self, limit: asyncio.Timeout) -> None:
+        """Until it is there; `limit` begins anew while a model is being downloaded."""
         async with probe.open_client(self.endpoint, timeout_s=None) as client:
+            size = 0
             first_token = asyncio.create_task(probe.until_one_token(client, self.model_name))
             try:
                 while not first_token.done():
                     self.raise_if_dead()
                     await asyncio.wait({first_token}, timeout=POLL_S)
+                    before, size = size, self._log.size_bytes()
+                    if size > before and diagnosis.is_downloading(self._log.tail()):
+                        limit.reschedule(asyncio.get_running_loop().time() + self._ready_timeout_s)
             finally:
                 first_token.cancel()
                 await asyncio.gather(first_token, return_exceptions=True)
@@ -201,8 +206,13 @@ class ServerProcess:
         self, message: str, *, log_text: str = "", otherwise: str = "See the end of its log."
     ) -> ServerError:
         text = log_text or self._log.tail()
-        remedy = f"{diagnosis.remedy_for(text, otherwise=otherwise)} Log: {self._log.path}"
-        return ServerError(message, log_tail=text, remedy=remedy)
+        cause = diagnosis.find_cause(text)
+        return ServerError(
+            f"{message}: {cause.sentence}" if cause else message,
+            log_tail=text,
+            remedy=f"{cause.remedy if cause else otherwise} Log: {self._log.path}",
+            is_explained=cause is not None,
+        )
 
     async def stop(self) -> None:
         """Stop it: SIGTERM, then SIGKILL. It is gone when this ends, cancelled or not; may be called again."""

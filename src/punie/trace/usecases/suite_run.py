@@ -6,7 +6,7 @@ import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.memory_limit import recommended_limit
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from punie.trace.workload.suite import Suite
     from punie.trace.workload.turns import Turns
 
+_TOOLS_IGNORED: Final = (
+    "the model was given no tools: its chat template knows none, as its server says at each request; "
+    "take a model with tool calling (`punie-trace doctor --model` looks at the template)"
+)
 ModelServer = TracedServer | AttachedServer
 
 
@@ -110,6 +114,8 @@ class SuiteRun:
             )
             asker = Asker(self.asking.subject, model, self.asking.stream, timeout_s, session.telemetry.clock)
             await run_server_start(session, asker, server, self.plan.planned, start)
+            if isinstance(server, TracedServer) and server.ignores_tools():
+                self.progress.say(_TOOLS_IGNORED)
 
     def _note_start(self, server: ModelServer) -> None:
         if isinstance(server, TracedServer):

@@ -319,6 +319,12 @@ FINDING_KINDS: Final = (
         "See `server.log` for the reason.",
     ),
     FindingKind(
+        "tools-ignored",
+        _SHOWN,
+        "the server gave the model no tools: its chat template knows none, so nothing could be looked up",
+        "Take a model with tool calling; `punie-trace doctor --model` looks at its template.",
+    ),
+    FindingKind(
         "server-not-traced",
         _SHOWN,
         "this version of mlx_lm isn't known, so the server ran without spans: its phases are read off the stream",

@@ -12,7 +12,12 @@ from punie.trace.model import SourceNote
 SERVER_LOG: Final = "server.log"
 NOT_TRACED: Final = "server-not-traced"
 SPANS_LOST: Final = "spans-lost"
-_SLUGS: Final = {semconv.LOG_NOT_TRACED: NOT_TRACED, semconv.LOG_SPANS_LOST: SPANS_LOST}
+TOOLS_IGNORED: Final = "tools-ignored"
+_SLUGS: Final = {
+    semconv.LOG_NOT_TRACED: NOT_TRACED,
+    semconv.LOG_SPANS_LOST: SPANS_LOST,
+    semconv.LOG_TOOLS_IGNORED: TOOLS_IGNORED,
+}
 
 
 def notes_of(folder: Path) -> tuple[SourceNote, ...]:
