@@ -7,13 +7,13 @@ from typing import Final
 
 import pytest
 from msgspec.structs import replace
+from phased import classify
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.disagreements import TOLERANCE_NS
 from punie.trace.analysis.ledger.ledger import compute_ledgers
-from punie.trace.analysis.ledger.phases import classify
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import Attributes, Phase, Provenance, Span, SpanKind, SpanSet

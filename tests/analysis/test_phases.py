@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from phased import classify
 
 from punie.trace import semconv
-from punie.trace.analysis.ledger.phases import PhasedSpan, classify
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import Phase, Provenance, Span, SpanKind, StatusCode
 
 T = "a" * 32

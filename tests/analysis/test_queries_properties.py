@@ -18,7 +18,7 @@ NAMES = [f"s{number}" for number in range(8)]
 @st.composite
 def marks(draw: st.DrawFn) -> Attributes:
     """What a span may say of itself."""
-    operation = draw(st.sampled_from([None, "chat", "execute_tool", "invoke_agent"]))
+    operation = draw(st.sampled_from([None, "chat", "execute_tool", "invoke_agent", "invoke_workflow"]))
     said: dict[str, str | bool | None] = {
         semconv.OPERATION: operation,
         "http.request.method": draw(st.sampled_from([None, "POST", "GET"])),
@@ -55,6 +55,17 @@ def test_any_spans_give_the_same_account_in_any_order(made: list[Span], random: 
         assert sum(record.ledger.phases_ns.values()) == record.wall_ns >= 0
     random.shuffle(made)
     assert read_queries(SpanSet(tuple(made))) == found
+
+
+@settings(deadline=None)
+@given(st.lists(spans(), max_size=14))
+def test_no_nanosecond_of_a_trace_is_in_two_queries(made: list[Span]) -> None:
+    counted: set[tuple[str, int]] = set()
+    for record in read_queries(SpanSet(tuple(made))).records:
+        start_ns, wall_ns = record.ledger.start_ns, record.wall_ns
+        own = {(record.trace_id, at) for at in range(start_ns, start_ns + wall_ns)}
+        assert not own & counted
+        counted |= own
 
 
 @settings(deadline=None)

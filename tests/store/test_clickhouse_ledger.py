@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from ledger_cases import queries, reference
+from phased import classify
 from query_trees import Tree, seeded
 
 from punie.trace.analysis.ledger.ledger import compute_ledgers
-from punie.trace.analysis.ledger.phases import PhasedSpan, classify
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError
 from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase

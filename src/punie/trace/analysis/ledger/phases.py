@@ -23,17 +23,15 @@ of the server's process, else timings in the body, else what was read off the st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
-from punie.trace.analysis.calls.calls import Calls, find_calls
-from punie.trace.analysis.foreign.agents import with_conventions
-from punie.trace.analysis.foreign.servers import with_foreign_phases
-from punie.trace.analysis.queries.roots import Queries, find_queries, query_key
+from punie.trace.analysis.calls.calls import Calls
+from punie.trace.analysis.queries.roots import Queries, query_key
 from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, written_provenance
-from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
+from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Phase, Provenance, Span
 
 Known = tuple[Phase, Provenance]
@@ -65,15 +63,8 @@ class PhasedSpan:
     detached: bool = False
 
 
-def classify(spans: Iterable[Span]) -> tuple[PhasedSpan, ...]:
-    """Phase and query of every span that belongs to one, for spans from any source."""
-    forest = grow(with_foreign_phases(with_conventions(spans)))
-    calls = find_calls(forest)
-    return phased_spans(forest, find_queries(forest, calls), calls)
-
-
 def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[PhasedSpan, ...]:
-    """As `classify`, for a forest whose queries and calls are known. Parents come before their children."""
+    """Phase and query of every span that belongs to one. Parents come before their children."""
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
     parents = _parents(forest, calls)
