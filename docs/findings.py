@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from punie.trace.analysis.integrity.kinds import FINDING_KINDS, Effect, FindingKind
+from punie.trace.analysis.integrity.kinds import FINDING_KIND, Effect, FindingKind
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -21,7 +21,7 @@ to three examples, and one of these effects:
 | shown | nothing: it is good to know |
 
 Spans of warm-up queries are left out of all that is about single queries. This page is written by
-`python docs/findings.py` from the table in `analysis/integrity/kinds.py`.
+`python docs/findings.py` from the table in `analysis/integrity/findings.toml`.
 
 | finding | effect | what it means | what to do |
 | --- | --- | --- | --- |
@@ -35,7 +35,7 @@ def page() -> str:
 
 def _rows() -> Iterator[str]:
     for effect in Effect:
-        yield from (_row(kind) for kind in FINDING_KINDS if kind.effect is effect)
+        yield from (_row(kind) for kind in FINDING_KIND.values() if kind.effect is effect)
 
 
 def _row(kind: FindingKind) -> str:
@@ -44,7 +44,7 @@ def _row(kind: FindingKind) -> str:
 
 
 def _renamed() -> str:
-    pairs = [f"`{kind.formerly}` is `{kind.slug}` now" for kind in FINDING_KINDS if kind.formerly]
+    pairs = [f"`{kind.formerly}` is `{kind.slug}` now" for kind in FINDING_KIND.values() if kind.formerly]
     return "\nNames in older reports:\n\n" + "".join(f"- {pair}\n" for pair in pairs)
 
 

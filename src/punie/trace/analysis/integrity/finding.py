@@ -1,4 +1,4 @@
-"""One finding: what is wrong with the traces, how often, and where. The table of all kinds is `kinds.py`."""
+"""One finding: what is wrong with the traces, how often, and where. The table of all kinds is `findings.toml`."""
 
 from __future__ import annotations
 

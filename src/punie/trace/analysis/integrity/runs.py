@@ -22,7 +22,7 @@ def runs(traces: Traces) -> Checked:
     if len(made) < 2:
         return
     differing = [name for name in _MADE_WITH if len({of_run.get(name) for of_run in made.values()}) > 1]
-    asked = [start.run_id for start in traces.starts.values()]
+    asked = [start.run_id for root, start in traces.starts.items() if not traces.is_warmup(root)]
     cases = [
         ", ".join(
             (
