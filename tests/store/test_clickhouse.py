@@ -137,6 +137,7 @@ def test_a_report_is_the_same_as_from_the_files(
         assert main(["report", source, "--format", "json"]) == 0
         report = json.loads(capsys.readouterr().out)
         report["about"].pop("source")
+        report["integrity"] = [one for one in report["integrity"] if one["slug"] != "passed-over-file"]
         reports.append(report)
     from_files, from_database = reports
     assert len(from_files["queries"]) >= len(list(RECORDED.glob("*.jsonl"))) > 5
