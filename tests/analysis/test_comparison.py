@@ -296,3 +296,34 @@ def test_facts_are_the_same_differ_or_are_not_known() -> None:
         [{"m": "x", "c": "on"}, {"m": "x", "c": "on"}], [{"m": "y", "c": "on"}], ["m", "c", "v"]
     )
     assert [fact.likeness for fact in found] == [Likeness.DIFFERS, Likeness.SAME, Likeness.NOT_KNOWN]
+
+
+def _cached(records: Sequence[QueryRecord], **fields: object) -> list[AskedQueries]:
+    """The same with a prompt cache of which nobody tells what was found in it; repeats take a third."""
+    warm = [
+        r if r.repeat == 0 else build_record(r.query_id, {Phase.DECODE: 70}, repeat=r.repeat) for r in records
+    ]
+    return [_evidence([replace(r, **{"cache": "unknown", **fields}) for r in warm])]  # type: ignore[arg-type]
+
+
+def test_a_run_with_repeats_is_compared_by_its_first_askings_with_one_without() -> None:
+    once, often = _cached(_start(1, repeats=1)), _cached(_start(1))
+    found = _compared(once, often)
+    assert found.end_to_end is not None
+    assert found.end_to_end.difference_ns == 0
+    assert (len(found.b.answers), len(found.b.repeats)) == (5, 10)
+    assert any("10 repeats on B that may have found the prompt cache warm" in c for c in caveats(found))
+
+
+def test_repeats_that_read_their_prompt_are_compared() -> None:
+    found = _compared(_cached(_start(1, repeats=1), cache="off"), _cached(_start(1), cache="off"))
+    assert (len(found.b.answers), len(found.b.repeats)) == (15, 0)
+    told = _compared(_cached(_start(1, repeats=1), cached_tokens=0), _cached(_start(1), cached_tokens=0))
+    assert len(told.b.answers) == 15
+
+
+def test_cached_repeats_are_in_no_average() -> None:
+    plain = _start(1)
+    marked = [replace(record, is_cached_repeat=record.repeat > 0) for record in plain]
+    side = side_of([_evidence(marked)])
+    assert (len(side.answers), len(side.repeats), len(side.records)) == (5, 10, 15)

@@ -6,12 +6,13 @@ import pytest
 from benches import build_plan, build_preflight, observe_all
 from records import build_record
 
-from punie.trace.analysis.decision.decision import Decision, decide
+from punie.trace.analysis.decision.decision import BrevityReason, Decision, decide
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.decision import conclusion, steps
+from punie.trace.report.wording.speculative import bench_advice
 
 SLOW, QUICK = 500_000_000, 10**10
 FAST_DRAFT = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
@@ -96,3 +97,16 @@ def test_nothing_measured_decides_nothing() -> None:
     found = decide(analyse([]))
     assert _verdicts(found) == ["undecided"] * 4
     assert conclusion(found)
+
+
+def test_training_is_open_where_decode_is_not_known() -> None:
+    found = decide(_run({Phase.MODEL: 860, Phase.FRAMEWORK: 40}, SLOW), _bench(SLOW_DRAFT))
+    assert _verdicts(found) == ["yes", "no", "no", "undecided"]
+    assert found.brevity_reason is BrevityReason.DECODE_NOT_KNOWN
+    assert conclusion(found).startswith("Before training, split decode from prefill")
+
+
+def test_what_the_benchmark_advises_is_what_the_decision_says() -> None:
+    bench = _bench(FAST_DRAFT)
+    found = decide(_run(GENERATING, SLOW), bench)
+    assert steps(found)[1].next_step == bench_advice(bench)[0]

@@ -106,3 +106,28 @@ def test_missing_queries_are_said_once(make_record: RecordMaker) -> None:
     assert gaps_text(seen_twice.gaps) == "1 planned query missing"
     without_plan = AskedQueries((), (Broken("missing-query", "no-verdict", 1),))
     assert without_plan.gaps == (Gap("missing-query", 1),)
+
+
+def test_spans_without_scores_give_no_figure_though_a_query_failed(make_record: RecordMaker) -> None:
+    records = (make_record("a", WORK, ok=None), make_record("b", WORK, ok=None, error="Timeout: late"))
+    found = accuracy_verdict(AskedQueries(records))
+    assert (found.verdict, found.estimate, found.reason) == (
+        Verdict.UNDECIDED,
+        None,
+        AccuracyReason.NOTHING_SCORED,
+    )
+    assert "%" not in basis(found)
+
+
+def test_errors_are_wrong_where_something_was_expected(make_record: RecordMaker) -> None:
+    late = make_record("a", WORK, ok=None, error="Timeout: late", expected="tool")
+    assert accuracy_verdict(AskedQueries((late,))).verdict is Verdict.NO
+
+
+def test_what_is_only_timed_is_neither_right_nor_wrong_nor_missing(make_record: RecordMaker) -> None:
+    timed = [make_record("t", WORK, ok=None, expected="any")]
+    timed.append(make_record("u", WORK, ok=None, expected="any", error="Timeout: late"))
+    alone = accuracy_verdict(AskedQueries(tuple(timed)))
+    assert (alone.verdict, alone.estimate, alone.figures.unscored) == (Verdict.UNDECIDED, None, 0)
+    found = accuracy_verdict(AskedQueries((*asked(make_record), *timed)))
+    assert (found.verdict, found.figures.answers) == (Verdict.YES, 5)

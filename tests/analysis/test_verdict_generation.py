@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Question
 from punie.trace.analysis.verdicts.generation import (
     GenerationFigures,
     GenerationReason,
     MeasuredGeneration,
+    PredictedSavings,
     generation_verdict,
 )
 from punie.trace.model import Group, Phase, Verdict
@@ -99,7 +100,7 @@ def test_whole_finding(make_record: RecordMaker) -> None:
         "(jackknife-t over 5 queries): all of it above 70 %."
     )
     assert next_step(found) == (
-        "Training the model to say less is worth a try: decode is 60.2 %, so half the output tokens would save "
+        "Training the model to say less is worth a try: decode is 60.2 %; half the output tokens would save "
         "about 30.1 % of the wall time."
     )
     seen = measured(found)
@@ -311,3 +312,39 @@ def test_more_generation_never_moves_the_verdict_towards_no(
         )
 
     assert ORDER[at(0).verdict] <= ORDER[at(more).verdict]
+
+
+def test_what_was_predicted_is_what_the_advice_says(make_record: RecordMaker) -> None:
+    asked = AskedQueries(tuple(suite(make_record, 0.9, noise=0.01)))
+    alone, known, unknown = (
+        generation_verdict(asked, savings)
+        for savings in (None, PredictedSavings(0.123, 0.05), PredictedSavings(None, None))
+    )
+    assert {found.advice for found in (alone, known, unknown)} == {Advice.SAY_LESS}
+    assert "half the output tokens would save about 45." in next_step(alone)
+    assert "half the output tokens would save about 12.3 %" in next_step(known)
+    assert "can't be told from these queries" in next_step(unknown)
+
+
+def test_a_cache_that_saves_more_than_fewer_tokens_comes_first(make_record: RecordMaker) -> None:
+    asked = AskedQueries(tuple(suite(make_record, 0.9, noise=0.01)))
+    found = generation_verdict(asked, PredictedSavings(0.10, 0.30))
+    assert found.advice is Advice.SHORTEN_PROMPT
+    assert "a prompt cache that hits everywhere would save about 30.0 %" in next_step(found)
+
+
+@pytest.mark.parametrize(("known", "group"), [(True, Group.NETWORK), (False, Group.TOOL)])
+def test_no_never_points_at_a_share_that_is_not_known(
+    make_record: RecordMaker, known: bool, group: Group
+) -> None:
+    phases = {Phase.DECODE: 300, Phase.HTTP: 500, Phase.TOOL: 200}
+    found = judge([make_record(f"q{q}", phases, network_known=known) for q in range(5)])
+    assert found.verdict is N
+    assert measured(found).largest_other.group is group
+    assert next_step(found).startswith(f"Look at {group} first")
+
+
+def test_with_the_cache_on_more_evidence_comes_from_server_starts(make_record: RecordMaker) -> None:
+    decodes = (66, 70, 74, 80, 72)
+    records = [make_record(str(d), {Phase.DECODE: d, Phase.TOOL: 100 - d}, cache="server") for d in decodes]
+    assert next_step(judge(records)).endswith("isn't known from one: try --starts 3.")

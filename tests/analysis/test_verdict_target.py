@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Question
 from punie.trace.analysis.verdicts.target import QueryTimes, TargetFigures, TargetReason, target_verdict
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.advice import next_step
@@ -52,6 +52,7 @@ def test_whole_finding(make_record: RecordMaker) -> None:
             queries={"a": QueryTimes(repeats=3, failed=0, median_ns=60_000_000, max_ns=70_000_000)},
             several_requests=True,
             not_under=0,
+            again=Again.REPEATS,
             gaps=(),
         ),
         estimate=60_000_000.0,
@@ -117,3 +118,28 @@ def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
         broken = target_verdict(AskedQueries(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
         assert {missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
         assert "integrity: skew (2)" in basis(broken)
+
+
+@pytest.mark.parametrize(
+    ("fields", "again", "step"),
+    [
+        ({}, Again.REPEATS, "Run with --repeat 3 or more."),
+        ({"cache": "off"}, Again.REPEATS, "Run with --repeat 3 or more."),
+        ({"cache": "server"}, Again.SERVER_STARTS, "Run with --starts 3 or more: with the prompt cache on"),
+        ({"cache": "unknown"}, Again.REPEATS, "Run with --repeat 3 or more."),
+    ],
+)
+def test_asking_again_is_advised_in_a_way_that_counts(
+    make_record: RecordMaker, fields: dict[str, str], again: Again, step: str
+) -> None:
+    found = judge(make_record("a", {Phase.DECODE: 50}, **fields))
+    assert (found.reason, found.figures.again) == (TargetReason.TOO_FEW_REPEATS, again)
+    assert next_step(found).startswith(step)
+
+
+def test_cached_repeats_of_another_s_server_ask_for_new_runs(make_record: RecordMaker) -> None:
+    first = make_record("a", {Phase.DECODE: 50}, cache="unknown")
+    warm = [make_record("a", {Phase.DECODE: 5}, repeat=n, is_cached_repeat=True) for n in (1, 2)]
+    found = judge(first, *warm)
+    assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, 50_000_000)
+    assert next_step(found).startswith("Run 3 times, with the server started anew for each")

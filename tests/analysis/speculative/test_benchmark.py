@@ -11,6 +11,7 @@ from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_pre
 
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
+from punie.trace.analysis.speculative.advice import BenchAdvice, next_steps
 from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import (
     Bar,
@@ -21,7 +22,7 @@ from punie.trace.analysis.speculative.benchmark import (
 )
 from punie.trace.analysis.speculative.decomposition import Cause
 from punie.trace.analysis.speculative.losslessness import find_divergences
-from punie.trace.analysis.speculative.model import Observation, TurnOutput
+from punie.trace.analysis.speculative.model import Observation, Preflight, TurnOutput
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.speculative import bench_advice, reason_text
 
@@ -177,3 +178,35 @@ def test_the_target_is_judged_for_each_arm() -> None:
     found = analyse_benchmark(_measured(), Limits(target_ns=700_000_000))
     assert found.summary("batched").target.verdict is Verdict.NO
     assert found.summary("draft0-k3").target.verdict is Verdict.YES
+
+
+UNSURE = FAST | {"draft0-k2": 840, "draft0-k3": 830}
+
+
+def _out_of_reach() -> Preflight:
+    return replace(build_preflight(), worth=Verdict.NO)
+
+
+def test_a_preflight_that_excludes_the_threshold_asks_for_no_more_blocks() -> None:
+    plan = build_plan()
+    measured = Measurements(plan, observe_all(plan, UNSURE, jitter_ms=60), build_preflight())
+    found = analyse_benchmark(measured)
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.best is not None
+    assert found.best.speed_up.estimate < 1.2
+    excluded = analyse_benchmark(replace(measured, preflight=_out_of_reach()))
+    assert next_steps(found)[0] in (BenchAdvice.MORE_BLOCKS, BenchAdvice.BLOCKS_HARDLY_DECIDE)
+    assert next_steps(excluded)[0] is BenchAdvice.LEAVE_AS_PREDICTED
+    assert not any("more blocks" in text.lower() or "--blocks" in text for text in bench_advice(excluded))
+
+
+def test_what_was_measured_overrules_the_preflight() -> None:
+    found = analyse_benchmark(_measured(preflight=_out_of_reach()))
+    assert (found.verdict, next_steps(found)[0]) == (Verdict.YES, BenchAdvice.USE)
+
+
+def test_a_fast_draft_whose_outputs_were_not_compared_is_not_advised() -> None:
+    found = analyse_benchmark(_spoil(_measured(), "draft0-k3", outputs=()))
+    assert (found.verdict, found.usable) == (Verdict.YES, Verdict.UNDECIDED)
+    assert next_steps(found) == (BenchAdvice.COMPARE_OUTPUTS,)
+    assert "no output of this arm could be compared" in bench_advice(found)[0]

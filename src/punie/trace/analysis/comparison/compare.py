@@ -15,7 +15,7 @@ from punie.trace.analysis.comparison.change import Change, Claims, Direction, ch
 from punie.trace.analysis.comparison.design import Design, Unit, design_of
 from punie.trace.analysis.comparison.facts import FactComparison
 from punie.trace.analysis.comparison.measures import Kind, Measure, measures
-from punie.trace.analysis.comparison.sides import Side
+from punie.trace.analysis.comparison.sides import Side, like_with_like
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
 from punie.trace.analysis.statistics.permutation import Permuted, permute
 from punie.trace.analysis.statistics.two_means import units_to_detect
@@ -115,6 +115,7 @@ def compare(
     size_ns: int = 0,
 ) -> Comparison:
     """Compare two sides. `size` (of A) or `size_ns`, whichever is more, is the difference that should be seen."""
+    a, b = like_with_like(a, b)
     of = measures((*a.answers, *b.answers))
     design = design_of(a, b, of)
     test = _test(design, of) if design else None

@@ -19,11 +19,24 @@ SUITE: Final = "suite"
 SUITE_HASH: Final = "suite hash"
 CACHE: Final = "prompt cache"
 WARMUP: Final = "warm-up queries a start"
+REPEATS: Final = "askings of a query a start"
 SERVER_PATH: Final = "server path"
 HOST: Final = "host"
 KNOWN_FROM: Final = "generation known from"
 
-FROM_SPANS: Final = (MODEL, DRAFT, ADAPTER, SUITE, SUITE_HASH, CACHE, WARMUP, SERVER_PATH, HOST, KNOWN_FROM)
+FROM_SPANS: Final = (
+    MODEL,
+    DRAFT,
+    ADAPTER,
+    SUITE,
+    SUITE_HASH,
+    CACHE,
+    WARMUP,
+    REPEATS,
+    SERVER_PATH,
+    HOST,
+    KNOWN_FROM,
+)
 NONE: Final = "none"
 
 Facts = Mapping[str, str]
@@ -79,6 +92,7 @@ def span_facts(spans: Sequence[Span], records: Sequence[QueryRecord]) -> Facts:
         SUITE_HASH: _short(_texts(ours, semconv.QUERY_SUITE_HASH)),
         CACHE: _one_line(record.cache for record in asked),
         WARMUP: _warmups(records) if ours else "",
+        REPEATS: _askings(asked) if ours else "",
         SERVER_PATH: _texts(served, semconv.SERVER_PATH),
         HOST: _one_line(
             str(span.resource[semconv.HOST_NAME]) for span in spans if semconv.HOST_NAME in span.resource
@@ -117,6 +131,11 @@ def _warmups(records: Sequence[QueryRecord]) -> str:
     counts = Counter(record.server_start for record in records if record.warmup)
     starts = {record.server_start for record in records}
     return _one_line(str(counts[start]) for start in starts)
+
+
+def _askings(asked: Sequence[QueryRecord]) -> str:
+    counts = Counter((record.server_start, record.query_id) for record in asked)
+    return _one_line(str(count) for count in counts.values())
 
 
 def _known_from(records: Sequence[QueryRecord]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.verdicts.assessment import AskedQueries, Gap
 
@@ -14,20 +16,22 @@ class Side:
     """The asked queries of one side, warm-up left out; `server_start` counts over all of its sources.
 
     `answers` succeeded in full. `failed` and `truncated` (ended by a token limit) are censored: how long a right and
-    whole answer would have taken is not known. `gaps` say why no claim can rest on this side, `weak` what weakens it.
+    whole answer would have taken is not known. `repeats` are whole answers that are left out: the prompt cache was
+    warm, or the other side has none like them. `gaps` say why no claim can rest on this side, `weak` what weakens it.
     """
 
     answers: tuple[QueryRecord, ...]
     failed: tuple[QueryRecord, ...]
     truncated: tuple[QueryRecord, ...]
     starts: int
+    repeats: tuple[QueryRecord, ...] = ()
     gaps: tuple[Gap, ...] = ()
     weak: tuple[str, ...] = ()
 
     @property
     def records(self) -> tuple[QueryRecord, ...]:
         """All that was asked."""
-        return (*self.answers, *self.failed, *self.truncated)
+        return (*self.answers, *self.failed, *self.truncated, *self.repeats)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -54,6 +58,37 @@ def side_of(sources: Sequence[AskedQueries]) -> Side:
         failed=tuple(record for record in records if not record.succeeded),
         truncated=tuple(record for record in counted if record.truncated),
         starts=len(number),
+        repeats=tuple(record for record in records if record.succeeded and record.is_cached_repeat),
         gaps=tuple(dict.fromkeys(gap for asked in sources for gap in asked.gaps)),
         weak=tuple(dict.fromkeys(slug for asked in sources for slug in asked.downgrades)),
     )
+
+
+def like_with_like(a: Side, b: Side) -> tuple[Side, Side]:
+    """Both sides; if one asked more often in a server start, and its repeats may have been cached, without repeats."""
+    alike = not (a.answers and b.answers) or _askings(a) == _askings(b)
+    if alike or not (_may_be_cached(a) or _may_be_cached(b)):
+        return a, b
+    return _first_askings(a), _first_askings(b)
+
+
+def _askings(side: Side) -> int:
+    """The most that any query was asked in a server start, of what is compared."""
+    counts = Counter((record.server_start, record.query_id) for record in side.answers)
+    return max(counts.values(), default=0)
+
+
+def _may_be_cached(side: Side) -> bool:
+    """Whether nobody tells what a repeat found in the prompt cache."""
+    return any(record.cache != semconv.CACHE_OFF and record.cached_tokens is None for record in side.answers)
+
+
+def _first_askings(side: Side) -> Side:
+    """The side without the repeats; a failed asking is one too, what follows it is a repeat."""
+    first: dict[tuple[int, str], QueryRecord] = {}
+    for record in sorted(side.records, key=lambda record: record.ledger.start_ns):
+        first.setdefault((record.server_start, record.query_id), record)
+    keys = {record.ledger.query_key for record in first.values()}
+    repeats = tuple(record for record in side.answers if record.ledger.query_key not in keys)
+    answers = tuple(record for record in side.answers if record.ledger.query_key in keys)
+    return replace(side, answers=answers, repeats=(*side.repeats, *repeats))

@@ -13,11 +13,12 @@ from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.analysis.summary.totals import Totals, totals
-from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict, is_right, is_scored
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict, is_right, scored
 from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Integrity
-from punie.trace.analysis.verdicts.generation import GenerationFigures, generation_verdict
+from punie.trace.analysis.verdicts.generation import GenerationFigures, PredictedSavings, generation_verdict
 from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
+from punie.trace.analysis.what_if.improvements import CACHE
 from punie.trace.analysis.what_if.observed import Activity
 from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 
@@ -111,6 +112,7 @@ def analyse(
     warmup = tuple(record for record in ordered if record.warmup)
     queries = AskedQueries(asked, tuple(integrity), tuple(missing))
     bill = cache_bill(requests)
+    predicted = what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns)
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),
@@ -127,14 +129,19 @@ def analyse(
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
         cache=bill,
         critical_path=summarise_paths(queries.counted),
-        what_if=what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns),
-        verdicts=_verdicts(queries, target_ns, memory),
+        what_if=predicted,
+        verdicts=_verdicts(queries, target_ns, memory, predicted),
     )
 
 
-def _verdicts(asked: AskedQueries, target_ns: int, memory: MemoryUse | None) -> Verdicts:
+def _verdicts(
+    asked: AskedQueries, target_ns: int, memory: MemoryUse | None, predicted: WhatIf | None
+) -> Verdicts:
+    savings = None
+    if predicted is not None and predicted.model is not None:
+        savings = PredictedSavings(predicted.half_output_share, predicted.share_of(CACHE))
     return Verdicts(
-        generation=generation_verdict(asked),
+        generation=generation_verdict(asked, savings),
         accuracy=accuracy_verdict(asked),
         target=target_verdict(asked, target_ns),
         memory=memory_verdict(memory),
@@ -153,7 +160,7 @@ def _query_summary(query_id: str, records: Sequence[QueryRecord]) -> QuerySummar
         query_id=query_id,
         expected=next((record.expected for record in records if record.expected), None),
         asked=len(records),
-        scored=sum(is_scored(record) for record in records),
+        scored=len(scored(records)),
         right=sum(is_right(record) for record in records),
         totals=totals([record for record in records if record.counts]),
         failed=tuple(record for record in records if not record.succeeded),

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.spread import LEVEL, Interval, Method
 from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
 from punie.trace.model import Verdict
+
+NOT_SCORED: Final = "any"  # what a query expects that is timed and not scored
 
 
 class AccuracyReason(StrEnum):
@@ -61,9 +64,23 @@ def accuracy_verdict(asked: AskedQueries) -> Assessment[AccuracyFigures]:
     )
 
 
-def is_scored(record: QueryRecord) -> bool:
-    """Whether the record can be judged: it has a strict score or ended in an error, and nobody interrupted it."""
-    return not record.interrupted and (record.ok is not None or record.error is not None)
+def scored(records: Sequence[QueryRecord]) -> tuple[QueryRecord, ...]:
+    """The records that can be judged: they have a strict score or ended in an error, and nobody interrupted them.
+
+    An error is a wrong answer only where answers are scored: of spans without scores nothing is said.
+    """
+    if not any(record.ok is not None or _expects_something(record) for record in records):
+        return ()
+    return tuple(
+        record
+        for record in records
+        if record.ok is not None
+        or (record.error is not None and not record.interrupted and record.expected != NOT_SCORED)
+    )
+
+
+def _expects_something(record: QueryRecord) -> bool:
+    return record.expected not in (None, NOT_SCORED)
 
 
 def is_right(record: QueryRecord) -> bool:
@@ -73,7 +90,7 @@ def is_right(record: QueryRecord) -> bool:
 
 def _figures(asked: AskedQueries) -> AccuracyFigures:
     by_query: dict[str, list[bool]] = defaultdict(list)
-    for record in _judged(asked.records):
+    for record in scored(asked.records):
         by_query[record.query_id].append(is_right(record))
     answers = [right for of_query in by_query.values() for right in of_query]
     return AccuracyFigures(
@@ -81,18 +98,11 @@ def _figures(asked: AskedQueries) -> AccuracyFigures:
         answers_right=sum(answers),
         queries=len(by_query),
         queries_right=sum(all(of_query) for of_query in by_query.values()),
-        unscored=len(asked.records) - len(answers),
+        unscored=sum(record.expected != NOT_SCORED for record in asked.records) - len(answers),
         missing=len(asked.missing),
         wrong={query: of_query.count(False) for query, of_query in by_query.items() if not all(of_query)},
         gaps=asked.gaps,
     )
-
-
-def _judged(records: Sequence[QueryRecord]) -> list[QueryRecord]:
-    """Where nothing has a score and nothing was expected, nobody scores, and an error is no wrong answer."""
-    if all(record.ok is None and record.expected is None for record in records):
-        return []
-    return [record for record in records if is_scored(record)]
 
 
 def _judge(figures: AccuracyFigures) -> tuple[Verdict, AccuracyReason, Advice]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
 
+from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.model import Verdict
@@ -77,6 +78,14 @@ class Gap:
     count: int
 
 
+class Again(StrEnum):
+    """How a query is asked again so that the asking counts: with the prompt cache on, in another server start."""
+
+    REPEATS = "repeats"
+    SERVER_STARTS = "server-starts"
+    RUNS = "runs"  # of a server that somebody else starts anew
+
+
 @dataclass(frozen=True, slots=True)
 class AskedQueries:
     """What the verdicts about queries may look at: asked queries without warm-up, and what is wrong with them."""
@@ -99,6 +108,14 @@ class AskedQueries:
     def downgrades(self) -> tuple[str, ...]:
         """Slugs of what weakens the figures without forbidding a verdict."""
         return tuple(item.slug for item in self.integrity if item.effect == DOWNGRADED and item.count > 0)
+
+    @property
+    def again(self) -> Again:
+        """How these queries are to be asked again."""
+        if any(record.cache == semconv.CACHE_SERVER for record in self.records):
+            return Again.SERVER_STARTS
+        cached = any(record.is_cached_repeat for record in self.records)
+        return Again.RUNS if cached else Again.REPEATS
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -20,7 +20,7 @@ from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.need import repeats_needed, units_needed
 from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
-from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Gap, Question
 from punie.trace.model import Group, Phase, Verdict
 
 THRESHOLD: Final = 0.70
@@ -51,6 +51,7 @@ class Needed:
     unit: UnitKind
     repeats: int | None
     repeats_known: bool
+    again: Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Contested:
 
 @dataclass(frozen=True, slots=True)
 class OtherGroup:
-    """The group that takes the most beside generation, and its share of the wall time."""
+    """The group that takes the most beside generation, and its share of the wall time, among those that are known."""
 
     group: Group
     share: float
@@ -82,6 +83,7 @@ class MeasuredGeneration:
     prefill_share: float
     largest_other: OtherGroup
     needed: Needed | None
+    predicted: PredictedSavings | None
 
     @property
     def low(self) -> float | None:
@@ -93,6 +95,21 @@ class MeasuredGeneration:
     def high(self) -> float | None:
         """What the share is at most; None without an interval."""
         return self.share.interval.high if self.share.interval else None
+
+    @property
+    def half_output(self) -> float | None:
+        """The share of the wall time that half the output tokens would save: as predicted, else half of decode."""
+        if self.predicted is not None:
+            return self.predicted.half_output
+        return self.decode.share.estimate / 2 if self.decode.share else None
+
+    @property
+    def prompt_first(self) -> bool:
+        """Whether the prompt takes more than decode, or a cache that hits would save more than fewer tokens."""
+        if self.prefill_share > self.decode.at_most.estimate:
+            return True
+        cache = self.predicted.cache if self.predicted else None
+        return cache is not None and cache > (self.half_output or 0.0)
 
     @property
     def contested_decides(self) -> bool:
@@ -115,15 +132,29 @@ class GenerationFigures:
     measured: MeasuredGeneration | None
 
 
-def generation_verdict(asked: AskedQueries) -> Assessment[GenerationFigures]:
+@dataclass(frozen=True, slots=True)
+class PredictedSavings:
+    """What the prediction says, as shares of the wall time: half the output tokens, and a prompt cache that hits.
+
+    None where it isn't known.
+    """
+
+    half_output: float | None
+    cache: float | None
+
+
+def generation_verdict(
+    asked: AskedQueries, predicted: PredictedSavings | None = None
+) -> Assessment[GenerationFigures]:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
     `undecided` also with fewer than 5 queries, without a model request in any of them (who doesn't trace the model
     can't say what it took), and when queries are missing or integrity forbids a verdict.
-    Beside it stands the decode share, on which the advice about training rests.
+    Beside it stands the decode share, on which the advice about training rests, with what is `predicted` of the same
+    queries where that was done.
     """
     records = asked.counted
-    measured = _measure(records)
+    measured = _measure(asked, predicted)
     figures = GenerationFigures(
         threshold=THRESHOLD,
         answers=len(records),
@@ -159,17 +190,19 @@ def _contested_ns(record: QueryRecord) -> int:
     return record.ledger.group_contested_ns(Group.GENERATION)
 
 
-def _measure(records: Sequence[QueryRecord]) -> MeasuredGeneration | None:
+def _measure(asked: AskedQueries, predicted: PredictedSavings | None) -> MeasuredGeneration | None:
+    records = asked.counted
     share, decode = share_over_wall(records, generation_ns), decode_share(records)
     without = share_over_wall(records, lambda record: generation_ns(record) - _contested_ns(record))
     if share is None or decode is None or without is None:
         return None
     wall_ns = sum(record.wall_ns for record in records)
     total_ns = sum(map(generation_ns, records))
+    network_known = all(record.network_known for record in records)
     others = [
         OtherGroup(group, sum(record.ledger.group_ns(group) for record in records) / wall_ns)
         for group in Group
-        if group is not Group.GENERATION
+        if group is not Group.GENERATION and (network_known or group is not Group.NETWORK)
     ]
     return MeasuredGeneration(
         share=share,
@@ -180,7 +213,8 @@ def _measure(records: Sequence[QueryRecord]) -> MeasuredGeneration | None:
         decode=decode,
         prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
         largest_other=max(others, key=lambda other: other.share),
-        needed=_needed(share, records),
+        needed=_needed(share, records, asked.again),
+        predicted=predicted,
     )
 
 
@@ -204,12 +238,12 @@ def _judge(
 def _after_yes(measured: MeasuredGeneration) -> Advice:
     if measured.decode.share is None:
         return Advice.SPLIT_DECODE
-    if measured.prefill_share > measured.decode.at_most.estimate:
+    if measured.prompt_first:
         return Advice.SHORTEN_PROMPT
     return Advice.SAY_LESS
 
 
-def _needed(share: ShareEstimate, records: Sequence[QueryRecord]) -> Needed | None:
+def _needed(share: ShareEstimate, records: Sequence[QueryRecord], again: Again) -> Needed | None:
     """None where the interval is off the threshold already, or where there is none."""
     interval = share.interval
     if interval is None or not interval.holds(THRESHOLD):
@@ -219,9 +253,9 @@ def _needed(share: ShareEstimate, records: Sequence[QueryRecord]) -> Needed | No
     if (
         interval.over is UnitKind.SERVER_START
     ):  # what differs between starts is not smoothed by repeats in one
-        return Needed(units, interval.over, repeats=None, repeats_known=True)
+        return Needed(units, interval.over, repeats=None, repeats_known=True, again=again)
     need = repeats_needed(repeats_by_query(records, generation_ns), margin=margin)
-    return Needed(units, interval.over, need.total, need.known)
+    return Needed(units, interval.over, need.total, need.known, again)
 
 
 def _half_width(share: ShareEstimate, interval: Interval) -> float:

@@ -10,7 +10,7 @@ from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import median_ns
-from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Gap, Question
 from punie.trace.model import Verdict
 
 DEFAULT_TARGET_NS: Final = 10_000_000_000
@@ -52,6 +52,7 @@ class TargetFigures:
     queries: Mapping[str, QueryTimes]
     several_requests: bool
     not_under: int
+    again: Again
     gaps: tuple[Gap, ...]
 
     @property
@@ -103,6 +104,7 @@ def _figures(asked: AskedQueries, target_ns: int) -> TargetFigures:
         queries={query: _times(group) for query, group in held.items()},
         several_requests=several,
         not_under=sum(record.wall_ns >= target_ns for group in held.values() for record in group),
+        again=asked.again,
         gaps=asked.gaps,
     )
 

@@ -29,12 +29,15 @@ class Improvement:
     fewer_turns: bool = False
 
 
+CACHE: Final = "cache"
+LESS_OUTPUT: Final = "output-40"  # of which half the output is 5 / 4
+
 IMPROVEMENTS: Final = (
     Improvement("output-20", "output", "output 20 % shorter", output=0.8),
-    Improvement("output-40", "output", "output 40 % shorter", output=0.6),
+    Improvement(LESS_OUTPUT, "output", "output 40 % shorter", output=0.6),
     Improvement("decode-1.3", "speed", "decode 1.3x faster", speed=1.3),
     Improvement("decode-2", "speed", "decode 2x faster", speed=2.0),
-    Improvement("cache", "cache", "prompt cache hit everywhere", cache=True),
+    Improvement(CACHE, "cache", "prompt cache hit everywhere", cache=True),
     Improvement("tools", "tools", "tools in parallel", tools=True),
     Improvement("turn", "turn", "one turn fewer", fewer_turns=True),
 )

@@ -21,6 +21,7 @@ from punie.trace.analysis.what_if.cost_model import (
 )
 from punie.trace.analysis.what_if.improvements import (
     IMPROVEMENTS,
+    LESS_OUTPUT,
     Improvement,
     combinations,
     saved_ns,
@@ -82,6 +83,16 @@ class WhatIf:
     reach: Reach | None
     left_out: Mapping[str, int]
     why: str = ""
+
+    def share_of(self, slug: str) -> float | None:
+        """The share of the wall time that a change would save; None where it isn't known."""
+        return next((saving.share for saving in self.savings if saving.slug == slug), None)
+
+    @property
+    def half_output_share(self) -> float | None:
+        """What half the output tokens would save: the saving is in proportion to the tokens."""
+        share = self.share_of(LESS_OUTPUT)
+        return None if share is None else share * 1.25
 
 
 def what_if(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report import figures
@@ -55,7 +56,15 @@ def preflight_section(preflight: Preflight, drafts: Sequence[DraftResult]) -> Se
         _row(prediction, measured.get((prediction.draft, prediction.k)))
         for prediction in preflight.predictions
     )
-    return Section("Predicted by the preflight", table=Table(_COLUMNS, rows), notes=notes(*_costs(preflight)))
+    overruled = preflight.worth is Verdict.NO and any(
+        d.end_to_end is not None and d.end_to_end.estimate >= THRESHOLD for d in drafts
+    )
+    caveat = ("what was measured is above what was predicted, and is what counts",) if overruled else ()
+    return Section(
+        "Predicted by the preflight",
+        table=Table(_COLUMNS, rows),
+        notes=notes(*caveat, *_costs(preflight)),
+    )
 
 
 def _row(prediction: Prediction, result: DraftResult | None) -> tuple[Cell, ...]:

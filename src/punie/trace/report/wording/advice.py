@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
-from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Question
 from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
@@ -21,6 +21,23 @@ _FIXED: Final = {
     Advice.SCORE_ANSWERS: "Run a suite that says what is expected of each query.",
     Advice.SET_LIMIT: "Say what it may use with --max-memory.",
     Advice.START_THE_SERVER: "Let run start the server itself: the memory of another's process isn't known.",
+}
+_AGAIN: Final = {
+    Again.REPEATS: "repeats",
+    Again.SERVER_STARTS: "askings in server starts of their own",
+    Again.RUNS: "askings by a server started anew",
+}
+_TRY: Final = {
+    Again.REPEATS: "try --repeat 3",
+    Again.SERVER_STARTS: "try --starts 3",
+    Again.RUNS: "start the server anew and run again, 3 times",
+}
+_REPEAT: Final = {
+    Again.REPEATS: "Run with --repeat {needed} or more.",
+    Again.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first asking in "
+    "a server start counts.",
+    Again.RUNS: "Run {needed} times, with the server started anew for each: repeats found their prompt in its cache. "
+    "`report` takes the folder that the runs are in.",
 }
 _GATES: Final = {Question.TARGET: "target", Question.MEMORY: "limit"}
 
@@ -76,15 +93,24 @@ def _after_yes(advice: Advice, measured: MeasuredGeneration) -> str:
         )
     share = decode.share.estimate
     if advice is Advice.SHORTEN_PROMPT:
+        cache = measured.predicted.cache if measured.predicted else None
+        hit = f"; a prompt cache that hits everywhere would save about {share_text(cache)}" if cache else ""
         return (
             f"Shorten or cache the prompt first: prefill is {share_text(measured.prefill_share)}, decode "
-            f"{share_text(share)}, and only decode shrinks when the model says less."
+            f"{share_text(share)}, and only decode shrinks when the model says less{hit}."
         )
     least = "at least " if decode.knowledge is DecodeKnowledge.PARTLY else ""
     return (
-        f"Training the model to say less is worth a try: decode is {least}{share_text(share)}, so half the output "
-        f"tokens would save about {share_text(share / 2)} of the wall time."
+        f"Training the model to say less is worth a try: decode is {least}{share_text(share)}; "
+        f"{half_output_text(measured.half_output)}."
     )
+
+
+def half_output_text(share: float | None, at_most: str = "") -> str:
+    """What half the output tokens would save, a clause."""
+    if share is None:
+        return "what fewer output tokens would save can't be told from these queries"
+    return f"half the output tokens would save {at_most}about {share_text(share)} of the wall time"
 
 
 def _gather(threshold: float, measured: MeasuredGeneration) -> str:
@@ -97,10 +123,10 @@ def _gather(threshold: float, measured: MeasuredGeneration) -> str:
         return f"Not reachable by repeats or more {plural}: the share itself is about {share}."
     ways = [f"about {needed.units} {plural} like these {interval.units}"] if needed.units is not None else []
     if needed.repeats is not None:
-        ways.append(f"about {needed.repeats} repeats of each query")
+        ways.append(f"about {needed.repeats} {_AGAIN[needed.again]} of each query")
     text = f"To decide: {', or '.join(ways)}."
     if not needed.repeats_known:
-        return f"{text} What repeats would bring isn't known from one: try --repeat 3."
+        return f"{text} What {_AGAIN[needed.again]} would bring isn't known from one: {_TRY[needed.again]}."
     return text if needed.repeats is not None else f"{text} Not reachable by repeats alone."
 
 
@@ -123,7 +149,7 @@ def _target(advice: Advice, figures: TargetFigures) -> str:
         case Advice.RUN_AGAIN:
             return "Run again: with parts missing, no time is claimed."
         case Advice.REPEAT:
-            return f"Run with --repeat {figures.repeats_needed} or more."
+            return _REPEAT[figures.again].format(needed=figures.repeats_needed)
         case Advice.LOOK_AT_SLOWEST_QUERY:
             slowest = max(figures.medians, key=lambda query: figures.medians[query])
             median = duration_text(figures.medians[slowest])

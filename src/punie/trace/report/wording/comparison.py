@@ -186,6 +186,9 @@ def _caveats(comparison: Comparison) -> Iterator[str]:
     for query, left_out in left_out_reasons(comparison.design).items():
         yield f"left out: {query}, {left_out}"
     for name, side in _sides(comparison).items():
+        if side.repeats:
+            repeats = count_text(len(side.repeats), "repeat")
+            yield f"left out: {repeats} on {name} that may have found the prompt cache warm"
         if side.weak:
             yield f"{name} is weakened by {', '.join(side.weak)}"
 

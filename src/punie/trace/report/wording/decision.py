@@ -12,7 +12,7 @@ from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.verdicts.generation import MeasuredGeneration
 from punie.trace.model import Verdict
-from punie.trace.report.wording.advice import next_step
+from punie.trace.report.wording.advice import half_output_text, next_step
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
 from punie.trace.report.wording.verdicts import basis
 from punie.trace.units import count_text, duration_text, factor_text, share_text
@@ -161,9 +161,7 @@ def _ceiling(measured: MeasuredGeneration | None) -> Iterator[str]:
         return
     share, at_most = measured.decode.at_most.estimate, "" if measured.decode.share else "at most "
     most = "" if share >= 1 else f", none at all would be {factor_text(1 / (1 - share))}"
-    yield (
-        f"Decode is {at_most}{share_text(share)}: half the output tokens would save {at_most}about "
-        f"{share_text(share / 2)} of the time{most}."
-    )
+    half = measured.half_output if measured.decode.share else share / 2
+    yield f"Decode is {at_most}{share_text(share)}: {half_output_text(half, at_most)}{most}."
     if measured.prefill_share > share:
         yield f"Prefill is {share_text(measured.prefill_share)}: shorten or cache the prompt first."
