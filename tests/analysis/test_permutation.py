@@ -84,3 +84,44 @@ def test_more_units_see_smaller_differences() -> None:
     assert many is not None
     assert 8 < 2 * few < many
     assert units_to_detect(means, 4, difference=0.001) is None
+
+
+def test_five_thousand_arrangements_are_all_looked_at_and_more_are_drawn() -> None:
+    pair = Stratum(((1.0,),), ((2.0,),))
+    one_of_five = Stratum(((1.0,),), ((2.0,), (3.0,), (4.0,), (5.0,)))
+    exact = permute([*[pair] * 3, *[one_of_five] * 4])
+    drawn = permute([*[pair] * 4, *[one_of_five] * 4])
+    assert (exact.arrangements, exact.exact, drawn.arrangements, drawn.exact) == (5000, True, 10_000, False)
+
+
+def test_units_are_pairs_or_single_values() -> None:
+    pair = Stratum(((1.0,),), ((2.0,),))
+    assert permute([pair, pair]).units == 2
+    assert permute([Stratum(((1.0,),), ((2.0,), (3.0,)))]).units == 3
+    assert permute([Stratum(((1.0,), (1.5,)), ((2.0,), (3.0,)))]).units == 4
+
+
+def test_the_least_p_by_hand() -> None:
+    """Of C(4, 2) = 6 arrangements 2 are as extreme; of C(3, 1) = 3 one is, for nothing mirrors it."""
+    assert permute([Stratum(((1.0,), (2.0,)), ((8.0,), (9.0,)))]).p == (2 / 6,)
+    assert permute([Stratum(((1.0,), (2.0,)), ((8.0,), (9.0,)))]).smallest_p == 2 / 6
+    assert permute([Stratum(((1.0,),), ((8.0,), (9.0,)))]).smallest_p == 1 / 3
+    assert permute([Stratum(((1.0,),), ((1.0,),))]).smallest_p == 1.0
+
+
+def test_nothing_to_exchange() -> None:
+    with pytest.raises(ValueError, match="nothing can be exchanged"):
+        permute([])
+
+
+def test_measures_outside_the_family_keep_their_own_p() -> None:
+    stratum = Stratum(((1.0, 5.0), (2.0, 1.0), (3.0, 4.0)), ((7.0, 4.0), (8.0, 6.0), (9.0, 2.0)))
+    alone, together = permute([stratum], family=[0]), permute([stratum])
+    assert alone.p == together.p
+    assert alone.family_p == (0.1, alone.p[1])
+    assert together.family_p[1] > together.p[1]
+
+
+def test_a_measure_that_never_moves_is_no_part_of_the_family() -> None:
+    stratum = Stratum(((1.0, 3.0), (2.0, 3.0)), ((8.0, 3.0), (9.0, 3.0)))
+    assert permute([stratum]).family_p == (2 / 6, 1.0)

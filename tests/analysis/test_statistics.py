@@ -11,11 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_ns, decode_share
 from punie.trace.analysis.statistics.distributions import at_least, clopper_pearson_lower, t_cdf, t_quantile
 from punie.trace.analysis.statistics.need import RepeatNeed, repeats_needed, units_needed
-from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, jackknife_t, ratio
+from punie.trace.analysis.statistics.ratio import BOOTSTRAP_UP_TO, RatioUnit, half_width, jackknife_t, ratio
 from punie.trace.analysis.statistics.share import share_over_wall
-from punie.trace.analysis.statistics.spread import Method, Spread, UnitKind, percentile, spread
+from punie.trace.analysis.statistics.spread import (
+    Interval,
+    Method,
+    Spread,
+    UnitKind,
+    percentile,
+    spread,
+    spread_of_extremes,
+)
 from punie.trace.model import Phase
 
 RecordMaker = Callable[..., QueryRecord]
@@ -265,3 +274,181 @@ def test_repeats_help_only_against_what_varies_within_a_query() -> None:
     assert repeats_needed(once, margin=0.02) == RepeatNeed(known=False, total=None)
     # within 0.04, five queries: 0.04 / (5 * (0.05 / 2.776) ** 2) = 24.7
     assert repeats_needed(noisy, margin=0.05) == RepeatNeed(known=True, total=25)
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1])
+def test_no_number_of_units_meets_no_margin(margin: float) -> None:
+    assert units_needed(units=5, half_width=0.10, margin=margin) is None
+
+
+def test_two_units_are_enough_to_say_how_many_are_needed() -> None:
+    assert units_needed(units=2, half_width=0.10, margin=0.05) == 3
+    assert units_needed(units=1, half_width=0.10, margin=0.05) is None
+
+
+def test_the_most_units_that_anybody_collects() -> None:
+    half_at = 0.10 * math.sqrt(5) / t_quantile(0.975, 4) * t_quantile(0.975, 999) / math.sqrt(1000)
+    assert units_needed(units=5, half_width=0.10, margin=half_at * 1.000001) == 1000
+    assert units_needed(units=5, half_width=0.10, margin=half_at * 0.999999) is None
+
+
+def test_a_single_repeated_query_says_what_repeats_are_worth() -> None:
+    one_twice = [[RatioUnit(0.6, 1), RatioUnit(0.8, 1)], [RatioUnit(0.7, 1)]]
+    assert repeats_needed(one_twice, margin=0.5).known
+    assert repeats_needed(one_twice[:1], margin=0.5) == RepeatNeed(known=False, total=None)
+    assert repeats_needed([*one_twice[1:], *one_twice[1:]], margin=0.5) == RepeatNeed(known=False, total=None)
+
+
+def test_at_least_one_repeat_more_than_there_are() -> None:
+    twice = [[RatioUnit(0.70, 1), RatioUnit(0.71, 1)] for _ in range(4)]
+    assert repeats_needed(twice, margin=0.3) == RepeatNeed(known=True, total=3)
+
+
+def test_repeats_of_queries_that_differ_in_length_and_level() -> None:
+    """Worked with the definition: residuals r - R w over the mean whole, within pooled, between what is left."""
+    queries = [
+        [RatioUnit(1.0, 2.0), RatioUnit(1.5, 2.0)],
+        [RatioUnit(3.0, 5.0), RatioUnit(2.6, 4.0), RatioUnit(3.4, 6.0)],
+        [RatioUnit(0.7, 1.0), RatioUnit(0.5, 1.0)],
+    ]
+    wholes = [sum(unit.whole for unit in query) / len(query) for query in queries]
+    parts = [sum(unit.part for unit in query) / len(query) for query in queries]
+    level, mean_whole = sum(parts) / sum(wholes), sum(wholes) / 3
+    residuals = [[(unit.part - level * unit.whole) / mean_whole for unit in query] for query in queries]
+    means = [sum(query) / len(query) for query in residuals]
+    within = sum((r - m) ** 2 for query, m in zip(residuals, means, strict=True) for r in query) / (1 + 2 + 1)
+    between = sum(m * m for m in means) / 2 - within * (1 / 2 + 1 / 3 + 1 / 2) / 3
+    assert between < 0
+    margin = 0.1
+    expected = math.floor(within / (3 * (margin / t_quantile(0.975, 2)) ** 2)) + 1
+    assert expected > 4
+    assert repeats_needed(queries, margin=margin) == RepeatNeed(known=True, total=expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "p95", "p99"), [(19, None, None), (20, 7, None), (99, 7, None), (100, 7, 9)]
+)
+def test_a_spread_that_a_database_sorted_shows_what_so_many_values_can_carry(
+    count: int, p95: int | None, p99: int | None
+) -> None:
+    found = spread_of_extremes(count=count, sum_ns=3 * count, least=1, most=9, middle=(2, 5), p95=7, p99=9)
+    assert found == Spread(count, 3, 4, 1, 9, p95, p99)
+
+
+@pytest.mark.parametrize(("total", "expected"), [(4, 1), (5, 2), (6, 2), (7, 2)])
+def test_halves_are_rounded_up(total: int, expected: int) -> None:
+    found = spread_of_extremes(count=3, sum_ns=total, least=0, most=9, middle=(0, 1), p95=0, p99=0)
+    assert (found.mean_ns, found.median_ns) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "decode", "knowledge", "share", "at_most"),
+    [
+        (0, 40, DecodeKnowledge.SEPARATE, 0.4, 0.4),
+        (0, 0, DecodeKnowledge.SEPARATE, 0.0, 0.0),
+        (30, 40, DecodeKnowledge.PARTLY, 0.4, 0.7),
+        (30, 0, DecodeKnowledge.UNKNOWN, None, 0.3),
+    ],
+)
+def test_decode_is_known_as_far_as_model_time_is_split(
+    make_record: RecordMaker,
+    model: int,
+    decode: int,
+    knowledge: DecodeKnowledge,
+    share: float | None,
+    at_most: float,
+) -> None:
+    phases = {Phase.MODEL: model, Phase.DECODE: decode, Phase.TOOL: 100 - model - decode}
+    found = decode_share([make_record("q", {phase: ns for phase, ns in phases.items() if ns})])
+    assert found is not None
+    assert (found.knowledge, found.share and found.share.estimate) == (knowledge, share)
+    assert found.at_most.estimate == pytest.approx(at_most)
+
+
+def test_decode_of_nothing(make_record: RecordMaker) -> None:
+    assert decode_share([]) is None
+    assert decode_share([make_record("q", {})]) is None
+
+
+def test_unsplit_time_of_one_record_is_time_of_all(make_record: RecordMaker) -> None:
+    records = [
+        make_record("a", {Phase.DECODE: 60, Phase.TOOL: 40}),
+        make_record("b", {Phase.MODEL: 50, Phase.TOOL: 50}),
+    ]
+    found = decode_share(records)
+    assert found is not None
+    assert found.share is not None
+    assert (found.knowledge, found.share.estimate, found.at_most.estimate) == (
+        DecodeKnowledge.PARTLY,
+        0.3,
+        0.55,
+    )
+
+
+def test_an_interval_holds_its_ends() -> None:
+    interval = Interval(0.2, 0.4, 0.95, Method.JACKKNIFE_T, 5)
+    assert [interval.holds(value) for value in (0.19, 0.2, 0.3, 0.4, 0.41)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percent", "value"), [(1, 10), (25, 10), (26, 20), (50, 20), (51, 30), (75, 30), (76, 40), (100, 40)]
+)
+def test_the_nearest_rank(percent: int, value: int) -> None:
+    assert percentile([40, 10, 30, 20], percent) == value
+
+
+@pytest.mark.parametrize("percent", [0, 101, -5])
+def test_no_such_percentile(percent: int) -> None:
+    with pytest.raises(ValueError, match="percentile"):
+        percentile([1], percent)
+
+
+@pytest.mark.parametrize("arguments", [(0, 0, 0.95), (-1, 3, 0.95), (1, 3, 0.0), (1, 3, 1.0)])
+def test_no_such_bound(arguments: tuple[int, int, float]) -> None:
+    with pytest.raises(ValueError, match="bound for"):
+        clopper_pearson_lower(arguments[0], arguments[1], level=arguments[2])
+
+
+def test_the_middle_of_the_distributions() -> None:
+    assert t_cdf(0.0, 3) == 0.5
+    assert t_quantile(0.5, 3) == pytest.approx(0.0, abs=1e-12)
+    assert t_cdf(-1.0, 1) == pytest.approx(0.25)
+    assert at_least(0, 5, 0.0) == at_least(-1, 5, 0.3) == 1.0
+    assert (at_least(1, 5, 0.0), at_least(5, 5, 1.0)) == (0.0, 1.0)
+    assert at_least(1, 1, 0.37) == pytest.approx(0.37)
+
+
+def test_jackknife_by_hand() -> None:
+    """Leaving one out gives 3/5, 4/6, 5/7 of 6/9: 2/3 of the squares about their mean, by t with 2 degrees."""
+    units = [RatioUnit(3, 4), RatioUnit(2, 3), RatioUnit(1, 2)]
+    left_out = [3 / 5, 4 / 6, 5 / 7]
+    mean = sum(left_out) / 3
+    variance = 2 / 3 * sum((value - mean) ** 2 for value in left_out)
+    assert jackknife_t(units, level=0.9) == pytest.approx(t_quantile(0.95, 2) * math.sqrt(variance))
+
+
+def test_the_largest_number_of_units_that_is_resampled() -> None:
+    generator = random.Random(5)  # noqa: S311 # values, no secret
+    units = [RatioUnit(generator.random(), 1.0) for _ in range(BOOTSTRAP_UP_TO + 1)]
+    of_most, of_more = half_width(units[:-1], level=0.95), half_width(units, level=0.95)
+    assert of_most is not None
+    assert of_more is not None
+    assert (of_most.method, of_more.method) == (Method.BOOTSTRAP_T, Method.JACKKNIFE_T)
+
+
+def test_a_share_of_one_query_from_one_start_has_no_interval(make_record: RecordMaker) -> None:
+    found = share_over_wall([make_record("q", {Phase.DECODE: 1, Phase.TOOL: 3})], decode_ns)
+    assert found is not None
+    assert (found.estimate, found.interval, found.queries, found.server_starts, found.repeats) == (
+        0.25,
+        None,
+        1,
+        1,
+        1,
+    )
