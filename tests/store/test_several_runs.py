@@ -11,11 +11,9 @@ from urllib.parse import quote
 import pytest
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
-from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
-from punie.trace.errors import ExitCode
 from punie.trace.model import Phase, Span
 
 BEGIN_NS: Final = 1_764_000_000_000_000_000
@@ -143,28 +141,3 @@ def test_a_run_that_lies_in_two_files_has_its_starts_once(
     arguments = ["--a", *map(str, halves), "--b", str(other), "--format", "json"]
     assert main(["compare", *arguments]) == 0
     assert json.loads(capsys.readouterr().out)["sides"]["a"]["server_starts"] == STARTS
-
-
-def test_a_folder_of_several_runs_is_named_with_what_differs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for run in range(2):
-        spans = [
-            replace(span, attributes={**span.attributes, semconv.QUERY_SUITE: f"suite-{run}"})
-            for span in _spans("a", run)
-        ]
-        (tmp_path / f"{run}.jsonl").write_text(_otlp_lines(spans))
-    assert main(["report", str(tmp_path)]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "2 runs together: 1, 2" in out
-    assert "they differ in suite: suite-0, suite-1" in out
-    assert "pooled figures of unlike runs answer no question" in out
-    assert main(["report", str(tmp_path / "0.jsonl")]) == 0
-    assert "runs together" not in capsys.readouterr().out
-
-
-def test_arms_of_a_benchmark_are_never_pooled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "bench.json").write_text("{}")
-    (tmp_path / "0.jsonl").write_text(_otlp_lines(_spans("a", 0)))
-    assert main(["report", str(tmp_path)]) == ExitCode.INPUT
-    assert "its arms are never one run" in capsys.readouterr().err

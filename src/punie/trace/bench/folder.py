@@ -18,7 +18,7 @@ from punie.trace.bench.documents import CellRecord, decode_plan, decode_prefligh
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.runs.run_folder import BENCH_PLAN, RunFolder, make_folder
+from punie.trace.store.runs.run_folder import RunFolder, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class BenchFolder:
 
     def write_plan(self, plan: BenchPlan) -> None:
         """Write `bench.json`. Raises InputError."""
-        documents.write(self.path / BENCH_PLAN, plan)
+        documents.write(self.path / "bench.json", plan)
 
     def read_plan(self) -> BenchPlan:
         """What was planned. Raises InputError."""
-        file = self.path / BENCH_PLAN
+        file = self.path / "bench.json"
         return decode_plan(documents.read_text(file), str(file))
 
     def write_preflight(self, preflight: Preflight) -> None:
@@ -129,4 +129,4 @@ def _readable_record(run: RunFolder) -> CellRecord | None:
 
 def is_bench_folder(path: Path) -> bool:
     """Whether `path` has a benchmark's plan."""
-    return (path / BENCH_PLAN).is_file()
+    return (path / "bench.json").is_file()

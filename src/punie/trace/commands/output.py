@@ -43,14 +43,10 @@ class Output:
 
     def write(self, document: Document) -> None:
         """Write it whole or not at all. Raises UsageError if meanwhile the file exists, InputError, OutputError."""
-        page = Page(terminal_width(), colored()) if self.path is None else None
-        self.write_text(self.format.write(document, page))
-
-    def write_text(self, text: str) -> None:
-        """The same with what is text already."""
         if self.path is None:
-            write_out(text)
+            write_out(self.format.write(document, Page(terminal_width(), colored())))
             return
+        text = self.format.write(document)
         _refuse_unwritable(self.path, force=self.force)
         write_whole(self.path, text)
         write_err(f"Wrote {self.path}\n")

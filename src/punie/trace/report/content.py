@@ -18,7 +18,6 @@ class About:
 
     `notes` are sentences that belong beside every number of this report (the demo model's caveat, say).
     `spans` and `traces` are counts after duplicates were dropped, `planned` counts queries, None without a plan.
-    `runs` are the ids of all runs, if the source holds several, and `differs` has what isn't the same in all of them.
     """
 
     source: str
@@ -35,8 +34,6 @@ class About:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
-    runs: tuple[str, ...] = ()
-    differs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

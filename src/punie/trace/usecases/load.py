@@ -11,7 +11,7 @@ from punie.trace import semconv
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
 from punie.trace.store.files.place import without_password
-from punie.trace.store.runs.run_folder import BENCH_PLAN, RunFolder, holds_run
+from punie.trace.store.runs.run_folder import RunFolder, holds_run
 from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text
@@ -53,11 +53,6 @@ def load_source(text: str) -> Loaded:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
     if not text.strip():
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
-    if (Path(text) / BENCH_PLAN).is_file():
-        raise InputError(
-            f"{text}: is a benchmark; its arms are never one run",
-            remedy=f"its report is {text}/report.md; for one server start name a folder in {text}/cells",
-        )
     if holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import models_asked
-from punie.trace.analysis.comparison.facts import span_facts
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
@@ -17,16 +15,11 @@ from punie.trace.report.inert import one_line
 from punie.trace.store.runs.run_plan import RunSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from punie.trace.analysis.records import QueryRecord
-    from punie.trace.model import Span, SpanSet
+    from punie.trace.model import SpanSet
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.load import Loaded
 
 _NAMED_MODELS: Final = 3
-NOT_KNOWN: Final = "not known"
-NO_RUN: Final = "queries of no run"
 DEMO_NOTE: Final = (
     "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
 )
@@ -62,16 +55,15 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         requests=read.requests,
         activity=read.activity,
     )
-    return Report(_about(loaded, read.records), analysis)
+    return Report(_about(loaded), analysis)
 
 
-def _about(loaded: Loaded, records: Sequence[QueryRecord]) -> About:
+def _about(loaded: Loaded) -> About:
     spans = {(span.trace_id, span.span_id) for span in loaded.spans.spans}
     traces = {trace_id for trace_id, _ in spans}
     plan = loaded.plan
     if plan is None:
-        about = About(loaded.source, len(spans), len(traces), model=_models(loaded.spans))
-        return _with_runs(about, loaded.spans.spans, records)
+        return About(loaded.source, len(spans), len(traces), model=_models(loaded.spans))
     is_demo = plan.settings.demo_model
     return About(
         source=loaded.source,
@@ -89,26 +81,6 @@ def _about(loaded: Loaded, records: Sequence[QueryRecord]) -> About:
         versions=plan.versions,
         machine=plan.machine,
     )
-
-
-def _with_runs(about: About, spans: Sequence[Span], records: Sequence[QueryRecord]) -> About:
-    """Which runs these are, if they are several, and in what they differ: figures of all of them are pooled."""
-    of_run: dict[str, list[QueryRecord]] = defaultdict(list)
-    for record in records:
-        of_run[record.run_id or ""].append(record)
-    if len(of_run) < 2:
-        return about
-    run_of = {record.trace_id: run for run, asked in of_run.items() for record in asked}
-    facts = {
-        run: span_facts([span for span in spans if run_of.get(span.trace_id) == run], asked)
-        for run, asked in sorted(of_run.items())
-    }
-    names = dict.fromkeys(name for known in facts.values() for name in known)
-    values = {
-        name: tuple(dict.fromkeys(known.get(name, NOT_KNOWN) for known in facts.values())) for name in names
-    }
-    differs = {name: found for name, found in values.items() if len(found) > 1}
-    return replace(about, runs=tuple(run or NO_RUN for run in facts), differs=differs)
 
 
 def _models(source: SpanSet) -> str:

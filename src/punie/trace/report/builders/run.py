@@ -10,7 +10,7 @@ from punie.trace.analysis.verdicts.memory import MemoryReason
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.critical_path import path_sections
-from punie.trace.report.builders.integrity import amount, integrity_section, known_from, some
+from punie.trace.report.builders.integrity import amount, integrity_section, known_from
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 
 _NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
-_NAMED: Final = 5  # runs, or values of what differs between them
 
 
 def build_run(report: Report) -> Document:
@@ -58,21 +57,8 @@ def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     planned = f" of {about.planned} planned" if about.planned else ""
     asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
     counts = f"{asked} · {' · '.join(arms)}"
-    lines = (what, counts, *_cached_repeats(analysis), *_several_runs(about), *about.notes)
+    lines = (what, counts, *_cached_repeats(analysis), *about.notes)
     return tuple(line for line in lines if line)
-
-
-def _several_runs(about: About) -> Iterator[str]:
-    """Figures of several runs are pooled: which runs, and what a reader has to know of them."""
-    if not about.runs:
-        return
-    yield f"{len(about.runs)} runs together: {some(about.runs, _NAMED)}"
-    if not about.differs:
-        yield "as far as their spans tell they were made alike"
-    for name, values in about.differs.items():
-        yield f"they differ in {name}: {some(values, _NAMED)}"
-    if about.differs:
-        yield "pooled figures of unlike runs answer no question: report one, or compare them"
 
 
 def _cached_repeats(analysis: RunAnalysis) -> Iterator[str]:

@@ -20,7 +20,6 @@ from punie.trace.store.source import Source
 from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 
 _PLAN: Final = "run.json"
-BENCH_PLAN: Final = "bench.json"  # of a folder whose cells are run folders
 _SPANS: Final = "spans"
 _JOURNAL: Final = ".jsonl"
 _NO_SPANS: Final = "file-without-spans"
