@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _TOOLS_IGNORED: Final = (
     "the model was given no tools: its chat template knows none, as its server says at each request; "
-    "take a model with tool calling (`punie-trace doctor --model` looks at the template)"
+    "take a model with tool calling (`punie-trace doctor --model MODEL` looks at the template)"
 )
 ModelServer = TracedServer | AttachedServer
 
