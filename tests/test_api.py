@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -26,9 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     agent = Agent(TestModel(), name="helper")
     telemetry = punie.trace.instrument(agent, journal_dir=folder)
     for number in range(3):
-        agent.run_sync(f"question {number}")
+        asyncio.run(agent.run(f"question {number}"))
     punie.trace.uninstrument(agent)
-    agent.run_sync("not recorded")
+    asyncio.run(agent.run("not recorded"))
     uninstrument_http(telemetry)
     telemetry.shutdown()
     return folder
