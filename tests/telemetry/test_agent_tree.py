@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterable, Callable, Iterator
@@ -23,6 +24,7 @@ from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
+import punie.trace
 from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.telemetry.instrument import every_agent_instrumented, instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
@@ -73,6 +75,7 @@ TURN = [("POST", "chat stub"), ("chat stub", "invoke_agent helper"), ("parse", "
 ROOTS = [("invoke_agent helper", "query"), ("query", None)]
 # Ids, and what they stand in.
 MADE_ANEW = {
+    "punie.query.name",
     "gen_ai.agent.call.id",
     "gen_ai.conversation.id",
     "gen_ai.tool.call.id",
@@ -532,3 +535,22 @@ def _run_program(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "program.py"], cwd=folder, capture_output=True, text=True, check=False, timeout=100
     )
+
+
+@pytest.mark.parametrize("own", [[], [Instrumentation()]], ids=["ours", "beside"])
+async def test_a_run_that_nothing_surrounds_has_a_name_that_a_person_knows(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies, own: list[Any]
+) -> None:
+    stub.script = [openai_replies.text("a"), openai_replies.text("b")]
+    agent = make_agent(stub.url, capabilities=own)
+    instrument(agent, telemetry=telemetry)
+    await agent.run("Where is the class Settings defined, and who reads it first?")
+    with query_span(telemetry, LABELS):
+        await agent.run("in a query of ours")
+    alone, inside = (span.attributes for span in spans() if span.name == "invoke_agent helper")
+    assert re.fullmatch(r"helper \d\d:\d\d:\d\d\.\d{3}", alone["punie.query.name"])
+    assert "punie.query.name" not in inside
+    report = punie.trace.analyse(telemetry.journal.path)
+    name = alone["punie.query.name"]
+    (query,) = (record for record in report.analysis.records if record.query_id != "q")
+    assert query.query_id == f"{name} Where is the class Settings defined,…"

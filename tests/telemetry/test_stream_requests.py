@@ -157,17 +157,21 @@ def test_after_done_the_request_is_complete_whatever_the_connection_does(
 def test_a_stream_that_ends_in_the_middle_of_an_answer_failed(
     telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
 ) -> None:
-    whole = {"text": [TEXT, TEXT], "finish": [TEXT, chunk({}, "stop")], "done": [TEXT, b"data: [DONE]\n\n"]}
-    for chunks in (*whole.values(), [b'data: {"event":"of another kind"}\n\n']):
+    cut = ([TEXT, TEXT], [CALL], [chunk({"role": "assistant"})], [READ_ALL, TEXT])
+    whole = (
+        [TEXT, chunk({}, "stop")],
+        [TEXT, b"data: [DONE]\n\n"],
+        [b'data: {"event":"another"}\n\n'],
+        [READ_ALL],
+    )
+    for chunks in (*cut, *whole):
         stub.script.append(make_reply(chunks=chunks, content_type="text/event-stream"))
         with telemetry.tracer.start_as_current_span("chat"):
             httpx.post(stub.url)
     posts = [span for span in spans() if span.name == "POST"]
     assert [(post.status, post.attributes.get("error.type")) for post in posts] == [
-        (2, "IncompleteStream"),
-        (0, None),
-        (0, None),
-        (0, None),
+        *[(2, "IncompleteStream")] * len(cut),
+        *[(0, None)] * len(whole),
     ]
 
 

@@ -71,6 +71,7 @@ PARENT_REFERENCE: Final = _one(one_of(FOLLOWS_FROM), "punie.parent.reference")
 # --- ours: the query span has all that a reader needs to judge it ---
 RUN_ID: Final = _one(WORD, "punie.run.id")
 QUERY_ID: Final = _one(NAME, "punie.query.id")
+QUERY_NAME: Final = _one(NAME, "punie.query.name")  # of one that no suite asks: agent and time of day
 QUERY_TEXT: Final = _one(CONTENT, "punie.query.text")
 QUERY_ANSWER: Final = _one(CONTENT, "punie.query.answer")
 QUERY_EXPECTED: Final = _one(one_of("tool", "direct", "any"), "punie.query.expected")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from textwrap import shorten
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
@@ -25,6 +27,8 @@ from punie.trace.analysis.trees.roles import has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Activity, activities
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
+
+_NAME_LENGTH: Final = 40  # characters of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +148,15 @@ def _record(
 
 
 def _query_id(root: Span, several: frozenset[str]) -> str:
-    """The suite's id; else the trace, since each of somebody else's queries was asked once."""
-    named = semconv.text(root.attributes, semconv.QUERY_ID) if is_query(root) else None
-    if named is not None:
-        return named
+    """The suite's id, or what its agent was asked and when; else the trace, since each of these was asked once."""
+    if is_query(root):
+        return semconv.text(root.attributes, semconv.QUERY_ID) or root.trace_id
+    name = semconv.text(root.attributes, semconv.QUERY_NAME)
+    if name is not None:
+        words = shorten(
+            semconv.text(root.attributes, semconv.QUERY_TEXT) or "", _NAME_LENGTH, placeholder="…"
+        )
+        return f"{name} {words}".rstrip()
     return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
 
 

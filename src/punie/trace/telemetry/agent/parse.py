@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
         ValidatedToolArgs,
         WrapModelRequestHandler,
         WrapOutputValidateHandler,
+        WrapRunHandler,
         WrapToolValidateHandler,
     )
     from pydantic_ai.messages import AgentStreamEvent, ModelResponse, ToolCallPart
     from pydantic_ai.models import ModelRequestContext
     from pydantic_ai.models.instrumented import InstrumentationSettings
     from pydantic_ai.output import OutputContext
+    from pydantic_ai.run import AgentRunResult
 
 _PARSE = {semconv.PHASE: Phase.PARSE.value, semconv.PHASE_PROVENANCE: Provenance.CLIENT.value}
 
@@ -62,6 +65,11 @@ class ParseSpans(AbstractCapability[Any]):
     ) -> AsyncIterable[AgentStreamEvent]:
         """Nothing of ours is in the events' way: what is inherited passes each of them on."""
         return stream
+
+    async def wrap_run(self, ctx: RunContext[Any], *, handler: WrapRunHandler) -> AgentRunResult[Any]:
+        """Name the query, if the run is one."""
+        name_query(trace.get_current_span(), ctx)
+        return await handler()
 
     async def wrap_model_request(
         self,
@@ -141,6 +149,16 @@ class ParseSpans(AbstractCapability[Any]):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+def name_query(run: trace.Span, ctx: RunContext[Any]) -> None:
+    """What a person knows a run by that nothing surrounds: the agent and the time of day, and what it was asked."""
+    if not run.is_recording() or getattr(run, "parent", None) is not None:
+        return
+    agent = (ctx.agent.name if ctx.agent else None) or "agent"
+    run.set_attribute(semconv.QUERY_NAME, f"{agent} {datetime.now().astimezone():%H:%M:%S.%f}"[:-3])
+    if isinstance(ctx.prompt, str):
+        run.set_attribute(semconv.QUERY_TEXT, ctx.prompt)
 
 
 def digest_attributes(prompt: Prompt) -> dict[str, AttributeValue]:

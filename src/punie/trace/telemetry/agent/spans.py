@@ -24,7 +24,7 @@ from pydantic_ai.messages import InstructionPart
 from pydantic_ai.usage import RequestUsage, RunUsage
 
 from punie.trace import semconv
-from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes
+from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes, name_query
 from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.http.attempts import Body
 from punie.trace.telemetry.http.span import CUT_SHORT, CUT_SHORT_TEXT
@@ -90,6 +90,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         with self._open(
             f"{semconv.OPERATION_AGENT} {self._agent_name}", SpanKind.INTERNAL, attributes
         ) as span:
+            name_query(span, ctx)
             try:
                 result = await handler()
                 span.set_attribute(semconv.FINAL_RESULT, _text(result.output))

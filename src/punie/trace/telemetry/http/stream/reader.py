@@ -36,6 +36,7 @@ class StreamReader:
         self.events = 0
         self.done_ns: int | None = None
         self.first_event_ns: int | None = None
+        self._is_answer = False
         self._last_usage = b""  # the event that told it: some servers tell in each what was used so far
         self._parser = SseParser()
         self._watch = watch
@@ -43,7 +44,7 @@ class StreamReader:
     @property
     def cut_short(self) -> bool:
         """An answer began, and neither the reason why it ended came nor `[DONE]`: its server died, or was cut off."""
-        return self.done_ns is None and self.marks.last_output_ns is not None and self.marks.finish_ns is None
+        return self._is_answer and self.done_ns is None and self.marks.finish_ns is None
 
     @property
     def usage(self) -> Usage | None:
@@ -71,6 +72,7 @@ class StreamReader:
 
     def _note_event(self, event: SseEvent, now_ns: int) -> None:
         self.events += 1
+        self._is_answer = self._is_answer or b'"choices"' in event.data
         if self.first_event_ns is None:
             self.first_event_ns = now_ns
         if self._watch is not None:
