@@ -83,7 +83,7 @@ def test_model_that_the_cpu_cannot_run_is_an_error_with_its_remedy(
     model = make_model("half-experts", experts=True, half=True)
     with pytest.raises(ServerError, match=r"generation thread died.*GatherMM") as caught:
         asyncio.run(enter(ServerProcess(ServerConfig(model), tmp_path / "log", ready_timeout_s=READY_S)))
-    assert "float32" in caught.value.remedy
+    assert "float32" in caught.value.message
 
 
 def test_model_without_weights_is_an_error_with_the_end_of_the_log(
@@ -93,7 +93,7 @@ def test_model_without_weights_is_an_error_with_the_end_of_the_log(
     with pytest.raises(ServerError, match="generation thread died: No safetensors found") as caught:
         asyncio.run(enter(ServerProcess(ServerConfig(model), tmp_path / "log", ready_timeout_s=READY_S)))
     assert "FileNotFoundError" in caught.value.log_tail
-    assert "no weights" in caught.value.remedy
+    assert "no weights" in caught.value.message
 
 
 def test_two_servers_at_once_take_two_ports(tiny_model: Path, tmp_path: Path) -> None:
