@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Callable
@@ -401,10 +402,20 @@ def test_the_second_of_them_is_torn_and_named_with_its_line(put: Put) -> None:
     assert record.reason.startswith("not JSON: ")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
 def test_text_as_powershell_redirects_it(put: Put, encoding: str) -> None:
     content = lines(document(RAW), document({**RAW, "name": "für"})).encode(encoding)
-    assert [span.name for span in read(put(content)).spans] == ["chat demo", "für"]
+    for written in (content, gzip.compress(content)):
+        assert [span.name for span in read(put(written)).spans] == ["chat demo", "für"]
+
+
+def test_a_text_sequence_has_a_mark_before_each_document(put: Put) -> None:
+    assert read(put("".join("\x1e" + lines(document(RAW)) for _ in range(2)))).spans == (READ, READ)
+
+
+def test_text_of_another_encoding_is_named_with_its_byte(put: Put) -> None:
+    with pytest.raises(InputError, match="not UTF-8: byte 0xfc at"):
+        read(put(json.dumps(document({**RAW, "name": "für"}), ensure_ascii=False).encode("latin-1")))
 
 
 def test_damaged_utf_16_is_named_as_that(put: Put) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_RECORD: Final = b"\x1e"  # before each document of a JSON text sequence, and in no JSON
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -54,13 +55,14 @@ def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
     """The documents of a file's `messages`. Raises ValueError if nothing in it is JSON."""
     if len(messages) != 1:
         return JsonDocuments(lines=messages)
-    lines = messages[0].split(b"\n")
+    content = messages[0].replace(_RECORD, b"") if messages[0].startswith(_RECORD) else messages[0]
+    lines = content.split(b"\n")
     filled = [line for line in lines if line.strip()]
     if not filled:
         return JsonDocuments()
     if len(filled) > 1 and _is_object(filled[0]):
         return of_lines(lines)
-    whole = tuple(_behind_each_other(messages[0]))
+    whole = tuple(_behind_each_other(content))
     if not whole[0].problem:
         return JsonDocuments(whole=whole)
     if any(_is_object(line) for line in filled):
@@ -84,7 +86,7 @@ def _behind_each_other(content: bytes) -> Iterator[Document]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield Document(1, None, str(error))
+        yield Document(1, None, _reason(error))
         return
     decoder = json.JSONDecoder()
     at = _end_of_blank(text, 0)
@@ -113,6 +115,8 @@ def _without_halves(found: object) -> object:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start}"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,6 @@ from punie.trace.store.files.json_documents import JsonDocuments, split_document
 from punie.trace.store.files.unpack import Unpacked, unpack
 
 _HEAD: Final = 16
-_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def without_password(text: str) -> str:
@@ -69,16 +67,7 @@ class Place:
             content = self.path.read_bytes()
         except OSError as error:
             raise self._cannot_read(error) from error
-        return unpack(self._in_utf_8(content), self.text)
-
-    def _in_utf_8(self, content: bytes) -> bytes:
-        """PowerShell redirects as UTF-16, and others write a mark before UTF-8."""
-        if not content.startswith(_UTF_16):
-            return content.removeprefix(codecs.BOM_UTF8)
-        try:
-            return content.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.text}: damaged UTF-16: {error.reason} at byte {error.start}") from error
+        return unpack(content, self.text)
 
     @property
     def torn(self) -> tuple[UnreadableRecord, ...]:

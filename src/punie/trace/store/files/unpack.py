@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from punie.trace.store.files.encoding import encoding_of
 from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
 from punie.trace.store.files.zstd import decompress_zstd
 
@@ -54,6 +55,9 @@ class _Unpacker:
             plain, why = self._decompress(content)
             inner = self.unpack(plain, number, depth + 1)
             return Unpacked(inner.messages, inner.faults + (((number, why),) if why else ()))
+        encoding = encoding_of(content)
+        if encoding:
+            return _in_utf_8(content, encoding, number)
         if content and content[0] < _LOWEST_TAG:
             return _join(self._frames(content, depth))
         return Unpacked((content,))
@@ -76,6 +80,14 @@ class _Unpacker:
                 return
             yield self.unpack(content[start:end], number, depth + 1)
             at, number = end, number + 1
+
+
+def _in_utf_8(content: bytes, encoding: str, number: int) -> Unpacked:
+    try:
+        return Unpacked((content.decode(encoding).encode(),))
+    except UnicodeDecodeError as error:
+        name = encoding.upper().removesuffix("-SIG")
+        return Unpacked((), ((number, f"damaged {name}: {error.reason} at byte {error.start}"),))
 
 
 def _join(parts: Iterator[Unpacked]) -> Unpacked:

@@ -24,7 +24,11 @@ _ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Temp
 _WRAPPERS: Final = ("result", "trace")  # of the answers of Jaeger's API v3, of Tempo's API v2
 _SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
 _SPAN_KEYS: Final = {"traceId", "spanId", "startTimeUnixNano"}  # of a span that stands alone
-_SIGNALS: Final = {"resourceLogs": "logs", "resourceMetrics": "metrics", "resourceProfiles": "profiles"}
+_SIGNALS: Final = {
+    f"resource{separator}{name}": signal
+    for signal in ("logs", "metrics", "profiles")
+    for separator, name in (("", signal.capitalize()), ("_", signal))
+}
 
 _Where = tuple[str, Attributes, str, dict[str, Any]]
 
