@@ -189,7 +189,7 @@ def test_an_unknown_enum_is_its_zero(put: Put, kind: object) -> None:
         ({"startTimeUnixNano": "soon"}, "startTimeUnixNano 'soon' is no time in nanoseconds"),
         ({"startTimeUnixNano": "-1"}, "startTimeUnixNano '-1' is no time in nanoseconds"),
         ({"endTimeUnixNano": 2**63}, "endTimeUnixNano '9223372036854775808' is no time in nanoseconds"),
-        ({"attributes": {"a": 1}}, "attributes is no list of objects"),
+        ({"attributes": 7}, "attributes is no list of objects"),
     ],
 )
 def test_a_span_that_can_not_be_one_is_named_and_the_others_stay(
@@ -427,3 +427,12 @@ def test_damaged_utf_16_is_named_as_that(put: Put) -> None:
 def test_a_blank_file_is_empty(put: Put, blank: str) -> None:
     with pytest.raises(InputError, match="holds no spans: it is empty"):
         read(put(blank))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"n": 5, "list": ["a"]}, [{"key": "n", "value": 5}, {"key": "list", "value": ["a"]}]],
+    ids=["an object", "bare values"],
+)
+def test_attributes_without_their_types(put: Put, attributes: object) -> None:
+    assert read_one(put, {**RAW, "attributes": attributes}).attributes == {"n": 5, "list": ("a",)}

@@ -13,6 +13,7 @@ from typing import Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
+from punie.trace.store.console import CONSOLE_JSON
 from punie.trace.store.files.json_documents import Document, JsonDocuments, of_lines
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
@@ -24,7 +25,7 @@ from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.source import JsonFormat, Source
 from punie.trace.store.zipkin import ZIPKIN_JSON
 
-JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, ZIPKIN_JSON, JAEGER_JSON)
+JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, ZIPKIN_JSON, CONSOLE_JSON, JAEGER_JSON)
 
 
 def recognises(place: Place) -> bool:

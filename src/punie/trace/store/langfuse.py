@@ -22,7 +22,7 @@ from punie.trace.model import AttributeValue, Span, StatusCode
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import Unreadable, objects
 from punie.trace.store.source import JsonFormat
-from punie.trace.store.timestamps import timestamp_ns
+from punie.trace.store.timestamps import required_ns
 
 _MILLISECOND_NS: Final = 1_000_000
 _TYPE: Final = "langfuse.observation.type"
@@ -107,7 +107,7 @@ def _span(raw: Raw, trace_id: str) -> Span:
         raise Unreadable("no id")
     parent = raw.get("parentObservationId")
     kind = str(raw.get("type") or "").lower()
-    start_ns = _time_ns(raw, "startTime")
+    start_ns = required_ns(raw.get("startTime"), "startTime")
     never_ended = start_ns if kind == _EVENT else 0
     return Span(
         trace_id=trace_id,
@@ -115,7 +115,7 @@ def _span(raw: Raw, trace_id: str) -> Span:
         parent_id=_hex_id(str(parent), _SPAN_DIGITS) if parent else None,
         name=str(raw.get("name") or kind),
         start_ns=start_ns,
-        end_ns=_time_ns(raw, "endTime") if raw.get("endTime") else never_ended,
+        end_ns=required_ns(raw.get("endTime"), "endTime") if raw.get("endTime") else never_ended,
         attributes=MappingProxyType(
             {name: value for name, value in _attributes(raw, kind) if value is not None}
         ),
@@ -132,13 +132,6 @@ def _attributes(raw: Raw, kind: str) -> Iterator[tuple[str, AttributeValue]]:
     yield semconv.LANGFUSE_FIRST_TOKEN, raw.get("completionStartTime")
     metadata = raw.get("metadata")
     yield _FINISH_REASON, metadata.get("finish_reason") if isinstance(metadata, dict) else None
-
-
-def _time_ns(raw: Raw, name: str) -> int:
-    time_ns = timestamp_ns(raw.get(name))
-    if time_ns is None or time_ns < 0:
-        raise Unreadable(f"{name} {str(raw.get(name))[:40]!r} is no time in ISO 8601")
-    return time_ns
 
 
 def _hex_id(text: str, digits: int) -> str:

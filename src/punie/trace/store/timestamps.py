@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from punie.trace.store.otlp.values import integer
+from punie.trace.store.otlp.values import Unreadable, integer
 
 _TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,3 +29,11 @@ def timestamp_ns(value: object) -> int | None:
     since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
     fraction_ns = int((parts[2] or "0").ljust(_FRACTION_DIGITS, "0"))
     return (since.days * 86_400 + since.seconds) * _NS_PER_SECOND + fraction_ns
+
+
+def required_ns(value: object, name: str) -> int:
+    """As `timestamp_ns`. Raises `Unreadable`, with the field's `name`, if it is no time."""
+    time_ns = timestamp_ns(value)
+    if time_ns is None or time_ns < 0:
+        raise Unreadable(f"{name} {str(value)[:40]!r} is no time in ISO 8601")
+    return time_ns

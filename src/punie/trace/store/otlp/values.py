@@ -75,7 +75,9 @@ def status_of(raw: dict[str, Any]) -> tuple[StatusCode, str]:
 
 
 def attributes_of(raw: object) -> Attributes:
-    """A list of key and AnyValue as a mapping; of a repeated key the last counts."""
+    """A list of key and AnyValue, or an object, as a mapping; of a repeated key the last counts."""
+    if isinstance(raw, dict):
+        return {key: any_value(value) for key, value in raw.items()}
     found = objects(raw, "attributes")
     if not found:
         return NO_ATTRIBUTES
@@ -197,9 +199,11 @@ def event_of(raw: dict[str, Any]) -> Event:
 
 
 def any_value(raw: object) -> AttributeValue:
-    """An AnyValue; None for an empty one and for a type that we don't know. Bytes stay base64 text."""
+    """An AnyValue, or a bare value in its place; None for an empty one and an unknown type. Bytes stay base64."""
+    if isinstance(raw, list):
+        return tuple(any_value(item) for item in raw)
     if not isinstance(raw, dict):
-        return None
+        return raw if isinstance(raw, str | bool | int | float) else None
     for name, read in _READERS.items():
         if raw.get(name) is not None:
             return read(raw[name])
