@@ -50,7 +50,7 @@ def test_no_init_file_holds_code() -> None:
         and [node for node in ast.parse(path.read_text()).body if not _is_text(node)]
         and name != PACKAGE
     }
-    assert with_code - {"punie.trace.server"} == set()  # leave soon
+    assert with_code == set()
 
 
 def _is_text(node: ast.stmt) -> bool:
