@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from punie.trace.analysis.cache.bill import CacheBill, cache_bill
@@ -113,6 +113,8 @@ def analyse(
     queries = AskedQueries(asked, tuple(integrity), tuple(missing))
     bill = cache_bill(requests)
     predicted = what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns)
+    if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
+        predicted = replace(predicted, reach=None)
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),

@@ -100,7 +100,8 @@ def saved_ns(
         total += query.turns[shortest].duration_ns - by_turn[shortest]
     if any(change.tools for change in changes):
         total += query.tools_apart_ns
-    return total
+    most = sum(turn.duration_ns for turn in query.turns) + query.tools_apart_ns
+    return min(total, most)  # rounding may cross it
 
 
 def _decode_saved(turn: Turn, costs: Costs, output: float, speed: float) -> float:

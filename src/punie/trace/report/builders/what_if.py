@@ -96,7 +96,7 @@ def _reach(reach: Reach, found: WhatIf) -> str:
         slowest = duration_text(reach.unpredicted_ns)
         return f"target {target}: not known, the slowest query left out takes {slowest}"
     if reach.reached and not reach.changes:
-        return f"target {target}: met as it is, the slowest query takes {now}"
+        return f"target {target}: the slowest query's median, {now}, is under it as it is"
     if not reach.reached:
         least = f", with everything {then}" if reach.then_ns < reach.now_ns else ""
         return f"target {target}: nothing of this reaches it; the slowest query takes {now}{least}"

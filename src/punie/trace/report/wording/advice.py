@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
-from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Advice, Again, Assessment, Gap, Question
 from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
@@ -62,13 +63,20 @@ def next_step(assessment: Assessment[Any]) -> str:
             raise TypeError(f"no advice for {figures!r}")
 
 
+def _complete(gaps: Sequence[Gap], what: str) -> str:
+    """What to do where integrity forbids a claim: spans of somebody else can't be asked for again."""
+    if any(gap.slug == MISSING_QUERY for gap in gaps):
+        return f"Run again: with parts missing, no {what} is claimed."
+    return f"Look at the integrity findings first: with them, no {what} is claimed."
+
+
 def _generation(advice: Advice, figures: GenerationFigures) -> str:
     measured = figures.measured
     if measured is None:
         return "Get queries to succeed first: the failed ones are never averaged."
     match advice:
         case Advice.RUN_AGAIN:
-            return "Run again: with parts missing, no share is claimed."
+            return _complete(figures.gaps, "share")
         case Advice.ASK_MORE_QUERIES:
             needed = figures.queries_needed
             return f"Ask at least {needed} different queries; repeats of the same ones don't replace them."
@@ -147,7 +155,7 @@ def _target(advice: Advice, figures: TargetFigures) -> str:
             failed = ", ".join(sorted(query for query, times in figures.queries.items() if times.failed))
             return f"Look at the failed queries first: {failed}."
         case Advice.RUN_AGAIN:
-            return "Run again: with parts missing, no time is claimed."
+            return _complete(figures.gaps, "time")
         case Advice.REPEAT:
             return _REPEAT[figures.again].format(needed=figures.repeats_needed)
         case Advice.LOOK_AT_SLOWEST_QUERY:
