@@ -17,6 +17,7 @@ SLOW = (
     "demo/test_demo_model_scores.py",
     "doctor",
     "end_to_end",
+    "project/test_one_file_one_line.py",
     "project/test_packaging.py",
     "server",
     "stack",

@@ -304,12 +304,13 @@ def test_at_least_one_repeat_more_than_there_are() -> None:
     assert repeats_needed(twice, margin=0.3) == RepeatNeed(known=True, total=3)
 
 
-def test_repeats_of_queries_that_differ_in_length_and_level() -> None:
+@pytest.mark.parametrize(("level_of_last", "margin"), [(0.6, 0.08), (0.8, 0.2)], ids=["alike", "different"])
+def test_repeats_of_queries_of_several_lengths(level_of_last: float, margin: float) -> None:
     """Worked with the definition: residuals r - R w over the mean whole, within pooled, between what is left."""
     queries = [
         [RatioUnit(1.0, 2.0), RatioUnit(1.5, 2.0)],
         [RatioUnit(3.0, 5.0), RatioUnit(2.6, 4.0), RatioUnit(3.4, 6.0)],
-        [RatioUnit(0.7, 1.0), RatioUnit(0.5, 1.0)],
+        [RatioUnit(2 * level_of_last + 0.1, 2.0), RatioUnit(2 * level_of_last - 0.1, 2.0)],
     ]
     wholes = [sum(unit.whole for unit in query) / len(query) for query in queries]
     parts = [sum(unit.part for unit in query) / len(query) for query in queries]
@@ -318,10 +319,10 @@ def test_repeats_of_queries_that_differ_in_length_and_level() -> None:
     means = [sum(query) / len(query) for query in residuals]
     within = sum((r - m) ** 2 for query, m in zip(residuals, means, strict=True) for r in query) / (1 + 2 + 1)
     between = sum(m * m for m in means) / 2 - within * (1 / 2 + 1 / 3 + 1 / 2) / 3
-    assert between < 0
-    margin = 0.1
-    expected = math.floor(within / (3 * (margin / t_quantile(0.975, 2)) ** 2)) + 1
-    assert expected > 4
+    assert (between > 0) == (level_of_last > 0.6)
+    room = 3 * (margin / t_quantile(0.975, 2)) ** 2 - max(0.0, between)
+    expected = math.floor(within / room) + 1
+    assert 4 < expected < 1000
     assert repeats_needed(queries, margin=margin) == RepeatNeed(known=True, total=expected)
 
 
