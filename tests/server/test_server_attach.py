@@ -146,6 +146,15 @@ def test_a_redirect_is_followed_once_for_all_requests() -> None:
     assert said == [f"{url}/old redirects to {behind}/v1: asked there"]
 
 
+def test_a_slash_that_a_server_adds_is_no_other_address() -> None:
+    answers = COMPLETION | {"GET /v1/models/": (200, {"data": [{"id": "m"}]})}
+    answers["GET /v1/models"] = (307, "/v1/models/")
+    with server_with(answers) as (url, _):
+        server = AttachedServer(Endpoint.of(url))
+        assert entered(server) == "m"
+        assert server.base_url == f"{url}/v1"
+
+
 def test_a_refused_key_is_hidden_and_the_way_to_give_one_named() -> None:
     answers: Answers = {"GET /v1/models": (401, {"error": "no such key: sekret"})}
     with server_with(answers) as (url, _), pytest.raises(ServerError) as caught:

@@ -61,6 +61,13 @@ def test_a_url_is_shown_without_what_is_secret(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown() -> None:
+    assert Endpoint.of("http://host", api_key=" k\n").headers == {"Authorization": "Bearer k"}
+    with pytest.raises(ConfigError, match="api_key: ") as caught:
+        Endpoint.of("http://host", api_key="sek\nret")
+    assert "sek" not in str(caught.value)
+
+
 def test_another_host_gets_no_credentials() -> None:
     endpoint = Endpoint.of("http://host/v1", api_key="k")
     assert endpoint.moved_to("https://host/v1/").headers == {"Authorization": "Bearer k"}

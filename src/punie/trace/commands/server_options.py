@@ -54,6 +54,7 @@ class ServerOptions:
 # Which flag sets a field of ServerConfig, for its errors.
 _FLAGS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "api_key": "--api-key-env",
         "base_url": "--base-url",
         "model": "--model",
         "draft_model": "--draft",

@@ -142,8 +142,8 @@ class AttachedServer:
                 if answer.is_loading or self._model is None:
                     raise
                 return None
-        address = listed.url.removesuffix("/models")
-        if address.rstrip("/") != self.base_url:
+        address = listed.url.rstrip("/").removesuffix("/models")
+        if address != self.base_url:
             self._say(f"{self.base_url} redirects to {address}: asked there")
             self.endpoint = self.endpoint.moved_to(address)
         return listed

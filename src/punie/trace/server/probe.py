@@ -16,6 +16,7 @@ RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
+_NOT_YET: Final = (httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT)
 # mlx_lm.server answers through the standard library's http.server.
 _MLX_SERVER_HEADER: Final = "BaseHTTP/"
 _MLX_HEALTH: Final = {"status": "ok"}
@@ -31,8 +32,8 @@ class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into
 
     @property
     def is_loading(self) -> bool:
-        """Whether it may be ready later: llama.cpp and proxies before vLLM say so while a model is loaded."""
-        return self.status == httpx.codes.SERVICE_UNAVAILABLE
+        """Whether it may be ready later: so llama.cpp answers while it loads, and proxies before servers that do."""
+        return self.status in _NOT_YET
 
 
 def open_client(endpoint: Endpoint, *, timeout_s: float | None) -> httpx.AsyncClient:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from punie.trace.errors import PunieTraceError
+from punie.trace.errors import OutputError, PunieTraceError
 
 
 def cancel_on(*signals: signal.Signals) -> None:
@@ -24,7 +24,8 @@ def telling_how_to_go_on(say: Callable[[str], object], how: str) -> Iterator[Non
     try:
         yield
     except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
-        say(how)
+        with suppress(OutputError):  # what ended the block is what the exit code is about
+            say(how)
         if isinstance(error, asyncio.CancelledError):
             raise KeyboardInterrupt from error
         raise

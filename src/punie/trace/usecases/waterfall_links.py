@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
+from punie.trace.store.files.place import without_password
 from punie.trace.store.jaeger.page import DEFAULT_PAGE, page_url, trace_url, why_no_page
 from punie.trace.units import count_text, duration_text
 
@@ -35,8 +36,8 @@ class JaegerPage:
 
     @classmethod
     def of(cls, url: str | None) -> JaegerPage:
-        """From `--jaeger`. Raises UsageError for an address that is none."""
-        return cls(page_url(url, flag=FLAG) if url else DEFAULT_PAGE, url is not None)
+        """From `--jaeger`, whose password is for a browser to ask. Raises UsageError for an address that is none."""
+        return cls(without_password(page_url(url, flag=FLAG)) if url else DEFAULT_PAGE, url is not None)
 
 
 def waterfalls(spans: Iterable[Span]) -> tuple[Waterfall, ...]:

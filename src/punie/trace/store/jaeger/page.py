@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from punie.trace.errors import UsageError
+from punie.trace.store.files.place import without_password
 
 DEFAULT_PAGE: Final = "http://127.0.0.1:16686"
 TIMEOUT_S: Final = 2.0
@@ -20,7 +21,9 @@ def page_url(text: str, *, flag: str) -> str:
     """The address of the page without a slash at its end. Raises `UsageError`, naming `flag`, for one that is none."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{flag} {text}: not an address", remedy=f"e.g. {flag} {DEFAULT_PAGE}")
+        raise UsageError(
+            f"{flag} {without_password(text)}: not an address", remedy=f"e.g. {flag} {DEFAULT_PAGE}"
+        )
     return text.rstrip("/")
 
 
