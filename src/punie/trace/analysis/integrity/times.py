@@ -15,11 +15,12 @@ _CLIPPED_PERCENT: Final = 1
 
 def times(traces: Traces) -> Checked:
     """Inverted and unended spans, spans outside their query or parent, a coarse clock."""
-    counted = traces.where(lambda key, _: key in traces.impossible)
-    others = names(traces.impossible - {key for key, _ in traces.counted()})
-    yield finding("impossible-time", counted + others, effect=None if counted else Effect.SHOWN)
-    yield finding("inverted-span", traces.where(lambda _, span: 0 != span.end_ns < span.start_ns))
-    yield finding("unended-span", traces.where(lambda _, span: span.end_ns == 0 < span.start_ns))
+    counted = [key for key, _ in traces.counted() if key in traces.impossible] if traces.impossible else []
+    others = names(traces.impossible.difference(counted))
+    yield finding("impossible-time", names(counted) + others, effect=None if counted else Effect.SHOWN)
+    inverted = [(key, span) for key, span in traces.counted() if span.end_ns < span.start_ns]
+    yield finding("inverted-span", names(key for key, span in inverted if span.end_ns))
+    yield finding("unended-span", names(key for key, span in inverted if not span.end_ns))
     yield from _windows(traces)
     resolution_ns = traces.source.resolution_ns
     yield finding("coarse-clock", [f"{resolution_ns} ns"] if resolution_ns > 1 else [])
@@ -44,6 +45,8 @@ def _windows(traces: Traces) -> Checked:
 
 def _reach_ns(span: Span, around: Span) -> int:
     """Nanoseconds of `span` outside `around`; 0 where one of them has no duration."""
+    if around.start_ns <= span.start_ns and span.end_ns <= around.end_ns:
+        return 0
     if span.duration_ns <= 0 or around.duration_ns < 0:
         return 0
     inside_ns = min(span.end_ns, around.end_ns) - max(span.start_ns, around.start_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -89,11 +89,13 @@ class PathSummary:
 class _Query:
     record: QueryRecord
     path: QueryPath
+    phases_ns: Mapping[Phase, int]
 
 
 def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
     """The paths of `records` together; None if there are none, or one has no path."""
-    queries = [_Query(record, record.critical_path) for record in records if record.critical_path is not None]
+    paths = [(record, record.critical_path) for record in records if record.critical_path is not None]
+    queries = [_Query(record, path, path.phases_ns) for record, path in paths]
     if not queries or len(queries) < len(records):
         return None
     wall_ns = sum(query.path.wall_ns for query in queries)
@@ -110,7 +112,7 @@ def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
 
 def _moved_ns(query: _Query) -> int:
     ledger = query.record.ledger.phases_ns
-    return sum(max(ns - ledger[phase], 0) for phase, ns in query.path.phases_ns.items())
+    return sum(max(ns - ledger[phase], 0) for phase, ns in query.phases_ns.items())
 
 
 def _phase(phase: Phase, queries: Sequence[_Query], wall_ns: int) -> PhaseOnPath:
@@ -170,5 +172,5 @@ def _slow(queries: Sequence[_Query]) -> SlowQueries | None:
 
 def _mean(queries: Sequence[_Query], phase: Phase | None = None) -> int:
     """Rounded to whole nanoseconds: of `phase`, or of the wall time."""
-    times = [query.path.wall_ns if phase is None else query.path.phases_ns[phase] for query in queries]
+    times = [query.path.wall_ns if phase is None else query.phases_ns[phase] for query in queries]
     return (2 * sum(times) + len(times)) // (2 * len(times))

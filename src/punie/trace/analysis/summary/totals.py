@@ -110,16 +110,15 @@ def totals(records: Sequence[QueryRecord]) -> Totals | None:
 def _summed_phases(
     ledgers: Sequence[QueryLedger], wall_ns: int, *, network_known: bool
 ) -> tuple[PhaseTotal, ...]:
-    known = {
-        (phase, how) for ledger in ledgers for phase in PHASES for how in ledger.provenance.get(phase, ())
-    }
-    return phase_totals(
-        {phase: sum(ledger.phases_ns.get(phase, 0) for ledger in ledgers) for phase in PHASES},
-        {phase: sum(ledger.contested_ns.get(phase, 0) for ledger in ledgers) for phase in PHASES},
-        {phase: [how for how in Provenance if (phase, how) in known] for phase in PHASES},
-        wall_ns=wall_ns,
-        network_known=network_known,
-    )
+    ns, contested_ns = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
+    known: dict[Phase, set[Provenance]] = {phase: set() for phase in PHASES}
+    for ledger in ledgers:
+        for phase, spent_ns in ledger.phases_ns.items():
+            ns[phase] += spent_ns
+            contested_ns[phase] += ledger.contested_ns.get(phase, 0)
+            known[phase].update(ledger.provenance.get(phase, ()))
+    provenance = {phase: [how for how in Provenance if how in hows] for phase, hows in known.items() if hows}
+    return phase_totals(ns, contested_ns, provenance, wall_ns=wall_ns, network_known=network_known)
 
 
 def phase_totals(
