@@ -41,7 +41,7 @@ def test_only_the_first_asking_in_a_server_start_counts() -> None:
         ("unknown", 80, 900, True),
         ("server", 80, 80, False),  # the system prompt alone, as at first
         ("server", 0, 0, False),
-        (None, 80, 900, True),
+        (None, 80, 900, False),  # asked by no run
     ],
 )
 def test_a_repeat_is_cached_if_it_had_more_from_the_cache(

@@ -28,8 +28,11 @@ def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ..
 
 
 def _had_more(repeat: QueryRecord, first: QueryRecord) -> bool:
-    """By the tokens that both report; without them a cache that is known to be on is enough."""
-    if repeat.cache == semconv.CACHE_OFF:
+    """By the tokens that both report; without them a cache that is known to be on is enough.
+
+    Of queries that no run asked nobody knows in which server start they were; what users repeat are no repeats.
+    """
+    if repeat.cache in (None, semconv.CACHE_OFF):
         return False
     if repeat.cached_tokens is None or first.cached_tokens is None:
         return repeat.cache == semconv.CACHE_SERVER
