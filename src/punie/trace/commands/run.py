@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,12 +23,12 @@ from punie.trace.options import flag, flags_of, group, switch, whole_number
 
 if TYPE_CHECKING:
     from punie.trace.model import SpanSet
-    from punie.trace.server.config import ServerConfig
     from punie.trace.server.endpoint import Endpoint
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
     from punie.trace.telemetry.journal.journal import JournalStatus
-    from punie.trace.usecases.suite_run import Asking, ModelServer
+    from punie.trace.usecases.run_servers import RunServer
+    from punie.trace.usecases.suite_run import Asking
     from punie.trace.workload.agent import Subject
     from punie.trace.workload.suite import Suite
 
@@ -99,26 +97,15 @@ class Options:
     given: frozenset[str] = frozenset()
 
 
-_OWN_SERVER_ONLY: Final = (
-    *(
-        "adapter",
-        "draft",
-        "allow_vocab_mismatch",
-        "num_draft_tokens",
-        "cache",
-        "host",
-        "port",
-        "starts",
-        "plain_server",
-    ),
-)
+_OWN_SERVER_ONLY: Final = frozenset(
+    ("adapter", "draft", "allow_vocab_mismatch", "num_draft_tokens", "cache", "host", "port", "starts")
+) | {"plain_server"}
 
 
 def execute(options: Options) -> int:
     """Run the suite and report. Returns the gates' exit code; raises PunieTraceError."""
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
-    from punie.trace.commands.server_options import server_config
     from punie.trace.console.progress import RunProgress
     from punie.trace.report.builders.run import build_run
     from punie.trace.usecases.interruption import telling_how_to_go_on
@@ -130,20 +117,18 @@ def execute(options: Options) -> int:
 
     _refuse_conflicts(options)
     output = Output.of(options.output)  # nobody should wait for a report that can't be written
-    place = _endpoint(options) if options.server.base_url else server_config(options.server)
-    warnings = _check_draft(options, place)
+    server, warnings = _server(options)
     asking = _asking(options)
     page = JaegerPage.of(options.spans.jaeger)
     sending = find_receivers(
         options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
     )
-    folder, plan = _new_run(options, asking.suite, place)
+    folder, plan = _new_run(options, asking.suite, server)
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
     progress.say_all((*warnings, *workload_warnings(options.workload)))
     following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
     with ExitStack() as until_reported:
-        server = partial(_server, options, place, folder, progress.say)
         run = SuiteRun(asking, folder, plan, server, progress, until_reported)
         how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
         with telling_how_to_go_on(progress.say, how), following as sent:
@@ -185,8 +170,26 @@ def _refuse_conflicts(options: Options) -> None:
         )
 
 
+def _server(options: Options) -> tuple[RunServer, tuple[str, ...]]:
+    """The server, and what to say of it before it is started. Raises UsageError that shows no credentials."""
+    from punie.trace.commands.server_options import check_draft, server_config
+    from punie.trace.serving.traced_server import ServerTracing
+    from punie.trace.usecases.run_servers import RunningServer, StartedServer
+
+    server = options.server
+    if server.base_url:
+        sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
+        settings = {name: value for name, value in sampling.items() if value is not None}
+        return RunningServer(_endpoint(options), server.model, settings, server.ready_timeout), ()
+    config = server_config(server)
+    warnings = tuple(check_draft(config, allow_vocab_mismatch=server.allow_vocab_mismatch))
+    label = Path(server.model).name if server.model else DEMO
+    return StartedServer(
+        config, label, ServerTracing(spans=not server.plain_server), server.ready_timeout
+    ), warnings
+
+
 def _endpoint(options: Options) -> Endpoint:
-    """The server to attach to. Raises UsageError that shows no credentials."""
     from punie.trace.server.endpoint import Endpoint
 
     name = options.server.api_key_env
@@ -196,14 +199,6 @@ def _endpoint(options: Options) -> Endpoint:
         endpoint = Endpoint.of(options.server.base_url or "", api_key=os.environ.get(name))
         endpoint.client_arguments()  # certificates that can't be read are refused now
     return endpoint
-
-
-def _check_draft(options: Options, place: ServerConfig | Endpoint) -> tuple[str, ...]:
-    from punie.trace.commands.server_options import check_draft
-    from punie.trace.server.config import ServerConfig
-
-    allow = options.server.allow_vocab_mismatch
-    return tuple(check_draft(place, allow_vocab_mismatch=allow)) if isinstance(place, ServerConfig) else ()
 
 
 def _asking(options: Options) -> Asking:
@@ -233,42 +228,14 @@ def _subject(workload: WorkloadOptions) -> Subject:
     return default_subject(workspace)
 
 
-def _server(
-    options: Options, place: ServerConfig | Endpoint, folder: RunFolder, say: Callable[[str], object]
-) -> ModelServer:
-    from punie.trace.server.attach import AttachedServer
-    from punie.trace.server.config import ServerConfig
-    from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
-
-    server = options.server
-    if isinstance(place, ServerConfig):
-        return TracedServer(
-            place,
-            ServerFiles(folder.spans_dir, folder.log_path),
-            ServerTracing(spans=not server.plain_server),
-            ready_timeout_s=server.ready_timeout,
-        )
-    sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
-    return AttachedServer(
-        place,
-        model=server.model,
-        ready_timeout_s=server.ready_timeout,
-        settings={name: value for name, value in sampling.items() if value is not None},
-        say=say,
-    )
-
-
-def _new_run(options: Options, suite: Suite, place: ServerConfig | Endpoint) -> tuple[RunFolder, RunPlan]:
-    from punie.trace.server.config import ServerConfig
+def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFolder, RunPlan]:
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.provenance import machine_facts, package_versions
     from punie.trace.workload.plan import plan_queries
 
     created = datetime.now().astimezone()
-    config = place if isinstance(place, ServerConfig) else None
-    model = _model_label(options.server, place)
-    label = model if config else "attached"
+    label = "attached" if server.base_url else server.label
     folder = RunFolder.create(options.spans.runs, f"{created:%Y-%m-%dT%H-%M-%S}-{label}")
     workload = options.workload
     plan = RunPlan(
@@ -278,12 +245,12 @@ def _new_run(options: Options, suite: Suite, place: ServerConfig | Endpoint) -> 
         planned=plan_queries(
             suite, repeats=workload.repeat, server_starts=options.server.starts, seed=workload.seed
         ),
-        model=model,
-        draft=Path(config.draft_model).name if config and config.draft_model else None,
-        cache=options.server.cache if config else "unknown",
+        model=server.label,
+        draft=server.draft,
+        cache=server.cache,
         seed=workload.seed,
         created=created.isoformat(timespec="seconds"),
-        settings=_settings(options, place),
+        settings=_settings(options, server.base_url),
         versions=package_versions(),
         machine=machine_facts(),
     )
@@ -291,8 +258,7 @@ def _new_run(options: Options, suite: Suite, place: ServerConfig | Endpoint) -> 
     return folder, plan
 
 
-def _settings(options: Options, place: ServerConfig | Endpoint) -> RunSettings:
-    from punie.trace.server.endpoint import Endpoint
+def _settings(options: Options, base_url: str | None) -> RunSettings:
     from punie.trace.store.runs.run_plan import RunSettings
 
     server = options.server
@@ -304,7 +270,7 @@ def _settings(options: Options, place: ServerConfig | Endpoint) -> RunSettings:
         plain_server=server.plain_server,
         demo_model=not (server.model or server.base_url),
         in_turns=True if options.workload.turns else None,
-        base_url=place.base_url if isinstance(place, Endpoint) else None,
+        base_url=base_url,
         max_tokens=server.max_tokens,
         temperature=server.temperature,
         top_p=server.top_p,
@@ -312,14 +278,6 @@ def _settings(options: Options, place: ServerConfig | Endpoint) -> RunSettings:
         target_ns=options.judgement.target_ns,
         max_memory_bytes=options.judgement.max_memory_bytes,
     )
-
-
-def _model_label(server: RunServerOptions, place: ServerConfig | Endpoint) -> str:
-    from punie.trace.server.endpoint import Endpoint
-
-    if isinstance(place, Endpoint):
-        return server.model or place.base_url
-    return Path(server.model).name if server.model else DEMO
 
 
 def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:

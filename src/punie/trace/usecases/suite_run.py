@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.server.attach import AttachedServer
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.serving.traced_server import TracedServer
 from punie.trace.usecases.interruption import cancel_on
+from punie.trace.usecases.run_servers import ModelServer, RunServer, StartedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from punie.trace.console.progress import RunProgress
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
@@ -30,7 +28,6 @@ _TOOLS_IGNORED: Final = (
     "the model was given no tools: its chat template knows none, as its server says at each request; "
     "take a model with tool calling (`punie-trace doctor --model MODEL` looks at the template)"
 )
-ModelServer = TracedServer | AttachedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class SuiteRun:
     asking: Asking
     folder: RunFolder
     plan: RunPlan
-    new_server: Callable[[], ModelServer]
+    server: RunServer
     progress: RunProgress
     until_reported: ExitStack
 
@@ -89,7 +86,7 @@ class SuiteRun:
     def _session(self, telemetry: Telemetry, turns: Turns) -> Session:
         from punie.trace.workload.runner import Session
 
-        is_ours = isinstance(self.new_server(), TracedServer)
+        is_ours = isinstance(self.server, StartedServer)
         return Session(
             suite=self.asking.suite,
             telemetry=telemetry,
@@ -107,7 +104,7 @@ class SuiteRun:
 
         self.progress.starting(start, self.plan.settings.server_starts, self.plan.model)
         timeout_s = self.asking.query_timeout_s
-        async with self.new_server() as server:
+        async with self.server.new(self.folder, self.progress.say) as server:
             self._note_start(server)
             model = server_model(
                 server.endpoint, server.model_name, server.request_settings(), timeout_s=timeout_s

@@ -1,0 +1,76 @@
+"""The two ways of a run to its model server: to start one, or to attach to one that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from punie.trace.server.attach import AttachedServer
+from punie.trace.server.config import ServerConfig
+from punie.trace.server.endpoint import Endpoint
+from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
+from punie.trace.store.runs.run_folder import RunFolder
+
+ModelServer = TracedServer | AttachedServer
+
+
+@dataclass(frozen=True, slots=True)
+class StartedServer:
+    """A server of ours; `label` is the model's name for people."""
+
+    config: ServerConfig
+    label: str
+    tracing: ServerTracing
+    ready_timeout_s: float
+    base_url: None = None
+
+    @property
+    def draft(self) -> str | None:
+        """The draft model's name for people."""
+        return Path(self.config.draft_model).name if self.config.draft_model else None
+
+    @property
+    def cache(self) -> str:
+        """The arm of the prompt cache."""
+        return "off" if self.config.prompt_cache_size == 0 else "server"
+
+    def new(self, folder: RunFolder, _say: Callable[[str], object]) -> TracedServer:
+        """A server that writes into `folder`."""
+        files = ServerFiles(folder.spans_dir, folder.log_path)
+        return TracedServer(self.config, files, self.tracing, ready_timeout_s=self.ready_timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server of somebody else's. `model` is the name to ask for, `settings` fields of every request."""
+
+    endpoint: Endpoint
+    model: str | None
+    settings: Mapping[str, object]
+    ready_timeout_s: float
+    draft: None = None
+    cache: str = "unknown"
+
+    @property
+    def base_url(self) -> str:
+        """Its address, without credentials."""
+        return self.endpoint.base_url
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.model or self.base_url
+
+    def new(self, _folder: RunFolder, say: Callable[[str], object]) -> AttachedServer:
+        """The server; `say` hears that it is waited for."""
+        return AttachedServer(
+            self.endpoint,
+            model=self.model,
+            ready_timeout_s=self.ready_timeout_s,
+            settings=self.settings,
+            say=say,
+        )
+
+
+RunServer = StartedServer | RunningServer
