@@ -25,6 +25,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 import punie.trace
+from punie.trace.telemetry.agent.cut_streams import cut_streams
 from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.telemetry.instrument import every_agent_instrumented, instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
@@ -337,7 +338,9 @@ async def test_an_answer_that_was_cut_off_is_a_failed_run(
     stub.script = [replace(reply, chunks=reply.chunks[:-2])]
     agent = make_agent(stub.url)
     instrument(agent, telemetry=telemetry)
-    assert (await agent.run("count", event_stream_handler=drain)).output == "half an"
+    with cut_streams() as cut:
+        assert (await agent.run("count", event_stream_handler=drain)).output == "half an"
+    assert cut == ["stub"]
     for name in ("POST", "chat stub", "invoke_agent helper"):
         span = named(spans(), name)
         assert (span.status, span.attributes["error.type"]) == (2, "IncompleteStream"), name

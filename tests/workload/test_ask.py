@@ -13,6 +13,7 @@ from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from punie.trace.telemetry.agent.cut_streams import note_cut_stream
 from punie.trace.workload.agent import Subject
 from punie.trace.workload.ask import Asker, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
@@ -193,6 +194,18 @@ def test_a_turn_runs_a_bounded_number_of_tools_at_a_time() -> None:
     reply = _ask(_agent(look), FunctionModel(many))
     assert [call.result for call in reply.answer.tool_calls] == [str(n) for n in range(40)]
     assert 1 < most <= PARALLEL_TOOLS
+
+
+def test_an_answer_whose_stream_was_cut_is_none() -> None:
+    async def stream(_: list[ModelMessage], __: AgentInfo) -> AsyncIterator[str]:
+        yield "Half an"
+        note_cut_stream("stub")
+
+    reply = _ask(_agent(look), FunctionModel(stream_function=stream), stream=True)
+    assert (reply.error, reply.answer.text) == (
+        "IncompleteStream: stub ended in the middle of its answer",
+        None,
+    )
 
 
 class City(BaseModel):

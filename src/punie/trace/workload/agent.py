@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import WorkloadError
 from punie.trace.workload.tools.tools import WorkspaceTools
-from punie.trace.workload.transcript import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +118,7 @@ def server_model(
     )
     return OpenAIChatModel(
         model_name,
-        provider=OpenAICompatibleProvider(PROVIDER, openai_client=client),
+        provider=OpenAICompatibleProvider("mlx_lm", openai_client=client),
         profile=_with_max_tokens,
         settings=OpenAIChatModelSettings(**request_settings),  # type: ignore[typeddict-item] # by name
     )

@@ -8,7 +8,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.workload.threads import ForeignExitError, ToolThreads
-from punie.trace.workload.transcript import cut_short, read_answer
+from punie.trace.workload.transcript import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
@@ -52,14 +52,22 @@ class Asker:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
         from pydantic_ai import Agent, capture_run_messages
 
+        from punie.trace.telemetry.agent.cut_streams import cut_streams
         from punie.trace.workload.guard import QueryGuard
 
         guard, threads = QueryGuard(), ToolThreads()
-        with capture_run_messages() as messages, Agent.using_thread_executor(threads), threads.of_a_query():
+        with (
+            capture_run_messages() as messages,
+            cut_streams() as cut,
+            Agent.using_thread_executor(threads),
+            threads.of_a_query(),
+        ):
             ended = await self._run(text, guard)
             answered_ns = self.clock()
             stuck = await threads.end()
-        error = ended.error or (cut_short(messages) if self.stream else None)
+        error = ended.error or (
+            f"IncompleteStream: {cut[0]} ended in the middle of its answer" if cut else None
+        )
         answer = read_answer(messages, None if error else ended.output, guard.output_tools)
         if stuck:
             error = (

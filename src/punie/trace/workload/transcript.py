@@ -1,14 +1,11 @@
-"""What the messages of an agent's run say: the answer, the tool calls with what they returned, a cut stream."""
+"""What the messages of an agent's run say: the answer, and the tool calls with what they returned."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from punie.trace.workload.scoring.answer import Answer, ToolCall
-
-PROVIDER: Final = "mlx_lm"
-"""The name under which PydanticAI knows the server under test."""
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,21 +36,6 @@ def read_answer(
         ToolCall(call.tool_name, _as_json(call.args), results.get(call_id)) for call_id, call in calls.items()
     )
     return Answer(output, tool_calls, tuple(finish_reasons))
-
-
-def cut_short(messages: Sequence[ModelMessage]) -> str | None:
-    """What is wrong if a streamed response of ours ended without a finish reason: its server or connection died.
-
-    PydanticAI itself calls that "stop", because some servers never send one; it keeps the server's own word aside.
-    """
-    from pydantic_ai.messages import ModelResponse
-
-    for message in messages:
-        if not isinstance(message, ModelResponse) or message.provider_name != PROVIDER:
-            continue
-        if "finish_reason" not in (message.provider_details or {}):
-            return "IncompleteStream: the answer's stream ended without a finish reason"
-    return None
 
 
 def _as_json(arguments: str | dict[str, Any] | None) -> str:

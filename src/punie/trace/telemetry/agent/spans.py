@@ -24,6 +24,7 @@ from pydantic_ai.messages import InstructionPart
 from pydantic_ai.usage import RequestUsage, RunUsage
 
 from punie.trace import semconv
+from punie.trace.telemetry.agent.cut_streams import note_cut_stream
 from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes, name_query
 from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.http.attempts import Body
@@ -127,6 +128,7 @@ class AgentSpans(ParseSpans, Instrumentation):
                 self._cut_short = body is not None and body.cut_short
                 if self._cut_short:
                     _mark_cut_short(span)
+                    note_cut_stream(model.model_name)
                 usage = _usage_of(response, body)
                 self._usage.incr(usage)
                 said |= self._answer(response, usage)

@@ -1,0 +1,28 @@
+"""Streams that ended before their answer did: nobody raises for them, so whoever asks has to look here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+_models: Final[ContextVar[list[str] | None]] = ContextVar("models_of_cut_streams", default=None)
+
+
+@contextmanager
+def cut_streams() -> Iterator[list[str]]:
+    """The models whose streams were cut short inside, one entry a stream."""
+    found: list[str] = []
+    token = _models.set(found)
+    try:
+        yield found
+    finally:
+        _models.reset(token)
+
+
+def note_cut_stream(model: str) -> None:
+    """A stream of `model` was cut short."""
+    found = _models.get()
+    if found is not None:
+        found.append(model)
