@@ -113,3 +113,10 @@ def test_a_new_format_is_one_file_and_one_line_for_every_report(monkeypatch: pyt
     for document in DOCUMENTS.values():
         assert new.write(document()).startswith("width 80\n")
     assert "generation yes 0.869" in new.write(DOCUMENTS["run many"]())
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_sections_have_names_for_programs(name: str) -> None:
+    slugs = [section.slug for section in DOCUMENTS[name]().sections]
+    assert len(slugs) == len(set(slugs))
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", slug) for slug in slugs)

@@ -166,3 +166,15 @@ def test_the_first_line_is_what_a_person_would_repeat() -> None:
     assert headline(analyse(asked)).endswith("slowest async-await, 9.100 s; 1 of 3 queries failed")
     assert headline(analyse(asked[2:])) == ("no answer counts, 1 query failed; 110 ms a query: 91 % in tools")
     assert headline(analyse([])) == "no query was answered"
+
+
+def test_repeats_that_count_in_no_average_are_counted_apart() -> None:
+    """The second asking finds its prompt in the cache; only the first one counts."""
+    first = _asked("q", 100, 50, cache="server", cached_tokens=0)
+    again = _asked("q", 100, 5, cache="server", cached_tokens=90, repeat=1, start_ns=10**9)
+    again = replace(again, is_cached_repeat=True)
+    text = render("text", Report(about(), analyse([first, again])))
+    assert re.search(r"query +asked +right +counted", text)
+    assert re.search(r"\n +q +2 +2 +1 ", text)
+    assert "1 repeat found the prompt cache warm" in text
+    assert "counted" not in render("text", many())

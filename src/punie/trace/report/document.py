@@ -6,6 +6,7 @@ into text of one format. Numbers stay numbers, with their unit, until a writer n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -104,6 +105,11 @@ class Section:
     answers: tuple[Answer, ...] = ()
     table: Table | None = None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """A name for programs: the title's words up to the first figure or remark."""
+        return "-".join(re.findall("[a-z]+", re.split("[:,(?]", self.title.lower())[0]))
 
     def __bool__(self) -> bool:
         return bool(self.answers or (self.table and self.table.rows) or self.notes)

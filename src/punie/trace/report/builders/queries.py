@@ -26,7 +26,7 @@ DISTURBED: Final = MappingProxyType(
         Disturbance.TOOL_THREAD: "asked while a tool of an earlier query ran on",
     }
 )
-_REPEATED: Final = ("query", "asked", "right", "mean", "median", "max", "gen", "tool")
+_REPEATED: Final = ("query", "asked", "right", "counted", "mean", "median", "max", "gen", "tool")
 
 
 def queries_section(analysis: RunAnalysis) -> Section:
@@ -56,8 +56,15 @@ def _repeated(summaries: Sequence[QuerySummary]) -> Section:
 
 def _repeated_row(summary: QuerySummary) -> tuple[Cell, ...]:
     right = figures.count(summary.right if summary.scored else None)
-    head = (one_line(summary.query_id), figures.count(summary.asked), right)
     totals = summary.totals
+    counted = totals.answers if totals else 0
+    head = (
+        one_line(summary.query_id),
+        figures.count(summary.asked),
+        right,
+        # only where something is in no average
+        figures.count(counted) if counted != summary.asked else "",
+    )
     if totals is None:
         return (*head, *["–"] * 5)
     shares = {item.group: figures.percent(item.share) for item in totals.groups}

@@ -41,7 +41,7 @@ def _plain(value: Value) -> Value:
 def _figures(document: Document) -> Iterator[tuple[Value, ...]]:
     for section in document.sections:
         for answer in section.answers:
-            yield (section.title, answer.slug, answer.verdict.value, *_cell(answer.figure))
+            yield (section.slug, answer.slug, answer.verdict.value, *_cell(answer.figure))
         yield from _table(section)
 
 
@@ -49,7 +49,7 @@ def _table(section: Section) -> Iterator[tuple[Value, ...]]:
     table = section.table
     for row in table.rows if table else ():
         for column, cell in zip(table.columns[1:] if table else (), row[1:], strict=True):
-            yield (section.title, str(row[0]).strip(), column, *_cell(cell))
+            yield (section.slug, str(row[0]).strip(), column, *_cell(cell))
 
 
 def _cell(cell: Cell) -> tuple[Value, ...]:
