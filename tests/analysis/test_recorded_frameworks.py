@@ -300,7 +300,7 @@ def test_the_report_of_a_recording_names_the_model_and_keeps_to_80_columns(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(FOLDER / f"{name}.jsonl")]) == ExitCode.OK
-    path, headline, *rest = capsys.readouterr().out.splitlines()
+    _, path, headline, *rest = capsys.readouterr().out.splitlines()
     assert (path.rpartition("/")[2], headline) == (f"{name}.jsonl", "model default_model")
     assert max(map(len, rest)) <= 80
 

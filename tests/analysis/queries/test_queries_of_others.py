@@ -121,11 +121,27 @@ def test_a_run_that_counts_tokens_asked_a_model_although_no_call_is_there() -> N
     assert findings(untraced, *run("a", None, 10, 90)) == {"unrecognised-model-call": 1}
 
 
-def test_a_tool_that_lost_its_caller_is_no_query() -> None:
+def test_a_tool_that_lost_its_caller_is_part_of_the_run_around_it() -> None:
     lost = (tool("lookup", None, 20, 60, trace=OTHER), chat("inside", "lookup", 30, 40, trace=OTHER))
-    assert walls_ms(*lost, *run("a", None, 10, 90)) == [80]
-    assert findings(*lost, *run("a", None, 10, 90)) == {"part-of-other-trace": 1}
+    caller = (agent("a", None, 10, 90), chat("asks", "a", 10, 19))
+    record = only(*lost, *caller)
+    assert (record.wall_ns / 1e6, record.tool_calls, record.model_requests) == (80, 1, 2)
+    assert phases_ms(record) == {"model": 19, "tool": 30, "framework": 31}
+    assert findings(*lost, *caller) == {"part-of-other-trace": 1}
     assert walls_ms(*lost) == [40]  # nothing else asks a model
+
+
+def test_a_tool_that_lost_its_caller_in_the_time_of_two_runs_is_in_none() -> None:
+    lost = tool("lookup", None, 20, 60, trace=OTHER)
+    found = read(lost, *run("a", None, 10, 90), *run("b", None, 15, 95, trace="c" * 32)).records
+    assert [(record.wall_ns / 1e6, record.tool_calls) for record in found] == [(80, 0), (80, 0)]
+
+
+def test_a_call_that_lost_its_caller_is_part_of_the_run_around_it_that_has_none() -> None:
+    lost = chat("asks", None, 20, 60, trace=OTHER)
+    record = only(agent("a", None, 10, 90), lost)
+    assert (record.model_requests, phases_ms(record)) == (1, {"model": 40, "framework": 40})
+    assert walls_ms(lost, *run("a", None, 10, 90)) == [80, 40]  # that run asks for itself
 
 
 def served(name: str, parent: str | None, trace: str, start: float = 20, end: float = 80) -> Span:

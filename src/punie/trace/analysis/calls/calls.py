@@ -18,10 +18,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.calls.below import Below, look_below
 from punie.trace.analysis.calls.contexts import Contexts, Roles, find_contexts
 from punie.trace.analysis.calls.coverage import covers
-from punie.trace.analysis.trees.roles import Role, has_failed, role_of, written_phase, written_provenance
+from punie.trace.analysis.trees.roles import (
+    Role,
+    has_failed,
+    may_ask_a_model,
+    role_of,
+    written_phase,
+    written_provenance,
+)
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
@@ -85,8 +93,7 @@ class Calls:
     `requests` are the calls that are one request to a model each, `refused` those that failed without an answer,
     `unreported` POSTs to a model that no call and no count tells of. `superseded` are spans that tell of a request
     what a better source tells as well. `phases` has the phase of each span that names one. `gateways` are servers
-    that pass one request on, where only servers were traced. `apart` are calls that hang below another one and are
-    no part of it.
+    that pass one request on, where only servers were traced.
     """
 
     role: Roles
@@ -99,7 +106,6 @@ class Calls:
     unreported: Set[SpanKey] = frozenset()
     superseded: Set[SpanKey] = frozenset()
     gateways: Set[SpanKey] = frozenset()
-    apart: Set[SpanKey] = frozenset()
 
 
 def find_calls(forest: Forest) -> Calls:
@@ -134,7 +140,6 @@ def find_calls(forest: Forest) -> Calls:
         unreported=frozenset(_unreported(forest, role, contexts.posts - requests.keys() - refused)),
         superseded=superseded,
         gateways=frozenset(_gateways(forest, role, lone)),
-        apart=apart,
     )
 
 
@@ -189,12 +194,16 @@ def _lone_servers(
     forest: Forest, role: Roles, below: Mapping[SpanKey, Below], contexts: Contexts
 ) -> Iterator[SpanKey]:
     """Servers that answered as models, in traces in which no client tells of a call: their span stands for it."""
-    told = {key[0] for key in contexts.call}
+    told = {key[0] for key in contexts.call} | {key[0] for key, own in role.items() if own in _OF_AGENTS}
     for key, own in role.items():
         if own is not Role.SERVER or key[0] in told or Below.SERVER in below[key]:
             continue
-        if Below.GENERATION in below[key] or _counts_tokens(forest.spans[key]):
+        if Below.GENERATION in below[key] or _answers_as_a_model(forest.spans[key]):
             yield key
+
+
+def _answers_as_a_model(span: Span) -> bool:
+    return _counts_tokens(span) or (may_ask_a_model(span) and is_model_address(address(span)))
 
 
 def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[SpanKey]:

@@ -24,11 +24,15 @@ _HIDES: Final = {Role.CHAT, Role.AGENT}
 
 def tool_calls(forest: Forest, role: Roles, keys: Iterable[SpanKey]) -> list[SpanKey]:
     """Those of `keys` that are a tool's call each."""
-    tools = [key for key in keys if role[key] is Role.TOOL]
-    spans = [forest.spans[key] for key in tools]
-    return [
-        key for key in tools if not _is_merging(forest.spans[key]) and not _is_shown(forest, role, key, spans)
-    ]
+    tools = [(key, forest.spans[key]) for key in keys if role[key] is Role.TOOL]
+    found: list[SpanKey] = []
+    for at, (key, span) in enumerate(tools):
+        above = _tool_above(forest, role, key)
+        others = (other for _, other in tools[:at] + (tools[at + 1 :] if _is_of_protocol(span) else []))
+        is_shown = above is not None and _is_one_call(span, above)
+        if not (_is_merging(span) or is_shown or any(_shows_the_same(other, span) for other in others)):
+            found.append(key)
+    return found
 
 
 def _is_merging(span: Span) -> bool:
@@ -36,34 +40,37 @@ def _is_merging(span: Span) -> bool:
     return name.startswith(_MERGED) or span.name.rpartition(" ")[2].startswith(_MERGED)
 
 
-def _is_shown(forest: Forest, role: Roles, key: SpanKey, tools: Iterable[Span]) -> bool:
-    """Whether a span above, or one of the framework's around a span of the protocol's, shows the same call."""
-    span = forest.spans[key]
+def _tool_above(forest: Forest, role: Roles, key: SpanKey) -> Span | None:
     for above in forest.above(key):
         if role[above] in _HIDES:
-            break
+            return None
         if role[above] is Role.TOOL:
-            return _is_one_call(span, forest.spans[above])
-    return _is_of_protocol(span) and any(
-        not _is_of_protocol(other) and _name(other) == _name(span) and _is_around(other, span)
-        for other in tools
-    )
+            return forest.spans[above]
+    return None
 
 
 def _is_one_call(inner: Span, outer: Span) -> bool:
     if _is_of_protocol(inner):
         return True
     ids = [one.attributes.get(semconv.TOOL_CALL_ID) for one in (inner, outer)]
-    return ids[0] == ids[1] if None not in ids else _name(inner) == _name(outer)
+    return ids[0] == ids[1] if None not in ids else _is_one_name(inner, outer)
+
+
+def _shows_the_same(other: Span, span: Span) -> bool:
+    """Whether a span beside another shows the same call: one id at one time, or one around a protocol's."""
+    call_id = span.attributes.get(semconv.TOOL_CALL_ID)
+    if call_id is not None and call_id == other.attributes.get(semconv.TOOL_CALL_ID):
+        return other.start_ns < span.end_ns and span.start_ns < other.end_ns
+    is_around = other.start_ns <= span.start_ns and span.end_ns <= other.end_ns
+    return _is_of_protocol(span) and not _is_of_protocol(other) and is_around and _is_one_name(span, other)
 
 
 def _is_of_protocol(span: Span) -> bool:
     return semconv.MCP_METHOD in span.attributes
 
 
-def _name(span: Span) -> str | None:
-    return semconv.text(span.attributes, semconv.TOOL_NAME)
-
-
-def _is_around(outer: Span, inner: Span) -> bool:
-    return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
+def _is_one_name(one: Span, other: Span) -> bool:
+    """Whether two spans name one tool, one of them perhaps with its server's name before it: `files__read`."""
+    names = sorted((semconv.text(span.attributes, semconv.TOOL_NAME) or "" for span in (one, other)), key=len)
+    rest = names[1].removesuffix(names[0])
+    return names[0] == names[1] or (bool(names[0]) and rest != names[1] and not rest[-1].isalnum())

@@ -55,6 +55,13 @@ def tells_apart(call: Call) -> bool:
     return prompt is not None and cached is not None and cached > prompt
 
 
+def prompt_is_short(call: Call) -> bool:
+    """Whether more tokens of a prompt were cached than it had, by whoever tells either."""
+    cached = _first_count((*reversed(call.servers), *call.client_spans), semconv.CACHED_TOKENS)
+    prompt = _first_count(call.all_spans, semconv.INPUT_TOKENS)
+    return prompt is not None and cached is not None and cached > prompt
+
+
 def teller(call: Call) -> Teller:
     """Who tells the tokens of a request."""
     return call.span.scope, semconv.text(call.span.attributes, semconv.REQUEST_MODEL)

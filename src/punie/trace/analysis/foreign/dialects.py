@@ -44,7 +44,7 @@ FINISH_REASONS: Final = (semconv.FINISH_REASONS, *semconv.FOREIGN_FINISH_REASON)
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
     chat_streaming_completions streaming_chat_completions text_streaming_completions streaming_completions
-    acompletion atext_completion chat_stream stream_chat multimodal_completion
+    acompletion atext_completion achat chat_stream chat_streaming stream_chat streaming_chat multimodal_completion
     chat_completions_create chat_completion_create completions_create beta_chat_completions_parse chat_completions_parse
     response responses aresponse aresponses create_response responses_create responses_parse
     message messages messages_create messages_stream anthropic_messages
@@ -83,7 +83,18 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
         "evaluat",
         "memory",
     ),
-    *("createagent", "parser", "prompt", "vectorstore", "advisor", "toolslist", "listtools", "chunk"),
+    *(
+        "createagent",
+        "parser",
+        "counttoken",
+        "tokeniz",
+        "prompt",
+        "vectorstore",
+        "advisor",
+        "toolslist",
+        "listtools",
+        "chunk",
+    ),
 )
 
 

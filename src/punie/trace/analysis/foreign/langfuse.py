@@ -50,7 +50,7 @@ def cached_tokens(usage: Mapping[str, Any]) -> int | None:
 
 def _total(usage: Mapping[str, Any], openai_name: str, name: str) -> int | None:
     """The provider's own total; else Langfuse's count with the parts that were taken out of it."""
-    for key in (f"{openai_name}_tokens", f"{name}_tokens"):
+    for key in (f"{openai_name}_tokens", f"{name}_tokens", f"{openai_name}Tokens", f"{name}Tokens"):
         total = _count(usage.get(key))
         if total is not None:
             return total

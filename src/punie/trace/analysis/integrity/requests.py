@@ -9,7 +9,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import Below
 from punie.trace.analysis.calls.calls import Call, Calls
-from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, tells_apart
+from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, prompt_is_short
 from punie.trace.analysis.foreign.operations import looks_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
     cut_timings,
@@ -77,7 +77,7 @@ def answers(traces: Traces) -> Checked:
     yield finding(
         "failed-model-call", names(call.key for call in traces.counted_calls() if call.key in refused)
     )
-    yield finding("cached-above-prompt", names(call.key for call in requests if tells_apart(call)))
+    yield finding("cached-above-prompt", names(call.key for call in requests if prompt_is_short(call)))
     yield finding("truncated-answer", names(call.key for call in requests if is_truncated(call)))
     yield finding("missing-usage", names(call.key for call in requests if lacks_usage(call)))
 

@@ -23,8 +23,9 @@ of the server's process, else timings in the body, else what was read off the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
@@ -41,6 +42,7 @@ HTTP: Known = (Phase.HTTP, Provenance.CLIENT)
 TOOL: Known = (Phase.TOOL, Provenance.CLIENT)
 RETRY: Known = (Phase.RETRY, Provenance.CLIENT)
 SERVE: Known = (Phase.SERVE, Provenance.SERVER)
+_WORK: Final = {Role.CHAT, Role.TOOL, Role.AGENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
     """Phase and query of every span that belongs to one. Parents come before their children."""
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
-    parents = _parents(forest, calls)
+    parents = _parents(forest, calls, detached)
     return tuple(
         PhasedSpan(
             query_key=query_key(queries.of[key]),
@@ -91,18 +93,19 @@ def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:
     return forest.below(key for key in forest.follows if queries.of.get(key) != key)
 
 
-def _parents(forest: Forest, calls: Calls) -> Mapping[SpanKey, SpanKey | None]:
-    """The parents, but for calls that begin when the one above has ended: the nearest span that is still open then."""
-    if not calls.apart:
-        return forest.parent
-    found = dict(forest.parent)
+def _parents(forest: Forest, calls: Calls, detached: Set[SpanKey]) -> Mapping[SpanKey, SpanKey | None]:
+    """The parents, but for work that begins when the span above has ended: the nearest that is still open then."""
+    moved: dict[SpanKey, SpanKey | None] = {}
     for key in forest.order:
-        if key in calls.apart:
-            start_ns, above = forest.spans[key].start_ns, found[key]
-            while above is not None and forest.spans[above].end_ns <= start_ns:
-                above = found[above]
-            found[key] = above
-    return found
+        above = forest.parent[key]
+        if above is None or calls.role[key] not in _WORK or key in detached:
+            continue
+        start_ns = forest.spans[key].start_ns
+        while above is not None and forest.spans[above].start_ns < forest.spans[above].end_ns <= start_ns:
+            above = moved.get(above, forest.parent[above])
+        if above != forest.parent[key]:
+            moved[key] = above
+    return {**forest.parent, **moved} if moved else forest.parent
 
 
 def _parent_id(parent: SpanKey | None, queries: Queries, key: SpanKey) -> str | None:

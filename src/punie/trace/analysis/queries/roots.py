@@ -72,6 +72,8 @@ def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) 
         parent = forest.parent[key]
         if key in chosen.roots:
             of[key] = key
+        elif key in chosen.adopted:
+            of[key] = chosen.adopted[key]
         elif parent is not None and parent in of:
             of[key] = of[parent]
     roots = tuple(key for key in forest.order if key in chosen.roots)
