@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -171,3 +172,21 @@ def test_reports_of_a_run_come_out_the_same_whenever_they_are_asked_for() -> Non
     thirty_days_ns = 30 * 86_400 * 10**9
     assert PLAN.now_ns == 1_795_442_709 * 10**9 + thirty_days_ns
     assert replace(PLAN, created="today").now_ns is None
+
+
+def test_what_is_no_regular_file_among_the_spans_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "run")
+    os.mkfifo(run.spans_dir / "agent-1.jsonl")
+    (run.spans_dir / "agent-2.jsonl").symlink_to(tmp_path / "nowhere")
+    reasons = {Path(record.file).name: record.reason for record in run.load_spans().unreadable}
+    assert reasons == {
+        "agent-1.jsonl": "neither a file nor a folder",
+        "agent-2.jsonl": "no such file or folder",
+    }
+
+
+def test_a_pipe_in_place_of_the_log_is_an_error(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "run")
+    os.mkfifo(run.log_path)
+    with pytest.raises(InputError, match=r"server.log: can't be read: not a regular file"):
+        run.load_spans()

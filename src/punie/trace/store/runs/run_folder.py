@@ -75,7 +75,7 @@ class RunFolder:
 
     def load_spans(self) -> SpanSet:
         """The spans of all files in `spans/`, in any format, with the records and the files that could not be read."""
-        files = sorted(path for path in self.spans_dir.rglob("*") if path.is_file() and not is_hidden(path))
+        files = sorted(path for path in self.spans_dir.rglob("*") if not path.is_dir() and not is_hidden(path))
         found = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
         return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
 
@@ -109,7 +109,7 @@ def _read_file(path: Path) -> SpanSet:
     try:
         return read_file(Place(str(path)))
     except InputError as error:
-        if path.suffix == _JOURNAL:
+        if path.suffix == _JOURNAL and path.is_file():
             return read_journal(path)
         record = refused(path, error)
         if may_hold_spans(path):

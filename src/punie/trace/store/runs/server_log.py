@@ -27,6 +27,8 @@ def notes_of(folder: Path) -> tuple[SourceNote, ...]:
     """
     log = folder / SERVER_LOG
     counts: dict[tuple[str, str], int] = {}
+    if log.exists() and not log.is_file():
+        raise InputError(f"{log}: can't be read: not a regular file")
     try:
         with log.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:

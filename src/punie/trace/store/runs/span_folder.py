@@ -62,9 +62,9 @@ SPAN_FOLDER: Final = Source("a folder of such files", recognises, read)
 def _files_below(folder: Path) -> Iterator[Path]:
     """Its files and its run folders, and those below it."""
     for path in sorted(folder.iterdir()):
-        if path.is_file() or (path.is_dir() and holds_run(path)):
+        if not path.is_dir() or holds_run(path):
             yield path
-        elif path.is_dir() and not path.is_symlink() and not is_hidden(path):  # a link may lead back to here
+        elif not path.is_symlink() and not is_hidden(path):  # a link may lead back to here
             yield from _files_below(path)
 
 
