@@ -1,16 +1,13 @@
 """How fast OTLP JSON lines become spans, beside what msgspec alone decodes: `python benchmarks/loading.py`.
 
-The lines are those of a journal, one made-up span each (`spans_generator.py`): once as generated, where the spans of
-a kind say the same attributes, and once with a number of its own in each span's attributes, so that no two lists are
-alike (two of their three pairs are). The loader looks up what it has met before instead of decoding it again, so the
-first is its best case and the second a bad one. `--run FOLDER` takes the journals of a run that exists, many times
-over, each time with other ids, times, numbers and digests: what a file of such runs holds. All ways run in turn on
+The lines are those of a journal, one made-up span each (`spans_generator.py`). `--run FOLDER` takes the journals of a
+run that exists, many times over, each time with other ids, times, numbers and digests: what a file of such runs holds.
+All ways run in turn on
 the same bytes, and the best of several rounds counts, in processor time:
 
 | way | gives |
 | --- | --- |
-| loader | the project's spans (`store/otlp/json_reader.py`), ids, times and attributes checked, all kept |
-| loader, all read | as before, and then every attribute of every span is read: nothing was put off |
+| loader | the project's spans (`store/json_files.py`), ids, times and attributes checked, all kept |
 | msgspec, kept | msgspec structs typed as OTLP, all kept, the garbage collector paused as the loader does |
 | msgspec, resumed | as kept, and the collection put off, made up for on resuming: the loader's time has it too |
 | msgspec, collected | as kept, with the collector on, as a plain program has it |
@@ -37,8 +34,6 @@ from spans_generator import generate, otlp_lines
 
 from punie.trace.store.json_files import read_journal
 
-AIM: Final = 0.9
-_END: Final = '],"status":{}'  # of a generated span's attributes
 _LINES: Final = 80_000  # at least so many of a run's
 _SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that every turn has digits of its own
 _HEX: Final = re.compile(r'(?<=")(?:[0-9a-f]{16}|[0-9a-f]{32})(?=")')
@@ -129,9 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.run is not None:
         _measure(f"{options.run.name}, many times over", _repeated(options.run), options.rounds)
         return 0
-    lines = list(otlp_lines(generate(options.traces)))
-    _measure("attributes that repeat", lines, options.rounds)
-    _measure("attributes of which none repeats", map(_with_own, lines, range(len(lines))), options.rounds)
+    _measure("made-up spans", otlp_lines(generate(options.traces)), options.rounds)
     return 0
 
 
@@ -144,9 +137,6 @@ def _measure(title: str, lines: Iterable[str], rounds: int) -> None:
     print(f"{title}: {spans} spans, a line each; every one loaded; processor time")
     for name, took in seconds.items():
         print(f"{name:<19} {spans / took / 1e6:5.2f} M spans/s  loader {took / seconds['loader']:5.2f} x")
-    for peer in ("msgspec, kept", "msgspec, dropped"):
-        ratio = seconds[peer] / seconds["loader"]
-        print(f"aim: {AIM} of {peer}: {'met' if ratio >= AIM else 'NOT met'} ({ratio:.2f})")
 
 
 def _repeated(run: Path) -> Iterator[str]:
@@ -173,11 +163,6 @@ def _other_double(turn: int, found: re.Match[str]) -> str:
     return repr(float(found[0]) * (1 + turn / 7))
 
 
-def _with_own(line: str, number: int) -> str:
-    own = f'{{"key":"gen_ai.usage.output_tokens","value":{{"intValue":"{number}"}}}}'
-    return line.replace(_END, f",{own}{_END}")
-
-
 def _check(file: Path) -> int:
     found = read_journal(file)
     lines = file.read_bytes().count(b"\n")
@@ -200,21 +185,12 @@ def _ways(file: Path) -> dict[str, Callable[[], object]]:
 
     return {
         "loader": lambda: read_journal(file),
-        "loader, all read": lambda: _all_read(file),
         "msgspec, kept": lambda: _paused(lambda: [decode(line) for line in file.read_bytes().splitlines()]),
         "msgspec, resumed": resumed,
         "msgspec, collected": lambda: [decode(line) for line in file.read_bytes().splitlines()],
         "msgspec, dropped": dropped,
         "json": lambda: _paused(lambda: [json.loads(line) for line in file.read_bytes().splitlines()]),
     }
-
-
-def _all_read(file: Path) -> object:
-    found = read_journal(file)
-    for span in found.spans:
-        for _ in span.attributes.items():
-            pass
-    return found
 
 
 def _paused(work: Callable[[], object]) -> object:
