@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from sys import intern
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -161,13 +162,14 @@ class TypedLines:
 
 
 def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
+    """The span of `raw`. What a file says over and over (ids of traces, names, keys) is kept once."""
     _check_ids(raw.trace_id, raw.span_id, raw.parent_span_id)
     status = raw.status
     return Span(
-        raw.trace_id,
+        intern(raw.trace_id),
         raw.span_id,
         raw.parent_span_id or None,
-        raw.name,
+        intern(raw.name),
         raw.start_time_unix_nano,
         raw.end_time_unix_nano,
         _kind(raw.kind),
@@ -198,7 +200,7 @@ def _event(raw: _Event) -> Event:
 
 
 def _attributes(pairs: Sequence[_Pair]) -> Attributes:
-    return {pair.key: _plain(pair.value) for pair in pairs} if pairs else NO_ATTRIBUTES
+    return {intern(pair.key): _plain(pair.value) for pair in pairs} if pairs else NO_ATTRIBUTES
 
 
 def _plain(value: _Value | None) -> AttributeValue:
