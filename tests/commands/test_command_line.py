@@ -280,3 +280,22 @@ def test_the_default_suite_over_another_workspace_is_said(flags: list[str], coun
     said = run.workload_warnings(options.workload)
     assert len(said) == count
     assert all("asks about the demo project" in line and "--suite" in line for line in said)
+
+
+NEVER_ENDS = """
+import threading, time
+from pydantic_ai import Agent
+
+threading.Thread(target=time.sleep, args=(300,)).start()
+agent = Agent(defer_model_check=True)
+"""
+
+
+def test_a_thread_of_the_users_module_that_never_ends_does_not_keep_the_command(tmp_path: Path) -> None:
+    (tmp_path / "users_agent.py").write_text(NEVER_ENDS)
+    flags = ("--agent", "users_agent:agent", "--base-url", "http://127.0.0.1:9", "--no-export")
+    program = str(Path(sys.executable).with_name("punie-trace"))
+    done = subprocess.run(
+        [program, "run", *flags], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == ExitCode.SERVER

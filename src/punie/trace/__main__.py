@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
 import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _LOG_LINES: Final = 12
+_LEAVE_AFTER_S: Final = 8.0
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
 
@@ -198,9 +200,16 @@ def _end(code: ExitCode, text: str) -> int:
     return int(code)
 
 
-def run() -> None:
-    """Entry point of the console script."""
-    sys.exit(main())
+def run() -> NoReturn:
+    """Entry point of the console script.
+
+    Python waits for threads at its end, and one of the user's agent may never come back: then we leave all the same.
+    """
+    code = main()
+    leave = threading.Timer(_LEAVE_AFTER_S, os._exit, (code,))
+    leave.daemon = True
+    leave.start()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from punie.trace.errors import OutputError, PunieTraceError
+from punie.trace.errors import OutputError
 
 
 def cancel_on(*signals: signal.Signals) -> None:
@@ -20,10 +20,10 @@ def cancel_on(*signals: signal.Signals) -> None:
 
 @contextmanager
 def telling_how_to_go_on(say: Callable[[str], object], how: str) -> Iterator[None]:
-    """However the block ends early, `say` how to go on; a cancelled task is an interruption."""
+    """However the block ends early, by a bug too, `say` how to go on; a cancelled task is an interruption."""
     try:
         yield
-    except (PunieTraceError, KeyboardInterrupt, asyncio.CancelledError) as error:
+    except BaseException as error:
         with suppress(OutputError):  # what ended the block is what the exit code is about
             say(how)
         if isinstance(error, asyncio.CancelledError):
