@@ -528,7 +528,7 @@ def test_where_nothing_can_be_written_the_program_goes_on_and_is_told(tmp_path: 
     (tmp_path / "runs").write_text("a file where the folder of runs would be")
     done = _run_program(tmp_path, _POOL_PROGRAM)
     assert done.stdout.startswith('{"sizes":[1,2,1,2,1,2]}')
-    assert "5 lost: " in done.stdout
+    assert "5 not written: " in done.stdout
     assert "span journal: " in done.stderr
     assert "Not a directory" in done.stderr or "File exists" in done.stderr
 

@@ -6,20 +6,20 @@ import errno
 import json
 import logging
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from file_size import file_size_limit
 
 from punie.trace.errors import ExportError
+from punie.trace.telemetry.journal.held import HeldLines, takers
 from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
 from punie.trace.telemetry.provider import Telemetry, configure
 
@@ -89,34 +89,42 @@ def test_a_torn_line_of_an_earlier_process_is_closed_off(tmp_path: Path) -> None
     assert path.read_bytes() == b'{"whole":1}\n{"resourceSp\n{"next":1}\n'
 
 
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """The kernel cuts a write at `size` bytes and refuses the next: a full disk that needs no root."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_a_full_disk_is_counted_and_said_and_the_next_line_is_whole(
+def test_what_a_full_disk_doesnt_take_is_held_and_said_and_written_when_there_is_room(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = Journal(tmp_path, "agent")
     assert journal.write_line(b'{"first":1}\n')
-    with caplog.at_level(logging.ERROR), file_size_limit(16):
+    with caplog.at_level(logging.WARNING), file_size_limit(16):
         assert not journal.write_line(b'{"second":2}\n')  # four bytes fit
         assert not journal.write_line(b'{"third":3}\n')
-    assert journal.write_line(b'{"fourth":4}\n')
-    status = journal.status
-    journal.close()
-    assert journal.path.read_bytes() == b'{"first":1}\n{"se\n{"fourth":4}\n'
-    assert (status.written, status.lost) == (2, 2)
+        status = journal.status
+    assert (status.written, status.lost, status.held) == (1, 0, 2)
     assert os.strerror(errno.EFBIG) in status.last_error
     assert len(caplog.records) == 1  # the same trouble twice is said once
+    assert journal.write_line(b'{"fourth":4}\n')
+    journal.close()
+    assert journal.path.read_bytes() == b'{"first":1}\n{"se\n{"second":2}\n{"third":3}\n{"fourth":4}\n'
+    assert (journal.status.written, journal.status.lost, journal.status.held) == (4, 0, 0)
+
+
+def test_what_is_held_at_the_end_is_lost_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(tmp_path, "agent")
+    with caplog.at_level(logging.ERROR), file_size_limit(0):
+        assert not journal.write_line(b"{}\n")
+        journal.close()
+    assert (journal.status.written, journal.status.lost) == (0, 1)
+    assert "span journal: 1 lines: " in caplog.text
+
+
+def test_more_than_memory_may_hold_is_lost(tmp_path: Path) -> None:
+    taken: list[bytes] = []
+    held = HeldLines(most_bytes=10)
+    takers.append(taker := lambda _, line: taken.append(line))
+    try:
+        assert [held.hold(tmp_path, line) for line in (b"12345", b"67890", b"1")] == [True, True, False]
+    finally:
+        takers.remove(taker)
+    assert taken == [b"12345", b"67890"]
 
 
 def test_a_journal_that_was_removed_is_begun_anew(tmp_path: Path) -> None:

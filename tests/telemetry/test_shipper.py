@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped] # ships no types
 import pytest
+from file_size import file_size_limit
 from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving, serving
 
 from punie.trace.telemetry.provider import Telemetry
@@ -391,6 +392,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("it did not happen")
+
+
+def test_what_the_disk_doesnt_take_is_sent_at_once(http_receiver: Receiver, telemetry: Telemetry) -> None:
+    shipper = Shipper(telemetry.journal.path.parent, [flag_target(http_receiver.url)], poll_s=0.02)
+    shipper.start()
+    telemetry.tracer.start_span("first").end()
+    with file_size_limit(telemetry.journal.path.stat().st_size):
+        telemetry.tracer.start_span("second").end()
+        wait_until(lambda: http_receiver.names() == ["first", "second"])
+        assert telemetry.journal.status.held == 1
+    telemetry.tracer.start_span("third").end()
+    (delivery,) = shipper.stop()
+    assert delivery.complete
+    assert http_receiver.names()[-2:] == ["second", "third"]  # the second one twice: readers drop duplicates
+    assert telemetry.journal.status.written == 3
 
 
 def test_a_burst_of_20000_spans_arrives(http_receiver: Receiver, telemetry: Telemetry) -> None:

@@ -40,7 +40,8 @@ class Telemetry:
 
     def __repr__(self) -> str:
         status = self.journal.status
-        lost = f", {status.lost} lost: {status.last_error}" if status.lost else ""
+        missing = status.lost + status.held
+        lost = f", {missing} not written: {status.last_error}" if missing else ""
         return f"<{status.written} spans in {self.journal.path}{lost}>"
 
     @property

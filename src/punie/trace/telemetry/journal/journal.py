@@ -8,12 +8,13 @@ and never raised into the agent.
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,6 +28,7 @@ from opentelemetry.trace import SpanContext
 from punie.trace import semconv
 from punie.trace.errors import ExportError
 from punie.trace.telemetry.journal.encode import LineEncoder
+from punie.trace.telemetry.journal.held import HeldLines
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -37,13 +39,14 @@ class JournalStatus:
 
     `written` lines are whole and in the file; `lost` are spans that could not be written; `unsynced` counts the
     syncs that failed: what they were for may not outlast a power cut. `last_error` is the newest reason for any
-    of these, empty if there was none.
+    of these, empty if there was none. `held` lines are in memory, until the disk takes them.
     """
 
     written: int
     lost: int
     unsynced: int
     last_error: str
+    held: int = 0
 
 
 class Journal:
@@ -67,6 +70,7 @@ class Journal:
         self._lost = 0
         self._unsynced = 0
         self._last_error = ""
+        self._held = HeldLines()
         _journals.add(self)
 
     def open(self) -> None:
@@ -94,15 +98,24 @@ class Journal:
     def status(self) -> JournalStatus:
         """Lines written and spans lost by this process so far."""
         with self._lock:
-            return JournalStatus(self._written, self._lost, self._unsynced, self._last_error)
+            return JournalStatus(self._written, self._lost, self._unsynced, self._last_error, len(self._held))
 
     def write_line(self, line: bytes) -> bool:
-        """Append one whole line, newline included; False if it could not be written (then it is counted)."""
+        """Append one whole line, newline included.
+
+        False if it could not be written: then it is held in memory until it can be, and lost if the journal ends first.
+        """
         with self._lock:
             try:
+                self._write_held()
                 self._append(line)
             except OSError as error:
-                self._count_loss(f"{self.path}: {error.strerror or error}")
+                reason = f"{self.path}: {error.strerror or error}"
+                if self._closed or not self._held.hold(self._directory, line):
+                    self._count_loss(reason)
+                elif len(self._held) == 1:
+                    _logger.warning("spans are held in memory: %s", reason)
+                self._last_error = reason
                 return False
             self._written += 1
             return True
@@ -142,9 +155,9 @@ class Journal:
 
     def close(self) -> None:
         """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
+        self.settle()
         with self._lock:
             self._closed = True
-        self.settle()
         with self._sync_lock, self._lock:
             self.sync()
             if self._fd is not None:
@@ -152,8 +165,9 @@ class Journal:
             self._fd = None
 
     def settle(self) -> None:
-        """Wait for the syncs that were asked for."""
+        """Write what is held, or count it as lost, and wait for the syncs that were asked for."""
         with self._lock:
+            self._end_held()
             syncer, self._syncer = self._syncer, None
         if syncer is not None:
             syncer.stop()  # not under the lock: a failing sync needs it
@@ -168,8 +182,23 @@ class Journal:
             os.close(inherited)
         self._pid = os.getpid()
         self._torn = False
+        self._held = HeldLines()  # the parent writes them
         self._written = self._lost = self._unsynced = 0
         self._last_error = ""
+
+    def _write_held(self) -> None:
+        if self._held:
+            self._written += self._held.write(self._append)
+        if self._held:
+            raise OSError(errno.ENOSPC, self._last_error.removeprefix(f"{self.path}: "))
+
+    def _end_held(self) -> None:
+        with suppress(OSError):
+            self._write_held()
+        if self._held:
+            self._lost += len(self._held)
+            _logger.error("%s %d lines: %s", semconv.LOG_SPANS_LOST, len(self._held), self._last_error)
+            self._held = HeldLines()
 
     def _append(self, line: bytes) -> None:
         if self._closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from punie.trace.telemetry.shipping.tail import JournalTail, Place
 
 _BATCH_LINES: Final = 256
 _BATCH_BYTES: Final = 1 << 20  # of the journal; receivers take 4 MiB over gRPC by default
+_MOST_UNWRITTEN: Final = 10_000  # lines; the oldest go first, and are held by the journal all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,14 @@ class BatchReader:
         self._start = dict(start)
         self._policy = policy
         self._tail = JournalTail(spans_dir, start)
+        self._unwritten: deque[bytes] = deque(maxlen=_MOST_UNWRITTEN)
         self.torn_lines = self._tail.torn_lines
 
     def batches(self) -> Iterator[Batch]:
-        """What is there now, in batches of whole lines."""
+        """What is there now, in batches of whole lines; before it what the disk didn't take."""
+        while self._unwritten:
+            read = read_line(self._unwritten.popleft(), self._policy)
+            yield Batch(read.spans, 0, read.unreadable, self._tail.places())
         lines: list[bytes] = []
         size = 0
         for line in self._tail.lines():
@@ -47,6 +53,10 @@ class BatchReader:
                 lines, size = [], 0
         if lines:
             yield self._batch(lines)
+
+    def take(self, line: bytes) -> None:
+        """A line that couldn't be written, from any thread."""
+        self._unwritten.append(line)
 
     def held_lines(self) -> int:
         """How many whole lines there are from the start on, counted anew."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from punie.trace.telemetry.journal.held import takers
 from punie.trace.telemetry.shipping.answers import Answer, Outcome
 from punie.trace.telemetry.shipping.batches import BatchReader
 from punie.trace.telemetry.shipping.content import ContentPolicy
@@ -78,6 +79,7 @@ class Shipper:
         sender_factory: SenderFactory = make_sender,
         bookmarks: BookmarkFactory = lambda _: Unkept(),
     ) -> None:
+        self._spans_dir = Path(spans_dir).absolute()
         self._longest_s = max((target.timeout_s or 0.0 for target in targets), default=0.0)
         self._workers = [
             Worker(
@@ -93,6 +95,7 @@ class Shipper:
 
     def start(self) -> None:
         """Begin to send what is there, and what will be."""
+        takers.append(self._take)
         for worker in self._workers:
             worker.start()
 
@@ -102,6 +105,7 @@ class Shipper:
         It takes `deadline_s` seconds, or longer if a target was given more for one export; with None as long as
         answers come.
         """
+        takers.remove(self._take)
         patience_s = None if deadline_s is None else max(deadline_s, self._longest_s)
         deadline = float("inf") if patience_s is None else time.monotonic() + patience_s
         for worker in self._workers:
@@ -109,6 +113,12 @@ class Shipper:
         for worker in self._workers:
             worker.join(None if patience_s is None else max(deadline - time.monotonic(), 0.0))
         return tuple(worker.close(patience_s) for worker in self._workers)
+
+    def _take(self, directory: Path, line: bytes) -> None:
+        """A line of this process that the disk didn't take is sent at once."""
+        if directory.absolute() == self._spans_dir:
+            for worker in self._workers:
+                worker.take(line)
 
 
 def _make(factory: SenderFactory, target: Target, timeout_s: float) -> Sender:

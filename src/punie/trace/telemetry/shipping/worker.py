@@ -77,6 +77,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="ship", daemon=True)
         self.start = self._thread.start
         self.join = self._thread.join
+        self.take = reader.take
 
     def finish(self, deadline: float) -> None:
         """Send what is left, until `deadline` (of the monotonic clock) at most."""
