@@ -14,7 +14,16 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_ns, decode_share
 from punie.trace.analysis.statistics.distributions import at_least, clopper_pearson_lower, t_cdf, t_quantile
 from punie.trace.analysis.statistics.need import RepeatNeed, repeats_needed, units_needed
-from punie.trace.analysis.statistics.ratio import BOOTSTRAP_UP_TO, RatioUnit, half_width, jackknife_t, ratio
+from punie.trace.analysis.statistics.ratio import (
+    BOOTSTRAP_UP_TO,
+    RESAMPLES,
+    SEED,
+    RatioUnit,
+    bootstrap_t,
+    half_width,
+    jackknife_t,
+    ratio,
+)
 from punie.trace.analysis.statistics.share import share_over_wall
 from punie.trace.analysis.statistics.spread import (
     Interval,
@@ -453,3 +462,29 @@ def test_a_share_of_one_query_from_one_start_has_no_interval(make_record: Record
         1,
         1,
     )
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_the_bootstrap_is_its_definition_on_the_same_resamples(level: float) -> None:
+    """Each resample anew: its ratio, its linearised standard error, how far it lies from the ratio of all."""
+    units = [
+        RatioUnit(part, whole)
+        for part, whole in zip((3, 1, 4, 1, 5, 9, 2, 6, 5, 3), range(11, 21), strict=True)
+    ]
+
+    def ratio_and_error(chosen: Sequence[RatioUnit]) -> tuple[float, float]:
+        whole = sum(unit.whole for unit in chosen)
+        estimate = sum(unit.part for unit in chosen) / whole
+        squares = sum((unit.part - estimate * unit.whole) ** 2 for unit in chosen)
+        return estimate, math.sqrt(squares * len(chosen) / (len(chosen) - 1)) / whole
+
+    generator = random.Random(SEED)  # noqa: S311 # the same resamples
+    estimate, error = ratio_and_error(units)
+    distances = []
+    for _ in range(RESAMPLES):
+        drawn, its_error = ratio_and_error(
+            [units[at] for at in generator.choices(range(len(units)), k=len(units))]
+        )
+        distances.append(abs(drawn - estimate) / its_error)
+    expected = sorted(distances)[math.ceil(level * (RESAMPLES + 1)) - 1] * error
+    assert bootstrap_t(units, level=level) == pytest.approx(expected)
