@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -159,6 +160,37 @@ def test_a_tool_that_never_returns_is_named_and_keeps_neither_the_query_nor_the_
     )
     assert reply.threads.running == ("look",)
     release.set()
+
+
+def test_a_coroutine_that_blocks_the_event_loop_is_interrupted() -> None:
+    async def look(place: str) -> str:
+        """Look there."""
+        time.sleep(60)  # noqa: ASYNC251 # what must not be done
+        return place
+
+    began = time.monotonic()
+    reply = _ask(_agent(look), FunctionModel(_calls_then_answers), timeout_s=0.1)
+    assert time.monotonic() - began < 20
+    assert reply.error in (
+        "BlockedLoopError: blocked the event loop for 2.1 s",
+        "TimeoutError: no answer within 0.1 s",
+    )
+    assert signal.getsignal(signal.SIGALRM) is not signal.SIG_IGN
+
+
+@pytest.mark.parametrize("where", ["instructions", "output"])
+def test_what_is_no_tool_may_raise_as_well(where: str) -> None:
+    agent = _agent(look)
+
+    def leave() -> str:
+        raise SystemExit("no license")
+
+    if where == "instructions":
+        agent.instructions(leave)
+    else:
+        agent.output_validator(lambda _: leave())
+    reply = _ask(agent, FunctionModel(_calls_then_answers))
+    assert reply.error == "SystemExit: no license"
 
 
 def test_a_tool_that_asks_whether_its_query_has_ended_can_stop() -> None:

@@ -96,7 +96,7 @@ class BenchProgress(Progress):
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
         """A query came back."""
-        if error or not result.ok:
+        if error or result.ok is False:
             self._failures.append(planned.query_id)
 
     def _in_cell(self, what: str) -> None:

@@ -86,5 +86,6 @@ class RunProgress(Progress):
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
         """A query came back."""
         self._done += 1
-        outcome = "error" if error else "ok" if result.ok else ", ".join(result.failures)
+        scored = "not scored" if result.ok is None else "ok" if result.ok else ", ".join(result.failures)
+        outcome = "error" if error else scored
         self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}")

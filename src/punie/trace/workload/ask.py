@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.workload.alarm import alarm
 from punie.trace.workload.threads import ForeignExitError, ToolThreads
 from punie.trace.workload.transcript import read_answer
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from punie.trace.workload.guard import QueryGuard
     from punie.trace.workload.scoring.answer import Answer
 
+_GRACE_S: Final = 2.0  # beyond the time limit, before code that blocks the event loop is interrupted
 _SHOWN_ERRORS: Final = 3  # of a group; more would bury them
 _LONGEST_ERROR: Final = 2000
 
@@ -79,14 +81,15 @@ class Asker:
         handler = _drain if self.stream else None
         limit = asyncio.timeout(self.timeout_s)
         try:
-            async with limit:
-                result = await self.subject.agent.run(
-                    text,
-                    model=self.model,
-                    deps=self.subject.deps,
-                    event_stream_handler=handler,
-                    capabilities=[guard],
-                )
+            with alarm(self.timeout_s + _GRACE_S):
+                async with limit:
+                    result = await self.subject.agent.run(
+                        text,
+                        model=self.model,
+                        deps=self.subject.deps,
+                        event_stream_handler=handler,
+                        capabilities=[guard],
+                    )
         except BaseException as error:  # an agent and its tools may raise anything; it is shown, not averaged
             if isinstance(error, (KeyboardInterrupt, GeneratorExit)) or _is_cancelled(error):
                 raise
