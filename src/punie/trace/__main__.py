@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report_error(error)
     except KeyboardInterrupt as error:
         return _end(ExitCode.INTERRUPTED, ": ".join(("interrupted", *map(str, error.args))))
-    except Exception as error:  # noqa: BLE001 - the edge of the program: a bug is told as one, with its own exit code
+    except Exception as error:  # noqa: BLE001 - the edge of the program: a bug is reported as one
         return _report_bug(error)
 
 
@@ -169,10 +169,10 @@ def _report_error(error: PunieTraceError) -> int:
 
 
 def _report_bug(error: Exception) -> int:
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return _end(
         ExitCode.BUG,
-        f"a bug of punie-trace: {said} (its traceback: {_keep_traceback(error)})\n"
+        f"a bug of punie-trace: {problem} (its traceback: {_keep_traceback(error)})\n"
         "next: please report it with that file, the command and the output of `punie-trace doctor`",
     )
 

@@ -112,7 +112,7 @@ class OutputError(PunieTraceError):
 
 
 class PipeClosedError(OutputError):
-    """Whoever read our output has left: no trouble, and nobody to tell."""
+    """Whoever read our output has left: no trouble, and nobody to report it to."""
 
     exit_code = ExitCode.PIPE_CLOSED
     slug = "pipe-closed"

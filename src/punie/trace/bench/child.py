@@ -37,8 +37,8 @@ class ChildJob:
     files: Path
     timeout_s: float
 
-    async def run(self, job: Mapping[str, Any], heard: Callable[[str], None]) -> Any:  # noqa: ANN401 # JSON
-        """The result of `job`; `heard` gets what it is doing. Raises ServerError if it fails or takes too long."""
+    async def run(self, job: Mapping[str, Any], on_step: Callable[[str], None]) -> Any:  # noqa: ANN401 # JSON
+        """The result of `job`; `on_step` gets what it is doing. Raises ServerError if it fails or takes too long."""
         job_file, result, log = (self._file(end) for end in ("job.json", "result.json", "log"))
         write_whole(job_file, json.dumps(job), mode=PRIVATE)
         result.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ class ChildJob:
         command = (sys.executable, SAFELY, "-m", self.module, str(job_file), str(result))
         child = Child.start(command, log=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
         try:
-            code = await self._until_end(child, log, heard)
+            code = await self._until_end(child, log, on_step)
         finally:
             await child.stop(_GRACE_S)
         if code != 0 or not result.exists():
@@ -55,7 +55,7 @@ class ChildJob:
             )
         return json.loads(result.read_text(encoding="utf-8"))
 
-    async def _until_end(self, child: Child, log: Path, heard: Callable[[str], None]) -> int:
+    async def _until_end(self, child: Child, log: Path, on_step: Callable[[str], None]) -> int:
         end = time.monotonic() + self.timeout_s
         while (code := child.exit_code()) is None:
             if time.monotonic() > end:
@@ -65,7 +65,7 @@ class ChildJob:
                     remedy=f"see {log}; if it goes on well, allow more with --preflight-timeout",
                 )
             if line := _last_step(log):
-                heard(line)
+                on_step(line)
             await asyncio.sleep(_POLL_S)
         return code
 
@@ -96,6 +96,6 @@ def serve_job(work: Callable[[Any], Any]) -> None:
     write_whole(Path(result), json.dumps(done), mode=PRIVATE)
 
 
-def tell(step: str) -> None:
-    """In a child: what it does now."""
+def show_step(step: str) -> None:
+    """In a child: what it does now, for the parent to show."""
     sys.stdout.write(f"- {step}\n")

@@ -44,7 +44,7 @@ async def execute_cells(
 
 
 def _record(folder: BenchFolder, cell: Cell, progress: Listener) -> CellRecord | None:
-    """What `cell.json` says; None if the cell isn't done, or if nobody can tell: it is then done again."""
+    """What `cell.json` says; None if the cell isn't done, or if that can't be read: it is then done again."""
     try:
         return folder.record(cell)
     except InputError as error:

@@ -123,7 +123,7 @@ class BenchFolder:
 def _readable_record(run: RunFolder) -> CellRecord | None:
     try:
         return documents.read(run.path / "cell.json", CellRecord)
-    except InputError:  # damaged: the other cells tell
+    except InputError:  # damaged: the other cells count
         return None
 
 

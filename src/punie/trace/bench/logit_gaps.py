@@ -43,7 +43,7 @@ async def look_at_gaps(
     found: Sequence[Divergence],
     files: Path,
     timeout_s: float,
-    heard: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> tuple[Divergence, ...]:
     """The divergences with their logit gaps; None stays where the prompts differ or an output has ended.
 
@@ -62,7 +62,7 @@ async def look_at_gaps(
             for place in different
         ],
     }
-    gaps = dict(zip(different, await ChildJob(MODULE, files, timeout_s).run(job, heard), strict=True))
+    gaps = dict(zip(different, await ChildJob(MODULE, files, timeout_s).run(job, on_step), strict=True))
     return tuple(
         item if place is None else replace(item, logit_gap=gaps[place]["gap"])
         for item, place in zip(found, places, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from punie.trace.bench.child import serve_job, tell
+from punie.trace.bench.child import serve_job, show_step
 
 
 def main(job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -13,11 +13,11 @@ def main(job: dict[str, Any]) -> list[dict[str, Any]]:
 
     from punie.trace.bench.preflight.models import Reader, load_model
 
-    tell(f"loading {job['model']}")
+    show_step(f"loading {job['model']}")
     model = load_model(job["model"], job["adapter"]).model
     found = []
     for number, place in enumerate(job["places"]):
-        tell(f"difference {number + 1} of {len(job['places'])}: reading the model's logits there")
+        show_step(f"difference {number + 1} of {len(job['places'])}: reading the model's logits there")
         *start, last = place["tokens"]
         reader = Reader(model)
         if start:

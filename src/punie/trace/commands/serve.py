@@ -130,7 +130,7 @@ async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Calla
 
 
 async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
-    """Until it dies, which raises ServerError; spans that are lost are said once."""
+    """Until it dies, which raises ServerError; lost spans are reported once."""
     lost: tuple[str, ...] = ()
     for poll in count(1):
         server.raise_if_dead()

@@ -31,13 +31,13 @@ def check_clock(
         time.sleep(pause_s)
         offsets.append(_offset(wall, monotonic))
     jump_ns = max(abs(later - earlier) for earlier, later in pairwise(offsets))
-    said = f"within {duration_text(monotonic() - began)}"
+    period = f"within {duration_text(monotonic() - began)}"
     if jump_ns > _STEP_NS:
         return warn(
-            f"the wall clock jumped by {duration_text(jump_ns)} {said}",
+            f"the wall clock jumped by {duration_text(jump_ns)} {period}",
             "let time synchronisation settle before a run: spans carry the wall clock",
         )
-    return ok(f"no step of the wall clock {said} (it moved by {duration_text(jump_ns)} at most)")
+    return ok(f"no step of the wall clock {period} (it moved by {duration_text(jump_ns)} at most)")
 
 
 def _offset(wall: Clock, monotonic: Clock) -> int:
@@ -57,7 +57,7 @@ def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) 
     """Does the kernel hold its clock for synchronised? It matters once spans of two machines meet."""
     found = state()
     if found is None or found < 0:
-        return unknown("this system doesn't tell whether its clock is synchronised")
+        return unknown("this system doesn't say whether its clock is synchronised")
     if found == _TIME_ERROR:
         return warn(
             "the kernel says that its clock is not synchronised",

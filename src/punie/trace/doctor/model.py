@@ -121,15 +121,15 @@ def check_memory(
     )
     if weights_bytes is None:
         return unknown(f"{machine}; the model's size is not known")
-    said = f"{bytes_text(weights_bytes)} of weights; {machine}"
+    facts = f"{bytes_text(weights_bytes)} of weights; {machine}"
     smaller = "use fewer bits or a smaller model"
     if weights_bytes > limit.limit_bytes:
-        return fail(f"{said}: it doesn't fit", smaller)
+        return fail(f"{facts}: it doesn't fit", smaller)
     if weights_bytes > free:
-        return warn(f"{said}: it would swap", "close other programs")
+        return warn(f"{facts}: it would swap", "close other programs")
     if weights_bytes > _TIGHT * limit.limit_bytes:
-        return warn(f"{said}: little is left for caches", smaller)
-    return ok(said)
+        return warn(f"{facts}: little is left for caches", smaller)
+    return ok(facts)
 
 
 def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int = 100_000_000) -> Finding:
@@ -138,12 +138,12 @@ def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int 
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         return fail(f"{place} can't be written", "choose another folder with --runs")
     free = psutil.disk_usage(str(place)).free
-    said = f"{bytes_text(free)} free for {runs}"
+    facts = f"{bytes_text(free)} free for {runs}"
     if free < needed_bytes:
-        return fail(said, "make room, or choose another folder with --runs")
+        return fail(facts, "make room, or choose another folder with --runs")
     if free < low_bytes:
-        return warn(said, "make room before long runs")
-    return ok(said)
+        return warn(facts, "make room before long runs")
+    return ok(facts)
 
 
 def _nearest(path: Path) -> Path:

@@ -26,7 +26,7 @@ _START_STACK: Final = "optional: docker compose up -d"
 
 
 def check_serve_port(port: int = SERVE_PORT) -> Finding:
-    """`serve` listens there if nothing else is said; `run` takes a free port."""
+    """`serve` listens there unless --port names another; `run` takes a free port."""
     if not listens(port):
         return ok(f"port {port} is free for `punie-trace serve`")
     return warn(f"port {port}: {_owner(port)} listens there", "give `serve` another one: --port 8081")
@@ -37,22 +37,22 @@ def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
     named = [name for name in _PROXIES if environment.get(name) or environment.get(name.lower())]
     if not named:
         return ok("none: every server is asked directly")
-    said = f"{', '.join(named)} set: servers on this machine are asked directly, others through it"
+    facts = f"{', '.join(named)} set: servers on this machine are asked directly, others through it"
     socks = any("socks" in environment.get(name, "") + environment.get(name.lower(), "") for name in named)
     if socks and importlib.util.find_spec("socksio") is None:
-        return warn(f"{said}; SOCKS needs a package that is missing", "pip install socksio, or set NO_PROXY")
-    return ok(said)
+        return warn(f"{facts}; SOCKS needs a package that is missing", "pip install socksio, or set NO_PROXY")
+    return ok(facts)
 
 
 def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Finding:
     """OTLP over HTTP and gRPC, each asked with a request without spans."""
     results = [probe(endpoint) for endpoint in endpoints]
-    said = "; ".join(map(_result_text, results))
+    facts = "; ".join(map(_result_text, results))
     if any(item.listening and item.problem for item in results):
-        return warn(said, "stop what has its port, or name a Collector with --otlp")
+        return warn(facts, "stop what has its port, or name a Collector with --otlp")
     if not any(item.is_receiver for item in results):
-        return warn(said, _START_STACK)
-    return ok(said)
+        return warn(facts, _START_STACK)
+    return ok(facts)
 
 
 def _result_text(item: ProbeResult) -> str:

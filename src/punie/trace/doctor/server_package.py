@@ -61,10 +61,10 @@ def check_speed(ask: Ask = ask_python, *, platform: str = sys.platform) -> Findi
         gflops = float(ask(_ASK_SPEED))
     except AskError as error:
         return unknown(f"MLX can't be asked: {error}", "see mlx_lm.server above")
-    said = f"{gflops:.3g} GFLOP/s on the CPU ({MATRIX} × {MATRIX}, float32, best of 5)"
+    facts = f"{gflops:.3g} GFLOP/s on the CPU ({MATRIX} × {MATRIX}, float32, best of 5)"
     if platform.startswith("linux") and gflops < SLOW_GFLOPS:
         return warn(
-            f"{said}: a slow BLAS",
+            f"{facts}: a slow BLAS",
             "for speed preload OpenBLAS: LD_PRELOAD=/…/libopenblas.so.0 punie-trace run",
         )
-    return ok(said)
+    return ok(facts)

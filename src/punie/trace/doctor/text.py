@@ -61,10 +61,10 @@ def _wrapped(text: str, head: str, margin: str) -> list[str]:
 
 def _summary(findings: Sequence[Finding]) -> str:
     counts = {status: sum(item.status is status for item in findings) for status in Status}
-    said = (
+    counted = (
         count_text(counts[Status.FAIL], "failure"),
         count_text(counts[Status.WARN], "warning"),
         f"{counts[Status.UNKNOWN]} unknown",
         f"{counts[Status.OK]} ok",
     )
-    return ", ".join(said)
+    return ", ".join(counted)

@@ -1,4 +1,4 @@
-"""One child process: its output goes to a file, it can tell that we died, and it is gone when we say so."""
+"""One child process: its output goes to a file, it notices that we died, and it is gone when we stop it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SAFELY: Final = "-P"
 def build_server_command(
     config: ServerConfig, *, port: int, python: str = sys.executable, hook: str | None = None
 ) -> tuple[str, ...]:
-    """The program and its arguments: our launcher, then what `mlx_lm.server` is told.
+    """The program and its arguments: our launcher, then the arguments of `mlx_lm.server`.
 
     Pure. `port` is the one to listen on (`config.port` may be 0, which the server doesn't know). `hook` is the
     `MODULE:FUNCTION` that the launcher calls before the server starts; None runs the server plain.

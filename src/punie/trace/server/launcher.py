@@ -103,7 +103,7 @@ def exit_code(run: Callable[[], None]) -> int:
         run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the edge of the process: printed, and told by the exit code
+    except BaseException:  # noqa: BLE001 - the edge of the process: printed, and shown by the exit code
         traceback.print_exc()
         return 1
     return 0

@@ -54,7 +54,7 @@ class ServerLog:
             with self.path.open("rb") as file:
                 file.seek(self.start)
                 for line in file:
-                    _, met, said = line[:TAIL_BYTES].decode(errors="replace").partition(marker)
+                    _, met, rest = line[:TAIL_BYTES].decode(errors="replace").partition(marker)
                     if met and len(found) < FOUND_LINES:
-                        found[said.strip()] = None
+                        found[rest.strip()] = None
         return tuple(found)

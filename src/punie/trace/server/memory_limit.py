@@ -46,5 +46,5 @@ def recommended_limit(*, platform: str = sys.platform, python: str = sys.executa
         (python, SAFELY, "-c", _ASK_MLX), capture_output=True, text=True, check=False, timeout=60
     )
     if answer.returncode != 0:
-        raise ServerError("MLX doesn't tell the recommended memory", log_tail=answer.stderr[-2000:])
+        raise ServerError("MLX doesn't report the recommended memory", log_tail=answer.stderr[-2000:])
     return MemoryLimit(int(answer.stdout), LimitSource.METAL)

@@ -75,7 +75,7 @@ class TracedServer(ServerProcess):
         return self.says(semconv.LOG_NOT_TRACED)
 
     def ignores_tools(self) -> bool:
-        """Whether the server has said that it can't give tools to the model."""
+        """Whether the server has logged that it can't give tools to the model."""
         return bool(self.says(semconv.LOG_TOOLS_IGNORED))
 
     def lost_spans(self) -> tuple[str, ...]:

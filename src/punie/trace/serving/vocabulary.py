@@ -29,7 +29,7 @@ class Difference:
 
 
 def compare_vocabularies(model: Path | str, draft: Path | str, *, allow: bool) -> str:
-    """A sentence about tokens that differ, or why nobody can tell; empty if there are none.
+    """A sentence about tokens that differ, or why they could not be compared; empty if there are none.
 
     Of a name on Hugging Face the tokenizer is downloaded if its cache hasn't got it. Raises VocabularyError that
     names the tokens unless `allow`.

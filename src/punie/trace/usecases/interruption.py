@@ -1,4 +1,4 @@
-"""Ending early: signals stop what was started, and the user is told how to go on."""
+"""Ending early: signals stop what was started, and the user learns how to go on."""
 
 from __future__ import annotations
 

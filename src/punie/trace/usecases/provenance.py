@@ -33,7 +33,7 @@ def package_versions() -> dict[str, str]:
 
 
 def machine_facts() -> dict[str, str]:
-    """What kind of machine this is; no name that would tell whose."""
+    """What kind of machine this is; no name that would identify its owner."""
     return {
         "system": platform.system(),
         "release": platform.release(),

@@ -1,4 +1,4 @@
-"""Where spans are sent: who asked for it, who was found listening, how far each got, and what is said of that."""
+"""Where spans are sent: who asked for it, who was found listening, how far each got, and what is reported of that."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The targets, whether content goes there too, and what else is to be said: strangers on the ports, say."""
+    """The targets, whether content goes there too, and notes for the user: other programs on the ports, for example."""
 
     targets: tuple[Target, ...]
     content: bool
@@ -48,7 +48,7 @@ class Sending:
     def following(
         self, spans_dir: Path, progress: Progress, *, state_folder: Path | None = None
     ) -> Iterator[Sent]:
-        """Send what is written into `spans_dir` during this block; the account of each target is said after it.
+        """Send what is written into `spans_dir` during this block; what each target accepted is reported after it.
 
         How far each got is kept in `state_folder`, by default `spans_dir`.
         """

@@ -29,7 +29,7 @@ class Waterfall:
 
 @dataclass(frozen=True, slots=True)
 class JaegerPage:
-    """Where waterfalls are looked at; `named` if the user said so."""
+    """Where waterfalls are looked at; `named` if the user gave it."""
 
     url: str
     named: bool

@@ -1,4 +1,4 @@
-"""The suite's conversations as the sequential baseline holds them, once: every turn's prompt, with what tools said."""
+"""The suite's conversations as the sequential baseline holds them, once: every prompt, tool results included."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """Tells which question is asked."""
+class _StepListener:
+    """Passes on which question is asked."""
 
-    heard: Callable[[str], None]
+    on_step: Callable[[str], None]
 
     def warming_up(self, server_start: int) -> None:
-        self.heard(f"warm-up of start {server_start}")
+        self.on_step(f"warm-up of start {server_start}")
 
     def asking(self, planned: PlannedQuery) -> None:
-        self.heard(f"asking {planned.query_id} without a draft")
+        self.on_step(f"asking {planned.query_id} without a draft")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
         """A wrong answer is a text as well; the benchmark scores."""
 
     def cell_begins(self, cell: Cell) -> None:
-        """Told by the caller."""
+        """Said by the caller."""
 
     def cell_done(self, cell: Cell, took_ns: int | None) -> None:
-        """Told by the caller."""
+        """Said by the caller."""
 
     def say(self, line: str) -> None:
-        self.heard(line)
+        self.on_step(line)
 
 
 async def hold_conversations(
-    runtime: Runtime, folder: RunFolder, heard: Callable[[str], None]
+    runtime: Runtime, folder: RunFolder, on_step: Callable[[str], None]
 ) -> list[list[int]]:
     """Token ids of every turn's prompt, query by query. Raises ServerError."""
     arm = Arm(SEQUENTIAL, ArmKind.SEQUENTIAL)
     once = replace(runtime, plan=replace(runtime.plan, repeats=1))
-    await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _Heard(heard), None).execute()
+    await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _StepListener(on_step), None).execute()
     turns = turns_of(folder.load_spans().spans)
     prompts = [list(turn.prompt) for asked in turns.values() for turn in asked if len(turn.prompt) > 1]
     if not prompts:

@@ -162,11 +162,11 @@ def _token_ns(texts: Sequence[Raw]) -> int | None:
 
 def _notes(raw: Raw) -> Iterable[str]:
     for index, draft in enumerate(raw["drafts"]):
-        told = []
+        rates = []
         for kind, words in _TEXTS.items():
             rate = acceptance([_sum([answer[kind]]) for answer in draft["answers"]])
             if rate is not None:
-                told.append(f"{percent_text(rate.value)} {words}")
-        yield f"draft {index}: of the tokens that the model looked at it accepted {', '.join(told)}"
+                rates.append(f"{percent_text(rate.value)} {words}")
+        yield f"draft {index}: of the tokens that the model looked at it accepted {', '.join(rates)}"
     yield f"measured on {count_text(len(raw['texts']), 'turn')} of whole conversations, with what the tools returned"
     yield "the shape of a query is that of the model's work, without the agent, the server and the tools"

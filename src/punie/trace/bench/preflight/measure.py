@@ -10,7 +10,7 @@ from typing import Any, Final
 import mlx.core as mx
 import psutil
 
-from punie.trace.bench.child import tell
+from punie.trace.bench.child import show_step
 from punie.trace.bench.preflight.models import (
     Loaded,
     Reader,
@@ -60,7 +60,7 @@ class Work:
     def run(self) -> dict[str, Any]:
         """All of it, as JSON."""
         began = time.monotonic()
-        tell(f"loading {self.job['model']}")
+        show_step(f"loading {self.job['model']}")
         self.target = load_model(self.job["model"], self.job["adapter"])
         reader = self._read_and_answer()
         rounds, noise = self._costs(reader)
@@ -82,7 +82,7 @@ class Work:
         for number, tokens in enumerate(self.job["prompts"]):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
                 break
-            tell(f"answering turn {number + 1} of {len(self.job['prompts'])} without a draft")
+            show_step(f"answering turn {number + 1} of {len(self.job['prompts'])} without a draft")
             *prompt, last = tokens
             if number == 0:
                 Reader(self.target.model).read(prompt)  # the first one pays for what the others find warm
@@ -100,7 +100,7 @@ class Work:
 
     def _costs(self, reader: Reader) -> tuple[list[list[int]], float]:
         """Rounds of nanoseconds for 1 … largest k + 1 tokens at once, and how far logits differ by that alone."""
-        tell("timing the model on several tokens at once")
+        show_step("timing the model on several tokens at once")
         sizes = range(1, self.largest_k + 2)
         text = self.texts[-1]
         follows = [text.last, *text.answer.tokens, *text.prompt[-self.largest_k - COST_ROUNDS :]]
@@ -129,7 +129,7 @@ class Work:
 
     def _draft(self, name: str) -> dict[str, Any]:
         """One draft, loaded beside the target and let go again."""
-        tell(f"loading {name}")
+        show_step(f"loading {name}")
         mx.clear_cache()
         mx.reset_peak_memory()
         draft = load_model(name)
@@ -139,7 +139,7 @@ class Work:
         for number, text in enumerate(self.texts):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
                 break
-            tell(f"drafting the answer to turn {number + 1} of {len(self.texts)}")
+            show_step(f"drafting the answer to turn {number + 1} of {len(self.texts)}")
             if number == 0:
                 Reader(draft.model).read(text.prompt)
             target, reader = Reader(self.target.model), Reader(draft.model)

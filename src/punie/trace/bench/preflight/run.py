@@ -29,18 +29,18 @@ class PreflightSettings:
 
 
 async def run_preflight(
-    folder: BenchFolder, runtime: Runtime, settings: PreflightSettings, heard: Callable[[str], None]
+    folder: BenchFolder, runtime: Runtime, settings: PreflightSettings, on_step: Callable[[str], None]
 ) -> Preflight:
     """Measure, predict, write `preflight.json`. Raises VocabularyError, WorkloadError, ServerError."""
-    heard("comparing vocabularies")
+    on_step("comparing vocabularies")
     notes = [
         compare_vocabularies(runtime.plan.model, draft, allow=settings.allow_vocab_mismatch)
         for draft in runtime.plan.drafts
     ]
-    heard("starting the server without a draft")
-    prompts = await hold_conversations(runtime, folder.new_conversations(), heard)
+    on_step("starting the server without a draft")
+    prompts = await hold_conversations(runtime, folder.new_conversations(), on_step)
     child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
-    raw = await child.run(_job(runtime.plan, prompts), heard)
+    raw = await child.run(_job(runtime.plan, prompts), on_step)
     bounds = Bounds(runtime.plan.max_memory_bytes, settings.recommended_bytes)
     found = judge(raw, runtime.plan, bounds, [note for note in notes if note])
     folder.write_preflight(found)

@@ -1,4 +1,4 @@
-"""A run on disk: what was planned (`run.json`), what happened (`spans/`), what the server said (`server.log`)."""
+"""A run on disk: what was planned (`run.json`), what happened (`spans/`), what the server printed (`server.log`)."""
 
 from __future__ import annotations
 

@@ -34,10 +34,10 @@ def notes_of(folder: Path) -> tuple[SourceNote, ...]:
             for line in lines:
                 for marker, slug in _SLUGS.items():
                     if marker in line:
-                        said = (slug, line.partition(marker)[2].strip())
-                        counts[said] = counts.get(said, 0) + 1
+                        key = (slug, line.partition(marker)[2].strip())
+                        counts[key] = counts.get(key, 0) + 1
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"{log}: can't be read: {error.strerror or error}") from error
-    return tuple(SourceNote(slug, f"{log.name}: {said}", count) for (slug, said), count in counts.items())
+    return tuple(SourceNote(slug, f"{log.name}: {reason}", count) for (slug, reason), count in counts.items())
