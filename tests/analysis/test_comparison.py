@@ -327,3 +327,10 @@ def test_cached_repeats_are_in_no_average() -> None:
     marked = [replace(record, is_cached_repeat=record.repeat > 0) for record in plain]
     side = side_of([_evidence(marked)])
     assert (len(side.answers), len(side.repeats), len(side.records)) == (5, 10, 15)
+
+
+def test_with_the_prompt_cache_on_server_starts_are_asked_for() -> None:
+    plain = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1))
+    assert "6 queries, or 3 repeats of each query, are needed" in undecided_reasons(plain)[0]
+    cached = _compared(*(_cached(_start(n, repeats=1), cache="server") for n in (1, 2)))
+    assert "6 queries, or 4 server starts a side (--starts 4), are needed" in undecided_reasons(cached)[0]

@@ -34,6 +34,11 @@ class Side:
         return (*self.answers, *self.failed, *self.truncated, *self.repeats)
 
     @property
+    def repeats_count(self) -> bool:
+        """Whether asking again in the same server start would be evidence: not with its prompt cache on."""
+        return not self.repeats and all(record.cache != semconv.CACHE_SERVER for record in self.answers)
+
+    @property
     def keys(self) -> frozenset[str]:
         """What tells the whole answers apart, in whatever source they are."""
         return frozenset(record.ledger.query_key for record in self.answers)

@@ -155,23 +155,32 @@ def _undecided(reason: Undecided, comparison: Comparison) -> str:
         case Obstacle.NO_COMMON_QUERY:
             return "no query was answered in every server start of both sides"
         case Obstacle.TOO_FEW_UNITS if comparison.design and comparison.test:
-            return _too_few(comparison.design, comparison.test)
+            return _too_few(comparison.design, comparison.test, _repeats_needed(comparison))
         case _:
-            return f"nothing is known of the noise: each side needs {REPEATS_NEEDED} repeats of a query"
+            return f"nothing is known of the noise: needed are {_repeats_needed(comparison)}"
 
 
-def _too_few(design: Design, test: Permuted) -> str:
+def _repeats_needed(comparison: Comparison) -> str:
+    """What tells of the noise, and counts."""
+    if comparison.a.repeats_count and comparison.b.repeats_count:
+        return f"{REPEATS_NEEDED} repeats of each query"
+    return f"{STARTS_NEEDED} server starts a side (--starts {STARTS_NEEDED})"
+
+
+def _too_few(design: Design, test: Permuted, repeats: str) -> str:
     least = f"{test.units} can be exchanged, so p can't come below {test.smallest_p:.2g}"
     match design.exchanged:
         case Unit.REPEAT:
             return f"too few repeats of too few queries: {least}"
         case Unit.QUERY_PAIR:
-            needed = f"{PAIRS_NEEDED} queries, or {REPEATS_NEEDED} repeats of each, are needed"
+            needed = f"{PAIRS_NEEDED} queries, or {repeats}, are needed"
             return f"too few pairs of queries, {least}; {needed}"
         case Unit.QUERY:
             return f"too few queries, {least}; none of A's is in B, so nothing can be paired"
         case _:
-            needed = f"{STARTS_NEEDED} a side, or {REPEATS_NEEDED} repeats of each query, are needed"
+            needed = (
+                f"{STARTS_NEEDED} a side, or {REPEATS_NEEDED} repeats of each query that count, are needed"
+            )
             return f"too few server starts, {least}; {needed}"
 
 
