@@ -12,7 +12,7 @@ from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
 from msgspec.structs import replace
-from query_trees import LENGTH_NS, Tree, forty_queries, seeded
+from query_trees import LENGTH_NS, NOW_NS, Tree, forty_queries, seeded
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
@@ -168,6 +168,20 @@ def test_a_wrong_trace_is_counted_and_named(front: int, wrong: Callable[[Span], 
     right, broken = Tree(0, random).spans, Tree(1, random).spans
     totals = total(fill(front, [*right, broken[0], wrong(broken[1]), *broken[2:]]))
     assert (totals.total.answers, totals.total.needs_tree, totals.named) == (1, 1, (broken[0].trace_id,))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start_ns": 900_000_000 * 10**9},
+        {"end_ns": NOW_NS + 4000 * 86_400 * 10**9},
+        {"start_ns": NOW_NS - 31 * 86_400 * 10**9},
+    ],
+)
+def test_a_trace_with_times_that_can_not_be_needs_the_tree(front: int, change: dict[str, int]) -> None:
+    sound, odd = Tree(0, seeded(1)).spans, Tree(1, seeded(1)).spans
+    totals = total(fill(front, [*sound, replace(odd[0], **change), *odd[1:]])).total
+    assert (totals.answers, totals.needs_tree) == (1, 1)
 
 
 def test_the_sums_are_those_of_a_report(front: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,16 +22,16 @@ from punie.trace.analysis.trees.tree import Forest, SpanKey, with_times
 from punie.trace.model import Span
 
 _SECOND_NS: Final = 10**9
-_DAY_NS: Final = 86_400 * _SECOND_NS
+DAY_NS: Final = 86_400 * _SECOND_NS
 EARLIEST_NS: Final = 978_307_200 * _SECOND_NS  # 2001-01-01: no tracing is older
-LONGEST_NS: Final = 30 * _DAY_NS
+LONGEST_NS: Final = 30 * DAY_NS
 
 _Window = tuple[int, int]
 
 
 def mend_absolute_times(forest: Forest, now_ns: int) -> tuple[Forest, frozenset[SpanKey]]:
     """The forest with times that can be, and the spans whose own can't, or that last more than 30 days."""
-    latest_ns = now_ns + _DAY_NS
+    latest_ns = now_ns + DAY_NS
     odd = {key for key, span in forest.spans.items() if _is_odd(span, latest_ns)}
     impossible = {key for key in odd if not _too_long(forest.spans[key], latest_ns)}
     if not impossible:

@@ -13,6 +13,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT
 from punie.trace.analysis.foreign.operations import TELLING
 from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
 from punie.trace.model import PHASES, Provenance
 
 _ROWS = """SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
@@ -121,6 +122,9 @@ def traces_sql(by: By | None = None) -> str:
         FOREIGN=_list(semconv.FOREIGN_KIND),
         TELLING=_list(sorted(TELLING)),
         AFTER_PERCENT=AFTER_PERCENT,
+        EARLIEST_NS=EARLIEST_NS,
+        LONGEST_NS=LONGEST_NS,
+        DAY_NS=DAY_NS,
         LATENCIES=_list((semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)),
     )
 

@@ -127,6 +127,8 @@ judged AS (
       AND ((z.1.1.1.8 = 2 AND (z.2.2 OR z.2.1.4)) OR (z.1.1.1.8 = 3 AND z.2.2))), links) AS kept,
     multiIf(is_odd OR arrayCount(x -> x.3, found) != 1 OR root.1.1.5 < root.1.1.4
         OR length(arrayDistinct(found.1)) != length(found)
+        OR arrayMin(found.4) < $EARLIEST_NS OR arrayMax(found.5) > toUnixTimestamp64Nano(now64(9)) + $DAY_NS
+        OR root.1.1.5 - root.1.1.4 > $LONGEST_NS
         OR arrayExists(z -> NOT z.4 OR z.1.1.1.5 < z.1.1.1.4
           OR ((z.1.1.1.4 < z.2.1.1.4 OR z.1.1.1.5 > z.2.1.1.5) AND (NOT is_one_machine OR z.1.1.1.6 IN (2, 3)))
           OR (z.1.1.1.6 IN (2, 3) AND z.1.1.1.4 = z.2.1.1.4 AND z.1.1.1.5 = z.2.1.1.5)
