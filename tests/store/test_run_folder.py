@@ -111,6 +111,15 @@ def test_what_the_server_s_log_says_is_read_beside_the_spans_too(tmp_path: Path)
     assert [note.slug for note in folder.load_spans().notes] == ["spans-lost"]
 
 
+def test_tools_that_the_server_ignores_are_counted(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    line = f"2026-11-30 03:00:00 - WARNING - {semconv.LOG_TOOLS_IGNORED} If you think this is an error, ask\n"
+    (folder.path / SERVER_LOG).write_text(line * 3)
+    (note,) = folder.load_spans().notes
+    assert (note.slug, note.count) == ("tools-ignored", 3)
+    assert note.case == "server.log: Received tools but model does not support tool calling."
+
+
 def test_a_plan_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "run")
     folder.plan_path.mkdir()  # nothing can replace a folder

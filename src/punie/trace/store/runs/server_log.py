@@ -34,10 +34,11 @@ def notes_of(folder: Path) -> tuple[SourceNote, ...]:
             for line in lines:
                 for marker, slug in _SLUGS.items():
                     if marker in line:
-                        key = (slug, line.partition(marker)[2].strip())
+                        reason = marker if slug == TOOLS_IGNORED else line.partition(marker)[2].strip()
+                        key = (slug, reason)
                         counts[key] = counts.get(key, 0) + 1
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"{log}: can't be read: {error.strerror or error}") from error
-    return tuple(SourceNote(slug, f"{log.name}: {reason}", count) for (slug, reason), count in counts.items())
+    return tuple(SourceNote(slug, f"{log.name}: {why}", count) for (slug, why), count in counts.items())
