@@ -48,6 +48,7 @@ def test_the_wheel_does_not_own_the_namespace(wheel: Path) -> None:
     assert "punie/trace/py.typed" in names
     assert "punie/trace/store/clickhouse/ledger_arrays.sql" in names
     assert "punie/trace/analysis/integrity/findings.toml" in names
+    assert "punie/trace/workload/scoring/words.toml" in names
     assert "punie/trace/store/clickhouse/whole_traces.sql" in names
     assert "punie/trace/demo/models/target/model.safetensors" in names
     assert not [name for name in names if "__pycache__" in name or "training" in name]

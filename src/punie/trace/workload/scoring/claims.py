@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from punie.trace.workload.scoring.words import WORDS
+
 
 class ClaimKind(StrEnum):
     """How a claim is checked against what the tools returned."""
@@ -40,27 +42,14 @@ class Claim:
         return f"{self.number} {self.text}" if self.kind is ClaimKind.COUNT else self.text
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_EXTENSIONS: Final = (
-    "py|pyi|pyx|html?|txt|md|rst|toml|json|ya?ml|cfg|ini|conf|sql|js|jsx|ts|tsx|css|scss|sh|lock|csv|xml|env|log|db|"
-    "sqlite3?|po|mo|ipynb|svg|png|jpe?g|pdf|service|j2|jinja2?"
-)
+_ENDINGS: Final = "|".join(WORDS["extensions"])
+_THINGS: Final = "|".join(WORDS["things"])
+_NOUNS: Final = "|".join(WORDS["nouns"])
+WORD_NUMBERS: Final = {word: number for number, word in enumerate(WORDS["numbers"])}
 _PART: Final = r"[\w.@+\-]"
 PATH: Final = re.compile(
-    rf"(?<![\w.@+\-/])(?:[a-z]+://)?~?(?:{_PART}*/)+{_PART}*|(?<![\w@+\-/]){_PART}*\.(?:{_EXTENSIONS})\b(?![\w(])"
+    rf"(?<![\w.@+\-/])(?:[a-z]+://)?~?(?:{_PART}*/)+{_PART}*|(?<![\w@+\-/]){_PART}*\.(?:{_ENDINGS})\b(?![\w(])"
 )
-# Words with a slash between them that name no file.
-_PAIRS: Final = _words(
-    "and/or async/await read/write read/written client/server input/output request/response key/value "
-    "on/off yes/no true/false get/post http/https create/update update/delete i/o n/a w/o tcp/ip either/or "
-    "if/else try/except open/close start/stop async/sync sync/async get/set name/value him/her his/her he/she "
-    "model/view orm/sql"
-)
-_LIBRARIES: Final = frozenset({"node.js", "vue.js", "next.js", "nuxt.js", "three.js", "d3.js"})
-
 _SYMBOL: Final = re.compile(
     r"(?<![\w.])(?:"
     r"[A-Za-z_]\w+(?:\.[A-Za-z_]\w+)+"  # dotted.name
@@ -70,47 +59,16 @@ _SYMBOL: Final = re.compile(
     r"|[A-Za-z_]\w*(?=\((?!s\)|es\)))"  # called(
     r")(?!\w)"
 )
-# Proper names written like symbols.
-_PROPER_NAMES: Final = _words(
-    "JavaScript TypeScript GitHub GitLab PostgreSQL MySQL SQLite MariaDB PyPI GraphQL OpenAPI WebSocket WebSockets "
-    "OAuth YouTube macOS iOS DevOps FastAPI PydanticAI OpenTelemetry RabbitMQ MongoDB DjangoORM CamelCase "
-    "NumPy PyTorch LaTeX"
-)
-_FRAMEWORK_WORDS: Final = _words("django python rest drf sql orm html http json api url urls celery redis")
-_THINGS: Final = (
-    "class|function|method|model|view|serializer|form|exception|mixin|manager|decorator|middleware|module"
-)
 _CALLED: Final = re.compile(rf"\b(?:{_THINGS}|named|called|def)\s+([A-Z][a-z0-9]\w*)(?![\w/])")
 _BEFORE_THING: Final = re.compile(rf"\b([A-Z][a-z0-9]\w*)\s+(?:{_THINGS})\b")
 _SUBJECT: Final = re.compile(
     r"(?<![\w./])([A-Za-z_]\w*)\s+(?:is|was|are|were)\s+(?:\w+ly\s+|also\s+|only\s+|not\s+)?"
     r"(?:defined|implemented|declared|located|used|imported|called|referenced|registered|found|mentioned)\b"
 )
-# Words that stand before "is defined" and before "class" in honest prose.
-_PLAIN_WORDS: Final = _words(
-    "it which that this these those they there here what one each all both some none nothing everything other others "
-    "the a an its their class classes function functions method methods view views model models serializer "
-    "serializers form forms module modules file files code codebase project app apps application implementation "
-    "definition definitions name names symbol object objects variable variables constant setting settings match "
-    "matches result results use uses usage usages import imports keyword keywords syntax pattern patterns line lines "
-    "test tests attribute field fields type types package decorator decorators exception exceptions path paths "
-    "and or async await sync both also first second third last following same two three four five every any no "
-    "in of on at by for from with yes we you i another"
-)
 
 _CODE: Final = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)|`([^`\n]+)`", re.DOTALL)
 _QUOTED_WORD: Final = re.compile(r"(?<!\w)(?:\"([\w.\-]+)\"|'([\w.\-]+)'|“([\w.\-]+)”)(?!\w)")
 
-_WORD_NUMBERS: Final = (
-    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-)
-WORD_NUMBERS: Final = {word: number for number, word in enumerate(re.findall(r"\w+", _WORD_NUMBERS))}
-_NOUNS: Final = (
-    "match(?:es)?|files?|lines?|uses?|usages?|results?|occurrences?|places?|times?|hits?|references?|calls?|"
-    "definitions?|imports?|class(?:es)?|functions?|methods?|views?|models?|serializers?|forms?|tests?|modules?|"
-    "fields?|routes?|endpoints?|paths?|folders?|director(?:y|ies)|apps?|handlers?|coroutines?"
-)
 _NUMBER: Final = r"(?<![\w.])(\d+(?:,\d{3})*|" + "|".join(WORD_NUMBERS) + r")"
 # Up to two words may stand between a number and what it counts, but none that starts something else.
 _BETWEEN: Final = (
@@ -131,7 +89,7 @@ _ENDLESS: Final = re.compile(r"\S{300,}")
 _LIST_MARK: Final = re.compile(r"^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
 _LINE_BEFORE: Final = re.compile(r"(?:\blines?\s*|[:#])\Z", re.IGNORECASE)
 _PLACE: Final = re.compile(
-    rf"(?<![\w.@+\-/])({_PART}*(?:/{_PART}+)*\.(?:{_EXTENSIONS}))`?(?::|[\s,(]*(?:at|on|in)?\s*\(?lines?\s+)(\d+)\b",
+    rf"(?<![\w.@+\-/])({_PART}*(?:/{_PART}+)*\.(?:{_ENDINGS}))`?(?::|[\s,(]*(?:at|on|in)?\s*\(?lines?\s+)(\d+)\b",
     re.IGNORECASE,
 )
 
@@ -172,12 +130,12 @@ def paths(text: str) -> Iterator[str]:
 def _is_pair(path: str) -> bool:
     left, _, right = path.lower().partition("/")
     hyphens = "-" in left and "-" in right and "/" not in right and "." not in path
-    return path.lower() in _PAIRS | _LIBRARIES or hyphens or len(left) == len(right) == 1
+    return path.lower() in {*WORDS["pairs"], *WORDS["libraries"]} or hyphens or len(left) == len(right) == 1
 
 
 def _symbols(text: str) -> Iterator[Claim]:
     for match in _SYMBOL.finditer(PATH.sub(lambda found: " " * len(found[0]), text)):
-        if match[0] not in _PROPER_NAMES and match[0].lower() not in _LIBRARIES:
+        if match[0] not in WORDS["proper_names"] and match[0].lower() not in WORDS["libraries"]:
             yield Claim(ClaimKind.SYMBOL, match[0])
 
 
@@ -185,7 +143,7 @@ def _names(prose: str) -> Iterator[Claim]:
     """Plain words in a place where only a name can stand."""
     for pattern in (_CALLED, _BEFORE_THING, _SUBJECT):
         for match in pattern.finditer(prose):
-            if match[1].lower() not in _PLAIN_WORDS | _FRAMEWORK_WORDS:
+            if match[1].lower() not in {*WORDS["plain_words"], *WORDS["framework_words"]}:
                 yield Claim(ClaimKind.SYMBOL, match[1])
     for match in _QUOTED_WORD.finditer(prose):
         yield Claim(ClaimKind.CODE, match[1] or match[2] or match[3])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from punie.trace.workload.scoring.words import WORDS
+
 _UNKNOWN: Final = re.compile(
     r"\bI\b(?:'m| am|'ve| have)?\s+(?:(?:really|just|also|still|sorry|afraid)\W+(?:but I\s+|I\s+)?)?"
     r"(?:(?:do|did|can|could|would)\s+not|(?:do|did|could|would)n.t|can.t|cannot|not|no|"
@@ -14,12 +16,7 @@ _UNKNOWN: Final = re.compile(
     r"|\b(?:no idea|not sure|hard to say|beyond my knowledge|knows? too little)\b",
     re.IGNORECASE,
 )
-_FILLER_WORDS: Final = (
-    "a an and are as ask asked asking at be but by can could do does for from has have here how i if in is it its me "
-    "my no not of ok okay on or please question questions so sure tell that the their them there these they this those "
-    "to us want wants was well were what when where which who why will with would yes you your"
-)
-_FILLERS: Final = frozenset(re.findall(r"\w+", _FILLER_WORDS))
+_FILLERS: Final = frozenset(WORDS["fillers"])
 
 
 def adds_nothing(question: str, answer: str) -> bool:
