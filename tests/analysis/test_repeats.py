@@ -37,7 +37,7 @@ def test_only_the_first_asking_in_a_server_start_counts() -> None:
     [
         ("off", None, None, False),
         ("server", None, None, True),
-        ("unknown", None, None, False),  # nothing tells of a cache
+        ("unknown", None, None, True),  # the time tells: 20 ms of reading in place of 460
         ("unknown", 80, 900, True),
         ("server", 80, 80, False),  # the system prompt alone, as at first
         ("server", 0, 0, False),
@@ -49,6 +49,22 @@ def test_a_repeat_is_cached_if_it_had_more_from_the_cache(
 ) -> None:
     one, two = asked("q", 0, 500, first, cache=cache), asked("q", 1, 60, repeat, cache=cache)
     assert marks(one, two) == [False, is_cached]
+
+
+@pytest.mark.parametrize(("ms", "is_cached"), [(500, False), (271, False), (269, True)])
+def test_where_nobody_reports_tokens_the_time_to_read_tells(ms: int, is_cached: bool) -> None:
+    """The first asking read for 460 ms; half of that is the bound."""
+    unknown = {"cached": None, "cache": "unknown"}
+    assert marks(asked("q", 0, 500, **unknown), asked("q", 1, ms, **unknown)) == [False, is_cached]  # type: ignore[arg-type]
+
+
+def test_without_prefill_apart_all_of_generation_tells() -> None:
+    fields: dict[str, Any] = {"cache": "unknown", "cached_tokens": None}
+    first, slow, quick = (
+        build_record("q", {Phase.MODEL: ms}, start_ns=at * MS, repeat=at, **fields)
+        for at, ms in enumerate((500, 251, 249))
+    )
+    assert marks(first, slow, quick) == [False, False, True]
 
 
 def test_a_warm_up_is_no_first_asking() -> None:

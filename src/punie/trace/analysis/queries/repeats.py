@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.model import Group, Phase
+
+_READ_FASTER: Final = 2
+"""A repeat of which nobody tells the cached tokens read its prompt from the cache if that took less than half."""
 
 
 def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ...]:
@@ -28,12 +33,19 @@ def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ..
 
 
 def _had_more(repeat: QueryRecord, first: QueryRecord) -> bool:
-    """By the tokens that both report; without them a cache that is known to be on is enough.
+    """By the tokens that both report; without them a cache that is known to be on is enough, else the time tells.
 
     Of queries that no run asked nobody knows in which server start they were; what users repeat are no repeats.
     """
     if repeat.cache in (None, semconv.CACHE_OFF):
         return False
-    if repeat.cached_tokens is None or first.cached_tokens is None:
-        return repeat.cache == semconv.CACHE_SERVER
-    return repeat.cached_tokens > first.cached_tokens
+    if repeat.cached_tokens is not None and first.cached_tokens is not None:
+        return repeat.cached_tokens > first.cached_tokens
+    faster = _READ_FASTER * _reading_ns(repeat, first) < _reading_ns(first, repeat)
+    return faster or repeat.cache == semconv.CACHE_SERVER
+
+
+def _reading_ns(record: QueryRecord, other: QueryRecord) -> int:
+    """Time in which the prompt was read; all of generation where that isn't known apart of both."""
+    apart = all(one.ledger.phases_ns.get(Phase.PREFILL, 0) for one in (record, other))
+    return record.ledger.phases_ns[Phase.PREFILL] if apart else record.ledger.group_ns(Group.GENERATION)
