@@ -212,3 +212,30 @@ def test_the_server_s_prompt_counts_where_the_client_s_is_shorter_than_what_was_
     call = chat("one", "a", 0, 9, {"gen_ai.usage.input_tokens": 40, "gen_ai.usage.output_tokens": 1})
     record = only(agent("a", None, 0, 100), call, answered)
     assert (record.input_tokens, record.cached_tokens) == (60, 50)
+
+
+@pytest.mark.parametrize(
+    ("scope", "said", "requests"),
+    [
+        ("b", {}, 1),
+        ("a", {}, 2),
+        ("b", {"gen_ai.usage.input_tokens": 11}, 2),
+        ("b", {"gen_ai.request.model": "n"}, 2),
+    ],
+)
+def test_two_instrumentations_side_by_side_show_one_request(
+    scope: str, said: Attributes, requests: int
+) -> None:
+    model: Attributes = {
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 1,
+    }
+    calls = (chat("one", "a", 0, 90, model, scope="a"), chat("two", "a", 1, 89, said, scope=scope))
+    assert only(agent("a", None, 0, 100), *calls).model_requests == requests
+
+
+def test_a_count_of_zero_is_none_where_another_span_counted() -> None:
+    nothing: Attributes = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
+    record = only(agent("a", None, 0, 100), chat("outer", "a", 0, 90), chat("inner", "outer", 1, 89, nothing))
+    assert (record.input_tokens, record.output_tokens) == (10, 1)

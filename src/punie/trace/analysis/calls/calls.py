@@ -34,6 +34,12 @@ from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
+_WORDS_OF_A_REQUEST: Final = (
+    (semconv.REQUEST_MODEL,),
+    (semconv.RESPONSE_ID,),
+    semconv.INPUT_TOKENS,
+    semconv.OUTPUT_TOKENS,
+)
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
 
@@ -172,7 +178,7 @@ def _counts_tokens(span: Span) -> bool:
 
 
 def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, SpanKey]]:
-    """For each call that lies in another one, both in the tree and in time, that other one."""
+    """For each call that lies in another one, in the tree or beside it, and in time, that other one."""
     found: dict[SpanKey, SpanKey] = {}
     for key, outer in contexts.outer.items():
         for around in (outer, found.get(outer)):
@@ -180,6 +186,25 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
                 found[key] = around
                 yield key, around
                 break
+    for children in forest.children.values():
+        calls = [key for key in children if contexts.call.get(key) == key and key not in contexts.posts]
+        for key in calls if len({forest.spans[one].scope for one in calls}) > 1 else ():
+            around = next(
+                (one for one in calls if _shows_the_same(forest.spans[key], forest.spans[one])), None
+            )
+            if around is not None and key not in found and found.get(around) != key:
+                found[key] = around
+                yield key, around
+
+
+def _shows_the_same(inner: Span, outer: Span) -> bool:
+    """Whether two instrumentations show one request side by side: at one time, and no word of theirs differs."""
+    if inner.scope == outer.scope or not _is_inside(inner, outer):
+        return False
+    pairs = (
+        [semconv.first(one.attributes, names) for one in (inner, outer)] for names in _WORDS_OF_A_REQUEST
+    )
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _is_inside(inner: Span, outer: Span) -> bool:
@@ -203,7 +228,11 @@ def _lone_servers(
 
 
 def _answers_as_a_model(span: Span) -> bool:
-    return _counts_tokens(span) or (may_ask_a_model(span) and is_model_address(address(span)))
+    return (
+        _counts_tokens(span)
+        or semconv.text(span.attributes, semconv.OPERATION) in semconv.OPERATION_CHAT
+        or (may_ask_a_model(span) and is_model_address(address(span)))
+    )
 
 
 def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[SpanKey]:

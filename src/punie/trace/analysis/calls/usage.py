@@ -120,8 +120,13 @@ def is_truncated(call: Call) -> bool:
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
-    counts = (semconv.integer(span.attributes, names) for span in spans)
-    return next((count for count in counts if count is not None and count >= 0), None)
+    counts = [semconv.integer(span.attributes, names) for span in spans]
+    known = [count for count in counts if count is not None and count >= 0]
+    if names is semconv.CACHED_TOKENS:
+        return next(iter(known), None)
+    return next(
+        (count for count in known if count), next(iter(known), None)
+    )  # some write 0 for what they don't know
 
 
 def _total(counts: Sequence[int | None]) -> int | None:
