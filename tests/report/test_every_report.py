@@ -46,7 +46,7 @@ def test_text_is_as_wide_as_the_page_and_breaks_no_quantity(name: str, width: in
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_json_is_as_its_schema_says(name: str) -> None:
     document = DOCUMENTS[name]()
-    (kind,) = (kind for kind, published in PUBLISHED.items() if published is type(document.data))
+    (kind,) = (kind for kind, published in PUBLISHED.items() if published is type(document.data()))
     schema = json.loads(schema_path(kind).read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(JSON.write(document)), schema)

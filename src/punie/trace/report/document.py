@@ -7,7 +7,7 @@ into text of one format. Numbers stay numbers, with their unit, until a writer n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -129,14 +129,15 @@ class Document:
 
     `headline` is what a person would repeat of it: one sentence, the first thing to be read.
 
-    `data` is what programs get, as JSON. `rows` is what spreadsheets get; without it they get the tables' figures.
+    `data` makes what programs get, as JSON. `rows` makes what spreadsheets get; without it they get the tables'
+    figures. Both are of all queries, so they are made only for a format that asks.
     """
 
     title: str
-    data: Published
+    data: Callable[[], Published]
     lines: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
-    rows: Rows | None = None
+    rows: Callable[[], Rows] | None = None
     headline: str = ""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.comparison.change import Direction
@@ -42,10 +43,9 @@ _MARKS: Final = {Direction.SLOWER: "more", Direction.FASTER: "less", Direction.U
 
 def build_comparison(report: ComparisonReport) -> Document:
     """The whole comparison: comparability and the answer before any table."""
-    data = publish_comparison(report)
     return Document(
         title="A against B",
-        data=data,
+        data=partial(publish_comparison, report),
         headline=headline(report.comparison)[0],
         lines=(
             *_side("A", report.a, report.comparison.a),
@@ -53,7 +53,7 @@ def build_comparison(report: ComparisonReport) -> Document:
             *report.notes,
         ),
         sections=tuple(filter(None, _sections(report))),
-        rows=comparison_rows(data),
+        rows=lambda: comparison_rows(publish_comparison(report)),
     )
 
 

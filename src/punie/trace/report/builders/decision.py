@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.document import Answer, Document, Figure, Section, Unit, notes
@@ -20,7 +21,7 @@ def build_decision(report: DecisionReport) -> Document:
     found = steps(report.decision)
     return Document(
         title="What to do about the time",
-        data=publish_decision(report),
+        data=partial(publish_decision, report),
         headline=conclusion(report.decision),
         lines=(f"run {report.run}", f"benchmark {report.bench or 'none'}", *report.notes),
         sections=(

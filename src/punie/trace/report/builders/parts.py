@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.statistics.spread import P95_FROM
@@ -42,10 +43,10 @@ def build_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) ->
     fine = () if wrong else (f"integrity: nothing wrong in {amount(report.about)}",)
     return Document(
         title=report.about.run_id or report.about.source,
-        data=publish_parts(report, total, by, parts),
+        data=partial(publish_parts, report, total, by, parts),
         lines=(*what_was_run(report.about, report.analysis), *fine),
         sections=tuple(filter(None, (wrong, *_sections(total, by, parts)))),
-        rows=part_rows(total, parts),
+        rows=partial(part_rows, total, parts),
     )
 
 
@@ -53,13 +54,13 @@ def build_totals(totals: DatabaseTotals) -> Document:
     """What a database added up, with what was not computed said beside it."""
     return Document(
         title=totals.source,
-        data=publish_totals(totals),
+        data=partial(publish_totals, totals),
         lines=(_WHERE[totals.where],),
         sections=(
             *filter(None, _sections(totals.total, totals.by, totals.parts)),
             Section("Not computed here", notes=notes(*_aside(totals))),
         ),
-        rows=part_rows(totals.total, totals.parts if totals.by else None),
+        rows=partial(part_rows, totals.total, totals.parts if totals.by else None),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.speculative.model import THRESHOLD
@@ -46,7 +47,7 @@ def build_preflight(source: str, preflight: Preflight, caveats: Sequence[str] = 
         (preflight_advice(preflight),),
     )
     sections = (Section("Verdict", answers=(answer,)), preflight_section(preflight, ()))
-    return Document(source, publish_preflight(preflight), tuple(caveats), sections)
+    return Document(source, partial(publish_preflight, preflight), tuple(caveats), sections)
 
 
 def preflight_section(preflight: Preflight, drafts: Sequence[DraftResult]) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.analysis.verdicts.accuracy import AccuracyReason
@@ -38,11 +39,11 @@ def build_run(report: Report) -> Document:
     about, analysis = report.about, report.analysis
     return Document(
         title=about.source,
-        data=publish(report),
+        data=partial(publish, report),
         headline=headline(analysis),
         lines=(*what_was_run(about, analysis), *_nothing_wrong(report)),
         sections=tuple(filter(None, _sections(report))),
-        rows=query_rows((*analysis.warmup, *analysis.records)),
+        rows=partial(query_rows, (*analysis.warmup, *analysis.records)),
     )
 
 

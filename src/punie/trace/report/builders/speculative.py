@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, PromptCache
@@ -40,7 +41,7 @@ def build_speculative(report: BenchReport) -> Document:
     verdict = _answer(report)
     return Document(
         title=report.source,
-        data=publish_speculative(report),
+        data=partial(publish_speculative, report),
         headline=f"{verdict.question} {verdict.verdict.value}: {verdict.figure}",
         lines=tuple(_headline(report)),
         sections=tuple(filter(None, _sections(report))),

@@ -20,7 +20,7 @@ _FORMULA: Final = ("=", "+", "-", "@")  # with what a spreadsheet takes a cell's
 
 def write(document: Document, page: Page) -> str:
     """A header and the report's rows; without such a line a cell of each table. What isn't known is empty."""
-    rows = document.rows or Rows(_FIGURES, tuple(_figures(document)))
+    rows = document.rows() if document.rows else Rows(_FIGURES, tuple(_figures(document)))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(rows.columns)

@@ -19,7 +19,7 @@ _UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 
 def write(document: Document, page: Page) -> str:
     """The data as one document; characters that a terminal obeys are written as escapes of JSON."""
-    values = msgspec.to_builtins(document.data, str_keys=True, enc_hook=_mapping)
+    values = msgspec.to_builtins(document.data(), str_keys=True, enc_hook=_mapping)
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
