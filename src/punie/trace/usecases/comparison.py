@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.comparison.compare import DEFAULT_SIZE, Comparison, compare
 from punie.trace.analysis.comparison.facts import ADAPTER, DRAFT, FROM_SPANS, Facts, compare_facts, span_facts
 from punie.trace.analysis.comparison.gate import Thresholds, judge
-from punie.trace.analysis.comparison.sides import Side, side_of
+from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import UsageError
@@ -86,14 +86,10 @@ def _keys(sources: Sequence[_Source]) -> frozenset[str]:
 
 def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds | None) -> Comparison:
     facts = compare_facts([source.facts for source in a], [source.facts for source in b], FROM_SPANS)
-    side_a, side_b = _side(a), _side(b)
+    side_a, side_b = (side_of([source.evidence for source in side]) for side in (a, b))
     if thresholds is None or not (thresholds.above or thresholds.above_ns):
-        return compare(side_a, side_b, facts, size=DEFAULT_SIZE)
+        thresholds = Thresholds(DEFAULT_SIZE, 0)
     return compare(side_a, side_b, facts, size=thresholds.above, size_ns=thresholds.above_ns)
-
-
-def _side(sources: Sequence[_Source]) -> Side:
-    return side_of([source.evidence for source in sources])
 
 
 def _read(text: str) -> _Source:

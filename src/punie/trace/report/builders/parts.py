@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _NO_MODEL: Final = "no model named"
 _TITLES: Final[Mapping[By, str]] = {By.DAY: "By day, UTC", By.MODEL: "By model"}
 _KEYS: Final[Mapping[By, str]] = {By.DAY: "day", By.MODEL: "model name"}  # "model" is a phase
-_NAME_WIDTH: Final = 24  # of a name beside many phases; whole ones stand in the first table
 _WHERE: Final[Mapping[Where, str]] = {
     Where.ONE_SERVER: "added up in the database; only sums travelled",
     Where.EACH_SHARD: "added up on each shard; only sums travelled",
@@ -133,10 +132,7 @@ def _phases(by: By, named: Sequence[tuple[str, Part]]) -> Section:
     """Every phase in which any query spent time."""
     _, total = named[-1]
     ranks = [rank for rank, entry in enumerate(total.phases) if entry.ns or not entry.known]
-    rows = tuple(
-        (name, *(_seconds(part, rank) for rank in ranks))
-        for name, (_, part) in zip(_shortened([name for name, _ in named]), named, strict=True)
-    )
+    rows = tuple((name, *(_seconds(part, rank) for rank in ranks)) for name, part in named)
     columns = (_KEYS[by], *(total.phases[rank].phase.value for rank in ranks))
     return Section("Seconds a query, by phase", table=Table(columns, rows, frozenset({len(rows) - 1})))
 
@@ -147,10 +143,3 @@ def _seconds(part: Part, rank: int) -> Cell:
     entry = part.phases[rank]
     ns = entry.ns if entry.known else entry.ns - entry.contested_ns  # a bound that holds
     return figures.seconds(ns / part.answers, known=entry.known)
-
-
-def _shortened(names: Sequence[str]) -> list[str]:
-    """Names without the owners of models, cut in front, if they still differ."""
-    bare = [", ".join(one.rsplit("/", 1)[-1] for one in name.split(", ")) for name in names]
-    short = [name if len(name) <= _NAME_WIDTH else f"…{name[1 - _NAME_WIDTH :]}" for name in bare]
-    return short if len(set(short)) == len(set(names)) else list(names)
