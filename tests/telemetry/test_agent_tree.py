@@ -18,7 +18,7 @@ import pytest
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from pydantic import BaseModel
-from pydantic_ai import Agent, DeferredToolRequests
+from pydantic_ai import Agent, DeferredToolRequests, TextOutput
 from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -557,3 +557,21 @@ async def test_a_run_that_nothing_surrounds_has_a_name_that_a_person_knows(
     name = alone["punie.query.name"]
     (query,) = (record for record in report.analysis.records if record.query_id != "q")
     assert query.query_id == f"{name} Where is the class Settings defined,…"
+
+
+def endless(_text: str) -> Any:  # noqa: ANN401 # what no type describes
+    found: list[object] = []
+    found.append(found)
+    return found
+
+
+async def test_what_has_no_text_changes_nothing_but_the_span(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.script = [openai_replies.text("a")]
+    agent = make_agent(stub.url, output_type=TextOutput(endless))
+    instrument(agent, telemetry=telemetry)
+    output = (await agent.run("hello")).output
+    assert output[0] is output
+    assert named(spans(), "invoke_agent helper").status == 0
+    assert "not known" in caplog.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from punie.trace.telemetry.provider import Telemetry, attach, configure_unopened
 if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent
 
+_LONGEST_NAME: Final = 60
 _lock: Final = threading.Lock()
 _telemetries: dict[Path | None, Telemetry] = {}
 
@@ -89,5 +90,10 @@ def _shared(journal_dir: Path | str | None, service_name: str, agent_name: str) 
 
 def _default_directory(agent_name: str) -> Path:
     started = datetime.now().astimezone().strftime("%Y-%m-%dT%H-%M-%S")
-    name = re.sub(r"[^\w.-]+", "-", agent_name)
-    return Path("runs").absolute() / f"{started}-{name}" / "spans"
+    name = re.sub(r"[^\w.-]+", "-", agent_name)[:_LONGEST_NAME]
+    folder = Path("runs") / f"{started}-{name}" / "spans"
+    with suppress(
+        OSError
+    ):  # the working directory may be gone: then nothing can be written, and that is said
+        folder = folder.absolute()
+    return folder

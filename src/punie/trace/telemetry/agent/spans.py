@@ -9,7 +9,8 @@ the last request's messages and its answer). Tools, output functions and realtim
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import lru_cache
@@ -48,6 +49,7 @@ _SETTINGS: Final = ("max_tokens", "temperature", "top_p", "seed", "presence_pena
 _NS_PER_SECOND: Final = 1_000_000_000
 
 Attributes = dict[str, AttributeValue]
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass
@@ -94,7 +96,7 @@ class AgentSpans(ParseSpans, Instrumentation):
             name_query(span, ctx)
             try:
                 result = await handler()
-                span.set_attribute(semconv.FINAL_RESULT, _text(result.output))
+                span.set_attributes(_known(lambda: {semconv.FINAL_RESULT: _text(result.output)}))
                 if self._cut_short:  # nobody raised, and what came is no answer
                     _mark_cut_short(span)
                 return result
@@ -131,13 +133,13 @@ class AgentSpans(ParseSpans, Instrumentation):
                     note_cut_stream(model.model_name)
                 usage = _usage_of(response, body)
                 self._usage.incr(usage)
-                said |= self._answer(response, usage)
+                said |= _known(lambda: self._answer(response, usage))
                 return response
             finally:
                 if request_context.model is not model:  # a hook moved it to another one
                     span.update_name(_chat(request_context.model))
                     said |= _model_attributes(request_context.model)
-                span.set_attributes(self._request(request_context) | said)
+                span.set_attributes(_known(lambda: self._request(request_context)) | said)
 
     async def wrap_tool_execute(
         self,
@@ -203,6 +205,15 @@ class AgentSpans(ParseSpans, Instrumentation):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+def _known(tell: Callable[[], Attributes]) -> Attributes:
+    """What `tell` says; nothing if it fails: what a program sends and returns may have no text, and is no less good."""
+    try:
+        return tell()
+    except Exception:
+        _logger.exception("a part of what a span says is not known")
+        return {}
 
 
 def _mark_cut_short(span: trace.Span) -> None:
