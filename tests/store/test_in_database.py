@@ -136,6 +136,13 @@ def test_every_span_of_a_plain_query_gets_the_phase_that_python_gives_it(front: 
         assert found[tree.trace_id] == ("counted", expected(tree.spans))
 
 
+@pytest.mark.parametrize("tag", [{"error": "timed out"}, {"otel.status_code": "ERROR"}])
+def test_a_status_in_a_tag_needs_the_tree(front: int, tag: dict[str, str]) -> None:
+    root, *rest = Tree(0, seeded(1)).spans
+    fill(front, [replace(root, attributes={**root.attributes, **tag}), *rest])
+    assert [state for state, _ in judged().values()] == ["tree"]
+
+
 def test_a_trace_of_any_other_shape_is_left_aside_or_read_as_python_reads_it(front: int) -> None:
     random = seeded(6)
     traces = [

@@ -10,6 +10,7 @@ from punie.trace.store.otlp.values import status_code
 _ERROR: Final = "error"
 _STATUS: Final = "otel.status_code"
 _STATUS_MESSAGE: Final = "otel.status_description"
+STATUS_TAGS: Final = (_ERROR, _STATUS)
 _SCOPE: Final = ("otel.scope.name", "otel.library.name")
 _NO_ERROR: Final = ("false", "0", "no", "none")
 

@@ -15,6 +15,7 @@ from punie.trace.analysis.foreign.operations import TELLING
 from punie.trace.analysis.summary.parts import By
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
 from punie.trace.model import PHASES, Provenance
+from punie.trace.store.tags import STATUS_TAGS
 
 _ROWS = """SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
     ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
@@ -116,6 +117,7 @@ def traces_sql(by: By | None = None) -> str:
         DISTURBED=_quoted(semconv.QUERY_DISTURBED),
         ERROR_TYPE=_quoted(semconv.ERROR_TYPE),
         REFERENCE=_quoted(semconv.PARENT_REFERENCE),
+        STATUS_TAGS=_list(STATUS_TAGS),
         SGLANG_SCOPE=_quoted(semconv.SGLANG_SCOPE),
         SGLANG_MODULE=_quoted(semconv.SGLANG_MODULE),
         SGLANG_MODULES=_quoted(semconv.SGLANG_MODULES),

@@ -6,7 +6,7 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent and tool), all ids sound, copies of a span equal, no failed request without a phase of its own, no
--- span of another framework's words, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
+-- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
@@ -32,7 +32,7 @@ named AS (
     SpanAttributes[$OK] = 'false' OR mapContains(SpanAttributes, $ERROR) OR mapContains(SpanAttributes, $DISTURBED) OR SpanAttributes[$ERROR_TYPE] != '' OR is_error AS is_failed,
     NOT match(TraceId, '^[0-9a-f]{32}$$') OR NOT match(SpanId, '^[0-9a-f]{16}$$') OR id = 0 OR start_ns < 0
       OR (NOT is_top AND (NOT match(ParentSpanId, '^[0-9a-f]{16}$$') OR parent = 0))
-      OR mapContains(SpanAttributes, $REFERENCE) OR startsWith(ScopeName, $SGLANG_SCOPE)
+      OR mapContains(SpanAttributes, $REFERENCE) OR hasAny(mapKeys(SpanAttributes), $STATUS_TAGS) OR startsWith(ScopeName, $SGLANG_SCOPE)
       OR startsWith(SpanAttributes[$SGLANG_MODULE], $SGLANG_MODULES)
       OR (operation NOT IN ($CHATS) AND operation NOT IN ('', $TOOL, $AGENT)) OR (role = 5 AND operation IN ($TOOL, $AGENT))
       OR (operation = '' AND hasAny(mapKeys(SpanAttributes), $FOREIGN))
