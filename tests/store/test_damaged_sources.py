@@ -42,6 +42,60 @@ JAEGER: Final[dict[str, Any]] = {
     ],
     "errors": None,
 }
+ZIPKIN: Final = [
+    {
+        "traceId": "a",
+        "id": f"{number}",
+        "parentId": "1" if number == 2 else None,
+        "timestamp": 100 + number,
+        "duration": 50,
+        "kind": "CLIENT",
+        "localEndpoint": {"serviceName": "agent"},
+        "annotations": [{"timestamp": 101, "value": "e"}],
+        "tags": {"error": "no"},
+    }
+    for number in (1, 2)
+]
+LANGFUSE: Final = {
+    "id": "a",
+    "name": "question",
+    "observations": [
+        {
+            "id": f"{number}",
+            "traceId": "a",
+            "type": "GENERATION",
+            "parentObservationId": "1" if number == 2 else None,
+            "startTime": "2025-11-24T16:00:00.000Z",
+            "endTime": "2025-11-24T16:00:01.000Z",
+            "usageDetails": {"input": 5},
+            "metadata": {"finish_reason": "stop"},
+        }
+        for number in (1, 2)
+    ],
+}
+PRINTED: Final = [
+    {
+        "name": "chat",
+        "context": {"trace_id": "0xa", "span_id": f"0x{number}", "trace_state": "[]"},
+        "kind": "SpanKind.CLIENT",
+        "parent_id": "0x1" if number == 2 else None,
+        "start_time": "2025-11-24T16:00:00.000000Z",
+        "end_time": "2025-11-24T16:00:01.000000Z",
+        "status": {"status_code": "ERROR"},
+        "attributes": {"k": 5},
+        "events": [{"name": "e", "timestamp": "2025-11-24T16:00:00.500000Z", "attributes": {}}],
+        "resource": {"attributes": {"service.name": "agent"}},
+    }
+    for number in (1, 2)
+]
+DOCUMENTS: Final[dict[str, Any]] = {
+    "OTLP": OTLP,
+    "Jaeger": JAEGER,
+    "Zipkin": ZIPKIN,
+    "Langfuse": LANGFUSE,
+    "printed": PRINTED,
+}
+each = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 COUNT: Final = 2
 
 
@@ -65,10 +119,10 @@ several = settings(
 )
 
 
-@pytest.mark.parametrize("document", [OTLP, JAEGER], ids=["OTLP", "Jaeger"])
+@each
 @several
 @given(data=st.data())
-def test_any_value_anywhere(tmp_path: Path, document: dict[str, Any], data: st.DataObject) -> None:
+def test_any_value_anywhere(tmp_path: Path, document: Any, data: st.DataObject) -> None:  # noqa: ANN401 # any JSON
     way = data.draw(st.sampled_from(paths(document)))
     changed = change(document, way, data.draw(odd))
     take(tmp_path / "spans.json", json.dumps(changed).encode())
@@ -76,7 +130,10 @@ def test_any_value_anywhere(tmp_path: Path, document: dict[str, Any], data: st.D
 
 @pytest.mark.parametrize(
     ("document", "spans"),
-    [(OTLP, ("resourceSpans", 0, "scopeSpans", 0, "spans")), (JAEGER, ("data", 0, "spans"))],
+    [
+        (OTLP, ("resourceSpans", 0, "scopeSpans", 0, "spans")),
+        (JAEGER, ("data", 0, "spans")),
+    ],
     ids=["OTLP", "Jaeger"],
 )
 @several
@@ -90,7 +147,7 @@ def test_no_span_gets_lost_in_silence(
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-@pytest.mark.parametrize("document", [OTLP, JAEGER], ids=["OTLP", "Jaeger"])
+@each
 @several
 @given(data=st.data())
 def test_any_damaged_bytes(tmp_path: Path, document: object, pack: Any, data: st.DataObject) -> None:  # noqa: ANN401
