@@ -30,7 +30,7 @@ def _run(phases: dict[Phase, int], target_ns: int) -> RunAnalysis:
 
 GENERATING = {Phase.DECODE: 800, Phase.PREFILL: 60, Phase.FRAMEWORK: 40}
 READING = {Phase.DECODE: 200, Phase.PREFILL: 660, Phase.FRAMEWORK: 40}
-WAITING = {Phase.DECODE: 150, Phase.PREFILL: 50, Phase.TOOL: 700}
+WAITING = {Phase.DECODE: 120, Phase.PREFILL: 80, Phase.TOOL: 700}
 
 
 def _bench(decode_ms: dict[str, int], target_ns: int = SLOW) -> BenchAnalysis:
@@ -110,3 +110,13 @@ def test_what_the_benchmark_advises_is_what_the_decision_says() -> None:
     bench = _bench(FAST_DRAFT)
     found = decide(_run(GENERATING, SLOW), bench)
     assert steps(found)[1].next_step == bench_advice(bench)[0]
+
+
+def test_a_run_alone_excludes_a_draft_that_could_not_reach_the_threshold() -> None:
+    found = decide(_run(WAITING, SLOW))
+    assert _verdicts(found) == ["no", "no", "no", "no"]
+    assert found.ceiling == pytest.approx(1.157, abs=0.001)
+    assert "Look at tool first" in conclusion(found)
+    assert decide(_run(GENERATING, SLOW)).draft is Verdict.UNDECIDED
+    one_query = analyse([build_record("q", WAITING)], target_ns=SLOW)
+    assert decide(one_query).ceiling is None, "one query has no interval"

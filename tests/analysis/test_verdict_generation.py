@@ -333,15 +333,23 @@ def test_a_cache_that_saves_more_than_fewer_tokens_comes_first(make_record: Reco
     assert "a prompt cache that hits everywhere would save about 30.0 %" in next_step(found)
 
 
-@pytest.mark.parametrize(("known", "group"), [(True, Group.NETWORK), (False, Group.TOOL)])
-def test_no_never_points_at_a_share_that_is_not_known(
-    make_record: RecordMaker, known: bool, group: Group
+@pytest.mark.parametrize(
+    ("known", "contested", "advice"),
+    [
+        (True, 0, "Look at network first (50.0 %)"),
+        (False, 0, "Look at network first (at least 50.0 %)"),
+        (False, 100, "Look at network first (at least 40.0 %)"),
+        (False, 350, "Look at tool first (20.0 %)"),
+    ],
+)
+def test_no_points_at_what_is_known_or_at_a_bound_that_holds(
+    make_record: RecordMaker, known: bool, contested: int, advice: str
 ) -> None:
     phases = {Phase.DECODE: 300, Phase.HTTP: 500, Phase.TOOL: 200}
-    found = judge([make_record(f"q{q}", phases, network_known=known) for q in range(5)])
+    shared = {Phase.HTTP: contested}
+    found = judge([make_record(f"q{q}", phases, contested_ms=shared, network_known=known) for q in range(5)])
     assert found.verdict is N
-    assert measured(found).largest_other.group is group
-    assert next_step(found).startswith(f"Look at {group} first")
+    assert next_step(found).startswith(advice)
 
 
 def test_with_the_cache_on_more_evidence_comes_from_server_starts(make_record: RecordMaker) -> None:

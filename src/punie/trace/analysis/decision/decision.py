@@ -7,10 +7,12 @@ time; what it can save at best is decode.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.summary.summary import RunAnalysis
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment
 from punie.trace.analysis.verdicts.generation import GenerationFigures
@@ -46,12 +48,17 @@ class TargetStep:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """All steps in order: `time`, `draft` (whether one can be used, from `bench`), `target`, `brevity`."""
+    """All steps in order: `time`, `draft` (whether one can be used), `target`, `brevity`.
+
+    `ceiling` is the speed-up if decode took no time at all, at the favourable end of its interval; None with a
+    benchmark, which has its own, and where it isn't known. Below the threshold it excludes every draft.
+    """
 
     run: RunAnalysis
     bench: BenchAnalysis | None
     time: Assessment[GenerationFigures]
     draft: Verdict
+    ceiling: float | None
     target: TargetStep
     brevity: Verdict
     brevity_reason: BrevityReason
@@ -60,13 +67,16 @@ class Decision:
 def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
     """The decision from a run, and a benchmark if there is one (of the same model and suite: the caller's word)."""
     time, target = run.verdicts.generation, _target(run, bench)
-    draft = Verdict.UNDECIDED if bench is None else bench.usable
+    ceiling = _ceiling(time) if bench is None else None
+    out_of_reach = ceiling is not None and ceiling < THRESHOLD
+    draft = bench.usable if bench else Verdict.NO if out_of_reach else Verdict.UNDECIDED
     reason = _brevity_reason(time, draft, target.counts.verdict)
     return Decision(
         run=run,
         bench=bench,
         time=time,
         draft=draft,
+        ceiling=ceiling,
         target=target,
         brevity=_BREVITY.get(reason, Verdict.UNDECIDED),
         brevity_reason=reason,
@@ -78,6 +88,14 @@ _BREVITY = {
     BrevityReason.TARGET_MET: Verdict.NO,
     BrevityReason.TIME_IS_ELSEWHERE: Verdict.NO,
 }
+
+
+def _ceiling(time: Assessment[GenerationFigures]) -> float | None:
+    measured = time.figures.measured
+    interval = measured.decode.at_most.interval if measured else None
+    if interval is None or time.figures.gaps:
+        return None
+    return math.inf if interval.high >= 1 else 1 / (1 - interval.high)
 
 
 def _target(run: RunAnalysis, bench: BenchAnalysis | None) -> TargetStep:

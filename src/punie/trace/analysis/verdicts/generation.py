@@ -64,10 +64,14 @@ class Contested:
 
 @dataclass(frozen=True, slots=True)
 class OtherGroup:
-    """The group that takes the most beside generation, and its share of the wall time, among those that are known."""
+    """The group that takes the most beside generation, and its share of the wall time.
+
+    `is_bound` is whether it may be more: the network's where some server could not be seen into.
+    """
 
     group: Group
     share: float
+    is_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +202,6 @@ def _measure(asked: AskedQueries, predicted: PredictedSavings | None) -> Measure
         return None
     wall_ns = sum(record.wall_ns for record in records)
     total_ns = sum(map(generation_ns, records))
-    network_known = all(record.network_known for record in records)
-    others = [
-        OtherGroup(group, sum(record.ledger.group_ns(group) for record in records) / wall_ns)
-        for group in Group
-        if group is not Group.GENERATION and (network_known or group is not Group.NETWORK)
-    ]
     return MeasuredGeneration(
         share=share,
         generation_ns=total_ns,
@@ -212,10 +210,20 @@ def _measure(asked: AskedQueries, predicted: PredictedSavings | None) -> Measure
         contested=Contested(sum(map(_contested_ns, records)), without),
         decode=decode,
         prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
-        largest_other=max(others, key=lambda other: other.share),
+        largest_other=_largest_other(records, wall_ns),
         needed=_needed(share, records, asked.again),
         predicted=predicted,
     )
+
+
+def _largest_other(records: Sequence[QueryRecord], wall_ns: int) -> OtherGroup:
+    network_known = all(record.network_known for record in records)
+    others = []
+    for group in (group for group in Group if group is not Group.GENERATION):
+        bound = group is Group.NETWORK and not network_known  # what is contested may be the server's
+        own = (r.ledger.group_ns(group) - bound * r.ledger.group_contested_ns(group) for r in records)
+        others.append(OtherGroup(group, sum(own) / wall_ns, is_bound=bound))
+    return max(others, key=lambda other: other.share)
 
 
 def _judge(

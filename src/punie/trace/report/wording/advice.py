@@ -84,9 +84,10 @@ def _generation(advice: Advice, figures: GenerationFigures) -> str:
             return _gather(figures.threshold, measured)
         case Advice.LOOK_ELSEWHERE:
             other = measured.largest_other
+            least = "at least " if other.is_bound else ""
             return (
-                f"Look at {other.group} first ({share_text(other.share)}): training the model to say less can save "
-                f"at most decode's {share_text(measured.decode.at_most.estimate)}."
+                f"Look at {other.group} first ({least}{share_text(other.share)}): training the model to say less can "
+                f"save at most decode's {share_text(measured.decode.at_most.estimate)}."
             )
         case _:
             return _after_yes(advice, measured)

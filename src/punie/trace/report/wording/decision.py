@@ -87,6 +87,12 @@ def _time(decision: Decision) -> Step:
 
 def _draft(decision: Decision) -> Step:
     bench, verdict = decision.bench, decision.draft
+    if bench is None and verdict is Verdict.NO:
+        ceiling = factor_text(decision.ceiling or 1.0)
+        text = f"Not even without any decode: that would be {ceiling} at most, by these queries."
+        return Step(
+            "draft", _DRAFT, verdict, f"at most {ceiling}", text, "Leave drafts away.", measured=False
+        )
     if bench is None:
         return Step(
             "draft", _DRAFT, verdict, "not measured", "No benchmark was given.", _MEASURE, measured=False
