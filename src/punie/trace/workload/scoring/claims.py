@@ -28,7 +28,7 @@ class Claim:
     """One thing that the answer says.
 
     `text` is the path, symbol, code or number as written. For a place it is the path and `number` the line; for a
-    count it is the noun, in the singular, `number` the count, and `scope` the path that it is said of, if any.
+    count it is the noun, in the singular, `number` the count, and `scope` the path that it is claimed of, if any.
     """
 
     kind: ClaimKind
@@ -134,7 +134,7 @@ def _is_pair(path: str) -> bool:
 
 
 def _symbols(text: str) -> Iterator[Claim]:
-    for match in _SYMBOL.finditer(PATH.sub(lambda found: " " * len(found[0]), text)):
+    for match in _SYMBOL.finditer(PATH.sub(lambda path: " " * len(path[0]), text)):
         if match[0] not in WORDS["proper_names"] and match[0].lower() not in WORDS["libraries"]:
             yield Claim(ClaimKind.SYMBOL, match[0])
 
@@ -176,7 +176,7 @@ def _singular(noun: str) -> str:
 
 
 def _numbers(prose: str) -> Iterator[Claim]:
-    blanked = PATH.sub(lambda found: " " * len(found[0]), prose)
+    blanked = PATH.sub(lambda path: " " * len(path[0]), prose)
     counted = {match.start(1) for match in _COUNT.finditer(blanked)}
     for match in _DIGITS.finditer(blanked):
         is_line = re.search(r"\blines?\s*$", _before(blanked, match), re.IGNORECASE)

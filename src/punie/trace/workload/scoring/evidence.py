@@ -73,13 +73,13 @@ class Output:
     def placed(self) -> list[tuple[Parts, int, bool, str]]:
         """Lines that say where they stand: path, line number, whether it matched, text."""
         alone = parts(self.named_paths[0]) if len(set(self.named_paths)) == 1 else ()
-        found = []
+        located = []
         for line in self.lines:
             match = _PLACED_LINE.fullmatch(line)
             if match and match["mark"] in (None, match["end"]):
                 path = parts(match["path"]) if match["path"] else alone
-                found.append((path, int(match["line"]), match["end"] != "-", match["rest"]))
-        return found
+                located.append((path, int(match["line"]), match["end"] != "-", match["rest"]))
+        return located
 
     @cached_property
     def paths(self) -> frozenset[Parts]:
@@ -95,16 +95,16 @@ class Output:
             return set()
         folders = [word for word in words[1:] if not word.startswith("-")]
         folder = parts(folders[0]) if len(folders) == 1 else ()
-        found = set()
+        listed = set()
         for line in self.lines:
             if line.endswith(":"):
                 folder = parts(line[:-1])
             elif line.strip():
-                found.add((*folder, line.split()[-1]))
-        return found
+                listed.add((*folder, line.split()[-1]))
+        return listed
 
     def counts(self, noun: str, scope: Parts) -> set[int]:
-        """Every number that may be said of `noun`, of one file if `scope` names it."""
+        """Every number of `noun` that the output shows, of one file if `scope` names it."""
         shown = self._shown_counts(scope)
         if self.total is not None:
             return shown | ({self.total} if not scope and noun not in _FILE_NOUNS | _FOLDER_NOUNS else set())
@@ -113,13 +113,13 @@ class Output:
         return shown | self._line_counts(noun, scope)
 
     def _shown_counts(self, scope: Parts) -> set[int]:
-        found: list[int] = []
+        counts: list[int] = []
         for line in self.lines:
             match = _SHOWN_COUNT.fullmatch(line)
             if match is None or (scope and not self._is_of(match["before"] or match["after"], scope)):
                 continue
-            found += [int(number) for number in (match["of"] or match["columns"]).split()]
-        return {*found, sum(found)} if found else set()
+            counts += [int(number) for number in (match["of"] or match["columns"]).split()]
+        return {*counts, sum(counts)} if counts else set()
 
     def _is_of(self, shown: str | None, scope: Parts) -> bool:
         return shown is None or parts(shown)[-len(scope) :] == scope
@@ -185,7 +185,7 @@ class Evidence:
         return frozenset((path, line) for output in self.outputs for path, line, *_ in output.placed)
 
     def counts(self, noun: str, scope: Parts) -> set[int]:
-        """Every number that may be said of `noun`: of one call, or of all together."""
+        """Every number of `noun` that may be right: of one call, or of all together."""
         each = [output.counts(noun, scope) for output in self.outputs]
         whole = [counts for output, counts in zip(self.outputs, each, strict=True) if not output.empty]
         together = {sum(max(counts, default=0) for counts in whole)} if len(whole) > 1 else set()

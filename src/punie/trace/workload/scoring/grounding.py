@@ -48,8 +48,8 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
     """What is wrong with `answer` to `question` after `calls`, or None."""
     evidence = Evidence(question, tuple(read_output(call) for call in calls if call.succeeded))
     tools = {*DEFAULT_TOOLS, *(call.name for call in calls)}
-    said = [claim for claim in claims(_without_commands(answer, evidence)) if claim.text not in tools]
-    invented = [shorten(str(claim), 80, placeholder="…") for claim in said if not _backed(claim, evidence)]
+    made = [claim for claim in claims(_without_commands(answer, evidence)) if claim.text not in tools]
+    invented = [shorten(str(claim), 80, placeholder="…") for claim in made if not _backed(claim, evidence)]
     if invented:
         return f"no tool returned {', '.join(dict.fromkeys(invented))}"
     if not evidence.returned:
@@ -57,15 +57,15 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
             _affirmed(answer)
         )
         return None if in_vain else "nothing was found, and the answer doesn't say so"
-    asked, found = Evidence(question, ()), Evidence("", evidence.outputs)
+    asked, returned = Evidence(question, ()), Evidence("", evidence.outputs)
     if _DENIAL.search(answer):
         kept = [
             claim
             for claim in claims(_affirmed(answer))
-            if _backed(claim, found) and not _backed(claim, asked)
+            if _backed(claim, returned) and not _backed(claim, asked)
         ]
         return None if kept else "the answer denies what a tool returned"
-    used = any(_backed(claim, found) for claim in said) or _names_returned(answer, evidence)
+    used = any(_backed(claim, returned) for claim in made) or _names_returned(answer, evidence)
     return None if used else "the answer uses nothing of what the tools returned"
 
 

@@ -3,7 +3,7 @@
 A command line is taken apart and checked here, and an argument list is built anew from what was understood, so
 no text of the model reaches a program in a place where an option is read. There is no shell. Links are never
 followed out of the workspace, and recursive grep walks the folders itself: BSD's grep follows links, GNU's doesn't.
-A hard link is a file of the workspace like any other: nothing tells it from one.
+A hard link is a file of the workspace like any other: nothing distinguishes it.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ def _refuse_operator(piece: str) -> None:
     if piece[0] in "\\'":
         return
     if piece[0] == '"':
-        found = _SUBSTITUTION.search(piece)
-        if found is None:
+        substitution = _SUBSTITUTION.search(piece)
+        if substitution is None:
             return
-        piece = found[0]
+        piece = substitution[0]
     raise RefusedError(f"there is no shell, so {piece} does nothing here: run one program, quote the pattern")
 
 

@@ -99,7 +99,7 @@ class WorkspaceTools:
 def limited(text: str, limit: int, *, more: bool = False) -> str:
     """`text` without its last newlines, cut at the end of a line to `limit` characters, and a line that says so.
 
-    `more` tells that text itself is only the beginning. A first line longer than `limit` is cut within.
+    `more` says that text itself is only the beginning. A first line longer than `limit` is cut within.
     """
     text = text.rstrip("\n")
     total = text.count("\n") + 1
