@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import jsonschema
@@ -16,7 +17,7 @@ from sample_reports import DOCUMENTS
 from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.report import formats
-from punie.trace.report.document import Document, Figure
+from punie.trace.report.document import Document, Figure, Rows
 from punie.trace.report.formats import FORMATS, JSON, TEXT, Format, by_ending, by_name
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import PUBLISHED, schema_path
@@ -120,3 +121,23 @@ def test_sections_have_names_for_programs(name: str) -> None:
     slugs = [section.slug for section in DOCUMENTS[name]().sections]
     assert len(slugs) == len(set(slugs))
     assert all(re.fullmatch("[a-z]+(-[a-z]+)*", slug) for slug in slugs)
+
+
+HOSTILE_CELLS = ("=1+1", "+1", "-cmd", "@x", "\t=1", " =1", "＝1", "＠SUM(1)", "\r\n-1", "\x1b[31m=1")  # noqa: RUF001
+
+
+@pytest.mark.parametrize("cell", HOSTILE_CELLS)
+def test_text_of_csv_is_never_a_formula(cell: str) -> None:
+    rows = Rows(("name", "time"), ((cell, -5), ("plain", 1.5)))
+    text = by_name("csv").write(replace(DOCUMENTS["run one"](), rows=lambda: rows))
+    _, (name, time), (plain, _) = csv.reader(io.StringIO(text))
+    assert name.startswith(("'", "\N{REPLACEMENT CHARACTER}"))
+    assert (time, plain) == ("-5", "plain")
+
+
+def test_of_endless_words_people_get_a_part_and_programs_all() -> None:
+    document = replace(DOCUMENTS["run one"](), lines=("word " * 10_000,))
+    for name in ("text", "md"):
+        text = by_name(name).write(document)
+        assert "… (50,000 characters)" in text
+        assert len(text) < 6_000

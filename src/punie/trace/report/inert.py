@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+_MOST: Final = 1_000
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -28,3 +29,9 @@ def _stand_in(character: str) -> str:
 def one_line(text: str) -> str:
     """The same with one space between words, for a sentence that quotes somebody."""
     return " ".join(inert(text).split())
+
+
+def readable(text: str) -> str:
+    """`inert` text of which no more is left than anybody reads; JSON and CSV have all."""
+    text = inert(text)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}… ({len(text):,} characters)"

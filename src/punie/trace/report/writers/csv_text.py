@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from punie.trace.report.page import Page
 
 _FIGURES: Final = ("section", "row", "column", "value", "low", "high", "unit", "text")
-_FORMULA: Final = ("=", "+", "-", "@")  # with what a spreadsheet takes a cell's text for a formula
+# With what a spreadsheet takes a cell's text for a formula, full width too.
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 def write(document: Document, page: Page) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.report.inert import one_line
+from punie.trace.report.inert import one_line, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,4 +63,4 @@ def _note(note: Note) -> Iterator[str]:
 
 def escape(text: str) -> str:
     """`text` as literal Markdown on one line: it may be a model's words."""
-    return _MARKUP.sub(r"\\\1", one_line(text))
+    return _MARKUP.sub(r"\\\1", one_line(readable(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from punie.trace.report.inert import inert
+from punie.trace.report.inert import inert, readable
 
 # Between a number and its unit, and after a sign that belongs to it, no line is broken.
 _QUANTITY: Final = re.compile(
@@ -16,7 +16,7 @@ _GLUE: Final = "\ue000"  # such a space while lines are broken; `inert` lets nob
 
 def words(text: str) -> str:
     """`text` to be broken into lines."""
-    return _QUANTITY.sub(_GLUE, inert(text))
+    return _QUANTITY.sub(_GLUE, readable(text))
 
 
 def whole(text: str) -> str:
