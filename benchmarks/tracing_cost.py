@@ -48,9 +48,9 @@ from punie.trace.analysis.statistics.distributions import at_least
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL, median_ns, percentile
 from punie.trace.demo.paths import target_model_path, workspace_path
+from punie.trace.server.address import ServerAddress
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
-from punie.trace.server.endpoint import Endpoint
 from punie.trace.server.process import ServerProcess
 from punie.trace.telemetry.clock import wall_clock_ns
 from punie.trace.telemetry.instrument import instrument
@@ -177,16 +177,19 @@ async def _bench(model: Path | None, folder: Path) -> AsyncIterator[Bench]:
         if model is None:
             url = stack.enter_context(_replaying())
             yield Bench(
-                {Arm.CLIENT: _asker(traced, Endpoint.of(url)), Arm.OFF: _asker(bare, Endpoint.of(url))},
+                {
+                    Arm.CLIENT: _asker(traced, ServerAddress.of(url)),
+                    Arm.OFF: _asker(bare, ServerAddress.of(url)),
+                },
                 telemetry,
             )
             return
         hooked = await stack.enter_async_context(_server(model, folder, HOOK))
         plain = await stack.enter_async_context(_server(model, folder, None))
         askers = {
-            Arm.EVERYTHING: _asker(traced, hooked.endpoint),
-            Arm.CLIENT: _asker(traced, plain.endpoint),
-            Arm.OFF: _asker(bare, plain.endpoint),
+            Arm.EVERYTHING: _asker(traced, hooked.address),
+            Arm.CLIENT: _asker(traced, plain.address),
+            Arm.OFF: _asker(bare, plain.address),
         }
         yield Bench(askers, telemetry)
 
@@ -214,8 +217,8 @@ def _command(config: ServerConfig, port: int, *, hook: str | None) -> tuple[str,
     return build_server_command(config, port=port, hook=hook)
 
 
-def _asker(subject: Subject, endpoint: Endpoint) -> Asker:
-    model = server_model(endpoint, DEFAULT_MODEL, {}, timeout_s=TIMEOUT_S)
+def _asker(subject: Subject, address: ServerAddress) -> Asker:
+    model = server_model(address, DEFAULT_MODEL, {}, timeout_s=TIMEOUT_S)
     return Asker(subject, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
 
 

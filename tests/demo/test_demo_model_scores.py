@@ -29,7 +29,7 @@ CONFIG = ServerConfig(model=target_model_path(), temperature=0.0)
 async def ask_all(config: ServerConfig, log: Path, queries: Sequence[Query]) -> list[tuple[Query, Reply]]:
     """The replies to `queries`, asked one after the other at one server."""
     async with ServerProcess(config, log) as server:
-        model = server_model(server.endpoint, server.model_name, config.request_defaults(), timeout_s=60)
+        model = server_model(server.address, server.model_name, config.request_defaults(), timeout_s=60)
         asker = Asker(default_subject(workspace_path()), model, True, 60, time.monotonic_ns)
         return [(query, await asker.ask(query.text)) for query in queries]
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from punie.trace.errors import ServerError
+from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
-from punie.trace.server.endpoint import Endpoint
 
 Answers = dict[str, tuple[int, Any]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}
@@ -70,19 +70,19 @@ def entered(server: AttachedServer) -> str:
 
 def test_the_only_model_is_found() -> None:
     with server_with(COMPLETION | models("qwen")) as (url, asked):
-        assert entered(AttachedServer(Endpoint.of(url, api_key="k"))) == "qwen"
+        assert entered(AttachedServer(ServerAddress.of(url, api_key="k"))) == "qwen"
     assert "POST /v1/chat/completions Bearer k qwen" in asked
 
 
 def test_mlx_server_is_asked_for_its_default_model() -> None:
     answers = COMPLETION | models("one", "two") | {"GET /health": (200, {"status": "ok"})}
     with server_with(answers, program="BaseHTTP/0.6") as (url, _):
-        assert entered(AttachedServer(Endpoint.of(url))) == "default_model"
+        assert entered(AttachedServer(ServerAddress.of(url))) == "default_model"
 
 
 def test_named_model_is_taken() -> None:
     with server_with(COMPLETION) as (url, asked):
-        assert entered(AttachedServer(Endpoint.of(f"{url}/v1/"), model="two")) == "two"
+        assert entered(AttachedServer(ServerAddress.of(f"{url}/v1/"), model="two")) == "two"
     assert asked[1] == "POST /v1/chat/completions None two"
 
 
@@ -98,7 +98,7 @@ def test_named_model_is_taken() -> None:
 )
 def test_server_that_is_no_use_is_an_error(answers: Answers, message: str) -> None:
     with server_with(answers) as (url, _), pytest.raises(ServerError, match=message):
-        entered(AttachedServer(Endpoint.of(url)))
+        entered(AttachedServer(ServerAddress.of(url)))
 
 
 def test_unhealthy_server_is_an_error() -> None:
@@ -106,14 +106,14 @@ def test_unhealthy_server_is_an_error() -> None:
         server_with(COMPLETION | {"GET /health": (503, {})}) as (url, _),
         pytest.raises(ServerError, match="isn't healthy"),
     ):
-        entered(AttachedServer(Endpoint.of(url), model="m"))
+        entered(AttachedServer(ServerAddress.of(url), model="m"))
 
 
 def test_nobody_listens() -> None:
     with server_with({}) as (url, _):
         pass
     with pytest.raises(ServerError, match=f"no answer from {url}/v1: ConnectError") as caught:
-        entered(AttachedServer(Endpoint.of(url)))
+        entered(AttachedServer(ServerAddress.of(url)))
     assert "Check that the server runs" in caught.value.remedy
 
 
@@ -122,7 +122,7 @@ def test_a_server_that_still_loads_is_waited_for_and_said() -> None:
     answers = COMPLETION | {"GET /v1/models": (0, lambda: next(calls, (200, {"data": [{"id": "m"}]})))}
     said: list[str] = []
     with server_with(answers) as (url, _):
-        assert entered(AttachedServer(Endpoint.of(url), say=said.append)) == "m"
+        assert entered(AttachedServer(ServerAddress.of(url), say=said.append)) == "m"
     (line,) = said
     assert "not ready yet (503" in line
     assert "Loading model" in line
@@ -131,14 +131,14 @@ def test_a_server_that_still_loads_is_waited_for_and_said() -> None:
 def test_a_server_that_goes_on_loading_is_an_error_in_time() -> None:
     answers: Answers = {"GET /v1/models": (503, {"error": "Loading model"})}
     with server_with(answers) as (url, _), pytest.raises(ServerError, match=r"wasn't ready after 0\.2 s"):
-        entered(AttachedServer(Endpoint.of(url), ready_timeout_s=0.2))
+        entered(AttachedServer(ServerAddress.of(url), ready_timeout_s=0.2))
 
 
 def test_a_redirect_is_followed_once_for_all_requests() -> None:
     said: list[str] = []
     with server_with(COMPLETION | models("m")) as (behind, asked):
         with server_with({"GET /old/models": (308, f"{behind}/v1/models")}) as (url, before):
-            server = AttachedServer(Endpoint.of(f"{url}/old"), say=said.append)
+            server = AttachedServer(ServerAddress.of(f"{url}/old"), say=said.append)
             assert entered(server) == "m"
         assert server.base_url == f"{behind}/v1"
         assert [line.split()[1] for line in before] == ["/old/models"]
@@ -150,7 +150,7 @@ def test_a_slash_that_a_server_adds_is_no_other_address() -> None:
     answers = COMPLETION | {"GET /v1/models/": (200, {"data": [{"id": "m"}]})}
     answers["GET /v1/models"] = (307, "/v1/models/")
     with server_with(answers) as (url, _):
-        server = AttachedServer(Endpoint.of(url))
+        server = AttachedServer(ServerAddress.of(url))
         assert entered(server) == "m"
         assert server.base_url == f"{url}/v1"
 
@@ -158,12 +158,12 @@ def test_a_slash_that_a_server_adds_is_no_other_address() -> None:
 def test_a_refused_key_is_hidden_and_the_way_to_give_one_named() -> None:
     answers: Answers = {"GET /v1/models": (401, {"error": "no such key: sekret"})}
     with server_with(answers) as (url, _), pytest.raises(ServerError) as caught:
-        entered(AttachedServer(Endpoint.of(url, api_key="sekret")))
+        entered(AttachedServer(ServerAddress.of(url, api_key="sekret")))
     assert "no such key: …" in caught.value.message
     assert "--api-key-env" in caught.value.remedy
 
 
 def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:
     with server_with(models("one", "two")) as (url, _), pytest.raises(ServerError) as caught:
-        entered(AttachedServer(Endpoint.of(url), model="three"))
+        entered(AttachedServer(ServerAddress.of(url), model="three"))
     assert "one, two" in caught.value.remedy

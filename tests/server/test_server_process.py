@@ -60,7 +60,7 @@ def test_answers_after_a_megabyte_of_log_and_is_gone_when_left(tiny_model: Path,
 def test_dead_generation_thread_is_recognised_during_the_run(tiny_model: Path, tmp_path: Path) -> None:
     async def session() -> None:
         server = ServerProcess(ServerConfig(tiny_model), tmp_path / "server.log", ready_timeout_s=READY_S)
-        async with server, AttachedServer(server.endpoint) as attached:
+        async with server, AttachedServer(server.address) as attached:
             assert attached.model_name == "default_model"
             await attached.check()
             # mlx_lm.server 0.32 makes stop sequences outside of its error handling: a number ends the thread.

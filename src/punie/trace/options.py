@@ -109,11 +109,6 @@ def _value(item: Field[Any], given: argparse.Namespace) -> Any:  # noqa: ANN401
     return tuple(value) if isinstance(value, list) else value
 
 
-def flag_of(kind: type, name: str) -> str:
-    """The flag that sets the field `name`, such as `--max-tokens` for `max_tokens`. Raises KeyError."""
-    return flags_of(kind)[name]
-
-
 def flags_of(kind: type) -> dict[str, str]:
     """Every field that a flag sets, groups included, with that flag."""
     found: dict[str, str] = {}

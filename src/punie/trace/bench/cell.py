@@ -84,7 +84,7 @@ class CellRun:
         async with server:
             models = {
                 arm.name: server_model(
-                    server.endpoint, server.model_name, request_fields(arm), timeout_s=timeout_s
+                    server.address, server.model_name, request_fields(arm), timeout_s=timeout_s
                 )
                 for arm in self.cell.arms
             }

@@ -23,7 +23,7 @@ from punie.trace.options import flag, flags_of, group, switch, whole_number
 
 if TYPE_CHECKING:
     from punie.trace.model import SpanSet
-    from punie.trace.server.endpoint import Endpoint
+    from punie.trace.server.address import ServerAddress
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
     from punie.trace.telemetry.journal.journal import JournalStatus
@@ -189,14 +189,14 @@ def _server(options: Options) -> tuple[RunServer, tuple[str, ...]]:
     ), warnings
 
 
-def _endpoint(options: Options) -> Endpoint:
-    from punie.trace.server.endpoint import Endpoint
+def _endpoint(options: Options) -> ServerAddress:
+    from punie.trace.server.address import ServerAddress
 
     name = options.server.api_key_env
     if "api_key_env" in options.given and not os.environ.get(name):
         raise UsageError(f"--api-key-env {name}: this variable isn't set", remedy=f"export {name}=…")
     with naming_flags():
-        endpoint = Endpoint.of(options.server.base_url or "", api_key=os.environ.get(name))
+        endpoint = ServerAddress.of(options.server.base_url or "", api_key=os.environ.get(name))
         endpoint.client_arguments()  # certificates that can't be read are refused now
     return endpoint
 

@@ -12,7 +12,6 @@ from packaging.requirements import Requirement
 from punie.trace.doctor.check import Finding, fail, ok
 
 PACKAGE: Final = "punie-trace"
-SUBJECT: Final = "packages"
 
 VersionOf = Callable[[str], str | None]
 

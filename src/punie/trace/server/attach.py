@@ -11,8 +11,8 @@ import httpx
 
 from punie.trace.errors import ServerError
 from punie.trace.server import diagnosis, probe
+from punie.trace.server.address import ServerAddress
 from punie.trace.server.config import DEFAULT_MODEL
-from punie.trace.server.endpoint import Endpoint
 
 CHECK_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.5
@@ -34,14 +34,14 @@ class AttachedServer:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        address: ServerAddress,
         *,
         model: str | None = None,
         ready_timeout_s: float = 120.0,
         settings: Mapping[str, object] = _NOTHING,
         say: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self.endpoint = endpoint
+        self.address = address
         self._model = model
         self._ready_timeout_s = ready_timeout_s
         self._settings = settings
@@ -50,7 +50,7 @@ class AttachedServer:
     @property
     def base_url(self) -> str:
         """The server's URL with its path, no slash at the end."""
-        return self.endpoint.base_url
+        return self.address.base_url
 
     @property
     def model_name(self) -> str:
@@ -97,7 +97,7 @@ class AttachedServer:
     async def check(self) -> None:
         """Raise `ServerError` if it can't be reached any more or says that it is unwell."""
         try:
-            healthy = await probe.is_healthy(self.endpoint, timeout_s=CHECK_TIMEOUT_S)
+            healthy = await probe.is_healthy(self.address, timeout_s=CHECK_TIMEOUT_S)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if not healthy:
@@ -142,10 +142,10 @@ class AttachedServer:
                 if answer.is_loading or self._model is None:
                     raise
                 return None
-        address = listed.url.rstrip("/").removesuffix("/models")
-        if address != self.base_url:
-            self._say(f"{self.base_url} redirects to {address}: asked there")
-            self.endpoint = self.endpoint.moved_to(address)
+        moved = listed.url.rstrip("/").removesuffix("/models")
+        if moved != self.base_url:
+            self._say(f"{self.base_url} redirects to {moved}: asked there")
+            self.address = self.address.moved_to(moved)
         return listed
 
     def _choose(self, listed: probe.Models | None) -> str:
@@ -159,10 +159,10 @@ class AttachedServer:
         )
 
     def _client(self) -> httpx.AsyncClient:
-        return probe.open_client(self.endpoint, timeout_s=self._ready_timeout_s)
+        return probe.open_client(self.address, timeout_s=self._ready_timeout_s)
 
     def _shown(self, answer: probe.Refused) -> str:
-        return self.endpoint.hidden(str(answer))
+        return self.address.hidden(str(answer))
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
         certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)

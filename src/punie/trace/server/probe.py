@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 
 from punie.trace.errors import ServerError
-from punie.trace.server.endpoint import Endpoint
+from punie.trace.server.address import ServerAddress
 
 RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
@@ -36,14 +36,14 @@ class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into
         return self.status in _NOT_YET
 
 
-def open_client(endpoint: Endpoint, *, timeout_s: float | None) -> httpx.AsyncClient:
-    """A client for `endpoint`. Raises `ServerError` if the environment names a proxy that can't be used."""
+def open_client(address: ServerAddress, *, timeout_s: float | None) -> httpx.AsyncClient:
+    """A client for `address`. Raises `ServerError` if the environment names a proxy that can't be used."""
     try:
         return httpx.AsyncClient(
-            base_url=endpoint.base_url,
+            base_url=address.base_url,
             timeout=timeout_s,
-            headers=endpoint.headers,
-            **endpoint.client_arguments(),
+            headers=address.headers,
+            **address.client_arguments(),
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise ServerError(
@@ -74,13 +74,13 @@ async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
             await asyncio.sleep(RETRY_S)
 
 
-async def is_healthy(endpoint: Endpoint, *, timeout_s: float) -> bool:
+async def is_healthy(address: ServerAddress, *, timeout_s: float) -> bool:
     """What mlx_lm.server's `/health` says: False once its generation thread died.
 
     Raises an `httpx.TransportError` if nobody answers.
     """
-    async with open_client(endpoint, timeout_s=timeout_s) as client:
-        answer = await client.get(httpx.URL(endpoint.base_url).copy_with(path="/health"))
+    async with open_client(address, timeout_s=timeout_s) as client:
+        answer = await client.get(httpx.URL(address.base_url).copy_with(path="/health"))
     return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
 
 

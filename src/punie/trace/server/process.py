@@ -13,10 +13,10 @@ import httpx
 
 from punie.trace.errors import ServerError
 from punie.trace.server import diagnosis, probe
+from punie.trace.server.address import ServerAddress
 from punie.trace.server.child import POLL_S, Child
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
-from punie.trace.server.endpoint import Endpoint
 from punie.trace.server.log import ServerLog
 from punie.trace.server.port import listening_port, url
 
@@ -76,9 +76,9 @@ class ServerProcess:
         return url(self.config.host, self._port)
 
     @property
-    def endpoint(self) -> Endpoint:
+    def address(self) -> ServerAddress:
         """How it is reached."""
-        return Endpoint(self.base_url)
+        return ServerAddress(self.base_url)
 
     @property
     def model_name(self) -> str:
@@ -142,7 +142,7 @@ class ServerProcess:
 
     async def _watch_first_token(self, limit: asyncio.Timeout) -> None:
         """Until it is there; `limit` begins anew while a model is being downloaded."""
-        async with probe.open_client(self.endpoint, timeout_s=None) as client:
+        async with probe.open_client(self.address, timeout_s=None) as client:
             size = 0
             first_token = asyncio.create_task(probe.until_one_token(client, self.model_name))
             try:
@@ -169,7 +169,7 @@ class ServerProcess:
         """
         self.raise_if_dead()
         try:
-            healthy = await probe.is_healthy(self.endpoint, timeout_s=HEALTH_TIMEOUT_S)
+            healthy = await probe.is_healthy(self.address, timeout_s=HEALTH_TIMEOUT_S)
         except httpx.TransportError as error:
             self.raise_if_dead()
             raise self._failure(f"the server doesn't answer: {error!r}") from error

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.config import ServerConfig
-from punie.trace.server.endpoint import Endpoint
 from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 from punie.trace.store.runs.run_folder import RunFolder
 
@@ -45,7 +45,7 @@ class StartedServer:
 class RunningServer:
     """A server of somebody else's. `model` is the name to ask for, `settings` fields of every request."""
 
-    endpoint: Endpoint
+    address: ServerAddress
     model: str | None
     settings: Mapping[str, object]
     ready_timeout_s: float
@@ -55,7 +55,7 @@ class RunningServer:
     @property
     def base_url(self) -> str:
         """Its address, without credentials."""
-        return self.endpoint.base_url
+        return self.address.base_url
 
     @property
     def label(self) -> str:
@@ -65,7 +65,7 @@ class RunningServer:
     def new(self, _folder: RunFolder, say: Callable[[str], object]) -> AttachedServer:
         """The server; `say` hears that it is waited for."""
         return AttachedServer(
-            self.endpoint,
+            self.address,
             model=self.model,
             ready_timeout_s=self.ready_timeout_s,
             settings=self.settings,

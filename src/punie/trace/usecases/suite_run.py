@@ -107,7 +107,7 @@ class SuiteRun:
         async with self.server.new(self.folder, self.progress.say) as server:
             self._note_start(server)
             model = server_model(
-                server.endpoint, server.model_name, server.request_settings(), timeout_s=timeout_s
+                server.address, server.model_name, server.request_settings(), timeout_s=timeout_s
             )
             asker = Asker(self.asking.subject, model, self.asking.stream, timeout_s, session.telemetry.clock)
             await run_server_start(session, asker, server, self.plan.planned, start)

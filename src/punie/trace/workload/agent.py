@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.profiles import ModelProfile
 
-    from punie.trace.server.endpoint import Endpoint
+    from punie.trace.server.address import ServerAddress
 
 INSTRUCTIONS: Final = (
     "You answer questions about the Django project in the current directory. "
@@ -97,7 +97,7 @@ def _naming(what: str) -> Iterator[None]:
 
 
 def server_model(
-    endpoint: Endpoint, model_name: str, request_settings: Mapping[str, Any], *, timeout_s: float
+    address: ServerAddress, model_name: str, request_settings: Mapping[str, Any], *, timeout_s: float
 ) -> Model:
     """The model behind an OpenAI-compatible server, reached as the probe reaches it.
 
@@ -109,12 +109,12 @@ def server_model(
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
     client = openai.AsyncOpenAI(
-        base_url=endpoint.base_url,
-        api_key="not-needed",  # the library insists on one; the endpoint's own wins
-        default_headers=endpoint.headers,
+        base_url=address.base_url,
+        api_key="not-needed",  # the library insists on one; the address's own wins
+        default_headers=address.headers,
         max_retries=0,
         timeout=timeout_s,
-        http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s, **endpoint.client_arguments()),
+        http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s, **address.client_arguments()),
     )
     return OpenAIChatModel(
         model_name,

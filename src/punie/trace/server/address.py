@@ -26,7 +26,7 @@ class ClientArguments(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ServerAddress:
     """An OpenAI-compatible server. `base_url` has a path, no slash at its end, and no credentials.
 
     `authorization` is the value of the header of that name: it is part of no text, record or span.
