@@ -18,7 +18,7 @@ def is_inside(inner: Span, outer: Span) -> bool:
 
 def overlap(one: Span, other: Span) -> bool:
     """Whether two spans share any time; an instant shares what it lies in, but for its end."""
-    early, late = sorted((one, other), key=lambda span: span.start_ns)
+    early, late = sorted((one, other), key=lambda span: (span.start_ns, -_end_ns(span)))
     return late.start_ns < _end_ns(early)
 
 
