@@ -69,6 +69,28 @@ def test_tools_in_parallel_one_of_them_waited_for() -> None:
     assert record.critical_path.parallel_ns == 12
 
 
+def test_spans_of_two_traces_in_one_query_may_share_their_ids() -> None:
+    def of(
+        trace: str, name: str, parent: str | None, start: int, end: int, *, is_root: bool = False
+    ) -> PhasedSpan:
+        return PhasedSpan(
+            "q", trace, name, parent, start, end, Phase.TOOL, Provenance.CLIENT, is_root=is_root
+        )
+
+    phased = [
+        of("t1", "1", None, 0, 100, is_root=True),
+        of("t2", "2", None, 10, 60),
+        of("t2", "3", "2", 20, 30),
+        of("t1", "2", "1", 70, 90),
+    ]
+    names = {
+        (one.trace_id, one.span_id): Span(one.trace_id, one.span_id, None, one.trace_id, 0, 1)
+        for one in phased
+    }
+    found = query_paths(phased, names)["q"]
+    assert parts_of(found) == {"t1": ("tool", 50, 50, 2, 2), "t2": ("tool", 50, 50, 2, 2)}
+
+
 def test_the_path_may_give_an_instant_to_another_phase_than_the_ledger() -> None:
     """The model works beside a tool that ends later: the ledger says decode, what is waited for is the tool."""
     written = {semconv.PHASE: Phase.DECODE.value}

@@ -49,8 +49,9 @@ def query_spans(phased: Iterable[PhasedSpan]) -> Iterator[QuerySpans]:
 
 
 def _parents(members: Sequence[PhasedSpan]) -> list[int]:
-    places = {span.span_id: place for place, span in enumerate(members)}
-    return [-1, *(places.get(span.parent_id or "", 0) for span in members[1:])]
+    """The places of the parents. A query may have spans of several traces, each with ids of its own."""
+    places = {(span.trace_id, span.span_id): place for place, span in enumerate(members)}
+    return [-1, *(places.get((span.trace_id, span.parent_id or ""), 0) for span in members[1:])]
 
 
 @dataclass(slots=True)
