@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
-from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -55,26 +55,17 @@ def expand(text: str, root: Path) -> list[str]:
     """
     if not any(character in text for character in "*?[") or os.path.lexists(root / text):
         return [operand(text, root)]
-    parts = text.split("/")
-    if text.startswith(("/", "~")) or ".." in parts:
+    if text.startswith(("/", "~")) or ".." in text.split("/"):
         raise RefusedError(f"{text} is outside the project")
-    prefix = "./" if parts[0] == "." else ""
-    found = [prefix + path for path in _matches(root, [part for part in parts if part not in ("", ".")])]
-    if not found:
+    globbed = glob.iglob(text, root_dir=root)  # noqa: PTH207 # as a shell: hidden files only if the pattern says so
+    matches = [path for path in globbed if not _leads_through_a_link(path, root)]
+    if not matches:
         raise RefusedError(f"no such file or folder: {text}")
-    return [operand(path, root) for path in _limited(sorted(found))]
+    return [operand(path, root) for path in _limited(sorted(matches))]
 
 
-def _matches(folder: Path, parts: list[str]) -> Iterator[str]:
-    part, *rest = parts
-    for entry in _entries(folder):
-        hidden = entry.name.startswith(".") and not part.startswith(".")
-        if hidden or entry.is_symlink() or not fnmatchcase(entry.name, part):
-            continue
-        if not rest:
-            yield entry.name
-        elif entry.is_dir(follow_symlinks=False):
-            yield from (f"{entry.name}/{path}" for path in _matches(folder / entry.name, rest))
+def _leads_through_a_link(path: str, root: Path) -> bool:
+    return any((root / part).is_symlink() for part in (Path(path), *Path(path).parents))
 
 
 def regular_files(
@@ -87,34 +78,21 @@ def regular_files(
     """The regular files at and below operand `text`, sorted, each written as `text` is; links are left out."""
     if not inside(text, root).is_dir():
         return [text]
-    base = text.rstrip("/")
-    return sorted(_limited(_below(root / text, base, wants_file, wants_folder)))
+    return sorted(_limited(_below(root / text, text.rstrip("/"), wants_file, wants_folder)))
 
 
 def _below(
-    folder: Path, shown: str, wants_file: Callable[[str], bool], wants_folder: Callable[[str], bool]
+    top: Path, shown: str, wants_file: Callable[[str], bool], wants_folder: Callable[[str], bool]
 ) -> Iterator[str]:
-    pending = [(folder, shown)]
-    while pending:
-        folder, shown = pending.pop()
-        for entry in _entries(folder):
-            path = f"{shown}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                if wants_folder(entry.name):
-                    pending.append((folder / entry.name, path))
-            elif entry.is_file(follow_symlinks=False) and wants_file(entry.name):
-                yield path
+    # What can't be opened is left out, as grep does after its complaint.
+    for folder, folders, names in os.walk(top):
+        folders[:] = filter(wants_folder, folders)
+        for name in filter(wants_file, names):
+            if stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode):
+                yield f"{shown}{folder.removeprefix(str(top))}/{name}"
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except PermissionError:
-        return []  # as grep does after its complaint: what can't be opened can't be searched
-
-
-def _limited(paths: Iterator[str] | list[str]) -> list[str]:
+def _limited(paths: Iterable[str]) -> list[str]:
     kept: list[str] = []
     for path in paths:
         if len(kept) == FILES_LIMIT:
