@@ -100,3 +100,31 @@ def test_text_is_as_wide_as_the_terminal_within_reason(
 def test_what_is_no_terminal_is_80_columns_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert terminal_width() == 80
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["doctor", "--model", HOSTILE],
+        ["doctor", "--model", HOSTILE, "--format", "json"],
+        ["report", "x", "--gate", HOSTILE],
+        ["compare", HOSTILE, HOSTILE],
+        [HOSTILE],
+    ],
+)
+def test_what_the_user_typed_doesn_t_reach_the_terminal_as_a_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(arguments)
+    said = "".join(capsys.readouterr())
+    assert "evil" in said
+    assert all(character.isprintable() for character in said.replace("\n", ""))
+
+
+@pytest.mark.parametrize("scheme", ["jaeger", "clickhouse"])
+def test_a_password_in_a_url_is_in_no_error(scheme: str, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"{scheme}://somebody:hunter2@127.0.0.1:1/db?service=a"
+    assert main(["report", url]) == ExitCode.INPUT
+    said = capsys.readouterr().err
+    assert "somebody@127.0.0.1:1" in said
+    assert "hunter2" not in said

@@ -36,12 +36,12 @@ class Options:
 
 def execute(options: Options) -> int:
     """Run every check and print what was found. Raises UsageError for an address that is none."""
-    from punie.trace.console.standard_streams import write_out
+    from punie.trace.console.standard_streams import write_out_inert
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
 
     findings = run_checks(_checks(options))
-    write_out(as_json(findings) if options.format == "json" else as_text(findings))
+    write_out_inert(as_json(findings) if options.format == "json" else as_text(findings))
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
 
 

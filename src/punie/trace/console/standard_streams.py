@@ -20,12 +20,21 @@ def write_out(text: str) -> None:
 
 def write_err(text: str) -> None:
     """Write to standard error, as `write_out`; of what others named only that a terminal doesn't obey it."""
-    _write(sys.stderr, "standard error", "\n".join(map(inert, text.split("\n"))))
+    _write(sys.stderr, "standard error", _inert_lines(text))
+
+
+def write_out_inert(text: str) -> None:
+    """Write to standard output what holds words of others that no writer of reports has made harmless."""
+    write_out(_inert_lines(text))
 
 
 def colored() -> bool:
     """Whether standard output is a terminal whose user wants colours."""
     return sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _inert_lines(text: str) -> str:
+    return "\n".join(map(inert, text.split("\n")))
 
 
 def _write(stream: TextIO | None, name: str, text: str) -> None:

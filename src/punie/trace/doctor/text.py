@@ -37,7 +37,7 @@ def as_json(findings: Sequence[Finding]) -> str:
             for item in findings
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def failed(findings: Sequence[Finding]) -> bool:

@@ -39,7 +39,7 @@ def recognises(place: Place) -> bool:
 
 def read(place: Place) -> SpanSet:
     """The spans of the traces that the URL asks for, those of the last hour if it says nothing else."""
-    return search(parse_query(place.text), place.text, time.time_ns())
+    return search(parse_query(place.text), place.shown, time.time_ns())
 
 
 JAEGER_API: Final = Source("Jaeger's query API (jaeger://HOST:16686?service=NAME)", recognises, read)
