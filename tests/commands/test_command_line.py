@@ -267,6 +267,15 @@ def test_files_of_the_working_directory_are_not_run(tmp_path: Path) -> None:
     assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
+def test_no_error_shows_the_credentials_of_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "http://me:sekret@host/v1"]) == ExitCode.USAGE
+    assert main(["run", "--repeat", "http://me:sekret@host/v1"]) == ExitCode.USAGE
+    assert main(["run", "--base-url", "ftp://me:sekret@host/v1"]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "host/v1" in said
+    assert "sekret" not in said
+
+
 def test_what_a_terminal_obeys_is_said_without_effect(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "/no\x1b[31mwhere"]) == ExitCode.INPUT
     assert "\x1b" not in capsys.readouterr().err

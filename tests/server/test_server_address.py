@@ -12,6 +12,7 @@ from punie.trace.errors import ConfigError, ServerError
 from punie.trace.server.address import ServerAddress, without_credentials
 from punie.trace.server.probe import open_client
 
+HERE = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "model.localhost")  # noqa: S104 - asked, not bound
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -77,8 +78,8 @@ def test_another_host_gets_no_credentials() -> None:
 def test_this_machine_and_what_no_proxy_names_are_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "inside.example")
-    direct = [ServerAddress.of(f"http://{host}/v1").is_direct for host in ("127.0.0.1", "localhost", "[::1]")]
-    assert direct == [True] * 3
+    direct = [ServerAddress.of(f"http://{host}/v1").is_direct for host in HERE]
+    assert direct == [True] * len(HERE)
     assert ServerAddress.of("http://inside.example/v1").is_direct
     assert not ServerAddress.of("http://outside.example/v1").is_direct
 

@@ -11,6 +11,7 @@ import argparse
 import difflib
 import importlib
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _LOG_LINES: Final = 12
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]*@")  # of a URL that somebody's error quotes
 _LEAVE_AFTER_S: Final = 8.0
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
@@ -192,7 +194,7 @@ def _keep_traceback(error: Exception) -> str:
 def _end(code: ExitCode, text: str) -> int:
     """Say on standard error why we end; where that can't be written, the exit code alone tells."""
     try:
-        write_err(f"punie-trace: {text}\n")
+        write_err(f"punie-trace: {_CREDENTIALS.sub('…@', text)}\n")
     except PipeClosedError as closed:
         return int(closed.exit_code)
     except OutputError:

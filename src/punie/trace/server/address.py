@@ -15,6 +15,7 @@ from punie.trace.errors import ConfigError
 from punie.trace.server.validation import is_loopback
 
 HIDDEN: Final = "…"
+_THIS_MACHINE: Final = ("0.0.0.0", "::")  # noqa: S104 - where servers say that they listen, and clients then connect
 
 
 class ClientArguments(TypedDict):
@@ -59,7 +60,8 @@ class ServerAddress:
     def is_direct(self) -> bool:
         """Whether no proxy of the environment is used: for this machine, and for what NO_PROXY names."""
         host = urlsplit(self.base_url).hostname or ""
-        return is_loopback(host) or bool(proxy_bypass(host))
+        is_here = is_loopback(host) or host in _THIS_MACHINE or host.endswith(".localhost")
+        return is_here or bool(proxy_bypass(host))
 
     def client_arguments(self, environment: Mapping[str, str] | None = None) -> ClientArguments:
         """Proxies as `is_direct` says, certificates as SSL_CERT_FILE and SSL_CERT_DIR say, also on this machine.
