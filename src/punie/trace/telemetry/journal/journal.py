@@ -22,7 +22,7 @@ from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanContext
 
 from punie.trace import semconv
@@ -296,22 +296,13 @@ class JournalSpanProcessor(SpanProcessor):
         own = current if self.is_open(current) else get_value(_OWN_SPAN, context)
         return own if isinstance(own, SpanContext) and self.is_open(own) else None
 
-    def opened(self, context: SpanContext) -> None:
+    def on_start(self, span: trace.Span, parent_context: Context | None = None) -> None:
         """A span began; it is not in the journal before it ends."""
+        context = span.get_span_context()
         if not self._detached:
             self._open.add((context.trace_id, context.span_id))
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """As `opened`, called by the SDK."""
-        context = span.get_span_context()
-        if context is not None:
-            self.opened(context)
-
     def on_end(self, span: ReadableSpan) -> None:
-        """As `write`, called by the SDK."""
-        self.write(span)
-
-    def write(self, span: ReadableSpan) -> None:
         """Write the span before returning. Never raises into the code that ended the span."""
         context = span.context
         if context is not None:

@@ -128,7 +128,7 @@ class JournalSpan(trace.Span):
             return
         provider = self.tracer.provider
         self.end_time = provider.clock() if end_time is None else end_time
-        provider.processor.write(cast(ReadableSpan, self))
+        provider.processor.on_end(cast(ReadableSpan, self))
 
 
 class JournalTracer(trace.Tracer):
@@ -171,8 +171,7 @@ class JournalTracer(trace.Tracer):
         )
         if not flags & TraceFlags.SAMPLED:
             return trace.NonRecordingSpan(found)
-        self.provider.processor.opened(found)
-        return JournalSpan(
+        span = JournalSpan(
             name,
             found,
             parent,
@@ -182,6 +181,8 @@ class JournalTracer(trace.Tracer):
             self.provider.clock() if start_time is None else start_time,
             self,
         )
+        self.provider.processor.on_start(span)
+        return span
 
     @_agnosticcontextmanager
     def start_as_current_span(  # the interface's

@@ -36,7 +36,6 @@ _SPANS_CODES: Final = frozenset({"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"})
 _TOO_LARGE: Final = (
     "larger than max"  # has the code of a receiver that is busy, and is as large the next time
 )
-_RETRY_INFO: Final = "google.rpc.retryinfo-bin"
 _QUOTED: Final = 200  # characters of a receiver's text
 
 
@@ -156,8 +155,6 @@ def _retry_delay_s(error: grpc.RpcError) -> float | None:
     from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # as above
 
     for name, value in error.trailing_metadata() or ():
-        if name == _RETRY_INFO:
-            return float(RetryInfo.FromString(value).retry_delay.ToTimedelta().total_seconds())
         if name == "grpc-status-details-bin":
             for detail in Status.FromString(value).details:
                 found = RetryInfo()
