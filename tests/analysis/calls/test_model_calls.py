@@ -48,6 +48,14 @@ def test_calls_that_hang_below_the_one_before_are_requests_of_their_own() -> Non
     assert record.critical_path.phases_ns == record.ledger.phases_ns
 
 
+@pytest.mark.parametrize(("start", "end", "requests"), [(1, 95, 1), (50, 140, 2), (89, 95, 2)])
+def test_a_call_that_ends_a_little_after_the_one_around_it_is_inside(
+    start: int, end: int, requests: int
+) -> None:
+    calls = (chat("outer", "a", 0, 90), chat("inner", "outer", start, end))
+    assert only(agent("a", None, 0, 150), *calls).model_requests == requests
+
+
 def test_calls_in_a_chain_inside_one_wrapper_are_its_requests() -> None:
     calls = (chat("outer", "a", 0, 90), chat("one", "outer", 1, 40), chat("two", "one", 41, 89))
     assert only(agent("a", None, 0, 100), *calls).model_requests == 2

@@ -40,6 +40,7 @@ _WORDS_OF_A_REQUEST: Final = (
     semconv.INPUT_TOKENS,
     semconv.OUTPUT_TOKENS,
 )
+_INSIDE_PERCENT: Final = 90
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
 
@@ -208,10 +209,12 @@ def _shows_the_same(inner: Span, outer: Span) -> bool:
 
 
 def _is_inside(inner: Span, outer: Span) -> bool:
+    """Whether a call lies in another one; it may end a little later, where that one doesn't wait for its last words."""
+    shared_ns = min(inner.end_ns, outer.end_ns) - inner.start_ns
     return (
         inner.duration_ns > 0
         and outer.start_ns - _TOLERANCE_NS <= inner.start_ns
-        and inner.end_ns <= outer.end_ns + _TOLERANCE_NS
+        and shared_ns * 100 >= inner.duration_ns * _INSIDE_PERCENT
     )
 
 

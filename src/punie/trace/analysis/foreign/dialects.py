@@ -98,6 +98,14 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
 )
 
 
+_PARTS: Final = (  # of words that nobody listed: create_chat_completion, mcp.tools/call, agent_run_stream
+    (CHAT, ("chatcompletion", "textcompletion", "generatecontent", "completionscreate")),
+    (TOOL, ("toolcall", "toolscall", "calltool", "executetool", "toolexec")),
+    (AGENT, ("invokeagent", "agentrun", "runagent")),
+    (WORKFLOW, ("workflow", "conversation", "kickoff", "groupchat")),
+)
+
+
 def _letters(word: str) -> str:
     return "".join(filter(str.isalpha, word.lower()))
 
@@ -119,4 +127,7 @@ def operation_named(word: str) -> str | None:
         return found
     if any(part in letters for part in _OTHER_WORDS):
         return NOTHING_OF_THESE
+    for operation, parts in _PARTS:
+        if any(part in letters for part in parts):
+            return operation
     return CHAT if letters.endswith("generator") else None  # Haystack: OpenAIChatGenerator

@@ -1,0 +1,105 @@
+"""What a span stands for: by anybody's word for it, else by what only such a span has."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from small_traces import agent, findings, server, span
+
+from punie.trace.analysis.foreign.dialects import AGENT, CHAT, NOTHING_OF_THESE, TOOL, WORKFLOW
+from punie.trace.analysis.foreign.operations import operation_of
+from punie.trace.model import Attributes
+
+MODEL: Final = "gen_ai.request.model"
+OUTPUT: Final = "gen_ai.usage.output_tokens"
+WORD: Final = "gen_ai.operation.name"
+
+
+@pytest.mark.parametrize(
+    ("word", "operation"),
+    [
+        *(
+            (word, CHAT)
+            for word in ("chat.completions", "ChatCompletions", "acompletion", "responses.create")
+        ),
+        *(
+            (word, CHAT)
+            for word in ("chat.streaming_completions", "create_chat_completion", "llm", "converse_stream")
+        ),
+        *((word, CHAT) for word in ("messages", "GENERATE", "stream-generate-content", "anthropic_messages")),
+        *(
+            (word, TOOL)
+            for word in ("tool_call", "call-tool", "mcp.tools/call", "Function_Call", "tool.execute")
+        ),
+        *((word, AGENT) for word in ("agent_run", "run-agent", "invoke_agent_stream")),
+        *(
+            (word, WORKFLOW)
+            for word in ("conversation", "crew.kickoff", "invoke_swarm", "workflow.run", "CHAIN")
+        ),
+        *((word, NOTHING_OF_THESE) for word in ("embeddings", "aembedding", "rerank", "image_generation")),
+        *((word, NOTHING_OF_THESE) for word in ("create_agent", "search_memory", "guardrail", "moderation")),
+        *((word, None) for word in ("framework", "ponder", "")),
+    ],
+)
+def test_known_operations_have_known_synonyms(word: str, operation: str | None) -> None:
+    assert operation_of(span("s", None, 0, 1, {WORD: word})) == operation
+    assert operation_of(span("s", None, 0, 1, {"openinference.span.kind": word})) == operation
+
+
+@pytest.mark.parametrize(
+    ("said", "operation"),
+    [
+        ({"gen_ai.tool.name": "lookup", "gen_ai.tool.call.id": "1"}, TOOL),
+        ({"gen_ai.tool.name": "lookup", "tool_arguments": "{}"}, TOOL),
+        ({"gen_ai.tool.name": "lookup"}, None),
+        ({"ai.toolCall.name": "lookup", "ai.toolCall.id": "1"}, TOOL),
+        ({MODEL: "m", OUTPUT: 3}, CHAT),
+        ({MODEL: "m", "gen_ai.response.finish_reasons": ("stop",)}, CHAT),
+        ({"llm.model_name": "m", "llm.token_count.completion": 3}, CHAT),
+        (
+            {"langfuse.observation.model.name": "m", "langfuse.observation.usage_details": '{"output":3}'},
+            CHAT,
+        ),
+        ({"langfuse.observation.model.name": "m", "langfuse.observation.usage_details": '{"input":3}'}, None),
+        ({MODEL: "m"}, None),
+        ({OUTPUT: 3}, None),
+        ({MODEL: "m", OUTPUT: 3, WORD: "framework"}, CHAT),
+        ({MODEL: "m", OUTPUT: 3, WORD: "embeddings"}, NOTHING_OF_THESE),
+        ({MODEL: "m", OUTPUT: 3, "langfuse.observation.type": "span"}, CHAT),
+        ({MODEL: "m", OUTPUT: 3, "langfuse.observation.type": "retriever"}, NOTHING_OF_THESE),
+        ({MODEL: "m", OUTPUT: 3, "punie.phase": "parse"}, None),
+        ({"agent_name": "helper", "model_name": "m", OUTPUT: 3}, AGENT),
+        ({"gen_ai.agent.name": "helper", "final_result": "yes"}, AGENT),
+        ({"gen_ai.agent.name": "helper"}, None),
+        ({WORD: "framework", "spring.ai.kind": "tool_call"}, TOOL),
+        ({"ai.operationId": "ai.streamText.doStream"}, CHAT),
+        ({"ai.operationId": "ai.streamText"}, AGENT),
+        ({"mcp.method.name": "tools/call"}, TOOL),
+        ({"mcp.method.name": "tools/list"}, NOTHING_OF_THESE),
+        ({"mlflow.spanType": '"CHAT_MODEL"'}, CHAT),
+        ({"haystack.component.type": "OpenAIChatGenerator"}, CHAT),
+    ],
+)
+def test_what_a_span_has_decides_where_no_word_does(said: Attributes, operation: str | None) -> None:
+    assert operation_of(span("s", None, 0, 1, said)) == operation
+
+
+def test_a_server_s_counts_make_its_span_no_client_s_call() -> None:
+    assert operation_of(server("s", None, 0, 1, {MODEL: "m", OUTPUT: 3})) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "is_named"),
+    [
+        ({OUTPUT: 3}, True),
+        ({WORD: "ponder", MODEL: "m"}, True),
+        ({"gen_ai.response.finish_reasons": ("stop",)}, True),
+        ({MODEL: "m"}, False),
+        ({WORD: "embeddings", MODEL: "m", OUTPUT: 3}, False),
+        ({WORD: "ponder"}, False),
+    ],
+)
+def test_what_looks_like_a_model_call_and_is_none_is_named(said: Attributes, is_named: bool) -> None:
+    found = findings(agent("a", None, 0, 10), span("s", "a", 1, 9, said))
+    assert ("unrecognised-model-call" in found) is is_named
