@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import tempfile
+import textwrap
 import threading
 import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _LOG_LINES: Final = 12
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]*@")  # of a URL that somebody's error quotes
 _LEAVE_AFTER_S: Final = 8.0
+_EXAMPLES: Final = ("run", "report runs/2026-11-23T14-05-09-demo --format md", "doctor", "run --help")
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
 
 
@@ -72,8 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="punie-trace",
         description="Where does a local agent's time go? Spans, an exact ledger, and a verdict.",
-        epilog="exit codes: "
-        + ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
+        epilog=f"{_examples(_EXAMPLES)}\n\n{_exit_codes()}",
+        formatter_class=_HelpFormatter,
     )
     parser.add_argument("--version", action=_VersionAction)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -89,6 +91,11 @@ def build_parser() -> argparse.ArgumentParser:
         add_options(sub, command.Options)
         sub.set_defaults(command=command, parser=sub)
     return parser
+
+
+def _exit_codes() -> str:
+    codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ExitCode)
+    return textwrap.fill(f"exit codes: {codes}", 78)
 
 
 def _examples(commands: Iterable[str]) -> str:

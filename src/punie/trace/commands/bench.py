@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP: Final = "measure what a change brings, e.g. a draft model"
 DESCRIPTION: Final = (
-    "speculative: does a draft model make it at least 20 %% faster, losslessly? Measures the batched baseline (prompt "
+    "speculative: does a draft model make it at least 20 % faster, losslessly? Measures the batched baseline (prompt "
     "cache on, as users run it), the same again for the noise, the sequential path that drafts use, and each draft "
     "at each k; servers start in balanced order, every one is kept, and an interval stands beside each figure. "
     "A preflight of about a minute predicts the outcome first. Without --model it uses the demo pair. "
