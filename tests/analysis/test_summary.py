@@ -13,7 +13,7 @@ from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import Spread
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.summary.totals import Tokens, TokenTime, totals
+from punie.trace.analysis.summary.totals import NoTokenTime, Tokens, TokenTime, totals
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.model import Group, Phase, Provenance, Verdict
 
@@ -54,7 +54,7 @@ def test_a_run(make_record: RecordMaker) -> None:
     assert (total.answers, total.wall_ns, total.wall.p95_ns) == (15, 1500 * MS, None)
     assert (total.model_requests, total.tool_calls, total.truncated) == (30, 15, 0)
     assert total.tokens == Tokens(1500, 600, 450)
-    assert total.token_time == TokenTime(2 * MS, Spread(15, 2 * MS, 2 * MS, 2 * MS, 2 * MS, None, None), "")
+    assert total.token_time == TokenTime(2 * MS, Spread(15, 2 * MS, 2 * MS, 2 * MS, 2 * MS, None, None))
     assert total.time_to_first_chunk == Spread(30, 7, 7, 5, 9, p95_ns=9, p99_ns=None)
     shares = {phase.phase: phase.share for phase in total.phases if phase.ns}
     assert shares == {Phase.DECODE: 0.6, Phase.PREFILL: 0.2, Phase.TOOL: 0.2}
@@ -115,13 +115,13 @@ def test_provenance_is_kept_for_each_phase(make_record: RecordMaker) -> None:
 @pytest.mark.parametrize(
     ("phase", "output", "reason"),
     [
-        (Phase.MODEL, 5, "decode is not known apart from the rest of generation"),
-        (Phase.DECODE, None, "the server did not tell all token counts"),
-        (Phase.DECODE, 0, "no output tokens"),
+        (Phase.MODEL, 5, NoTokenTime.DECODE_NOT_APART),
+        (Phase.DECODE, None, NoTokenTime.COUNTS_MISSING),
+        (Phase.DECODE, 0, NoTokenTime.NO_OUTPUT),
     ],
 )
 def test_time_per_token_says_why_it_is_not_known(
-    make_record: RecordMaker, phase: Phase, output: int | None, reason: str
+    make_record: RecordMaker, phase: Phase, output: int | None, reason: NoTokenTime
 ) -> None:
     total = totals([make_record("a", {phase: 5}, output_tokens=output)])
     assert total is not None

@@ -74,10 +74,10 @@ class QueryPath:
     @property
     def phases_ns(self) -> Mapping[Phase, int]:
         """Nanoseconds of the path by phase: every phase, 0 where none is."""
-        found = dict.fromkeys(PHASES, 0)
+        totals = dict.fromkeys(PHASES, 0)
         for part in self.parts:
-            found[part.phase] += part.ns
-        return found
+            totals[part.phase] += part.ns
+        return totals
 
     @property
     def parallel_ns(self) -> int:

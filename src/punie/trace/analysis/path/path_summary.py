@@ -129,7 +129,7 @@ def _phase(phase: Phase, queries: Sequence[_Query], wall_ns: int) -> PhaseOnPath
 
 def _names(queries: Sequence[_Query], wall_ns: int) -> tuple[NameOnPath, ...]:
     parts = sorted((part for query in queries for part in query.path.parts), key=_kind)
-    totals = [_together(list(found), wall_ns) for _, found in groupby(parts, key=_kind)]
+    totals = [_together(list(same), wall_ns) for _, same in groupby(parts, key=_kind)]
     return tuple(sorted(totals, key=lambda total: part_order(total.part)))
 
 

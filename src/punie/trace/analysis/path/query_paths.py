@@ -40,10 +40,10 @@ def query_spans(phased: Iterable[PhasedSpan]) -> Iterator[QuerySpans]:
     for span in phased:
         if not span.detached:
             by_query.setdefault(span.query_key, []).append(span)
-    for found in by_query.values():
-        roots = [span for span in found if span.is_root]
+    for spans in by_query.values():
+        roots = [span for span in spans if span.is_root]
         if len(roots) == 1:
-            members = [*roots, *(span for span in found if not span.is_root)]
+            members = [*roots, *(span for span in spans if not span.is_root)]
             starts, ends = [span.start_ns for span in members], [span.end_ns for span in members]
             yield QuerySpans(members, clip(_parents(members), starts, ends))
 

@@ -47,10 +47,10 @@ class Part:
 
 def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str]) -> tuple[Part, ...]:
     """The parts of `records` (warm-up among them), in the order of their names."""
-    found: dict[str, list[QueryRecord]] = {}
+    by_name: dict[str, list[QueryRecord]] = {}
     for record in records:
-        found.setdefault(name(record), []).append(record)
-    return tuple(part_of(key, found[key]) for key in sorted(found))
+        by_name.setdefault(name(record), []).append(record)
+    return tuple(part_of(key, by_name[key]) for key in sorted(by_name))
 
 
 def part_of(name: str, records: Sequence[QueryRecord]) -> Part:

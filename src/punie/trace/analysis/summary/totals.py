@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_knowledge, decode_ns
@@ -49,23 +50,31 @@ class Tokens:
     output: int | None
 
 
+class NoTokenTime(StrEnum):
+    """Why the time per output token isn't known."""
+
+    DECODE_NOT_APART = "decode-not-apart"
+    COUNTS_MISSING = "counts-missing"
+    NO_OUTPUT = "no-output"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenTime:
     """Decode nanoseconds for each output token: over everything (ratio of sums) and its spread over queries.
 
-    Both None where it isn't known; `reason` then says why, else it is empty.
+    Both None where it isn't known: `reason` is why.
     """
 
     ns: float | None
     spread: Spread | None
-    reason: str
+    reason: NoTokenTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What several queries add up to. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
 
-    `time_to_first_chunk` has one observation a model request that told it. In a turn that calls a tool it may be
+    `time_to_first_chunk` has one observation a model request that has it. In a turn that calls a tool it may be
     nearly the whole turn, so it is not prefill.
     """
 
@@ -185,10 +194,10 @@ def _sum_if_known(records: Sequence[QueryRecord], count: Callable[[QueryRecord],
 def _token_time(records: Sequence[QueryRecord]) -> TokenTime:
     output = _sum_if_known(records, lambda record: record.output_tokens)
     if decode_knowledge(records) is not DecodeKnowledge.SEPARATE:
-        return TokenTime(None, None, "decode is not known apart from the rest of generation")
+        return TokenTime(None, None, NoTokenTime.DECODE_NOT_APART)
     if output is None:
-        return TokenTime(None, None, "the server did not tell all token counts")
+        return TokenTime(None, None, NoTokenTime.COUNTS_MISSING)
     if output == 0:
-        return TokenTime(None, None, "no output tokens")
+        return TokenTime(None, None, NoTokenTime.NO_OUTPUT)
     each = [round(decode_ns(r) / r.output_tokens) for r in records if r.output_tokens]
-    return TokenTime(sum(decode_ns(record) for record in records) / output, spread(each), "")
+    return TokenTime(sum(decode_ns(record) for record in records) / output, spread(each))
