@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import punie.trace
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.query import QueryLabels, query_span
 
@@ -101,3 +102,19 @@ def test_the_journal_is_synced_once_a_query_and_not_by_the_one_who_asks(
     assert (
         sum(thread is not threading.current_thread() for thread in synced_by) == 3
     )  # the end syncs for itself
+
+
+@pytest.mark.parametrize(
+    ("step_ns", "marked"), [(0, False), (90_000_000, False), (3_600 * 10**9, True), (-(10**9), True)]
+)
+def test_a_query_while_the_clock_was_set_is_marked(
+    telemetry: Telemetry, spans: Spans, step_ns: int, *, marked: bool
+) -> None:
+    offsets = iter([10**18, 10**18 + step_ns])
+    with query_span(telemetry, LABELS, offset=lambda: next(offsets)) as query:
+        query.answered(telemetry.clock(), "42")
+    (span,) = spans()
+    assert span.attributes.get("punie.query.disturbed_by") == ("clock-step" if marked else None)
+    (record,) = punie.trace.analyse(telemetry.journal.path).analysis.records
+    assert (record.disturbed_by is not None) is marked
+    assert record.succeeded is not marked

@@ -141,12 +141,14 @@ class Provenance(StrEnum):
 
 
 class Disturbance(StrEnum):
-    """What an earlier query had left running while this one was asked."""
+    """What kept a query's times from counting: what an earlier query had left running, or the clock."""
 
     SERVER_WORK = "server-work"
     """The server's work on a query that was given up."""
     TOOL_THREAD = "tool-thread"
     """A tool's thread, which nobody can stop."""
+    CLOCK_STEP = "clock-step"
+    """The wall clock, from which all times come, was set while the query was asked."""
 
 
 class Verdict(StrEnum):

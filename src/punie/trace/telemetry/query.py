@@ -11,6 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, StatusCode
 
 from punie.trace import semconv
+from punie.trace.model import Disturbance
+from punie.trace.telemetry.clock import SLEW, STEP_NS, Clock, wall_clock_offset_ns
 from punie.trace.telemetry.journal.journal import made_current
 from punie.trace.telemetry.provider import Telemetry
 
@@ -88,17 +90,21 @@ class QuerySpan:
 
 
 @contextmanager
-def query_span(telemetry: Telemetry, labels: QueryLabels) -> Iterator[QuerySpan]:
+def query_span(
+    telemetry: Telemetry, labels: QueryLabels, *, offset: Clock = wall_clock_offset_ns
+) -> Iterator[QuerySpan]:
     """A new trace with the query as its root; what happens inside hangs below it.
 
     The span ends at `QuerySpan.answered`, else when the block ends; what is set inside the block gets onto it
     either way. An exception is recorded and passes through. Then the journal is synced, in a thread of its own.
+    `offset` shows whether the wall clock was set meanwhile: such a query is marked, for its times are wrong.
     """
+    offset_ns, began_ns = offset(), telemetry.clock()
     span = telemetry.tracer.start_span(
         semconv.SPAN_WARMUP if labels.warmup else semconv.SPAN_QUERY,
         context=Context(),
         attributes=labels.attributes(),
-        start_time=telemetry.clock(),
+        start_time=began_ns,
     )
     query = QuerySpan(span)
     try:
@@ -108,5 +114,8 @@ def query_span(telemetry: Telemetry, labels: QueryLabels) -> Iterator[QuerySpan]
         query.failed(f"{type(error).__name__}: {error}")
         raise
     finally:
-        span.end(end_time=telemetry.clock() if query.answered_ns is None else query.answered_ns)
+        end_ns = telemetry.clock() if query.answered_ns is None else query.answered_ns
+        if abs(offset() - offset_ns) > STEP_NS + abs(end_ns - began_ns) // SLEW:
+            span.set_attribute(semconv.QUERY_DISTURBED, Disturbance.CLOCK_STEP.value)
+        span.end(end_time=end_ns)
         telemetry.sync()

@@ -24,6 +24,7 @@ DISTURBED: Final = MappingProxyType(
     {
         Disturbance.SERVER_WORK: "asked when the server may still have worked on a query that was given up",
         Disturbance.TOOL_THREAD: "asked while a tool of an earlier query ran on",
+        Disturbance.CLOCK_STEP: "asked while the wall clock was set",
     }
 )
 _REPEATED: Final = ("query", "asked", "right", "counted", "mean", "median", "max", "gen", "tool")
