@@ -5,7 +5,7 @@
 --     agents and tools, in each other · chat in any of these
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
--- each span inside its parent's time (of one machine alone: each agent and tool), all ids sound, copies of a span equal, no failed request without a phase of its own, no
+-- each span inside its parent's time (of one machine alone: each agent, tool and chat), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
 -- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
@@ -13,7 +13,7 @@
 -- Roles: 1 chat, 2 tool, 3 agent, 4 HTTP, 5 server, 6 a phase by its own word, 7 query. Ranks as in the ledger's text.
 WITH
 named AS (
-  SELECT TraceId, ParentSpanId = '' AS is_top, arrayMap(name -> ResourceAttributes[name], $MACHINES) AS machine,
+  SELECT TraceId, ScopeName, ParentSpanId = '' AS is_top, arrayMap(name -> ResourceAttributes[name], $MACHINES) AS machine,
     reinterpretAsInt64(unhex(SpanId)) AS id, reinterpretAsInt64(unhex(ParentSpanId)) AS parent,
     toUnixTimestamp64Nano(Timestamp) AS start_ns, start_ns + reinterpretAsInt64(Duration) AS end_ns,
     indexOf($PHASES, SpanAttributes[$PHASE]) - 1 AS phase,
@@ -45,7 +45,7 @@ named AS (
 ),
 -- 1 id, 2 parent, 3 is_top, 4 start, 5 end, 6 role, 7 phase, 8 how, 9 lasts to the last byte, 10 may ask a model
 gathered AS (
-  SELECT TraceId, $PART AS part, max(is_odd) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
+  SELECT TraceId, $PART AS part, max(is_odd) OR uniqExactIf(ScopeName, role = 1) > 1 AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
     min(machine[-1]) != '' AND arrayAll(names -> length(arrayFilter(name -> name != '', names)) < 2, [groupUniqArray(2)(machine[-1]),
       groupUniqArray(3)(machine[1]), groupUniqArray(3)(machine[2]), groupUniqArray(3)(machine[3])]) AS is_one_machine,
     groupUniqArray((id, parent, is_top, start_ns, end_ns, role, phase, how, NOT to_headers, method IN ('POST', '_OTHER'))) AS found
@@ -130,7 +130,7 @@ judged AS (
         OR arrayMin(found.4) < $EARLIEST_NS OR arrayMax(found.5) > toUnixTimestamp64Nano(now64(9)) + $DAY_NS
         OR root.1.1.5 - root.1.1.4 > $LONGEST_NS
         OR arrayExists(z -> NOT z.4 OR z.1.1.1.5 < z.1.1.1.4
-          OR ((z.1.1.1.4 < z.2.1.1.4 OR z.1.1.1.5 > z.2.1.1.5) AND (NOT is_one_machine OR z.1.1.1.6 IN (2, 3)))
+          OR ((z.1.1.1.4 < z.2.1.1.4 OR z.1.1.1.5 > z.2.1.1.5) AND (NOT is_one_machine OR z.1.1.1.6 IN (1, 2, 3)))
           OR (z.1.1.1.6 IN (2, 3) AND z.1.1.1.4 = z.2.1.1.4 AND z.1.1.1.5 = z.2.1.1.5)
           OR (z.1.1.1.6 IN (1, 2, 3) AND z.2.1.1.6 NOT IN (2, 3, 7))
           OR (z.1.1.1.6 = 4 AND z.2.1.1.6 != 1) OR (z.1.1.1.6 = 5 AND z.2.1.1.6 != 4) OR z.2.1.1.6 = 6
