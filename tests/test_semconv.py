@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from punie.trace import semconv
+from punie.trace.attributes.types import MEASURE
 
 PRECEDENCE = {
     semconv.INPUT_TOKENS: (
@@ -14,6 +15,9 @@ PRECEDENCE = {
         "gen_ai.response.prompt_tokens",
         "llm.token_count.prompt",
         "llm.usage.prompt_tokens",
+        "llm.usage.input_tokens",
+        "gen_ai.usage.input_token_count",
+        "gen_ai.usage.prompt_token_count",
         "ai.usage.inputTokens",
         "ai.usage.promptTokens",
     ),
@@ -25,6 +29,8 @@ PRECEDENCE = {
         "gen_ai.usage.cache_read_input_tokens",
         "llm.token_count.prompt_details.cache_read",
         "ai.usage.cachedInputTokens",
+        "gen_ai.usage.input_tokens.cached",
+        "gen_ai.usage.cache_read_tokens",
     ),
     semconv.CACHE_WRITE_TOKENS: (
         "gen_ai.usage.cache_write.input_tokens",
@@ -58,5 +64,5 @@ def test_names_of_one_attribute_have_one_type() -> None:
 
 
 def test_a_name_without_an_entry_has_the_type_of_its_family_or_none() -> None:
-    assert semconv.TABLE.type_of("gen_ai.usage.anything") is semconv.TABLE.types[semconv.INPUT_TOKENS[0]]
+    assert semconv.TABLE.type_of("gen_ai.usage.anything") is MEASURE
     assert semconv.TABLE.type_of("gen_ai.anything") is None

@@ -54,6 +54,7 @@ def test_text_becomes_what_its_name_means(name: str, text: AttributeValue, value
     ("name", "value"),
     [
         (TOKENS, -1),
+        ("gen_ai.usage.cost", -0.5),
         (TOKENS, 10**400),
         (TOKENS, "9" * 400),
         (TOKENS, 1e308),
@@ -82,7 +83,16 @@ def test_a_value_that_cannot_be_is_left_out_and_its_name_noted(name: str, value:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(TOKENS, 17), (semconv.LATENCY_PREFILL, 0.25), (semconv.QUERY_OK, True), (semconv.QUERY_TEXT, "5")],
+    [
+        ("gen_ai.usage.currency", "EUR"),
+        ("gen_ai.usage.cost", 0.0021),
+        ("gen_ai.usage.details", {"a": 1}),
+        ("gen_ai.usage.estimated", True),
+        (TOKENS, 17),
+        (semconv.LATENCY_PREFILL, 0.25),
+        (semconv.QUERY_OK, True),
+        (semconv.QUERY_TEXT, "5"),
+    ],
 )
 def test_what_is_right_stays_the_same_object(name: str, value: AttributeValue) -> None:
     attributes = {name: value}

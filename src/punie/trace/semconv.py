@@ -24,6 +24,7 @@ from punie.trace.attributes.types import (
     ERROR,
     HTTP_CODE,
     INTEGER,
+    MEASURE,
     NAME,
     NANOSECONDS,
     PORT,
@@ -169,115 +170,71 @@ OPERATION_CHAT: Final = ("chat", "text_completion", "generate_content", "complet
 OPERATION_AGENT: Final = "invoke_agent"
 OPERATION_TOOL: Final = "execute_tool"
 OPERATION_WORKFLOW: Final = "invoke_workflow"
-PROVIDER: Final = _any(WORD, "gen_ai.provider.name", "gen_ai.system")
+PROVIDER: Final = _any(WORD, "gen_ai.provider.name gen_ai.system")
 REQUEST_MODEL: Final = _one(NAME, "gen_ai.request.model")
 RESPONSE_MODEL: Final = _one(NAME, "gen_ai.response.model")
 FOREIGN_MODEL: Final = _any(
     NAME,
-    "llm.request.model_name",
-    "llm.model_name",
-    "langfuse.observation.model.name",
-    "llm.request.model",
-    "ai.model.id",
-    "ai.response.model",
+    """llm.request.model_name llm.model_name langfuse.observation.model.name llm.request.model ai.model.id
+    ai.response.model""",
 )
 CONVERSATION_ID: Final = _one(WORD, "gen_ai.conversation.id")
-AGENT_NAME: Final = _any(NAME, "gen_ai.agent.name", "agent_name")
+AGENT_NAME: Final = _any(NAME, "gen_ai.agent.name agent_name")
 AGENT_CALL_ID: Final = _one(WORD, "gen_ai.agent.call.id")
-FOREIGN_AGENT_NAME: Final = _any(NAME, "agent.name", "traceloop.entity.name")
+FOREIGN_AGENT_NAME: Final = _any(NAME, "agent.name traceloop.entity.name")
 TOOL_NAME: Final = _one(NAME, "gen_ai.tool.name")
 TOOL_CALL_ID: Final = _one(WORD, "gen_ai.tool.call.id")
 TOOL_DEFERRAL: Final = _one(TEXT, "pydantic_ai.tool.deferral.name")
 FOREIGN_TOOL_NAME: Final = _any(
     NAME,
-    "tool.name",
-    "traceloop.entity.name",
-    "ai.toolCall.name",
-    "spring.ai.tool.definition.name",
-    "mcp.tool.name",
+    """tool.name traceloop.entity.name ai.toolCall.name spring.ai.tool.definition.name mcp.tool.name""",
 )
-FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id", "tool_call.id")
-FOREIGN_KIND: Final = (
-    _any(  # what an instrumentation calls a span's part; `foreign/dialects.py` has the words
-        WORD,
-        "openinference.span.kind",
-        "langfuse.observation.type",
-        "traceloop.span.kind",
-        "llm.request.type",
-        "spring.ai.kind",
-        "ai.operationId",  # Vercel's AI SDK
-        "mcp.method.name",
-        "ag2.span.type",
-        "gen_ai.span.kind",  # LoongSuite
-        "lmnr.span.type",
-        "langsmith.span.kind",
-        "mlflow.spanType",
-        "mastra.span.type",
-        "genkit:metadata:subtype",
-        "haystack.component.type",
-    )
+FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id tool_call.id")
+# What an instrumentation calls a span's part; `foreign/dialects.py` has the words.
+FOREIGN_KIND: Final = _any(
+    WORD,
+    """openinference.span.kind langfuse.observation.type traceloop.span.kind llm.request.type
+    spring.ai.kind ai.operationId mcp.method.name ag2.span.type gen_ai.span.kind lmnr.span.type
+    langsmith.span.kind mlflow.spanType mastra.span.type genkit:metadata:subtype haystack.component.type""",
 )
 MCP_METHOD: Final = "mcp.method.name"
 
 # --- OpenTelemetry GenAI: what a request used, how long it took and how it ended ---
 INPUT_TOKENS: Final = _any(
     COUNT,
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.prompt_tokens",
-    "gen_ai.response.input_tokens",
-    "gen_ai.response.prompt_tokens",
-    "llm.token_count.prompt",
-    "llm.usage.prompt_tokens",
-    "llm.usage.input_tokens",
-    "gen_ai.usage.input_token_count",
-    "gen_ai.usage.prompt_token_count",
-    "ai.usage.inputTokens",
-    "ai.usage.promptTokens",
+    """gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens gen_ai.response.input_tokens
+    gen_ai.response.prompt_tokens llm.token_count.prompt llm.usage.prompt_tokens llm.usage.input_tokens
+    gen_ai.usage.input_token_count gen_ai.usage.prompt_token_count ai.usage.inputTokens
+    ai.usage.promptTokens""",
 )
 OUTPUT_TOKENS: Final = _any(
     COUNT,
-    "gen_ai.usage.output_tokens",
-    "gen_ai.usage.completion_tokens",
-    "gen_ai.response.output_tokens",
-    "gen_ai.response.completion_tokens",
-    "llm.token_count.completion",
-    "llm.usage.completion_tokens",
-    "llm.usage.output_tokens",
-    "gen_ai.usage.output_token_count",
-    "gen_ai.usage.completion_token_count",
-    "ai.usage.outputTokens",
-    "ai.usage.completionTokens",
+    """gen_ai.usage.output_tokens gen_ai.usage.completion_tokens gen_ai.response.output_tokens
+    gen_ai.response.completion_tokens llm.token_count.completion llm.usage.completion_tokens
+    llm.usage.output_tokens gen_ai.usage.output_token_count gen_ai.usage.completion_token_count
+    ai.usage.outputTokens ai.usage.completionTokens""",
 )
 CACHED_TOKENS: Final = _any(
     COUNT,
-    "gen_ai.usage.cache_read.input_tokens",
-    "gen_ai.usage.details.cache_read_tokens",
-    "gen_ai.usage.details.cached_tokens",
-    "gen_ai.usage.cached_tokens",  # SGLang
-    "gen_ai.usage.cache_read_input_tokens",
-    "llm.token_count.prompt_details.cache_read",
-    "ai.usage.cachedInputTokens",
-    "gen_ai.usage.input_tokens.cached",
-    "gen_ai.usage.cache_read_tokens",
+    """gen_ai.usage.cache_read.input_tokens gen_ai.usage.details.cache_read_tokens
+    gen_ai.usage.details.cached_tokens gen_ai.usage.cached_tokens gen_ai.usage.cache_read_input_tokens
+    llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens
+    gen_ai.usage.input_tokens.cached gen_ai.usage.cache_read_tokens""",
 )
 CACHE_WRITE_TOKENS: Final = _any(
     COUNT,
-    "gen_ai.usage.cache_write.input_tokens",
-    "gen_ai.usage.cache_creation.input_tokens",
-    "gen_ai.usage.details.cache_write_tokens",
-    "gen_ai.usage.cache_creation_input_tokens",
-    "llm.token_count.prompt_details.cache_write",
+    """gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens
+    gen_ai.usage.details.cache_write_tokens gen_ai.usage.cache_creation_input_tokens
+    llm.token_count.prompt_details.cache_write""",
 )
 TABLE.family(
-    COUNT, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."
+    MEASURE, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."
 )
 LANGFUSE_USAGE: Final = _one(TEXT, "langfuse.observation.usage_details")  # a JSON object as text
 TIME_TO_FIRST_CHUNK: Final = _any(
     SECONDS,
-    "gen_ai.response.time_to_first_chunk",
-    "gen_ai.client.operation.time_to_first_chunk",
-    "gen_ai.client.inference.time_to_first_chunk",
-    "gen_ai.server.time_to_first_token",
+    """gen_ai.response.time_to_first_chunk gen_ai.client.operation.time_to_first_chunk
+    gen_ai.client.inference.time_to_first_chunk gen_ai.server.time_to_first_token""",
 )
 # ISO 8601, as JSON text
 LANGFUSE_FIRST_TOKEN: Final = _one(TEXT, "langfuse.observation.completion_start_time")
@@ -288,24 +245,17 @@ LATENCY_PREFILL: Final = _one(SECONDS, "gen_ai.latency.time_in_model_prefill")
 LATENCY_DECODE: Final = _one(SECONDS, "gen_ai.latency.time_in_model_decode")
 LATENCY_INFERENCE: Final = _one(SECONDS, "gen_ai.latency.time_in_model_inference")
 LATENCY_E2E: Final = _one(SECONDS, "gen_ai.latency.e2e")
-TABLE.family(SECONDS, "gen_ai.latency.", "gen_ai.server.")
+TABLE.family(MEASURE, "gen_ai.latency.", "gen_ai.server.")
 RESPONSE_ID: Final = _one(WORD, "gen_ai.response.id")
 FINISH_REASONS: Final = _one(WORDS, "gen_ai.response.finish_reasons")
 FOREIGN_FINISH_REASON: Final = _any(
-    WORD,
-    "gen_ai.response.finish_reason",
-    "llm.finish_reason",
-    "gen_ai.completion.0.finish_reason",
-    "langfuse.observation.metadata.finish_reason",
-    "ai.response.finishReason",
-    "gen_ai.response.stop_reason",
-    "gen_ai.finish_reasons",
-    "gen_ai.finish_reason",
-    "llm.response.finish_reason",
-    "llm.response.stop_reason",
-    "llm.output_messages.0.message.finish_reason",
+    WORDS,
+    """gen_ai.response.finish_reason llm.finish_reason gen_ai.completion.0.finish_reason
+    langfuse.observation.metadata.finish_reason ai.response.finishReason gen_ai.response.stop_reason
+    gen_ai.finish_reasons gen_ai.finish_reason llm.response.finish_reason llm.response.stop_reason
+    llm.output_messages.0.message.finish_reason""",
 )
-TABLE.family(RATE, "pydantic_ai.cache.")
+TABLE.family(MEASURE, "pydantic_ai.cache.")
 
 # --- content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to. ---
 INPUT_MESSAGES: Final = _one(CONTENT, "gen_ai.input.messages")
@@ -321,13 +271,13 @@ SGLANG_MODULE: Final = _one(TEXT, "module")  # on the span of a whole request: "
 SGLANG_MODULES: Final = "sglang::"
 
 # --- OpenTelemetry HTTP, current names and the ones before ---
-HTTP_METHOD: Final = _any(WORD, "http.request.method", "http.method")
-HTTP_STATUS: Final = _any(HTTP_CODE, "http.response.status_code", "http.status_code")
+HTTP_METHOD: Final = _any(WORD, "http.request.method http.method")
+HTTP_STATUS: Final = _any(HTTP_CODE, "http.response.status_code http.status_code")
 URL_PATH: Final = _one(URL, "url.path")
 URL_TARGET: Final = _one(URL, "http.target")
-URL_FULL: Final = _any(URL, "url.full", "http.url")
-SERVER_ADDRESS: Final = _any(WORD, "server.address", "net.peer.name")
-SERVER_PORT: Final = _any(PORT, "server.port", "net.peer.port")
+URL_FULL: Final = _any(URL, "url.full http.url")
+SERVER_ADDRESS: Final = _any(WORD, "server.address net.peer.name")
+SERVER_PORT: Final = _any(PORT, "server.port net.peer.port")
 ERROR_TYPE: Final = _one(ERROR, "error.type")
 
 # --- resources: which process, on which machine ---
@@ -336,9 +286,9 @@ SERVICE_VERSION: Final = _one(WORD, "service.version")
 HOST_NAME: Final = "host.name"
 PROCESS_PID: Final = _one(INTEGER, "process.pid")
 # In order of trust: one clock each.
-MACHINE_NAMES: Final = _any(WORD, "k8s.node.uid", "k8s.node.name", "host.id", HOST_NAME)
+MACHINE_NAMES: Final = _any(WORD, f"k8s.node.uid k8s.node.name host.id {HOST_NAME}")
 # Equal: one machine; else no sign.
-PROCESS_NAMES: Final = _any(WORD, "k8s.pod.uid", "container.id", "service.instance.id")
+PROCESS_NAMES: Final = _any(WORD, "k8s.pod.uid container.id service.instance.id")
 
 enter_unread(TABLE)
 CONTENT_KEYS: Final = tuple(TABLE.content())  # never leaves the machine unless asked to

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     TRUTH = "truth"
     INTEGER = "integer"
     NUMBER = "number"
+    MEASURE = "measure"  # a number as far as is known: of a family of names, one may be something else
     WORDS = "words"  # a list of words
     INTEGERS = "integers"  # a list of integers
 
@@ -72,6 +73,7 @@ HTTP_CODE: Final = ValueType(Kind.INTEGER, most=999)
 BYTES: Final = ValueType(Kind.INTEGER, most=2**60)
 NANOSECONDS: Final = ValueType(Kind.INTEGER)
 SECONDS: Final = ValueType(Kind.NUMBER, most=1e10)
+MEASURE: Final = ValueType(Kind.MEASURE, most=1e15)
 RATE: Final = ValueType(Kind.NUMBER, most=1e12)
 NUMBER: Final = ValueType(Kind.NUMBER, least=-1e12, most=1e12)
 
@@ -93,10 +95,13 @@ class AttributeTable:
         self._types[name] = kind
         return name
 
-    def names(self, kind: ValueType, *names: str) -> tuple[str, ...]:
-        """Enter an attribute with several names, and give them: the first that is set counts, the first is written."""
-        self._types.update(dict.fromkeys(names, kind))
-        return names
+    def names(self, kind: ValueType, names: str) -> tuple[str, ...]:
+        """Enter an attribute with several names, with blanks between, and give them.
+
+        The first that is set counts, the first is written.
+        """
+        self._types.update(dict.fromkeys(names.split(), kind))
+        return tuple(names.split())
 
     def family(self, kind: ValueType, *beginnings: str) -> None:
         """Enter all attributes whose names begin so and that have no entry of their own."""

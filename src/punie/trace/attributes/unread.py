@@ -63,4 +63,4 @@ _NAMES: Final = (
 def enter_unread(table: AttributeTable) -> None:
     """Enter them all in `table`."""
     for kind, names in _NAMES:
-        table.names(kind, *names.split())
+        table.names(kind, names)

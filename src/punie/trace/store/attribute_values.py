@@ -92,6 +92,10 @@ def typed_value(kind: ValueType, value: AttributeValue) -> AttributeValue:
     match kind.kind:
         case Kind.INTEGER | Kind.NUMBER:
             return _number(kind, value)
+        case Kind.MEASURE:
+            is_other = not isinstance(value, str | int | float) or isinstance(value, bool)
+            is_other = is_other or (isinstance(value, str) and _from_text(value) is None)
+            return value if is_other else _number(kind, value)
         case Kind.TRUTH:
             return value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
         case Kind.WORDS | Kind.INTEGERS:
@@ -105,7 +109,7 @@ def _number(kind: ValueType, value: AttributeValue) -> int | float | None:
         return None
     if not kind.least <= number <= kind.most:  # NaN is within no bounds
         return None
-    if kind.kind is Kind.NUMBER or isinstance(number, int):
+    if kind.kind is not Kind.INTEGER or isinstance(number, int):
         return number
     return int(number) if number.is_integer() else None
 

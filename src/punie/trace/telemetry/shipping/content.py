@@ -59,7 +59,7 @@ def _harmless(name: str, value: object) -> object:
             return _list(kind, value)
         case Kind.TRUTH:
             return value if isinstance(value, bool) else None
-        case Kind.INTEGER | Kind.NUMBER:
+        case Kind.INTEGER | Kind.NUMBER | Kind.MEASURE:
             return _number(kind, value)
     return _text(kind, value) if isinstance(value, str) else None
 
