@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from benches import build_plan, build_preflight, observe_all
 from records import build_record
@@ -120,3 +122,8 @@ def test_a_run_alone_excludes_a_draft_that_could_not_reach_the_threshold() -> No
     assert decide(_run(GENERATING, SLOW)).draft is Verdict.UNDECIDED
     one_query = analyse([build_record("q", WAITING)], target_ns=SLOW)
     assert decide(one_query).ceiling is None, "one query has no interval"
+
+
+def test_a_run_that_only_decodes_has_no_ceiling_below_infinity() -> None:
+    found = decide(_run({Phase.DECODE: 900}, SLOW))
+    assert (found.ceiling, found.draft) == (math.inf, Verdict.UNDECIDED)
