@@ -106,7 +106,7 @@ def _window(span: PhasedSpan, root: PhasedSpan) -> tuple[int, int] | None:
     """
     start_ns = max(root.start_ns, span.start_ns)
     end_ns = min(root.end_ns, span.end_ns)
-    return (start_ns, end_ns) if start_ns < end_ns and span.start_ns < span.end_ns else None
+    return (start_ns, end_ns) if start_ns < end_ns else None
 
 
 def _lasted(spans: Sequence[_Cut]) -> _Lasted:

@@ -1,0 +1,73 @@
+"""What the verdicts may look at: which records count, and which findings weaken or forbid a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.verdicts.assessment import AskedQueries, Gap, forbidding
+from punie.trace.analysis.verdicts.target import target_verdict
+from punie.trace.model import Disturbance, Phase, Verdict
+
+RecordMaker = Callable[..., QueryRecord]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An integrity finding."""
+
+    slug: str
+    effect: str
+    count: int
+
+
+FINDINGS = tuple(
+    Item(f"{effect}-{count}", effect, count)
+    for effect in ("shown", "downgraded", "no-verdict")
+    for count in (0, 1, 2)
+)
+
+
+def test_only_findings_with_cases_weaken_or_forbid() -> None:
+    asked = AskedQueries((), FINDINGS)
+    assert asked.downgrades == ("downgraded-1", "downgraded-2")
+    assert asked.gaps == forbidding(FINDINGS) == (Gap("no-verdict-1", 1), Gap("no-verdict-2", 2))
+
+
+def test_missing_queries_are_named_once_and_first() -> None:
+    missing = (PlannedQuery("a", 0, 0, 0), PlannedQuery("b", 0, 0, 1))
+    findings = (Item("broken-root", "no-verdict", 3), Item("missing-query", "no-verdict", 2))
+    assert AskedQueries((), findings, missing).gaps == (Gap("missing-query", 2), Gap("broken-root", 3))
+    assert AskedQueries((), findings).gaps == (Gap("broken-root", 3), Gap("missing-query", 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ({}, True),
+        ({"ok": True}, True),
+        ({"ok": False}, False),
+        ({"error": "ValueError: x"}, False),
+        ({"ok": True, "error": "ValueError: x"}, False),
+        ({"warmup": True}, False),
+        ({"disturbed_by": Disturbance.SERVER_WORK}, False),
+        ({"disturbed_by": Disturbance.TOOL_THREAD, "ok": True}, False),
+    ],
+)
+def test_what_counts_in_averages(make_record: RecordMaker, values: dict[str, object], counts: bool) -> None:
+    record = make_record("q", {Phase.DECODE: 1_000_000}, **values)
+    asked = AskedQueries((record,))
+    assert (asked.counted, asked.failed) == (((record,), ()) if counts else ((), (record,)))
+
+
+def test_nothing_asked_has_no_verdict_on_the_target() -> None:
+    found = target_verdict(AskedQueries(()), 1)
+    assert (found.verdict, found.figures.fewest, found.figures.failed, found.figures.medians) == (
+        Verdict.UNDECIDED,
+        0,
+        0,
+        {},
+    )
