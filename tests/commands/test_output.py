@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import struct
+import subprocess
 import sys
 import termios
 from fcntl import ioctl
@@ -128,3 +129,27 @@ def test_a_password_in_a_url_is_in_no_error(scheme: str, capsys: pytest.CaptureF
     said = capsys.readouterr().err
     assert "somebody@127.0.0.1:1" in said
     assert "hunter2" not in said
+
+
+def test_a_report_goes_through_a_pipe_that_has_no_path(spans: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "punie.trace",
+        "report",
+        spans,
+        "-o",
+        "/dev/stdout",
+        "--format",
+        "csv",
+        "--force",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "Wrote /dev/stdout\n")
+    assert done.stdout.startswith("query_id,")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="this system has no folder that takes no file")
+def test_a_file_that_can_t_be_written_is_no_input(spans: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", spans, "-o", "/proc/report.md"]) == ExitCode.EXPORT
+    assert "/proc/report.md: can't be written" in capsys.readouterr().err

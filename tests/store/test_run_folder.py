@@ -13,7 +13,7 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery
-from punie.trace.errors import InputError
+from punie.trace.errors import InputError, OutputError
 from punie.trace.store.documents import encode
 from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings, decode_plan
@@ -123,7 +123,7 @@ def test_tools_that_the_server_ignores_are_counted(tmp_path: Path) -> None:
 def test_a_plan_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "run")
     folder.plan_path.mkdir()  # nothing can replace a folder
-    with pytest.raises(InputError, match=r"run.json: can't be written"):
+    with pytest.raises(OutputError, match=r"run.json: can't be written"):
         folder.write_plan(PLAN)
     assert sorted(path.name for path in folder.path.iterdir()) == ["run.json", "spans"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.errors import InputError
+from punie.trace.errors import OutputError
 from punie.trace.store.files.whole_file import write_whole
 
 
@@ -22,7 +22,7 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="absent"):
+    with pytest.raises(OutputError, match="absent"):
         write_whole(tmp_path / "absent" / "report.md", "text")
 
 

@@ -105,7 +105,7 @@ class ExportError(PunieTraceError):
 
 
 class OutputError(PunieTraceError):
-    """Standard output or standard error can't be written; the message names it."""
+    """A file, standard output or standard error can't be written; the message names it."""
 
     exit_code = ExitCode.EXPORT
     slug = "output"

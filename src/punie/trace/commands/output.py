@@ -42,7 +42,7 @@ class Output:
         return cls(_format(options.format, path), path, options.force)
 
     def write(self, document: Document) -> None:
-        """Write it whole or not at all. Raises UsageError if meanwhile the file exists, InputError, OutputError."""
+        """Write it whole or not at all. Raises UsageError if meanwhile the file exists, OutputError."""
         if self.path is None:
             write_out(self.format.write(document, Page(terminal_width(), colored())))
             return

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from punie.trace.errors import InputError
+from punie.trace.errors import OutputError
 
 PRIVATE: Final = 0o600
 """The mode of a file that may hold content: this user's alone."""
@@ -16,13 +16,15 @@ PRIVATE: Final = 0o600
 def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write `text` to `path` by way of a temporary file beside it.
 
-    Raises `InputError` if it can't be written; what stood at `path` before then still stands. A device or a pipe
+    Raises `OutputError` if it can't be written; what stood at `path` before then still stands. A device or a pipe
     (`/dev/null`, `/dev/stdout`) is written to and never replaced; of a symbolic link the file that it names is.
     """
-    path = path.resolve() if path.is_symlink() else path
-    if path.exists() and not path.is_file():
+    if (
+        path.exists() and not path.is_file()
+    ):  # before links are followed: what /dev/stdout names may have no path
         _write_through(path, text)
         return
+    path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "w", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
@@ -31,7 +33,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: can't be written: {error.strerror or error}") from error
+        raise OutputError(f"{path}: can't be written: {error.strerror or error}") from error
     finally:
         if temporary.exists():  # half-written
             temporary.unlink()
@@ -41,4 +43,4 @@ def _write_through(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path}: can't be written: {error.strerror or error}") from error
+        raise OutputError(f"{path}: can't be written: {error.strerror or error}") from error
