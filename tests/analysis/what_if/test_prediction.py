@@ -173,7 +173,7 @@ def test_without_cached_tokens_all_but_the_cache_is_predicted_where_phases_are_t
     assert none_told.model is not None
     assert none_told.model.per_uncached.value is None
     assert "cached tokens" in none_told.model.per_uncached.why
-    assert "told of no turn" in "\n".join(_sentences(none_told))
+    assert "no turn reports its cached tokens" in "\n".join(_sentences(none_told))
     assert none_told.model.per_output.value == pytest.approx(PER_OUTPUT)
 
 
@@ -192,7 +192,7 @@ def test_turns_that_tell_their_cached_tokens_give_the_costs(phases: bool) -> Non
     assert model.per_uncached.value == pytest.approx(PER_UNCACHED)
     assert model.per_output.value == pytest.approx(PER_OUTPUT)
     costs = "the prompt token's cost is" if phases else "the costs are"
-    assert f"cached tokens are not told of 2 of 8 turns: {costs} from the others" in _sentences(found)
+    assert f"2 of 8 turns don't report their cached tokens: {costs} from the others" in _sentences(found)
     assert model.typical_error == pytest.approx(0, abs=1e-6)
 
 

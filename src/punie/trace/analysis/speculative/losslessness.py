@@ -147,10 +147,10 @@ def _difference(seen: Observation, reference: Reference) -> Divergence | None:
     if expected is None or not _known(seen.outputs):
         return None
     for turn in range(max(len(expected), len(seen.outputs))):
-        said = seen.outputs[turn] if turn < len(seen.outputs) else None
+        given = seen.outputs[turn] if turn < len(seen.outputs) else None
         wanted = expected[turn] if turn < len(expected) else None
-        if said is None or wanted is None or not _same(said, wanted):
-            place = _first_token(said, wanted)
+        if given is None or wanted is None or not _same(given, wanted):
+            place = _first_token(given, wanted)
             return Divergence(seen.query_id, turn, seen.arm, seen.block, seen.repeat, *place)
     return None
 
@@ -162,10 +162,10 @@ def _same(one: TurnOutput, other: TurnOutput) -> bool:
 
 
 def _first_token(
-    said: TurnOutput | None, wanted: TurnOutput | None
+    given: TurnOutput | None, wanted: TurnOutput | None
 ) -> tuple[int | None, int | None, int | None]:
     """Index, expected and actual token of the first difference; all None where ids weren't kept."""
-    actual = said.tokens if said else None
+    actual = given.tokens if given else None
     expected = wanted.tokens if wanted else None
     if actual is None or expected is None:
         return None, None, None

@@ -38,18 +38,18 @@ def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...
 
 
 def _observation(record: QueryRecord, root: Span, servers: Sequence[Span]) -> Observation:
-    said = root.attributes
+    attributes = root.attributes
     peaks = _known(semconv.integer(span.attributes, semconv.SERVER_PEAK_MEMORY) for span in servers)
     return Observation(
-        arm=semconv.text(said, semconv.BENCH_ARM) or "",
-        block=semconv.integer(said, semconv.BENCH_BLOCK) or 0,
-        server_start=str(semconv.first(said, semconv.BENCH_SERVER_START) or ""),
+        arm=semconv.text(attributes, semconv.BENCH_ARM) or "",
+        block=semconv.integer(attributes, semconv.BENCH_BLOCK) or 0,
+        server_start=str(semconv.first(attributes, semconv.BENCH_SERVER_START) or ""),
         record=record,
         outputs=tuple(map(_output, servers)),
         drafting=add_up([turn for turn in map(_drafting, servers) if turn is not None]),
         peak_bytes=max(peaks, default=None),
-        footprint_bytes=semconv.integer(said, semconv.SERVER_PEAK_FOOTPRINT),
-        recommended_bytes=semconv.integer(said, semconv.MACHINE_RECOMMENDED_MEMORY),
+        footprint_bytes=semconv.integer(attributes, semconv.SERVER_PEAK_FOOTPRINT),
+        recommended_bytes=semconv.integer(attributes, semconv.MACHINE_RECOMMENDED_MEMORY),
     )
 
 

@@ -27,7 +27,7 @@ _LEAST_SPREAD: Final = 1e-9  # of the tokens' own size: below it a column is con
 class Costs:
     """Nanoseconds of one turn's overhead, of one uncached prompt token, of one output token.
 
-    `per_uncached` and `per_output` are None where the turns don't tell them (their tokens hardly vary, or aren't told).
+    `per_uncached` and `per_output` are None where the turns don't show them (tokens hardly vary, or aren't known).
     """
 
     overhead: float
@@ -61,7 +61,7 @@ class Coefficient:
 class CostModel:
     """The fit: its coefficients in ns, from how many turns of how many queries.
 
-    `by_phase` tells whether prefill and decode were fitted apart, `untold` of how many turns nobody told the cached
+    `by_phase` tells whether prefill and decode were fitted apart, `unreported` how many turns don't report their cached
     tokens. `typical_error` is the median over the turns of
     |predicted - measured| / measured, each turn predicted from the other queries alone.
     """
@@ -73,7 +73,7 @@ class CostModel:
     queries: int
     by_phase: bool
     typical_error: float | None
-    untold: int = 0
+    unreported: int = 0
 
     @property
     def costs(self) -> Costs:
@@ -108,21 +108,25 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
     others = [[query for unit in units if unit is not left_out for query in unit] for left_out in units]
     fits = [found for rest in others if (found := fit(rest)) is not None]
     turns = [turn for query in queries for turn in query.turns]
-    by_phase, told = tells_phases(queries), len(_told(turns))
-    untold = "" if told else "no turn tells its cached tokens"
+    by_phase, reported = tells_phases(queries), len(_reported(turns))
+    unreported = "" if reported else "no turn reports its cached tokens"
     return CostModel(
         overhead=_coefficient(whole, fits, lambda costs: costs.overhead, "", signed=True),
         per_uncached=_coefficient(
-            whole, fits, lambda costs: costs.per_uncached, "uncached prompt tokens", untold=untold
+            whole, fits, lambda costs: costs.per_uncached, "uncached prompt tokens", unreported=unreported
         ),
         per_output=_coefficient(
-            whole, fits, lambda costs: costs.per_output, "output tokens", untold="" if by_phase else untold
+            whole,
+            fits,
+            lambda costs: costs.per_output,
+            "output tokens",
+            unreported="" if by_phase else unreported,
         ),
         turns=len(turns),
         queries=len(units),
         by_phase=by_phase,
         typical_error=_typical_error(units, fits),
-        untold=len(turns) - told,
+        unreported=len(turns) - reported,
     )
 
 
@@ -134,14 +138,16 @@ def by_query(queries: Sequence[ObservedQuery]) -> list[list[ObservedQuery]]:
     return list(units.values())
 
 
-def _told(turns: Sequence[Turn]) -> list[tuple[int, Turn]]:
+def _reported(turns: Sequence[Turn]) -> list[tuple[int, Turn]]:
     """The turns of which the uncached tokens are known, with these."""
     return [(turn.uncached_tokens, turn) for turn in turns if turn.uncached_tokens is not None]
 
 
 def _by_phase(turns: Sequence[Turn]) -> Costs:
-    told = _told(turns) or [(0, turn) for turn in turns]  # all the same: no slope
-    prefill = _line([uncached for uncached, _ in told], [float(turn.prefill_ns or 0) for _, turn in told])
+    reported = _reported(turns) or [(0, turn) for turn in turns]  # all the same: no slope
+    prefill = _line(
+        [uncached for uncached, _ in reported], [float(turn.prefill_ns or 0) for _, turn in reported]
+    )
     decode = _line([turn.output_tokens for turn in turns], [float(turn.decode_ns or 0) for turn in turns])
     rest = statistics.fmean(
         turn.duration_ns - (turn.prefill_ns or 0) - (turn.decode_ns or 0) for turn in turns
@@ -159,12 +165,12 @@ def _line(tokens: Sequence[int], times: Sequence[float]) -> tuple[float, float |
 
 def _whole_turns(turns: Sequence[Turn]) -> Costs:
     """Both slopes at once, from the normal equations of the centred columns, of the turns that tell both."""
-    told = _told(turns)
-    if not told:
+    reported = _reported(turns)
+    if not reported:
         return Costs(statistics.fmean(turn.duration_ns for turn in turns), None, None)
-    uncached = [float(tokens) for tokens, _ in told]
-    output = [float(turn.output_tokens) for _, turn in told]
-    times = [float(turn.duration_ns) for _, turn in told]
+    uncached = [float(tokens) for tokens, _ in reported]
+    output = [float(turn.output_tokens) for _, turn in reported]
+    times = [float(turn.duration_ns) for _, turn in reported]
     means = [statistics.fmean(column) for column in (uncached, output, times)]
     u, o, t = (
         [value - mean for value in column]
@@ -194,13 +200,13 @@ def _coefficient(
     pick: Callable[[Costs], float | None],
     tokens: str,
     *,
-    untold: str = "",
+    unreported: str = "",
     signed: bool = False,
 ) -> Coefficient:
     value = pick(whole)
     left_out = [found for costs in fits if (found := pick(costs)) is not None]
     if value is None or len(left_out) < len(fits):
-        return Coefficient(None, None, None, untold or f"the {tokens} of the turns vary too little")
+        return Coefficient(None, None, None, unreported or f"the {tokens} of the turns vary too little")
     half = jackknife_half_width(left_out, level=LEVEL)
     low, high = value - half, value + half
     if not signed and low <= 0:

@@ -63,7 +63,7 @@ def unknown(changes: Sequence[Improvement], queries: Sequence[ObservedQuery], co
             return "decode isn't known apart, and neither is the cost of an output token"
         if change.cache:
             if any(turn.uncached_tokens is None for query in queries for turn in query.turns):
-                return "what was read again isn't known: cached tokens aren't told"
+                return "what was read again isn't known: no turn reports its cached tokens"
             again = [turn.read_again for query in queries for turn in query.turns]
             if None in again:
                 return "what was read before isn't known: requests without message digests"

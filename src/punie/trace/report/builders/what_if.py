@@ -78,11 +78,11 @@ def _model(model: CostModel) -> Iterator[str]:
     how = "prefill and decode fitted apart" if model.by_phase else "whole turns fitted"
     cost = f"a turn costs {' + '.join(parts)}" if parts else "what a turn costs can't be told"
     yield f"{cost} ({count_text(model.turns, 'turn')}, {how}{error})"
-    if model.untold == model.turns:
-        yield "cached tokens are told of no turn: what reading the prompt took is in what a turn costs"
-    elif model.untold:
+    if model.unreported == model.turns:
+        yield "no turn reports its cached tokens: what reading the prompt took is in what a turn costs"
+    elif model.unreported:
         costs = "the prompt token's cost is" if model.by_phase else "the costs are"
-        yield f"cached tokens are not told of {model.untold} of {model.turns} turns: {costs} from the others"
+        yield f"{model.unreported} of {model.turns} turns don't report their cached tokens: {costs} from the others"
 
 
 def _per_token(coefficient: Coefficient) -> str:
