@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,6 +95,7 @@ def test_every_query_is_parsed_by_clickhouse(snippet: Snippet) -> None:
     assert "CreateQuery" in str(chdb.query(f"EXPLAIN AST {snippet.text}"))
 
 
+RECORDED_RUN = PROJECT / "tests/data/recorded/frameworks/openllmetry_langgraph.jsonl"
 PRELUDE = """\
 from pydantic_ai import Agent
 from pydantic_ai.models.test import TestModel
@@ -103,7 +105,10 @@ agent = Agent(TestModel(), name="example")
 
 @pytest.mark.parametrize("snippet", snippets("python"), ids=str)
 def test_every_python_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
-    """In a process and a folder of its own, with an `agent` as the reader has one."""
+    """In a process and a folder of its own, with an `agent` and the runs that it names, as the reader has them."""
+    for run in set(re.findall(r'"(runs/[^"]+)"', snippet.text)):
+        (tmp_path / run).mkdir(parents=True)
+        shutil.copy(RECORDED_RUN, tmp_path / run)
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + snippet.text],
         cwd=tmp_path,
