@@ -262,7 +262,8 @@ def test_spans_that_find_no_room_are_said_and_have_their_exit_code(model: Path, 
         for _ in range(7):
             ask(greeting, Client())
         said = end(program, signal.SIGTERM, ExitCode.EXPORT)
-    assert f"spans of the server could not be written: {spans_dir / 'mlx_lm-'}" in said
+    assert "spans of the server could not be written: " in said
+    assert str(spans_dir / "mlx_lm-") in said
     assert "File too large" in said
     (note,) = read_source(str(spans_dir)).notes
     assert note.slug == "spans-lost"

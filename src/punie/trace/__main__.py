@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _LOG_LINES: Final = 12
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/?#\s]*@")  # of a URL that somebody's error quotes
+_PASSWORDS: Final = re.compile(r"(?<=://)([^/?#\s:@]*):[^/?#\s]*@")  # of a URL that an error quotes
+_USER_ALONE: Final = r"\1@"
 _LEAVE_AFTER_S: Final = 8.0
 _EXAMPLES: Final = ("run", "report runs/2026-11-23T14-05-09-demo --format md", "doctor", "run --help")
 VERBS: Final = ("run", "report", "bench", "compare", "decide", "serve", "ship", "doctor")
@@ -201,7 +202,7 @@ def _keep_traceback(error: Exception) -> str:
 def _end(code: ExitCode, text: str) -> int:
     """Say on standard error why we end; where that can't be written, the exit code alone tells."""
     try:
-        write_err(f"punie-trace: {_CREDENTIALS.sub('…@', text)}\n")
+        write_err(f"punie-trace: {_PASSWORDS.sub(_USER_ALONE, text)}\n")
     except PipeClosedError as closed:
         return int(closed.exit_code)
     except OutputError:

@@ -71,6 +71,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
     )
     listen(server, recorder, keep_tokens=bool(os.environ.get(TOKENS_VARIABLE)))
     cleanup.callback(journal.sync)
+    cleanup.callback(journal.settle)  # what the disk did not take until now is reported as lost
     cleanup.callback(end_writer, writer, journal)
     cleanup.callback(recorder.finish_all, InterruptedError("the server was stopped"))
 
