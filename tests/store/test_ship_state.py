@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.errors import InputError
+from punie.trace.errors import InputError, OutputError
 from punie.trace.store.runs.ship_state import FILE_NAME, Acknowledged, KeptBookmark, ShipState
 from punie.trace.store.sources import read_source
 
@@ -51,7 +51,7 @@ def test_a_damaged_one_is_named_with_what_to_do(text: str, tmp_path: Path) -> No
 
 def test_what_cant_be_written_is_said(tmp_path: Path) -> None:
     state = ShipState.open(tmp_path / "gone")
-    with pytest.raises(InputError, match=FILE_NAME):
+    with pytest.raises(OutputError, match=FILE_NAME):
         state.reached("there", {}, accepted=1, rejected=0)
 
 
