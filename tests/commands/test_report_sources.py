@@ -78,7 +78,7 @@ def test_what_is_no_trace_is_refused_with_one_line(corpus: Path, capsys: pytest.
     assert main(["report", str(corpus / "README.md")]) == ExitCode.INPUT
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith(f"punie-trace: error: {corpus / 'README.md'}: neither JSON nor")
-    assert said[1].startswith("next: Spans are read from: ")
+    assert said[1].startswith("next: Spans are read from these files: ")
 
 
 def test_a_file_without_one_readable_span_is_refused(
