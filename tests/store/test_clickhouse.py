@@ -170,7 +170,7 @@ def test_compare_never_prints_it_either(
     out, err = capsys.readouterr()
     shown = right.replace(f":{quote(PASSWORD)}", "")
     assert shown in out
-    assert shown.replace(f"{USER}@", "…@") in err  # errors show no user either
+    assert shown in err
     for secret in (PASSWORD, quote(PASSWORD), "wr0ng"):
         assert secret not in out + err + written.read_text()
 

@@ -33,11 +33,12 @@ _ABSENT: Final = msgspec.Raw(b"")
 _MOST: Final = 1_000  # resources that are remembered
 _Time = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_Integer = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]  # what is larger is read with care
 
 
 class _Value(msgspec.Struct, gc=False, rename="camel"):
     string_value: str | None = None
-    int_value: int | None = None
+    int_value: _Integer | None = None
     double_value: float | None = None
     bool_value: bool | None = None
     array_value: dict[str, Any] | None = None
