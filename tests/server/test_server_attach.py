@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
+from punie.trace.server.probe import Refused
 
 Answers = dict[str, tuple[int, Any]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}
@@ -160,7 +162,20 @@ def test_a_refused_key_is_hidden_and_the_way_to_give_one_named() -> None:
     with server_with(answers) as (url, _), pytest.raises(ServerError) as caught:
         entered(AttachedServer(ServerAddress.of(url, api_key="sekret")))
     assert "no such key: …" in caught.value.message
-    assert "--api-key-env" in caught.value.remedy
+    assert "check its variable (--api-key-env)" in caught.value.remedy
+    with server_with(answers) as (url, _), pytest.raises(ServerError) as caught:
+        entered(AttachedServer(ServerAddress.of(url)))
+    assert "Give the key in OPENAI_API_KEY" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_loading"),
+    [(503, {}, True), (429, {"Retry-After": "2"}, True), (429, {}, False), (404, {}, False)],
+)
+def test_who_says_when_to_come_again_is_asked_again(
+    status: int, headers: dict[str, str], *, is_loading: bool
+) -> None:
+    assert Refused(httpx.Response(status, headers=headers)).is_loading == is_loading
 
 
 def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:

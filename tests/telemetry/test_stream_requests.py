@@ -157,7 +157,13 @@ def test_after_done_the_request_is_complete_whatever_the_connection_does(
 def test_a_stream_that_ends_in_the_middle_of_an_answer_failed(
     telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
 ) -> None:
-    cut = ([TEXT, TEXT], [CALL], [chunk({"role": "assistant"})], [READ_ALL, TEXT])
+    cut = (
+        [TEXT, TEXT],
+        [CALL],
+        [chunk({"role": "assistant"})],
+        [READ_ALL, TEXT],
+        [chunk({"content": "a"}, "")],
+    )
     whole = (
         [TEXT, chunk({}, "stop")],
         [TEXT, b"data: [DONE]\n\n"],

@@ -72,6 +72,7 @@ def test_what_may_be_named(loaded: Loader, source: str, deps: object) -> None:
         ("def agent(need): ...", "agent() failed: TypeError: "),
         ("other = 1", "agent is no such attribute, not a pydantic_ai.Agent"),
         ("agent = 1", "agent is a int, not a pydantic_ai.Agent"),
+        ("async def agent(): pass", "agent is an async function, not a pydantic_ai.Agent"),
         ("def agent(): return 'x'", "agent is a str, not a pydantic_ai.Agent"),
     ],
 )

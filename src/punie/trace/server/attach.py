@@ -176,7 +176,11 @@ class AttachedServer:
     def _refused(self, answer: probe.Refused, listed: probe.Models | None = None) -> ServerError:
         remedy = "Check the path of the URL (often /v1) and the model's name (--model)."
         if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            remedy = "Give the key in OPENAI_API_KEY, or name its variable with --api-key-env NAME."
+            remedy = (
+                "It doesn't take the key that was sent: check its variable (--api-key-env), or the URL's user."
+                if self.address.authorization
+                else "Give the key in OPENAI_API_KEY, or name its variable with --api-key-env NAME."
+            )
         elif listed and listed.ids:
             remedy = f"Check the model's name (--model). The server lists: {_named(listed.ids)}"
         return ServerError(

@@ -32,8 +32,12 @@ class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into
 
     @property
     def is_loading(self) -> bool:
-        """Whether it may be ready later: so llama.cpp answers while it loads, and proxies before servers that do."""
-        return self.status in _NOT_YET
+        """Whether it may be ready later: so answer llama.cpp while it loads and proxies before servers that do.
+
+        So does one that has too much to do, if it says when to come again: without that, a quota may be used up.
+        """
+        is_busy = self.status == httpx.codes.TOO_MANY_REQUESTS and bool(self.retry_after)
+        return is_busy or self.status in _NOT_YET
 
 
 def open_client(address: ServerAddress, *, timeout_s: float | None) -> httpx.AsyncClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,9 @@ def _subject(reference: str, attribute: str, value: object) -> Subject:
     if isinstance(agent, Agent):
         return Subject(agent, deps)
     what = "no such attribute" if value is None else f"a {type(made).__name__}"
+    if isinstance(made, Coroutine):
+        made.close()  # else Python warns that nobody awaited it
+        what = "an async function"
     raise WorkloadError(
         f"--agent {reference}: {attribute} is {what}, not a pydantic_ai.Agent",
         remedy="name an agent, or a function that returns an agent or a pair of an agent and its dependencies",

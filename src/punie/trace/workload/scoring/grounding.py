@@ -15,6 +15,7 @@ from typing import Final
 from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
 from punie.trace.workload.scoring.evidence import Evidence, Parts, parts, read_output
+from punie.trace.workload.scoring.substance import adds_nothing, says_unknown
 
 _DENIAL: Final = re.compile(
     r"\b(?:found nothing|nothing (?:was |is )?(?:found|matche[sd]|there)|no (?:such|match\w*|result\w*|occurrence\w*|"
@@ -27,7 +28,8 @@ _DENIAL: Final = re.compile(
 _IN_VAIN: Final = re.compile(
     r"\b(?:nothing|none|nowhere|error)\b|\b(?:no|0|zero|without)\s+(?:\w+\s+){0,2}(?:match|result|occurrence|file|line|use|"
     r"usage|reference|definition|class|function|view|model|output|place|import|call|test|hit)\w*"
-    r"|\b(?:came back|is|was|were|are) empty\b|\b(?:search|command|call|tool)\b.{0,30}\bfail\w*",
+    r"|\b(?:came back|is|was|were|are) empty\b|\b(?:search|command|call|tool)\b.{0,30}\bfail\w*"
+    r"|\A\W*(?:no|zero|0)\W*\Z",
     re.IGNORECASE,
 )
 _EXISTS: Final = re.compile(
@@ -39,8 +41,11 @@ _CLAUSE_END: Final = re.compile(
     r"[.:;!?](?=\s|$)|\s\(|,?\s+but\s+|,\s+(?=(?:however|it|there|and|so|while|though|which)\b)|\n"
 )
 _TRIED: Final = re.compile(
-    r"\bI\s+(?:\w+\s+)?(?:looked|searched|checked|opened|read|ran|tried|used|called)\b(?!.*\bfound\b)"
+    r"(?:\bI\s+(?:\w+\s+)?|\A)(?:looked|searched|checked|opened|read|ran|tried|used|called)\b(?!.*\bfound\b)"
 )
+_LACK: Final = re.compile(r"\b(?:no|not|without|lack\w*|miss\w*)\b|n't\b", re.IGNORECASE)
+_YES: Final = re.compile(r"\byes\b", re.IGNORECASE)
+_NAMES: Final = (ClaimKind.SYMBOL, ClaimKind.CODE, ClaimKind.PATH)
 _FROM_FIRST: Final = ("./",)
 
 
@@ -54,26 +59,40 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
         return f"no tool returned {', '.join(dict.fromkeys(invented))}"
     if not evidence.returned:
         in_vain = (_IN_VAIN.search(answer) or _DENIAL.search(answer)) and not _EXISTS.search(
-            _affirmed(answer)
+            _affirmed(question, answer)
         )
         return None if in_vain else "nothing was found, and the answer doesn't say so"
     asked, returned = Evidence(question, ()), Evidence("", evidence.outputs)
-    if _DENIAL.search(answer):
+    if _denies(question, answer) or says_unknown(answer):
         kept = [
             claim
-            for claim in claims(_affirmed(answer))
+            for claim in claims(_affirmed(question, answer))
             if _backed(claim, returned) and not _backed(claim, asked)
         ]
         return None if kept else "the answer denies what a tool returned"
+    if adds_nothing(question, answer) and not _YES.search(answer):
+        return "the answer only repeats the question"
     used = any(_backed(claim, returned) for claim in made) or _names_returned(answer, evidence)
     return None if used else "the answer uses nothing of what the tools returned"
 
 
-def _affirmed(answer: str) -> str:
+def _affirmed(question: str, answer: str) -> str:
     """The clauses that claim what they name: not those that deny it, nor those that say what was tried."""
     clauses = (clause.strip() for clause in _CLAUSE_END.split(answer))
-    patterns = (_DENIAL, _IN_VAIN, _TRIED)
-    return "\n".join(clause for clause in clauses if not any(pattern.search(clause) for pattern in patterns))
+    return "\n".join(clause for clause in clauses if not _claims_nothing(question, clause))
+
+
+def _claims_nothing(question: str, clause: str) -> bool:
+    in_vain = any(pattern.search(clause) for pattern in (_IN_VAIN, _TRIED))
+    return in_vain or _denies(question, clause) or says_unknown(clause) is not None
+
+
+def _denies(question: str, text: str) -> bool:
+    """Whether `text` says that something isn't there: "There is no UserSerializer" where that was asked about."""
+    asked = () if _LACK.search(question) else claims(question)  # whoever asks for a lack may be told of one
+    names = "|".join(re.escape(claim.text) for claim in asked if claim.kind in _NAMES)
+    lacks = rf"\b(?:no|lacks?|without)\s+(?:an?\s+|any\s+|the\s+)?(?:\w+\s+)?[`\"']?(?:{names})(?!\w)"
+    return bool(_DENIAL.search(text) or (names and re.search(lacks, text, re.IGNORECASE)))
 
 
 def _without_commands(answer: str, evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ Pure: the same question and answer always get the same score. `grounding` says w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +22,9 @@ from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Quer
 
 PATTERN_TIMEOUT_S: Final = 1.0
 """A suite's pattern that searches longer in one call's arguments is given up."""
+_CURLY: Final = regex.compile(
+    r"(?<=\w)\u2019(?=\w)"
+)  # the apostrophe as typesetters and many models write it
 
 
 class Failure(StrEnum):
@@ -76,8 +79,9 @@ class _Check:
 
 def score(query: Query, answer: Answer) -> Score:
     """Judges `answer` to `query`."""
+    plain = replace(answer, text=_CURLY.sub("'", answer.text or ""))
     try:
-        checks = list(_checks(query, answer))
+        checks = list(_checks(query, plain))
     except TimeoutError:
         pattern = f"the pattern of `arguments` searched for more than {PATTERN_TIMEOUT_S:g} s: simplify it"
         return Score(None, details=(f"not scored: {pattern}",))

@@ -9,11 +9,13 @@ from punie.trace.workload.scoring.words import WORDS
 
 _UNKNOWN: Final = re.compile(
     r"\bI\b(?:'m| am|'ve| have)?\s+(?:(?:really|just|also|still|sorry|afraid)\W+(?:but I\s+|I\s+)?)?"
-    r"(?:(?:do|did|can|could|would)\s+not|(?:do|did|could|would)n.t|can.t|cannot|not|no|"
+    r"(?:(?:do|did|can|could|would)\s+not|(?:do|did|could|would|have|had)n.t|can.t|cannot|not|no|"
     r"never|know (?:too little|nothing)|lack|unable)\b"
     r"(?:\s+\w+){0,3}?\s*\b(?:know|answer|explain|help|tell|sure|able|familiar|understand|idea|information|"
-    r"knowledge|heard|about|provide)\b"
-    r"|\b(?:no idea|not sure|hard to say|beyond my knowledge|knows? too little)\b",
+    r"knowledge|heard|about|provide|clue|say(?! enough))\b"
+    r"|\bI(?:'m| am)\s+(?:un(?:able|aware|certain|familiar|sure)|ignorant|clueless)\b"
+    r"|\b(?:no (?:idea|clue)|(?<!you are )(?<!you're )not sure|hard to say|beyond (?:my knowledge|me)|"
+    r"knows? too little|(?:unclear|unknown|unfamiliar|not (?:clear|known)|a mystery) to me)\b",
     re.IGNORECASE,
 )
 _FILLERS: Final = frozenset(WORDS["fillers"])

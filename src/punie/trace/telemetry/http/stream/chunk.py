@@ -38,7 +38,7 @@ def read_chunk(document: object) -> Said:
             if isinstance(part, Mapping):
                 text = text or any(part.get(key) for key in _TEXT_KEYS)
                 call = call or any(part.get(key) for key in _CALL_KEYS)
-        finish = finish or choice.get("finish_reason") is not None
+        finish = finish or bool(choice.get("finish_reason"))  # some servers send "" until there is one
     return Said(text, call, finish)
 
 
