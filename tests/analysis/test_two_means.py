@@ -151,3 +151,18 @@ def test_no_number_of_units_sees_nothing() -> None:
     assert units_to_detect(means(), 3, difference=0.0) is None
     assert units_to_detect(means(), 3, difference=-1.0) is None
     assert units_to_detect(means(), 3, difference=detectable(1000) * 0.99) is None
+
+
+def test_three_strata_count_a_ninth_each() -> None:
+    found = of_strata([[0, 2], [1, 3], [2, 4]], [[0, 4], [1, 5], [2, 6]])
+    assert found is not None
+    assert (found.variance_a, found.variance_b) == pytest.approx((3 * 2 / 2 / 9, 3 * 8 / 2 / 9))
+    assert found.degrees == math.floor((1 / 3 + 4 / 3) ** 2 / (3 * (1 / 9) ** 2 + 3 * (4 / 9) ** 2))
+
+
+def test_welchs_degrees_with_several_units_on_both_sides() -> None:
+    found = of_separate([1, 2, 3, 4], [10, 14, 18])
+    assert found is not None
+    a, b = 5 / 3 / 4, 16 / 3
+    assert (found.variance_a, found.variance_b) == pytest.approx((a, b))
+    assert found.degrees == math.floor((a + b) ** 2 / (a * a / 3 + b * b / 2))
