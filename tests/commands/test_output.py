@@ -32,6 +32,24 @@ def spans(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(
+    "of_others",
+    [
+        "print('garbage')",
+        "os.system('echo garbage')",
+        "print('garbage'); sys.stdout.close()",
+        "os.write(1, b'garbage'); os.close(1)",
+    ],
+)
+def test_what_user_code_prints_is_in_no_report(of_others: str) -> None:
+    program = (
+        "import os, sys\nfrom punie.trace.console.standard_streams import kept_for_the_report, write_out\n"
+        f"with kept_for_the_report():\n    {of_others}\nwrite_out('report')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr.strip()) == ("report", "garbage")
+
+
 def test_a_dash_is_standard_output(
     spans: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

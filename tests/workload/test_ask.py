@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 import time
@@ -176,6 +177,25 @@ def test_a_coroutine_that_blocks_the_event_loop_is_interrupted() -> None:
         "TimeoutError: no answer within 0.1 s",
     )
     assert signal.getsignal(signal.SIGALRM) is not signal.SIG_IGN
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(SystemExit(5), 5), (SystemExit("no"), 1), (ValueError("no"), 1), (None, 0)]
+)
+def test_the_copy_that_a_tool_forks_ends_with_the_tool(error: BaseException | None, status: int) -> None:
+    ended: list[int] = []
+
+    async def look(place: str) -> str:
+        """Look there."""
+        pid = os.fork()
+        if pid:
+            ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))  # noqa: ASYNC222 # the child is brief
+        elif error is not None:
+            raise error
+        return place
+
+    reply = _ask(_agent(look), FunctionModel(_calls_then_answers))
+    assert (reply.error, ended) == (None, [status])
 
 
 @pytest.mark.parametrize("where", ["instructions", "output"])

@@ -107,6 +107,7 @@ def execute(options: Options) -> int:
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
     from punie.trace.console.progress import RunProgress
+    from punie.trace.console.standard_streams import kept_for_the_report
     from punie.trace.report.builders.run import build_run
     from punie.trace.usecases.interruption import telling_how_to_go_on
     from punie.trace.usecases.load import load_run
@@ -118,7 +119,8 @@ def execute(options: Options) -> int:
     _refuse_conflicts(options)
     output = Output.of(options.output)  # nobody should wait for a report that can't be written
     server, warnings = _server(options)
-    asking = _asking(options)
+    with kept_for_the_report():  # the user's module is imported
+        asking = _asking(options)
     page = JaegerPage.of(options.spans.jaeger)
     sending = find_receivers(
         options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
@@ -131,7 +133,7 @@ def execute(options: Options) -> int:
     with ExitStack() as until_reported:
         run = SuiteRun(asking, folder, plan, server, progress, until_reported)
         how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
-        with telling_how_to_go_on(progress.say, how), following as sent:
+        with kept_for_the_report(), telling_how_to_go_on(progress.say, how), following as sent:
             journal = asyncio.run(run.execute())
         loaded = load_run(folder)
         judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+_OUT: Final = 1
+_ERR: Final = 2
+
+
+@contextmanager
+def kept_for_the_report() -> Iterator[None]:
+    """What user code and its children print inside goes to standard error, and standard output stays open."""
+    if sys.stdout is None or sys.stderr is None:  # closed before Python started
+        yield
+        return
+    kept = os.dup(_OUT)
+    os.dup2(_ERR, _OUT)
+    others = io.TextIOWrapper(
+        io.FileIO(_OUT, "w", closefd=False), errors="backslashreplace", write_through=True
+    )
+    try:
+        with redirect_stdout(others):
+            yield
+    finally:
+        os.dup2(kept, _OUT)
+        os.close(kept)
 
 
 def write_out(text: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import traceback
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Never
 
 from pydantic_ai.capabilities import AbstractCapability
 
@@ -46,6 +49,7 @@ class QueryGuard(AbstractCapability[Any]):
         """Run the tool when there is room; an exception that would end the process ends the query."""
         async with self._slots:
             token = current_tool.set(call.tool_name)
+            process = os.getpid()
             try:
                 return await handler(args)
             except (Exception, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
@@ -53,4 +57,17 @@ class QueryGuard(AbstractCapability[Any]):
             except BaseException as error:
                 raise ForeignExitError.of(error) from error
             finally:
+                if os.getpid() != process:
+                    _end_fork(sys.exception())
                 current_tool.reset(token)
+
+
+def _end_fork(error: BaseException | None) -> Never:
+    """The tool forked, and this is the copy: it must not go on as a second program that asks and reports."""
+    while isinstance(error, ForeignExitError) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, SystemExit):
+        os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+    if error is not None:
+        traceback.print_exception(error)
+    os._exit(int(error is not None))
