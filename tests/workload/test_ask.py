@@ -8,6 +8,8 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -16,6 +18,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.telemetry.agent.cut_streams import note_cut_stream
+from punie.trace.usecases.interruption import run_without_waiting_for_others
 from punie.trace.workload.agent import Subject
 from punie.trace.workload.ask import Asker, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
@@ -126,6 +129,7 @@ def _raiser(error: BaseException) -> tuple[Callable[[str], str], Callable[[str],
     ("error", "message"),
     [
         (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt("tool"), "KeyboardInterrupt: tool"),
         (OwnStop("enough"), "OwnStop: enough"),
         (TimeoutError("database did not answer"), "TimeoutError: database did not answer"),
         (asyncio.CancelledError("inner"), "CancelledError: inner"),
@@ -196,6 +200,43 @@ def test_the_copy_that_a_tool_forks_ends_with_the_tool(error: BaseException | No
 
     reply = _ask(_agent(look), FunctionModel(_calls_then_answers))
     assert (reply.error, ended) == (None, [status])
+
+
+@pytest.mark.parametrize("times", [2, 1_000_000])
+def test_a_tool_that_takes_no_cancelling_for_an_end_is_left_behind(times: int) -> None:
+    ends = asyncio.Event()
+
+    async def look(place: str) -> str:
+        """Look there."""
+        for _ in range(times):
+            with suppress(asyncio.CancelledError):
+                await ends.wait()
+                break
+        return place
+
+    async def ask() -> Reply:
+        asker = Asker(Subject(_agent(look)), FunctionModel(_calls_then_answers), False, 0.1, clock=lambda: 42)
+        return await asker.ask("Where?")
+
+    began = time.monotonic()
+    reply = run_without_waiting_for_others(ask())
+    assert time.monotonic() - began < 20
+    error = "TimeoutError: no answer within 0.1 s"
+    assert reply.error == (
+        error if times == 2 else f"{error}; what it waits for can't be cancelled and runs on"
+    )
+    assert reply.abandoned
+
+
+def test_a_query_ends_in_the_folder_in_which_it_began(tmp_path: Path) -> None:
+    def look(place: str) -> str:
+        """Look there."""
+        os.chdir(tmp_path)
+        return place
+
+    began = Path.cwd()
+    assert _ask(_agent(look), FunctionModel(_calls_then_answers)).error is None
+    assert Path.cwd() == began
 
 
 @pytest.mark.parametrize("where", ["instructions", "output"])

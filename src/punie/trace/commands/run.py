@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -109,7 +108,7 @@ def execute(options: Options) -> int:
     from punie.trace.console.progress import RunProgress
     from punie.trace.console.standard_streams import kept_for_the_report
     from punie.trace.report.builders.run import build_run
-    from punie.trace.usecases.interruption import telling_how_to_go_on
+    from punie.trace.usecases.interruption import run_without_waiting_for_others, telling_how_to_go_on
     from punie.trace.usecases.load import load_run
     from punie.trace.usecases.run_report import Judgement, build_report
     from punie.trace.usecases.sending import find_receivers
@@ -129,12 +128,12 @@ def execute(options: Options) -> int:
     progress = RunProgress(len(plan.planned))
     progress.say(f"spans and log: {folder.path}")
     progress.say_all((*warnings, *workload_warnings(options.workload)))
-    following = sending.following(folder.spans_dir, progress, state_folder=folder.path)
+    following = sending.following(folder.spans_dir.absolute(), progress, state_folder=folder.path.absolute())
     with ExitStack() as until_reported:
         run = SuiteRun(asking, folder, plan, server, progress, until_reported)
         how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
         with kept_for_the_report(), telling_how_to_go_on(progress.say, how), following as sent:
-            journal = asyncio.run(run.execute())
+            journal = run_without_waiting_for_others(run.execute())
         loaded = load_run(folder)
         judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
         document = build_run(build_report(loaded, judgement))

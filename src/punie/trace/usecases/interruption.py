@@ -4,10 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
 
 from punie.trace.errors import OutputError
+
+T = TypeVar("T")
+_END_S: Final = 2.0
+
+
+def run_without_waiting_for_others(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, but a task of user code's that can't be cancelled doesn't keep it: it is left where it is."""
+    runner = asyncio.Runner()
+    try:
+        return runner.run(main)
+    finally:
+        if _all_end(runner.get_loop()):
+            runner.close()
+
+
+def _all_end(loop: asyncio.AbstractEventLoop) -> bool:
+    others = asyncio.all_tasks(loop)
+    for task in others:
+        task.cancel()
+    if others:
+        loop.run_until_complete(asyncio.wait(others, timeout=_END_S))
+    all_ended = all(task.done() for task in others)
+    if not all_ended:  # Python would say of each, when it ends, that it was pending
+        loop.set_exception_handler(lambda *_: None)
+    return all_ended
 
 
 def cancel_on(*signals: signal.Signals) -> None:

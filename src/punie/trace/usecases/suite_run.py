@@ -59,7 +59,7 @@ class SuiteRun:
         from punie.trace.telemetry.provider import configure
 
         cancel_on(signal.SIGTERM)
-        telemetry = configure(self.folder.spans_dir)
+        telemetry = configure(self.folder.spans_dir.absolute())
         try:
             instrument(self.asking.subject.agent, telemetry=telemetry)
             session = self._session(telemetry, await self._turns())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import chdir
 from dataclasses import dataclass, field
 from textwrap import shorten
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.workload.alarm import alarm
 from punie.trace.workload.threads import ForeignExitError, ToolThreads
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from punie.trace.workload.scoring.answer import Answer
 
 _GRACE_S: Final = 2.0  # beyond the time limit, before code that blocks the event loop is interrupted
+_CANCELS: Final = 3
+_CANCEL_S: Final = 1.0
 _SHOWN_ERRORS: Final = 3  # of a group; more would bury them
 _LONGEST_ERROR: Final = 2000
 
@@ -59,6 +62,7 @@ class Asker:
 
         guard, threads = QueryGuard(), ToolThreads()
         with (
+            chdir("."),  # tools may go elsewhere; the next query begins where this one did
             capture_run_messages() as messages,
             cut_streams() as cut,
             Agent.using_thread_executor(threads),
@@ -78,25 +82,35 @@ class Asker:
         return Reply(answer, answered_ns, error, ended.abandoned, threads)
 
     async def _run(self, text: str, guard: QueryGuard) -> _Ended:
-        handler = _drain if self.stream else None
-        limit = asyncio.timeout(self.timeout_s)
+        before = asyncio.all_tasks()
+        asked = asyncio.create_task(self._ask_agent(text, guard))
         try:
             with alarm(self.timeout_s + _GRACE_S):
-                async with limit:
-                    result = await self.subject.agent.run(
-                        text,
-                        model=self.model,
-                        deps=self.subject.deps,
-                        event_stream_handler=handler,
-                        capabilities=[guard],
-                    )
-        except BaseException as error:  # an agent and its tools may raise anything; it is shown, not averaged
-            if isinstance(error, (KeyboardInterrupt, GeneratorExit)) or _is_cancelled(error):
-                raise
-            if limit.expired():
-                return _Ended(None, f"TimeoutError: no answer within {self.timeout_s:g} s", abandoned=True)
-            return _Ended(None, _sentence(error), abandoned=_gave_up(error))
-        return _Ended(str(result.output), None)
+                await asyncio.wait({asked}, timeout=self.timeout_s)
+        finally:
+            is_late = not asked.done()
+            await _cancel(asked, before)
+        if is_late:
+            stuck = "" if asked.done() else "; what it waits for can't be cancelled and runs on"
+            return _Ended(None, f"TimeoutError: no answer within {self.timeout_s:g} s{stuck}", abandoned=True)
+        output, error = asked.result()
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            raise error
+        return _Ended(output, None if error is None else _sentence(error), abandoned=_gave_up(error))
+
+    async def _ask_agent(self, text: str, guard: QueryGuard) -> tuple[str | None, BaseException | None]:
+        """The output, or the error: a task that raises `SystemExit` would end the event loop."""
+        try:
+            result = await self.subject.agent.run(
+                text,
+                model=self.model,
+                deps=self.subject.deps,
+                event_stream_handler=_drain if self.stream else None,
+                capabilities=[guard],
+            )
+            return str(result.output), None
+        except BaseException as error:  # noqa: BLE001 # whatever an agent and its tools raise is shown, not averaged
+            return None, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +126,18 @@ async def _drain(_context: object, events: AsyncIterable[object]) -> None:
         pass
 
 
-def _is_cancelled(error: BaseException) -> bool:
-    """Whether the run as a whole is cancelled, and not only something that the agent waited for."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+async def _cancel(task: asyncio.Task[Any], before: set[asyncio.Task[Any]]) -> None:
+    """Cancel `task`, then all that isn't from `before` it, until it ends: a tool may take that for an error of its own.
+
+    Some do so for ever.
+    """
+    cancelled = {task}
+    for _ in range(_CANCELS):
+        if not task.done():
+            for each in cancelled:
+                each.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_S)
+            cancelled = asyncio.all_tasks() - before
 
 
 def _sentence(error: BaseException) -> str:

@@ -52,9 +52,9 @@ class QueryGuard(AbstractCapability[Any]):
             process = os.getpid()
             try:
                 return await handler(args)
-            except (Exception, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+            except (Exception, asyncio.CancelledError, GeneratorExit):
                 raise  # the agent's to handle, or the end of this run
-            except BaseException as error:
+            except BaseException as error:  # KeyboardInterrupt too: at Ctrl-C, asyncio cancels the run first
                 raise ForeignExitError.of(error) from error
             finally:
                 if os.getpid() != process:

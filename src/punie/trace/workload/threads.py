@@ -27,7 +27,7 @@ def query_has_ended() -> bool:
 
 
 class ForeignExitError(Exception):
-    """A tool raised what ends a program or a loop (`SystemExit`, `StopIteration`): its query alone failed."""
+    """A tool raised what ends a program or a loop (`SystemExit`, `StopIteration` …): its query alone failed."""
 
     @classmethod
     def of(cls, error: BaseException) -> ForeignExitError:
