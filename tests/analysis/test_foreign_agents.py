@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import pytest
@@ -95,6 +96,8 @@ def test_token_counts_are_totals_whoever_counts(
         {"llm.finish_reason": "length"},
         {"gen_ai.completion.0.finish_reason": "length"},
         {"langfuse.observation.metadata.finish_reason": '"length"'},
+        {"gen_ai.output.messages": '[{"role": "assistant", "parts": [], "finish_reason": "length"}]'},
+        {"gen_ai.output.messages": ({"role": "assistant", "finish_reason": "length"},)},
     ],
 )
 def test_a_cut_answer_is_told_in_any_words(attributes: Attributes) -> None:
@@ -128,3 +131,18 @@ def test_of_a_request_known_twice_the_inner_one_is_the_request() -> None:
     )
     forest = grow(spans)
     assert [key[1] for key in find_calls(forest).requests] == ["inner"]
+
+
+def test_a_cut_answer_is_told_by_its_event_and_never_by_what_it_says() -> None:
+    choice = Event("gen_ai.choice", 5, {"finish_reason": "max_tokens", "index": 0})
+    assert is_truncated(Call((T, "s"), translated(GENERATION, choice)))
+    quoted = json.dumps([{"content": json.dumps({"finish_reason": "length"}), "finish_reason": "stop"}])
+    whole = translated({**GENERATION, "gen_ai.output.messages": quoted})
+    assert not is_truncated(Call((T, "s"), whole))
+
+
+def test_counts_of_mlflow_are_read() -> None:
+    span = translated(
+        {"mlflow.spanType": '"LLM"', "mlflow.chat.tokenUsage": '{"input_tokens":4,"output_tokens":2}'}
+    )
+    assert token_counts(Call((T, "s"), span), cache_arm=None) == TokenCounts(4, None, 2)

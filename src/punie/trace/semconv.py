@@ -197,6 +197,7 @@ FOREIGN_KIND: Final = _any(
     spring.ai.kind ai.operationId mcp.method.name ag2.span.type gen_ai.span.kind lmnr.span.type
     langsmith.span.kind mlflow.spanType mastra.span.type genkit:metadata:subtype haystack.component.type""",
 )
+MESSAGE_TEMPLATE: Final = _one(TEXT, "logfire.msg_template")
 MCP_METHOD: Final = "mcp.method.name"
 
 # --- OpenTelemetry GenAI: what a request used, how long it took and how it ended ---
@@ -230,7 +231,9 @@ CACHE_WRITE_TOKENS: Final = _any(
 TABLE.family(
     MEASURE, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."
 )
-LANGFUSE_USAGE: Final = _one(TEXT, "langfuse.observation.usage_details")  # a JSON object as text
+# a JSON object as text each
+LANGFUSE_USAGE: Final = _one(TEXT, "langfuse.observation.usage_details")
+MLFLOW_USAGE: Final = _one(TEXT, "mlflow.chat.tokenUsage")
 TIME_TO_FIRST_CHUNK: Final = _any(
     SECONDS,
     """gen_ai.response.time_to_first_chunk gen_ai.client.operation.time_to_first_chunk
@@ -255,6 +258,8 @@ FOREIGN_FINISH_REASON: Final = _any(
     gen_ai.finish_reasons gen_ai.finish_reason llm.response.finish_reason llm.response.stop_reason
     llm.output_messages.0.message.finish_reason""",
 )
+CHOICE_EVENT: Final = "gen_ai.choice"  # the answer as an event, with why it ended
+CHOICE_FINISH_REASON: Final = "finish_reason"
 TABLE.family(MEASURE, "pydantic_ai.cache.")
 
 # --- content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to. ---

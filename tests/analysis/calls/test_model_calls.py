@@ -103,6 +103,11 @@ def test_an_answer_that_the_client_could_not_use_is_generation_all_the_same() ->
         {"url.full": "https://g.example/v1beta/models/m:streamGenerateContent?alt=sse"},
         {"url.full": "https://bedrock.example/model/some.model/converse-stream"},
         {"url.full": "http://127.0.0.1:11434/api/generate"},
+        {"url.full": "http://127.0.0.1:11434/api/chat"},
+        {"url.full": "http://127.0.0.1:8080/completion"},
+        {"url.full": "https://api.cohere.com/v2/chat"},
+        {"url.full": "https://v.example/v1/projects/p/publishers/other/models/m:streamRawPredict"},
+        {"server.address": "tgi", "server.port": 8080, "url.path": "/generate_stream"},
     ],
 )
 def test_a_post_to_a_model_without_its_call_is_the_model_s(place: Attributes) -> None:
@@ -111,6 +116,14 @@ def test_a_post_to_a_model_without_its_call_is_the_model_s(place: Attributes) ->
     assert phases_ms(record) == {"model": 80, "framework": 20}
     assert (record.input_tokens, record.network_known) == (10, False)
     assert findings(*spans) == {"request-without-model-call": 1}
+
+
+@pytest.mark.parametrize(
+    "path", ["shop.example/api/chat", "api.example/v1/embeddings", "api.example/v1/messages/count_tokens"]
+)
+def test_a_post_to_where_others_answer_too_is_not_the_model_s(path: str) -> None:
+    spans = (agent("a", None, 0, 100), chat("one", "a", 0, 30), post("POST", "a", 40, 90, f"https://{path}"))
+    assert phases_ms(only(*spans)) == {"model": 30, "http": 50, "framework": 20}
 
 
 def test_where_the_calls_go_models_are_asked_whatever_the_path() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from small_traces import agent, findings, server, span
+from small_traces import agent, chat, findings, only, phases_ms, server, span
 
 from punie.trace.analysis.foreign.dialects import AGENT, CHAT, NOTHING_OF_THESE, TOOL, WORKFLOW
 from punie.trace.analysis.foreign.operations import operation_of
-from punie.trace.model import Attributes
+from punie.trace.model import Attributes, Span
 
 MODEL: Final = "gen_ai.request.model"
 OUTPUT: Final = "gen_ai.usage.output_tokens"
@@ -103,3 +103,30 @@ def test_a_server_s_counts_make_its_span_no_client_s_call() -> None:
 def test_what_looks_like_a_model_call_and_is_none_is_named(said: Attributes, is_named: bool) -> None:
     found = findings(agent("a", None, 0, 10), span("s", "a", 1, 9, said))
     assert ("unrecognised-model-call" in found) is is_named
+
+
+@pytest.mark.parametrize("kind", ["prompt", "retriever", "embedding"])
+def test_a_chat_that_is_another_thing_by_its_kind_is_no_call(kind: str) -> None:
+    said = {WORD: "chat", "langsmith.span.kind": kind}
+    asked = chat("c", "a", 10, 60)
+    query = only(agent("a", None, 0, 100), span("p", "a", 0, 10, said), asked)
+    assert (query.model_requests, query.output_tokens) == (1, 1)
+    assert phases_ms(query) == {"model": 50, "framework": 50}
+
+
+def test_a_template_tells_where_nothing_else_does() -> None:
+    def of_template(name: str, parent: str | None, start: int, end: int, template: str) -> Span:
+        return span(name, parent, start, end, {"logfire.msg_template": template, "name": "x"})
+
+    spans = (
+        of_template("w", None, 0, 100, "OpenAI Agents trace: {name}"),
+        of_template("a", "w", 0, 50, "Agent run: {name!r}"),
+        chat("c", "a", 0, 20),
+        of_template("t", "a", 20, 50, "Function: {name}"),
+        of_template("b", "w", 50, 99, "Agent run: {name!r}"),
+        chat("d", "b", 50, 90),
+        of_template("e", "b", 90, 99, "Evaluating {name}"),
+    )
+    query = only(*spans)
+    assert phases_ms(query) == {"model": 60, "tool": 30, "framework": 10}
+    assert query.tool_calls == 1

@@ -13,7 +13,10 @@ _MODEL_PATH: Final = re.compile(
       | /v\d+[a-z]*/(completions|responses|messages)$ # its older and newer forms; Anthropic's
       | :(stream)?generatecontent$                    # Google's
       | /model/[^/]+/(converse|invoke)(-[a-z-]+)?$    # Bedrock's
-      | /api/generate$                                # Ollama's""",
+      | :(stream)?rawpredict$                         # Vertex', for other makers' models
+      | /api/generate$ | :11434/api/chat$             # Ollama's
+      | cohere\.(com|ai)/v\d/chat$                    # Cohere's
+      | ^[^/]*/completions?$ | /generate_stream$      # llama.cpp's, Text Generation Inference's""",
     re.VERBOSE | re.IGNORECASE,
 )
 

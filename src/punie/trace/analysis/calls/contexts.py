@@ -56,6 +56,8 @@ def find_contexts(forest: Forest, role: Roles) -> Contexts:
                 found.call.pop(key, None)
                 found.request.pop(key, None)
                 found.in_tool.add(key)
+            case Role.AGENT if key not in found.request:
+                found.call.pop(key, None)  # its caller runs it while the call's span is still open
             case Role.HTTP:
                 if key not in found.call:
                     _place_request(found, forest, key, known, beside)

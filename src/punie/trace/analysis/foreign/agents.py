@@ -7,7 +7,8 @@ from which it has taken the cached ones, the `input_*` beside it are added again
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -25,6 +26,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALIASES: Final = frozenset(
     {
         semconv.LANGFUSE_USAGE,
+        semconv.MLFLOW_USAGE,
+        semconv.OUTPUT_MESSAGES,
         semconv.LANGFUSE_FIRST_TOKEN,
         *semconv.FOREIGN_KIND,
         *dialects.MODEL_NAMES[1:],
@@ -34,6 +37,7 @@ _ALIASES: Final = frozenset(
     }
 )
 
+_FINISH_REASON: Final = re.compile(r'(?<!\\)"finish_reason"\s*:\s*"([^"\\]+)"')
 Missing = Iterator[tuple[str, AttributeValue]]
 
 
@@ -46,6 +50,8 @@ def _translated(span: Span) -> Span:
     operation = operation_of(span)
     attributes = span.attributes
     is_plain = attributes.get(semconv.OPERATION) == operation
+    if operation == dialects.NOTHING_OF_THESE and attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT:
+        return replace(span, attributes={**attributes, semconv.OPERATION: operation})
     if not operation or (is_plain and not span.events and _ALIASES.isdisjoint(attributes)):
         return span
     added = {key: value for key, value in _missing(span, operation) if value is not None}
@@ -75,12 +81,24 @@ def _of_request(span: Span) -> Missing:
     ):
         if usage and semconv.integer(attributes, names) is None:
             yield names[0], total(usage)
-    reason = semconv.first(attributes, dialects.FINISH_REASONS)
+    reason = semconv.first(attributes, dialects.FINISH_REASONS) or _finish_reason(span)
     yield semconv.FINISH_REASONS, (reason,) if isinstance(reason, str) else reason
     if semconv.first(attributes, semconv.TIME_TO_FIRST_CHUNK) is None:
         first_ns = _first_token_ns(span)
         if first_ns is not None and span.start_ns <= first_ns <= span.end_ns:
             yield semconv.TIME_TO_FIRST_CHUNK[0], (first_ns - span.start_ns) / _NS_PER_SECOND
+
+
+def _finish_reason(span: Span) -> AttributeValue:
+    """Why the answer ended, by the event or the message that holds it, where no attribute tells."""
+    choices = (event.attributes for event in span.events if event.name == semconv.CHOICE_EVENT)
+    reasons = [one.get(semconv.CHOICE_FINISH_REASON) for one in choices]
+    messages = span.attributes.get(semconv.OUTPUT_MESSAGES)
+    if isinstance(messages, str):
+        reasons += _FINISH_REASON.findall(messages)
+    elif isinstance(messages, Sequence):
+        reasons += [one.get(semconv.CHOICE_FINISH_REASON) for one in messages if isinstance(one, Mapping)]
+    return tuple(reason for reason in reasons if isinstance(reason, str)) or None
 
 
 def _first_token_ns(span: Span) -> int | None:

@@ -41,6 +41,15 @@ AGENT_NAMES: Final = (*semconv.AGENT_NAME, *semconv.FOREIGN_AGENT_NAME)
 AGENT_RUN_MARKS: Final = (semconv.FINAL_RESULT, "pydantic_ai.all_messages", "all_messages_events")
 FINISH_REASONS: Final = (semconv.FINISH_REASONS, *semconv.FOREIGN_FINISH_REASON)
 
+OPERATION_OF_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Function: {name}": TOOL,
+        "Agent run: {name!r}": AGENT,
+        "OpenAI Agents trace: {name}": WORKFLOW,
+    }
+)
+"""What Logfire's templates of the OpenAI Agents SDK stand for; nothing else tells."""
+
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
     chat_streaming_completions streaming_chat_completions text_streaming_completions streaming_completions

@@ -1,4 +1,4 @@
-"""Langfuse's token counts: a JSON object as text, of which the parts were taken out of the whole."""
+"""Langfuse's and MLflow's token counts: a JSON object as text. Langfuse took the parts out of the whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OVERLAPPING: Final = "priority"  # a tier of the same tokens, no part of them
 
 def usage_of(attributes: Attributes) -> Mapping[str, Any]:
     """The counts by name; empty where there are none. Some sources read JSON by themselves."""
-    value = attributes.get(semconv.LANGFUSE_USAGE)
+    value = semconv.first(attributes, (semconv.LANGFUSE_USAGE, semconv.MLFLOW_USAGE))
     if isinstance(value, Mapping):
         return value
     if not isinstance(value, str):

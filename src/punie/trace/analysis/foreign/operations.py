@@ -22,6 +22,7 @@ TELLING: Final = frozenset(
     {
         semconv.OPERATION,
         semconv.LANGFUSE_USAGE,
+        semconv.MLFLOW_USAGE,
         *semconv.FOREIGN_KIND,
         *semconv.OUTPUT_TOKENS,
         *dialects.FINISH_REASONS,
@@ -36,14 +37,24 @@ def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
     if TELLING.isdisjoint(attributes):
-        return None
+        return dialects.OPERATION_OF_TEMPLATE.get(str(attributes.get(semconv.MESSAGE_TEMPLATE)))
     written = attributes.get(semconv.OPERATION)
     if isinstance(written, str) and written in _PLAIN:
-        return written
+        return dialects.NOTHING_OF_THESE if _is_other_by_kind(written, attributes) else written
     words = (attributes.get(name) for name in (semconv.OPERATION, *semconv.FOREIGN_KIND))
     named = (dialects.operation_named(word) for word in words if isinstance(word, str))
     found = next((operation for operation in named if operation is not None), None)
     return _by_what_it_has(span) if found is None else found
+
+
+def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
+    """Whether what is called a chat is something else by its kind: LangSmith calls the filling of a prompt so."""
+    if written not in semconv.OPERATION_CHAT:
+        return False
+    kinds = (attributes.get(name) for name in semconv.FOREIGN_KIND)
+    return any(
+        dialects.operation_named(kind) == dialects.NOTHING_OF_THESE for kind in kinds if isinstance(kind, str)
+    )
 
 
 def _by_what_it_has(span: Span) -> str | None:

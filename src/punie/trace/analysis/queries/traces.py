@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
 from punie.trace.analysis.foreign.agents import with_conventions
+from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
 from punie.trace.analysis.foreign.servers import with_foreign_phases
 from punie.trace.analysis.queries.roots import Queries, QueryRule, find_queries
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
@@ -77,7 +78,7 @@ def read_traces(
 
     `now_ns` tells which times are possible; None takes all of them as they are.
     """
-    forest = grow(with_foreign_phases(with_conventions(source.spans)))
+    forest = grow(with_times_beside_tools(with_foreign_phases(with_conventions(source.spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     forest, skew = correct_clocks(forest)
     calls = find_calls(forest)

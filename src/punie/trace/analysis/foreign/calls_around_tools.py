@@ -1,0 +1,90 @@
+"""Model calls that stay open while their caller works: what is left of them beside that work is the model's.
+
+A client that streams through a generator (Google's ADK, LangChain's callbacks) leaves the call's span open while it
+runs the tools and agents that the answer asked for:
+
+    call_llm          |------------------------------------|
+      execute_tool               |------------|
+      model           |---------|              |-----------|      the children that are added here
+
+Only calls that show nothing finer of themselves get such children; who waits for a tool doesn't wait for the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.trees.roles import Role, role_of
+from punie.trace.model import Phase, Provenance, Span
+
+_CALLERS_WORK: Final = {Role.TOOL, Role.AGENT}
+_MODEL: Final = {
+    semconv.PHASE: Phase.MODEL.value,
+    semconv.PHASE_PROVENANCE: Provenance.INFERRED.value,
+}
+Key = tuple[str, str]
+
+
+def with_times_beside_tools(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """`spans`, with a child for each part of a call in which none of the tools and agents below it was at work."""
+    by_key = {(span.trace_id, span.span_id): span for span in spans}
+    work: dict[Key, list[Span]] = {}
+    finer: set[Key] = set()
+    for span in spans:
+        role = role_of(span)
+        is_finer = role in (Role.CHAT, Role.SERVER) or semconv.PHASE in span.attributes
+        if (is_finer or role in _CALLERS_WORK) and (call := _call_above(span, by_key)) is not None:
+            if role in _CALLERS_WORK:
+                work.setdefault(call, []).append(span)
+            else:
+                finer.add(call)
+    return (*spans, *(child for key in work.keys() - finer for child in _children(by_key[key], work[key])))
+
+
+def _call_above(span: Span, by_key: Mapping[Key, Span]) -> Key | None:
+    """The nearest model call above a span, if no tool, agent or server is between them."""
+    seen = {span.span_id}
+    while span.parent_id is not None and span.parent_id not in seen:
+        key = (span.trace_id, span.parent_id)
+        seen.add(span.parent_id)
+        if key not in by_key:
+            return None
+        span = by_key[key]
+        role = role_of(span)
+        if role is Role.CHAT:
+            return None if semconv.PHASE in span.attributes else key
+        if role in _CALLERS_WORK or role is Role.SERVER:
+            return None
+    return None
+
+
+def _children(call: Span, work: Iterable[Span]) -> Iterator[Span]:
+    gaps = list(_gaps(call, work))
+    if sum(end_ns - start_ns for start_ns, end_ns in gaps) == call.duration_ns:
+        return
+    for number, (start_ns, end_ns) in enumerate(gaps):
+        yield Span(
+            trace_id=call.trace_id,
+            span_id=f"{call.span_id}.{Phase.MODEL.value}{number or ''}",
+            parent_id=call.span_id,
+            name=Phase.MODEL.value,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            attributes=_MODEL,
+            resource=call.resource,
+            scope=call.scope,
+        )
+
+
+def _gaps(call: Span, work: Iterable[Span]) -> Iterator[tuple[int, int]]:
+    at_ns = call.start_ns
+    for one in sorted(work, key=lambda span: span.start_ns):
+        if one.start_ns >= call.end_ns:
+            break
+        if at_ns < one.start_ns:
+            yield at_ns, one.start_ns
+        at_ns = max(at_ns, one.end_ns)
+    if at_ns < call.end_ns:
+        yield at_ns, call.end_ns
