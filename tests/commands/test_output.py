@@ -50,13 +50,17 @@ def test_what_user_code_prints_is_in_no_report(of_others: str) -> None:
     assert (done.stdout, done.stderr.strip()) == ("report", "garbage")
 
 
-def test_what_is_said_is_said_after_user_code_closed_standard_error() -> None:
-    program = (
-        "import sys\nfrom punie.trace.console.standard_streams import write_err\n"
-        "sys.stderr.close()\nwrite_err('said')"
-    )
+@pytest.mark.parametrize(
+    "said",
+    [
+        "standard_streams import write_err; write_err('said')",
+        "progress import Progress; Progress().say('said')",
+    ],
+)
+def test_what_is_said_is_said_after_user_code_closed_standard_error(said: str) -> None:
+    program = f"import sys\nsys.stderr.close()\nfrom punie.trace.console.{said}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stderr == "said"
+    assert done.stderr.strip() == "said"
 
 
 def test_a_dash_is_standard_output(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from punie.trace.console.standard_streams import reopen_standard_error
 from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
 
@@ -47,6 +48,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays."""
+        reopen_standard_error()
         try:
             self._console.print(Text(inert(line)), soft_wrap=True)
         except OSError as error:

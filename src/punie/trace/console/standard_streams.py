@@ -45,9 +45,14 @@ def write_out(text: str) -> None:
 
 def write_err(text: str) -> None:
     """Write to standard error, as `write_out`; of what others named only that a terminal doesn't obey it."""
-    if sys.stderr is not None and sys.stderr.closed:  # user code may close it; what is below stays open
-        sys.stderr = io.TextIOWrapper(io.FileIO(_ERR, "w", closefd=False), write_through=True)
+    reopen_standard_error()
     _write(sys.stderr, "standard error", _inert_lines(text))
+
+
+def reopen_standard_error() -> None:
+    """User code may have closed the stream; what is below it stays open."""
+    if sys.stderr is not None and sys.stderr.closed:
+        sys.stderr = io.TextIOWrapper(io.FileIO(_ERR, "w", closefd=False), write_through=True)
 
 
 def write_out_inert(text: str) -> None:
