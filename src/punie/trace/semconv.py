@@ -275,6 +275,8 @@ SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans
 SGLANG_MODULE: Final = _one(TEXT, "module")  # on the span of a whole request: "sglang::request"
 SGLANG_MODULES: Final = "sglang::"
 
+ADK_SCOPE: Final = "gcp.vertex.agent"  # of all spans of Google's ADK
+
 # --- OpenTelemetry HTTP, current names and the ones before ---
 HTTP_METHOD: Final = _any(WORD, "http.request.method http.method")
 HTTP_STATUS: Final = _any(HTTP_CODE, "http.response.status_code http.status_code")

@@ -130,3 +130,10 @@ def test_a_template_tells_where_nothing_else_does() -> None:
     query = only(*spans)
     assert phases_ms(query) == {"model": 60, "tool": 30, "framework": 10}
     assert query.tool_calls == 1
+
+
+def test_a_run_that_only_its_name_tells_of_asks_for_itself() -> None:
+    run = span("agent_run [b]", "c", 31, 99, scope="gcp.vertex.agent")
+    query = only(agent("a", None, 0, 100), chat("c", "a", 0, 100), run, chat("d", run.span_id, 32, 90))
+    assert (query.model_requests, query.output_tokens) == (2, 2)
+    assert operation_of(span("agent_run [b]", "c", 31, 99, scope="app")) is None

@@ -50,6 +50,7 @@ OPERATION_OF_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What Logfire's templates of the OpenAI Agents SDK stand for; nothing else tells."""
 
+ADK_RUN: Final = "agent_run ["
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
     chat_streaming_completions streaming_chat_completions text_streaming_completions streaming_completions

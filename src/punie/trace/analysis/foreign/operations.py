@@ -37,7 +37,7 @@ def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
     if TELLING.isdisjoint(attributes):
-        return dialects.OPERATION_OF_TEMPLATE.get(str(attributes.get(semconv.MESSAGE_TEMPLATE)))
+        return _by_its_name(span)
     written = attributes.get(semconv.OPERATION)
     if isinstance(written, str) and written in _PLAIN:
         return dialects.NOTHING_OF_THESE if _is_other_by_kind(written, attributes) else written
@@ -45,6 +45,13 @@ def operation_of(span: Span) -> str | None:
     named = (dialects.operation_named(word) for word in words if isinstance(word, str))
     found = next((operation for operation in named if operation is not None), None)
     return _by_what_it_has(span) if found is None else found
+
+
+def _by_its_name(span: Span) -> str | None:
+    """By Logfire's template for the name, or as older versions of ADK name an agent's run: `agent_run [helper]`."""
+    if span.scope == semconv.ADK_SCOPE and span.name.startswith(dialects.ADK_RUN):
+        return dialects.AGENT
+    return dialects.OPERATION_OF_TEMPLATE.get(str(span.attributes.get(semconv.MESSAGE_TEMPLATE)))
 
 
 def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
