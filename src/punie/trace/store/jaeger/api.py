@@ -59,8 +59,11 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     for document in _documents(answer, url):
         if not _is_empty(document):
             read_document(document, into, (OTLP_JSON,))
-    found = with_typed_values(into.result(), url)
-    found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
+    found = into.result()
+    found = replace(
+        found, spans=tuple(_with_arrays(span) for span in found.spans)
+    )  # its storages keep them as text
+    found = with_typed_values(found, url)
     if not found.spans and not found.unreadable:
         _say_why_nothing(query, url)
     return _newest(found, query.limit, url)
