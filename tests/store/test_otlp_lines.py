@@ -237,3 +237,12 @@ def test_lists_of_numbers_are_read_alike(tmp_path: Path) -> None:
     pairs.append('{"key":"n","value":{"intValue":"5"},"value":{"intValue":"6"}}')
     lines = [PLAIN % ("c" * 32, number + 1, pair) for number, pair in enumerate(pairs)]
     agree(tmp_path / "agent-1.jsonl", "\n".join(lines).encode() + b"\n")
+
+
+def test_an_export_without_spans_is_nothing_that_is_wrong(tmp_path: Path) -> None:
+    line = next(iter(otlp_lines(generate(1))))
+    path = tmp_path / "spans.jsonl"
+    path.write_text(f'{{}}\n{line}\n[]\n{{"resourceSpans": []}}\n{{"other": 1}}\n')
+    source = read_journal(path)
+    assert source.spans
+    assert [one.line for one in source.unreadable] == [5]
