@@ -11,16 +11,16 @@ PAGE = Path(__file__).with_suffix(".md")
 
 _HEAD = """# What can be wrong with traces
 
-Every report begins with what is wrong with its spans, before any figure. A finding has a name, how often it was met, up
-to three examples, and one of these effects:
+Every report lists what is wrong with its spans before any figure. A finding has a name, a count, up to three examples,
+and one of these effects:
 
 | effect | what it does |
 | --- | --- |
 | no-verdict | the figures are shown; no verdict rests on them |
-| downgraded | figures and verdicts stand, and say that they rest on less |
-| shown | nothing: it is good to know |
+| downgraded | figures and verdicts stand, marked as less certain |
+| shown | nothing: for information |
 
-Spans of warm-up queries are left out of all that is about single queries. This page is written by
+Spans of warm-up queries are left out of findings about single queries. This page is written by
 `python docs/findings.py` from the table in `analysis/integrity/findings.toml`.
 
 | finding | effect | what it means | what to do |

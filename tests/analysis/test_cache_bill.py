@@ -218,9 +218,9 @@ def test_what_is_not_known_is_said_and_not_guessed() -> None:
     assert (found.misses, found.least_tokens, found.least_ns, found.most_ns) == (1, 99, None, None)
     assert found.turns == (TurnTotal(0, 3, 300, None, None, 1),)
     assert found.reasons == (
-        "1 of 3 model requests don't tell their prompt and cached tokens",
+        "1 of 3 model requests lack the count of prompt or cached tokens",
         "1 of 3 model requests have no message digests",
-        "1 of 1 misses are in requests whose prefill no span tells apart",
+        "1 of 1 misses are in requests without a span for their prefill",
     )
 
 

@@ -323,7 +323,7 @@ def test_what_was_predicted_is_what_the_advice_says(make_record: RecordMaker) ->
     assert {found.advice for found in (alone, known, unknown)} == {Advice.SAY_LESS}
     assert "half the output tokens would save about 45." in next_step(alone)
     assert "half the output tokens would save about 12.3 %" in next_step(known)
-    assert "can't be told from these queries" in next_step(unknown)
+    assert "isn't known from these queries" in next_step(unknown)
 
 
 def test_a_cache_that_saves_more_than_fewer_tokens_comes_first(make_record: RecordMaker) -> None:

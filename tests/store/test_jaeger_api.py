@@ -172,7 +172,10 @@ def test_documented_v3_nothing_found_says_whether_the_service_is_known(
         ((404, b"404 page not found"), r"no answer of Jaeger's API v3 there \(HTTP 404\)"),
         ((302, b""), r"no answer of Jaeger's API v3 there \(HTTP 302\)"),
         ((200, b"<html>"), "answer is no JSON"),
-        ((200, result(1) + b"\n" + error(500, "storage gone")), "broke off with an error: storage gone"),
+        (
+            (200, result(1) + b"\n" + error(500, "storage gone")),
+            "ended its answer with an error: storage gone",
+        ),
     ],
 )
 def test_documented_v3_errors_are_told_in_one_line(

@@ -14,7 +14,7 @@ from punie.trace.units import parse_duration_ns, parse_percent
 if TYPE_CHECKING:
     from punie.trace.analysis.comparison.gate import Thresholds
 
-HELP: Final = "say whether one recorded run is slower than another, and where"
+HELP: Final = "show whether one recorded run is slower than another, and where"
 DESCRIPTION: Final = (
     "Compares two sides by phase and end to end, paired by query where both asked the same, with intervals and a "
     "permutation test. Server starts vary more than anything else: compare several, at least 4 on each side, best "

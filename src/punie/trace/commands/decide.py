@@ -10,7 +10,7 @@ from punie.trace.commands.options import JudgementOptions, OutputOptions
 from punie.trace.errors import ExitCode
 from punie.trace.options import argument, group
 
-HELP: Final = "say what to do: a draft, the target, training, or something else"
+HELP: Final = "advise what to do next: a draft, training, or something else"
 DESCRIPTION: Final = (
     "The decision as a whole, each step with its verdict: where the time goes; whether a lossless draft makes it "
     "20 % faster; whether the target is met; and only then whether to train the model to say less."

@@ -87,7 +87,9 @@ class SendingOptions:
         "send spans here, e.g. http://127.0.0.1:4318",
         shown="a Collector on this machine, if one listens",
     )
-    no_export: bool = switch("--no-export", "send nothing: whoever listens, whatever the environment says")
+    no_export: bool = switch(
+        "--no-export", "send nothing, even if a Collector listens or OTEL_* variables are set"
+    )
     send_content: bool = switch(
         "--send-content", "send prompts, answers and arguments too (default: kept local)"
     )

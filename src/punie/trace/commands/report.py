@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from punie.trace.report.document import Document
     from punie.trace.usecases.load import Loaded
 
-HELP: Final = "say where the time of a recorded run went"
+HELP: Final = "show where the time of a recorded run went"
 DESCRIPTION: Final = (
     "Computes the ledger and the verdicts from spans, wherever they are. "
     "Nothing that `run` derived is read: the spans are the source of every report."
@@ -32,14 +32,14 @@ class Options:
 
     source: str = argument(
         "SOURCE",
-        "a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger JSON (also packed with gzip or zstd) or Parquet; a "
-        "folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; or "
+        "a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger, Zipkin, Tempo or Langfuse JSON (also packed with "
+        "gzip or zstd) or Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; or "
         "clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
     )
     engine: None = gone_flag("--engine", "leave it out: nothing has to be chosen any more")
     in_database: bool = switch(
         "--in-database",
-        "of clickhouse://…: ClickHouse adds up the ledgers of all traces that match, and only sums travel; no "
+        "of clickhouse://…: ClickHouse sums the ledgers of all traces that match, and only the sums travel; no "
         "verdicts, no integrity, no critical path",
     )
     by: str | None = choice(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from punie.trace.workload.agent import Subject
     from punie.trace.workload.suite import Suite
 
-HELP: Final = "ask a suite of queries on a real server and say where the time went"
+HELP: Final = "ask a suite of queries on a real server and show where the time went"
 DESCRIPTION: Final = (
     "Starts mlx_lm.server (or attaches to --base-url), asks every query of a suite through a PydanticAI agent, "
     "keeps every step as a span in a run folder, and ends with the ledger and its verdicts. "
@@ -149,7 +149,7 @@ def workload_warnings(workload: WorkloadOptions) -> tuple[str, ...]:
     if workload.workspace is None or workload.suite is not None:
         return ()
     return (
-        "the default suite asks about the demo project, so its scores say nothing about "
+        "the default suite asks about the demo project, so its scores don't apply to "
         f"{workload.workspace}: ask questions of your own with --suite",
     )
 

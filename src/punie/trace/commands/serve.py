@@ -24,7 +24,7 @@ DESCRIPTION: Final = (
     "prefill, decode and parse under it. A request that carries a traceparent header joins its sender's trace: "
     "point any client that OpenTelemetry instruments at it. If the header says that its trace is not recorded "
     "(flags 00, as of clients that sample), there are no spans of that request. "
-    "Arguments after -- go to mlx_lm.server as they are: -- --log-level DEBUG, say."
+    "Arguments after -- go to mlx_lm.server as they are, for example -- --log-level DEBUG."
 )
 EXAMPLES: Final = (
     "serve --model mlx-community/Qwen3-8B-4bit",
@@ -51,7 +51,7 @@ class SpanOptions:
 
     spans_dir: Path = flag("--spans-dir", "DIR", "spans and log", parse=Path, default=Path("spans"))
     otlp: str | None = flag("--otlp", "URL", "send spans here as well, e.g. http://127.0.0.1:4318")
-    no_export: bool = switch("--no-export", "send nothing, whatever the environment says")
+    no_export: bool = switch("--no-export", "send nothing, even if OTEL_* variables are set")
 
     @property
     def log(self) -> Path:

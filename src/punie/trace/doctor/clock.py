@@ -57,10 +57,10 @@ def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) 
     """Does the kernel hold its clock for synchronised? It matters once spans of two machines meet."""
     found = state()
     if found is None or found < 0:
-        return unknown("this system doesn't say whether its clock is synchronised")
+        return unknown("this system doesn't report whether its clock is synchronised")
     if found == _TIME_ERROR:
         return warn(
-            "the kernel says that its clock is not synchronised",
+            "the kernel reports that its clock is not synchronised",
             "nothing on one machine; switch NTP on before comparing spans of two",
         )
     return ok("the kernel's clock is synchronised")

@@ -102,7 +102,7 @@ class AttachedServer:
             raise self._unreachable(error) from error
         if not healthy:
             raise ServerError(
-                f"the server at {self.base_url} says that it isn't healthy",
+                f"the server at {self.base_url} reports that it isn't healthy",
                 remedy=f"Look into its log (mlx_lm.server: {diagnosis.THREAD_DIED!r}) and restart it.",
             )
 

@@ -175,7 +175,7 @@ class ServerProcess:
             raise self._failure(f"the server doesn't answer: {error!r}") from error
         if not healthy:
             await self._raise_if_thread_died()
-            raise self._failure("the server says that it isn't healthy")
+            raise self._failure("the server reports that it isn't healthy")
 
     def raise_if_dead(self) -> None:
         """Raise `ServerError` if the process has ended or was never started."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from punie.trace.workload.turns import Turns
 
 _TOOLS_IGNORED: Final = (
-    "the model was given no tools: its chat template knows none, as its server says at each request; "
+    "the model was given no tools: its chat template doesn't support them (the server logs that for each request); "
     "take a model with tool calling (`punie-trace doctor --model MODEL` looks at the template)"
 )
 

@@ -74,7 +74,7 @@ class SharedTurns:
             if time.monotonic() > give_up_s:
                 raise TurnsError(
                     f"--turns {self._folder}: no other run came within {timeout_s:g} s",
-                    remedy="start two runs with the same folder; --ready-timeout says how long to wait",
+                    remedy="start two runs with the same folder; --ready-timeout sets how long to wait",
                 )
             await asyncio.sleep(_JOIN_S)
 

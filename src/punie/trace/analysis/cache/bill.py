@@ -255,10 +255,10 @@ def _sum_if_known(values: Sequence[int | None]) -> int | None:
 def _reasons(requests: Sequence[ModelRequest], misses: Sequence[Miss]) -> Iterator[str]:
     silent = sum(1 for request in requests if request.tokens.input is None or request.tokens.cached is None)
     if silent:
-        yield f"{silent} of {len(requests)} model requests don't tell their prompt and cached tokens"
+        yield f"{silent} of {len(requests)} model requests lack the count of prompt or cached tokens"
     bare = sum(1 for request in requests if not request.has_messages)
     if bare:
         yield f"{bare} of {len(requests)} model requests have no message digests"
     untimed = sum(1 for miss in misses if miss.most_ns is None)
     if untimed:
-        yield f"{untimed} of {len(misses)} misses are in requests whose prefill no span tells apart"
+        yield f"{untimed} of {len(misses)} misses are in requests without a span for their prefill"

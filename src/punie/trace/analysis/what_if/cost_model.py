@@ -210,7 +210,7 @@ def _coefficient(
     half = jackknife_half_width(left_out, level=LEVEL)
     low, high = value - half, value + half
     if not signed and low <= 0:
-        return Coefficient(None, low, high, f"the cost of {tokens} can't be told from zero")
+        return Coefficient(None, low, high, f"the cost of {tokens} can't be distinguished from zero")
     return Coefficient(value, low, high)
 
 

@@ -76,7 +76,7 @@ def _model(model: CostModel) -> Iterator[str]:
     if model.typical_error is not None:
         error = f"; a turn left out is predicted within {share_text(model.typical_error)}, typically"
     how = "prefill and decode fitted apart" if model.by_phase else "whole turns fitted"
-    cost = f"a turn costs {' + '.join(parts)}" if parts else "what a turn costs can't be told"
+    cost = f"a turn costs {' + '.join(parts)}" if parts else "the cost of a turn isn't known"
     yield f"{cost} ({count_text(model.turns, 'turn')}, {how}{error})"
     if model.unreported == model.turns:
         yield "no turn reports its cached tokens: what reading the prompt took is in what a turn costs"

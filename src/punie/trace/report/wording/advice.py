@@ -19,8 +19,8 @@ _FIXED: Final = {
     Advice.AVOID_PARALLEL_WORK: "Run without parallel work: more queries or repeats don't settle what contested "
     "time belongs to.",
     Advice.TRACE_THE_MODEL: "Trace the agent's model calls as well, by the names of the GenAI conventions.",
-    Advice.SCORE_ANSWERS: "Run a suite that says what is expected of each query.",
-    Advice.SET_LIMIT: "Say what it may use with --max-memory.",
+    Advice.SCORE_ANSWERS: "Run a suite that states what is expected of each query.",
+    Advice.SET_LIMIT: "Set a limit with --max-memory.",
     Advice.START_THE_SERVER: "Let run start the server itself: the memory of another's process isn't known.",
 }
 _AGAIN: Final = {
@@ -118,7 +118,7 @@ def _after_yes(advice: Advice, measured: MeasuredGeneration) -> str:
 def half_output_text(share: float | None, at_most: str = "") -> str:
     """What half the output tokens would save, a clause."""
     if share is None:
-        return "what fewer output tokens would save can't be told from these queries"
+        return "what fewer output tokens would save isn't known from these queries"
     return f"half the output tokens would save {at_most}about {share_text(share)} of the wall time"
 
 

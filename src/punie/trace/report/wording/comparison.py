@@ -99,7 +99,7 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
         lines.insert(0, _method(comparison.design, comparison.test))
         noise = "noise" if comparison.design.covers_starts else "other noise than that of server starts"
         lines.append(
-            f"Groups and phases are judged together: all that is said of them is wrong, by {noise}, in at most 5 % "
+            f"Groups and phases are judged together: any claim about them is wrong because of {noise} in at most 5 % "
             "of comparisons."
         )
     lines += _sensitivity(comparison)
@@ -213,7 +213,7 @@ def _starts(caveat: Caveat, comparison: Comparison) -> str:
     counts = f"{count_text(of_a, 'server start')} on A, {of_b} on B"
     if of_a == of_b == 1:
         counts = "one server start on each side"
-    return f"{counts}: start-to-start noise is not covered, what is said is about these starts"
+    return f"{counts}: start-to-start noise is not covered, the result is about these starts alone"
 
 
 def left_out_reasons(design: Design | None) -> dict[str, str]:

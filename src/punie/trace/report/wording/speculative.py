@@ -52,7 +52,7 @@ _FIXED: Final = {
 }
 _AFTER_PREFLIGHT: Final = {
     Verdict.YES: "Run it: the same command with --resume FOLDER in place of its other flags.",
-    Verdict.NO: "Try a smaller draft, or one of the model's own family; look at what `decide` says of the time.",
+    Verdict.NO: "Try a smaller draft, or one of the model's own family; see with `decide` where the time goes.",
     Verdict.UNDECIDED: "Use a suite with longer answers.",
 }
 
@@ -117,7 +117,7 @@ def preflight_reason(preflight: Preflight) -> str:
         return f"No k can reach {factor_text(THRESHOLD)}: {text}."
     if expected.low >= THRESHOLD:
         return f"Predicted to reach {factor_text(THRESHOLD)}: {text}."
-    return f"Only the benchmark can tell whether {factor_text(THRESHOLD)} is reached: {text}."
+    return f"Only the benchmark can decide whether {factor_text(THRESHOLD)} is reached: {text}."
 
 
 def preflight_advice(preflight: Preflight) -> str:

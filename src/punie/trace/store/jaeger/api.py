@@ -141,7 +141,7 @@ def _documents(answer: _Answer, url: str) -> JsonDocuments:
     for document in documents:
         if isinstance(document.value, dict) and "error" in document.value:
             said = _error_of(json.dumps(document.value).encode())
-            raise InputError(f"{url}: Jaeger broke off with an error: {said}")
+            raise InputError(f"{url}: Jaeger ended its answer with an error: {said}")
     return documents
 
 
