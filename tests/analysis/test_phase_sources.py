@@ -292,3 +292,9 @@ def test_sglang_without_its_steps_is_read_by_its_durations() -> None:
 
 def test_only_sglangs_own_steps_have_its_names() -> None:
     assert ledger(*WHOLE, span("decode_loop", "POST", 1100, 1200)).phases_ns[Phase.DECODE] == 0
+
+
+def test_waiting_to_be_sent_elsewhere_is_not_the_models_work() -> None:
+    moved = request("moved", 1020, 1120, {"http.response.status_code": 307})
+    phases = ledger(QUERY, CHAT, moved, request(start_ms=1120)).phases_ns
+    assert (phases[Phase.HTTP], phases[Phase.MODEL]) == (100 * MS, 360 * MS)

@@ -346,6 +346,20 @@ async def test_an_answer_that_was_cut_off_is_a_failed_run(
         assert (span.status, span.attributes["error.type"]) == (2, "IncompleteStream"), name
 
 
+@pytest.mark.parametrize("reason", [b"abort", b"error"])
+async def test_an_answer_that_its_server_gave_up_is_a_failed_run(
+    reason: bytes, telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    (body,) = openai_replies.text("half an").chunks
+    stub.script = [replace(openai_replies.text(""), chunks=[body.replace(b'"stop"', b'"%s"' % reason)])]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with cut_streams() as cut:
+        await agent.run("count")
+    assert cut == ["stub"]
+    assert named(spans(), "chat stub").attributes["error.type"] == "IncompleteStream"
+
+
 async def test_usage_that_every_chunk_tells_is_counted_once(
     telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
 ) -> None:

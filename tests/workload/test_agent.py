@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Protocol
 
 import pytest
+from pydantic_ai import Agent
+from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.models import Model
 
 from punie.trace.errors import ExitCode, WorkloadError
-from punie.trace.workload.agent import Subject, load_subject
+from punie.trace.server.address import ServerAddress
+from punie.trace.workload.agent import Subject, load_subject, server_model
 
 MODULES = count()
 
@@ -32,6 +39,34 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
         return load_subject(f"{name}:{attribute}")
 
     return load
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Quotes the key that it refuses, as some servers do."""
+
+    def do_POST(self) -> None:
+        body = (
+            b'{"error": {"message": "no such key: %s"}}' % self.headers["Authorization"].split()[1].encode()
+        )
+        self.send_response(401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_key_that_a_server_quotes_is_in_no_error() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = ServerAddress.of(f"http://127.0.0.1:{server.server_port}", api_key="sekret")
+        with pytest.raises(ModelAPIError, match="no such key: …"):
+            asyncio.run(_ask_once(server_model(address, "m", {}, timeout_s=20)))
+        server.shutdown()
+
+
+async def _ask_once(model: Model) -> None:
+    async with model:
+        await Agent(model).run("?")
 
 
 AGENT = "from pydantic_ai import Agent\nagent = Agent(name='theirs', defer_model_check=True)\n"

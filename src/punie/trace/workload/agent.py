@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,9 @@ def server_model(
         default_headers=address.headers,
         max_retries=0,
         timeout=timeout_s,
-        http_client=openai.DefaultAsyncHttpxClient(timeout=timeout_s, **address.client_arguments()),
+        http_client=openai.DefaultAsyncHttpxClient(
+            timeout=timeout_s, event_hooks={"response": [_hiding(address)]}, **address.client_arguments()
+        ),
     )
     return OpenAIChatModel(
         model_name,
@@ -125,6 +127,17 @@ def server_model(
         profile=_with_max_tokens,
         settings=OpenAIChatModelSettings(**request_settings),  # type: ignore[typeddict-item] # by name
     )
+
+
+def _hiding(address: ServerAddress) -> Callable[[Any], Awaitable[None]]:
+    """Of a refusal that quotes the key, what is read on is without it: it would go into errors and spans."""
+
+    async def hide(response: Any) -> None:  # noqa: ANN401 # of httpx or of httpx2
+        if response.is_error:
+            body = address.hidden((await response.aread()).decode("utf-8", "replace"))
+            response._content = body.encode()  # noqa: SLF001 # there is no other way to change what was read
+
+    return hide
 
 
 def _with_max_tokens(profile: ModelProfile) -> ModelProfile:

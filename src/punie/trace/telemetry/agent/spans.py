@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = ("max_tokens", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
 _NS_PER_SECOND: Final = 1_000_000_000
+# SGLang and vLLM say `abort`, OpenRouter `error`, OpenAI's Responses API the rest.
+_BROKEN: Final = ("abort", "aborted", "error", "failed", "cancelled")
 
 Attributes = dict[str, AttributeValue]
 _logger: Final = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ class AgentSpans(ParseSpans, Instrumentation):
                 if body is not None and body.first_event_ns is not None:
                     seconds = (body.first_event_ns - begun_ns) / _NS_PER_SECOND
                     said[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
-                self._cut_short = body is not None and body.cut_short
+                self._cut_short = _is_broken(response) or (body is not None and body.cut_short)
                 if self._cut_short:
                     _mark_cut_short(span)
                     note_cut_stream(model.model_name)
@@ -214,6 +216,11 @@ def _known(tell: Callable[[], Attributes]) -> Attributes:
     except Exception:
         _logger.exception("a part of what a span says is not known")
         return {}
+
+
+def _is_broken(response: ModelResponse) -> bool:
+    """Whether the server says that it gave up: PydanticAI knows no such reason and takes what came for the answer."""
+    return (response.provider_details or {}).get("finish_reason") in _BROKEN
 
 
 def _mark_cut_short(span: trace.Span) -> None:
