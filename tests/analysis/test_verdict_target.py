@@ -142,4 +142,4 @@ def test_cached_repeats_of_another_s_server_ask_for_new_runs(make_record: Record
     warm = [make_record("a", {Phase.DECODE: 5}, repeat=n, is_cached_repeat=True) for n in (1, 2)]
     found = judge(first, *warm)
     assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, 50_000_000)
-    assert next_step(found).startswith("Run 3 times, with the server started anew for each")
+    assert next_step(found).startswith("Run 3 times, with the server restarted before each")

@@ -14,7 +14,7 @@ from punie.trace.workload.turns import SharedTurns
 
 pytestmark = pytest.mark.anyio
 
-ALONE = "the other run has ended: from here on nobody takes turns with this one"
+ALONE = "the other run has ended: from here on this one asks alone"
 # As a run does it: its turn but where it passes it on. What it does and is told goes into one log.
 RUN = """
 import asyncio, sys

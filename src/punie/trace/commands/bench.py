@@ -22,7 +22,7 @@ HELP: Final = "measure what a change brings, e.g. a draft model"
 DESCRIPTION: Final = (
     "speculative: does a draft model make it at least 20 % faster, losslessly? Measures the batched baseline (prompt "
     "cache on, as users run it), the same again for the noise, the sequential path that drafts use, and each draft "
-    "at each k; servers start in balanced order, every one is kept, and an interval stands beside each figure. "
+    "at each k; servers start in balanced order, every measurement is kept, and each figure has an interval. "
     "A preflight of about a minute predicts the outcome first. Without --model it uses the demo pair. "
     "Interrupted, it goes on with --resume."
 )

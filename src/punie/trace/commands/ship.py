@@ -19,7 +19,7 @@ HELP: Final = "send the spans of finished or crashed runs to a Collector"
 DESCRIPTION: Final = (
     "Sends what the journals of runs hold and a receiver hasn't acknowledged yet: to --otlp, to what "
     "OTEL_EXPORTER_OTLP_* and LOGFIRE_TOKEN name, else to a Collector on this machine. "
-    "How far each got stands in the run folder, so it can be interrupted and repeated. What was sent and not "
+    "How far each got is in the run folder, so it can be interrupted and repeated. What was sent and not "
     "acknowledged is sent again; readers drop what they have twice."
 )
 EXAMPLES: Final = ("ship runs/2026-11-23T14-05-09-demo", "ship runs/* --otlp http://127.0.0.1:4318 --again")

@@ -34,7 +34,7 @@ def check_packages(
     if problems:
         return fail(
             "; ".join(problems),
-            f"install them anew: python -m pip install --upgrade {PACKAGE}",
+            f"reinstall them: python -m pip install --upgrade {PACKAGE}",
         )
     return ok(f"Python {platform.python_version()}, {len(needed)} packages as required")
 

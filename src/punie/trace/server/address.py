@@ -46,7 +46,7 @@ class ServerAddress:
         parts = _split(url)
         api_key = (api_key or "").strip()
         if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigError("api_key", "has characters that no header may have", remedy="set it anew")
+            raise ConfigError("api_key", "has characters that no header may have", remedy="set it again")
         path = parts.path.rstrip("/") or "/v1"
         authorization = f"Bearer {api_key}" if api_key else _basic(parts)
         return cls(f"{parts.scheme}://{_host(parts)}{path}", authorization)

@@ -88,7 +88,7 @@ class SharedTurns:
             await asyncio.sleep(_LOOK_S)
         if asking and not self._said_alone and self._is_alone():
             self._said_alone = True
-            self._say("the other run has ended: from here on nobody takes turns with this one")
+            self._say("the other run has ended: from here on this one asks alone")
 
     def pass_on(self) -> None:
         """It is the other run's turn."""

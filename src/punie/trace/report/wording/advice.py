@@ -26,18 +26,18 @@ _FIXED: Final = {
 _AGAIN: Final = {
     Again.REPEATS: "repeats",
     Again.SERVER_STARTS: "askings in server starts of their own",
-    Again.RUNS: "askings by a server started anew",
+    Again.RUNS: "askings by a restarted server",
 }
 _TRY: Final = {
     Again.REPEATS: "try --repeat 3",
     Again.SERVER_STARTS: "try --starts 3",
-    Again.RUNS: "start the server anew and run again, 3 times",
+    Again.RUNS: "restart the server and run again, 3 times",
 }
 _REPEAT: Final = {
     Again.REPEATS: "Run with --repeat {needed} or more.",
     Again.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first asking in "
     "a server start counts.",
-    Again.RUNS: "Run {needed} times, with the server started anew for each: repeats found their prompt in its cache. "
+    Again.RUNS: "Run {needed} times, with the server restarted before each: repeats found their prompt in its cache. "
     "`report` takes the folder that the runs are in.",
 }
 _GATES: Final = {Question.TARGET: "target", Question.MEMORY: "limit"}

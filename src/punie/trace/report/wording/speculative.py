@@ -25,7 +25,7 @@ LOSSLESSNESS_GAPS: Final = {
     LosslessnessGap.SAMPLED: "the temperature is above 0, so outputs may differ by chance",
     LosslessnessGap.NO_REFERENCE: "the sequential baseline has no outputs to compare with",
     LosslessnessGap.UNSTEADY: "the sequential baseline itself gave different outputs",
-    LosslessnessGap.UNKNOWN_KIND: "differences whose logits nobody looked at",
+    LosslessnessGap.UNKNOWN_KIND: "differences whose logits were not checked",
     LosslessnessGap.NOTHING_COMPARED: "no output of this arm could be compared",
 }
 _TRY: Final = {
