@@ -53,7 +53,7 @@ def _any_change(span: Span, other: Span, random: Random) -> Span:
         lambda: replace(span, scope="sglang"),
         lambda: replace(span, resource={"host.name": "there", "host.id": "1"}),
         lambda: replace(span, resource={"host.name": "here", "host.id": random.choice("12")}),
-        lambda: _with(span, foreign="tool"),
+        lambda: _with(span, foreign=random.choice(("tool", "prompt"))),
         lambda: _with(span, reference=semconv.FOLLOWS_FROM),
         lambda: _with(span, query="q"),
     ]

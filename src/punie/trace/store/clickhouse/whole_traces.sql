@@ -35,7 +35,7 @@ named AS (
       OR mapContains(SpanAttributes, $REFERENCE) OR hasAny(mapKeys(SpanAttributes), $STATUS_TAGS) OR startsWith(ScopeName, $SGLANG_SCOPE)
       OR startsWith(SpanAttributes[$SGLANG_MODULE], $SGLANG_MODULES)
       OR (operation NOT IN ($CHATS) AND operation NOT IN ('', $TOOL, $AGENT)) OR (role = 5 AND operation IN ($TOOL, $AGENT))
-      OR (operation IN ('', $CHATS) AND hasAny(mapKeys(SpanAttributes), $FOREIGN))
+      OR ((operation = '' OR operation IN ($CHATS)) AND hasAny(mapKeys(SpanAttributes), $FOREIGN))
       OR (operation = '' AND role NOT IN (5, 6, 7) AND hasAny(mapKeys(SpanAttributes), $TELLING))
       OR (role = 5 AND phase < 0 AND hasAny(mapKeys(SpanAttributes), $LATENCIES))
       OR (role IN (1, 4) AND phase < 0 AND (is_error OR status >= 400 OR SpanAttributes[$ERROR_TYPE] != ''))
