@@ -37,6 +37,13 @@ def test_an_agent_that_a_server_runs_for_a_call_shows_that_call() -> None:
     assert query.model_requests == 1
 
 
+def test_a_call_s_span_around_a_whole_run_is_no_request_beside_it() -> None:
+    run = agent("a", "c", 0.5, 99.5), chat("d", "a", 1, 90)
+    query = only(span("root", None, 0, 100), chat("c", "root", 0, 100), *run)
+    assert (query.model_requests, query.input_tokens, query.output_tokens) == (1, 10, 1)
+    assert phases_ms(query) == {"model": 89, "framework": 11}
+
+
 def test_what_tells_more_of_a_call_stays_as_it_is() -> None:
     inner = agent("a", None, 0, 100), chat("c", "a", 0, 60), chat("i", "c", 0, 20, {}), tool("t", "c", 20, 55)
     assert phases_ms(only(*inner)) == {"model": 20, "tool": 35, "framework": 45}

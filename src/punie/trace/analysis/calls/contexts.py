@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from punie.trace.analysis.calls.addresses import address, is_model_address
+from punie.trace.analysis.foreign.calls_around_tools import is_callers_work
 from punie.trace.analysis.trees.roles import Role, may_ask_a_model
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Span
@@ -56,8 +57,9 @@ def find_contexts(forest: Forest, role: Roles) -> Contexts:
                 found.call.pop(key, None)
                 found.request.pop(key, None)
                 found.in_tool.add(key)
-            case Role.AGENT if key not in found.request:
-                found.call.pop(key, None)  # its caller runs it while the call's span is still open
+            case Role.AGENT if key in found.call and key not in found.request:
+                if is_callers_work(forest.spans[key], forest.spans[found.call[key]]):
+                    found.call.pop(key)
             case Role.HTTP:
                 if key not in found.call:
                     _place_request(found, forest, key, known, beside)

@@ -7,7 +7,8 @@ runs the tools and agents that the answer asked for:
       execute_tool               |------------|
       model           |---------|              |-----------|      the children that are added here
 
-Only calls that show nothing finer of themselves get such children; who waits for a tool doesn't wait for the model.
+An agent that begins with the call, in its first hundredth, is no such work: no model answered yet, and somebody put
+a call's span around the whole run. Only calls that show nothing finer of themselves get such children.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from punie.trace.analysis.trees.roles import Role, role_of
 from punie.trace.model import Phase, Provenance, Span
 
 _CALLERS_WORK: Final = {Role.TOOL, Role.AGENT}
+_HUNDREDTHS: Final = 100
 _MODEL: Final = {
     semconv.PHASE: Phase.MODEL.value,
     semconv.PHASE_PROVENANCE: Provenance.INFERRED.value,
@@ -36,11 +38,19 @@ def with_times_beside_tools(spans: Sequence[Span]) -> tuple[Span, ...]:
         role = role_of(span)
         is_finer = role in (Role.CHAT, Role.SERVER) or semconv.PHASE in span.attributes
         if (is_finer or role in _CALLERS_WORK) and (call := _call_above(span, by_key)) is not None:
-            if role in _CALLERS_WORK:
+            if is_callers_work(span, by_key[call]):
                 work.setdefault(call, []).append(span)
             else:
                 finer.add(call)
     return (*spans, *(child for key in work.keys() - finer for child in _children(by_key[key], work[key])))
+
+
+def is_callers_work(span: Span, call: Span) -> bool:
+    """Whether `span`, below an open call, is a tool or an agent that its answer asked for: that comes after it."""
+    role = role_of(span)
+    if role is not Role.AGENT:
+        return role is Role.TOOL
+    return (span.start_ns - call.start_ns) * _HUNDREDTHS > call.duration_ns
 
 
 def _call_above(span: Span, by_key: Mapping[Key, Span]) -> Key | None:
