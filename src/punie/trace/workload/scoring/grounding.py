@@ -24,6 +24,12 @@ _DENIAL: Final = re.compile(
     r"(?:find|found|locate\w*|exist\w*|appear\w*|contain\w*|define\w*|use[sd]?|present|see)\b",
     re.IGNORECASE,
 )
+# As much, but of an answer to a question that asks for what is missing.
+_MISSING: Final = re.compile(
+    r"\b(?:neither|none of|fail(?:s|ed) to (?:find|locate|match)|"
+    r"(?:is|are|was|were) (?:\w+ )?(?:missing|absent|undefined|unused))\b",
+    re.IGNORECASE,
+)
 # What says as well that a search was in vain. A "no" alone doesn't: "There is no doubt that it is used."
 _IN_VAIN: Final = re.compile(
     r"\b(?:nothing|none|nowhere|error)\b|\b(?:no|0|zero|without)\s+(?:\w+\s+){0,2}(?:match|result|occurrence|file|line|use|"
@@ -44,6 +50,7 @@ _TRIED: Final = re.compile(
     r"(?:\bI\s+(?:\w+\s+)?|\A)(?:looked|searched|checked|opened|read|ran|tried|used|called)\b(?!.*\bfound\b)"
 )
 _LACK: Final = re.compile(r"\b(?:no|not|without|lack\w*|miss\w*)\b|n't\b", re.IGNORECASE)
+_CAPITALISED: Final = re.compile(r"(?<=[a-z,] )[A-Z]\w+")  # inside a sentence
 _YES: Final = re.compile(r"\byes\b", re.IGNORECASE)
 _NAMES: Final = (ClaimKind.SYMBOL, ClaimKind.CODE, ClaimKind.PATH)
 _FROM_FIRST: Final = ("./",)
@@ -58,7 +65,7 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
     if invented:
         return f"no tool returned {', '.join(dict.fromkeys(invented))}"
     if not evidence.returned:
-        in_vain = (_IN_VAIN.search(answer) or _DENIAL.search(answer)) and not _EXISTS.search(
+        in_vain = (_IN_VAIN.search(answer) or _denies(question, answer)) and not _EXISTS.search(
             _affirmed(question, answer)
         )
         return None if in_vain else "nothing was found, and the answer doesn't say so"
@@ -89,10 +96,16 @@ def _claims_nothing(question: str, clause: str) -> bool:
 
 def _denies(question: str, text: str) -> bool:
     """Whether `text` says that something isn't there: "There is no UserSerializer" where that was asked about."""
-    asked = () if _LACK.search(question) else claims(question)  # whoever asks for a lack may be told of one
-    names = "|".join(re.escape(claim.text) for claim in asked if claim.kind in _NAMES)
+    if _DENIAL.search(text):
+        return True
+    if _LACK.search(question):  # whoever asks for a lack may be told of one
+        return False
+    if _MISSING.search(text):
+        return True
+    named = (claim.text for claim in claims(question) if claim.kind in _NAMES)
+    names = "|".join(map(re.escape, (*named, *_CAPITALISED.findall(question))))
     lacks = rf"\b(?:no|lacks?|without)\s+(?:an?\s+|any\s+|the\s+)?(?:\w+\s+)?[`\"']?(?:{names})(?!\w)"
-    return bool(_DENIAL.search(text) or (names and re.search(lacks, text, re.IGNORECASE)))
+    return bool(names and re.search(lacks, text, re.IGNORECASE))
 
 
 def _without_commands(answer: str, evidence: Evidence) -> str:
@@ -105,7 +118,7 @@ def _without_commands(answer: str, evidence: Evidence) -> str:
 
 def _names_returned(answer: str, evidence: Evidence) -> bool:
     """A capitalised word inside a sentence (a product, a class of one word) that a tool returned."""
-    inside = re.findall(r"(?<=[a-z,] )[A-Z]\w+", answer)
+    inside = _CAPITALISED.findall(answer)
     returned = {word.casefold() for word in re.findall(r"\w+", evidence.returned)}
     return any(word.casefold() in returned for word in inside)
 

@@ -13,7 +13,7 @@ _UNKNOWN: Final = re.compile(
     r"never|know (?:too little|nothing)|lack|unable)\b"
     r"(?:\s+\w+){0,3}?\s*\b(?:know|answer|explain|help|tell|sure|able|familiar|understand|idea|information|"
     r"knowledge|heard|about|provide|clue|say(?! enough))\b"
-    r"|\bI(?:'m| am)\s+(?:un(?:able|aware|certain|familiar|sure)|ignorant|clueless)\b"
+    r"|\bI(?:'d| would)? need more|\bI(?:'m| am)\s+(?:un(?:able|aware|certain|familiar|sure)|ignorant|clueless)\b"
     r"|\b(?:no (?:idea|clue)|(?<!you are )(?<!you're )not sure|hard to say|beyond (?:my knowledge|me)|"
     r"knows? too little|(?:unclear|unknown|unfamiliar|not (?:clear|known)|a mystery) to me)\b",
     re.IGNORECASE,
