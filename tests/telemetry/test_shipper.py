@@ -398,6 +398,9 @@ def test_what_the_disk_doesnt_take_is_sent_at_once(http_receiver: Receiver, tele
     shipper = Shipper(telemetry.journal.path.parent, [flag_target(http_receiver.url)], poll_s=0.02)
     shipper.start()
     telemetry.tracer.start_span("first").end()
+    wait_until(
+        lambda: http_receiver.names() == ["first"]
+    )  # what is held is sent without waiting for the file
     with file_size_limit(telemetry.journal.path.stat().st_size):
         telemetry.tracer.start_span("second").end()
         wait_until(lambda: http_receiver.names() == ["first", "second"])

@@ -6,6 +6,7 @@ They lie beside this file, in the package, for programs that read reports.
 from __future__ import annotations
 
 import json
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ def schema_text(kind: type[Published]) -> str:
     """The JSON Schema of `kind`: every key is always there, but for totals of nothing, and no other."""
     schema = msgspec.json.schema(kind)
     for name, definition in schema["$defs"].items():
+        if "description" in definition:  # a docstring, which Python strips of its indentation from 3.13 on
+            definition["description"] = cleandoc(definition["description"])
         required = definition.get("required")
         _close(definition)
         if name == RunTotals.__name__:
