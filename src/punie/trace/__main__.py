@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_verb(arguments: Sequence[str]) -> int:
-    parser = build_parser()
+    parser = build_parser(arguments[:1] if arguments and arguments[0] in VERBS else VERBS)
     if not arguments:
         parser.print_help()
         return ExitCode.OK
@@ -70,8 +70,8 @@ def _run_verb(arguments: Sequence[str]) -> int:
     return int(command.execute(read_options(command.Options, given)))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line as one parser."""
+def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """The command line as one parser: of all verbs, or of those named, since each costs its imports."""
     parser = _Parser(
         prog="punie-trace",
         description="Where does a local agent's time go? Spans, an exact ledger, and a verdict.",
@@ -80,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_VersionAction)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in VERBS:
+    for verb in names:
         command = importlib.import_module(f"punie.trace.commands.{verb}")
         sub = verbs.add_parser(
             verb,

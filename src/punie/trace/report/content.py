@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # at run time too: what is published of a run follows from these types
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from punie.trace.analysis.comparison.compare import Comparison
-from punie.trace.analysis.comparison.gate import GateResult
-from punie.trace.analysis.decision.decision import Decision
-from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.summary.summary import RunAnalysis
+
+if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a benchmark
+    from punie.trace.analysis.comparison.compare import Comparison
+    from punie.trace.analysis.comparison.gate import GateResult
+    from punie.trace.analysis.decision.decision import Decision
+    from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 
 
 @dataclass(frozen=True, slots=True)
