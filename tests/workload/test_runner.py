@@ -35,6 +35,8 @@ SUITE = Suite(
     ),
 )
 
+LIMIT_S = 3.0  # for a query: enough on a busy machine for those that answer at once
+
 
 @dataclass
 class Server:
@@ -81,7 +83,7 @@ def run(folder: Path, server: Server, listener: Listener, suite: Suite = SUITE) 
     telemetry = configure(folder)
     session = Session(suite, telemetry, "run-1", "off", 99, listener)
     agent: Agent[None, str] = Agent(defer_model_check=True)
-    asker = Asker(Subject(agent), FunctionModel(interface), False, 0.3, telemetry.clock)
+    asker = Asker(Subject(agent), FunctionModel(interface), False, LIMIT_S, telemetry.clock)
     planned = plan_queries(suite, repeats=1, server_starts=2, seed=3)
     try:
         session.check()
@@ -101,12 +103,12 @@ def test_a_server_start_is_warmed_up_and_asked_and_each_query_says_what_it_came_
     assert found["right"][semconv.QUERY_OK] is True
     assert semconv.QUERY_ERROR not in found["right"]
     assert found["wrong"][semconv.QUERY_OK] is False
-    assert found["wrong"][semconv.QUERY_ERROR] == "TimeoutError: no answer within 0.3 s"
+    assert found["wrong"][semconv.QUERY_ERROR] == f"TimeoutError: no answer within {LIMIT_S:.0f} s"
     assert semconv.QUERY_OK not in found["any"]
     assert [found[name][semconv.QUERY_EXPECTED] for name in ("right", "any")] == ["direct", "any"]
     assert {attributes.get(semconv.SERVER_PEAK_FOOTPRINT) for name, attributes in found.items()} == {17, None}
     assert listener.heard[0] == "warm-up 1"
-    assert "wrong: False TimeoutError: no answer within 0.3 s" in listener.heard
+    assert f"wrong: False TimeoutError: no answer within {LIMIT_S:.0f} s" in listener.heard
     assert server.checks == 1
 
 
