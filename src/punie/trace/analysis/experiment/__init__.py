@@ -1,0 +1,1 @@
+"""What an experiment compares, and what it shows of any arms."""
