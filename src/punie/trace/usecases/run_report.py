@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import models_asked
@@ -15,6 +16,10 @@ from punie.trace.report.inert import one_line
 from punie.trace.store.runs.run_plan import RunSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from punie.trace.analysis.records import PlannedQuery, QueryRecord
+    from punie.trace.analysis.waterfall.model import Waterfall
     from punie.trace.model import SpanSet
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.load import Loaded
@@ -55,7 +60,15 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         requests=read.requests,
         activity=read.activity,
     )
-    return Report(_about(loaded), analysis)
+    return Report(_about(loaded), analysis, partial(_waterfalls, loaded, planned))
+
+
+def _waterfalls(
+    loaded: Loaded, planned: Sequence[PlannedQuery], records: Collection[QueryRecord]
+) -> Iterator[Waterfall]:
+    from punie.trace.analysis.waterfall.build import read_waterfalls
+
+    return read_waterfalls(loaded.spans, records, planned, now_ns=loaded.now_ns)
 
 
 def _about(loaded: Loaded) -> About:

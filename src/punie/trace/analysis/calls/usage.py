@@ -100,7 +100,7 @@ def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:
         input_tokens=_total([count.input for count in counts]),
         cached_tokens=_total([count.cached for count in counts]),
         output_tokens=_total([count.output for count in counts]),
-        time_to_first_chunk_ns=tuple(first for call in calls if (first := _first_chunk_ns(call)) is not None),
+        time_to_first_chunk_ns=tuple(first for call in calls if (first := first_chunk_ns(call)) is not None),
         truncated=sum(map(is_truncated, calls)),
     )
 
@@ -134,7 +134,7 @@ def _total(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(counts) else None
 
 
-def _first_chunk_ns(call: Call) -> int | None:
+def first_chunk_ns(call: Call) -> int | None:
     """The convention's seconds as nanoseconds, by the first span that has them."""
     for span in call.client_spans:
         seconds = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)

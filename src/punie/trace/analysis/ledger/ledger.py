@@ -41,6 +41,15 @@ class _Cut(NamedTuple):
     end_ns: int
 
 
+class Stretch(NamedTuple):
+    """A part of a query's time, never empty, that belongs to one phase, all of it contested or none of it."""
+
+    phase: Phase
+    start_ns: int
+    end_ns: int
+    is_contested: bool
+
+
 class _Tally:
     """Counts that also know which of them aren't 0: bit n of `mask` is set while `counts[n]` isn't."""
 
@@ -97,6 +106,26 @@ def _ledgers(spans: Sequence[PhasedSpan]) -> Iterator[QueryLedger]:
         yield ledger
 
 
+def stretches(spans: Sequence[PhasedSpan]) -> Iterator[Stretch]:
+    """The ledger of one query in the order of time: its stretches tile the window of its only root.
+
+    Neighbours differ in phase or in whether they are contested. Times are since the epoch.
+    """
+    root = next(span for span in spans if span.is_root)
+    cut = [_Cut(span, PHASE_RANK[span.phase], *window) for span in spans if (window := _window(span, root))]
+    at: Stretch | None = None
+    for start_ns, end_ns, opened, working in _sweep(cut):
+        phase, is_contested = _owner(opened, working)
+        if at is not None and (at.phase, at.is_contested) == (phase, is_contested):
+            at = at._replace(end_ns=end_ns)
+            continue
+        if at is not None:
+            yield at
+        at = Stretch(phase, start_ns, end_ns, is_contested)
+    if at is not None:
+        yield at
+
+
 def _window(span: PhasedSpan, root: PhasedSpan) -> tuple[int, int] | None:
     """What of `span` lies in its query's window; None of one that ends before it starts, or lies outside.
 
@@ -110,19 +139,25 @@ def _window(span: PhasedSpan, root: PhasedSpan) -> tuple[int, int] | None:
 
 
 def _lasted(spans: Sequence[_Cut]) -> _Lasted:
-    """Sweep over the ends of the spans in the order of time."""
+    lasted: dict[tuple[int, int], int] = defaultdict(int)
+    for start_ns, end_ns, opened, working in _sweep(spans):
+        lasted[opened, working] += end_ns - start_ns
+    return lasted
+
+
+def _sweep(spans: Sequence[_Cut]) -> Iterator[tuple[int, int, int, int]]:
+    """The ends of the spans in the order of time: from when to when what was open, and what was at work itself."""
     opened, working = _Tally(len(PHASES)), _Tally(len(_GROUPS))
     is_open, open_children = [False] * len(spans), [0] * len(spans)
     parents = _parents(spans)
     groups = [_GROUP_OF_RANK[one.rank] for one in spans]
-    lasted: dict[tuple[int, int], int] = defaultdict(int)
     ends = [(one.start_ns, index, 1) for index, one in enumerate(spans)]
     ends += [(one.end_ns, index, -1) for index, one in enumerate(spans)]
     ends.sort()
     reached_ns = ends[0][0] if ends else 0
     for time_ns, index, step in ends:
         if time_ns > reached_ns:
-            lasted[opened.mask, working.mask] += time_ns - reached_ns
+            yield reached_ns, time_ns, opened.mask, working.mask
             reached_ns = time_ns
         is_open[index] = step > 0
         opened.add(spans[index].rank, step)
@@ -134,7 +169,6 @@ def _lasted(spans: Sequence[_Cut]) -> _Lasted:
             open_children[parent] += step
             if is_open[parent] and not (had_children and open_children[parent]):
                 working.add(groups[parent], -step)
-    return lasted
 
 
 def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
@@ -146,10 +180,10 @@ def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
 def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLedger:
     phases_ns, contested_ns = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
     for (opened, working), ns in lasted.items():
-        rank = (opened & -opened).bit_length() - 1  # the lowest bit: the phase that goes first
-        phases_ns[PHASES[rank]] += ns
-        if working & ~(1 << _GROUP_OF_RANK[rank]):
-            contested_ns[PHASES[rank]] += ns
+        phase, is_contested = _owner(opened, working)
+        phases_ns[phase] += ns
+        if is_contested:
+            contested_ns[phase] += ns
     return QueryLedger(
         query_key=root.query_key,
         start_ns=root.start_ns,
@@ -158,6 +192,12 @@ def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLe
         contested_ns=MappingProxyType(contested_ns),
         provenance=MappingProxyType(_provenance(spans, phases_ns)),
     )
+
+
+def _owner(opened: int, working: int) -> tuple[Phase, bool]:
+    """Whose an instant is, by what is open, and whether it is contested."""
+    rank = (opened & -opened).bit_length() - 1  # the lowest bit: the phase that goes first
+    return PHASES[rank], bool(working & ~(1 << _GROUP_OF_RANK[rank]))
 
 
 def _provenance(spans: Sequence[_Cut], phases_ns: Mapping[Phase, int]) -> dict[Phase, tuple[Provenance, ...]]:
