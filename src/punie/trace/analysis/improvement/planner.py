@@ -1,0 +1,183 @@
+"""What to do next in an improvement: measure something, or end. It follows from what was measured, and nothing else.
+
+So an improvement that was interrupted goes on where it was: the same measurements give the same next step.
+
+    baseline ─▶ screening ─▶ combination ─▶ confirmation (4, 8, 12, 16 blocks) ─▶ ending
+                  │ nothing helps              │ one lever helps: no combination
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from punie.trace.analysis.improvement.confirmation import LOOKS, Confirmation, look
+from punie.trace.analysis.improvement.gates import Gate
+from punie.trace.analysis.improvement.model import (
+    ArmMeasurement,
+    Budget,
+    Candidate,
+    Ending,
+    LeverSet,
+    Stage,
+    StageMeasurement,
+    StagePlan,
+)
+from punie.trace.analysis.improvement.ranking import LeftOut, Ranking
+from punie.trace.analysis.improvement.screening import (
+    SCREENING_BLOCKS,
+    ScreenedLever,
+    best_part,
+    chosen,
+    keeps_out,
+    screen,
+    winner,
+)
+from punie.trace.model import Verdict
+
+BASELINE_BLOCKS: Final = 2
+COMBINATION_BLOCKS: Final = 3
+_CONFIRMED_ARMS: Final = 2  # the baseline and the winner
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured in each stage, in blocks; `looks` are those of the confirmation."""
+
+    baseline: int = BASELINE_BLOCKS
+    screening: int = SCREENING_BLOCKS
+    combination: int = COMBINATION_BLOCKS
+    looks: tuple[int, ...] = LOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """Everything that was measured so far, and what follows from it.
+
+    `done` has the measurements by stage. `planned` are the levers that the screening was planned with (those that the
+    budget allowed), None before.
+    """
+
+    ranking: Ranking
+    done: Mapping[Stage, StageMeasurement]
+    sizes: Sizes = Sizes()
+    planned: tuple[str, ...] | None = None
+
+    @property
+    def screened(self) -> tuple[ScreenedLever, ...]:
+        """What the screening says of each lever; empty before."""
+        measured = self.done.get(Stage.SCREENING)
+        return screen(self.ranking, measured) if measured else ()
+
+    @property
+    def parts(self) -> tuple[ScreenedLever, ...]:
+        """The levers that help, that can be had together."""
+        return chosen(self.screened)
+
+    @property
+    def combination(self) -> ArmMeasurement | None:
+        """All parts together, where they were measured."""
+        measured = self.done.get(Stage.COMBINATION)
+        return measured.arms.get(_names(self.parts)) if measured else None
+
+    @property
+    def winner(self) -> LeverSet | None:
+        """What is, or is to be, confirmed; None where nothing helps."""
+        parts = self.parts
+        return winner(parts, self.done.get(Stage.COMBINATION), self.ranking) if parts else None
+
+    @property
+    def confirmed(self) -> ArmMeasurement | None:
+        """The winner in fresh blocks."""
+        measured, levers = self.done.get(Stage.CONFIRMATION), self.winner
+        return measured.arms.get(levers) if measured and levers else None
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What the fresh blocks say of it."""
+        arm, measured = self.confirmed, self.done.get(Stage.CONFIRMATION)
+        return look(arm, measured.blocks, self.sizes.looks) if arm and measured else None
+
+    @property
+    def closed(self) -> tuple[Gate, ...]:
+        """The gates that the winner broke in the confirmation."""
+        return keeps_out(self.confirmed, self.ranking) if self.confirmed else ()
+
+
+def next_step(state: Improvement, budget: Budget) -> StagePlan | Ending:
+    """What to measure next, or how it ends."""
+    if _blocks(state, Stage.BASELINE) < state.sizes.baseline:
+        return StagePlan(Stage.BASELINE, (), state.sizes.baseline)
+    if not state.ranking.tried:
+        return Ending.NOTHING_HELPS
+    if _blocks(state, Stage.SCREENING) < state.sizes.screening:
+        names = state.planned or affordable(state, budget)
+        arms = tuple((name,) for name in names)
+        return StagePlan(Stage.SCREENING, arms, state.sizes.screening) if arms else Ending.BUDGET_SPENT
+    if not state.parts:
+        return Ending.NOTHING_HELPS
+    return _combination(state, budget) or _confirmation(state, budget)
+
+
+def affordable(state: Improvement, budget: Budget) -> tuple[str, ...]:
+    """The levers that can be screened so that a first look at a confirmation still fits, the most promising first."""
+    names = tuple(candidate.name for candidate in state.ranking.tried)
+    left = budget.cells_left()
+    if left is None:
+        return names
+    reserved = state.sizes.looks[0] * _CONFIRMED_ARMS
+    return names[: max(0, (left - reserved) // state.sizes.screening - 1)]
+
+
+def without_budget(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
+    """The ranking with what the budget left of it."""
+    dropped = tuple((c, LeftOut.NO_BUDGET) for c in ranking.tried if c.name not in planned)
+    kept: tuple[Candidate, ...] = tuple(c for c in ranking.tried if c.name in planned)
+    return replace(ranking, tried=kept, left_out=(*ranking.left_out, *dropped))
+
+
+def _combination(state: Improvement, budget: Budget) -> StagePlan | None:
+    """All parts together beside the best of them; None if there is one part, if it is done, or not affordable."""
+    blocks, parts = state.sizes.combination, state.parts
+    begun = _blocks(state, Stage.COMBINATION)
+    if len(parts) < 2 or begun >= blocks or Stage.CONFIRMATION in state.done:
+        return None
+    left, arms = budget.cells_left(), (_names(parts), (best_part(parts).candidate.name,))
+    needed = (blocks - begun) * (len(arms) + 1) + state.sizes.looks[0] * _CONFIRMED_ARMS
+    if not begun and left is not None and left < needed:
+        return None
+    return StagePlan(Stage.COMBINATION, arms, blocks)
+
+
+def _confirmation(state: Improvement, budget: Budget) -> StagePlan | Ending:
+    levers, found = state.winner, state.confirmation
+    if levers is None:
+        return Ending.NOTHING_HELPS
+    if state.closed:
+        return Ending.NOTHING_HELPS
+    if found is not None and found.next_look is None:
+        return _ENDINGS[found.verdict]
+    blocks = found.next_look if found else state.sizes.looks[0]
+    done, left = _blocks(state, Stage.CONFIRMATION), budget.cells_left()
+    if blocks is None:
+        raise AssertionError("a confirmation without a look to come is decided")
+    if left is not None and left < (blocks - done) * _CONFIRMED_ARMS:
+        return Ending.BUDGET_SPENT
+    return StagePlan(Stage.CONFIRMATION, (levers,), blocks)
+
+
+_ENDINGS: Final = {
+    Verdict.YES: Ending.IMPROVED,
+    Verdict.NO: Ending.NOTHING_HELPS,
+    Verdict.UNDECIDED: Ending.UNDECIDED,
+}
+
+
+def _names(levers: tuple[ScreenedLever, ...]) -> LeverSet:
+    return tuple(lever.candidate.name for lever in levers)
+
+
+def _blocks(state: Improvement, stage: Stage) -> int:
+    measured = state.done.get(stage)
+    return measured.blocks if measured else 0

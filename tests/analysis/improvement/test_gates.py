@@ -1,0 +1,71 @@
+"""What a faster arm must not cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from punie.trace.analysis.improvement.gates import (
+    Answered,
+    GateKind,
+    Resources,
+    accuracy_gate,
+    closed,
+    memory_gate,
+    same_answers_gate,
+    swap_gate,
+)
+from punie.trace.model import Verdict
+
+
+def answers(**right: str) -> list[Answered]:
+    """`q="yn"`: query q, asked twice, right and then wrong; `-`: not scored."""
+    truth = {"y": True, "n": False, "-": None}
+    return [Answered(query, truth[one]) for query, repeats in right.items() for one in repeats]
+
+
+def test_a_query_counts_only_if_all_of_its_repeats_are_right() -> None:
+    gate = accuracy_gate(answers(a="yy", b="yn", c="nn"), answers(a="yn", b="yy", c="nn"))
+    assert gate.verdict is Verdict.NO
+    assert (gate.queries, gate.better, gate.of) == (("a",), ("b",), 1)
+
+
+def test_nothing_worse_has_an_exact_bound() -> None:
+    gate = accuracy_gate(
+        answers(a="y", b="y", c="y", d="y", e="y"), answers(a="y", b="y", c="y", d="y", e="y")
+    )
+    assert gate.verdict is Verdict.YES
+    assert gate.bound == pytest.approx(1 - 0.05 ** (1 / 5))
+
+
+def test_what_nobody_scored_is_undecided_and_keeps_out_only_what_is_judged() -> None:
+    gate = accuracy_gate(answers(a="--"), answers(a="--"))
+    assert gate.verdict is Verdict.UNDECIDED
+    assert closed([gate]) == (gate,)
+    assert closed([gate], scored=False) == ()
+
+
+def said(**digests: str) -> list[Answered]:
+    return [
+        Answered(query, True, tuple(one)) for query, repeats in digests.items() for one in repeats.split()
+    ]
+
+
+def test_other_answers_are_named() -> None:
+    gate = same_answers_gate(said(a="xy xy", b="z"), said(a="xy", b="w"))
+    assert (gate.kind, gate.verdict, gate.queries) == (GateKind.SAME_ANSWERS, Verdict.NO, ("b",))
+
+
+def test_a_baseline_that_differs_from_itself_says_nothing_of_an_arm() -> None:
+    assert same_answers_gate(said(a="x y"), said(a="z")).verdict is Verdict.UNDECIDED
+
+
+def test_answers_without_digests_are_not_known_to_be_the_same() -> None:
+    assert same_answers_gate([Answered("a", True)], [Answered("a", True)]).verdict is Verdict.UNDECIDED
+
+
+def test_memory_and_swap() -> None:
+    assert memory_gate(Resources(10), None) is None
+    verdicts = [memory_gate(Resources(peak), 10) for peak in (10, 11, None)]
+    assert [gate.verdict for gate in verdicts if gate] == [Verdict.YES, Verdict.NO, Verdict.UNDECIDED]
+    swapped = [swap_gate(Resources(1, 0), Resources(1, out)) for out in (0, 2**30, None)]
+    assert [gate.verdict for gate in swapped] == [Verdict.YES, Verdict.NO, Verdict.UNDECIDED]

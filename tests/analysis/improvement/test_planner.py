@@ -1,0 +1,191 @@
+"""What an improvement measures next, and how it ends: from planted measurements alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from punie.trace.analysis.improvement.gates import Gate, GateKind
+from punie.trace.analysis.improvement.model import (
+    ArmMeasurement,
+    Budget,
+    Candidate,
+    Ending,
+    LeverSet,
+    Prediction,
+    Promise,
+    Stage,
+    StageMeasurement,
+    StagePlan,
+)
+from punie.trace.analysis.improvement.planner import Improvement, Sizes
+from punie.trace.analysis.improvement.ranking import Choice, LeftOut, rank
+from punie.trace.analysis.improvement.screening import Screened
+from punie.trace.analysis.statistics.ratio import RatioUnit
+from punie.trace.bench.improving import improve
+from punie.trace.model import Verdict
+
+JITTER = (1.01, 0.99, 1.005, 0.995)
+WRONG = Gate(GateKind.ACCURACY, Verdict.NO, queries=("q",), of=5)
+ALL_RIGHT = Gate(GateKind.ACCURACY, Verdict.YES, of=5)
+
+
+def candidate(name: str, share: float | None = None, kind: str = "", why_not: str = "") -> Candidate:
+    predicted = None if share is None else Prediction(share, share / 2, share * 1.5)
+    return Candidate(name, f"{name} on", kind or name, Promise.JUDGED, predicted, why_not)
+
+
+@dataclass
+class Planted:
+    """Arms take what is planted: `true` speed-ups by levers; what isn't there is the product of its parts."""
+
+    true: Mapping[LeverSet, float]
+    gates: Mapping[LeverSet, Gate] = field(default_factory=dict)
+    budget_cells: int | None = None
+    asked: list[StagePlan] = field(default_factory=list)
+    cells: int = 0
+    done: dict[Stage, int] = field(default_factory=dict)
+
+    async def measure(self, plan: StagePlan) -> StageMeasurement:
+        self.asked.append(plan)
+        self.cells += (plan.blocks - self.done.get(plan.stage, 0)) * (len(plan.arms) + 1)
+        self.done[plan.stage] = plan.blocks
+        return StageMeasurement(plan.stage, plan.blocks, {a: self._arm(a, plan.blocks) for a in plan.arms})
+
+    def budget(self) -> Budget:
+        return Budget(self.budget_cells, self.cells, 1)
+
+    def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+        speed_up = self.true.get(levers)
+        if speed_up is None:
+            speed_up = 1.0
+            for name in levers:
+                speed_up *= self.true[(name,)]
+        units = tuple(RatioUnit(JITTER[n % 4], 1 / speed_up) for n in range(blocks))
+        return ArmMeasurement(levers, units, (self.gates.get(levers, ALL_RIGHT),))
+
+
+def run(planted: Planted, *candidates: Candidate, choice: Choice | None = None) -> tuple[Improvement, Ending]:
+    ranking = rank(candidates, choice or Choice())
+    return asyncio.run(improve(planted, lambda _: Improvement(ranking, {})))
+
+
+def test_what_helps_is_combined_and_confirmed_in_fresh_blocks() -> None:
+    planted = Planted({("cache",): 1.5, ("brief",): 1.3, ("nothing",): 1.0})
+    state, ending = run(planted, candidate("nothing"), candidate("brief", 0.2), candidate("cache", 0.3))
+    assert ending is Ending.IMPROVED
+    assert state.winner == ("cache", "brief")
+    assert [(plan.stage, plan.arms, plan.blocks) for plan in planted.asked] == [
+        (Stage.BASELINE, (), 2),
+        (Stage.SCREENING, (("cache",), ("brief",), ("nothing",)), 3),
+        (Stage.COMBINATION, (("cache", "brief"), ("cache",)), 3),
+        (Stage.CONFIRMATION, (("cache", "brief"),), 4),
+    ]
+    assert state.confirmation
+    assert state.confirmation.interval
+    assert state.confirmation.interval.holds(1.95)
+
+
+def test_a_combination_that_is_worse_than_its_best_part_is_left_for_that_part() -> None:
+    planted = Planted({("draft",): 1.2, ("cache",): 1.5, ("cache", "draft"): 1.1})
+    state, ending = run(planted, candidate("cache", 0.3), candidate("draft", 0.2))
+    assert ending is Ending.IMPROVED
+    assert state.winner == ("cache",)
+
+
+def test_a_combination_that_breaks_a_gate_is_left_for_its_best_part() -> None:
+    together = ("cache", "brief")
+    planted = Planted({("brief",): 1.2, ("cache",): 1.5}, gates={together: WRONG})
+    state, ending = run(planted, candidate("cache", 0.3), candidate("brief", 0.2))
+    assert (state.winner, ending) == (("cache",), Ending.IMPROVED)
+
+
+def test_of_one_kind_the_fastest_is_taken() -> None:
+    planted = Planted({("k=2",): 1.2, ("k=3",): 1.4})
+    state, _ = run(planted, candidate("k=2", kind="draft"), candidate("k=3", kind="draft"))
+    assert state.winner == ("k=3",)
+    assert Stage.COMBINATION not in planted.done
+
+
+def test_a_lever_that_breaks_answers_is_kept_out_however_fast_it_is() -> None:
+    planted = Planted({("fast",): 3.0}, gates={("fast",): WRONG})
+    state, ending = run(planted, candidate("fast", 0.7))
+    assert ending is Ending.NOTHING_HELPS
+    (lever,) = state.screened
+    assert (lever.outcome, lever.closed) == (Screened.BREAKS_A_GATE, (WRONG,))
+
+
+def test_answers_that_nobody_scored_keep_out_what_has_to_be_judged() -> None:
+    unscored = Gate(GateKind.ACCURACY, Verdict.UNDECIDED)
+    planted = Planted({("brief",): 1.5}, gates={("brief",): unscored})
+    assert run(planted, candidate("brief", 0.3))[1] is Ending.NOTHING_HELPS
+
+
+def test_what_helped_by_luck_is_not_sold() -> None:
+    class Lucky(Planted):
+        def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+            made = super()._arm(levers, blocks)
+            lucky = self.asked[-1].stage is Stage.SCREENING
+            return replace(made, blocks=tuple(RatioUnit(1.2, 1.0) for _ in made.blocks)) if lucky else made
+
+    planted = Lucky({("useless",): 1.0})
+    state, ending = run(planted, candidate("useless"))
+    assert ending is Ending.NOTHING_HELPS
+    assert state.screened[0].outcome is Screened.HELPS
+    assert state.confirmation
+    assert state.confirmation.verdict is Verdict.NO
+
+
+def test_without_a_lever_to_try_nothing_helps() -> None:
+    planted = Planted({})
+    state, ending = run(
+        planted, candidate("bits", why_not="no other model is given"), candidate("tiny", 0.001)
+    )
+    assert ending is Ending.NOTHING_HELPS
+    assert [(c.name, why) for c, why in state.ranking.left_out] == [
+        ("bits", LeftOut.NOT_HERE),
+        ("tiny", LeftOut.CANT_MATTER),
+    ]
+    assert planted.done == {Stage.BASELINE: 2}
+
+
+def test_what_the_budget_does_not_allow_is_named_and_a_confirmation_still_fits() -> None:
+    planted = Planted({("a",): 1.5, ("b",): 1.4}, budget_cells=2 + 6 + 8)
+    state, ending = run(planted, candidate("a", 0.3), candidate("b", 0.2))
+    assert ending is Ending.IMPROVED
+    assert state.planned == ("a",)
+    assert [(c.name, why) for c, why in state.ranking.left_out] == [("b", LeftOut.NO_BUDGET)]
+    assert planted.cells == 16
+
+
+@pytest.mark.parametrize("cells", [3, 12])
+def test_a_budget_that_allows_no_confirmation_is_spent(cells: int) -> None:
+    planted = Planted({("a",): 1.5}, budget_cells=cells)
+    state, ending = run(planted, candidate("a", 0.3))
+    assert ending is Ending.BUDGET_SPENT
+    assert state.confirmation is None
+
+
+def test_a_confirmation_that_stays_open_takes_more_blocks_until_the_last_look() -> None:
+    class Noisy(Planted):
+        def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+            return ArmMeasurement(
+                levers, tuple(RatioUnit(1.6 - 0.6 * (n % 2), 1.2) for n in range(blocks)), (ALL_RIGHT,)
+            )
+
+    planted = Noisy({})
+    _, ending = run(planted, candidate("noisy"))
+    assert ending is Ending.UNDECIDED
+    assert [plan.blocks for plan in planted.asked if plan.stage is Stage.CONFIRMATION] == [*Sizes().looks]
+
+
+def test_levers_are_chosen_by_name_or_kind() -> None:
+    found = rank(
+        (candidate("k=2", kind="draft"), candidate("cache"), candidate("tiny", 0.0)),
+        Choice(frozenset({"draft", "tiny"}), frozenset({"cache"})),
+    )
+    assert [c.name for c in found.tried] == ["tiny", "k=2"]
+    assert [(c.name, why) for c, why in found.left_out] == [("cache", LeftOut.NOT_CHOSEN)]

@@ -1,0 +1,35 @@
+"""The simulated rates in small: chance alone can't make a useless lever pass often, and a planted one is confirmed."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from improve_rates import Noise, simulate
+
+from punie.trace.analysis.improvement.model import Ending
+
+RUNS = 25
+
+
+def noise() -> Noise:
+    generator = random.Random(3)  # noqa: S311 # simulation
+    starts = [math.exp(generator.gauss(0, 0.03)) for _ in range(48)]
+    return Noise(
+        tuple(
+            tuple(round(ms * 1e6 * start * math.exp(generator.gauss(0, 0.05))) for ms in (250, 700, 450))
+            for start in starts
+        )
+    )
+
+
+def test_useless_levers_are_hardly_ever_sold() -> None:
+    generator = random.Random(1)  # noqa: S311 # simulation
+    runs = [simulate(noise(), 1.0, generator) for _ in range(RUNS)]
+    assert sum(run.ending is Ending.IMPROVED for run in runs) <= 3
+
+
+def test_a_planted_lever_is_confirmed_with_an_interval_that_holds_it() -> None:
+    generator = random.Random(2)  # noqa: S311 # simulation
+    runs = [simulate(noise(), 1.5, generator) for _ in range(RUNS)]
+    assert sum(run.ending is Ending.IMPROVED and run.holds and run.true == 1.5 for run in runs) >= 0.9 * RUNS
