@@ -6,6 +6,7 @@ Source: https://www.w3.org/TR/webdriver2/
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -47,6 +48,39 @@ class Page:
     def resize(self, width: int, height: int) -> None:
         """The size of the window, in pixels."""
         self._post("window/rect", {"width": width, "height": height})
+
+    def view(self, width: int, height: int = 900) -> None:
+        """The size of what is seen, also narrower than a window can be."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
+
+    def emulate(self, media: str = "screen", **features: str) -> None:
+        """What the page's media queries see: `print`, `prefers_color_scheme="dark"`."""
+        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self._devtools("Emulation.setEmulatedMedia", {"media": media, "features": named})
+
+    def allow_scripts(self, *, allowed: bool) -> None:
+        """Whether pages that are opened from now on may run scripts; `ask` always may."""
+        self._devtools("Emulation.setScriptExecutionDisabled", {"value": not allowed})
+
+    def press(self, *keys: str) -> None:
+        """Press and release each of `keys`, one after the other; names as WebDriver's code points."""
+        steps = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._post("actions", {"actions": [{"type": "key", "id": "keyboard", "actions": steps}]})
+
+    def log(self, kind: str = "browser") -> list[Any]:
+        """What was logged since the last time: `browser` has the console, `performance` the network."""
+        return list(self._post("se/log", {"type": kind}))
+
+    def requests(self) -> list[str]:
+        """The address of each request since the last time."""
+        events = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
+        sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [str(params["request"]["url"]) for params in sent]
+
+    def _devtools(self, command: str, parameters: object) -> Any:  # noqa: ANN401 # as the command says
+        """A command of the Chrome DevTools Protocol: https://chromedevtools.github.io/devtools-protocol/"""
+        return self._post("goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def screenshot(self) -> bytes:
         """What is seen now, as PNG."""
@@ -92,8 +126,12 @@ def _start_session(http: httpx.Client, driver: str, folder: Path, size: str) -> 
         f"--user-data-dir={folder / 'profile'}",
         size,
     ]
-    options = {"binary": str(find("chromium")), "args": arguments}
-    wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+    always = {
+        "browserName": "chrome",
+        "goog:chromeOptions": {"binary": str(find("chromium")), "args": arguments},
+        "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+    }
+    wanted = {"capabilities": {"alwaysMatch": always}}
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:

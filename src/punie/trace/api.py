@@ -93,7 +93,7 @@ def compare(a: Source | Sequence[Source], b: Source | Sequence[Source]) -> Compa
 
 
 def render(report: Report, format: str = "text", *, width: int = 80) -> str:  # noqa: A002 # the command's word
-    """A report as `text`, `md`, `json` or `csv`; `width` is for text, in columns.
+    """A report as `text`, `md`, `json`, `csv` or `html`; `width` is for text, in columns.
 
     Raises `punie.trace.errors.UsageError` for another format.
     """

@@ -9,39 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from punie.trace.model import Verdict
+from punie.trace.report.charts import Chart, Mark
+from punie.trace.report.figures import Figure as Figure
+from punie.trace.report.figures import Unit as Unit
 from punie.trace.report.published.base import Published
-
-
-class Unit(StrEnum):
-    """What a figure's raw number counts."""
-
-    NANOSECONDS = "ns"
-    BYTES = "bytes"
-    SHARE = "share"  # a fraction of 1
-    RATIO = "ratio"  # of two times; 1 is no change
-    PROBABILITY = "p"
-    COUNT = "count"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number: raw, in its unit, and as people read it. `value` is None where it is not known.
-
-    `low` and `high` are the ends of its interval, in the same unit.
-    """
-
-    value: float | None
-    unit: Unit
-    shown: str
-    low: float | None = None
-    high: float | None = None
-
-    def __str__(self) -> str:
-        return self.shown
-
 
 Cell = str | Figure
 Value = str | float | bool | None
@@ -79,7 +52,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A question with its verdict, its figure, what it rests on and what to do now; `slug` is its name in JSON."""
+    """A question with its verdict, its figure, what it rests on and what to do now; `slug` is its name in JSON.
+
+    `marks` are what the figure is held against. `evidence` says how much it rests on (`5 queries`), where that is a
+    number.
+    """
 
     slug: str
     question: str
@@ -87,6 +64,8 @@ class Answer:
     figure: Figure
     basis: str
     next_steps: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +78,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A title with its answers, its table and the sentences under it; what is empty is left out."""
+    """A title with its answers, its table and the sentences under it; what is empty is left out.
+
+    `charts` show what the table says, to be drawn by writers that can.
+    """
 
     title: str
     answers: tuple[Answer, ...] = ()
     table: Table | None = None
     notes: tuple[Note, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     @property
     def slug(self) -> str:

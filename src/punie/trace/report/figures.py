@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from punie.trace.report.document import Figure, Unit
 from punie.trace.units import bytes_text, duration_text, factor_text, percent_text, seconds_text, share_text
 
 NOT_KNOWN: Final = "not known"
 DASH: Final = "–"
+
+
+class Unit(StrEnum):
+    """What a figure's raw number counts."""
+
+    NANOSECONDS = "ns"
+    BYTES = "bytes"
+    SHARE = "share"  # a fraction of 1
+    RATIO = "ratio"  # of two times; 1 is no change
+    PROBABILITY = "p"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number: raw, in its unit, and as people read it. `value` is None where it is not known.
+
+    `low` and `high` are the ends of its interval, in the same unit.
+    """
+
+    value: float | None
+    unit: Unit
+    shown: str
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 def duration(ns: float | None, *, absent: str = DASH) -> Figure:

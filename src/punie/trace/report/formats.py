@@ -33,6 +33,7 @@ FORMATS: Final = (
     JSON,
     MARKDOWN,
     Format("csv", (".csv",), "punie.trace.report.writers.csv_text"),
+    Format("html", (".html", ".htm"), "punie.trace.report.writers.html.page"),
 )
 
 

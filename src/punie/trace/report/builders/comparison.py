@@ -11,6 +11,7 @@ from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
+from punie.trace.report.builders.differences import difference_charts, paired_charts
 from punie.trace.report.document import Answer, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
@@ -132,7 +133,11 @@ def _changes(comparison: Comparison) -> Section:
     rows = tuple(_change_row(change, groups) for change in comparison.changes)
     strong = (i for i, change in enumerate(comparison.changes) if change.measure.kind is not Kind.PHASE)
     columns = ("", "A", "B", "B - A", "95 % interval", "B / A", "p", "")
-    return Section("A query, in the mean", table=Table(columns, rows, frozenset(strong)))
+    return Section(
+        "A query, in the mean",
+        table=Table(columns, rows, frozenset(strong)),
+        charts=difference_charts(comparison),
+    )
 
 
 def _change_row(change: Change, groups: AbstractSet[str]) -> tuple[Cell, ...]:
@@ -171,7 +176,9 @@ def _queries(comparison: Comparison) -> Section:
         )
         for q in shown
     )
-    return Section(title, table=Table(("query", "A", "B", "B - A", "B / A"), rows))
+    return Section(
+        title, table=Table(("query", "A", "B", "B - A", "B / A"), rows), charts=paired_charts(shown)
+    )
 
 
 def _work(comparison: Comparison) -> Section:

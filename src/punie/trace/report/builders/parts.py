@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from punie.trace.analysis.statistics.spread import P95_FROM
 from punie.trace.analysis.summary.database_totals import Where
 from punie.trace.analysis.summary.parts import By
 from punie.trace.report import figures
+from punie.trace.report.builders.bars import ledger_bars, part_bars
 from punie.trace.report.builders.integrity import amount, integrity_section
 from punie.trace.report.builders.run import what_was_run
 from punie.trace.report.builders.totals import breakdown, generation_share
@@ -81,7 +83,7 @@ def _sections(total: Part, by: By | None, parts: Sequence[Part]) -> Iterator[Sec
     if not total.answers:
         yield Section("No answered query among them: no figures", notes=notes(counts))
     elif by is None:
-        yield breakdown(total, *_wall(total), counts)
+        yield replace(breakdown(total, *_wall(total), counts), charts=(ledger_bars(total),))
     else:
         named = [*((one_line(part.name) or _NO_MODEL, part) for part in parts), (ALL, total)]
         yield _figures(by, named, (*_legend(named), counts))
@@ -134,7 +136,11 @@ def _phases(by: By, named: Sequence[tuple[str, Part]]) -> Section:
     ranks = [rank for rank, entry in enumerate(total.phases) if entry.ns or not entry.known]
     rows = tuple((name, *(_seconds(part, rank) for rank in ranks)) for name, part in named)
     columns = (_KEYS[by], *(total.phases[rank].phase.value for rank in ranks))
-    return Section("Seconds a query, by phase", table=Table(columns, rows, frozenset({len(rows) - 1})))
+    return Section(
+        "Seconds a query, by phase",
+        table=Table(columns, rows, frozenset({len(rows) - 1})),
+        charts=(part_bars(named),) if total.answers else (),
+    )
 
 
 def _seconds(part: Part, rank: int) -> Cell:

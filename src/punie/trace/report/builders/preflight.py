@@ -9,19 +9,21 @@ from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report import figures
+from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
 from punie.trace.report.published.preflight import publish_preflight
 from punie.trace.report.wording.speculative import preflight_advice, preflight_reason
 from punie.trace.units import bytes_text, factor_text, share_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from punie.trace.analysis.speculative.benchmark import DraftResult
     from punie.trace.analysis.speculative.model import Estimate, Prediction, Preflight
     from punie.trace.analysis.speculative.speedup import SpeedUp
     from punie.trace.report.document import Cell
 
+_THRESHOLD: Final = (Mark(THRESHOLD, factor_text(THRESHOLD)),)
 _COLUMNS: Final = ("arm", "decode, predicted", "measured", "end to end, predicted", "measured")
 _FITS: Final = {
     Verdict.YES: "it fits",
@@ -45,6 +47,7 @@ def build_preflight(source: str, preflight: Preflight, caveats: Sequence[str] = 
         figure,
         preflight_reason(preflight),
         (preflight_advice(preflight),),
+        _THRESHOLD,
     )
     sections = (Section("Verdict", answers=(answer,)), preflight_section(preflight, ()))
     return Document(source, partial(publish_preflight, preflight), tuple(caveats), sections)
@@ -65,7 +68,23 @@ def preflight_section(preflight: Preflight, drafts: Sequence[DraftResult]) -> Se
         "Predicted by the preflight",
         table=Table(_COLUMNS, rows),
         notes=notes(*caveat, *_costs(preflight)),
+        charts=_chart(preflight, measured),
     )
+
+
+def _chart(
+    preflight: Preflight, measured: Mapping[tuple[int | None, int | None], DraftResult]
+) -> tuple[Ranges, ...]:
+    """End to end: predicted beside measured."""
+    rows = []
+    for prediction in preflight.predictions:
+        result = measured.get((prediction.draft, prediction.k))
+        beside = _measured(result.end_to_end) if result and result.end_to_end else None
+        rows.append(
+            Range(f"draft{prediction.draft}-k{prediction.k}", _predicted(prediction.end_to_end), beside)
+        )
+    names = ("predicted", "measured") if any(row.beside for row in rows) else ("predicted",)
+    return (Ranges("Speed-up end to end, predicted", tuple(rows), _THRESHOLD, names),) if rows else ()
 
 
 def _row(prediction: Prediction, result: DraftResult | None) -> tuple[Cell, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from punie.trace.analysis.verdicts.memory import MemoryReason
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.critical_path import path_sections
+from punie.trace.report.builders.evidence import evidence, marks
 from punie.trace.report.builders.integrity import amount, integrity_section, known_from
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
@@ -98,13 +100,18 @@ def _verdicts(assessments: Sequence[Assessment[Any]]) -> Section:
 
 def answer(assessment: Assessment[Any], question: str = "", *, steps: bool = True) -> Answer:
     """A verdict as a report shows it; `question` in place of its own, without what to do now unless `steps`."""
+    figure = _FIGURES[assessment.question](assessment.estimate, absent=figures.NOT_KNOWN)
+    if assessment.interval is not None:
+        figure = replace(figure, low=assessment.interval.low, high=assessment.interval.high)
     return Answer(
         assessment.question,
         question or QUESTIONS[assessment.question],
         assessment.verdict,
-        _FIGURES[assessment.question](assessment.estimate, absent=figures.NOT_KNOWN),
+        figure,
         basis(assessment),
         (next_step(assessment),) if steps else (),
+        marks(assessment),
+        evidence(assessment),
     )
 
 

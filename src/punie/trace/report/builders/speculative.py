@@ -11,6 +11,7 @@ from punie.trace.report import figures
 from punie.trace.report.builders.preflight import preflight_section
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative_why import outputs_section, why_section
+from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
 from punie.trace.report.published.speculative import publish_speculative
 from punie.trace.report.wording.speculative import BARS, verdict_basis
@@ -79,7 +80,11 @@ def _answer(report: BenchReport) -> Answer:
     if best is not None:
         figure = speed_up_figure(best.speed_up, best.interval)
         figure = replace(figure, shown=f"{figure}, {best.speed_up.arm}")
-    return Answer("faster", QUESTION, analysis.verdict, figure, verdict_basis(analysis), report.steps)
+    blocks = count_text(best.speed_up.blocks, "block") if best else ""
+    marks = (Mark(THRESHOLD, factor_text(THRESHOLD)),)
+    return Answer(
+        "faster", QUESTION, analysis.verdict, figure, verdict_basis(analysis), report.steps, marks, blocks
+    )
 
 
 def speed_up_figure(
@@ -138,7 +143,17 @@ def _speed_ups(analysis: BenchAnalysis) -> Section:
         f"Speed-up against {baseline.name} (prompt cache: {baseline.prompt_cache})",
         table=Table(_SPEED_UPS, tuple(rows)),
         notes=notes(*_speed_lines(analysis)),
+        charts=_speed_chart(analysis),
     )
+
+
+def _speed_chart(analysis: BenchAnalysis) -> tuple[Ranges, ...]:
+    """Every arm's speed-up on one axis, the noise between two starts of the baseline among them."""
+    drawn = [(result.arm.name, result.end_to_end) for result in analysis.drafts]
+    drawn += [("sequential", analysis.sequential), ("the same again", analysis.same_again)]
+    rows = tuple(Range(name, speed_up_figure(up)) for name, up in drawn if up is not None)
+    marks = (Mark(1.0, "as fast"), Mark(THRESHOLD, factor_text(THRESHOLD)))
+    return (Ranges("Speed-up end to end", rows, marks),) if rows else ()
 
 
 def _speed_row(result: DraftResult) -> tuple[Cell, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import PHASE_GROUP, Group
 from punie.trace.report import figures
+from punie.trace.report.builders.bars import ledger_bars
 from punie.trace.report.builders.critical_path import path_line
 from punie.trace.report.document import Section, Table, notes
 from punie.trace.units import count_text
@@ -27,7 +29,8 @@ def ledger_section(analysis: RunAnalysis) -> Section:
     """The ledger of the answered queries; empty where there is none."""
     if analysis.totals is None:
         return Section("")
-    return breakdown(analysis.totals, *path_line(analysis.critical_path))
+    section = breakdown(analysis.totals, *path_line(analysis.critical_path))
+    return replace(section, charts=(ledger_bars(analysis.totals, analysis.queries),))
 
 
 def failed_ledger_section(analysis: RunAnalysis) -> Section:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report import figures
+from punie.trace.report.charts import Range, Ranges
 from punie.trace.report.document import Section, Table, notes
 from punie.trace.units import count_text, duration_text, share_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from punie.trace.analysis.what_if.cost_model import Coefficient, CostModel
     from punie.trace.analysis.what_if.prediction import Reach, Saving, WhatIf
@@ -24,8 +26,20 @@ def what_if_section(predicted: WhatIf | None) -> Section:
         return Section("")
     rows = tuple(_row(saving) for saving in predicted.savings if saving.at_most_ns)
     return Section(
-        "What if: predicted from these queries", table=Table(_COLUMNS, rows), notes=notes(*_lines(predicted))
+        "What if: predicted from these queries",
+        table=Table(_COLUMNS, rows),
+        notes=notes(*_lines(predicted)),
+        charts=(_chart(predicted.savings),) if rows else (),
     )
+
+
+def _chart(savings: Sequence[Saving]) -> Ranges:
+    rows = (Range(saving.says, _drawn(saving)) for saving in savings if saving.at_most_ns)
+    return Ranges("What each change would save, a query", tuple(rows), as_bars=True)
+
+
+def _drawn(saving: Saving) -> Figure:
+    return replace(figures.duration(saving.saved_ns), low=saving.low_ns, high=saving.high_ns)
 
 
 def _row(saving: Saving) -> tuple[Cell, ...]:

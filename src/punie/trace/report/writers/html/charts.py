@@ -1,0 +1,112 @@
+"""Charts as rows of a table: what it is, the drawing, the number. Text stays text, and nothing needs a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace.report import figures
+from punie.trace.report.charts import Chart, Plot, Ranges, StackedBars
+from punie.trace.report.document import Table
+from punie.trace.report.figures import Figure, Unit
+from punie.trace.report.writers.html.markup import Markup, joined, tag
+from punie.trace.report.writers.html.plot import draw_plot
+from punie.trace.report.writers.html.ranges import draw_ranges
+from punie.trace.report.writers.html.svg import HEIGHT, number, stretched, tone
+from punie.trace.report.writers.html.tables import raw, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from punie.trace.report.charts import Bar
+    from punie.trace.report.document import Cell
+
+_SHOW: Final[Mapping[Unit, Callable[[float], Figure]]] = {
+    Unit.NANOSECONDS: figures.duration,
+    Unit.BYTES: figures.size,
+    Unit.SHARE: figures.share,
+    Unit.RATIO: figures.factor,
+    Unit.COUNT: figures.count,
+}
+
+
+def draw(chart: Chart) -> Markup:
+    """The chart with its legend, and the numbers as a table where no other table has them."""
+    return _DRAW[type(chart)](chart)
+
+
+def _bars(chart: StackedBars) -> Markup:
+    names = list(
+        dict.fromkeys(segment.name for bar in chart.bars for segment in bar.segments if segment.value)
+    )
+    colours = {name: tone(name, index) for index, name in enumerate(names)}
+    rows = [
+        tag(
+            "tr",
+            tag("th", bar.label, scope="row"),
+            tag("td", _bar(bar, colours, chart.unit), class_="drawn"),
+            tag("td", bar.figure.shown, class_="n", data_v=raw(bar.figure)),
+        )
+        for bar in chart.bars
+    ]
+    body = tag("table", tag("caption", chart.title, class_="unseen"), tag("tbody", *rows), class_="chart")
+    return tag("figure", legend(colours), body, _numbers(chart, names), class_="bars")
+
+
+def _bar(bar: Bar, colours: Mapping[str, str], unit: Unit) -> Markup:
+    bar.check()
+    return stretched(bar.full, _parts(bar, colours, unit), title=f"{bar.label}: {bar.figure}")
+
+
+def _parts(bar: Bar, colours: Mapping[str, str], unit: Unit) -> Iterator[Markup]:
+    at, whole = 0.0, sum(segment.value for segment in bar.segments)
+    for segment in bar.segments:
+        if segment.value:
+            share = figures.share(segment.value / whole)
+            says = f"{segment.name} {_SHOW[unit](segment.value)}, {share}"
+            yield tag(
+                "rect",
+                tag("title", says),
+                class_=colours[segment.name],
+                x=number(at),
+                width=number(segment.value),
+                height=HEIGHT,
+            )
+        at += segment.value
+
+
+def legend(colours: Mapping[str, str]) -> Markup:
+    """Which colour is which."""
+    items = (
+        tag("li", tag("svg", tag("rect", class_=class_, width=10, height=10), width=10, height=10), name)
+        for name, class_ in colours.items()
+    )
+    return tag("ul", *items, class_="legend")
+
+
+def _numbers(chart: StackedBars, names: Sequence[str]) -> Markup:
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            bar.label,
+            *(_SHOW[chart.unit](_value(bar, name)) for name in names),
+            bar.figure,
+        )
+        for bar in chart.bars
+    )
+    return folded("the numbers", table(Table(("", *names, "sum"), rows), caption=chart.title))
+
+
+def _value(bar: Bar, name: str) -> float:
+    return sum(segment.value for segment in bar.segments if segment.name == name)
+
+
+def folded(summary: str, *inside: Markup | None) -> Markup:
+    """What is there for who wants it."""
+    return tag("details", tag("summary", summary), joined(inside))
+
+
+_DRAW: Final[Mapping[type[Chart], Callable[[Any], Markup]]] = {
+    StackedBars: _bars,
+    Ranges: draw_ranges,
+    Plot: draw_plot,
+}

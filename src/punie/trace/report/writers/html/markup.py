@@ -1,0 +1,64 @@
+"""HTML from values: the one place where text becomes markup, so that nothing that somebody wrote is ever obeyed.
+
+`tag` escapes every child and every attribute that isn't markup already, and only `tag` and `joined` make markup.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.report.inert import inert, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Attribute = str | int | float | bool | None
+
+_VOID: Final = frozenset({"meta", "link", "br", "hr", "input"})  # HTML's elements without an end
+_SHAPES: Final = frozenset({"rect", "line", "circle", "path", "polyline"})  # SVG's that end themselves
+_BARE: Final = re.compile(r"[A-Za-z0-9_.%:-]+")  # values that HTML takes without quotes
+
+
+class Markup(str):
+    """HTML, as `tag` made it."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: str | None, **attributes: Attribute) -> Markup:
+    """An element. Text among `children` is escaped and made inert; None is left out.
+
+    Attributes that are None or False are left out, True ones have no value. `class_` is `class`, `data_v` is `data-v`.
+    """
+    inside = "".join(map(_child, children))
+    opening = f"<{name}{''.join(_attribute(*item) for item in attributes.items())}"
+    if name in _SHAPES and not inside:
+        return Markup(f"{opening}/>" if opening[-1] in "\"'" or not attributes else f"{opening} />")
+    return Markup(f"{opening}>" if name in _VOID else f"{opening}>{inside}</{name}>")
+
+
+def joined(parts: Iterable[str | None]) -> Markup:
+    """Elements and text after each other."""
+    return Markup("".join(map(_child, parts)))
+
+
+def _child(child: str | None) -> str:
+    if child is None or isinstance(child, Markup):
+        return child or ""
+    return escape(readable(child), quote=False)
+
+
+def _attribute(name: str, value: Attribute) -> str:
+    if value is None or value is False:
+        return ""
+    name = name.rstrip("_").replace("_", "-")
+    if value is True:
+        return f" {name}"
+    text = (
+        inert(value) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    )
+    if _BARE.fullmatch(text):
+        return f" {name}={text}"
+    return f' {name}="{escape(text, quote=False).replace(chr(34), "&quot;")}"'

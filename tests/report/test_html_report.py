@@ -1,0 +1,149 @@
+"""The page: whole, harmless, and drawn to the numbers that it says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Final
+
+import pytest
+from sample_reports import DOCUMENTS, HOSTILE
+from syrupy.assertion import SnapshotAssertion
+
+from punie.trace.report import figures
+from punie.trace.report.charts import Bar, Segment, StackedBars
+from punie.trace.report.document import Document, Section, Table, notes
+from punie.trace.report.figures import Unit
+from punie.trace.report.formats import by_name
+from punie.trace.report.writers.html.markup import tag
+
+SHOWN: Final = ("run empty", "run one", "run failed", "comparison one", "benchmark decided", "preflight")
+WORST: Final = (
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "javascript:alert(1)",
+    "\u2028alert(1)\u2029",
+    "\u202egnp.exe\u2066",
+    "\" onload='alert(1)' x=\"",
+    "`${alert(1)}`",
+    "&lt;img src=x onerror=alert(1)&gt;",
+    "]]><svg onload=alert(1)>",
+    HOSTILE,
+)
+
+
+def html(document: Document) -> str:
+    return by_name("html").write(document)
+
+
+def inside(text: str) -> str:
+    """The page without its style and its script, an element a line."""
+    body = re.sub(r"(?s)<(style|script)>.*?</\1>|<meta http-equiv.*?>", "", text)
+    return body.replace("><", ">\n<")
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and all text outside style and script."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+
+    @classmethod
+    def of(cls, text: str) -> Elements:
+        read = cls()
+        read.feed(text)
+        read.close()
+        return read
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] not in (["style"], ["script"]):
+            self.text.append(data)
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag == name]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_whole(name: str, snapshot: SnapshotAssertion) -> None:
+    assert inside(html(DOCUMENTS[name]())) == snapshot
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_only_our_own_style_and_script_may_run_and_nothing_is_loaded(name: str) -> None:
+    text = html(DOCUMENTS[name]())
+    page = Elements.of(text)
+    (policy,) = (str(meta["content"]) for meta in page.all("meta") if "http-equiv" in meta)
+    for kind in ("style", "script"):
+        (own,) = re.findall(rf"(?s)<{kind}>(.*?)</{kind}>", text)
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    for _, attributes in page.found:
+        assert not [key for key in attributes if key == "style" or key.startswith("on")]
+        assert not {"src", "srcset", "action", "data", "background"} & attributes.keys()
+        assert (attributes.get("href") or "#").startswith("#")
+    assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_ids_are_unique_and_every_link_and_label_has_its_target(name: str) -> None:
+    page = Elements.of(html(DOCUMENTS[name]()))
+    ids = [str(attributes["id"]) for _, attributes in page.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    named = {str(a["href"])[1:] for a in page.all("a")}
+    named |= {str(a["aria-labelledby"]) for _, a in page.found if "aria-labelledby" in a}
+    assert named <= set(ids)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_drawing_has_a_title_or_is_hidden_from_who_can_t_see_it(name: str) -> None:
+    for drawing in re.findall(r"(?s)<svg.*?</svg>", html(DOCUMENTS[name]())):
+        opening = drawing[: drawing.index(">")]
+        assert ("role=img" in opening and drawing.startswith(f"{opening}><title>")) or (
+            "aria-hidden=true" in opening or "class=" not in opening
+        ), drawing[:200]
+
+
+@pytest.mark.parametrize("words", WORST)
+def test_nobody_s_words_become_markup(words: str) -> None:
+    document = DOCUMENTS["run many"]()
+    clean, hostile = (
+        Elements.of(
+            html(replace(document, title=title, headline=title, lines=(title,), sections=(_named(title),)))
+        )
+        for title in ("plain", words)
+    )
+    assert [tag for tag, _ in hostile.found] == [tag for tag, _ in clean.found]
+    assert not re.search("[\u2028\u2029\u202a-\u202e\u2066-\u2069]", "".join(hostile.text))
+
+
+def _named(name: str) -> Section:
+    bar = Bar(name, (Segment(name, 2), Segment("tool", 3)), figures.duration(5), 5)
+    table = Table((name, "time"), ((name, figures.duration(5)),))
+    return Section(
+        "Words", table=table, notes=notes(name), charts=(StackedBars(name, Unit.NANOSECONDS, (bar,)),)
+    )
+
+
+def test_the_parts_of_a_bar_are_as_wide_as_their_numbers() -> None:
+    page = Elements.of(html(DOCUMENTS["run many"]()))
+    data = DOCUMENTS["run many"]().data()
+    drawn = [a for a in page.all("rect") if str(a.get("class", "")).startswith("p-")]
+    widths = [int(str(a["width"])) for a in drawn if "x" in a]
+    wall = sum(query.wall_ns for query in data.queries)  # type: ignore[attr-defined] # a run's
+    assert sum(widths) == 2 * wall  # once all together, once query by query
+
+
+def test_attributes_and_text_are_escaped_once() -> None:
+    made = tag("p", "<b>&amp;", tag("i", "x"), title='"<&', hidden=True, id=None, data_v=5)
+    assert made == '<p title="&quot;&lt;&amp;" hidden data-v=5>&lt;b&gt;&amp;amp;<i>x</i></p>'
