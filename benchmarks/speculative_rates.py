@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.experiment.observation import Observation, TurnOutput
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
 from punie.trace.analysis.speculative.model import (
@@ -27,9 +29,6 @@ from punie.trace.analysis.speculative.model import (
     Arm,
     ArmKind,
     BenchPlan,
-    Observation,
-    PromptCache,
-    TurnOutput,
 )
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.model import PHASES, Phase, Verdict

@@ -9,7 +9,7 @@ from benches import build_plan, build_preflight, observe_all
 from records import build_record
 
 from punie.trace.analysis.decision.decision import BrevityReason, Decision, decide
-from punie.trace.analysis.speculative.arms import Limits
+from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.model import Phase, Verdict

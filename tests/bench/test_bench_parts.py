@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from punie.trace.analysis.speculative.model import Divergence
+from punie.trace.analysis.experiment.observation import Divergence
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import execute_cells

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from punie.trace.analysis.speculative.model import BenchPlan, PromptCache
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.speculative.model import BenchPlan
 from punie.trace.bench.documents import decode_plan
 from punie.trace.bench.options import BenchOptions, merge_options
 from punie.trace.bench.plan import Provenance, balanced_orders, make_plan, plan_asks, plan_cells

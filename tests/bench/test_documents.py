@@ -9,11 +9,8 @@ from typing import Any, Final
 import pytest
 from benches import build_plan, build_preflight
 
-from punie.trace.analysis.speculative.model import (
-    BenchSettings,
-    Divergence,
-    DivergenceKind,
-)
+from punie.trace.analysis.experiment.observation import Divergence, DivergenceKind
+from punie.trace.analysis.speculative.model import BenchSettings
 from punie.trace.analysis.speculative.prediction import predict_memory
 from punie.trace.bench.documents import CellRecord, CellStatus, decode_plan, decode_preflight
 from punie.trace.errors import InputError

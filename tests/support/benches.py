@@ -8,7 +8,9 @@ from typing import Any
 
 from records import build_record
 
-from punie.trace.analysis.speculative.drafting import Drafting
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.experiment.drafting import Drafting
+from punie.trace.analysis.experiment.observation import Observation, TurnOutput
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
@@ -19,12 +21,9 @@ from punie.trace.analysis.speculative.model import (
     BenchPlan,
     DraftMeasurement,
     Estimate,
-    Observation,
     Preflight,
     PreflightMeasurement,
-    PromptCache,
     TargetKind,
-    TurnOutput,
     VerificationCost,
 )
 from punie.trace.analysis.speculative.prediction import predict

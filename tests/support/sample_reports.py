@@ -15,14 +15,14 @@ from punie.trace.analysis.comparison.facts import compare_facts
 from punie.trace.analysis.comparison.gate import Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.decision.decision import decide
+from punie.trace.analysis.experiment.losslessness import find_divergences
+from punie.trace.analysis.experiment.observation import TurnOutput
+from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
-from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
-from punie.trace.analysis.speculative.losslessness import find_divergences
-from punie.trace.analysis.speculative.model import TurnOutput
 from punie.trace.analysis.speculative.prediction import predict_memory
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, day_of, part_of, parts_of
@@ -261,7 +261,7 @@ def corrupt() -> BenchReport:
         replace(seen, outputs=(TurnOutput("x", (1, 9)),)) if seen.arm == CACHED_DRAFT.name else seen
         for seen in observe_all(plan, DECODE | {"draft0-k3-cache": 480})
     )
-    gaps = tuple(replace(item, logit_gap=4.2) for item in find_divergences(asked, plan))
+    gaps = tuple(replace(item, logit_gap=4.2) for item in find_divergences(asked, plan.compared))
     return _bench(Measurements(plan, asked[:-1], build_preflight(), gaps=gaps))
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_preflight, observe_all
 
+from punie.trace.analysis.experiment.losslessness import find_divergences
+from punie.trace.analysis.experiment.observation import Observation, TurnOutput
+from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.speculative.advice import BenchAdvice, next_steps
-from punie.trace.analysis.speculative.arms import Limits
 from punie.trace.analysis.speculative.benchmark import (
     Bar,
     BenchAnalysis,
@@ -21,8 +23,7 @@ from punie.trace.analysis.speculative.benchmark import (
     analyse_benchmark,
 )
 from punie.trace.analysis.speculative.decomposition import Cause
-from punie.trace.analysis.speculative.losslessness import find_divergences
-from punie.trace.analysis.speculative.model import Observation, Preflight, TurnOutput
+from punie.trace.analysis.speculative.model import Preflight
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.speculative import bench_advice, reason_text
 
@@ -49,7 +50,7 @@ def _spoil(measured: Measurements, arm: str, **changes: Any) -> Measurements:  #
 
 def _corrupt(measured: Measurements, arm: str) -> Measurements:
     wrong = _spoil(measured, arm, outputs=OTHER)
-    found = find_divergences(wrong.observations, wrong.plan)
+    found = find_divergences(wrong.observations, wrong.plan.compared)
     return replace(wrong, gaps=tuple(replace(item, logit_gap=4.0) for item in found))
 
 
@@ -95,9 +96,12 @@ def test_if_every_draft_is_barred_no_draft_helps() -> None:
 def test_the_cache_is_blamed_with_the_cost_of_doing_without() -> None:
     measured = _measured(FAST | {CACHED_DRAFT.name: 470}, (*ARMS, CACHED_DRAFT))
     found = analyse_benchmark(_corrupt(measured, CACHED_DRAFT.name))
-    assert found.gate.cache_is_to_blame
+    assert found.cache_is_to_blame
     step = bench_advice(found)[0]
     assert "--prompt-cache-size 0" in step
+    both = _corrupt(_corrupt(measured, CACHED_DRAFT.name), "draft0-k3")
+    assert not analyse_benchmark(both).cache_is_to_blame  # drafts without it are wrong too
+    assert not analyse_benchmark(measured).cache_is_to_blame
     assert "180 ms of prefill" in step  # 3 queries, 100 ms without and 40 ms with
 
 

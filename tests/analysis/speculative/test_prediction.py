@@ -9,6 +9,7 @@ from benches import build_preflight
 from hypothesis import given
 from hypothesis import strategies as st
 
+from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.speculative.estimates import (
     AcceptanceCount,
     acceptance,
@@ -20,7 +21,6 @@ from punie.trace.analysis.speculative.model import (
     BaselineShape,
     DraftMeasurement,
     Estimate,
-    PromptCache,
     TargetKind,
     VerificationCost,
 )

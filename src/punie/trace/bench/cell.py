@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from punie.trace import semconv
-from punie.trace.analysis.speculative.model import Arm, PromptCache
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.speculative.model import Arm
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_asks

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from punie.trace.analysis.speculative.model import BenchPlan, Divergence, Preflight
+from punie.trace.analysis.experiment.observation import Divergence
+from punie.trace.analysis.speculative.model import BenchPlan, Preflight
 from punie.trace.bench.documents import CellRecord, decode_plan, decode_preflight
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError

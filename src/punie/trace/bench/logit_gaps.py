@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from punie.trace import semconv
-from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan, Divergence
+from punie.trace.analysis.experiment.observation import Divergence
+from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan
 from punie.trace.bench.child import ChildJob
 from punie.trace.model import Span, SpanKind
 

@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from punie.trace.analysis.experiment.observing import observe
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.speculative.benchmark import Measurements
-from punie.trace.analysis.speculative.observations import observe
 from punie.trace.analysis.verdicts.assessment import Integrity
 from punie.trace.bench.folder import BenchFolder
 
 if TYPE_CHECKING:
+    from punie.trace.analysis.experiment.observation import Observation
     from punie.trace.analysis.integrity.finding import IntegrityFinding
-    from punie.trace.analysis.speculative.model import Observation
 
 
 @dataclass(frozen=True, slots=True)

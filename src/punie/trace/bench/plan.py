@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
+from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.speculative.model import (
     BATCHED,
@@ -22,7 +23,6 @@ from punie.trace.analysis.speculative.model import (
     ArmKind,
     BenchPlan,
     BenchSettings,
-    PromptCache,
 )
 from punie.trace.bench.options import DEMO, BenchOptions
 from punie.trace.demo.paths import draft_model_path, target_model_path

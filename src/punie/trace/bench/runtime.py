@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.speculative.model import Arm, ArmKind, BenchPlan, PromptCache
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.speculative.model import Arm, ArmKind, BenchPlan
 from punie.trace.demo.paths import workspace_path
 from punie.trace.errors import InputError, UsageError
 from punie.trace.server.config import ServerConfig

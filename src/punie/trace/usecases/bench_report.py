@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.speculative.arms import Limits
+from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.speculative.benchmark import analyse_benchmark
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder

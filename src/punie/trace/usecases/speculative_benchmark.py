@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import Self
 
-from punie.trace.analysis.speculative.losslessness import find_divergences
+from punie.trace.analysis.experiment.losslessness import find_divergences
 from punie.trace.analysis.speculative.model import BenchPlan, Preflight
 from punie.trace.bench.execute import Outcome, execute_cells
 from punie.trace.bench.folder import BenchFolder
@@ -74,7 +74,7 @@ class SpeculativeBenchmark:
         )
 
     async def _look_at_differences(self) -> None:
-        found = find_divergences(read_measurements(self.folder).observations, self.plan)
+        found = find_divergences(read_measurements(self.folder).observations, self.plan.compared)
         self.folder.write_divergences(found)
         if not found:
             return

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final
 
 DEFAULT_MAX_TOKENS: Final = 1024
-_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class PromptCache(StrEnum):
@@ -75,7 +74,7 @@ class RequestSettings:
     seed: int | None = None
     num_draft_tokens: int | None = None
     parallel_tool_calls: bool | None = None
-    template_args: Mapping[str, object] = _NOTHING
+    template_args: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

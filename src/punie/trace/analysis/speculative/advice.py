@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
+from punie.trace.analysis.experiment.speedup import blocks_needed
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
 from punie.trace.analysis.speculative.model import THRESHOLD
-from punie.trace.analysis.speculative.speedup import blocks_needed
 from punie.trace.model import Verdict
 
 _LOW_ACCEPTANCE: Final = 0.6
@@ -52,7 +52,7 @@ def _steps(found: BenchAnalysis) -> Iterator[BenchAdvice]:
         yield BenchAdvice.FINISH
     elif found.gaps:
         yield BenchAdvice.LOOK_AT_INTEGRITY
-    if found.gate.cache_is_to_blame:
+    if found.cache_is_to_blame:
         yield BenchAdvice.CACHE_OFF
     if found.missing or found.gaps:
         return
@@ -69,7 +69,7 @@ def _steps(found: BenchAnalysis) -> Iterator[BenchAdvice]:
 def _to_decide(found: BenchAnalysis) -> BenchAdvice:
     if predicted_out_of_reach(found):
         return BenchAdvice.LEAVE_AS_PREDICTED
-    needed = blocks_needed(found.best) if found.best else None
+    needed = blocks_needed(found.best, THRESHOLD) if found.best else None
     return BenchAdvice.BLOCKS_HARDLY_DECIDE if needed is None else BenchAdvice.MORE_BLOCKS
 
 

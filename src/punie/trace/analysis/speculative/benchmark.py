@@ -6,24 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from punie.trace.analysis.speculative.arms import ArmSummary, Limits, expected_askings, summarise_arm
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.experiment.losslessness import ArmLosslessness, Losslessness, gate
+from punie.trace.analysis.experiment.observation import Divergence, Observation
+from punie.trace.analysis.experiment.pairing import comparable, decode_ns, pair, wall_ns
+from punie.trace.analysis.experiment.speedup import Best, SpeedUp, best_of, speed_up, widening
+from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_askings, summarise_arm
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition, cache_cost, decompose
-from punie.trace.analysis.speculative.losslessness import ArmLosslessness, Losslessness, gate
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
+    THRESHOLD,
     Arm,
     ArmKind,
     BenchPlan,
-    Divergence,
-    Observation,
     Prediction,
     Preflight,
-    PromptCache,
 )
-from punie.trace.analysis.speculative.pairing import comparable, decode_ns, pair, wall_ns
-from punie.trace.analysis.speculative.speedup import Best, SpeedUp, best_of, speed_up, widening
 from punie.trace.analysis.verdicts.assessment import Gap, Integrity, forbidding
 from punie.trace.model import Verdict
 
@@ -76,7 +76,7 @@ class DraftResult:
     @property
     def verdict(self) -> Verdict:
         """Whether this arm, taken alone, reaches the threshold end to end."""
-        return Verdict.UNDECIDED if self.end_to_end is None else self.end_to_end.verdict()
+        return Verdict.UNDECIDED if self.end_to_end is None else self.end_to_end.verdict(THRESHOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class BenchAnalysis:
 
     def summary(self, name: str) -> ArmSummary:
         """The arm called `name`. Raises KeyError."""
-        return {item.arm.name: item for item in self.arms}[name]
+        return {item.arm: item for item in self.arms}[name]
 
     @property
     def best_draft(self) -> DraftResult | None:
@@ -123,6 +123,18 @@ class BenchAnalysis:
         return self.gate.of(self.best.speed_up.arm) if self.best else None
 
     @property
+    def cache_is_to_blame(self) -> bool:
+        """Whether outputs differ in drafts with the prompt cache on, and in none without it."""
+        wrong = {
+            cache: [
+                item.gate.is_wrong for item in self.drafts if item.gate and item.arm.prompt_cache is cache
+            ]
+            for cache in PromptCache
+        }
+        without = wrong[PromptCache.OFF]
+        return any(wrong[PromptCache.SERVER]) and bool(without) and not any(without)
+
+    @property
     def usable(self) -> Verdict:
         """Whether a draft should be used: it reaches the threshold, and its outputs are the baseline's."""
         lossless = self.best_losslessness
@@ -134,22 +146,24 @@ class BenchAnalysis:
 def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> BenchAnalysis:  # noqa: B008 # frozen
     """Analyse what a benchmark left behind, finished or not."""
     plan, observations = measured.plan, measured.observations
-    counted = comparable(observations, plan)
+    counted = comparable(observations, plan.cached)
     baseline = baseline_of(plan)
     lossless = gate(
         observations,
-        plan,
+        plan.compared,
         gaps=measured.gaps,
         logit_noise=measured.preflight.logit_noise if measured.preflight else None,
     )
-    arms = tuple(summarise_arm(arm, observations, counted, limits) for arm in plan.arms)
+    arms = tuple(summarise_arm(arm.name, observations, counted, limits) for arm in plan.arms)
     drafts = tuple(_results(measured, counted, baseline, lossless, arms))
     same_again = speed_up(counted, SAME_AGAIN, baseline.name, wall_ns)
     best = best_of(
         (d.end_to_end for d in drafts if d.end_to_end is not None and not d.barred), same_again=same_again
     )
     seen = {(s.arm, s.block, s.query_id, s.repeat) for s in observations}
-    expected = expected_askings(plan)
+    expected = expected_askings(
+        [arm.name for arm in plan.arms], blocks=plan.blocks, queries=plan.queries, repeats=plan.repeats
+    )
     missing, gaps = len(expected - seen), forbidding(measured.integrity)
     verdict, reason = _verdict(best, drafts, complete=not (missing or gaps))
     return BenchAnalysis(
@@ -194,7 +208,7 @@ def _results(
     arms: Sequence[ArmSummary],
 ) -> Iterable[DraftResult]:
     plan, preflight = measured.plan, measured.preflight
-    of_arm = {item.arm.name: item for item in arms}
+    of_arm = {item.arm: item for item in arms}
     drafts = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT]
     wider = {
         measure: widening(counted, [arm.name for arm in drafts], baseline.name, measure)
@@ -235,7 +249,7 @@ def _verdict(
     if not complete:
         return Verdict.UNDECIDED, BenchReason.INCOMPLETE
     if best is not None:
-        return best.verdict, BenchReason.MEASURED
+        return best.verdict(THRESHOLD), BenchReason.MEASURED
     if drafts and all(draft.barred for draft in drafts):
         return Verdict.NO, BenchReason.ALL_BARRED
     return Verdict.UNDECIDED, BenchReason.NOTHING_COMPARED

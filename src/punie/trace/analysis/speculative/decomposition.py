@@ -12,15 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from punie.trace.analysis.speculative.model import (
-    SEQUENTIAL,
-    Arm,
-    BenchPlan,
-    Observation,
-    Preflight,
-    PromptCache,
-)
-from punie.trace.analysis.speculative.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
+from punie.trace.analysis.speculative.model import SEQUENTIAL, Arm, BenchPlan, Preflight
 
 
 class Cause(StrEnum):

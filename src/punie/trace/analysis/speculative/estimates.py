@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from punie.trace.analysis.speculative.drafting import add_places
+from punie.trace.analysis.experiment.drafting import add_places
 from punie.trace.analysis.speculative.model import Estimate
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio

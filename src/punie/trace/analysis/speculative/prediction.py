@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
+from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.speculative.estimates import propagate
 from punie.trace.analysis.speculative.model import (
     THRESHOLD,
@@ -23,7 +24,6 @@ from punie.trace.analysis.speculative.model import (
     Prediction,
     Preflight,
     PreflightMeasurement,
-    PromptCache,
 )
 from punie.trace.model import Verdict
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.speculative.estimates import (
     AcceptanceCount,
     acceptance,
@@ -22,7 +23,6 @@ from punie.trace.analysis.speculative.model import (
     MemoryPrediction,
     Preflight,
     PreflightMeasurement,
-    PromptCache,
     TargetKind,
     VerificationCost,
 )

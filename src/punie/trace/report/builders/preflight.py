@@ -18,9 +18,9 @@ from punie.trace.units import bytes_text, factor_text, share_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from punie.trace.analysis.experiment.speedup import SpeedUp
     from punie.trace.analysis.speculative.benchmark import DraftResult
     from punie.trace.analysis.speculative.model import Estimate, Prediction, Preflight
-    from punie.trace.analysis.speculative.speedup import SpeedUp
     from punie.trace.report.document import Cell
 
 _THRESHOLD: Final = (Mark(THRESHOLD, factor_text(THRESHOLD)),)

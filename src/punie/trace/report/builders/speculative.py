@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, PromptCache
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind
 from punie.trace.report import figures
 from punie.trace.report.builders.preflight import preflight_section
 from punie.trace.report.builders.run import answer
@@ -21,10 +22,11 @@ from punie.trace.units import count_text, factor_text, percent_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from punie.trace.analysis.speculative.arms import ArmSummary
+    from punie.trace.analysis.experiment.drafting import Drafting
+    from punie.trace.analysis.experiment.speedup import SpeedUp
+    from punie.trace.analysis.experiment.summary import ArmSummary
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
-    from punie.trace.analysis.speculative.drafting import Drafting
-    from punie.trace.analysis.speculative.speedup import SpeedUp
+    from punie.trace.analysis.speculative.model import BenchPlan
     from punie.trace.analysis.statistics.spread import Interval
     from punie.trace.report.content import BenchReport
     from punie.trace.report.document import Cell
@@ -186,7 +188,7 @@ def _speed_lines(analysis: BenchAnalysis) -> Iterator[str]:
 def _arms(analysis: BenchAnalysis) -> Section:
     return Section(
         "Arms, a pass through the queries",
-        table=Table(_ARMS, tuple(map(_arm_row, analysis.arms))),
+        table=Table(_ARMS, tuple(_arm_row(analysis.plan, summary) for summary in analysis.arms)),
         notes=notes(*_right(analysis)),
     )
 
@@ -195,18 +197,18 @@ def _right(analysis: BenchAnalysis) -> Iterator[str]:
     """What the number of right answers allows to claim; arms of which the same can be said together."""
     names: dict[str, list[str]] = {}
     for summary in analysis.arms:
-        names.setdefault(basis(summary.accuracy), []).append(summary.arm.name)
+        names.setdefault(basis(summary.accuracy), []).append(summary.arm)
     for text, arms in names.items():
         yield f"{'all arms' if len(arms) == len(analysis.arms) else ', '.join(arms)}: {text}"
 
 
-def _arm_row(summary: ArmSummary) -> tuple[Cell, ...]:
+def _arm_row(plan: BenchPlan, summary: ArmSummary) -> tuple[Cell, ...]:
     times = (summary.wall_ns, summary.prefill_ns, summary.decode_ns, summary.token_ns)
     accuracy = summary.accuracy.figures
     right = f"{accuracy.answers_right}/{accuracy.answers}"
     return (
-        summary.arm.name,
-        "off" if summary.arm.prompt_cache is PromptCache.OFF else "on",
+        summary.arm,
+        "off" if plan.arm(summary.arm).prompt_cache is PromptCache.OFF else "on",
         *map(figures.duration, times),
         Figure(summary.accuracy.estimate, Unit.SHARE, right),
         figures.count(summary.truncated),
@@ -216,9 +218,9 @@ def _arm_row(summary: ArmSummary) -> tuple[Cell, ...]:
 
 def _drafting(analysis: BenchAnalysis) -> Section:
     rows = tuple(
-        _drafting_row(summary.arm.name, summary.drafting)
+        _drafting_row(summary.arm, summary.drafting)
         for summary in analysis.arms
-        if summary.arm.kind is ArmKind.DRAFT and summary.drafting is not None
+        if analysis.plan.arm(summary.arm).kind is ArmKind.DRAFT and summary.drafting is not None
     )
     return Section("Drafting", table=Table(_DRAFTING, rows))
 

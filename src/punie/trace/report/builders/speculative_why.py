@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.speculative.model import DivergenceKind
+from punie.trace.analysis.experiment.observation import DivergenceKind
 from punie.trace.report import figures
 from punie.trace.report.document import Figure, Section, Table, Unit, notes
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS
@@ -13,10 +13,10 @@ from punie.trace.units import count_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from punie.trace.analysis.experiment.losslessness import ArmLosslessness
+    from punie.trace.analysis.experiment.observation import Divergence
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.speculative.decomposition import Decomposition
-    from punie.trace.analysis.speculative.losslessness import ArmLosslessness
-    from punie.trace.analysis.speculative.model import Divergence
     from punie.trace.report.document import Cell
 
 _OUTPUTS: Final = ("arm", "compared", "equal", "ties", "corrupt", "unknown", "lossless", "why")

@@ -11,16 +11,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from punie.trace.analysis.speculative.arms import ArmSummary
+from punie.trace.analysis.experiment.losslessness import Losslessness
+from punie.trace.analysis.experiment.speedup import Best, SpeedUp
+from punie.trace.analysis.experiment.summary import ArmSummary
 from punie.trace.analysis.speculative.benchmark import DraftResult
 from punie.trace.analysis.speculative.decomposition import CacheCost
-from punie.trace.analysis.speculative.losslessness import Losslessness
-from punie.trace.analysis.speculative.model import (
-    THRESHOLD,
-    BenchPlan,
-    Preflight,
-)
-from punie.trace.analysis.speculative.speedup import Best, SpeedUp
+from punie.trace.analysis.speculative.model import THRESHOLD, Arm, BenchPlan, Preflight
 from punie.trace.model import Verdict
 from punie.trace.report.content import BenchReport
 from punie.trace.report.published.base import Published, fields_of, joined
@@ -28,9 +24,10 @@ from punie.trace.report.published.run import Judged, judged
 from punie.trace.report.wording.speculative import reason_text
 
 
-class ArmReport(joined(ArmSummary, without=("accuracy", "target", "memory"))):  # type: ignore[misc] # made at import
+class ArmReport(joined(ArmSummary, without=("arm", "accuracy", "target", "memory"))):  # type: ignore[misc] # as below
     """One arm: times are means of a pass through the queries, over blocks, of answers that count."""
 
+    arm: Arm
     accuracy: Judged
     target: Judged
     memory: Judged
@@ -41,6 +38,12 @@ class DraftReport(joined(DraftResult, without=("arm",))):  # type: ignore[misc] 
 
     arm: str
     verdict: Verdict
+
+
+class GateReport(joined(Losslessness)):  # type: ignore[misc] # as above
+    """All arms; `cache_is_to_blame`: outputs differ in drafts with the prompt cache on, and in none without it."""
+
+    cache_is_to_blame: bool
 
 
 class FindingCount(msgspec.Struct, frozen=True):
@@ -69,7 +72,7 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
     ceiling: float | None
     drafts: tuple[DraftReport, ...]
     arms: tuple[ArmReport, ...]
-    gate: Losslessness
+    gate: GateReport
     cache_cost: CacheCost | None
     planned: int
     missing: int
@@ -90,7 +93,8 @@ def publish_speculative(report: BenchReport) -> SpeculativeReport:
         "next_steps": report.steps,
         "baseline": found.baseline.name,
         "drafts": [_draft(result) for result in found.drafts],
-        "arms": [_arm(summary) for summary in found.arms],
+        "arms": [_arm(found.plan.arm(summary.arm), summary) for summary in found.arms],
+        "gate": {**fields_of(GateReport, found.gate), "cache_is_to_blame": found.cache_is_to_blame},
     }
     return msgspec.convert(values, SpeculativeReport, from_attributes=True)
 
@@ -99,6 +103,6 @@ def _draft(result: DraftResult) -> dict[str, Any]:
     return {**fields_of(DraftReport, result), "arm": result.arm.name}
 
 
-def _arm(summary: ArmSummary) -> dict[str, Any]:
+def _arm(arm: Arm, summary: ArmSummary) -> dict[str, Any]:
     verdicts = {name: judged(getattr(summary, name)) for name in ("accuracy", "target", "memory")}
-    return {**fields_of(ArmReport, summary), **verdicts}
+    return {**fields_of(ArmReport, summary), **verdicts, "arm": arm}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from punie.trace.analysis.experiment.arms import PromptCache
+from punie.trace.analysis.experiment.losslessness import LosslessnessGap
+from punie.trace.analysis.experiment.speedup import blocks_needed
 from punie.trace.analysis.speculative.advice import BenchAdvice, improvable, next_steps
 from punie.trace.analysis.speculative.benchmark import Bar, BenchAnalysis, BenchReason
 from punie.trace.analysis.speculative.decomposition import Cause
-from punie.trace.analysis.speculative.losslessness import LosslessnessGap
-from punie.trace.analysis.speculative.model import THRESHOLD, Preflight, PromptCache
+from punie.trace.analysis.speculative.model import THRESHOLD, Preflight
 from punie.trace.analysis.speculative.prediction import headline
-from punie.trace.analysis.speculative.speedup import blocks_needed
 from punie.trace.model import Verdict
 from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import bytes_text, count_text, duration_text, factor_text, percent_text, share_text
@@ -139,7 +140,7 @@ def _look_elsewhere(found: BenchAnalysis) -> str:
 
 
 def _more_blocks(found: BenchAnalysis) -> str:
-    needed = blocks_needed(found.best) if found.best else None
+    needed = blocks_needed(found.best, THRESHOLD) if found.best else None
     return (
         f"To decide: about {needed} blocks like these {found.plan.blocks} (--blocks {needed}), fewer on a quieter "
         "machine."

@@ -8,12 +8,12 @@ that could be compared; its pair is left out of both sums and counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from punie.trace.analysis.speculative.model import BenchPlan, Observation, PromptCache
+from punie.trace.analysis.experiment.observation import Observation
 
 Measure = Callable[[Observation], "int | None"]
 Place = tuple[int, str]
@@ -42,9 +42,8 @@ decode_ns: Final[Measure] = attrgetter("decode_ns")
 prefill_ns: Final[Measure] = attrgetter("prefill_ns")
 
 
-def comparable(observations: Iterable[Observation], plan: BenchPlan) -> tuple[Observation, ...]:
-    """The observations that may be compared, failed ones among them: with the cache on first askings alone."""
-    cached = {arm.name for arm in plan.arms if arm.prompt_cache is PromptCache.SERVER}
+def comparable(observations: Iterable[Observation], cached: Collection[str]) -> tuple[Observation, ...]:
+    """The observations that may be compared, failed ones among them: of the arms in `cached` first askings alone."""
     asked: set[tuple[str, str]] = set()
     found = []
     for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):

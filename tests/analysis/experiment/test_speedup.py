@@ -11,9 +11,9 @@ import pytest
 import speculative_rates
 from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, observe_all
 
-from punie.trace.analysis.speculative.model import BATCHED
-from punie.trace.analysis.speculative.pairing import comparable, decode_ns, pair, wall_ns
-from punie.trace.analysis.speculative.speedup import SpeedUp, best_of, blocks_needed, judge, speed_up
+from punie.trace.analysis.experiment.pairing import comparable, decode_ns, pair, wall_ns
+from punie.trace.analysis.experiment.speedup import SpeedUp, best_of, blocks_needed, judge, speed_up
+from punie.trace.analysis.speculative.model import BATCHED, THRESHOLD
 from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.model import Phase, Verdict
 
@@ -49,7 +49,7 @@ def test_one_block_has_no_interval_and_decides_nothing() -> None:
     found = speed_up(observe_all(build_plan(blocks=1), DECODE), "draft0-k3", BATCHED, wall_ns)
     assert found is not None
     assert found.interval is None
-    assert found.verdict() is Verdict.UNDECIDED
+    assert found.verdict(THRESHOLD) is Verdict.UNDECIDED
 
 
 def test_blocks_are_the_unit_however_many_queries_there_are() -> None:
@@ -79,7 +79,7 @@ def test_with_the_cache_on_only_first_askings_count() -> None:
         for arm in plan.arms
         for repeat in range(3)
     ]
-    assert {(seen.arm, seen.repeat) for seen in comparable(asked, plan)} == {
+    assert {(seen.arm, seen.repeat) for seen in comparable(asked, plan.cached)} == {
         (arm.name, 0) for arm in plan.arms
     }
 
@@ -91,7 +91,7 @@ def test_an_arm_that_found_its_prompt_in_anothers_cache_is_not_compared() -> Non
         build_observation(arm.name, 0, "find", {Phase.DECODE: 100}, repeat=place, seen=shared)
         for place, arm in enumerate(plan.arms)
     ]
-    assert [seen.arm for seen in comparable(asked, plan)] == [BATCHED]
+    assert [seen.arm for seen in comparable(asked, plan.cached)] == [BATCHED]
 
 
 def test_without_the_cache_every_asking_counts_by_its_mean() -> None:
@@ -99,7 +99,7 @@ def test_without_the_cache_every_asking_counts_by_its_mean() -> None:
     asked = [
         build_observation(arm, 0, "find", {Phase.DECODE: ms}, repeat=i) for i, ms in enumerate((100, 300))
     ]
-    counted = comparable(asked, build_plan(blocks=1, repeats=2, queries=("find",)))
+    counted = comparable(asked, build_plan(blocks=1, repeats=2, queries=("find",)).cached)
     assert [item.values for item in pair(counted, (arm,), wall_ns).pairs] == [(200 * MS,)]
 
 
@@ -129,14 +129,14 @@ def test_the_best_is_held_to_the_shared_level_and_all_to_their_own() -> None:
     assert best.interval is not None
     assert best.interval.low == pytest.approx(1.23)
     assert best.interval.high == pytest.approx(1.38)
-    assert best.verdict is Verdict.YES
+    assert best.verdict(THRESHOLD) is Verdict.YES
 
 
 def test_an_arm_without_an_interval_leaves_the_best_open() -> None:
     best = best_of([_up("a", 1.5, 0.05, 0.1), replace(_up("b", 1.0, 0.1, 0.1), interval=None, shared=None)])
     assert best is not None
     assert best.interval is None
-    assert best.verdict is Verdict.UNDECIDED
+    assert best.verdict(THRESHOLD) is Verdict.UNDECIDED
 
 
 def test_identical_arms_that_differ_widen_the_interval() -> None:
@@ -155,7 +155,7 @@ def test_how_many_blocks_would_decide_grows_with_the_width() -> None:
     near, wide = (best_of([_up("a", 1.25, width, width)]) for width in (0.06, 0.12))
     assert near is not None
     assert wide is not None
-    assert 5 < (blocks_needed(near) or 0) < (blocks_needed(wide) or 0)
+    assert 5 < (blocks_needed(near, THRESHOLD) or 0) < (blocks_needed(wide, THRESHOLD) or 0)
 
 
 def _simulated(planted: float) -> Counter[Verdict]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from punie.trace.analysis.speculative.drafting import Drafting, add_up
-from punie.trace.analysis.speculative.model import Arm, BenchPlan, Observation
-from punie.trace.analysis.speculative.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
+from punie.trace.analysis.experiment.drafting import Drafting, add_up
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict
 from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
 from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse, memory_verdict
@@ -31,7 +31,7 @@ class ArmSummary:
     `accuracy`, `target` and `memory` are verdicts on this arm alone.
     """
 
-    arm: Arm
+    arm: str
     asked: int
     failed: int
     truncated: int
@@ -49,10 +49,10 @@ class ArmSummary:
 
 
 def summarise_arm(
-    arm: Arm, observations: Sequence[Observation], comparable: Sequence[Observation], limits: Limits
+    arm: str, observations: Sequence[Observation], comparable: Sequence[Observation], limits: Limits
 ) -> ArmSummary:
     """The summary of one arm; `comparable` are those of the observations that count in comparisons."""
-    asked = tuple(seen for seen in observations if seen.arm == arm.name)
+    asked = tuple(seen for seen in observations if seen.arm == arm)
     evidence = AskedQueries(tuple(seen.record for seen in asked))
     peaks = [seen.peak_bytes for seen in asked if seen.peak_bytes is not None]
     footprints = [seen.footprint_bytes for seen in asked if seen.footprint_bytes is not None]
@@ -75,21 +75,23 @@ def summarise_arm(
     )
 
 
-def expected_askings(plan: BenchPlan) -> frozenset[tuple[str, int, str, int]]:
+def expected_askings(
+    arms: Sequence[str], *, blocks: int, queries: Sequence[str], repeats: int
+) -> frozenset[tuple[str, int, str, int]]:
     """Arm, block, query and repeat of everything that a plan sets out to ask."""
     return frozenset(
-        (arm.name, block, query_id, repeat)
-        for arm in plan.arms
-        for block in range(plan.blocks)
-        for query_id in plan.queries
-        for repeat in range(plan.repeats)
+        (arm, block, query_id, repeat)
+        for arm in arms
+        for block in range(blocks)
+        for query_id in queries
+        for repeat in range(repeats)
     )
 
 
-def _pass_ns(arm: Arm, observations: Sequence[Observation], measure: Measure) -> int | None:
+def _pass_ns(arm: str, observations: Sequence[Observation], measure: Measure) -> int | None:
     """The sum over queries of each one's mean over blocks."""
     by_query: dict[str, list[float]] = {}
-    for item in pair(observations, (arm.name,), measure).pairs:
+    for item in pair(observations, (arm,), measure).pairs:
         by_query.setdefault(item.query_id, []).append(item.values[0])
     return round(sum(math.fsum(v) / len(v) for v in by_query.values())) if by_query else None
 

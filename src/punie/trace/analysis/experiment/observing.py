@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from punie.trace import semconv
+from punie.trace.analysis.experiment.drafting import Drafting, add_up
+from punie.trace.analysis.experiment.observation import Observation, TurnOutput
 from punie.trace.analysis.pipeline import QueryRecords
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.speculative.drafting import Drafting, add_up
-from punie.trace.analysis.speculative.model import Observation, TurnOutput
 from punie.trace.model import AttributeValue, Span, SpanKind
 
 

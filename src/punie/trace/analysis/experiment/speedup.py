@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from punie.trace.analysis.speculative.model import THRESHOLD, Observation
-from punie.trace.analysis.speculative.pairing import Measure, Pair, pair
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.pairing import Measure, Pair, pair
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.statistics.need import units_needed
 from punie.trace.analysis.statistics.ratio import SEED, RatioUnit, half_width, ratio
@@ -49,7 +49,7 @@ class SpeedUp:
     censored: int
     queries: tuple[tuple[str, float], ...]
 
-    def verdict(self, threshold: float = THRESHOLD) -> Verdict:
+    def verdict(self, threshold: float) -> Verdict:
         """Whether this arm, taken alone, reaches the threshold."""
         return judge(self.interval, threshold)
 
@@ -67,10 +67,9 @@ class Best:
     among: tuple[str, ...]
     moved_by: float
 
-    @property
-    def verdict(self) -> Verdict:
-        """Whether a draft brings the threshold."""
-        return judge(self.interval, THRESHOLD)
+    def verdict(self, threshold: float) -> Verdict:
+        """Whether the best of them reaches the threshold."""
+        return judge(self.interval, threshold)
 
 
 def judge(interval: Interval | None, threshold: float) -> Verdict:
@@ -138,7 +137,7 @@ def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None)
     return Best(first, _of_the_best(ups, first, moved_by), tuple(up.arm for up in ups), moved_by)
 
 
-def blocks_needed(best: Best, threshold: float = THRESHOLD) -> int | None:
+def blocks_needed(best: Best, threshold: float) -> int | None:
     """How many blocks in all would decide, if more are like these; None if more than 1000 would, or nobody knows."""
     if best.interval is None:
         return None

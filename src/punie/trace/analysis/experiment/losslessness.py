@@ -1,6 +1,6 @@
-"""Is an arm's output the sequential baseline's, token for token?
+"""Is an arm's output the reference arm's, token for token?
 
-At temperature 0 a draft may not change what the model says. The reference of a query is what the sequential arm said
+At temperature 0 a draft may not change what the model says. The reference of a query is what the reference arm said
 most often. Only the first difference of an asking counts: what comes after it answers another context. Where the
 target's logits of both tokens were as close as two ways of computing them differ, it is a numeric tie and not counted
 as wrong; a larger gap means that the model did not see the same text.
@@ -13,18 +13,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from punie.trace.analysis.speculative.model import (
-    SEQUENTIAL,
-    BenchPlan,
-    Divergence,
-    DivergenceKind,
-    Observation,
-    PromptCache,
-    TurnOutput,
-)
+from punie.trace.analysis.experiment.observation import Divergence, DivergenceKind, Observation, TurnOutput
 from punie.trace.model import Verdict
 
 _TIE_IN_NOISES = 2  # both logits may be off by the noise
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is compared: `arms` with `reference`; `sampled` says that answers are drawn, so that any may differ."""
+
+    reference: str
+    arms: tuple[str, ...]
+    sampled: bool = False
+
 
 Outputs = tuple[TurnOutput, ...]
 Reference = Mapping[str, Outputs]
@@ -55,6 +57,11 @@ class ArmLosslessness:
     divergences: tuple[Divergence, ...]
     gap: LosslessnessGap = LosslessnessGap.NONE
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether an output differs by more than a numeric tie."""
+        return any(item.kind is not DivergenceKind.TIE for item in self.divergences)
+
     def count(self, kind: DivergenceKind) -> int:
         """Askings that part by `kind`."""
         return sum(item.places for item in self.divergences if item.kind is kind)
@@ -64,33 +71,33 @@ class ArmLosslessness:
 class Losslessness:
     """All arms. `verdict` is `no` if one is corrupt, `yes` if all are lossless, else `undecided`.
 
-    `cache_is_to_blame` says that outputs differ in drafts with the prompt cache on, and in none without it.
+    `unsteady` are the queries to which the reference gave several answers.
     """
 
     verdict: Verdict
     arms: tuple[ArmLosslessness, ...]
     unsteady: tuple[str, ...]
-    cache_is_to_blame: bool
 
     def of(self, arm: str) -> ArmLosslessness | None:
         """The gate of one arm; None for one that was not compared."""
         return next((item for item in self.arms if item.arm == arm), None)
 
 
-def find_divergences(observations: Sequence[Observation], plan: BenchPlan) -> tuple[Divergence, ...]:
+def find_divergences(observations: Sequence[Observation], compared: Compared) -> tuple[Divergence, ...]:
     """The first difference of every asking that has one, kinds still unknown, each asking by itself.
 
     Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
     """
-    reference = _reference(observations)
-    arms = [arm.name for arm in plan.arms if arm.name != SEQUENTIAL]
-    found = (_difference(seen, reference) for arm in arms for seen in observations if seen.arm == arm)
+    reference = _reference(observations, compared)
+    found = (
+        _difference(seen, reference) for arm in compared.arms for seen in observations if seen.arm == arm
+    )
     return tuple(item for item in found if item is not None)
 
 
 def gate(
     observations: Sequence[Observation],
-    plan: BenchPlan,
+    compared: Compared,
     *,
     gaps: Iterable[Divergence] = (),
     logit_noise: float | None = None,
@@ -99,20 +106,17 @@ def gate(
     known = {_place(item): item.logit_gap for item in gaps if item.logit_gap is not None}
     found = [
         classify(replace(item, logit_gap=known.get(_place(item))), logit_noise)
-        for item in find_divergences(observations, plan)
+        for item in find_divergences(observations, compared)
     ]
-    reference = _reference(observations)
-    outputs = _baseline_outputs(observations)
+    reference = _reference(observations, compared)
+    outputs = _reference_outputs(observations, compared)
     unsteady = tuple(sorted(query_id for query_id, ways in outputs.items() if len(ways) > 1))
-    general = _general_gap(plan, reference, unsteady)
+    general = _general_gap(compared, reference, unsteady)
     arms = tuple(
-        _arm_gate(
-            arm.name, observations, reference, [item for item in found if item.arm == arm.name], general
-        )
-        for arm in plan.arms
-        if arm.name != SEQUENTIAL
+        _arm_gate(arm, observations, reference, [item for item in found if item.arm == arm], general)
+        for arm in compared.arms
     )
-    return Losslessness(_together(arms), arms, unsteady, _cache_is_to_blame(arms, plan))
+    return Losslessness(_together(arms), arms, unsteady)
 
 
 def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
@@ -124,17 +128,19 @@ def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
     return replace(divergence, kind=DivergenceKind.TIE if is_tie else DivergenceKind.CORRUPTION)
 
 
-def _baseline_outputs(observations: Iterable[Observation]) -> Mapping[str, Counter[Outputs]]:
-    """How often the sequential baseline gave each output, by query."""
+def _reference_outputs(
+    observations: Iterable[Observation], compared: Compared
+) -> Mapping[str, Counter[Outputs]]:
+    """How often the reference arm gave each output, by query."""
     outputs: dict[str, Counter[Outputs]] = defaultdict(Counter)
     for seen in observations:
-        if seen.arm == SEQUENTIAL and _known(seen.outputs):
+        if seen.arm == compared.reference and _known(seen.outputs):
             outputs[seen.query_id][seen.outputs] += 1
     return outputs
 
 
-def _reference(observations: Iterable[Observation]) -> Reference:
-    outputs = _baseline_outputs(observations)
+def _reference(observations: Iterable[Observation], compared: Compared) -> Reference:
+    outputs = _reference_outputs(observations, compared)
     return {query_id: counts.most_common(1)[0][0] for query_id, counts in outputs.items()}
 
 
@@ -182,8 +188,8 @@ def _place(item: Divergence) -> tuple[str, str, int, int, int, int | None]:
     return item.arm, item.query_id, item.block, item.repeat, item.turn, item.token
 
 
-def _general_gap(plan: BenchPlan, reference: Reference, unsteady: Sequence[str]) -> LosslessnessGap:
-    if plan.temperature > 0:
+def _general_gap(compared: Compared, reference: Reference, unsteady: Sequence[str]) -> LosslessnessGap:
+    if compared.sampled:
         return LosslessnessGap.SAMPLED
     if not reference:
         return LosslessnessGap.NO_REFERENCE
@@ -225,19 +231,3 @@ def _together(arms: Sequence[ArmLosslessness]) -> Verdict:
     if Verdict.NO in verdicts:
         return Verdict.NO
     return Verdict.YES if verdicts == {Verdict.YES} else Verdict.UNDECIDED
-
-
-def _cache_is_to_blame(arms: Sequence[ArmLosslessness], plan: BenchPlan) -> bool:
-    with_cache = [item for item in arms if _is_draft(plan, item.arm, PromptCache.SERVER)]
-    without = [item for item in arms if _is_draft(plan, item.arm, PromptCache.OFF)]
-    differ = any(_wrong(item) for item in with_cache)
-    return differ and bool(without) and not any(_wrong(item) for item in without)
-
-
-def _is_draft(plan: BenchPlan, name: str, cache: PromptCache) -> bool:
-    arm = plan.arm(name)
-    return arm.draft is not None and arm.prompt_cache is cache
-
-
-def _wrong(item: ArmLosslessness) -> bool:
-    return any(divergence.kind is not DivergenceKind.TIE for divergence in item.divergences)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from punie.trace import semconv
+from punie.trace.analysis.experiment.drafting import Drafting
+from punie.trace.analysis.experiment.observation import TurnOutput
+from punie.trace.analysis.experiment.observing import observe
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.speculative.drafting import Drafting
-from punie.trace.analysis.speculative.model import TurnOutput
-from punie.trace.analysis.speculative.observations import observe
 from punie.trace.model import Span, SpanKind, SpanSet
 
 
