@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from punie.trace.analysis.experiment.observation import Observation, TurnOutput
 from punie.trace.analysis.improvement.measurement import StageData, measure
 from punie.trace.analysis.improvement.model import (
     BASELINE,
@@ -37,7 +38,6 @@ from punie.trace.analysis.improvement.model import (
 from punie.trace.analysis.improvement.planner import Improvement
 from punie.trace.analysis.improvement.ranking import rank
 from punie.trace.analysis.records import QueryLedger, QueryRecord
-from punie.trace.analysis.speculative.model import Observation, TurnOutput
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.bench.improving import improve
 from punie.trace.model import PHASES, Phase

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.pairing import pair, wall_ns
 from punie.trace.analysis.improvement.gates import (
     Answered,
     Gate,
@@ -21,8 +23,6 @@ from punie.trace.analysis.improvement.model import (
     Stage,
     StageMeasurement,
 )
-from punie.trace.analysis.speculative.model import Observation
-from punie.trace.analysis.speculative.pairing import pair, wall_ns
 from punie.trace.analysis.statistics.ratio import RatioUnit
 
 
