@@ -127,12 +127,32 @@ def test_more_than_memory_may_hold_is_lost(tmp_path: Path) -> None:
     assert taken == [b"12345", b"67890"]
 
 
-def test_a_journal_that_was_removed_is_begun_anew(tmp_path: Path) -> None:
+def test_a_journal_that_was_removed_is_begun_anew_and_what_was_in_it_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     journal = Journal(tmp_path / "spans", "agent")
     assert journal.write_line(b"1\n")
     shutil.rmtree(tmp_path / "spans")
-    assert journal.write_line(b"2\n")
+    with caplog.at_level(logging.ERROR):
+        assert journal.write_line(b"2\n")
     assert journal.path.read_bytes() == b"2\n"
+    assert (journal.status.written, journal.status.lost) == (1, 1)
+    assert f"{journal.path} was removed while it was written: 1 line" in caplog.text
+    journal.path.unlink()
+    journal.close()
+    assert (journal.status.written, journal.status.lost) == (0, 2)
+
+
+def test_a_journal_that_was_cut_goes_on_with_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / f"agent-{os.getpid()}.jsonl"
+    path.write_bytes(b"earlier\n")  # of a process that had the same number
+    journal = Journal(tmp_path, "agent")
+    assert all(journal.write_line(line) for line in (b"first\n", b"second\n", b"third\n"))
+    os.truncate(path, len(b"earlier\nfirst\nsec"))
+    assert journal.write_line(b"fourth\n")
+    assert path.read_bytes() == b"earlier\nfirst\nsec\nfourth\n"
+    assert (journal.status.written, journal.status.lost) == (2, 2)
+    assert "was cut while it was written: 2 lines" in journal.status.last_error
     journal.close()
 
 

@@ -114,7 +114,7 @@ def test_a_receiver_that_refuses_every_span_is_not_asked_for_each(
     for _ in range(2000):
         telemetry.tracer.start_span("bad").end()
     http_receiver.refused_name = "bad"
-    (delivery,) = ship(telemetry.journal.path.parent, [flag_target(http_receiver.url)])
+    (delivery,) = ship(telemetry.journal.path.parent, [flag_target(http_receiver.url)], deadline_s=None)
     assert (delivery.accepted, delivery.rejected) == (0, 2000)
     assert http_receiver.requests < 300
 
@@ -410,14 +410,6 @@ def test_what_the_disk_doesnt_take_is_sent_at_once(http_receiver: Receiver, tele
     assert delivery.complete
     assert http_receiver.names()[-2:] == ["second", "third"]  # the second one twice: readers drop duplicates
     assert telemetry.journal.status.written == 3
-
-
-def test_a_burst_of_20000_spans_arrives(http_receiver: Receiver, telemetry: Telemetry) -> None:
-    for number in range(20_000):
-        telemetry.tracer.start_span("burst", attributes={"number": number}).end()
-    (delivery,) = ship(telemetry.journal.path.parent, [flag_target(http_receiver.url)], deadline_s=100)
-    assert (delivery.sent, delivery.accepted, delivery.errors) == (20_000, 20_000, ())
-    assert len({span.span_id for span in http_receiver.spans}) == 20_000
 
 
 @dataclass

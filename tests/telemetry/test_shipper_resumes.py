@@ -83,6 +83,21 @@ def test_spans_refused_one_by_one_are_not_sent_again_and_not_forgotten(
     assert "1 rejected earlier" in again.summary()
 
 
+def test_what_a_receiver_refuses_that_takes_nothing_is_sent_again(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    _write(telemetry, "first", "second")
+    bookmark = Unkept()
+    receiver.refused_name = "second"
+    receiver.script = [Answer(status=400)] * 6  # of both and of each, in both encodings
+    refused = _ship(telemetry, receiver.url, bookmark)
+    assert (refused.accepted, refused.rejected) == (0, 2)
+    again = _ship(telemetry, receiver.url, bookmark)
+    assert (again.accepted, again.rejected) == (1, 1)
+    last = _ship(telemetry, receiver.url, bookmark)  # which took one, so the other is what it refuses
+    assert (last.sent, last.earlier, last.earlier_rejected) == (0, 1, 1)
+
+
 @pytest.mark.parametrize("offset", [7, 10**6])
 def test_a_journal_that_ends_no_line_there_is_read_from_its_beginning_and_that_is_said(
     receiver: Receiver, telemetry: Telemetry, offset: int

@@ -289,4 +289,7 @@ def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:
     if journal.lost:
         lost.append(f"{journal.lost} of the agent's: {journal.last_error}")
     if lost:
-        raise ExportError(f"spans could not be written: {'; '.join(lost)}", remedy="Make room and run again.")
+        raise ExportError(
+            f"the journal lacks spans: {'; '.join(lost)}",
+            remedy="Make room on the disk, leave the run's files alone, and run again.",
+        )

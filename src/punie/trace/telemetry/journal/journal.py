@@ -11,6 +11,7 @@ import atexit
 import errno
 import logging
 import os
+import stat
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -29,17 +30,20 @@ from punie.trace import semconv
 from punie.trace.errors import ExportError
 from punie.trace.telemetry.journal.encode import LineEncoder
 from punie.trace.telemetry.journal.held import HeldLines
+from punie.trace.units import count_text
 
 _logger: Final = logging.getLogger(__name__)
+_BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
     """What became of the spans so far.
 
-    `written` lines are whole and in the file; `lost` are spans that could not be written; `unsynced` counts the
-    syncs that failed: what they were for may not outlast a power cut. `last_error` is the newest reason for any
-    of these, empty if there was none. `held` lines are in memory, until the disk takes them.
+    `written` lines are whole and in the file; `lost` are spans that could not be written, or that somebody took out of
+    the file again. `unsynced` counts the syncs that failed: what they were for may not outlast a power cut.
+    `last_error` is the newest reason for any of these, empty if there was none. `held` lines are in memory, until the
+    disk takes them.
     """
 
     written: int
@@ -65,6 +69,7 @@ class Journal:
         self._syncer: _Syncer | None = None
         self._fd: int | None = None
         self._torn = False
+        self._left = _Left()
         self._closed = False
         self._written = 0
         self._lost = 0
@@ -160,6 +165,7 @@ class Journal:
             self._closed = True
         with self._sync_lock, self._lock:
             self.sync()
+            self._look_at_file()
             if self._fd is not None:
                 os.close(self._fd)
             self._fd = None
@@ -182,6 +188,7 @@ class Journal:
             os.close(inherited)
         self._pid = os.getpid()
         self._torn = False
+        self._left = _Left()
         self._held = HeldLines()  # the parent writes them
         self._written = self._lost = self._unsynced = 0
         self._last_error = ""
@@ -203,9 +210,7 @@ class Journal:
     def _append(self, line: bytes) -> None:
         if self._closed:
             raise OSError("the journal is closed")
-        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:  # the file was removed meanwhile
-            os.close(self._fd)
-            self._fd = None
+        self._look_at_file()
         if self._fd is None:
             self._fd = self._open()
         pending = memoryview(b"\n" + line if self._torn else line)
@@ -217,13 +222,34 @@ class Journal:
             self._torn = self._torn or len(pending) < whole
             raise
         self._torn = False
+        self._left = _Left(self._left.size + whole, self._left.lines + 1)
+
+    def _look_at_file(self) -> None:
+        """Whether the file is still as this process left it; if it was removed the next line makes a new one."""
+        if self._fd is None:
+            return
+        found = os.fstat(self._fd)
+        if found.st_nlink == 0:
+            self._count_gone(self._left.lines, "was removed")
+            os.close(self._fd)
+            self._fd = None
+        elif stat.S_ISREG(found.st_mode) and found.st_size < self._left.size:
+            kept = _left_in(self._fd)
+            self._count_gone(self._left.lines - kept.lines, "was cut")
+            self._left, self._torn = kept, _is_torn(self._fd, kept.size)
+
+    def _count_gone(self, lines: int, why: str) -> None:
+        gone = min(lines, self._written)
+        self._written -= gone
+        self._lost += gone
+        self._say(f"{self.path} {why} while it was written: {count_text(gone, 'line')} of it are gone")
 
     def _open(self) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
         # Prompts and answers are in it, so it is for its owner alone.
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        size = os.fstat(fd).st_size
-        self._torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        self._left = _left_in(fd)
+        self._torn = _is_torn(fd, self._left.size)
         return fd
 
     def _count_loss(self, reason: str) -> None:
@@ -234,6 +260,26 @@ class Journal:
         if reason != self._last_error:
             _logger.error("%s %s", semconv.LOG_SPANS_LOST, reason)
         self._last_error = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What was in the file when it was left: bytes, and whole lines."""
+
+    size: int = 0
+    lines: int = 0
+
+
+def _left_in(fd: int) -> _Left:
+    size = lines = 0
+    while block := os.pread(fd, _BLOCK_BYTES, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b"":
+        size += len(block)
+        lines += block.count(b"\n")
+    return _Left(size, lines)
+
+
+def _is_torn(fd: int, size: int) -> bool:
+    return size > 0 and os.pread(fd, 1, size - 1) != b"\n"
 
 
 class _Syncer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -40,18 +40,9 @@ class BatchReader:
 
     def batches(self) -> Iterator[Batch]:
         """What is there now, in batches of whole lines; before it what the disk didn't take."""
-        while self._unwritten:
-            read = read_line(self._unwritten.popleft(), self._policy)
-            yield Batch(read.spans, 0, read.unreadable, self._tail.places())
-        lines: list[bytes] = []
-        size = 0
-        for line in self._tail.lines():
-            lines.append(line)
-            size += len(line)
-            if len(lines) == _BATCH_LINES or size >= _BATCH_BYTES:
-                yield self._batch(lines)
-                lines, size = [], 0
-        if lines:
+        for lines in _grouped(self._taken()):
+            yield replace(self._batch(lines), lines=0)
+        for lines in _grouped(self._tail.lines()):
             yield self._batch(lines)
 
     def take(self, line: bytes) -> None:
@@ -62,11 +53,33 @@ class BatchReader:
         """How many whole lines there are from the start on, counted anew."""
         return sum(1 for _ in JournalTail(self._spans_dir, self._start).lines())
 
+    def waiting_lines(self) -> int:
+        """How many lines that couldn't be written are not in a batch yet."""
+        return len(self._unwritten)
+
     def changed(self) -> tuple[str, ...]:
         """As the tail's."""
         return self._tail.changed()
+
+    def _taken(self) -> Iterator[bytes]:
+        while self._unwritten:
+            yield self._unwritten.popleft()
 
     def _batch(self, lines: Sequence[bytes]) -> Batch:
         read = [read_line(line, self._policy) for line in lines]
         spans = tuple(span for line in read for span in line.spans)
         return Batch(spans, len(lines), sum(line.unreadable for line in read), self._tail.places())
+
+
+def _grouped(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """As many at once as a receiver takes."""
+    group: list[bytes] = []
+    size = 0
+    for line in lines:
+        group.append(line)
+        size += len(line)
+        if len(group) == _BATCH_LINES or size >= _BATCH_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

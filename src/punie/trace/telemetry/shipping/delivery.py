@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from punie.trace.telemetry.shipping.targets import Target
 from punie.trace.units import count_text
+
+_SHOWN: Final = 5
+"""Problems in a summary: a receiver may say one of each span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,9 @@ class Delivery:
         )
         more = [text.format(count) for count, text in counts if count]
         line = f"{self.target.name}: {', '.join([self._accepted_text(), *more])}"
-        problems = (*self.changed, *self.errors)
+        problems = [*self.changed, *self.errors]
+        if len(problems) > _SHOWN:
+            problems[_SHOWN:] = [f"and {len(problems) - _SHOWN} more"]
         return f"{line}: {'; '.join(problems)}" if problems else line
 
     def _accepted_text(self) -> str:
@@ -119,12 +125,16 @@ class DeliveryCount:
         """Something to say, once; empty is nothing."""
         self.received(Receipt(problems=(text,)))
 
-    def close(self, *, held_lines: int, changed: Iterable[str]) -> Delivery:
-        """The result. Of the `held_lines` whole lines of the journals those not read are undelivered spans."""
+    def close(self, *, held_lines: int, waiting_lines: int, changed: Iterable[str]) -> Delivery:
+        """The result.
+
+        Undelivered are also the spans of the `held_lines` whole lines of the journals that were not read, and of the
+        `waiting_lines` that no journal holds.
+        """
         with self._lock:
             return Delivery(
                 self._target,
-                self._spans + max(held_lines - self._lines, 0),
+                self._spans + max(held_lines - self._lines, 0) + waiting_lines,
                 self._received.accepted,
                 self._received.rejected,
                 tuple(self._errors),

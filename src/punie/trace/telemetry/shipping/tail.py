@@ -48,9 +48,9 @@ class JournalTail:
                 os.close(descriptor)
 
     def torn_lines(self) -> int:
-        """How many files end in the middle of a line, after all that `lines` gave."""
+        """How many files end in the middle of a line."""
         paths = [path for path in self._directory.glob("*.jsonl") if path.is_file()]
-        return sum(path.stat().st_size > self._places.get(path.name, (0, ""))[0] for path in paths)
+        return sum(_ends_in_a_line(path) for path in paths)
 
     def _open(self, path: Path) -> int | None:
         try:
@@ -77,6 +77,11 @@ class JournalTail:
                 self._places[name] = (offset, _mark(line + b"\n"))
                 if line:
                     yield line
+
+
+def _ends_in_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read() != b"\n"
 
 
 def _mark(text: bytes) -> str:

@@ -72,6 +72,9 @@ class Worker:
         self._finish = threading.Event()
         self._abandoned = threading.Event()
         self._unbroken = True  # everything before this point is acknowledged
+        self._proven = (
+            False  # it has taken something, so what it refuses is due to the spans and not to itself
+        )
         self._refused_in_a_row = 0
         self._problem = ""  # why a batch that is still tried was not answered
         self._thread = threading.Thread(target=self._run, name="ship", daemon=True)
@@ -91,7 +94,11 @@ class Worker:
             self._abandoned.set()
             self._count.problem(f"not finished within {patience_s:g} s")
             self._count.problem(self._problem)
-        return self._count.close(held_lines=self._reader.held_lines(), changed=self._reader.changed())
+        return self._count.close(
+            held_lines=self._reader.held_lines(),
+            waiting_lines=self._reader.waiting_lines(),
+            changed=self._reader.changed(),
+        )
 
     def _run(self) -> None:
         try:
@@ -127,7 +134,7 @@ class Worker:
         if answer.outcome is Outcome.UNANSWERED:
             return Receipt(unanswered=len(spans), problems=(answer.problem,), final=False)
         if answer.outcome is Outcome.ACCEPTED:
-            self._refused_in_a_row = 0
+            self._refused_in_a_row, self._proven = 0, True
             rejected = min(answer.rejected, len(spans))
             return Receipt(len(spans) - rejected, rejected, problems=(answer.problem,))
         if answer.outcome is Outcome.REQUEST_REFUSED or self._refused_in_a_row >= _REFUSED_IN_A_ROW:
@@ -177,7 +184,7 @@ class Worker:
         return True
 
     def _keep(self, batch: Batch, receipt: Receipt) -> None:
-        self._unbroken = self._unbroken and receipt.final
+        self._unbroken = self._unbroken and receipt.final and (self._proven or not receipt.rejected)
         if not self._unbroken:
             return
         try:
