@@ -269,6 +269,18 @@ TOOL_ARGUMENTS: Final = _one(CONTENT, "gen_ai.tool.call.arguments")
 TOOL_RESULT: Final = _one(CONTENT, "gen_ai.tool.call.result")
 TOOL_DEFINITIONS: Final = _one(CONTENT, "gen_ai.tool.definitions")
 FINAL_RESULT: Final = _one(CONTENT, "final_result")  # PydanticAI's, on the span of an agent's run
+FOREIGN_TOOL_ARGUMENTS: Final = _any(CONTENT, "tool_arguments ai.toolCall.args")
+FOREIGN_TOOL_RESULT: Final = _any(CONTENT, "tool_response ai.toolCall.result")
+# what went into a span's part, or came out of it, whatever the part is
+FOREIGN_INPUT: Final = _any(
+    CONTENT, "input.value langfuse.observation.input traceloop.entity.input ai.prompt"
+)
+FOREIGN_OUTPUT: Final = _any(
+    CONTENT, "output.value langfuse.observation.output traceloop.entity.output ai.response.text"
+)
+# prefixes: an attribute for each field of each message, `llm.input_messages.0.message.role`
+FLAT_INPUT_MESSAGES: Final = _any(CONTENT, "llm.input_messages gen_ai.prompt")
+FLAT_OUTPUT_MESSAGES: Final = _any(CONTENT, "llm.output_messages gen_ai.completion")
 
 # --- SGLang: its spans have no kind; these tell whose they are ---
 SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans

@@ -40,23 +40,19 @@ _NAMES: Final = (
     (WORD, "host.arch os.type process.runtime.name process.runtime.version k8s.pod.name"),
     (WORD, "telemetry.sdk.name telemetry.sdk.language telemetry.sdk.version"),
     # content by the conventions, and PydanticAI's
-    (CONTENT, "gen_ai.system_instructions gen_ai.prompt gen_ai.completion gen_ai.event.content"),
+    (CONTENT, "gen_ai.system_instructions gen_ai.event.content"),
     (CONTENT, "gen_ai.skill.definitions gen_ai.retrieval.documents gen_ai.retrieval.query.text"),
     (CONTENT, "gen_ai.evaluation.explanation gen_ai.prompt.variable"),
     (CONTENT, "pydantic_ai.all_messages all_messages_events model_request_parameters logfire.json_schema"),
-    (CONTENT, "tool_arguments tool_response events"),
+    (CONTENT, "events"),
     # what an exception says may quote a prompt or an argument, wherever it stands
     (CONTENT, "exception.message exception.stacktrace exception.logfire.data"),
     (CONTENT, "pydantic_ai.tool.deferral.metadata"),
     # content by OpenInference, Langfuse, OpenLLMetry, Vercel's AI SDK
-    (CONTENT, "input.value output.value llm.input_messages llm.output_messages llm.prompts"),
+    (CONTENT, "llm.prompts"),
     (CONTENT, "llm.prompt_template llm.function_call llm.invocation_parameters llm.tools tool.parameters"),
     (CONTENT, "message.content retrieval.documents embedding.embeddings"),
-    (CONTENT, "langfuse.trace.input langfuse.trace.output"),
-    (CONTENT, "langfuse.observation.input langfuse.observation.output"),
-    (CONTENT, "traceloop.entity.input traceloop.entity.output"),
-    (CONTENT, "ai.prompt ai.response.text ai.response.object ai.response.toolCalls"),
-    (CONTENT, "ai.toolCall.args ai.toolCall.result"),
+    (CONTENT, "langfuse.trace.input langfuse.trace.output ai.response.object ai.response.toolCalls"),
 )
 
 

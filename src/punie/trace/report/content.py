@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterator,
-    Mapping,
-)  # at run time too: what is published of a run follows from these types
+from collections.abc import Mapping  # at run time too: what is published of a run follows from these types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,9 +12,8 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.comparison.compare import Comparison
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.decision.decision import Decision
-    from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
-    from punie.trace.analysis.waterfall.model import Waterfall
+    from punie.trace.report.drawings import Drawings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +42,11 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One analysed source, ready to be written in any format.
-
-    `waterfalls` draws the queries whose records it is given, in their order; None where the spans are not at hand.
-    """
+    """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand."""
 
     about: About
     analysis: RunAnalysis
-    waterfalls: Callable[[Collection[QueryRecord]], Iterator[Waterfall]] | None = None
+    drawings: Drawings | None = None
 
 
 @dataclass(frozen=True, slots=True)

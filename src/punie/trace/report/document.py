@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from punie.trace.model import Verdict
 from punie.trace.report.charts import Chart, Mark
 from punie.trace.report.figures import Figure as Figure
 from punie.trace.report.figures import Unit as Unit
 from punie.trace.report.published.base import Published
+
+if TYPE_CHECKING:
+    from punie.trace.report.drawings import Drawings
 
 Cell = str | Figure
 Value = str | float | bool | None
@@ -113,7 +117,8 @@ class Document:
     `headline` is what a person would repeat of it: one sentence, the first thing to be read.
 
     `data` makes what programs get, as JSON. `rows` makes what spreadsheets get; without it they get the tables'
-    figures. Both are of all queries, so they are made only for a format that asks.
+    figures. Both are of all queries, so they are made only for a format that asks; so are `drawings`, None in a report
+    that is not about the spans of queries.
     """
 
     title: str
@@ -122,6 +127,7 @@ class Document:
     sections: tuple[Section, ...] = ()
     rows: Callable[[], Rows] | None = None
     headline: str = ""
+    drawings: Drawings | None = None
 
     @property
     def answers(self) -> Iterator[Answer]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import models_asked
@@ -18,9 +17,11 @@ from punie.trace.store.runs.run_plan import RunSettings
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from punie.trace.analysis.records import PlannedQuery, QueryRecord
+    from punie.trace.analysis.records import QueryRecord
+    from punie.trace.analysis.transcript.transcript import Transcript
     from punie.trace.analysis.waterfall.model import Waterfall
     from punie.trace.model import SpanSet
+    from punie.trace.report.drawings import Drawings
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.load import Loaded
 
@@ -60,15 +61,26 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         requests=read.requests,
         activity=read.activity,
     )
-    return Report(_about(loaded), analysis, partial(_waterfalls, loaded, planned))
+    return Report(_about(loaded), analysis, drawings_of(loaded, read.records))
 
 
-def _waterfalls(
-    loaded: Loaded, planned: Sequence[PlannedQuery], records: Collection[QueryRecord]
-) -> Iterator[Waterfall]:
-    from punie.trace.analysis.waterfall.build import read_waterfalls
+def drawings_of(loaded: Loaded, records: Sequence[QueryRecord]) -> Drawings:
+    """The waterfalls of `records`, all that was read of a source, and what was said in them."""
+    from punie.trace.report.drawings import Drawings
 
-    return read_waterfalls(loaded.spans, records, planned, now_ns=loaded.now_ns)
+    planned = loaded.plan.planned if loaded.plan else ()
+
+    def draw(wanted: Collection[QueryRecord]) -> Iterator[Waterfall]:
+        from punie.trace.analysis.waterfall.build import read_waterfalls
+
+        return read_waterfalls(loaded.spans, wanted, planned, now_ns=loaded.now_ns)
+
+    def quote(waterfall: Waterfall) -> Transcript:
+        from punie.trace.analysis.transcript.transcript import read_transcript
+
+        return read_transcript(waterfall, loaded.spans.spans)
+
+    return Drawings(tuple(records), draw, quote)
 
 
 def _about(loaded: Loaded) -> About:

@@ -46,6 +46,7 @@ def build_run(report: Report) -> Document:
         lines=(*what_was_run(about, analysis), *_nothing_wrong(report)),
         sections=tuple(filter(None, _sections(report))),
         rows=partial(query_rows, (*analysis.warmup, *analysis.records)),
+        drawings=report.drawings,
     )
 
 
