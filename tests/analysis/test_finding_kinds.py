@@ -69,4 +69,4 @@ def test_figures_end_the_message_and_an_effect_may_be_lighter() -> None:
 def test_the_page_is_what_the_table_says() -> None:
     page = docs_module().page()
     assert (DOCS / "findings.md").read_text("utf-8") == page, "run python docs/findings.py"
-    assert all(f'<a id="{kind.slug}"></a>' in page for kind in FINDING_KIND.values())
+    assert all(f"### `{kind.slug}`\n" in page for kind in FINDING_KIND.values())

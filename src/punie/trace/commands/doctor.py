@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import jaeger_flag
-from punie.trace.errors import ExitCode
+from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable
+from punie.trace.errors import ExitCode, UsageError
 from punie.trace.options import choice, flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from punie.trace.doctor.check import Check
+    from punie.trace.analysis.integrity.finding import IntegrityFinding
+    from punie.trace.doctor.check import Check, Finding
 
 HELP: Final = "what is installed, reachable and misconfigured, with the next step"
 DESCRIPTION: Final = (
@@ -21,7 +23,11 @@ DESCRIPTION: Final = (
     "its spans (Collector, Jaeger, Prometheus, Grafana). Changes nothing and sends no span. "
     "Ends with 1 if something that a run needs fails."
 )
-EXAMPLES: Final = ("doctor", "doctor --model models/qwen3-8b --format json")
+EXAMPLES: Final = (
+    "doctor",
+    "doctor --model models/qwen3-8b --format json",
+    "doctor --bundle bundle.json --run runs/2026-11-23T14-05-09-demo",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +38,53 @@ class Options:
     runs: Path = flag("--runs", "DIR", "where run folders go", parse=Path, default=Path("runs"))
     jaeger: str | None = jaeger_flag()
     format: str = choice("--format", ("text", "json"), "of what is printed", default="text")
+    bundle: Path | None = flag(
+        "--bundle",
+        "FILE",
+        "print and write what a bug report needs, without content or paths; - only prints",
+        parse=Path,
+    )
+    run: str | None = flag("--run", "RUN", "for --bundle: a run whose findings it lists")
 
 
 def execute(options: Options) -> int:
-    """Run every check and print what was found. Raises UsageError for an address that is none."""
+    """Run every check and print what was found. Raises UsageError for an address or a file that can't be used."""
     from punie.trace.console.standard_streams import write_out_inert
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
 
+    if options.run is not None and options.bundle is None:
+        raise UsageError("--run is for --bundle", remedy="punie-trace report RUN shows a run")
+    if options.bundle is not None and options.bundle != STANDARD_OUTPUT:
+        refuse_unwritable(options.bundle, force=False)
     findings = run_checks(_checks(options))
+    if options.bundle is not None:
+        _bundle(options, findings)
+        return int(ExitCode.OK)
     write_out_inert(as_json(findings) if options.format == "json" else as_text(findings))
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
+
+
+def _bundle(options: Options, checks: Sequence[Finding]) -> None:
+    """Print the bundle, then write it where the user named a file."""
+    from punie.trace.console.standard_streams import write_err, write_out_inert
+    from punie.trace.doctor.bundle import Bundle
+    from punie.trace.store.files.whole_file import write_whole
+    from punie.trace.usecases.provenance import machine_facts, package_versions
+
+    findings = None if options.run is None else _findings_of(options.run)
+    text = Bundle(package_versions(), machine_facts(), checks, findings).as_json()
+    write_out_inert(text)
+    if options.bundle is not None and options.bundle != STANDARD_OUTPUT:
+        write_whole(options.bundle, text)
+        write_err(f"Wrote {options.bundle}: look through it before you send it\n")
+
+
+def _findings_of(run: str) -> Sequence[IntegrityFinding]:
+    from punie.trace.usecases.load import load_source
+    from punie.trace.usecases.run_report import Judgement, build_report
+
+    return build_report(load_source(run), Judgement(None, None)).analysis.integrity
 
 
 def _checks(options: Options) -> Sequence[tuple[str, Check]]:

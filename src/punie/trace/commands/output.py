@@ -38,7 +38,7 @@ class Output:
         """
         path = None if options.output == STANDARD_OUTPUT else options.output
         if path is not None:
-            _refuse_unwritable(path, force=options.force)
+            refuse_unwritable(path, force=options.force)
         return cls(_format(options.format, path), path, options.force)
 
     def write(self, document: Document) -> None:
@@ -47,7 +47,7 @@ class Output:
             write_out(self.format.write(document, Page(terminal_width(), colored())))
             return
         text = self.format.write(document)
-        _refuse_unwritable(self.path, force=self.force)
+        refuse_unwritable(self.path, force=self.force)
         write_whole(self.path, text)
         write_err(f"Wrote {self.path}\n")
 
@@ -71,7 +71,8 @@ def _format(name: str | None, path: Path | None) -> Format:
     return found
 
 
-def _refuse_unwritable(path: Path, *, force: bool) -> None:
+def refuse_unwritable(path: Path, *, force: bool) -> None:
+    """Raise UsageError if a new file can't be written at `path`, before anybody waits for what goes there."""
     if path.is_dir():
         raise UsageError(f"-o {path}: is a folder")
     if path.exists() and not force:
