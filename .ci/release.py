@@ -37,7 +37,9 @@ def check_tag(tag: str, version: str) -> None:
     if tag != f"v{version}":
         sys.exit(f"the tag is {tag}, the version in pyproject.toml {version}")
     if not re.search(
-        rf"^## {re.escape(version)} \(\d{{4}}-\d\d-\d\d\)$", (PROJECT / "CHANGELOG.md").read_text(), re.M
+        rf"^## {re.escape(version)} \(\d{{4}}-\d\d-\d\d\)$",
+        (PROJECT / "CHANGELOG.md").read_text(),
+        re.MULTILINE,
     ):
         sys.exit(f"CHANGELOG.md has no section '## {version} (YYYY-MM-DD)'")
 

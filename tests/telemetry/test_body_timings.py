@@ -165,6 +165,96 @@ def test_ollama_says_no_prefill_where_all_was_cached_and_nothing_before_it_is_do
     assert read_timings(json.dumps({**OLLAMA, "done": False}).encode()) is None
 
 
+LM_STUDIO: dict[str, Any] = {
+    "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 24, "completion_tokens": 53, "total_tokens": 77},
+    "stats": {
+        "tokens_per_second": 51.4,
+        "time_to_first_token": 0.111,
+        "generation_time": 0.954,
+        "total_draft_tokens_count": 40,
+        "accepted_draft_tokens_count": 30,
+    },
+}
+LM_STUDIO_CHAT: dict[str, Any] = {
+    "output": [{"type": "message", "content": "a"}],
+    "stats": {
+        "input_tokens": 646,
+        "total_output_tokens": 50,
+        "tokens_per_second": 25.0,
+        "time_to_first_token_seconds": 1.437,
+        "model_load_time_seconds": 0.5,
+    },
+}
+
+
+def test_lm_studio_as_known_from_its_documentation_alone() -> None:
+    prefill, decode = read_in_pieces(DocumentReader(by_line=False), json.dumps(LM_STUDIO).encode(), 10_000)
+    assert durations((prefill, decode)) == [
+        ("prefill", 111 * MS, "lm-studio"),
+        ("decode", 954 * MS, "lm-studio"),
+    ]
+    assert prefill.attributes["gen_ai.usage.input_tokens"] == 24
+    assert decode.attributes["gen_ai.usage.output_tokens"] == 53
+    assert decode.attributes["punie.server.accepted_tokens"] == 30
+
+
+def test_lm_studio_chat_gives_a_rate_in_place_of_the_decoding_time() -> None:
+    event = {"type": "chat.end", "result": LM_STUDIO_CHAT}
+    streamed = b"event: chat.end\ndata: " + json.dumps(event).encode() + b"\n\n"
+    for reader, body in (
+        (DocumentReader(by_line=False), json.dumps(LM_STUDIO_CHAT).encode()),
+        (EventsReader(0), streamed),
+    ):
+        phases = read_in_pieces(reader, body, 50)
+        assert durations(phases) == [
+            ("serve", 500 * MS, "lm-studio"),
+            ("prefill", 1_437 * MS, "lm-studio"),
+            ("decode", 2_000 * MS, "lm-studio"),
+        ]
+        assert phases[-1].attributes["gen_ai.usage.output_tokens"] == 50
+
+
+VLLM: dict[str, Any] = {
+    "choices": [],
+    "usage": {"prompt_tokens": 42, "completion_tokens": 128, "prompt_tokens_details": {"cached_tokens": 16}},
+    "metrics": {
+        "time_to_first_token_ms": 85.2,
+        "generation_time_ms": 1240.5,
+        "queue_time_ms": 12.3,
+        "speculative_decoding": {"num_draft_tokens": 90, "num_accepted_draft_tokens": 60},
+    },
+}
+
+
+def test_vllm_as_known_from_its_documentation_alone() -> None:
+    body = b"data: " + json.dumps(VLLM).encode() + b"\n\ndata: [DONE]\n\n"
+    phases = read_in_pieces(EventsReader(0), body, 40)
+    assert durations(phases) == [
+        ("queue", 12_300_000, "vllm"),
+        ("prefill", 85_200_000, "vllm"),
+        ("decode", 1_240_500_000, "vllm"),
+    ]
+    assert phases[1].attributes["gen_ai.usage.cache_read.input_tokens"] == 16
+    assert phases[2].attributes["punie.server.drafted_tokens"] == 90
+    assert phases[2].attributes["punie.server.accepted_tokens"] == 60
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        LM_STUDIO | {"stats": None},
+        LM_STUDIO | {"stats": {"time_to_first_token": -1, "generation_time": 1}},
+        LM_STUDIO_CHAT | {"stats": LM_STUDIO_CHAT["stats"] | {"tokens_per_second": 0}},
+        LM_STUDIO_CHAT | {"stats": LM_STUDIO_CHAT["stats"] | {"tokens_per_second": 1e-300}},
+        VLLM | {"metrics": None},
+        VLLM | {"metrics": {"generation_time_ms": 3, "time_to_first_token_ms": "85"}},
+    ],
+)
+def test_what_no_server_reports_is_not_read(document: dict[str, Any]) -> None:
+    assert read_timings(json.dumps(document).encode()) is None
+
+
 def timings(**changed: object) -> bytes:
     return json.dumps({"timings": {"prompt_ms": 1.0, "predicted_ms": 2.0} | changed}).encode()
 

@@ -14,7 +14,7 @@ from punie.trace.options import choice, flag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from punie.trace.analysis.integrity.finding import IntegrityFinding
+    from punie.trace.analysis.verdicts.assessment import Integrity
     from punie.trace.doctor.check import Check, Finding
 
 HELP: Final = "what is installed, reachable and misconfigured, with the next step"
@@ -80,7 +80,7 @@ def _bundle(options: Options, checks: Sequence[Finding]) -> None:
         write_err(f"Wrote {options.bundle}: look through it before you send it\n")
 
 
-def _findings_of(run: str) -> Sequence[IntegrityFinding]:
+def _findings_of(run: str) -> Sequence[Integrity]:
     from punie.trace.usecases.load import load_source
     from punie.trace.usecases.run_report import Judgement, build_report
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.doctor.check import Finding
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.integrity.finding import IntegrityFinding
+    from punie.trace.analysis.verdicts.assessment import Integrity
 
 SCHEMA_VERSION: Final = 1
 _PATH: Final = re.compile(r"(?<![\w/:])(?:~|\.{0,2}|[A-Za-z]:)(?:[/\\][^\s/\\'\":,;()]+){2,}[/\\]?")
@@ -31,7 +31,7 @@ class Bundle:
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     checks: Sequence[Finding]
-    run: Sequence[IntegrityFinding] | None = None
+    run: Sequence[Integrity] | None = None
 
     def as_json(self) -> str:
         """The whole bundle, to be looked through by who sends it."""
@@ -50,7 +50,7 @@ class Bundle:
             ],
             "run_findings": None
             if self.run is None
-            else [{"slug": item.slug, "effect": item.effect.value, "count": item.count} for item in self.run],
+            else [{"slug": item.slug, "effect": item.effect, "count": item.count} for item in self.run],
         }
         return json.dumps(document, indent=2) + "\n"
 

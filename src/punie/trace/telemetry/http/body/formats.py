@@ -6,14 +6,18 @@ import json
 from typing import Final
 
 from punie.trace.telemetry.http.body.llama_cpp import LlamaCpp
+from punie.trace.telemetry.http.body.lm_studio import LmStudio
 from punie.trace.telemetry.http.body.mlx_vlm import MlxVlm
 from punie.trace.telemetry.http.body.ollama import Ollama
 from punie.trace.telemetry.http.body.timings import BodyFormat, BodyTimings
+from punie.trace.telemetry.http.body.vllm import Vllm
 
 FORMATS: Final[tuple[BodyFormat, ...]] = (
     MlxVlm(),
     LlamaCpp(),
     Ollama(),
+    LmStudio(),
+    Vllm(),
 )
 
 _MARKERS: Final = tuple(dict.fromkeys(format_.marker for format_ in FORMATS))

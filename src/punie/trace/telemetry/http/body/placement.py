@@ -1,7 +1,7 @@
 """Where durations without timestamps lie in a request.
 
     |------------------------- POST -------------------------|
-           |- load -||--- prefill ---||------- decode -------|
+      |- load -||- queue -||-- prefill --||------ decode ----|
                                                   last token ^
 
 Decode ends when the last token was out, as far as the client knows: with the event that told why the answer
@@ -34,6 +34,7 @@ def _backwards(timings: BodyTimings, start_ns: int, end_ns: int) -> Iterator[Tim
     told: tuple[tuple[Phase, int, dict[str, AttributeValue | None]], ...] = (
         (Phase.DECODE, timings.decode_ns, _decode_attributes(timings)),
         (Phase.PREFILL, timings.prefill_ns, _prefill_attributes(timings)),
+        (Phase.QUEUE, timings.queue_ns, {}),
         (Phase.SERVE, timings.load_ns, {}),
     )
     for phase, told_ns, attributes in told:

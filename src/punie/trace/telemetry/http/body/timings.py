@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 _NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _MOST: Final = 1 << 53  # 104 days in nanoseconds: what says more is no duration, and no count
 
 
@@ -14,7 +17,8 @@ _MOST: Final = 1 << 53  # 104 days in nanoseconds: what says more is no duration
 class BodyTimings:
     """What one answer says of its own making, in nanoseconds and tokens; None for what it doesn't say.
 
-    `source` names the server's kind. `load_ns` is the time in which it loaded the model, 0 if it didn't.
+    `source` names the server's kind. `load_ns` is the time in which it loaded the model, `queue_ns` in which the
+    request waited; 0 where the server reports none.
     `prompt_tokens` counts cached ones too.
     """
 
@@ -22,6 +26,7 @@ class BodyTimings:
     prefill_ns: int
     decode_ns: int
     load_ns: int = 0
+    queue_ns: int = 0
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
@@ -47,6 +52,11 @@ def from_ms(value: object) -> int | None:
     return _duration(value, _NS_PER_MS)
 
 
+def from_s(value: object) -> int | None:
+    """Nanoseconds from seconds; None for what is no duration."""
+    return _duration(value, _NS_PER_S)
+
+
 def from_ns(value: object) -> int | None:
     """Nanoseconds as they are; None for what is no duration."""
     return _duration(value, 1)
@@ -55,6 +65,11 @@ def from_ns(value: object) -> int | None:
 def count(value: object) -> int | None:
     """A number of tokens; None for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """A JSON object; an empty one for what is none."""
+    return value if isinstance(value, Mapping) else _NOTHING
 
 
 def _duration(value: object, unit_ns: int) -> int | None:
