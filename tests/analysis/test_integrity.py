@@ -11,7 +11,8 @@ from punie.trace import semconv
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.queries.traces import missing_planned, read_traces
+from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.model import Attributes, Span, SpanKind, SpanSet, UnreadableRecord
 
@@ -150,7 +151,7 @@ def test_planned_queries_without_a_root_forbid_a_verdict() -> None:
     finding = flaws(*sound(), planned=planned)["missing-query"]
     assert (finding.effect, finding.count) == (Effect.NO_VERDICT, 2)
     assert finding.examples == ("query, repeat 1, server start 0", "query, repeat 2, server start 0")
-    assert missing_planned(read_traces(SpanSet(sound()), planned)) == planned[1:]
+    assert read_queries(SpanSet(sound()), planned).missing == planned[1:]
 
 
 def test_a_warm_up_is_none_of_the_planned_queries() -> None:

@@ -1,34 +1,29 @@
-"""From spans to what is known of each query: its ledger, its tokens, its score, and what is wrong."""
+"""From spans to what is known of each query: its ledger, its tokens, its score, and what is wrong.
+
+    spans ─▶ by trace ─▶ read_trace, one at a time ─▶ records ─▶ what crosses traces
+
+A trace is read as if it were alone. What traces have to know of each other is little and seldom matters: where models
+answer, who tells tokens how, which candidates are parts of others' queries. It is gathered from all, and the few
+traces of which it changes something are read again.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from textwrap import shorten
-from typing import Final
 
-from punie.trace import semconv
-from punie.trace.analysis.calls.calls import Call
-from punie.trace.analysis.calls.tools import tool_calls
-from punie.trace.analysis.calls.usage import usage_of
-from punie.trace.analysis.integrity.checks import find_flaws
+from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
-from punie.trace.analysis.ledger.ledger import compute_ledgers
-from punie.trace.analysis.ledger.phases import phased_spans
-from punie.trace.analysis.path.query_paths import query_paths
-from punie.trace.analysis.queries.candidates import is_query
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
-from punie.trace.analysis.queries.requests import ModelRequest, read_requests
-from punie.trace.analysis.queries.roots import query_key
-from punie.trace.analysis.queries.traces import Traces, missing_planned, read_traces
-from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
-from punie.trace.analysis.trees.roles import has_failed
+from punie.trace.analysis.queries.requests import ModelRequest
+from punie.trace.analysis.queries.selection import Judged, select
+from punie.trace.analysis.queries.server_starts import starts_before
+from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, missing_planned
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.trace_reading import Reading, read_trace
 from punie.trace.analysis.trees.tree import SpanKey
-from punie.trace.analysis.what_if.observed import Activity, activities
-from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
-
-_NAME_LENGTH: Final = 40  # characters of a question
+from punie.trace.analysis.what_if.observed import Activity
+from punie.trace.model import Span, SpanSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,129 +50,114 @@ def read_queries(
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
     yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
     """
-    traces = read_traces(source, planned, now_ns=now_ns)
-    phased = phased_spans(traces.forest, traces.queries, traces.calls)
-    requests = read_requests(traces, _query_ids(traces))
-    paths = query_paths(phased, traces.forest.spans)
-    records = read_records(traces, compute_ledgers(phased), requests)
-    in_order = sorted((r for of_query in requests.values() for r in of_query), key=lambda r: r.start_ns)
-    return QueryRecords(
-        records=mark_cached_repeats(
-            replace(record, critical_path=paths.get(record.ledger.query_key)) for record in records
+    traces = _Source(source, planned, now_ns)
+    traces.learn_addresses()
+    traces.learn_what_crosses()
+    return _together(list(traces.readings.values()), source, planned)
+
+
+class _Source:
+    """The traces of a source by their ids, and what is known of each so far."""
+
+    def __init__(self, source: SpanSet, planned: Sequence[PlannedQuery], now_ns: int | None) -> None:
+        self._planned, self._now_ns = planned, now_ns
+        self._spans: dict[str, list[Span]] = {}
+        for span in source.spans:
+            self._spans.setdefault(span.trace_id, []).append(span)
+        self.readings = {
+            trace_id: read_trace(spans, planned, now_ns) for trace_id, spans in self._spans.items()
+        }
+        self._addresses: Set[str] = frozenset()
+
+    def learn_addresses(self) -> None:
+        """Read again where a request went to an address at which models answer elsewhere."""
+        self._addresses = frozenset().union(*(one.filling for one in self.readings.values()))
+        for trace_id, one in list(self.readings.items()):
+            if not self._addresses.isdisjoint(one.strange):
+                self._read_again([trace_id], Surroundings(self._addresses))
+
+    def learn_what_crosses(self) -> None:
+        """Read again what is part of other traces' queries, and where prompts are told otherwise than it seemed."""
+        apart = frozenset().union(*(one.apart for one in self.readings.values()))
+        judged = self._judged()
+        together = _together_by_part(judged)
+        for trace_id, one in list(self.readings.items()):
+            others = together.get(trace_id)
+            is_told_otherwise = not apart.isdisjoint(one.tellers) and not one.apart.issuperset(
+                apart & one.tellers
+            )
+            if others is not None:
+                if others[0] == trace_id:
+                    self._read_again(others, Surroundings(self._addresses, apart, judged))
+            elif is_told_otherwise or any(judged.get(key, fate) != fate for key, fate in one.judged.items()):
+                self._read_again([trace_id], Surroundings(self._addresses, apart, judged))
+
+    def _judged(self) -> Mapping[SpanKey, Judged]:
+        """What becomes of all candidates; nothing if none of them depends on other traces."""
+        outlines = [outline for one in self.readings.values() for outline in one.outlines]
+        if all(candidate.is_settled for one in outlines for candidate in one.candidates):
+            return {}
+        return select(outlines)
+
+    def _read_again(self, trace_ids: Sequence[str], around: Surroundings) -> None:
+        if not around.judged:
+            around = replace(around, judged=None)
+        spans = [span for trace_id in trace_ids for span in self._spans[trace_id]]
+        first, *others = trace_ids
+        for other in others:
+            self.readings.pop(other, None)
+        self.readings[first] = read_trace(spans, self._planned, self._now_ns, around)
+
+
+def _together_by_part(judged: Mapping[SpanKey, Judged]) -> Mapping[str, Sequence[str]]:
+    """For each trace that shares a query with others all of them, the same list for each."""
+    found: dict[str, list[str]] = {}
+    for key, fate in judged.items():
+        if fate.part_of is not None:
+            one, other = (found.setdefault(trace, [trace]) for trace in (fate.part_of[0], key[0]))
+            if one is not other:
+                one += other
+                found.update(dict.fromkeys(other, one))
+    return found
+
+
+def _together(readings: Sequence[Reading], source: SpanSet, planned: Sequence[PlannedQuery]) -> QueryRecords:
+    checks, asked = Checks(), set[PlannedKey]()
+    for one in readings:
+        checks.add(one.checks)
+        asked |= one.planned
+    records, requests = _numbered(
+        sorted(
+            (record for one in readings for record in one.records),
+            key=lambda record: (record.ledger.start_ns, record.ledger.query_key),
         ),
-        missing=missing_planned(traces),
-        findings=find_flaws(traces, in_order),
-        requests=tuple(in_order),
-        activity=activities(phased),
+        sorted(
+            (request for one in readings for request in one.requests),
+            key=lambda request: (request.start_ns, request.query_key, request.turn),
+        ),
+    )
+    records = mark_cached_repeats(records)
+    missing = missing_planned(planned, asked)
+    return QueryRecords(
+        records=records,
+        missing=missing,
+        findings=findings(checks, source, planned, missing, records, requests),
+        requests=tuple(requests),
+        activity={key: activity for one in readings for key, activity in one.activity.items()},
     )
 
 
-def read_records(
-    traces: Traces, ledgers: Sequence[QueryLedger], requests: Mapping[SpanKey, Sequence[ModelRequest]]
-) -> tuple[QueryRecord, ...]:
-    """One record a ledger, in the ledgers' order; `requests` are those of each query's root."""
-    roots = {query_key(root): root for root in traces.queries.roots}
-    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
-    for key in traces.forest.order:
-        if key in traces.queries.of:
-            members[traces.queries.of[key]].append(key)
-    names = _query_ids(traces)
-    return tuple(
-        _record(traces, ledger, root, names[root], members[root], requests[root])
-        for ledger in ledgers
-        for root in (roots[ledger.query_key],)
-    )
-
-
-def _knows_network(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
-    is_told = traces.calls.unreported.isdisjoint(members)
-    return bool(calls) and is_told and all(map(_shows_its_server, calls))
-
-
-def _shows_its_server(call: Call) -> bool:
-    return call.is_covered and any(server is not call.span for server in call.servers)
-
-
-def _query_ids(traces: Traces) -> dict[SpanKey, str]:
-    several = _traces_with_several(traces.queries.roots)
-    return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
-
-
-def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
-    counts = Counter(trace_id for trace_id, _ in roots)
-    return frozenset(trace_id for trace_id, count in counts.items() if count > 1)
-
-
-def _record(
-    traces: Traces,
-    ledger: QueryLedger,
-    root: SpanKey,
-    query_id: str,
-    members: Sequence[SpanKey],
-    asked: Sequence[ModelRequest],
-) -> QueryRecord:
-    span, start = traces.forest.spans[root], traces.starts[root]
-    calls = traces.requests[root]
-    usage = usage_of(calls, [request.tokens for request in asked])
-    return QueryRecord(
-        query_id=query_id,
-        trace_id=span.trace_id,
-        ledger=ledger,
-        warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,
-        repeat=semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
-        server_start=start.number,
-        run_id=start.run_id,
-        start_in_run=start.in_run,
-        position=semconv.integer(span.attributes, semconv.QUERY_POSITION) or 0,
-        expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
-        ok=_truth(span.attributes.get(semconv.QUERY_OK)),
-        failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
-        failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
-        error=_error(span),
-        disturbed_by=_disturbance(span),
-        cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
-        tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),
-        network_known=_knows_network(traces, calls, members),
-        model_requests=usage.model_requests,
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        time_to_first_chunk_ns=usage.time_to_first_chunk_ns,
-        truncated=usage.truncated,
-    )
-
-
-def _query_id(root: Span, several: frozenset[str]) -> str:
-    """The suite's id, or what its agent was asked and when; else the trace, since each of these was asked once."""
-    if is_query(root):
-        return semconv.text(root.attributes, semconv.QUERY_ID) or root.trace_id
-    name = semconv.text(root.attributes, semconv.QUERY_NAME)
-    if name is not None:
-        words = shorten(
-            semconv.text(root.attributes, semconv.QUERY_TEXT) or "", _NAME_LENGTH, placeholder="…"
-        )
-        return f"{name} {words}".rstrip()
-    return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
-
-
-def _disturbance(span: Span) -> Disturbance | None:
-    named = semconv.text(span.attributes, semconv.QUERY_DISTURBED)
-    return Disturbance(named) if named in set(Disturbance) else None
-
-
-def _truth(value: AttributeValue) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _slugs(value: AttributeValue) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
-
-
-def _error(root: Span) -> str | None:
-    written = semconv.text(root.attributes, semconv.QUERY_ERROR)
-    kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
-    if written is not None or not (kind or has_failed(root)):
-        return written
-    return root.status_message or kind or "error"
+def _numbered(
+    records: Sequence[QueryRecord], requests: Sequence[ModelRequest]
+) -> tuple[Iterable[QueryRecord], Sequence[ModelRequest]]:
+    """Both with server starts that count over all runs of the source."""
+    before = starts_before(records)
+    if not any(before.values()):
+        return records, requests
+    numbered = {
+        record.ledger.query_key: replace(record, server_start=before[record.run_id] + record.start_in_run)
+        for record in records
+    }
+    return numbered.values(), [
+        replace(request, server_start=numbered[request.query_key].server_start) for request in requests
+    ]

@@ -115,11 +115,14 @@ class Calls:
     gateways: Set[SpanKey] = frozenset()
 
 
-def find_calls(forest: Forest) -> Calls:
-    """Everything that is known of the model calls of `forest`, in a few walks over it."""
+def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
+    """Everything that is known of the model calls of `forest`, in a few walks over it.
+
+    `addresses` are those at which models answer in other traces (`Contexts.filling`).
+    """
     role = {key: role_of(span) for key, span in forest.spans.items()}
     phases = {key: phase for key, span in forest.spans.items() if (phase := written_phase(span)) is not None}
-    contexts = find_contexts(forest, role)
+    contexts = find_contexts(forest, role, addresses)
     wrapper = dict(_wrappers(forest, contexts))
     apart = contexts.outer.keys() - wrapper.keys()
     below = look_below(forest, role, phases, apart)

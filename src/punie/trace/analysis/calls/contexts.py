@@ -11,7 +11,7 @@ stands for that call, wherever it hangs, also inside a tool. What fills a tool's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,8 @@ class Contexts:
 
     `request` is the nearest HTTP span at or above a span, within its call or tool. `outer` is the call around a call.
     `posts` are the POSTs to a model outside of calls, `background` HTTP spans beside whole tools or calls.
+    `filling` are the addresses at which POSTs of these trees fill their call, `strange` those of POSTs outside of calls
+    of which nothing says that a model answers there.
     """
 
     call: dict[SpanKey, SpanKey] = field(default_factory=dict)
@@ -39,13 +41,15 @@ class Contexts:
     request: dict[SpanKey, SpanKey] = field(default_factory=dict)
     posts: set[SpanKey] = field(default_factory=set)
     background: set[SpanKey] = field(default_factory=set)
+    filling: set[str] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)
 
 
-def find_contexts(forest: Forest, role: Roles) -> Contexts:
-    """Walk all trees once, from their tops."""
-    found = Contexts()
+def find_contexts(forest: Forest, role: Roles, addresses: Set[str] = frozenset()) -> Contexts:
+    """Walk all trees once, from their tops; `addresses` are those that POSTs of other trees fill their call with."""
+    found = Contexts(filling=set(_filling_addresses(forest, role)))
     beside = _Beside(forest, role)
-    known = set(_filling_addresses(forest, role))
+    known = found.filling | addresses
     for key in forest.order:
         _inherit(found, key, forest.parent[key])
         match role[key]:
@@ -92,7 +96,10 @@ def _place_request(found: Contexts, forest: Forest, key: SpanKey, known: set[str
     if (place in known or is_model_address(place)) and not beside.has_work_below(key):
         _open_call(found, key)
         found.posts.add(key)
-    elif key not in found.in_tool and beside.in_a_tool(span):
+        return
+    if place:
+        found.strange.add(place)
+    if key not in found.in_tool and beside.in_a_tool(span):
         found.in_tool.add(key)
     elif key not in found.in_tool and beside.around_work(span) and not beside.has_work_below(key):
         found.background.add(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +38,14 @@ FROM_SPANS: Final = (
     KNOWN_FROM,
 )
 NONE: Final = "none"
+_ASKED: Final = "model as asked"
+_OURS: Final = "ours"
+_MODEL_NAMES: Final = (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)
+_OF_SERVERS: Final = (
+    (SERVER_PATH, semconv.SERVER_PATH),
+    (DRAFT, semconv.SERVER_DRAFT_MODEL),
+    (ADAPTER, semconv.SERVER_ADAPTER),
+)
 
 Facts = Mapping[str, str]
 """Name to value of what is known; what isn't is left out."""
@@ -83,44 +91,68 @@ def _joined(values: Sequence[str | None]) -> str | None:
 
 def span_facts(spans: Sequence[Span], records: Sequence[QueryRecord]) -> Facts:
     """What the spans of one source say, its queries' `records` among them."""
-    served = [span for span in spans if span.kind is SpanKind.SERVER]
-    ours = [span for span in spans if semconv.QUERY_ID in span.attributes]
+    return facts_of(written_in(spans), records)
+
+
+Written = dict[str, set[str]]
+"""What spans say, by fact: what several traces say is the union."""
+
+
+def written_in(spans: Iterable[Span]) -> Written:
+    """Every value that a span names; `_ASKED` are the models as requests name them, `_OURS` is there for our runs."""
+    found: dict[str, set[str | None]] = defaultdict(set)
+    for span in spans:
+        attributes, resource = span.attributes, span.resource
+        found[_ASKED].add(semconv.text(attributes, _MODEL_NAMES))
+        if span.kind is SpanKind.SERVER:
+            found[MODEL].add(semconv.text(attributes, _MODEL_NAMES))
+            for name, key in _OF_SERVERS:
+                found[name].add(semconv.text(attributes, key))
+        if semconv.QUERY_ID in attributes:
+            found[_OURS].add(_OURS)
+            found[SUITE].add(semconv.text(attributes, semconv.QUERY_SUITE))
+            found[SUITE_HASH].add(semconv.text(attributes, semconv.QUERY_SUITE_HASH))
+        if semconv.HOST_NAME in resource:
+            found[HOST].add(str(resource[semconv.HOST_NAME]))
+        service, version = resource.get(semconv.SERVICE_NAME), resource.get(semconv.SERVICE_VERSION)
+        if isinstance(service, str) and isinstance(version, str):
+            found[f"version of service {service}"].add(version)
+    return {name: {value for value in values if value} for name, values in found.items()}
+
+
+def merge_written(into: Written, other: Written) -> None:
+    """Add what another trace's spans say."""
+    for name, values in other.items():
+        into.setdefault(name, set()).update(values)
+
+
+def facts_of(written: Written, records: Sequence[QueryRecord]) -> Facts:
+    """The facts of one source, from what its spans say and its queries' `records`."""
     asked = [record for record in records if not record.warmup]
+    ours = _OURS in written
     found = {
-        MODEL: _models(served) or _models(spans),
-        SUITE: _texts(ours, semconv.QUERY_SUITE),
-        SUITE_HASH: _short(_texts(ours, semconv.QUERY_SUITE_HASH)),
+        MODEL: _last_parts(written.get(MODEL)) or _last_parts(written.get(_ASKED)),
+        SUITE: _last_parts(written.get(SUITE)),
+        SUITE_HASH: _short(_last_parts(written.get(SUITE_HASH))),
         CACHE: _one_line(record.cache for record in asked),
         WARMUP: _warmups(records) if ours else "",
         REPEATS: _askings(asked) if ours else "",
-        SERVER_PATH: _texts(served, semconv.SERVER_PATH),
-        HOST: _one_line(
-            str(span.resource[semconv.HOST_NAME]) for span in spans if semconv.HOST_NAME in span.resource
-        ),
+        SERVER_PATH: _last_parts(written.get(SERVER_PATH)),
+        HOST: _one_line(written.get(HOST, ())),
         KNOWN_FROM: _known_from(asked),
-        **_services(spans),
+        **{name: _one_line(values) for name, values in written.items() if name.startswith("version of ")},
     }
     if found[SERVER_PATH]:  # a server that says how it serves would name these
-        found[DRAFT] = _texts(served, semconv.SERVER_DRAFT_MODEL) or NONE
-        found[ADAPTER] = _texts(served, semconv.SERVER_ADAPTER) or NONE
+        found[DRAFT] = _last_parts(written.get(DRAFT)) or NONE
+        found[ADAPTER] = _last_parts(written.get(ADAPTER)) or NONE
     return {name: value for name, value in found.items() if value}
 
 
-def _models(spans: Iterable[Span]) -> str:
+def _last_parts(names: Iterable[str] | None) -> str:
     """As the server calls it; a path by its last part, since the same model may lie elsewhere."""
-    values = (
-        semconv.text(span.attributes, (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)) for span in spans
+    return _one_line(
+        name.rstrip("/").rpartition("/")[2] if name.startswith("/") else name for name in names or ()
     )
-    return _one_line(_last_part(value) for value in values if value)
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2] if name.startswith("/") else name
-
-
-def _texts(spans: Iterable[Span], key: str) -> str:
-    values = (semconv.text(span.attributes, key) for span in spans)
-    return _one_line(_last_part(value) for value in values if value)
 
 
 def _short(digests: str) -> str:
@@ -146,16 +178,6 @@ def _known_from(records: Sequence[QueryRecord]) -> str:
         if PHASE_GROUP[phase] is Group.GENERATION
         for how in ways
     )
-
-
-def _services(spans: Iterable[Span]) -> dict[str, str]:
-    """The version of every service that tells one."""
-    found: dict[str, set[str]] = {}
-    for span in spans:
-        name, version = (span.resource.get(key) for key in (semconv.SERVICE_NAME, semconv.SERVICE_VERSION))
-        if isinstance(name, str) and isinstance(version, str):
-            found.setdefault(f"version of service {name}", set()).add(version)
-    return {name: _one_line(versions) for name, versions in found.items()}
 
 
 def _one_line(values: Iterable[str | None]) -> str:

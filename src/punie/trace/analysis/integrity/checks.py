@@ -2,47 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from punie.trace.analysis.integrity.finding import Checked, IntegrityFinding, finding
+from punie.trace.analysis.integrity.finding import (
+    Checked,
+    Flaws,
+    IntegrityFinding,
+    finding,
+    finding_of,
+    merge_flaws,
+    tally,
+)
 from punie.trace.analysis.integrity.kinds import Effect
-from punie.trace.analysis.integrity.requests import answers, cache_arm, draft, meaning, witnesses
-from punie.trace.analysis.integrity.runs import runs
-from punie.trace.analysis.integrity.structure import copies, disturbed, links, plan, roots
-from punie.trace.analysis.integrity.times import clocks, times
+from punie.trace.analysis.integrity.requests import answers, cache_not_off, draft, meaning, witnesses
+from punie.trace.analysis.integrity.runs import Runs, merge_runs, runs_of, several_runs
+from punie.trace.analysis.integrity.structure import copies, disturbed, links, missing_queries, roots
+from punie.trace.analysis.integrity.times import clocks, coarse_clock, shifted_clocks, times
 from punie.trace.analysis.queries.requests import ModelRequest
-from punie.trace.analysis.queries.traces import Traces
+from punie.trace.analysis.queries.traces import Traces, missing_planned, planned_keys
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.trees.clock_skew import Shift
+from punie.trace.model import SpanSet
+from punie.trace.units import count_text
 
 _GRAVEST_FIRST: Final = tuple(Effect)
 
 
-def find_flaws(traces: Traces, requests: Sequence[ModelRequest] = ()) -> tuple[IntegrityFinding, ...]:
+@dataclass(slots=True)
+class Checks:
+    """What the checks of some traces found. Those of others add up with it, in any order."""
+
+    flaws: Flaws = field(default_factory=dict)
+    shifts: list[Shift] = field(default_factory=list)
+    runs: Runs = field(default_factory=dict)
+
+    def add(self, other: Checks) -> None:
+        """Add what the checks of other traces found."""
+        merge_flaws(self.flaws, other.flaws)
+        self.shifts += other.shifts
+        merge_runs(self.runs, other.runs)
+
+
+def check_traces(traces: Traces) -> Checks:
+    """Everything that can be wrong with traces, each taken for itself."""
+    flaws = tally(cases for check in _CHECKS for cases in check(traces))
+    return Checks(flaws, list(traces.skew.shifts), runs_of(traces))
+
+
+def find_flaws(traces: Traces) -> tuple[IntegrityFinding, ...]:
+    """The findings of a source that was read as a whole."""
+    missing = missing_planned(traces.planned, planned_keys(traces))
+    return findings(check_traces(traces), traces.source, traces.planned, missing)
+
+
+def findings(
+    checks: Checks,
+    source: SpanSet,
+    planned: Sequence[PlannedQuery] = (),
+    missing: Sequence[PlannedQuery] = (),
+    records: Sequence[QueryRecord] = (),
+    requests: Sequence[ModelRequest] = (),
+) -> tuple[IntegrityFinding, ...]:
     """Every finding with at least one case, the gravest first, then in the order of the checks.
 
-    `requests` are the traces' model requests, with the token counts that figures are made from.
+    `checks` are of all traces of `source`, `missing` those of the `planned` queries that nobody asked. `requests` have
+    the token counts that figures are made from.
     """
-    checked = (*(found for check in _CHECKS for found in check(traces)), *cache_arm(traces, requests))
-    return tuple(
-        sorted(
-            (found for found in checked if found.count), key=lambda found: _GRAVEST_FIRST.index(found.effect)
-        )
+    found = (
+        missing_queries(missing, len(planned)),
+        *several_runs(checks.runs),
+        *(finding_of(slug, checks.flaws, figures=_figures(slug, checks)) for slug in _slugs(checks)),
+        coarse_clock(source.resolution_ns),
+        shifted_clocks(sorted(checks.shifts, key=lambda shift: (shift.trace_id, shift.machine))),
+        *_said_by(source),
+        cache_not_off(records, requests),
     )
+    return tuple(sorted((one for one in found if one.count), key=_place))
 
 
-def _source(traces: Traces) -> Checked:
+def _slugs(checks: Checks) -> Iterator[str]:
+    return iter(dict.fromkeys(slug for slug, _ in checks.flaws))
+
+
+def _figures(slug: str, checks: Checks) -> str:
+    if slug != "missing-parent":
+        return ""
+    return count_text(checks.flaws[slug, None].different, "missing parent")
+
+
+def _place(found: IntegrityFinding) -> tuple[int, int]:
+    last = len(_ORDER)
+    return _GRAVEST_FIRST.index(found.effect), _ORDER.get(found.slug, last)
+
+
+def _said_by(source: SpanSet) -> Iterator[IntegrityFinding]:
     """What the reader notes about its source, and records that are no spans; of these all are named."""
-    notes = traces.source.notes
-    for slug in dict.fromkeys(note.slug for note in notes):
-        of_kind = [note for note in notes if note.slug == slug]
+    for slug in dict.fromkeys(note.slug for note in source.notes):
+        of_kind = [note for note in source.notes if note.slug == slug]
         yield finding(slug, [note.case for note in of_kind], count=sum(note.count for note in of_kind))
-    unreadable = [f"{record.file}:{record.line}: {record.reason}" for record in traces.source.unreadable]
+    unreadable = [f"{record.file}:{record.line}: {record.reason}" for record in source.unreadable]
     yield finding("unreadable-record", unreadable, most=len(unreadable))
 
 
 _CHECKS: Final[tuple[Callable[[Traces], Checked], ...]] = (
-    plan,
-    runs,
     disturbed,
     roots,
     links,
@@ -53,5 +117,24 @@ _CHECKS: Final[tuple[Callable[[Traces], Checked], ...]] = (
     clocks,
     answers,
     draft,
-    _source,
 )
+_ORDER: Final = {
+    slug: place
+    for place, slug in enumerate(
+        (
+            *("missing-query", "mixed-runs", "several-runs", "disturbed-query"),
+            *("broken-root", "several-roots", "outside-query", "other-trace"),
+            *("trace-without-model-call", "part-of-other-trace"),
+            *("cycle", "missing-parent", "follows-from", "ambiguous-query"),
+            *("duplicate-span", "conflicting-duplicate", "shared-id"),
+            *("impossible-time", "inverted-span", "unended-span", "outside-window", "outside-parent"),
+            *("coarse-clock", "unknown-phase", "unrecognised-model-call", "request-without-model-call"),
+            *("http-ends-at-headers", "uncovered-model-call"),
+            *("clocks-disagree", "counts-disagree", "timings-too-long", "phase-sources-differ"),
+            *("clock-skew", "clock-skew-unclear", "host-not-known"),
+            *("failed-model-call", "cached-above-prompt", "truncated-answer", "missing-usage"),
+            "draft-with-cache",
+        )
+    )
+}
+"""As the checks come; what sources say of themselves follows."""

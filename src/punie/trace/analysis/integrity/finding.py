@@ -1,10 +1,13 @@
-"""One finding: what is wrong with the traces, how often, and where. The table of all kinds is `findings.toml`."""
+"""One finding: what is wrong with the traces, how often, and where. The table of all kinds is `findings.toml`.
+
+Checks look at one trace and name its cases; tallies of many traces add up to findings, in any order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from punie.trace.analysis.integrity.kinds import FINDING_KIND, Effect
 from punie.trace.analysis.queries.traces import span_name
@@ -28,7 +31,69 @@ class IntegrityFinding:
     examples_left_out: int = 0
 
 
-Checked = Iterator[IntegrityFinding]
+class Cases(NamedTuple):
+    """The cases of one kind in one trace; `effect` is a lighter one than the kind's own."""
+
+    slug: str
+    names: Sequence[str]
+    effect: Effect | None = None
+
+
+Checked = Iterator[Cases]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Cases of many traces: how many, how many different ones, and the first by name."""
+
+    count: int = 0
+    different: int = 0
+    first: tuple[str, ...] = ()
+
+    def add(self, count: int, different: int, first: Iterable[str]) -> None:
+        """Add the cases of other traces: each case names its trace, so none is the same."""
+        self.count += count
+        self.different += different
+        self.first = tuple(sorted((*self.first, *first))[:_EXAMPLES])
+
+
+Flaws = dict[tuple[str, Effect | None], Tally]
+"""The tallies of some traces, by slug and effect; without those that have no case."""
+
+
+def tally(checked: Iterable[Cases]) -> Flaws:
+    """The cases of one trace."""
+    found: Flaws = {}
+    for cases in checked:
+        if cases.names:
+            different = sorted(set(cases.names))
+            into = found.setdefault((cases.slug, cases.effect), Tally())
+            into.add(len(cases.names), len(different), different[:_EXAMPLES])
+    return found
+
+
+def merge_flaws(into: Flaws, other: Flaws) -> None:
+    """Add the tallies of other traces."""
+    for key, one in other.items():
+        into.setdefault(key, Tally()).add(one.count, one.different, one.first)
+
+
+def finding_of(slug: str, flaws: Flaws, *, figures: str = "") -> IntegrityFinding:
+    """One kind of the tallies `flaws`: cases with the kind's own effect come before those with a lighter one."""
+    kind = FINDING_KIND[slug]
+    tallies = sorted(
+        ((effect, one) for (name, effect), one in flaws.items() if name == slug),
+        key=lambda item: item[0] is not None,
+    )
+    examples = tuple(name for _, one in tallies for name in one.first)[:_EXAMPLES]
+    return IntegrityFinding(
+        slug=slug,
+        effect=tallies[0][0] or kind.effect,
+        count=sum(one.count for _, one in tallies),
+        message=f"{kind.meaning}: {figures}" if figures else kind.meaning,
+        examples=examples,
+        examples_left_out=sum(one.different for _, one in tallies) - len(examples),
+    )
 
 
 def finding(

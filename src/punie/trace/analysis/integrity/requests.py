@@ -17,10 +17,10 @@ from punie.trace.analysis.integrity.disagreements import (
     differing_sources,
     disagreeing_clocks,
 )
-from punie.trace.analysis.integrity.finding import Checked, finding, names
+from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFinding, finding, names
 from punie.trace.analysis.queries.requests import ModelRequest
-from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces, span_name
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
@@ -31,14 +31,14 @@ def meaning(traces: Traces) -> Checked:
     unknown = traces.where(
         lambda key, span: semconv.PHASE in span.attributes and key not in traces.calls.phases
     )
-    yield finding("unknown-phase", unknown)
+    yield Cases("unknown-phase", unknown)
     calls = list(traces.counted_calls())
-    yield finding("unrecognised-model-call", traces.where(partial(_looks_like_a_call, traces.calls)))
+    yield Cases("unrecognised-model-call", traces.where(partial(_looks_like_a_call, traces.calls)))
     unreported = traces.calls.unreported
-    yield finding("request-without-model-call", names(call.key for call in calls if call.key in unreported))
+    yield Cases("request-without-model-call", names(call.key for call in calls if call.key in unreported))
     cut = (span for call in calls for span in _cut_requests(call, traces))
-    yield finding("http-ends-at-headers", sorted(span_name((span.trace_id, span.span_id)) for span in cut))
-    yield finding("uncovered-model-call", names(call.key for call in calls if not call.is_covered))
+    yield Cases("http-ends-at-headers", sorted(span_name((span.trace_id, span.span_id)) for span in cut))
+    yield Cases("uncovered-model-call", names(call.key for call in calls if not call.is_covered))
 
 
 def _looks_like_a_call(calls: Calls, key: SpanKey, span: Span) -> bool:
@@ -64,22 +64,22 @@ _UNTOLD: Final = {Role.OTHER, Role.WORKFLOW, Role.AGENT}
 
 def witnesses(traces: Traces) -> Checked:
     """Client and server that report different things."""
-    yield finding("clocks-disagree", names(disagreeing_clocks(traces)))
-    yield finding("counts-disagree", tuple(differing_counts(traces)))
-    yield finding("timings-too-long", names(cut_timings(traces)))
-    yield finding("phase-sources-differ", names(differing_sources(traces)))
+    yield Cases("clocks-disagree", names(disagreeing_clocks(traces)))
+    yield Cases("counts-disagree", tuple(differing_counts(traces)))
+    yield Cases("timings-too-long", names(cut_timings(traces)))
+    yield Cases("phase-sources-differ", names(differing_sources(traces)))
 
 
 def answers(traces: Traces) -> Checked:
     """Answers that were cut, and token counts that nobody reports."""
     requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
     refused = traces.calls.refused
-    yield finding(
+    yield Cases(
         "failed-model-call", names(call.key for call in traces.counted_calls() if call.key in refused)
     )
-    yield finding("cached-above-prompt", names(call.key for call in requests if prompt_is_short(call)))
-    yield finding("truncated-answer", names(call.key for call in requests if is_truncated(call)))
-    yield finding("missing-usage", names(call.key for call in requests if lacks_usage(call)))
+    yield Cases("cached-above-prompt", names(call.key for call in requests if prompt_is_short(call)))
+    yield Cases("truncated-answer", names(call.key for call in requests if is_truncated(call)))
+    yield Cases("missing-usage", names(call.key for call in requests if lacks_usage(call)))
 
 
 def draft(traces: Traces) -> Checked:
@@ -91,19 +91,15 @@ def draft(traces: Traces) -> Checked:
             and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
         )
     )
-    yield finding("draft-with-cache", cached)
+    yield Cases("draft-with-cache", cached)
 
 
-def cache_arm(traces: Traces, requests: Sequence[ModelRequest]) -> Checked:
+def cache_not_off(records: Sequence[QueryRecord], requests: Sequence[ModelRequest]) -> IntegrityFinding:
     """Cached tokens where the cache was to be off; `requests` have the counts that figures are made from."""
-    off = {
-        query_key(root)
-        for root in traces.queries.roots
-        if traces.forest.spans[root].attributes.get(semconv.QUERY_CACHE) == semconv.CACHE_OFF
-    }
+    off = {record.ledger.query_key for record in records if record.cache == semconv.CACHE_OFF}
     cached = [
         span_name((request.trace_id, request.span_id))
         for request in requests
         if request.query_key in off and not request.warmup and request.tokens.cached
     ]
-    yield finding("cache-not-off", cached)
+    return finding("cache-not-off", cached)

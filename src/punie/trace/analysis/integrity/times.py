@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from punie.trace.analysis.integrity.finding import Checked, finding, names
+from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFinding, finding, names
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import Traces, span_name
+from punie.trace.analysis.trees.clock_skew import Shift
 from punie.trace.model import Span
 from punie.trace.units import duration_text
 
@@ -14,16 +16,14 @@ _CLIPPED_PERCENT: Final = 1
 
 
 def times(traces: Traces) -> Checked:
-    """Inverted and unended spans, spans outside their query or parent, a coarse clock."""
+    """Inverted and unended spans, spans outside their query or parent."""
     counted = [key for key, _ in traces.counted() if key in traces.impossible] if traces.impossible else []
-    others = names(traces.impossible.difference(counted))
-    yield finding("impossible-time", names(counted) + others, effect=None if counted else Effect.SHOWN)
+    yield Cases("impossible-time", names(counted))
+    yield Cases("impossible-time", names(traces.impossible.difference(counted)), Effect.SHOWN)
     inverted = [(key, span) for key, span in traces.counted() if span.end_ns < span.start_ns]
-    yield finding("inverted-span", names(key for key, span in inverted if span.end_ns))
-    yield finding("unended-span", names(key for key, span in inverted if not span.end_ns))
+    yield Cases("inverted-span", names(key for key, span in inverted if span.end_ns))
+    yield Cases("unended-span", names(key for key, span in inverted if not span.end_ns))
     yield from _windows(traces)
-    resolution_ns = traces.source.resolution_ns
-    yield finding("coarse-clock", [f"{resolution_ns} ns"] if resolution_ns > 1 else [])
 
 
 def _windows(traces: Traces) -> Checked:
@@ -39,8 +39,9 @@ def _windows(traces: Traces) -> Checked:
             (far if reach_ns * 100 >= root.duration_ns * _CLIPPED_PERCENT else slight).append(span_name(key))
         elif parent is not None and _reach_ns(span, forest.spans[parent]):
             parents.append(span_name(key))
-    yield finding("outside-window", far + slight, effect=None if far else Effect.SHOWN)
-    yield finding("outside-parent", parents)
+    yield Cases("outside-window", far)
+    yield Cases("outside-window", slight, Effect.SHOWN)
+    yield Cases("outside-parent", parents)
 
 
 def _reach_ns(span: Span, around: Span) -> int:
@@ -54,16 +55,24 @@ def _reach_ns(span: Span, around: Span) -> int:
 
 
 def clocks(traces: Traces) -> Checked:
-    """Other machines' clocks."""
-    skew = traces.skew
-    largest_ns = max((abs(shift.shift_ns) for shift in skew.shifts), default=0)
-    widest_ns = max((shift.uncertain_ns or 0 for shift in skew.shifts), default=0)
-    open_ended = any(shift.uncertain_ns is None for shift in skew.shifts)
+    """Other machines' clocks that can't be brought together."""
+    yield Cases("clock-skew-unclear", traces.skew.unclear)
+    yield Cases("host-not-known", [span_name(key) for key in traces.skew.unknown])
+
+
+def shifted_clocks(shifts: Sequence[Shift]) -> IntegrityFinding:
+    """Other machines' clocks that were shifted."""
+    largest_ns = max((abs(shift.shift_ns) for shift in shifts), default=0)
+    widest_ns = max((shift.uncertain_ns or 0 for shift in shifts), default=0)
+    open_ended = any(shift.uncertain_ns is None for shift in shifts)
     known_to = "at least that" if open_ended else f"known to ±{duration_text(widest_ns)}"
-    yield finding(
+    return finding(
         "clock-skew",
-        [f"{shift.trace_id}: {shift.machine} by {shift.shift_ns:+,} ns" for shift in skew.shifts],
+        [f"{shift.trace_id}: {shift.machine} by {shift.shift_ns:+,} ns" for shift in shifts],
         figures=f"by up to {duration_text(largest_ns)}, {known_to}",
     )
-    yield finding("clock-skew-unclear", skew.unclear)
-    yield finding("host-not-known", [span_name(key) for key in skew.unknown])
+
+
+def coarse_clock(resolution_ns: int) -> IntegrityFinding:
+    """A source whose format counts in more than nanoseconds."""
+    return finding("coarse-clock", [f"{resolution_ns} ns"] if resolution_ns > 1 else [])

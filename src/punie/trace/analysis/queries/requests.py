@@ -65,11 +65,24 @@ class ModelRequest:
         return bool(self.told.digests or self.served.digests)
 
 
+def tellers(traces: Traces) -> frozenset[Teller]:
+    """Who tells the tokens of requests."""
+    return frozenset(map(teller, traces.calls.requests.values()))
+
+
+def tellers_apart(traces: Traces) -> frozenset[Teller]:
+    """Who tells prompts without what of them was cached."""
+    return frozenset(teller(call) for call in traces.calls.requests.values() if tells_apart(call))
+
+
 def read_requests(
-    traces: Traces, query_ids: Mapping[SpanKey, str]
+    traces: Traces, query_ids: Mapping[SpanKey, str], apart: Set[Teller] = frozenset()
 ) -> Mapping[SpanKey, tuple[ModelRequest, ...]]:
-    """The model requests of every query by its root, in the order of their start; `query_ids` names the roots."""
-    apart = {teller(call) for call in traces.calls.requests.values() if tells_apart(call)}
+    """The model requests of every query by its root, in the order of their start; `query_ids` names the roots.
+
+    `apart` are those of other traces who tell prompts without what of them was cached.
+    """
+    apart = apart | tellers_apart(traces)
     return {
         root: tuple(
             _request(traces, root, query_ids[root], turn, call, apart) for turn, call in enumerate(calls)

@@ -8,9 +8,10 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from punie.trace.analysis.calls.calls import Calls
-from punie.trace.analysis.queries.candidates import Trace
+from punie.trace.analysis.queries.candidates import Candidates, Source, Trace
+from punie.trace.analysis.queries.outline import Outline, outline
 from punie.trace.analysis.queries.placement import place_the_rest
-from punie.trace.analysis.queries.selection import select
+from punie.trace.analysis.queries.selection import Fate, Judged, select
 from punie.trace.analysis.queries.windows import overlap
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 
@@ -61,35 +62,57 @@ def query_key(root: SpanKey) -> str:
     return f"{root[0]}/{root[1]}"
 
 
-def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Queries:
-    """Find the queries and give every span to one, or say why not."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates of some traces, and what other traces have to know of each."""
+
+    candidates: tuple[Candidates, ...]
+    outlines: tuple[Outline, ...]
+
+
+def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Found:
+    """What may be a query in each trace of `forest`."""
     asking = _asking(forest, calls)
     traces = [Trace(forest, calls, keys, asking) for keys in _by_trace(forest)]
     found = [trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces]
-    chosen = select(found, forest, calls, asking)
+    return Found(tuple(found), tuple(outline(one, forest, calls, asking) for one in found))
+
+
+def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Queries:
+    """Find the queries and give every span to one, or say why not; there are no traces but those of `forest`."""
+    found = find_candidates(forest, calls, rule)
+    return place_spans(forest, calls, found, select(found.outlines))
+
+
+def place_spans(forest: Forest, calls: Calls, found: Found, judged: Mapping[SpanKey, Judged]) -> Queries:
+    """Give every span to the query that it belongs to, or say why not; `judged` has each candidate of `found`."""
+    source = {key: one.source for one in found.candidates for key in one.keys}
+    queries = {key for key in source if judged[key].fate is Fate.QUERY}
     of: dict[SpanKey, SpanKey] = {}
     for key in forest.order:
         parent = forest.parent[key]
-        if key in chosen.roots:
+        if key in queries:
             of[key] = key
-        elif key in chosen.adopted:
-            of[key] = chosen.adopted[key]
+        elif key in source and (around := judged[key].part_of) is not None:
+            of[key] = around
         elif parent is not None and parent in of:
             of[key] = of[parent]
-    roots = tuple(key for key in forest.order if key in chosen.roots)
-    outside, unplaced = place_the_rest(forest, calls.role, of, roots, {*chosen.without_model, *chosen.parts})
-    queries = Queries(
+    roots = tuple(key for key in forest.order if key in queries)
+    parts = tuple(key for key in source if judged[key].fate is Fate.PART)
+    without_model = tuple(key for key in source if judged[key].fate is Fate.WITHOUT_MODEL)
+    outside, unplaced = place_the_rest(forest, calls.role, of, roots, {*without_model, *parts})
+    placed = Queries(
         roots=roots,
         of=of,
         outside=outside,
         unplaced=unplaced,
-        stand_ins=chosen.stand_ins,
-        from_afar=chosen.from_afar,
-        without_model=tuple(chosen.without_model),
-        parts=tuple(chosen.parts),
+        stand_ins={key for key in queries if source[key] is Source.STAND_IN},
+        from_afar={key for key in source if source[key] is Source.FROM_AFAR},
+        without_model=without_model,
+        parts=parts,
     )
-    queries.check(forest)
-    return queries
+    placed.check(forest)
+    return placed
 
 
 def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from punie.trace import semconv
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
@@ -25,18 +25,35 @@ class ServerStart:
 
 def server_starts(roots: Mapping[SpanKey, Span]) -> dict[SpanKey, ServerStart]:
     """The server start of every query, by its root. Queries that name no run are taken to be of one."""
-    runs: dict[str, dict[SpanKey, int]] = defaultdict(dict)
-    for key, root in roots.items():
-        runs[_run_id(root)][key] = semconv.integer(root.attributes, semconv.QUERY_SERVER_START) or 0
-    found: dict[SpanKey, ServerStart] = {}
-    before = 0
-    for run in sorted(runs, key=lambda run: (min(roots[key].start_ns for key in runs[run]), run)):
-        for key, own in runs[run].items():
-            found[key] = ServerStart(before + own, run or None, own)
-        before += max(runs[run].values()) + 1
+    found = {key: _start(root) for key, root in roots.items()}
+    before = _before((one.run_id, roots[key].start_ns, one.in_run) for key, one in found.items())
+    return {key: replace(one, number=before[one.run_id] + one.in_run) for key, one in found.items()}
+
+
+def starts_before(records: Iterable[QueryRecord]) -> Mapping[str | None, int]:
+    """How many server starts there are in the runs before each run."""
+    return _before((record.run_id, record.ledger.start_ns, record.start_in_run) for record in records)
+
+
+def _before(starts: Iterable[tuple[str | None, int, int]]) -> dict[str | None, int]:
+    """By run: of each query its run, its start and the run's own number of its server start."""
+    first: dict[str | None, int] = {}
+    last: dict[str | None, int] = {}
+    for run, start_ns, in_run in starts:
+        first[run] = min(start_ns, first.get(run, start_ns))
+        last[run] = max(in_run, last.get(run, in_run))
+    found, before = {}, 0
+    for run in sorted(first, key=lambda run: (first[run], run or "")):
+        found[run] = before
+        before += last[run] + 1
     return found
 
 
-def _run_id(root: Span) -> str:
+def _start(root: Span) -> ServerStart:
+    in_run = semconv.integer(root.attributes, semconv.QUERY_SERVER_START) or 0
+    return ServerStart(in_run, _run_id(root), in_run)
+
+
+def _run_id(root: Span) -> str | None:
     told = semconv.first(root.attributes, semconv.RUN_ID)
-    return "" if told is None else str(told)
+    return None if told is None else str(told) or None

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
+from punie.trace.analysis.calls.usage import Teller
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
 from punie.trace.analysis.foreign.servers import with_foreign_phases
-from punie.trace.analysis.queries.roots import Queries, QueryRule, find_queries
+from punie.trace.analysis.queries.outline import Outline
+from punie.trace.analysis.queries.roots import Queries, QueryRule, find_candidates, place_spans
+from punie.trace.analysis.queries.selection import Judged, select
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.trees.absolute_time import mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
 from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
 from punie.trace.model import Span, SpanSet
+
+PlannedKey = tuple[str, int, int]
+"""Query, repeat and server start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the other traces of a source tell of one.
+
+    At `addresses` models answer, `apart` tell prompts without what of them was cached, `judged` is what becomes of the
+    candidates; None: nobody judged them yet.
+    """
+
+    addresses: Set[str] = frozenset()
+    apart: Set[Teller] = frozenset()
+    judged: Mapping[SpanKey, Judged] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,7 @@ class Traces:
 
     The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
     can't be (`impossible`). `starts` and `requests` (the model requests by their start) have each query's root.
+    `outlines` are what other traces have to know of these, `judged` what became of the candidates.
     """
 
     source: SpanSet
@@ -36,6 +56,8 @@ class Traces:
     skew: ClockSkew = field(default_factory=ClockSkew)
     impossible: frozenset[SpanKey] = frozenset()
     requests: Mapping[SpanKey, tuple[Call, ...]] = field(default_factory=dict)
+    outlines: tuple[Outline, ...] = ()
+    judged: Mapping[SpanKey, Judged] = field(default_factory=dict)
     _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,20 +94,39 @@ def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]
 
 
 def read_traces(
-    source: SpanSet, planned: Sequence[PlannedQuery] = (), *, now_ns: int | None = None
+    source: SpanSet,
+    planned: Sequence[PlannedQuery] = (),
+    *,
+    now_ns: int | None = None,
+    around: Surroundings | None = None,
 ) -> Traces:
     """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such.
 
-    `now_ns` tells which times are possible; None takes all of them as they are.
+    `now_ns` tells which times are possible; None takes all of them as they are. Without `around` the traces of `source`
+    are all that there are.
     """
+    around = around or Surroundings()
     forest = grow(with_times_beside_tools(with_foreign_phases(with_conventions(source.spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     forest, skew = correct_clocks(forest)
-    calls = find_calls(forest)
-    queries = find_queries(forest, calls, QueryRule.PLANNED if planned else QueryRule.ANY)
+    calls = find_calls(forest, around.addresses)
+    found = find_candidates(forest, calls, QueryRule.PLANNED if planned else QueryRule.ANY)
+    judged = select(found.outlines) if around.judged is None else around.judged
+    queries = place_spans(forest, calls, found, judged)
     starts = server_starts({root: forest.spans[root] for root in queries.roots})
-    requests = _requests_by_query(queries, calls)
-    return Traces(source, forest, queries, calls, starts, tuple(planned), skew, impossible, requests)
+    return Traces(
+        source=source,
+        forest=forest,
+        queries=queries,
+        calls=calls,
+        starts=starts,
+        planned=tuple(planned),
+        skew=skew,
+        impossible=impossible,
+        requests=_requests_by_query(queries, calls),
+        outlines=found.outlines,
+        judged={key: judged[key] for one in found.candidates for key in one.keys},
+    )
 
 
 def _requests_by_query(queries: Queries, calls: Calls) -> dict[SpanKey, tuple[Call, ...]]:
@@ -104,15 +145,20 @@ def span_name(key: SpanKey) -> str:
     return f"{key[0]}/{key[1]}"
 
 
-def missing_planned(traces: Traces) -> tuple[PlannedQuery, ...]:
-    """The planned queries that have no root, in the plan's order."""
-    asked = {_planned_key(traces.forest.spans[root]) for root in traces.queries.roots}
+def planned_keys(traces: Traces) -> frozenset[PlannedKey]:
+    """Which queries of a plan were asked, warm-up left out."""
+    keys = (_planned_key(traces.forest.spans[root]) for root in traces.queries.roots)
+    return frozenset(key for key in keys if key is not None)
+
+
+def missing_planned(planned: Iterable[PlannedQuery], asked: Set[PlannedKey]) -> tuple[PlannedQuery, ...]:
+    """The planned queries that nobody asked, in the plan's order."""
     return tuple(
-        query for query in traces.planned if (query.query_id, query.repeat, query.server_start) not in asked
+        query for query in planned if (query.query_id, query.repeat, query.server_start) not in asked
     )
 
 
-def _planned_key(root: Span) -> tuple[str, int, int] | None:
+def _planned_key(root: Span) -> PlannedKey | None:
     if root.attributes.get(semconv.QUERY_WARMUP) is True:
         return None
     return (

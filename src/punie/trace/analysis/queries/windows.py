@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
@@ -11,7 +12,19 @@ from punie.trace.model import Span
 Spans = Mapping[SpanKey, Span]
 
 
-def is_inside(inner: Span, outer: Span) -> bool:
+class Timed(Protocol):
+    """Whatever has a start and an end."""
+
+    @property
+    def start_ns(self) -> int:
+        """When it began."""
+
+    @property
+    def end_ns(self) -> int:
+        """When it ended."""
+
+
+def is_inside(inner: Timed, outer: Timed) -> bool:
     """Whether all of `inner` lies in the time of `outer`."""
     return outer.start_ns <= inner.start_ns and _end_ns(inner) <= _end_ns(outer)
 
@@ -49,5 +62,5 @@ def longest_apart(spans: Spans, keys: Iterable[SpanKey]) -> tuple[SpanKey, ...]:
     return tuple(key for _, key in kept)
 
 
-def _end_ns(span: Span) -> int:
+def _end_ns(span: Timed) -> int:
     return max(span.start_ns, span.end_ns)

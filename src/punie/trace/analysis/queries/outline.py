@@ -1,0 +1,146 @@
+"""What traces have to know of each other to tell which of their spans are queries: a few words for each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from enum import IntEnum, auto
+from typing import Final, NamedTuple
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Call, Calls
+from punie.trace.analysis.queries.candidates import Candidates, Source
+from punie.trace.analysis.queries.windows import is_inside
+from punie.trace.analysis.trees.roles import Role, has_failed
+from punie.trace.analysis.trees.tree import Forest, SpanKey
+from punie.trace.model import AttributeValue, Span
+
+_OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
+_TOLD_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.RESPONSE_ID)
+
+
+class Asks(IntEnum):
+    """Who tells that a model was asked in a candidate's time."""
+
+    NOBODY = 0
+    SERVER = auto()
+    CLIENT = auto()
+
+
+class Request(NamedTuple):
+    """What one service tells of one request to a model: which, how many tokens, which answer."""
+
+    service: AttributeValue
+    model: AttributeValue
+    told: tuple[AttributeValue, ...]
+
+
+class AskedCall(NamedTuple):
+    """A call whose client alone tells of it: when, and what."""
+
+    start_ns: int
+    end_ns: int
+    request: Request
+
+
+class Candidate(NamedTuple):
+    """One candidate: what it is, when, of which service, and who asks a model in it.
+
+    `is_run` is an agent's run that failed or counts tokens: a query, whoever asks. `passes_on` is the only request of
+    a trace that a gateway may have made alone.
+    """
+
+    key: SpanKey
+    source: Source
+    role: Role
+    start_ns: int
+    end_ns: int
+    service: AttributeValue
+    asks: Asks
+    is_run: bool
+    passes_on: Request | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is a query whatever other traces hold."""
+        is_common = self.role is not Role.TOOL and self.role is not Role.CHAT and self.passes_on is None
+        return self.source is Source.OWN or (self.asks is Asks.CLIENT and is_common)
+
+
+class Outline(NamedTuple):
+    """What other traces may ask of one: its candidates, and its calls that no server's span answers."""
+
+    candidates: tuple[Candidate, ...]
+    calls: tuple[AskedCall, ...]
+
+
+def outline(found: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey]) -> Outline:
+    """The outline of one trace with the candidates `found`; in `asking` or below it a model is asked."""
+    trace_id = found.keys[0][0] if found.keys else ""
+    within = [key for key in calls.calls if key[0] == trace_id]
+    return Outline(
+        tuple(_candidate(key, found.source, forest, calls, within, asking) for key in found.keys),
+        tuple(_unserved(calls.calls[key] for key in within if calls.role[key] is Role.CHAT)),
+    )
+
+
+def _candidate(
+    key: SpanKey,
+    source: Source,
+    forest: Forest,
+    calls: Calls,
+    within: Sequence[SpanKey],
+    asking: Set[SpanKey],
+) -> Candidate:
+    span, role = forest.spans[key], calls.role[key]
+    asks = _asks(key, forest, calls, within, asking)
+    return Candidate(
+        key=key,
+        source=source,
+        role=role,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        service=span.resource.get(semconv.SERVICE_NAME),
+        asks=asks,
+        is_run=role is Role.AGENT and _is_run_all_the_same(span),
+        passes_on=_passed_on(key, forest, calls, within)
+        if asks is Asks.CLIENT and role is Role.SERVER
+        else None,
+    )
+
+
+def _asks(
+    key: SpanKey, forest: Forest, calls: Calls, within: Sequence[SpanKey], asking: Set[SpanKey]
+) -> Asks:
+    """Whether a model was asked below a span, or beside it in its time."""
+    spans = forest.spans
+    if key not in asking and not any(is_inside(spans[call], spans[key]) for call in within):
+        return Asks.NOBODY
+    return Asks.CLIENT if any(calls.role[call] is not Role.SERVER for call in within) else Asks.SERVER
+
+
+def _is_run_all_the_same(span: Span) -> bool:
+    """Whether an agent's run failed, or counts tokens although no call is there."""
+    return has_failed(span) or bool(semconv.integer(span.attributes, semconv.OUTPUT_TOKENS))
+
+
+def _passed_on(key: SpanKey, forest: Forest, calls: Calls, within: Sequence[SpanKey]) -> Request | None:
+    """The only request of a trace without any agent below the span."""
+    requests = [calls.requests[call] for call in within if call in calls.requests]
+    if len(requests) != 1 or any(calls.role[one] in _OF_AGENTS for one in forest.below([key])):
+        return None
+    return _request(requests[0].span)
+
+
+def _unserved(calls: Iterable[Call]) -> Iterator[AskedCall]:
+    for call in calls:
+        if not call.servers:
+            yield AskedCall(call.span.start_ns, call.span.end_ns, _request(call.span))
+
+
+def _request(span: Span) -> Request:
+    attributes = span.attributes
+    return Request(
+        service=span.resource.get(semconv.SERVICE_NAME),
+        model=semconv.first(attributes, semconv.REQUEST_MODEL),
+        told=tuple([semconv.first(attributes, names) for names in _TOLD_OF_A_REQUEST]),
+    )

@@ -1,0 +1,198 @@
+"""One trace in, all that is known of its queries out: records, requests, and what is wrong with it.
+
+Nearly everything is a question about one trace, so this is where the time of a report goes. What it takes from other
+traces is in `Surroundings`, what it tells them in a `Reading`; its spans may be forgotten then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from textwrap import shorten
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Call
+from punie.trace.analysis.calls.tools import tool_calls
+from punie.trace.analysis.calls.usage import Teller, usage_of
+from punie.trace.analysis.integrity.checks import Checks, check_traces
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import phased_spans
+from punie.trace.analysis.path.query_paths import query_paths
+from punie.trace.analysis.queries.candidates import is_query
+from punie.trace.analysis.queries.outline import Outline
+from punie.trace.analysis.queries.requests import ModelRequest, read_requests, tellers, tellers_apart
+from punie.trace.analysis.queries.roots import query_key
+from punie.trace.analysis.queries.selection import Judged
+from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
+from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
+from punie.trace.analysis.trees.roles import has_failed
+from punie.trace.analysis.trees.tree import SpanKey
+from punie.trace.analysis.what_if.observed import Activity, activities
+from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
+
+_NAME_LENGTH: Final = 40  # characters of a question
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of one trace, or of several that belong together.
+
+    `records` are its queries by their start, `requests` theirs to models, `activity` is by the query's key. `checks`
+    add up with those of others. Of what others have to know: `outlines` and what became of the candidates (`judged`);
+    `filling` addresses and `strange` ones (`calls/contexts`); who tells tokens, and who of these tells prompts `apart`.
+    """
+
+    records: tuple[QueryRecord, ...]
+    requests: tuple[ModelRequest, ...]
+    activity: Mapping[str, Activity]
+    checks: Checks
+    planned: frozenset[PlannedKey]
+    outlines: tuple[Outline, ...]
+    judged: Mapping[SpanKey, Judged]
+    filling: Set[str]
+    strange: Set[str]
+    tellers: frozenset[Teller]
+    apart: frozenset[Teller]
+
+
+def read_trace(
+    spans: Sequence[Span],
+    planned: Sequence[PlannedQuery],
+    now_ns: int | None,
+    around: Surroundings | None = None,
+) -> Reading:
+    """Read the spans of one trace, or of several that belong together; without `around` there are no others."""
+    around = around or Surroundings()
+    traces = read_traces(SpanSet(tuple(spans)), planned, now_ns=now_ns, around=around)
+    phased = phased_spans(traces.forest, traces.queries, traces.calls)
+    requests = read_requests(traces, _query_ids(traces), around.apart)
+    paths = query_paths(phased, traces.forest.spans)
+    records = read_records(traces, compute_ledgers(phased), requests)
+    return Reading(
+        records=tuple(
+            replace(record, critical_path=paths.get(record.ledger.query_key)) for record in records
+        ),
+        requests=tuple(request for of_query in requests.values() for request in of_query),
+        activity=activities(phased),
+        checks=check_traces(traces),
+        planned=planned_keys(traces) if planned else frozenset(),
+        outlines=traces.outlines,
+        judged=traces.judged,
+        filling=traces.calls.contexts.filling,
+        strange=traces.calls.contexts.strange,
+        tellers=tellers(traces),
+        apart=tellers_apart(traces),
+    )
+
+
+def read_records(
+    traces: Traces, ledgers: Sequence[QueryLedger], requests: Mapping[SpanKey, Sequence[ModelRequest]]
+) -> tuple[QueryRecord, ...]:
+    """One record a ledger, in the ledgers' order; `requests` are those of each query's root."""
+    roots = {query_key(root): root for root in traces.queries.roots}
+    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
+    for key in traces.forest.order:
+        if key in traces.queries.of:
+            members[traces.queries.of[key]].append(key)
+    names = _query_ids(traces)
+    return tuple(
+        _record(traces, ledger, root, names[root], members[root], requests[root])
+        for ledger in ledgers
+        for root in (roots[ledger.query_key],)
+    )
+
+
+def _knows_network(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
+    is_told = traces.calls.unreported.isdisjoint(members)
+    return bool(calls) and is_told and all(map(_shows_its_server, calls))
+
+
+def _shows_its_server(call: Call) -> bool:
+    return call.is_covered and any(server is not call.span for server in call.servers)
+
+
+def _query_ids(traces: Traces) -> dict[SpanKey, str]:
+    several = _traces_with_several(traces.queries.roots)
+    return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
+
+
+def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
+    counts = Counter(trace_id for trace_id, _ in roots)
+    return frozenset(trace_id for trace_id, count in counts.items() if count > 1)
+
+
+def _record(
+    traces: Traces,
+    ledger: QueryLedger,
+    root: SpanKey,
+    query_id: str,
+    members: Sequence[SpanKey],
+    asked: Sequence[ModelRequest],
+) -> QueryRecord:
+    span, start = traces.forest.spans[root], traces.starts[root]
+    calls = traces.requests[root]
+    usage = usage_of(calls, [request.tokens for request in asked])
+    return QueryRecord(
+        query_id=query_id,
+        trace_id=span.trace_id,
+        ledger=ledger,
+        warmup=span.attributes.get(semconv.QUERY_WARMUP) is True,
+        repeat=semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
+        server_start=start.number,
+        run_id=start.run_id,
+        start_in_run=start.in_run,
+        position=semconv.integer(span.attributes, semconv.QUERY_POSITION) or 0,
+        expected=semconv.text(span.attributes, semconv.QUERY_EXPECTED),
+        ok=_truth(span.attributes.get(semconv.QUERY_OK)),
+        failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
+        failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
+        error=_error(span),
+        disturbed_by=_disturbance(span),
+        cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
+        tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),
+        network_known=_knows_network(traces, calls, members),
+        model_requests=usage.model_requests,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        time_to_first_chunk_ns=usage.time_to_first_chunk_ns,
+        truncated=usage.truncated,
+    )
+
+
+def _query_id(root: Span, several: frozenset[str]) -> str:
+    """The suite's id, or what its agent was asked and when; else the trace, since each of these was asked once."""
+    if is_query(root):
+        return semconv.text(root.attributes, semconv.QUERY_ID) or root.trace_id
+    name = semconv.text(root.attributes, semconv.QUERY_NAME)
+    if name is not None:
+        words = shorten(
+            semconv.text(root.attributes, semconv.QUERY_TEXT) or "", _NAME_LENGTH, placeholder="…"
+        )
+        return f"{name} {words}".rstrip()
+    return query_key((root.trace_id, root.span_id)) if root.trace_id in several else root.trace_id
+
+
+def _disturbance(span: Span) -> Disturbance | None:
+    named = semconv.text(span.attributes, semconv.QUERY_DISTURBED)
+    return Disturbance(named) if named in set(Disturbance) else None
+
+
+def _truth(value: AttributeValue) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _slugs(value: AttributeValue) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
+
+
+def _error(root: Span) -> str | None:
+    written = semconv.text(root.attributes, semconv.QUERY_ERROR)
+    kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
+    if written is not None or not (kind or has_failed(root)):
+        return written
+    return root.status_message or kind or "error"
