@@ -153,7 +153,7 @@ def test_the_order_of_the_questions_is_part_of_the_meaning() -> None:
         (
             "mentions =",
             "tool =",
-            "suite s.toml: query two: 'tool' is not known here (known: id, text, expect, mentions)",
+            "suite s.toml: query two: 'tool' is not known here (known: id, text, expect, family, mentions)",
         ),
         ("version = 2", "version = ", "suite s.toml is not valid TOML: Invalid value (at line 2, column 11)"),
     ],
@@ -260,3 +260,39 @@ def test_a_suite_is_a_regular_file_of_a_bounded_size(tmp_path: Path) -> None:
         load_suite(tmp_path / "pipe.toml")
     with pytest.raises(InputError, match=r"large\.toml is larger than 1000000 bytes"):
         load_suite(tmp_path / "large.toml")
+
+
+def test_families_are_read_and_belong_to_the_meaning() -> None:
+    query = {"id": "a", "text": "What is a view?", "expect": "any"}
+    plain = make_suite({"name": "mine", "version": 1, "query": [query]}, "suite mine")
+    grouped = make_suite(
+        {"name": "mine", "version": 1, "query": [{**query, "family": "topics"}]}, "suite mine"
+    )
+
+    assert (plain.queries[0].family, grouped.queries[0].family) == ("", "topics")
+    assert plain.sha256 != grouped.sha256
+
+
+@pytest.mark.parametrize("family", ["", 7, "x" * 61, ["a"]])
+def test_a_family_that_is_none_is_refused_by_name(family: object) -> None:
+    query = {"id": "a", "text": "What is a view?", "expect": "any", "family": family}
+    with pytest.raises(InputError, match="query a: family"):
+        make_suite({"name": "mine", "version": 1, "query": [query]}, "suite mine")
+
+
+def test_the_bare_name_of_a_shipped_suite_means_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_suite(Path("workspace")).name == "workspace"
+    Path("workspace").write_text("", encoding="utf-8")
+    with pytest.raises(InputError):  # a file of that name comes first
+        load_suite(Path("workspace"))
+
+
+def test_the_workspace_suite_is_large_enough_to_judge_a_training() -> None:
+    queries = load_suite(Path("workspace")).queries
+    families = {query.family for query in queries}
+    control = [query for query in queries if query.family.startswith("control")]
+    assert len(queries) >= 100
+    assert "" not in families
+    assert len(control) >= 10
+    assert {query.expected for query in control} == {"tool", "direct"}

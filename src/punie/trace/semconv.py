@@ -263,6 +263,7 @@ CHOICE_FINISH_REASON: Final = "finish_reason"
 TABLE.family(MEASURE, "pydantic_ai.cache.")
 
 # --- content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to. ---
+SYSTEM_INSTRUCTIONS: Final = _one(CONTENT, "gen_ai.system_instructions")
 INPUT_MESSAGES: Final = _one(CONTENT, "gen_ai.input.messages")
 OUTPUT_MESSAGES: Final = _one(CONTENT, "gen_ai.output.messages")
 TOOL_ARGUMENTS: Final = _one(CONTENT, "gen_ai.tool.call.arguments")

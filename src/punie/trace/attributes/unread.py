@@ -40,7 +40,7 @@ _NAMES: Final = (
     (WORD, "host.arch os.type process.runtime.name process.runtime.version k8s.pod.name"),
     (WORD, "telemetry.sdk.name telemetry.sdk.language telemetry.sdk.version"),
     # content by the conventions, and PydanticAI's
-    (CONTENT, "gen_ai.system_instructions gen_ai.event.content"),
+    (CONTENT, "gen_ai.event.content"),
     (CONTENT, "gen_ai.skill.definitions gen_ai.retrieval.documents gen_ai.retrieval.query.text"),
     (CONTENT, "gen_ai.evaluation.explanation gen_ai.prompt.variable"),
     (CONTENT, "pydantic_ai.all_messages all_messages_events model_request_parameters logfire.json_schema"),

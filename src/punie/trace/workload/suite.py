@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -45,11 +46,12 @@ Expectation = ExpectTool | ExpectDirect | ExpectAny
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question; `id` is unique in its suite."""
+    """One question; `id` is unique in its suite. Questions of one `family` ask alike; "" is a family of its own."""
 
     id: str
     text: str
     expectation: Expectation
+    family: str = ""
 
     @property
     def expected(self) -> str:
@@ -71,10 +73,17 @@ class Suite:
         meaning = {
             "name": self.name,
             "version": self.version,
-            "queries": [[query.id, query.text, _meaning(query.expectation)] for query in self.queries],
+            "queries": [_query_meaning(query) for query in self.queries],
         }
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _query_meaning(query: Query) -> list[object]:
+    family = (
+        [query.family] if query.family else []
+    )  # suites from before there were families keep their digest
+    return [query.id, query.text, _meaning(query.expectation), *family]
 
 
 def _meaning(expectation: Expectation) -> dict[str, object]:
@@ -92,23 +101,35 @@ def _meaning(expectation: Expectation) -> dict[str, object]:
 
 def default_suite() -> Suite:
     """The five questions of the discrimination suite, which ships with the package."""
-    source = f"suite {DEFAULT_SUITE}.toml"
-    resource = files("punie.trace.workload") / "suites" / f"{DEFAULT_SUITE}.toml"
-    return make_suite(parse_toml(resource.read_bytes(), source), source)
+    return _shipped(DEFAULT_SUITE)
+
+
+def _shipped(name: str) -> Suite:
+    source = f"suite {name}.toml"
+    return make_suite(parse_toml((_folder() / f"{name}.toml").read_bytes(), source), source)
+
+
+def _folder() -> Traversable:
+    return files("punie.trace.workload") / "suites"
 
 
 def load_suite(path: Path) -> Suite:
-    """The suite in the TOML file `path`.
+    """The suite in the TOML file `path`; the bare name of one that ships with the package means that one.
 
     Raises InputError that names the file, and each query and field that is wrong.
     """
+    if path.parent == Path() and not path.exists() and (_folder() / f"{path}.toml").is_file():
+        return _shipped(str(path))
     return make_suite(read_toml(path, "suite"), f"suite {path}")
 
 
 def make_suite(table: Table, source: str) -> Suite:
     """The suite that a TOML `table` means; `source` names it in errors. Raises InputError as `load_suite` does."""
     checked_suite(table, source)
-    queries = tuple(Query(query["id"], query["text"], _expectation(query)) for query in table["query"])
+    queries = tuple(
+        Query(query["id"], query["text"], _expectation(query), query.get("family", ""))
+        for query in table["query"]
+    )
     return Suite(table["name"], table["version"], queries)
 
 

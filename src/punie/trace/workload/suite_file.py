@@ -56,7 +56,9 @@ def _label(query: Table, number: int) -> str:
 def _query_problems(query: Table) -> Iterator[str]:
     expect = query.get("expect")
     more = _EXPECTED.get(expect) if isinstance(expect, str) else None
-    yield from _fields(query, required=_QUERY, optional=_ANY_FIELD if more is None else more)
+    yield from _fields(
+        query, required=_QUERY, optional={**_GROUPED, **(_ANY_FIELD if more is None else more)}
+    )
 
 
 def _fields(table: Table, *, required: Mapping[str, Check], optional: Mapping[str, Check]) -> Iterator[str]:
@@ -73,6 +75,10 @@ def _is_text(value: object, longest: int = LONGEST_TEXT) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return f"must be a text, not {shown(value)}"
     return f"is longer than {longest} characters" if len(value) > longest else None
+
+
+def _is_family(value: object) -> str | None:
+    return _is_text(value, _LONGEST_LABEL)
 
 
 def _are_texts(value: object) -> str | None:
@@ -124,6 +130,7 @@ _SUITE: Final[Mapping[str, Check]] = MappingProxyType(
 _QUERY: Final[Mapping[str, Check]] = MappingProxyType(
     {"id": _is_text, "text": _is_text, "expect": _is_expect}
 )
+_GROUPED: Final[Mapping[str, Check]] = MappingProxyType({"family": _is_family})
 _EXPECTED: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
     {
         "tool": {"tool": _are_texts, "arguments": _is_pattern},

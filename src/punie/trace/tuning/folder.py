@@ -1,0 +1,76 @@
+"""A training on disk. All of it may hold content: the folder is its user's alone, and nothing of it is ever sent.
+
+training.json  rows.json  lint.json
+data/train.jsonl                       what mlx_lm reads
+samples/ validation/ fusing-WAY/ judgement/    experiments, each a benchmark's folder
+adapters/seed-0/{adapters.safetensors, 0000100_adapters.safetensors, losses.json}
+adapters/seed-0-0000100/               a checkpoint as a server takes it
+fused-WAY/                             a model
+adapter/ config.toml diary.md report.json report.md     what it ends with
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.errors import InputError
+from punie.trace.store import documents
+from punie.trace.store.runs.run_folder import make_folder
+from punie.trace.tuning.plan import FORMAT_VERSION, TrainingPlan
+
+_PLAN: Final = "training.json"
+_OWNER_ONLY: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFolder:
+    """The folder of one training."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> TrainingFolder:
+        """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
+        path = make_folder(parent, name, "data")
+        path.chmod(_OWNER_ONLY)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> TrainingFolder:
+        """The training at `path`. Raises InputError if there is none."""
+        if not (path / _PLAN).is_file():
+            raise InputError(
+                f"{path}: not a training: it has no {_PLAN}",
+                remedy="Give the folder that `punie-trace train` named at its beginning.",
+            )
+        return cls(path)
+
+    @property
+    def data(self) -> Path:
+        """What mlx_lm reads: `train.jsonl`."""
+        return self.path / "data"
+
+    def write_plan(self, plan: TrainingPlan) -> None:
+        """Write `training.json`. Raises InputError."""
+        documents.write(self.path / _PLAN, plan)
+
+    def read_plan(self) -> TrainingPlan:
+        """What was planned. Raises InputError."""
+        return documents.read(self.path / _PLAN, TrainingPlan, version=FORMAT_VERSION)
+
+    def experiment(self, name: str) -> BenchFolder:
+        """The folder of one of its experiments, made if it isn't there."""
+        path = self.path / name
+        (path / "cells").mkdir(parents=True, exist_ok=True)
+        return BenchFolder(path)
+
+    def adapters(self, seed: int) -> Path:
+        """What one training wrote."""
+        return self.path / "adapters" / f"seed-{seed}"
+
+    def fused(self, way: str) -> Path:
+        """A fused model."""
+        return self.path / f"fused-{way}"

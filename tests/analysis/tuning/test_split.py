@@ -1,0 +1,74 @@
+"""The split by families: no part knows another, every part has what it needs, the same seed gives the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from punie.trace.analysis.tuning.margin import most_worse, queries_for, smallest_margin
+from punie.trace.analysis.tuning.split import (
+    Kind,
+    Split,
+    SuiteQuery,
+    Wanted,
+    refuse_overlap,
+    split_by_family,
+)
+from punie.trace.errors import InputError
+from punie.trace.workload.suite import load_suite
+
+
+def workspace() -> list[SuiteQuery]:
+    suite = load_suite(Path("workspace"))
+    return [SuiteQuery(query.id, query.text, Kind(query.expected), query.family) for query in suite.queries]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_workspace_suite_splits_into_parts_that_share_no_family(seed: int) -> None:
+    queries = {query.query_id: query for query in workspace()}
+    split = split_by_family(list(queries.values()), seed=seed)
+    parts = [split.train, split.validation, split.held_out, split.control]
+    families = [{queries[query_id].family for query_id in part} for part in parts]
+
+    assert sorted(query_id for part in parts for query_id in part) == sorted(queries)
+    assert all(one.isdisjoint(other) for one in families for other in families if one is not other)
+    tools = sum(queries[query_id].kind is Kind.TOOL for query_id in split.train)
+    direct = sum(queries[query_id].kind is Kind.DIRECT for query_id in split.train)
+    assert 25 <= tools <= 30
+    assert 10 <= direct <= 15
+    assert len(split.judged) >= 60
+    assert split == split_by_family(list(queries.values()), seed=seed)
+
+
+def test_control_families_are_never_trained_on() -> None:
+    queries = [
+        SuiteQuery(f"{family}-{n}", f"{family} {n}", Kind.TOOL, family)
+        for family in ("control-choice", "a", "b", "c")
+        for n in range(3)
+    ]
+    split = split_by_family(queries, seed=1, trained=Wanted(3, 0), validated=Wanted(3, 0))
+    assert split.control == ("control-choice-0", "control-choice-1", "control-choice-2")
+    assert len(split.train) == len(split.validation) == len(split.held_out) == 3
+
+
+def test_too_few_families_are_refused() -> None:
+    queries = [SuiteQuery(str(n), f"question {n}", Kind.TOOL, "one") for n in range(30)]
+    with pytest.raises(InputError, match="too few for three parts: nothing is left for validation"):
+        split_by_family(queries, seed=0)
+
+
+def test_the_same_question_in_two_parts_is_refused() -> None:
+    split = Split(train=("a",), validation=("c",), held_out=("b",), control=())
+    texts = {"a": "What is a view?", "b": "what is a  VIEW", "c": "What is a form?"}
+    with pytest.raises(InputError, match=r"query b \(held_out\) asks what a \(train\) asks"):
+        refuse_overlap(split, texts)
+
+
+def test_what_a_number_of_queries_can_show() -> None:
+    assert smallest_margin(10) == pytest.approx(0.2589, abs=1e-4)
+    assert smallest_margin(59) == pytest.approx(0.0495, abs=1e-4)
+    assert queries_for(0.05) == 59
+    assert smallest_margin(queries_for(0.1)) <= 0.1 < smallest_margin(queries_for(0.1) - 1)
+    assert most_worse(1, 10) == pytest.approx(0.3942, abs=1e-4)  # Clopper and Pearson's table
+    assert most_worse(0, 0) == 1
