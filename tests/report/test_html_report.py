@@ -10,15 +10,25 @@ from html.parser import HTMLParser
 from typing import Final
 
 import pytest
-from sample_reports import DOCUMENTS, HOSTILE
+from query_trees import forty_queries, seeded
+from records import build_record
+from sample_reports import DOCUMENTS, HOSTILE, about
 from syrupy.assertion import SnapshotAssertion
 
+from punie.trace.analysis.summary.summary import analyse
+from punie.trace.model import Phase, SpanSet
 from punie.trace.report import figures
+from punie.trace.report.builders.run import build_run
 from punie.trace.report.charts import Bar, Segment, StackedBars
+from punie.trace.report.content import Report
 from punie.trace.report.document import Document, Section, Table, notes
+from punie.trace.report.drawn import MOST, choose
 from punie.trace.report.figures import Unit
 from punie.trace.report.formats import by_name
 from punie.trace.report.writers.html.markup import tag
+from punie.trace.report.writers.html.svg import WIDTH
+from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.run_report import Judgement, build_report
 
 SHOWN: Final = ("run empty", "run one", "run failed", "comparison one", "benchmark decided", "preflight")
 WORST: Final = (
@@ -135,15 +145,70 @@ def _named(name: str) -> Section:
     )
 
 
-def test_the_parts_of_a_bar_are_as_wide_as_their_numbers() -> None:
-    page = Elements.of(html(DOCUMENTS["run many"]()))
+def test_the_parts_of_a_bar_leave_no_gap_and_are_as_wide_as_their_whole() -> None:
     data = DOCUMENTS["run many"]().data()
-    drawn = [a for a in page.all("rect") if str(a.get("class", "")).startswith("p-")]
-    widths = [int(str(a["width"])) for a in drawn if "x" in a]
-    wall = sum(query.wall_ns for query in data.queries)  # type: ignore[attr-defined] # a run's
-    assert sum(widths) == 2 * wall  # once all together, once query by query
+    means = sorted(summary.totals.wall.mean_ns for summary in data.summaries)  # type: ignore[attr-defined] # a run's
+    ends = []
+    for bar in re.findall("(?s)<svg class=bar.*?</svg>", html(DOCUMENTS["run many"]())):
+        parts = [(int(x), int(x) + int(width)) for x, width in re.findall(r"x=(\d+) width=(\d+)", bar)]
+        assert [start for start, _ in parts] == [0, *(end for _, end in parts[:-1])]
+        ends.append(parts[-1][1])
+    assert ends == [WIDTH, *(round(mean * WIDTH / means[-1]) for mean in reversed(means))]
 
 
 def test_attributes_and_text_are_escaped_once() -> None:
     made = tag("p", "<b>&amp;", tag("i", "x"), title='"<&', hidden=True, id=None, data_v=5)
     assert made == '<p title="&quot;&lt;&amp;" hidden data-v=5>&lt;b&gt;&amp;amp;<i>x</i></p>'
+
+
+@pytest.fixture(scope="module")
+def forty() -> Report:
+    """Forty queries with all that a server of ours tells."""
+    return build_report(Loaded.of("forty", SpanSet(tuple(forty_queries(seeded(7))))), Judgement())
+
+
+def _pieces(path: str) -> list[tuple[int, int]]:
+    """Start and end of every box or line of a drawing's path."""
+    boxes = [(int(x), int(end)) for x, end in re.findall(r"M(\d+) \d+H(\d+)", path)]
+    return boxes + [(int(x), int(x) + int(w)) for x, w in re.findall(r"M(\d+) \d+h(\d+)", path)]
+
+
+def test_critical_path_and_ledger_of_a_drawing_tile_its_width(forty: Report) -> None:
+    text = html(build_run(forty))
+    drawings = re.findall(r"(?s)<svg class=spans.*?</svg>", text)
+    assert len(drawings) == MOST
+    for drawing in drawings:
+        (critical,) = re.findall('class=critical d="([^"]*)"', drawing)
+        strips = re.findall('class="strip[^>]*? d="([^"]*)"', drawing)
+        for pieces in (sorted(_pieces(critical)), sorted(p for strip in strips for p in _pieces(strip))):
+            inner = [end for _, end in pieces[:-1]]
+            assert [start for start, _ in pieces] == [0, *inner]
+            assert pieces[-1][1] == WIDTH
+
+
+def test_forty_queries_fit_in_300_kb_with_every_number_of_their_ledgers_and_paths(forty: Report) -> None:
+    text = html(build_run(forty))
+    assert len(text.encode()) <= 300_000
+    for chosen in choose(forty.analysis.records):
+        record = chosen.record
+        (entry,) = re.findall(f'(?s)<details [^>]*data-key="{record.ledger.query_key}".*?</table>', text)
+        assert f"data-wall={record.wall_ns}" in entry
+        assert sum(map(int, re.findall(r"<td data-v=(\d+)>", entry))) == record.wall_ns
+
+
+def test_of_very_many_queries_the_slowest_typical_and_failed_ones_are_drawn() -> None:
+    records = [
+        build_record(
+            f"query-{number}", {Phase.DECODE: 300 + number}, start_ns=number * 10**9, ok=number % 50 != 0
+        )
+        for number in range(10_000)
+    ]
+    chosen = choose(records)
+    by_why = {
+        why: [one.record for one in chosen if one.why == why] for why in ("slowest", "typical", "failed")
+    }
+    assert {why: len(found) for why, found in by_why.items()} == {"slowest": 20, "typical": 10, "failed": 10}
+    assert [record.query_id for record in by_why["slowest"]] == [f"query-{n}" for n in range(9999, 9979, -1)]
+    assert not [record for record in by_why["failed"] if record.succeeded]
+    assert all(record.succeeded for record in by_why["typical"])
+    assert len(html(build_run(Report(about(), analyse(records)))).encode()) < 3_000_000

@@ -36,7 +36,7 @@ def evidence(assessment: Assessment[Any]) -> str:
         case GenerationFigures() as figures:
             return _queries(figures.queries)
         case AccuracyFigures() as figures:
-            return f"{count_text(figures.answers, 'answer')} to {_queries(figures.queries)}"
+            return count_text(figures.answers, "answer")
         case TargetFigures() as figures:
             return _queries(len(figures.queries))
         case _:

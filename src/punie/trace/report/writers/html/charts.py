@@ -12,7 +12,7 @@ from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.writers.html.markup import Markup, joined, tag
 from punie.trace.report.writers.html.plot import draw_plot
 from punie.trace.report.writers.html.ranges import draw_ranges
-from punie.trace.report.writers.html.svg import HEIGHT, number, stretched, tone
+from punie.trace.report.writers.html.svg import HEIGHT, place, stretched, tone
 from punie.trace.report.writers.html.tables import raw, table
 
 if TYPE_CHECKING:
@@ -44,35 +44,28 @@ def _bars(chart: StackedBars) -> Markup:
         tag(
             "tr",
             tag("th", bar.label, scope="row"),
-            tag("td", _bar(bar, colours, chart.unit), class_="drawn"),
+            tag("td", _bar(bar, colours), class_="drawn"),
             tag("td", bar.figure.shown, class_="n", data_v=raw(bar.figure)),
         )
         for bar in chart.bars
     ]
-    body = tag("table", tag("caption", chart.title, class_="unseen"), tag("tbody", *rows), class_="chart")
+    body = tag("table", tag("tbody", *rows), class_="chart", aria_label=chart.title)
     return tag("figure", legend(colours), body, _numbers(chart, names), class_="bars")
 
 
-def _bar(bar: Bar, colours: Mapping[str, str], unit: Unit) -> Markup:
+def _bar(bar: Bar, colours: Mapping[str, str]) -> Markup:
     bar.check()
-    return stretched(bar.full, _parts(bar, colours, unit), title=f"{bar.label}: {bar.figure}")
+    return stretched(_parts(bar, colours), title=f"{bar.label}: {bar.figure}", class_="bar")
 
 
-def _parts(bar: Bar, colours: Mapping[str, str], unit: Unit) -> Iterator[Markup]:
-    at, whole = 0.0, sum(segment.value for segment in bar.segments)
+def _parts(bar: Bar, colours: Mapping[str, str]) -> Iterator[Markup]:
+    at, start = 0.0, 0
     for segment in bar.segments:
-        if segment.value:
-            share = figures.share(segment.value / whole)
-            says = f"{segment.name} {_SHOW[unit](segment.value)}, {share}"
-            yield tag(
-                "rect",
-                tag("title", says),
-                class_=colours[segment.name],
-                x=number(at),
-                width=number(segment.value),
-                height=HEIGHT,
-            )
         at += segment.value
+        end = place(at, bar.full)
+        if segment.value:
+            yield tag("rect", class_=colours[segment.name], x=start, width=end - start, height=HEIGHT)
+        start = end
 
 
 def legend(colours: Mapping[str, str]) -> Markup:

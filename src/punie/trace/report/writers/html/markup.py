@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Attribute = str | int | float | bool | None
 
 _VOID: Final = frozenset({"meta", "link", "br", "hr", "input"})  # HTML's elements without an end
+_OPEN: Final = frozenset(
+    {"thead", "tbody", "tfoot", "tr", "th", "td", "li", "dt", "dd"}
+)  # whose end goes without saying
 _SHAPES: Final = frozenset({"rect", "line", "circle", "path", "polyline"})  # SVG's that end themselves
 _BARE: Final = re.compile(r"[A-Za-z0-9_.%:-]+")  # values that HTML takes without quotes
 
@@ -36,7 +39,9 @@ def tag(name: str, /, *children: str | None, **attributes: Attribute) -> Markup:
     opening = f"<{name}{''.join(_attribute(*item) for item in attributes.items())}"
     if name in _SHAPES and not inside:
         return Markup(f"{opening}/>" if opening[-1] in "\"'" or not attributes else f"{opening} />")
-    return Markup(f"{opening}>" if name in _VOID else f"{opening}>{inside}</{name}>")
+    if name in _VOID:
+        return Markup(f"{opening}>")
+    return Markup(f"{opening}>{inside}" if name in _OPEN else f"{opening}>{inside}</{name}>")
 
 
 def joined(parts: Iterable[str | None]) -> Markup:

@@ -10,6 +10,7 @@ from punie.trace.report.writers.html.charts import draw
 from punie.trace.report.writers.html.markup import Markup, joined, tag
 from punie.trace.report.writers.html.tables import table
 from punie.trace.report.writers.html.terms import glossary
+from punie.trace.report.writers.html.waterfalls import waterfalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from punie.trace.report.document import Document, Note, Section
     from punie.trace.report.page import Page
 
+_BEFORE_DRAWINGS: Final = "queries"  # the section that names them
 _KEYS: Final = (
     ("j k", "next, previous query"),
     ("Enter", "open or close it"),
@@ -30,7 +32,7 @@ _KEYS: Final = (
 
 def write(document: Document, page: Page) -> str:
     """The whole file."""
-    body = joined(_body(document))
+    body = joined(_body(document, page))
     words = glossary(body)
     html = tag(
         "html",
@@ -58,7 +60,7 @@ def _top() -> Markup:
     return tag("a", "Skip to the report", href="#main", class_="skip")
 
 
-def _body(document: Document) -> Iterator[Markup]:
+def _body(document: Document, page: Page) -> Iterator[Markup]:
     yield tag(
         "header",
         tag("p", document.title, class_="source"),
@@ -66,7 +68,18 @@ def _body(document: Document) -> Iterator[Markup]:
         tag("ul", *(tag("li", line) for line in document.lines), class_="about"),
         class_="head",
     )
-    yield from map(_section, document.sections)
+    drawn = _drawn(document, page)
+    for section in document.sections:
+        yield _section(section)
+        if section.slug.startswith(_BEFORE_DRAWINGS):
+            yield from drawn
+    yield from drawn
+
+
+def _drawn(document: Document, page: Page) -> Iterator[Markup]:
+    """The queries one by one, where the report is about the spans of queries."""
+    if document.drawings is not None:
+        yield from waterfalls(document.drawings, lambda waterfall: None)
 
 
 def _section(section: Section) -> Markup:

@@ -38,13 +38,7 @@ def draw_ranges(chart: Ranges) -> Markup:
         for row in chart.rows
     ]
     axis = tag("tr", tag("td"), tag("td", ruler(scale, unit, chart.marks), class_="drawn"), tag("td"))
-    body = tag(
-        "table",
-        tag("caption", chart.title, class_="unseen"),
-        tag("tbody", *rows),
-        tag("tfoot", axis),
-        class_="chart",
-    )
+    body = tag("table", tag("tbody", *rows), tag("tfoot", axis), class_="chart", aria_label=chart.title)
     return tag("figure", _names(chart.names), body, class_="ranges")
 
 
@@ -53,11 +47,11 @@ def draw_range(figure: Figure, marks: Sequence[Mark], title: str) -> Markup | No
     if figure.value is None or not (marks or figure.low is not None):
         return None
     scale = _scale([figure], marks, from_zero=True)
-    parts = (*grid(scale, _CARD, marks), *_estimate(figure, scale, _CARD))
+    parts = (*grid(scale, _CARD, marks, most=3), *_estimate(figure, scale, _CARD))
     return tag(
         "div",
         drawing(parts, height=_CARD, title=title, class_="range"),
-        ruler(scale, figure.unit, marks),
+        ruler(scale, figure.unit, marks, most=3),
         class_="against",
     )
 
@@ -95,7 +89,7 @@ def _estimate(
         yield tag("line", class_=f"interval {class_}".strip(), y1=middle, y2=middle, **ends)
         for place in ends.values():
             yield tag(
-                "line", class_=f"end {class_}".strip(), x1=place, x2=place, y1=middle - 4, y2=middle + 4
+                "line", class_=f"tip {class_}".strip(), x1=place, x2=place, y1=middle - 4, y2=middle + 4
             )
     if figure.value is not None:
         yield tag("circle", class_=f"estimate {class_}".strip(), cx=scale.at(figure.value), cy=middle, r=4.5)

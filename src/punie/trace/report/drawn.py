@@ -1,0 +1,48 @@
+"""Which queries a page draws: all of a few; of many the slowest, the typical and the failed ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from punie.trace.analysis.records import QueryRecord
+
+MOST: Final = 40
+_SLOWEST: Final = 20
+_TYPICAL: Final = 10
+_FAILED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A query to be drawn, and why it of so many; empty where all are drawn."""
+
+    record: QueryRecord
+    why: str
+
+
+def choose(records: Sequence[QueryRecord], most: int = MOST) -> tuple[Chosen, ...]:
+    """At most `most` of the queries asked (no warm-up), the slowest first; room that is left goes to slow ones."""
+    asked = _slowest_first(record for record in records if not record.warmup)
+    if len(asked) <= most:
+        return tuple(Chosen(record, "") for record in asked)
+    answered = [record for record in asked if record.succeeded]
+    middle = max(0, len(answered) // 2 - _TYPICAL // 2)
+    failed = [record for record in asked if not record.succeeded]
+    wanted = [
+        *(Chosen(record, "slowest") for record in asked[:_SLOWEST]),
+        *(Chosen(record, "typical") for record in answered[middle : middle + _TYPICAL]),
+        *(Chosen(record, "failed") for record in failed[:_FAILED]),
+        *(Chosen(record, "slow") for record in asked),
+    ]
+    once: dict[str, Chosen] = {}
+    for one in wanted:
+        once.setdefault(one.record.ledger.query_key, one)
+    return tuple(sorted(list(once.values())[:most], key=lambda one: -one.record.wall_ns))
+
+
+def _slowest_first(records: Iterable[QueryRecord]) -> list[QueryRecord]:
+    return sorted(records, key=lambda record: -record.wall_ns)
