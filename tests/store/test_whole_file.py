@@ -59,3 +59,12 @@ def test_what_was_written_by_half_is_removed(tmp_path: Path, monkeypatch: pytest
         write_whole(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_in_place_of_the_temporary_file_leads_nowhere(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("not ours")
+    (tmp_path / f".report.txt.{os.getpid()}").symlink_to(other)
+    write_whole(tmp_path / "report.txt", "report")
+    assert other.read_text() == "not ours"
+    assert (tmp_path / "report.txt").read_text() == "report"

@@ -278,3 +278,15 @@ def test_every_line_is_json_with_one_span(telemetry: Telemetry) -> None:
     telemetry.tracer.start_span("a\nb\u2028c").end()
     (line,) = telemetry.journal.path.read_bytes().splitlines()
     assert len(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]) == 1
+
+
+def test_a_link_in_place_of_a_journal_is_not_written_through(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("not ours")
+    (tmp_path / f"agent-{os.getpid()}.jsonl").symlink_to(other)
+    journal = Journal(tmp_path, "agent")
+    assert not journal.write_line(b"{}\n")
+    assert other.read_text() == "not ours"
+    assert (journal.status.held, journal.status.lost) == (1, 0)
+    with pytest.raises(ExportError, match="can't be written"):
+        journal.open()

@@ -6,13 +6,16 @@ present one by its owner, between `parse` and `typed`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from punie.trace.errors import InputError
+from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 T = TypeVar("T")
@@ -50,11 +53,10 @@ def read_text(path: Path, *, what: str = "", most_bytes: int = MAX_BYTES) -> str
     """The text of a regular file of a size that can be ours; errors call it `what`. Raises `InputError`."""
     what = what or str(path)
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for for ever
-            raise InputError(f"{what}: can't be read: not a regular file")
-        if path.stat().st_size > most_bytes:
-            raise InputError(f"{what}: can't be read: larger than {most_bytes} bytes")
-        return path.read_text(encoding="utf-8")
+        with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_size > most_bytes:
+                raise InputError(f"{what}: can't be read: larger than {most_bytes} bytes")
+            return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{what}: can't be read: {error}") from error
 

@@ -10,6 +10,7 @@ from typing import Final
 from punie.trace.errors import InputError
 from punie.trace.model import UnreadableRecord
 from punie.trace.store.files.json_documents import JsonDocuments, split_documents
+from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.unpack import Unpacked, unpack
 
 _HEAD: Final = 16
@@ -55,7 +56,7 @@ class Place:
     def head(self) -> bytes:
         """The file's first 16 bytes, as they lie on the disk."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 return file.read(_HEAD)
         except OSError as error:
             raise self._cannot_read(error) from error
@@ -64,7 +65,8 @@ class Place:
     def unpacked(self) -> Unpacked:
         """The file's content without compression and framing, text in UTF-8."""
         try:
-            content = self.path.read_bytes()
+            with open_regular(self.path) as file:
+                content = file.read()
         except OSError as error:
             raise self._cannot_read(error) from error
         return unpack(content, self.text)

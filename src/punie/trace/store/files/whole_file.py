@@ -27,7 +27,10 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "w", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
+        temporary.unlink(
+            missing_ok=True
+        )  # of a process that had the same number, or a link that somebody put there
+        with open(temporary, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
 from punie.trace.model import SourceNote
+from punie.trace.store.files.regular import open_regular
 
 SERVER_LOG: Final = "server.log"
 NOT_TRACED: Final = "server-not-traced"
@@ -27,10 +29,8 @@ def notes_of(folder: Path) -> tuple[SourceNote, ...]:
     """
     log = folder / SERVER_LOG
     counts: dict[tuple[str, str], int] = {}
-    if log.exists() and not log.is_file():
-        raise InputError(f"{log}: can't be read: not a regular file")
     try:
-        with log.open(encoding="utf-8", errors="replace") as lines:
+        with TextIOWrapper(open_regular(log), encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 for marker, slug in _SLUGS.items():
                     if marker in line:

@@ -247,7 +247,9 @@ class Journal:
     def _open(self) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
         # Prompts and answers are in it, so it is for its owner alone.
-        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # A link of that name would lead to another file, which isn't ours to write to.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(self.path, flags, 0o600)
         self._left = _left_in(fd)
         self._torn = _is_torn(fd, self._left.size)
         return fd

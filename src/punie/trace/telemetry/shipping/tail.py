@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -11,6 +12,8 @@ from typing import Final
 
 _READ_AT_ONCE: Final = 4 << 20  # bytes
 _MARK_BYTES: Final = 64
+_ENDING: Final = ".jsonl"
+_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO isn't waited for
 
 Place = tuple[int, str]
 """Bytes of a file up to the end of a line, and a mark of what stands before: by that a file is known, not by its length
@@ -38,31 +41,51 @@ class JournalTail:
 
     def lines(self) -> Iterator[bytes]:
         """Whole lines that are there now, without their newlines; a half-written last line waits."""
-        for path in sorted(self._directory.glob("*.jsonl")):
-            descriptor = self._open(path)
-            if descriptor is None:
-                continue
-            try:
-                yield from self._lines_of(path.name, descriptor)
-            finally:
-                os.close(descriptor)
+        for name, descriptor in self._journals():
+            yield from self._lines_of(name, descriptor)
 
     def torn_lines(self) -> int:
         """How many files end in the middle of a line."""
-        paths = [path for path in self._directory.glob("*.jsonl") if path.is_file()]
-        return sum(_ends_in_a_line(path) for path in paths)
+        return sum(_ends_in_a_line(descriptor) for _, descriptor in self._journals())
 
-    def _open(self, path: Path) -> int | None:
+    def _journals(self) -> Iterator[tuple[str, int]]:
+        """Each journal by its name, open until the next one is asked for."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait
+            folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return  # nothing is written yet
         except OSError as error:
-            self._changed[f"{path.name}: {error.strerror or error}"] = None
+            self._not_read(self._directory.name, f"can't be read: {error.strerror or error}")
+            return
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.name.endswith(_ENDING))
+            for name in names:
+                descriptor = self._open(name, folder)
+                if descriptor is not None:
+                    with os.fdopen(descriptor):
+                        yield name, descriptor
+        finally:
+            os.close(folder)
+
+    def _open(self, name: str, folder: int) -> int | None:
+        try:
+            descriptor = os.open(name, _FLAGS, dir_fd=folder)
+        except OSError as error:
+            is_link = error.errno in (errno.ELOOP, errno.EMLINK)
+            why = (
+                "is a link, which is not followed" if is_link else f"can't be read: {error.strerror or error}"
+            )
+            self._not_read(name, why)
             return None
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
         os.close(descriptor)
-        self._changed[f"{path.name} is no file"] = None
+        self._not_read(name, "is no file")
         return None
+
+    def _not_read(self, name: str, why: str) -> None:
+        self._changed[f"{name} {why}"] = None
 
     def _lines_of(self, name: str, descriptor: int) -> Iterator[bytes]:
         offset, mark = self._places.get(name, (0, ""))
@@ -79,9 +102,9 @@ class JournalTail:
                     yield line
 
 
-def _ends_in_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read() != b"\n"
+def _ends_in_a_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 def _mark(text: bytes) -> str:

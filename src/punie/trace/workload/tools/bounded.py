@@ -68,9 +68,14 @@ class Finished:
 
 
 def run_bounded(
-    argv: Sequence[str], *, cwd: Path, time_limit_s: float, limits: Mapping[str, int] = LIMITS
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    time_limit_s: float,
+    descriptors: Sequence[int] = (),
+    limits: Mapping[str, int] = LIMITS,
 ) -> Finished:
-    """Runs `argv`, an absolute program first, in folder `cwd`.
+    """Runs `argv`, an absolute program first, in folder `cwd`; of our open files it gets `descriptors`.
 
     It gets no shell, nothing on standard input and a small fixed environment. Its process group is killed at
     `time_limit_s`, with more than MEMORY_LIMIT_BYTES, when its query has ended (all raise StoppedError), and as soon as
@@ -84,6 +89,7 @@ def run_bounded(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pass_fds=descriptors,
         start_new_session=True,
     )
     watch = _Watch(process.pid, time_limit_s)

@@ -1,16 +1,24 @@
-"""Paths that a model names, held inside the workspace; links are followed before they are judged."""
+"""Paths that a model names, held inside the workspace.
+
+`inside` says what a path means now. Whoever reads opens it with `open_inside`, which goes from open folder to open
+folder: what is swapped for a link meanwhile is not followed out of the workspace.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 FILES_LIMIT: Final = 50_000
 """Most files that one command may be given; more is refused."""
+
+_LINKS_LIMIT: Final = 40  # as Linux has it
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe isn't waited for
 
 READ_LIMIT_BYTES: Final = 1_000_000
 """Most bytes that are ever read of a file or of a program's output."""
@@ -26,10 +34,7 @@ def inside(text: str, root: Path) -> Path:
     Raises RefusedError if it lies outside, doesn't exist, or is neither a regular file nor a folder.
     `root` must be resolved.
     """
-    if not text or any(ord(character) < 32 for character in text):
-        raise RefusedError("a path must not be empty or hold control characters")
-    if text.startswith("~"):
-        raise RefusedError(f"{text} is outside the project")
+    _check_text(text)
     try:
         path = (root / text).resolve()
         mode = path.stat().st_mode if path.is_relative_to(root) else None
@@ -42,9 +47,82 @@ def inside(text: str, root: Path) -> Path:
     return path
 
 
+def _check_text(text: str) -> None:
+    if not text or any(ord(character) < 32 for character in text):
+        raise RefusedError("a path must not be empty or hold control characters")
+    if text.startswith("~"):
+        raise RefusedError(f"{text} is outside the project")
+
+
+def open_inside(text: str, root: Path) -> int:
+    """A descriptor of the file or folder that `text` means in `root`; the caller closes it.
+
+    Each step is opened from the folder of the step before. A link is read, and its steps are gone the same way; one
+    that leads out of `root`, even for a moment, is refused. Raises RefusedError as `inside`.
+    """
+    _check_text(text)
+    steps = deque(_below_root(text, root).split("/"))
+    above = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    links = 0
+    try:
+        while steps:
+            step = steps.popleft()
+            if step == "..":
+                os.close(above.pop())
+            elif step not in ("", "."):
+                target = _enter(step, above)
+                if target is not None:
+                    links += 1
+                    steps.extendleft(reversed(_below_root(target, root).split("/")))
+                    if target.startswith("/"):
+                        _leave(above, 1)
+            if not above or links > _LINKS_LIMIT:
+                raise RefusedError(f"{text} is outside the project")
+        return above.pop()
+    except PermissionError as error:
+        raise RefusedError(f"{text} can't be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise RefusedError(f"no such file or folder: {text}") from error
+    finally:
+        _leave(above, 0)
+
+
+def _enter(step: str, above: list[int]) -> str | None:
+    """Open `step` in the last folder; if it is a link, what that says."""
+    mode = os.stat(step, dir_fd=above[-1], follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        return os.readlink(step, dir_fd=above[-1])
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        above.append(os.open(step, _OPEN, dir_fd=above[-1]))
+        mode = os.fstat(above[-1]).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise RefusedError(f"{step} is neither a file nor a folder")
+    return None
+
+
+def _below_root(text: str, root: Path) -> str:
+    """`text` as a path from `root` on. Raises RefusedError for an absolute one that lies elsewhere."""
+    if not text.startswith("/"):
+        return text
+    for path in (Path(text), Path(text).parent.resolve() / Path(text).name):  # macOS: /tmp is /private/tmp
+        if path.is_relative_to(root):
+            return str(path.relative_to(root))
+    raise RefusedError(f"{text} is outside the project")
+
+
+def _leave(above: list[int], kept: int) -> None:
+    while len(above) > kept:
+        os.close(above.pop())
+
+
 def operand(text: str, root: Path) -> str:
-    """`text` checked by `inside` and written so that no program takes it for an option or for standard input."""
-    inside(text, root)
+    """`text` as a path from `root` on, written so that no program takes it for an option or for standard input.
+
+    Raises RefusedError as `inside`.
+    """
+    path = inside(text, root)
+    if text.startswith("/") or ".." in text.split("/"):
+        text = str(path.relative_to(root))
     return f"./{text}" if text.startswith("-") else text
 
 
@@ -104,18 +182,13 @@ def _limited(paths: Iterable[str]) -> list[str]:
 def read_bytes(text: str, root: Path) -> tuple[bytes, bool]:
     """The first `READ_LIMIT_BYTES` of regular file `text`, and whether there is more.
 
-    Raises RefusedError as `inside` does, for a folder, and for a file that can't be opened.
+    Raises RefusedError as `open_inside` does, and for a folder.
     """
-    path = inside(text, root)
-    if path.is_dir():
-        raise RefusedError(f"{text} is a folder")
+    descriptor = open_inside(text, root)
     try:
-        # No link and no pipe that would wait, should the file have been swapped since it was looked at.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise RefusedError(f"{text} can't be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise RefusedError(f"{text} is neither a file nor a folder")
-        data = file.read(READ_LIMIT_BYTES + 1)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise RefusedError(f"{text} is a folder")
+        data = os.read(descriptor, READ_LIMIT_BYTES + 1)
+    finally:
+        os.close(descriptor)
     return data[:READ_LIMIT_BYTES], len(data) > READ_LIMIT_BYTES

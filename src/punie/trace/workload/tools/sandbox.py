@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.workload.tools.confine import RefusedError, expand, regular_files
+from punie.trace.workload.tools.opened import FILES_AT_ONCE
 from punie.trace.workload.tools.policy import FIND_TESTS, POLICY
 
 COMMAND_LIMIT: Final = 2000
@@ -51,11 +52,13 @@ class Plan:
     """What to run: `argv` (absolute program first) once for each of `batches`, appended to it.
 
     `sort_lines` asks for the output's lines to be sorted, where the program prints in the file system's order.
+    `reads` says that the batches are files whose content it reads: they are opened for it.
     """
 
     argv: tuple[str, ...]
     batches: tuple[tuple[str, ...], ...] = field(default=((),))
     sort_lines: bool = False
+    reads: bool = False
 
 
 def split_command(command: str) -> list[str]:
@@ -141,7 +144,8 @@ def _plan_simple(program: str, name: str, parsed: Parsed, root: Path) -> Plan:
     operands = [path for word in parsed.operands for path in expand(word, root)]
     if not operands and POLICY[name].needs_operand:
         raise RefusedError(f"{name} needs a file")
-    return Plan((program, *(option + value for option, value in parsed.options), "--", *operands))
+    argv = (program, *(option + value for option, value in parsed.options), "--")
+    return Plan((*argv, *operands)) if name == "ls" else Plan(argv, _one_batch(operands), reads=True)
 
 
 def _plan_grep(program: str, parsed: Parsed, root: Path) -> Plan:
@@ -161,10 +165,10 @@ def _plan_grep(program: str, parsed: Parsed, root: Path) -> Plan:
     paths = [path for word in operands or (".",) for path in expand(word, root)]
     argv = [program, *passed_on, *(word for pattern in patterns for word in ("-e", pattern))]
     if not recursive:
-        return Plan((*argv, "--"), (tuple(paths),))
+        return Plan((*argv, "--"), _one_batch(paths), reads=True)
     if not parsed.values("-h") and (len(paths) > 1 or (root / paths[0]).is_dir()):
         argv.insert(1, "-H")
-    return Plan((*argv, "--"), _batches(_searched(paths, parsed, root)))
+    return Plan((*argv, "--"), _batches(_searched(paths, parsed, root)), reads=True)
 
 
 def _searched(paths: list[str], parsed: Parsed, root: Path) -> list[str]:
@@ -200,13 +204,20 @@ def _braces(glob: str) -> list[str]:
     return [glob] if match is None else [f"{match[1]}{middle}{match[3]}" for middle in match[2].split(",")]
 
 
+def _one_batch(files: list[str]) -> tuple[tuple[str, ...], ...]:
+    """`files` as one program gets them, for what it prints depends on how many they are."""
+    if len(files) > FILES_AT_ONCE:
+        raise RefusedError(f"more than {FILES_AT_ONCE} files at once: name fewer")
+    return (tuple(files),)
+
+
 def _batches(files: list[str]) -> tuple[tuple[str, ...], ...]:
     """`files` in groups that fit on a command line; none if there are none."""
     batches: list[list[str]] = []
     size = _BATCH_BYTES
     for file in files:
         size += len(os.fsencode(file)) + 1
-        if size > _BATCH_BYTES:
+        if size > _BATCH_BYTES or len(batches[-1]) == FILES_AT_ONCE:
             batches.append([])
             size = 0
         batches[-1].append(file)

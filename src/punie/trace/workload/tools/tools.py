@@ -7,6 +7,7 @@ The docstrings of the methods are the descriptions that the model gets.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from punie.trace.errors import WorkloadError
 from punie.trace.workload.tools.bounded import Finished, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
+from punie.trace.workload.tools.opened import Opened, opened
 from punie.trace.workload.tools.sandbox import Plan, plan_command
 
 ERROR_PREFIX: Final = "error: "
@@ -73,7 +75,15 @@ class WorkspaceTools:
         parts: list[Finished] = []
         for batch in plan.batches:
             remaining_s = max(0.0, deadline - time.monotonic())
-            parts.append(run_bounded((*plan.argv, *batch), cwd=root, time_limit_s=remaining_s))
+            with opened(batch, root) if plan.reads else nullcontext(Opened(root)) as files:
+                parts.append(
+                    run_bounded(
+                        (*plan.argv, *batch),
+                        cwd=files.folder,
+                        descriptors=files.descriptors,
+                        time_limit_s=remaining_s,
+                    )
+                )
             if parts[-1].cut:
                 break
         statuses = [part.status for part in parts] or [1]  # no file to search is no match
