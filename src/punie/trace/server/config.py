@@ -57,6 +57,7 @@ class ServerConfig:
     allow_remote_clients: bool = False
 
     def __post_init__(self) -> None:
+        validation.check_mlx_lm()
         self._check_numbers()
         validation.check_host(self.host, allow_remote_clients=self.allow_remote_clients)
         if self.num_draft_tokens is not None and self.draft_model is None:

@@ -88,9 +88,9 @@ def is_downloading(log_text: str) -> bool:
     return any(sign in last for sign in _DOWNLOADS)
 
 
-_KILLED_BY: Final[Mapping[int, str]] = {
-    signal.SIGKILL: ", as a system does that is out of memory",
-    signal.SIGSEGV: ", a fault of native code; a draft with another tokenizer can cause it",
+_KILLED_BY: Final[Mapping[str, str]] = {
+    "SIGKILL": ", as a system does that is out of memory",
+    "SIGSEGV": ", a fault of native code; a draft with another tokenizer can cause it",
 }
 
 
@@ -98,7 +98,8 @@ def describe_exit(code: int) -> str:
     """A process's return code in words: `ended with exit status 1`, `was killed by SIGKILL`."""
     number = -code if code < 0 else code - 128
     if number in signal.Signals.__members__.values():
-        return f"was killed by {signal.Signals(number).name}{_KILLED_BY.get(number, '')}"
+        name = signal.Signals(number).name
+        return f"was killed by {name}{_KILLED_BY.get(name, '')}"
     return f"ended with exit status {code}"
 
 

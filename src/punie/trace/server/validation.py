@@ -1,4 +1,4 @@
-"""The checks of `ServerConfig`: each raises `ConfigError` with the name of its field."""
+"""The checks of `ServerConfig`: each of a field raises `ConfigError` with its name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from punie.trace.errors import ConfigError
+from punie.trace.errors import ConfigError, ServerError
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 # mlx_lm.server passes these to apply_chat_template itself: a second value is a TypeError in every request.
 _SERVERS_OWN_TEMPLATE_ARGS: Final = frozenset({"tools", "tokenize", "add_generation_prompt"})
+
+_WITHOUT_MLX: Final = (
+    "MLX exists for macOS on Apple silicon and for Linux: there, reinstall punie-trace. Elsewhere attach to a server "
+    "that runs with --base-url."
+)
+
+
+def check_mlx_lm() -> None:
+    """Raise ServerError if there is no mlx_lm here, before anything is made for a server of ours."""
+    if find_spec("mlx_lm") is None:
+        raise ServerError(
+            "mlx-lm, which the model server is part of, isn't installed here", remedy=_WITHOUT_MLX
+        )
 
 
 def check_whole(name: str, value: object, *, lowest: int, highest: int | None = None) -> None:

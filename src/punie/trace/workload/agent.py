@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -38,9 +39,17 @@ class Subject:
 
 
 def default_subject(workspace: Path) -> Subject:
-    """An agent with `run_command` and `read_file` over `workspace` and no model of its own."""
+    """An agent with `run_command` and `read_file` over `workspace` and no model of its own.
+
+    Raises WorkloadError where its tools can't be confined.
+    """
     from pydantic_ai import Agent
 
+    if os.name != "posix":
+        raise WorkloadError(
+            "the default agent's tools can't be confined on this system",
+            remedy="name your own agent with --agent",
+        )
     tools = WorkspaceTools(workspace)
     agent = Agent(
         name=AGENT_NAME,

@@ -13,7 +13,6 @@ alone holds both locks from then on, so nobody joins it in the middle.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -136,6 +135,13 @@ def _take_place(folder: Path) -> tuple[int, str]:
 
 def _try_lock(path: Path) -> int | None:
     """The file, locked until it is closed; None if somebody else holds it."""
+    try:
+        import fcntl  # not on Windows
+    except ImportError:
+        raise TurnsError(
+            "--turns: this system has no locks that end with their process",
+            remedy="ask one after the other, in several server starts",
+        ) from None
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

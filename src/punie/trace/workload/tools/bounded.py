@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import selectors
 import signal
 import subprocess
@@ -117,6 +116,8 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 def _limit(pid: int, limits: Mapping[str, int]) -> None:
     if sys.platform == "linux":
+        import resource  # not on Windows
+
         for name, value in limits.items():
             with suppress(ProcessLookupError):  # it has ended already
                 resource.prlimit(pid, getattr(resource, name), (value, value))
