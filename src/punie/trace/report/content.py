@@ -6,6 +6,7 @@ from collections.abc import Mapping  # at run time too: what is published of a r
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from punie.trace.analysis.causes.model import Cause
 from punie.trace.analysis.summary.summary import RunAnalysis
 
 if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a benchmark
@@ -42,11 +43,15 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand."""
+    """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand.
+
+    `causes` are what in the user's own code costs time.
+    """
 
     about: About
     analysis: RunAnalysis
     drawings: Drawings | None = None
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

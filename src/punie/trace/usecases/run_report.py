@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import models_asked
+from punie.trace.analysis.causes.find import find_causes
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
@@ -61,7 +62,8 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         requests=read.requests,
         activity=read.activity,
     )
-    return Report(_about(loaded), analysis, drawings_of(loaded, read.records))
+    causes = find_causes(read.requests, loaded.spans.spans)
+    return Report(_about(loaded), analysis, drawings_of(loaded, read.records), causes)
 
 
 def drawings_of(loaded: Loaded, records: Sequence[QueryRecord]) -> Drawings:

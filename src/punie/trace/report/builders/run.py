@@ -11,6 +11,7 @@ from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.analysis.verdicts.memory import MemoryReason
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
+from punie.trace.report.builders.causes import causes_section
 from punie.trace.report.builders.critical_path import path_sections
 from punie.trace.report.builders.evidence import evidence, marks
 from punie.trace.report.builders.integrity import amount, integrity_section, known_from
@@ -88,6 +89,7 @@ def _sections(report: Report) -> Iterator[Section]:
     yield from path_sections(analysis.critical_path)
     yield cache_section(analysis.cache)
     yield what_if_section(analysis.what_if)
+    yield causes_section(report.causes)
     yield failed_section(analysis)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from punie.trace.analysis.cache.bill import CacheBill
+from punie.trace.analysis.causes.model import Cause
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.path.path_summary import PathSummary
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryLedger, QueryRecord
@@ -102,6 +103,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     critical_path: PathSummary | None
     cache: CacheBill
     what_if: WhatIf | None
+    causes: tuple[Cause, ...]
     warmup: tuple[Query, ...]
 
 
@@ -122,6 +124,7 @@ def publish(report: Report) -> RunReport:
         "critical_path": analysis.critical_path,
         "cache": analysis.cache,
         "what_if": analysis.what_if,
+        "causes": report.causes,
         "warmup": [_query(record) for record in analysis.warmup],
     }
     return msgspec.convert(values, RunReport, from_attributes=True)

@@ -1,0 +1,128 @@
+"""A first message (instructions and tools) that isn't the same every time: no prompt cache can help behind it.
+
+What it costs is what a cache would have if the first message stayed the same: the bill of the same requests with that
+message's digests made equal, less the bill as it is. That needs counts of prompt and cached tokens and message digests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Final
+
+from punie.trace.analysis.cache.bill import CacheBill, cache_bill
+from punie.trace.analysis.causes.model import Cause, CauseKind, Change
+from punie.trace.analysis.causes.prompts import Prompt
+from punie.trace.analysis.queries.requests import MessageList, ModelRequest
+
+_TIME: Final = re.compile(
+    r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\b\d{10,19}(\.\d+)?\b|\b(mon|tue|wed|thu|fri|sat|sun)[a-z]*day\b",
+    re.IGNORECASE,
+)
+_AROUND: Final = 12  # characters of a changed text that are shown before the change, so that it can be found
+_SHOWN: Final = 60
+
+
+def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt]) -> Iterator[Cause]:
+    """At most one cause for instructions and one for the order of tools; together they cost what the first says."""
+    changed = [
+        (one, other) for agent in _by_agent(prompts) for one, other in pairwise(agent) if _differ(one, other)
+    ]
+    if not changed:
+        return
+    least_ns, most_ns = _cost(requests)
+    of = sum(1 for prompt in prompts if prompt.request.told.digests)
+    for kind, pairs in _kinds(changed).items():
+        first, other = pairs[0]
+        yield Cause(
+            kind,
+            times=len(pairs),
+            of=of,
+            least_ns=least_ns,
+            most_ns=most_ns,
+            message=0,
+            change=_change(kind, first, other),
+            digests=(first.request.told.digests[0], other.request.told.digests[0]),
+        )
+
+
+def _by_agent(prompts: Iterable[Prompt]) -> Iterable[list[Prompt]]:
+    found: dict[str, list[Prompt]] = {}
+    for prompt in prompts:
+        if prompt.request.told.digests:
+            found.setdefault(prompt.request.agent, []).append(prompt)
+    return found.values()
+
+
+def _differ(one: Prompt, other: Prompt) -> bool:
+    return one.request.told.digests[0] != other.request.told.digests[0]
+
+
+def _kinds(changed: Sequence[tuple[Prompt, Prompt]]) -> dict[CauseKind, list[tuple[Prompt, Prompt]]]:
+    found: dict[CauseKind, list[tuple[Prompt, Prompt]]] = {}
+    for one, other in changed:
+        for kind in _kinds_of(one, other):
+            found.setdefault(kind, []).append((one, other))
+    return found
+
+
+def _kinds_of(one: Prompt, other: Prompt) -> Iterator[CauseKind]:
+    """An agent that has other tools now was given another job; that is no cause."""
+    if one.instructions is None or other.instructions is None:
+        yield CauseKind.CHANGING_PREAMBLE
+        return
+    if sorted(one.tools or ()) != sorted(other.tools or ()):
+        return
+    if one.instructions != other.instructions:
+        yield CauseKind.CHANGING_INSTRUCTIONS
+    if one.tools != other.tools:
+        yield CauseKind.REORDERED_TOOLS
+
+
+def _change(kind: CauseKind, one: Prompt, other: Prompt) -> Change | None:
+    if kind is CauseKind.CHANGING_INSTRUCTIONS:
+        return changed_text(one.instructions or "", other.instructions or "")
+    return None
+
+
+def changed_text(before: str, now: str) -> Change:
+    """The part of a text that changed, widened to whole words, with a little of what stands before it."""
+    start = next(
+        (at for at, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now))
+    )
+    end = 0
+    while end < min(len(before), len(now)) - start and before[-1 - end] == now[-1 - end]:
+        end += 1
+    while start and not before[start - 1].isspace():
+        start -= 1
+    while end and not before[len(before) - end].isspace():
+        end -= 1
+    parts = [text[start : len(text) - end] for text in (before, now)]
+    is_time = all(_TIME.search(part) for part in parts)
+    shown = [text[max(0, start - _AROUND) : len(text) - end][:_SHOWN].strip() for text in (before, now)]
+    return Change(shown[0], shown[1], is_time)
+
+
+def _cost(requests: Sequence[ModelRequest]) -> tuple[int | None, int | None]:
+    """Per asked query, what a cache would spare if the first message stayed the same, and doesn't as it is."""
+    queries = {one.query_key for one in requests if not one.warmup}
+    now, then = cache_bill(requests), cache_bill([_steady(one) for one in requests])
+    if not queries or not any(entry.judged for entry in then.requests):
+        return None, None
+    bounds = ((then.least_ns, _least(now)), (then.most_ns, _least(now)))
+    least, most = (None if of is None else max(0, of - less) // len(queries) for of, less in bounds)
+    return least, most
+
+
+def _least(bill: CacheBill) -> int:
+    return bill.least_ns or 0
+
+
+def _steady(request: ModelRequest) -> ModelRequest:
+    return replace(request, told=_same_start(request.told), served=_same_start(request.served))
+
+
+def _same_start(messages: MessageList) -> MessageList:
+    return replace(messages, digests=("", *messages.digests[1:])) if messages.digests else messages
