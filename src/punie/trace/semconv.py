@@ -268,7 +268,6 @@ INPUT_MESSAGES: Final = _one(CONTENT, "gen_ai.input.messages")
 OUTPUT_MESSAGES: Final = _one(CONTENT, "gen_ai.output.messages")
 TOOL_ARGUMENTS: Final = _one(CONTENT, "gen_ai.tool.call.arguments")
 TOOL_RESULT: Final = _one(CONTENT, "gen_ai.tool.call.result")
-SYSTEM_INSTRUCTIONS: Final = _one(CONTENT, "gen_ai.system_instructions")
 TOOL_DEFINITIONS: Final = _one(CONTENT, "gen_ai.tool.definitions")
 FINAL_RESULT: Final = _one(CONTENT, "final_result")  # PydanticAI's, on the span of an agent's run
 FOREIGN_TOOL_ARGUMENTS: Final = _any(CONTENT, "tool_arguments ai.toolCall.args")
