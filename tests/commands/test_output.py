@@ -184,3 +184,42 @@ def test_a_report_goes_through_a_pipe_that_has_no_path(spans: str) -> None:
 def test_a_file_that_can_t_be_written_is_no_input(spans: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", spans, "-o", "/proc/report.md"]) == ExitCode.EXPORT
     assert "/proc/report.md: can't be written" in capsys.readouterr().err
+
+
+def test_a_binary_format_goes_into_a_file_or_a_pipe_and_to_no_terminal(spans: str, tmp_path: Path) -> None:
+    path = tmp_path / "trace.perfetto-trace"
+    assert main(["report", spans, "-o", str(path)]) == ExitCode.OK
+    command = [sys.executable, "-m", "punie.trace", "report", spans, "--format", "perfetto"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == path.read_bytes()
+    controller, terminal = pty.openpty()
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(controller)
+    os.close(terminal)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr == (
+        "punie-trace: error: format perfetto is binary, and standard output is a terminal [usage]\n"
+        "next: -o FILE.perfetto-trace\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["compare", "a", "b", "-o", "x.perfetto-trace"], "perfetto is made of the spans of queries"),
+        (["decide", "a", "--format", "folded"], "folded is made of the spans of queries"),
+        (["report", "a", "--by", "day", "-o", "x.junit.xml"], "junit is made of verdicts"),
+    ],
+)
+def test_a_format_of_what_a_report_does_not_have_is_refused_before_anything_is_read(
+    arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ExitCode.USAGE  # none of these sources exists
+    said = capsys.readouterr().err
+    assert problem in said
+    assert "next: --format with one of: text, json, md, csv" in said
+
+
+def test_junit_has_the_gates_alone_as_cases(spans: str, tmp_path: Path) -> None:
+    path = tmp_path / "gates.junit.xml"
+    main(["report", spans, "-o", str(path), "--gate", "accuracy"])
+    assert 'tests="1"' in path.read_text()

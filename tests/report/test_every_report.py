@@ -22,7 +22,7 @@ from punie.trace.report.formats import FORMATS, JSON, TEXT, Format, by_ending, b
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import PUBLISHED, schema_path
 
-FORMAT_NAMES = [entry.name for entry in FORMATS]
+FORMAT_NAMES = [entry.name for entry in FORMATS if not entry.needs]
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 UNITS = r"(ns|µs|ms|s|kB|MB|GB|%)"
 

@@ -101,11 +101,13 @@ def render(report: Report, format: str = "text", *, width: int = 80) -> str:  # 
     from punie.trace.report.formats import FORMATS, by_name
     from punie.trace.report.page import Page
 
-    known = ", ".join(entry.name for entry in FORMATS)
+    known = ", ".join(entry.name for entry in FORMATS if not entry.is_binary)
     try:
         chosen = by_name(format)
     except KeyError:
         raise UsageError(f"format {format}: there is none", remedy=f"one of {known}") from None
+    if chosen.is_binary:
+        raise UsageError(f"format {format}: is no text", remedy=f"`punie-trace report -o`, or one of {known}")
     return chosen.write(report.document, Page(width))
 
 

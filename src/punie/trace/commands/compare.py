@@ -68,11 +68,12 @@ def execute(options: Options) -> int:
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
     from punie.trace.report.builders.comparison import GATE, build_comparison
+    from punie.trace.report.formats import Material
     from punie.trace.usecases.comparison import compare_sources
 
     a, b = _sides(options)
     thresholds = _thresholds(options.thresholds)
-    output = Output.of(options.output)
+    output = Output.of(options.output, (Material.VERDICTS,))
     document = build_comparison(compare_sources(a, b, thresholds))
     output.write(document)
     return gate(document, (GATE,) if thresholds else ())

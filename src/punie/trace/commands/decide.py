@@ -35,10 +35,11 @@ def execute(options: Options) -> int:
     """Write the decision. Raises UsageError or InputError."""
     from punie.trace.commands.output import Output
     from punie.trace.report.builders.decision import build_decision
+    from punie.trace.report.formats import Material
     from punie.trace.usecases.decision import decide_from
     from punie.trace.usecases.run_report import Judgement
 
-    output = Output.of(options.output)
+    output = Output.of(options.output, (Material.VERDICTS,))
     judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
     output.write(build_decision(decide_from(options.run, options.bench, judgement)))
     return ExitCode.OK

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.console.standard_streams import colored, write_err, write_out
+from punie.trace.console.standard_streams import (
+    colored,
+    on_terminal,
+    write_err,
+    write_out,
+    write_out_bytes,
+)
 from punie.trace.errors import UsageError
-from punie.trace.report.formats import TEXT, Format, by_ending, by_name
+from punie.trace.report.formats import TEXT, Format, Material, by_ending, by_name, refuse_unfit
 from punie.trace.report.page import PLAIN_WIDTH, Page
 from punie.trace.store.files.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from punie.trace.commands.options import OutputOptions
     from punie.trace.report.document import Document
 
@@ -24,37 +31,52 @@ _WIDTHS: Final = (60, 120)  # narrower than this tables break, wider than this t
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One report's destination: a file or, if `path` is None, standard output. `force` lets it replace a file."""
+    """One report's destination: a file or, if `path` is None, standard output. `force` lets it replace a file.
+
+    `gates` are the verdicts that the exit code depends on.
+    """
 
     format: Format
     path: Path | None = None
     force: bool = False
+    gates: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, options: OutputOptions) -> Output:
+    def of(
+        cls,
+        options: OutputOptions,
+        has: Collection[Material] = tuple(Material),
+        gates: tuple[str, ...] = (),
+    ) -> Output:
         """The destination that the user named; the format is the named one, else what the ending means, else text.
 
-        Raises UsageError for an unknown ending and for what can't be written, before anybody waits for the report.
+        `has` is what the report will have. Raises UsageError for an unknown ending, for a format that this report
+        can't be written in and for what can't be written, before anybody waits for the report.
         """
         path = None if options.output == STANDARD_OUTPUT else options.output
         if path is not None:
             refuse_unwritable(path, force=options.force)
-        return cls(_format(options.format, path), path, options.force)
+        chosen = _format(options.format, path)
+        refuse_unfit(chosen, has)
+        _refuse_terminal(chosen, path)
+        return cls(chosen, path, options.force, gates)
 
     def write(self, document: Document) -> None:
         """Write it whole or not at all. Raises UsageError if meanwhile the file exists, OutputError."""
-        if self.path is None:
-            write_out(self.format.write(document, Page(terminal_width(), colored())))
-            return
-        text = self.format.write(document)
-        refuse_unwritable(self.path, force=self.force)
-        write_whole(self.path, text)
-        write_err(f"Wrote {self.path}\n")
+        if self.path is not None:
+            made = self.format.write_bytes(document, Page(gates=self.gates))
+            refuse_unwritable(self.path, force=self.force)
+            write_whole(self.path, made)
+            write_err(f"Wrote {self.path}\n")
+        elif self.format.is_binary:
+            write_out_bytes(self.format.write_bytes(document))
+        else:
+            write_out(self.format.write(document, Page(terminal_width(), colored(), self.gates)))
 
 
 def terminal_width() -> int:
     """Columns for text on standard output: the terminal's within reason; 80 where it isn't one."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not on_terminal():
         return PLAIN_WIDTH
     least, most = _WIDTHS
     return min(max(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, least), most)
@@ -69,6 +91,15 @@ def _format(name: str | None, path: Path | None) -> Format:
     if found is None:
         raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
     return found
+
+
+def _refuse_terminal(chosen: Format, path: Path | None) -> None:
+    if chosen.is_binary and path is None and on_terminal():
+        ending = chosen.endings[0]
+        raise UsageError(
+            f"format {chosen.name} is binary, and standard output is a terminal",
+            remedy=f"-o FILE{ending}",
+        )
 
 
 def refuse_unwritable(path: Path, *, force: bool) -> None:

@@ -56,10 +56,12 @@ def execute(options: Options) -> int:
     """Write the report; returns the gates' exit code."""
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
+    from punie.trace.report.formats import Material
 
     if options.in_database or options.by:
         _refuse_judgement(options)
-    output = Output.of(options.output)  # refused before anything is read
+    has = () if options.in_database or options.by else tuple(Material)
+    output = Output.of(options.output, has, options.judgement.gate)  # refused before anything is read
     document = _document(options)
     output.write(document)
     return gate(document, options.judgement.gate)

@@ -116,7 +116,9 @@ def execute(options: Options) -> int:
     from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
 
     _refuse_conflicts(options)
-    output = Output.of(options.output)  # nobody should wait for a report that can't be written
+    output = Output.of(
+        options.output, gates=options.judgement.gate
+    )  # nobody should wait for one that can't be written
     server, warnings = _server(options)
     with kept_for_the_report():  # the user's module is imported
         asking = _asking(options)

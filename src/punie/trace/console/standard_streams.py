@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, AnyStr, Final
 
 from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import IO
 
 _OUT: Final = 1
 _ERR: Final = 2
@@ -43,6 +43,11 @@ def write_out(text: str) -> None:
     _write(sys.stdout, "standard output", text)
 
 
+def write_out_bytes(content: bytes) -> None:
+    """As `write_out`, for what is no text."""
+    _write(sys.stdout and sys.stdout.buffer, "standard output", content)
+
+
 def write_err(text: str) -> None:
     """Write to standard error, as `write_out`; of what others named only that a terminal doesn't obey it."""
     reopen_standard_error()
@@ -62,14 +67,19 @@ def write_out_inert(text: str) -> None:
 
 def colored() -> bool:
     """Whether standard output is a terminal whose user wants colours."""
-    return sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return on_terminal() and "NO_COLOR" not in os.environ
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _inert_lines(text: str) -> str:
     return "\n".join(map(inert, text.split("\n")))
 
 
-def _write(stream: TextIO | None, name: str, text: str) -> None:
+def _write(stream: IO[AnyStr] | None, name: str, text: AnyStr) -> None:
     if stream is None:  # closed before Python started: `>&-`
         raise OutputError(f"{name} is closed")
     try:
@@ -88,7 +98,7 @@ def _write(stream: TextIO | None, name: str, text: str) -> None:
         raise OutputError(f"{name}: can't be written: {error.strerror or error}") from error
 
 
-def _drop(stream: TextIO) -> None:
+def _drop(stream: IO[AnyStr]) -> None:
     """Let what the stream still holds go nowhere: Python writes it at its end, and would fail once more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

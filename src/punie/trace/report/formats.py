@@ -4,25 +4,56 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.errors import UsageError
 from punie.trace.report.page import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from punie.trace.report.document import Document
+
+
+class Material(Enum):
+    """What a format is made of, where not every report has it."""
+
+    QUERIES = "the spans of queries"
+    VERDICTS = "verdicts"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format's name, the endings of files that mean it, and the module whose `write` makes it."""
+    """A format's name, the endings of files that mean it, and the module whose `write` makes it.
+
+    It is for reports that have all of `needs`. `is_binary`: its `write` gives bytes, which are for no terminal.
+    """
 
     name: str
     endings: tuple[str, ...]
     module: str
+    needs: frozenset[Material] = frozenset()
+    is_binary: bool = False
 
     def write(self, document: Document, page: Page | None = None) -> str:
-        """The whole document as text that ends with a newline; the writer is imported now."""
-        return str(importlib.import_module(self.module).write(document, page or Page()))
+        """The whole document as text that ends with a newline; TypeError if the format is binary."""
+        made = self._make(document, page)
+        if isinstance(made, bytes):
+            raise TypeError(f"{self.name} is binary: write_bytes")
+        return made
+
+    def write_bytes(self, document: Document, page: Page | None = None) -> bytes:
+        """The whole document as it lies in a file."""
+        made = self._make(document, page)
+        return made if isinstance(made, bytes) else made.encode()
+
+    def _make(self, document: Document, page: Page | None) -> str | bytes:
+        """The writer is imported now. Raises UsageError for a report without what the format is made of."""
+        if document.drawings is None:
+            refuse_unfit(self, {*Material} - {Material.QUERIES})
+        made: str | bytes = importlib.import_module(self.module).write(document, page or Page())
+        return made
 
 
 TEXT: Final = Format("text", (".txt",), "punie.trace.report.writers.plain_text")
@@ -34,7 +65,38 @@ FORMATS: Final = (
     MARKDOWN,
     Format("csv", (".csv",), "punie.trace.report.writers.csv_text"),
     Format("html", (".html", ".htm"), "punie.trace.report.writers.html.page"),
+    Format(
+        "perfetto",
+        (".perfetto-trace", ".pftrace"),
+        "punie.trace.report.writers.perfetto.trace",
+        needs=frozenset({Material.QUERIES}),
+        is_binary=True,
+    ),
+    Format(
+        "folded",
+        (".folded", ".collapsed"),
+        "punie.trace.report.writers.folded",
+        needs=frozenset({Material.QUERIES}),
+    ),
+    Format(
+        "junit",
+        (".junit.xml",),
+        "punie.trace.report.writers.junit",
+        needs=frozenset({Material.VERDICTS}),
+    ),
+    Format("openmetrics", (".openmetrics.txt", ".prom"), "punie.trace.report.writers.openmetrics"),
 )
+
+
+def refuse_unfit(chosen: Format, has: Collection[Material]) -> None:
+    """Raise UsageError if a report that has nothing but `has` can't be written in a format."""
+    for need in Material:
+        if need in chosen.needs and need not in has:
+            fitting = ", ".join(entry.name for entry in FORMATS if entry.needs <= {*has})
+            raise UsageError(
+                f"format {chosen.name} is made of {need.value}, which this report doesn't have",
+                remedy=f"--format with one of: {fitting}",
+            )
 
 
 def by_name(name: str) -> Format:

@@ -10,7 +10,12 @@ PLAIN_WIDTH: Final = 80  # columns, where nobody's terminal says another width
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a format for people may use: columns of text, and whether the reader's terminal shows colours."""
+    """What a format may use of its surroundings.
+
+    Columns of text, whether the reader's terminal shows colours, and the verdicts that the exit code depends on
+    (none: all of them are of interest).
+    """
 
     width: int = PLAIN_WIDTH
     color: bool = False
+    gates: tuple[str, ...] = ()

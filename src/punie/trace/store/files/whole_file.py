@@ -13,16 +13,17 @@ PRIVATE: Final = 0o600
 """The mode of a file that may hold content: this user's alone."""
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
-    """Write `text` to `path` by way of a temporary file beside it.
+def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+    """Write text, as UTF-8, or bytes to `path` by way of a temporary file beside it.
 
     Raises `OutputError` if it can't be written; what stood at `path` before then still stands. A device or a pipe
     (`/dev/null`, `/dev/stdout`) is written to and never replaced; of a symbolic link the file that it names is.
     """
+    content = content.encode() if isinstance(content, str) else content
     if (
         path.exists() and not path.is_file()
     ):  # before links are followed: what /dev/stdout names may have no path
-        _write_through(path, text)
+        _write_through(path, content)
         return
     path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -30,8 +31,8 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
         temporary.unlink(
             missing_ok=True
         )  # of a process that had the same number, or a link that somebody put there
-        with open(temporary, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
-            file.write(text)
+        with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -42,8 +43,8 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
             temporary.unlink()
 
 
-def _write_through(path: Path, text: str) -> None:
+def _write_through(path: Path, content: bytes) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path}: can't be written: {error.strerror or error}") from error
