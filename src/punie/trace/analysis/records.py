@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from punie.trace.model import PHASE_GROUP, PHASES, Disturbance, Group, Phase, Provenance
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 _INTERRUPTIONS: Final = frozenset({"KeyboardInterrupt", "CancelledError"})
 
 
@@ -158,6 +161,6 @@ class PlannedQuery:
     """One query that a run meant to ask: which, in which repeat and server start, at which place (all from 0)."""
 
     query_id: str
-    repeat: int
-    server_start: int
-    position: int
+    repeat: _Count
+    server_start: _Count
+    position: _Count

@@ -211,6 +211,8 @@ def _coefficient(
     low, high = value - half, value + half
     if not signed and low <= 0:
         return Coefficient(None, low, high, f"the cost of {tokens} can't be distinguished from zero")
+    if value < 0:  # only the overhead: a line through few turns may leave nothing for it
+        return Coefficient(None, low, high, "the fit puts it below zero")
     return Coefficient(value, low, high)
 
 

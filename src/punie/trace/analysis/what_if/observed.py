@@ -127,6 +127,8 @@ def _unusable(record: QueryRecord, requests: Sequence[ModelRequest]) -> str:
         return "an answer cut at its token limit"
     if any(request.tokens.input is None or request.tokens.output is None for request in requests):
         return "a request without token counts"
+    if any(request.end_ns < request.start_ns for request in requests):
+        return "a request with impossible times"
     if any(later.start_ns < earlier.end_ns for earlier, later in pairwise(requests)):
         return "requests in parallel"
     return ""

@@ -19,7 +19,13 @@ _OK: Final = 200
 
 def page_url(text: str, *, flag: str) -> str:
     """The address of the page without a slash at its end. Raises `UsageError`, naming `flag`, for one that is none."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise UsageError(
+            f"{flag} {without_password(text)}: not an address: {error}", remedy=f"e.g. {flag} {DEFAULT_PAGE}"
+        ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(
             f"{flag} {without_password(text)}: not an address", remedy=f"e.g. {flag} {DEFAULT_PAGE}"

@@ -36,6 +36,7 @@ _SPANS_CODES: Final = frozenset({"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"})
 _TOO_LARGE: Final = (
     "larger than max"  # has the code of a receiver that is busy, and is as large the next time
 )
+_LONGEST_PAUSE_S: Final = 24 * 3_600.0
 _QUOTED: Final = 200  # characters of a receiver's text
 
 
@@ -92,7 +93,7 @@ def read_failure(error: BaseException) -> Answer:
 
 def read_partial(rejected: int, message: str) -> Answer:
     """What the `partial_success` of an answer means; both empty where there is none."""
-    if rejected < 0:
+    if not 0 <= rejected < 2**63:
         return _no_receiver(f"an answer that rejects {rejected} spans")
     if rejected:
         return Answer(Outcome.ACCEPTED, rejected, f"partial success: {message or 'no reason given'}")
@@ -141,9 +142,10 @@ def _pause_s(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return max(float(text) if text.strip().isdigit() else _until_s(text), 0.0)
-    except ValueError:
+        seconds = float(text) if text.strip().isdigit() else _until_s(text)
+    except (ValueError, OverflowError):
         return None
+    return min(max(seconds, 0.0), _LONGEST_PAUSE_S)
 
 
 def _until_s(date: str) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from opentelemetry.util.re import parse_env_headers
 
@@ -126,7 +126,7 @@ def flag_target(url: str) -> Target:
 
     Raises `UsageError` if it is no such URL.
     """
-    parts = urlsplit(url)
+    parts = _parts(url, Origin.FLAG)
     if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
         raise UsageError(f"--otlp {url}: not an address", remedy="e.g. --otlp http://localhost:4318")
     if parts.scheme in ("grpc", "grpcs") or (parts.port == _GRPC_PORT and parts.path in ("", "/")):
@@ -134,6 +134,18 @@ def flag_target(url: str) -> Target:
         endpoint = f"{'https' if secure else 'http'}://{parts.netloc}"
         return Target(Origin.FLAG, Transport.GRPC, endpoint, secure=secure)
     return Target(Origin.FLAG, Transport.HTTP, _with_traces_path(url))
+
+
+def _parts(url: str, named_by: Origin) -> SplitResult:
+    """The parts of a URL. Raises `UsageError` for one whose host or port can't be read."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UsageError(
+            f"{named_by}: not an address: {error}", remedy="e.g. http://localhost:4318"
+        ) from error
+    return parts
 
 
 def _environment_target(environ: Mapping[str, str]) -> tuple[Target, ...]:
@@ -152,6 +164,7 @@ def _environment_target(environ: Mapping[str, str]) -> tuple[Target, ...]:
     else:
         base = (base_endpoint or "http://localhost:4318").rstrip("/")
         endpoint, secure = signal_endpoint or f"{base}{_TRACES_PATH}", False
+    _parts(endpoint if "://" in endpoint else f"//{endpoint}", Origin.ENVIRONMENT)
     return (
         Target(
             Origin.ENVIRONMENT,

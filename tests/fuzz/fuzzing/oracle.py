@@ -1,0 +1,151 @@
+"""What must hold of every report, whatever it was made from; what doesn't hold raises `Broken`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+import jsonschema
+
+from punie.trace.report.document import Document
+from punie.trace.report.formats import FORMATS
+from punie.trace.report.published.schemas import PUBLISHED, schema_path
+
+CONTROLS: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""What a terminal obeys, what can't be seen, and what no encoding has; a line feed is none of them."""
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 # full width, on purpose
+_IS_NUMBER: Final = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+_MAY_BE_NEGATIVE: Final = re.compile(
+    r"(low|high|change|difference|saved|saves|saving|slower|effect|delta|intercept|slope|slack|gain|decomposition|offset|seed|skew)"
+)
+
+
+class Broken(Exception):  # noqa: N818 # a property, not an error of a program
+    """Something that must always hold doesn't."""
+
+
+def check_document(document: Document, *, thorough: bool = True, pick: int = 0) -> None:
+    """Write it in every format and look at each; not `thorough`: in one that `pick` chooses, and as JSON."""
+    chosen = FORMATS if thorough else (FORMATS[pick % len(FORMATS)],)
+    names = {one.name for one in chosen} | {"json"}
+    for one in FORMATS:
+        if one.name in names:
+            written: str | bytes = one.write(document)
+            check = CHECKS.get(one.name, check_lines)
+            if isinstance(written, str):
+                check(written)
+            if one.name == "json" and thorough:
+                check_schema(document, str(written))
+
+
+def check_json(text: str) -> None:
+    """It is JSON without NaN, phases sum to the wall time, and nothing is negative that can't be."""
+    check_encoding(text)
+    found = json.loads(text, parse_constant=lambda name: _broken(f"{name} in JSON"))
+    for path, value in _leaves(found):
+        if value < 0 and not _MAY_BE_NEGATIVE.search(path):
+            _broken(f"{path} is negative: {value}")
+    for query in found.get("queries", ()) if isinstance(found, dict) else ():
+        check_sums(query)
+
+
+def check_sums(query: Any) -> None:  # noqa: ANN401 # of a published document
+    """The phases of a query, and of its critical path, make up its wall time."""
+    if not isinstance(query, dict) or "wall_ns" not in query:
+        return
+    paths = [query, query.get("critical_path") or {}]
+    for name, part in zip(("phases", "critical path"), paths, strict=True):
+        phases = part.get("phases_ns")
+        if phases is not None and sum(phases.values()) != query["wall_ns"]:
+            _broken(f"{name} sum to {sum(phases.values())}, not to {query['wall_ns']}")
+
+
+def check_schema(document: Document, text: str) -> None:
+    """The JSON is as its schema says."""
+    kind = type(document.data())
+    name = next(name for name, published in PUBLISHED.items() if published is kind)
+    problem = next(_validator(name).iter_errors(json.loads(text)), None)
+    if problem is not None:
+        _broken(f"JSON is not as {name}'s schema: {problem.message[:200]} at {problem.json_path}")
+
+
+def check_lines(text: str) -> None:
+    """Text that is harmless where it is shown."""
+    check_encoding(text)
+    found = CONTROLS.search(text)
+    if found:
+        _broken(f"U+{ord(found[0]):04X} in text, after {text[max(0, found.start() - 40) : found.start()]!r}")
+
+
+def check_csv(text: str) -> None:
+    """No cell is a formula, and every row has the columns of the first."""
+    check_lines(text)
+    rows = [*csv.reader(io.StringIO(text))]
+    for row in rows:
+        if len(row) != len(rows[0]):
+            _broken(f"a row of {len(row)} cells under {len(rows[0])} columns")
+        for cell in row:
+            if cell.lstrip().startswith(FORMULA) and not _IS_NUMBER.fullmatch(cell):
+                _broken(f"a cell that a spreadsheet computes: {cell[:80]!r}")
+
+
+def check_xml(text: str) -> None:
+    """It can be parsed."""
+    check_lines(text)
+    try:
+        ET.fromstring(text)  # noqa: S314 # our own
+    except ET.ParseError as error:
+        _broken(f"not XML: {error}")
+
+
+def check_html(text: str) -> None:
+    """No element of a span's: they are written as text, and what JSON holds can't end its script."""
+    check_encoding(text)
+    for sign in ("<script>alert", "<img src=x", "</script><img"):
+        if sign in text:
+            _broken(f"{sign!r} in HTML")
+
+
+def check_encoding(text: str) -> None:
+    """It can be written as UTF-8, and ends with a line feed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        _broken(f"no UTF-8: {error}")
+    if text and not text.endswith("\n"):
+        _broken("no line feed at the end")
+
+
+CHECKS: Final[Mapping[str, Callable[[str], None]]] = MappingProxyType(
+    {"json": check_json, "csv": check_csv, "junit": check_xml, "html": check_html, "perfetto": check_encoding}
+)
+"""How each format is looked at; one that isn't named here is text for people."""
+
+
+def _leaves(value: Any, path: str = "$") -> Iterator[tuple[str, float]]:  # noqa: ANN401 # any JSON
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, path)
+    elif isinstance(value, int | float):
+        yield path, value
+
+
+@cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema_path(name).read_text()))
+
+
+def _broken(what: str) -> NoReturn:
+    raise Broken(what)

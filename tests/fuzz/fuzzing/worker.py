@@ -1,0 +1,120 @@
+"""A process that tries inputs one after the other, held to time and memory, so that a bad one ends nothing but it.
+
+Each input follows from the campaign's seed and its own number alone. Before it is tried its number is written to a
+pipe: should the process be killed, its parent knows for which.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import Final
+
+from fuzzing.kinds import KINDS, choose, take
+from fuzzing.oracle import Broken
+
+CPU_LIMIT_S: Final = 2.0
+"""Processor time of one input: a busy machine makes nothing slower that way."""
+MEMORY_LIMIT_BYTES: Final = 500 << 20
+"""Address space of one input, over what the process has with all its modules."""
+_OURS: Final = "punie/trace/"
+
+
+class TooLong(BaseException):  # no error that a handler of errors may take
+    """An input took more processor time than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One input and what came of it; `fault` is empty where all is well, else what went wrong and where."""
+
+    number: int
+    kind: str
+    result: str
+    fault: str = ""
+    content: bytes = b""
+    trace: str = ""
+
+
+def make(seed: int, number: int) -> tuple[str, bytes]:
+    """The kind and the content of input `number` of the campaign `seed`."""
+    random = Random(f"{seed} {number}")  # noqa: S311 # to be repeated, not to be secret
+    kind = choose(random)
+    return kind, KINDS[kind].make(random)
+
+
+def try_input(number: int, kind: str, content: bytes, folder: Path) -> Tried:
+    """Hand it to the program, within its limits."""
+    try:
+        with limited():
+            result = take(kind, content, folder)
+    except MemoryError:
+        return Tried(number, kind, "fault", f"MemoryError over {MEMORY_LIMIT_BYTES >> 20} MB", content)
+    except (Exception, TooLong, SystemExit) as error:  # noqa: BLE001 # whatever it is, it is a fault
+        return Tried(
+            number, kind, "fault", signature(error), content, "".join(traceback.format_exception(error))
+        )
+    return Tried(number, kind, result)
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Processor time and memory of what runs inside."""
+    present = _address_space_bytes() + MEMORY_LIMIT_BYTES
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (present, before[1]))
+    previous = signal.signal(signal.SIGPROF, _end_it)
+    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _end_it(_number: int, _frame: FrameType | None) -> None:
+    raise TooLong(f"more than {CPU_LIMIT_S} s of processor time")
+
+
+def _address_space_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:  # macOS, which doesn't hold to this limit anyway
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return pages * resource.getpagesize()
+
+
+def signature(error: BaseException) -> str:
+    """The error's type and where in our code it came up, of a broken property its words: equal for the same fault."""
+    if isinstance(error, Broken):
+        words = "".join("0" if character.isdigit() else character for character in str(error)[:60])
+        return f"Broken: {' '.join(words.split())}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _OURS in frame.filename]
+    where = f"{frames[-1].filename.rpartition(_OURS)[2]}:{frames[-1].name}" if frames else "outside"
+    return f"{type(error).__name__} at {where.partition(':')[0] if isinstance(error, TooLong) else where}"
+
+
+def run_worker(seed: int, numbers: range, until_s: float, pipe: Connection) -> None:
+    """Try inputs `numbers` until the clock shows `until_s`; tell the pipe before and after each."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    sys.setrecursionlimit(1_000)
+    for number in numbers:
+        if time.monotonic() > until_s:
+            break
+        pipe.send(number)
+        kind, content = make(seed, number)
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+            pipe.send(try_input(number, kind, content, Path(folder)))
+    pipe.send(None)
