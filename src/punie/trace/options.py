@@ -13,8 +13,11 @@ of the fields that the user set, so that a flag that can't be obeyed can be refu
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Callable, Collection
 from dataclasses import Field, field, fields
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -135,6 +138,25 @@ def whole_number(low: int, high: int = 10**6) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def path(text: str) -> Path:
+    """Reads a path that a file system can have, whether something is there or not."""
+    found = Path(text)
+    if problem := why_no_path(found):
+        raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r}… is no path: {problem}")
+    return found
+
+
+def why_no_path(path: Path) -> str:
+    """Why no file can be there, whatever is made; empty where one can."""
+    try:
+        path.lstat()
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return os.strerror(error.errno or 0) if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ) else ""
+    return ""
 
 
 _DIGITS: Final = 20

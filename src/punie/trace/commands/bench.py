@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.bench.options import NAMES, BenchOptions
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import argument, choice, flag, flags_of, group, switch
+from punie.trace.options import argument, choice, flag, flags_of, group, path, switch
 
 if TYPE_CHECKING:
     from punie.trace.analysis.speculative.model import BenchPlan
@@ -37,11 +37,11 @@ EXAMPLES: Final = (
 class PlaceOptions:
     """Where it is kept and how much of it is run."""
 
-    plan: Path | None = flag("--plan", "FILE", "a TOML file with the options above; flags win", parse=Path)
+    plan: Path | None = flag("--plan", "FILE", "a TOML file with the options above; flags win", parse=path)
     quick: bool = switch("--quick", "two blocks at k = 3: a look, not a measurement")
     preflight_only: bool = switch("--preflight-only", "stop after the prediction")
-    benches: Path = flag("--benches", "DIR", "where benchmarks go", parse=Path, default=Path("benches"))
-    resume: Path | None = flag("--resume", "FOLDER", "go on with a benchmark as it was planned", parse=Path)
+    benches: Path = flag("--benches", "DIR", "where benchmarks go", parse=path, default=Path("benches"))
+    resume: Path | None = flag("--resume", "FOLDER", "go on with a benchmark as it was planned", parse=path)
     format: str = choice("--format", ("text", "json", "md"), "of what is printed", default="text")
 
 

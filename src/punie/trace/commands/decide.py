@@ -8,7 +8,7 @@ from typing import Final
 
 from punie.trace.commands.options import JudgementOptions, OutputOptions
 from punie.trace.errors import ExitCode
-from punie.trace.options import argument, group
+from punie.trace.options import argument, group, path
 
 HELP: Final = "advise what to do next: a draft, training, or something else"
 DESCRIPTION: Final = (
@@ -26,7 +26,7 @@ class Options:
     """What `decide` was asked for."""
 
     run: str = argument("RUN", "what `report` takes: a run folder, a file of spans, jaeger://…")
-    bench: Path | None = argument("BENCH", "a folder that `bench speculative` made", nargs="?", parse=Path)
+    bench: Path | None = argument("BENCH", "a folder that `bench speculative` made", nargs="?", parse=path)
     judgement: JudgementOptions = group("judgement", JudgementOptions)
     output: OutputOptions = group("output", OutputOptions)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.commands.options import jaeger_flag
 from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import choice, flag
+from punie.trace.options import choice, flag, path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +35,14 @@ class Options:
     """What `doctor` was asked to look at."""
 
     model: str | None = flag("--model", "PATH", "the model to look at", shown="the demo model")
-    runs: Path = flag("--runs", "DIR", "where run folders go", parse=Path, default=Path("runs"))
+    runs: Path = flag("--runs", "DIR", "where run folders go", parse=path, default=Path("runs"))
     jaeger: str | None = jaeger_flag()
     format: str = choice("--format", ("text", "json"), "of what is printed", default="text")
     bundle: Path | None = flag(
         "--bundle",
         "FILE",
         "print and write what a bug report needs, without content or paths; - only prints",
-        parse=Path,
+        parse=path,
     )
     run: str | None = flag("--run", "RUN", "for --bundle: a run whose findings it lists")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from punie.trace.errors import UsageError
-from punie.trace.options import choice, flag, one_of_several, switch, whole_number
+from punie.trace.options import choice, flag, one_of_several, path, switch, whole_number
 from punie.trace.report.formats import FORMATS
 from punie.trace.units import parse_bytes, parse_duration_ns
 
@@ -72,7 +72,7 @@ class OutputOptions:
         shown="guessed from -o's ending, else text",
     )
     output: Path | None = flag(
-        "--output", "FILE", "write the report to FILE; - is standard output", parse=Path, short="-o"
+        "--output", "FILE", "write the report to FILE; - is standard output", parse=path, short="-o"
     )
     force: bool = switch("--force", "overwrite FILE")
 

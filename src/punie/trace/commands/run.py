@@ -18,7 +18,7 @@ from punie.trace.commands.options import (
 )
 from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags, seconds
 from punie.trace.errors import ExportError, UsageError
-from punie.trace.options import flag, flags_of, group, switch, whole_number
+from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
 if TYPE_CHECKING:
     from punie.trace.model import SpanSet
@@ -64,12 +64,12 @@ class RunServerOptions(ServerOptions):
 class WorkloadOptions:
     """What is asked of whom."""
 
-    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=Path, shown="discrimination")
+    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
     agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
-    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=Path)
+    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=path)
     repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
     turns: Path | None = flag(
-        "--turns", "DIR", "ask in turns with another run that names the same folder, for compare", parse=Path
+        "--turns", "DIR", "ask in turns with another run that names the same folder, for compare", parse=path
     )
     seed: int = seed_flag()
     no_stream: bool = switch("--no-stream", "ask for whole answers instead of a stream")
@@ -80,7 +80,7 @@ class WorkloadOptions:
 class RunSendingOptions(SendingOptions):
     """Where spans are kept, sent and shown."""
 
-    runs: Path = flag("--runs", "DIR", "where run folders go", parse=Path, default=Path("runs"))
+    runs: Path = flag("--runs", "DIR", "where run folders go", parse=path, default=Path("runs"))
     jaeger: str | None = jaeger_flag()
 
 

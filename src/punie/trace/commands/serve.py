@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.server_options import ServerOptions
 from punie.trace.errors import ExitCode, ExportError, UsageError
-from punie.trace.options import argument, flag, group, switch, whole_number
+from punie.trace.options import argument, flag, group, path, switch, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class ServedOptions(ServerOptions):
 class SpanOptions:
     """Where the server's spans go. They carry no prompt and no answer, so there is no content to choose."""
 
-    spans_dir: Path = flag("--spans-dir", "DIR", "spans and log", parse=Path, default=Path("spans"))
+    spans_dir: Path = flag("--spans-dir", "DIR", "spans and log", parse=path, default=Path("spans"))
     otlp: str | None = flag("--otlp", "URL", "send spans here as well, e.g. http://127.0.0.1:4318")
     no_export: bool = switch("--no-export", "send nothing, even if OTEL_* variables are set")
 

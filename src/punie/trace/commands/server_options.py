@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.errors import ConfigError, UsageError
-from punie.trace.options import choice, flag, real_number, switch, whole_number
+from punie.trace.options import choice, flag, path, real_number, switch, whole_number
 from punie.trace.server.config import ServerConfig
 
 DEMO: Final = "demo"
@@ -27,7 +27,7 @@ class ServerOptions:
     model: str | None = flag(
         "--model", "PATH", "an mlx_lm model: a folder, or ORG/NAME", shown="the demo model"
     )
-    adapter: Path | None = flag("--adapter", "PATH", "a LoRA adapter for the model", parse=Path)
+    adapter: Path | None = flag("--adapter", "PATH", "a LoRA adapter for the model", parse=path)
     draft: str | None = flag(
         "--draft", "PATH", "a draft model for speculative decoding (demo: the demo model's)"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import ExitCode, ExportError, InputError
-from punie.trace.options import argument, flag, switch
+from punie.trace.options import argument, flag, path, switch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Options:
     """What `ship` was asked to send."""
 
     runs: tuple[Path, ...] = argument(
-        "RUN", "a run folder, or a folder of journals (*.jsonl)", nargs="+", parse=Path
+        "RUN", "a run folder, or a folder of journals (*.jsonl)", nargs="+", parse=path
     )
     otlp: str | None = flag(
         "--otlp", "URL", "send spans here, e.g. http://127.0.0.1:4318", shown="a Collector on this machine"

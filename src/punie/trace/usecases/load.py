@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
+from punie.trace.options import why_no_path
 from punie.trace.store.files.place import without_password
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
 from punie.trace.store.runs.run_plan import RunPlan
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from punie.trace.model import UnreadableRecord
+
+_SHOWN: Final = 200  # characters of what is no path
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,6 +56,8 @@ def load_source(text: str) -> Loaded:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
     if not text.strip():
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
+    if "://" not in text and (problem := why_no_path(Path(text))):
+        raise InputError(f"{without_password(text)[:_SHOWN]}…: is no path: {problem}")
     if holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
