@@ -68,7 +68,7 @@ def test_up_alone_is_the_laptop_and_the_profile_is_scale() -> None:
 def test_every_image_has_a_version_that_the_page_on_the_stack_tells(services: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "stack.md").read_text()
     for service in services.values():
-        name, _, version = service["image"].partition(":")
+        name, _, version = service["image"].partition("@")[0].partition(":")
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", version), service["image"]
         assert f"`{name}:{version}`" in page
 
@@ -150,8 +150,31 @@ def test_prometheus_has_the_flags_that_the_tests_give_it(services: dict[str, Any
     assert set(PROMETHEUS_FLAGS) <= set(services["prometheus"]["command"])
 
 
-def test_grafana_asks_for_no_account(services: dict[str, Any]) -> None:
-    assert services["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+def test_grafana_asks_for_no_account_and_lets_nobody_change_anything(services: dict[str, Any]) -> None:
+    environment = services["grafana"]["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+
+
+def test_the_only_password_stands_in_one_file_and_the_page_tells_it() -> None:
+    scale = _services("--profile", "scale")
+    passwords = {
+        value
+        for service in scale.values()
+        for name, value in (service.get("environment") or {}).items()
+        if "PASSWORD" in name
+    }
+    (password,) = passwords
+    (line,) = [line for line in (ROOT / ".env").read_text().splitlines() if "PASSWORD=" in line]
+    assert line == f"PUNIE_CLICKHOUSE_PASSWORD={password}"
+    assert f"password `{password}`, which stands in `.env`" in (
+        ROOT / "docs" / "stack.md"
+    ).read_text().replace("\n", " ")
+    for file in [ROOT / "docker-compose.yml", *CONFIG.glob("*.yaml")]:
+        assert f"PASSWORD:-{password}" not in file.read_text()
+        assert f"password={password}" not in file.read_text()
 
 
 def test_every_file_in_the_collectors_folder_is_used_by_somebody() -> None:
@@ -162,4 +185,6 @@ def test_every_file_in_the_collectors_folder_is_used_by_somebody() -> None:
         for source in _mounts(service, "bind").values()
     }
     others = {"builder.yaml", "collector-sampling.yaml"}  # for the build, and for more than one machine
-    assert {file.name for file in CONFIG.iterdir()} == {n for n in mounted if n.endswith(".yaml")} | others
+    assert {file.name for file in CONFIG.glob("*.yaml")} == {
+        n for n in mounted if n.endswith(".yaml")
+    } | others
