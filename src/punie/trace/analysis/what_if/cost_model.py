@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.statistics.ratio import jackknife_half_width
+from punie.trace.analysis.statistics.ratio import jackknife_half_width, left_out_together
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
 
@@ -105,7 +105,8 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
     whole = fit(queries)
     if whole is None or len(units) < LEAST_QUERIES:
         return None
-    others = [[query for unit in units if unit is not left_out for query in unit] for left_out in units]
+    groups = [[query for unit in group for query in unit] for group in left_out_together(units)]
+    others = [[query for group in groups if group is not left_out for query in group] for left_out in groups]
     fits = [found for rest in others if (found := fit(rest)) is not None]
     turns = [turn for query in queries for turn in query.turns]
     by_phase, reported = tells_phases(queries), len(_reported(turns))
@@ -125,7 +126,7 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
         turns=len(turns),
         queries=len(units),
         by_phase=by_phase,
-        typical_error=_typical_error(units, fits),
+        typical_error=_typical_error(groups, fits),
         unreported=len(turns) - reported,
     )
 
@@ -216,13 +217,13 @@ def _coefficient(
     return Coefficient(value, low, high)
 
 
-def _typical_error(units: Sequence[Sequence[ObservedQuery]], fits: Sequence[Costs]) -> float | None:
-    if len(fits) != len(units):
+def _typical_error(groups: Sequence[Sequence[ObservedQuery]], fits: Sequence[Costs]) -> float | None:
+    if len(fits) != len(groups):
         return None
     errors = [
         abs(costs.turn_ns(turn) - turn.duration_ns) / turn.duration_ns
-        for unit, costs in zip(units, fits, strict=True)
-        for query in unit
+        for group, costs in zip(groups, fits, strict=True)
+        for query in group
         for turn in query.turns
         if turn.duration_ns > 0 and costs.predicts(turn)
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.statistics.ratio import jackknife_half_width
+from punie.trace.analysis.statistics.ratio import jackknife_half_width, left_out_together
 from punie.trace.analysis.statistics.spread import LEVEL, UnitKind
 from punie.trace.analysis.what_if.cost_model import (
     CostModel,
@@ -166,8 +166,8 @@ def _jackknife(
     queries: Sequence[ObservedQuery], change: Improvement, unit: Callable[[ObservedQuery], str]
 ) -> float:
     estimates = []
-    for left_out in sorted({unit(query) for query in queries}):
-        rest = [query for query in queries if unit(query) != left_out]
+    for left_out in map(frozenset, left_out_together(sorted({unit(query) for query in queries}))):
+        rest = [query for query in queries if unit(query) not in left_out]
         costs = fit(rest)
         if costs is None or unknown((change,), rest, costs):
             return math.inf
