@@ -67,6 +67,12 @@ class InputError(PunieTraceError):
     slug = "input"
 
 
+class WorkerError(InputError):
+    """One of the processes that read a source's traces died; the message tells which, and how."""
+
+    slug = "worker"
+
+
 class ServerError(PunieTraceError):
     """The model server didn't start, died, or its generation thread died.
 

@@ -9,8 +9,9 @@ traces of which it changes something are read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
@@ -42,15 +43,24 @@ class QueryRecords:
     activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
+ReadAll = Callable[[Callable[[Sequence[Span]], Reading], Sequence[Sequence[Span]]], Iterable[Reading]]
+"""How traces are read one by one: as `map` does, in its order."""
+
+
 def read_queries(
-    source: SpanSet, planned: Sequence[PlannedQuery] = (), *, now_ns: int | None = None
+    source: SpanSet,
+    planned: Sequence[PlannedQuery] = (),
+    *,
+    now_ns: int | None = None,
+    read_all: ReadAll = map,
 ) -> QueryRecords:
     """The one way from spans to query records.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
     yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
+    `read_all` may read traces in several processes.
     """
-    traces = _Source(source, planned, now_ns)
+    traces = _Source(source, planned, now_ns, read_all)
     traces.learn_addresses()
     traces.learn_what_crosses()
     return _together(list(traces.readings.values()), source, planned)
@@ -59,14 +69,15 @@ def read_queries(
 class _Source:
     """The traces of a source by their ids, and what is known of each so far."""
 
-    def __init__(self, source: SpanSet, planned: Sequence[PlannedQuery], now_ns: int | None) -> None:
+    def __init__(
+        self, source: SpanSet, planned: Sequence[PlannedQuery], now_ns: int | None, read_all: ReadAll
+    ) -> None:
         self._planned, self._now_ns = planned, now_ns
         self._spans: dict[str, list[Span]] = {}
         for span in source.spans:
             self._spans.setdefault(span.trace_id, []).append(span)
-        self.readings = {
-            trace_id: read_trace(spans, planned, now_ns) for trace_id, spans in self._spans.items()
-        }
+        read = partial(read_trace, planned=planned, now_ns=now_ns)
+        self.readings = dict(zip(self._spans, read_all(read, list(self._spans.values())), strict=True))
         self._addresses: Set[str] = frozenset()
 
     def learn_addresses(self) -> None:

@@ -18,6 +18,7 @@ from punie.trace.report.content import ComparisonReport
 from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text
 from punie.trace.usecases.load import Loaded, load_source
+from punie.trace.usecases.processes import in_processes
 from punie.trace.usecases.run_report import DEMO_NOTE
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds 
 def _read(text: str) -> _Source:
     loaded = load_source(text)
     plan = loaded.plan
-    read = read_queries(loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns)
+    read = read_queries(
+        loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns, read_all=in_processes
+    )
     asked = tuple(record for record in read.records if not record.warmup)
     return _Source(
         shown=without_password(text),

@@ -14,6 +14,7 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.report.content import About, Report
 from punie.trace.report.inert import one_line
 from punie.trace.store.runs.run_plan import RunSettings
+from punie.trace.usecases.processes import in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -52,7 +53,7 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
     """Read the queries off the spans and judge them."""
     judged = judgement.with_plan(loaded.plan)
     planned = loaded.plan.planned if loaded.plan else ()
-    read = read_queries(loaded.spans, planned, now_ns=loaded.now_ns)
+    read = read_queries(loaded.spans, planned, now_ns=loaded.now_ns, read_all=in_processes)
     analysis = analyse(
         read.records,
         read.findings,

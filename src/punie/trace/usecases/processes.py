@@ -1,0 +1,133 @@
+"""Traces are read in as many processes as there are cores, where there are many of them.
+
+Processes are forked, so that nothing has to be sent to them: each takes its batches of traces and sends back what it
+found.
+What is sent are values that don't depend on who made them, so reports are the same whatever the number of processes.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from punie.trace.errors import UsageError, WorkerError
+from punie.trace.units import count_text
+
+VARIABLE: Final = "PUNIE_PROCESSES"
+_FROM: Final = 2_000  # traces: below, one process has read them before others have begun
+_AT_ONCE: Final = 200  # traces, whose results are sent together
+_SHOWN_AFTER_S: Final = 2.0
+_WITH_THREADS: Final = frozenset(
+    {"duckdb", "chdb"}
+)  # once loaded they have threads, which no fork takes along
+
+_Given = TypeVar("_Given")
+_Found = TypeVar("_Found")
+
+
+def in_processes(read: Callable[[_Given], _Found], given: Sequence[_Given]) -> Iterator[_Found]:
+    """As `map`, in several processes where that is worth it. Raises `WorkerError` if one of them dies."""
+    processes = _processes(len(given))
+    found = map(read, given) if processes < 2 else iter(_forked(read, given, processes))
+    yield from _shown(found, len(given))
+
+
+def _processes(given: int) -> int:
+    """How many: what the user named, else one a core for many traces, where forking is safe."""
+    text = os.environ.get(VARIABLE, "")
+    if text:
+        if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 3 and int(text)):
+            raise UsageError(f"{VARIABLE}={text}: no number of processes")
+        return int(text)
+    can_fork = "fork" in get_all_start_methods() and threading.active_count() == 1
+    if given < _FROM or not can_fork or not _WITH_THREADS.isdisjoint(sys.modules):
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shown(found: Iterable[_Found], count: int) -> Iterator[_Found]:
+    """`found`, with a line on a terminal that tells how far it is, once that takes long."""
+    begun = time.monotonic()
+    told = begun + _SHOWN_AFTER_S
+    for number, one in enumerate(found, start=1):
+        yield one
+        if time.monotonic() >= told and sys.stderr is not None and sys.stderr.isatty():
+            told = time.monotonic() + 0.5
+            sys.stderr.write(f"\rread {number:,} of {count_text(count, 'trace')}\x1b[K")
+            sys.stderr.flush()
+    if told > begun + _SHOWN_AFTER_S:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes: int) -> Iterator[_Found]:
+    """The results in the order of `given`, dealt out in batches; a worker is at most one batch ahead of us."""
+    batches = [given[at : at + _AT_ONCE] for at in range(0, len(given), _AT_ONCE)]
+    context = get_context("fork")
+    workers: list[tuple[ForkProcess, Connection]] = []
+    gc.freeze()  # what is there stays: no collection of a worker looks at it, which would copy it
+    try:
+        for first in range(processes):
+            receiver, sender = context.Pipe(duplex=False)
+            worker = context.Process(
+                target=_work, args=(sender, read, batches[first::processes]), daemon=True
+            )
+            worker.start()
+            sender.close()
+            workers.append((worker, receiver))
+        for number in range(len(batches)):
+            yield from _received(*workers[number % processes], f"{number % processes + 1} of {processes}")
+    finally:
+        gc.unfreeze()
+        for worker, receiver in workers:
+            receiver.close()
+            worker.kill()
+            worker.join()
+
+
+def _received(worker: ForkProcess, receiver: Connection, which: str) -> Sequence[_Found]:
+    try:
+        found: Sequence[_Found] | Exception = pickle.loads(receiver.recv_bytes())  # noqa: S301 # by our own child
+    except EOFError:
+        worker.join()
+        raise WorkerError(
+            f"process {which}, which read a part of the traces, ended with {worker.exitcode}",
+            remedy=f"Was there too little memory? {VARIABLE}=1 reads all in one process.",
+        ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _work(sender: Connection, read: Callable[[_Given], _Found], batches: Sequence[Sequence[_Given]]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who started us answers Ctrl-C
+    gc.disable()
+    try:
+        for batch in batches:
+            sender.send_bytes(_pickled([read(one) for one in batch]))
+    except Exception as error:  # noqa: BLE001 # it is raised where we were started
+        sender.send_bytes(_pickled(error))
+
+
+def _pickled(found: object) -> bytes:
+    into = io.BytesIO()
+    pickler = pickle.Pickler(into, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = {MappingProxyType: lambda proxy: (_proxy, (dict(proxy),))}
+    pickler.dump(found)
+    return into.getvalue()
+
+
+def _proxy(values: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(values)  # which pickle can't find by its name
