@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_cases import queries, reference
+from msgspec.structs import replace
 
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import PhasedSpan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance

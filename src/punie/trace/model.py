@@ -83,6 +83,8 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 class Group(StrEnum):
     """What a user can act on; each phase belongs to one."""
 
+    __hash__ = str.__hash__  # Enum's own is Python, and there is one for each look into a mapping
+
     GENERATION = "generation"
     SERVER = "server"
     FRAMEWORK = "framework"
@@ -92,6 +94,8 @@ class Group(StrEnum):
 
 class Phase(StrEnum):
     """What an instant was spent on, in order of precedence: of several open spans, the first wins."""
+
+    __hash__ = str.__hash__
 
     DECODE = "decode"
     PREFILL = "prefill"
@@ -132,6 +136,8 @@ class Provenance(StrEnum):
     `stream`: read off the response stream. `body`: timings in the response body.
     `inferred`: request sent to last byte, of a server that we can't see into.
     """
+
+    __hash__ = str.__hash__
 
     SERVER = "server"
     CLIENT = "client"

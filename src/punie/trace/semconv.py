@@ -36,6 +36,7 @@ from punie.trace.attributes.types import (
     WORD,
     WORDS,
     AttributeTable,
+    Names,
     one_of,
 )
 from punie.trace.attributes.unread import enter_unread
@@ -317,7 +318,11 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 def first(attributes: Attributes, names: str | Iterable[str]) -> AttributeValue:
     """The value of the first of `names` that is set, else None."""
-    for name in (names,) if isinstance(names, str) else names:
+    if isinstance(names, str):
+        return attributes.get(names)
+    if isinstance(names, Names) and names.every.isdisjoint(attributes):
+        return None
+    for name in names:
         value = attributes.get(name)
         if value is not None:
             return value
@@ -327,7 +332,7 @@ def first(attributes: Attributes, names: str | Iterable[str]) -> AttributeValue:
 def integer(attributes: Attributes, names: str | Iterable[str]) -> int | None:
     """As `first`, for a count; None if it is not set or is no whole number."""
     value = first(attributes, names)
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -83,6 +83,18 @@ def one_of(*words: str) -> ValueType:
     return replace(WORD, one_of=frozenset(words))
 
 
+class Names(tuple[str, ...]):
+    """Several names of one attribute, the one that counts first; `every` tells quickly that none of them is there."""
+
+    every: frozenset[str]
+
+    def __new__(cls, names: Iterable[str]) -> Names:
+        """In the order in which they count."""
+        made = super().__new__(cls, names)
+        made.every = frozenset(made)
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeTable:
     """The type of every attribute that is known by its name, or by how its name begins (a family)."""
@@ -101,7 +113,7 @@ class AttributeTable:
         The first that is set counts, the first is written.
         """
         self._types.update(dict.fromkeys(names.split(), kind))
-        return tuple(names.split())
+        return Names(names.split())
 
     def family(self, kind: ValueType, *beginnings: str) -> None:
         """Enter all attributes whose names begin so and that have no entry of their own."""

@@ -105,7 +105,7 @@ class Calls:
 
     role: Roles
     contexts: Contexts
-    below: Mapping[SpanKey, Below]
+    below: Mapping[SpanKey, int]
     phases: Mapping[SpanKey, Phase]
     calls: Mapping[SpanKey, Call] = field(default_factory=dict)
     requests: Mapping[SpanKey, Call] = field(default_factory=dict)
@@ -222,14 +222,14 @@ def _is_inside(inner: Span, outer: Span) -> bool:
 
 
 def _lone_servers(
-    forest: Forest, role: Roles, below: Mapping[SpanKey, Below], contexts: Contexts
+    forest: Forest, role: Roles, below: Mapping[SpanKey, int], contexts: Contexts
 ) -> Iterator[SpanKey]:
     """Servers that answered as models, in traces in which no client tells of a call: their span stands for it."""
     told = {key[0] for key in contexts.call} | {key[0] for key, own in role.items() if own in _OF_AGENTS}
     for key, own in role.items():
-        if own is not Role.SERVER or key[0] in told or Below.SERVER in below[key]:
+        if own is not Role.SERVER or key[0] in told or below[key] & Below.SERVER:
             continue
-        if Below.GENERATION in below[key] or _answers_as_a_model(forest.spans[key]):
+        if below[key] & Below.GENERATION or _answers_as_a_model(forest.spans[key]):
             yield key
 
 
@@ -249,7 +249,7 @@ def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[
 
 
 def _superseded(
-    forest: Forest, contexts: Contexts, below: Mapping[SpanKey, Below], phases: Iterable[SpanKey]
+    forest: Forest, contexts: Contexts, below: Mapping[SpanKey, int], phases: Iterable[SpanKey]
 ) -> Iterator[SpanKey]:
     """They are left out rather than renamed: beside the server's spans they would look like work in parallel."""
     for key in phases:
@@ -259,7 +259,7 @@ def _superseded(
         match written_provenance(forest.spans[key]):
             case Provenance.STREAM if below[request] & (Below.SERVED_GENERATION | Below.REPORTED_GENERATION):
                 yield key
-            case Provenance.BODY if Below.SERVED_GENERATION in below[request]:
+            case Provenance.BODY if below[request] & Below.SERVED_GENERATION:
                 yield key
             case _:
                 pass
@@ -278,7 +278,7 @@ def _gather(
     forest: Forest,
     role: Roles,
     contexts: Contexts,
-    below: Mapping[SpanKey, Below],
+    below: Mapping[SpanKey, int],
     phases: Mapping[SpanKey, Phase],
     wrapper: Mapping[SpanKey, SpanKey],
     superseded: Set[SpanKey],
@@ -332,7 +332,7 @@ def _around(
         at = around
 
 
-def _is_covered(span: Span, members: _Members, below: Below) -> bool:
+def _is_covered(span: Span, members: _Members, below: int) -> bool:
     """Whether nothing is left open of what the call waited for: all is shown below it, or nothing is."""
     if below & (Below.CHAT | Below.GENERATION) or not below & (Below.REQUEST | Below.SERVER):
         return True

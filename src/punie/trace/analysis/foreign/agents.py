@@ -43,7 +43,7 @@ Missing = Iterator[tuple[str, AttributeValue]]
 
 def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     """`spans`, those of other instrumentations with the conventions' attributes beside their own."""
-    return tuple(_translated(span) for span in spans)
+    return tuple([_translated(span) for span in spans])
 
 
 def _translated(span: Span) -> Span:

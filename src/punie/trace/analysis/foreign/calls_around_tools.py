@@ -33,16 +33,24 @@ def with_times_beside_tools(spans: Sequence[Span]) -> tuple[Span, ...]:
     """`spans`, with a child for each part of a call in which none of the tools and agents below it was at work."""
     by_key = {(span.trace_id, span.span_id): span for span in spans}
     work: dict[Key, list[Span]] = {}
-    finer: set[Key] = set()
+    for span in spans:
+        call = _call_above(span, by_key) if role_of(span) in _CALLERS_WORK else None
+        if call is not None and is_callers_work(span, by_key[call]):
+            work.setdefault(call, []).append(span)
+    if not work:
+        return tuple(spans)
+    finer = set(_show_more(spans, by_key))
+    return (*spans, *(child for key in work.keys() - finer for child in _children(by_key[key], work[key])))
+
+
+def _show_more(spans: Iterable[Span], by_key: Mapping[Key, Span]) -> Iterator[Key]:
+    """The calls that show something finer of themselves than what their caller worked."""
     for span in spans:
         role = role_of(span)
-        is_finer = role in (Role.CHAT, Role.SERVER) or semconv.PHASE in span.attributes
-        if (is_finer or role in _CALLERS_WORK) and (call := _call_above(span, by_key)) is not None:
-            if is_callers_work(span, by_key[call]):
-                work.setdefault(call, []).append(span)
-            else:
-                finer.add(call)
-    return (*spans, *(child for key in work.keys() - finer for child in _children(by_key[key], work[key])))
+        is_finer = role in (Role.CHAT, Role.SERVER, Role.AGENT) or semconv.PHASE in span.attributes
+        call = _call_above(span, by_key) if is_finer else None
+        if call is not None and not is_callers_work(span, by_key[call]):
+            yield call
 
 
 def is_callers_work(span: Span, call: Span) -> bool:

@@ -51,7 +51,8 @@ def _by_its_name(span: Span) -> str | None:
     """By Logfire's template for the name, or as older versions of ADK name an agent's run: `agent_run [helper]`."""
     if span.scope == semconv.ADK_SCOPE and span.name.startswith(dialects.ADK_RUN):
         return dialects.AGENT
-    return dialects.OPERATION_OF_TEMPLATE.get(str(span.attributes.get(semconv.MESSAGE_TEMPLATE)))
+    template = span.attributes.get(semconv.MESSAGE_TEMPLATE)
+    return None if template is None else dialects.OPERATION_OF_TEMPLATE.get(str(template))
 
 
 def _is_other_by_kind(written: str, attributes: Attributes) -> bool:

@@ -48,9 +48,11 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
     Our own server writes the same attributes and its phases: a span that names a phase is left as it is.
     """
-    named = tuple(_named(span) for span in spans)
+    named = tuple([_named(span) for span in spans])
     tell = {(span.trace_id, span.span_id): span for span in named if _tells(span)}
-    for key in _above_generation(named) if tell else ():
+    if not tell:
+        return named
+    for key in _above_generation(named):
         tell.pop(key, None)
     return (*named, *(child for span in tell.values() for child in _told(span)))
 

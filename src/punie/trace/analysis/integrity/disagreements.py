@@ -83,11 +83,8 @@ def differing_sources(traces: Traces) -> Iterator[SpanKey]:
 
 def _answered(traces: Traces, key: SpanKey) -> tuple[Span, Span] | None:
     """The request around a server's span, and right below it what the server made for it; None without one."""
-    is_served = (
-        traces.calls.role[key] is Role.SERVER
-        or written_provenance(traces.forest.spans[key]) is Provenance.SERVER
-    )
-    if not is_served:
+    span = traces.forest.spans[key]
+    if traces.calls.role[key] is not Role.SERVER and written_provenance(span) is not Provenance.SERVER:
         return None
     served = key
     for above in traces.forest.above(key):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Final
 
 from punie.trace import semconv
@@ -28,12 +27,20 @@ from punie.trace.model import Span
 
 def meaning(traces: Traces) -> Checked:
     """Phases that are not known, and HTTP spans that don't show what the model call was."""
-    unknown = traces.where(
-        lambda key, span: semconv.PHASE in span.attributes and key not in traces.calls.phases
-    )
+    phases, role = traces.calls.phases, traces.calls.role
+    unknown = [
+        span_name(key)
+        for key, span in traces.counted()
+        if key not in phases and semconv.PHASE in span.attributes
+    ]
     yield Cases("unknown-phase", unknown)
     calls = list(traces.counted_calls())
-    yield Cases("unrecognised-model-call", traces.where(partial(_looks_like_a_call, traces.calls)))
+    untold = [
+        span_name(key)
+        for key, span in traces.counted()
+        if role[key] in _UNTOLD and _looks_like_a_call(traces.calls, key, span)
+    ]
+    yield Cases("unrecognised-model-call", untold)
     unreported = traces.calls.unreported
     yield Cases("request-without-model-call", names(call.key for call in calls if call.key in unreported))
     cut = (span for call in calls for span in _cut_requests(call, traces))
@@ -43,7 +50,7 @@ def meaning(traces: Traces) -> Checked:
 
 def _looks_like_a_call(calls: Calls, key: SpanKey, span: Span) -> bool:
     """Whether a span, no server's, looks like a model call and neither is one, nor hangs in one or around one."""
-    if calls.role[key] not in _UNTOLD or key in calls.contexts.call or Below.CHAT in calls.below[key]:
+    if key in calls.contexts.call or calls.below[key] & Below.CHAT:
         return False
     return looks_like_a_call(span)
 
@@ -84,13 +91,13 @@ def answers(traces: Traces) -> Checked:
 
 def draft(traces: Traces) -> Checked:
     """A draft model beside the prompt cache."""
-    cached = traces.where(
-        lambda key, span: (
-            traces.calls.role[key] is Role.SERVER
-            and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
-            and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
-        )
-    )
+    cached = [
+        span_name(key)
+        for key, span in traces.counted()
+        if semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
+        and traces.calls.role[key] is Role.SERVER
+        and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
+    ]
     yield Cases("draft-with-cache", cached)
 
 

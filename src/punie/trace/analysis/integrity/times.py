@@ -34,8 +34,7 @@ def _windows(traces: Traces) -> Checked:
     for key, span in traces.counted():
         root = forest.spans[queries.of[key]]
         parent = forest.parent[key]
-        reach_ns = _reach_ns(span, root)
-        if reach_ns:
+        if (reach_ns := _reach_ns(span, root)) > 0:
             (far if reach_ns * 100 >= root.duration_ns * _CLIPPED_PERCENT else slight).append(span_name(key))
         elif parent is not None and _reach_ns(span, forest.spans[parent]):
             parents.append(span_name(key))

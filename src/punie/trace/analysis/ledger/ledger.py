@@ -27,9 +27,11 @@ _PROVENANCES: Final = tuple(Provenance)
 _GROUPS: Final = tuple(Group)
 _GROUP_OF_RANK: Final = tuple(_GROUPS.index(PHASE_GROUP[phase]) for phase in PHASES)
 _NO_PARENT: Final = -1
+_BITS: Final = 32  # no query has more spans open at once
+_COUNT: Final = (1 << _BITS) - 1
 
 _Lasted = Mapping[tuple[int, int], int]
-"""Nanoseconds by what was open (bit n: `PHASES[n]`) and which groups were at work themselves (bit n: `_GROUPS[n]`)."""
+"""Nanoseconds by how many spans of each phase were open, and of each group at work themselves (counts side by side)."""
 
 
 class _Cut(NamedTuple):
@@ -50,23 +52,6 @@ class Stretch(NamedTuple):
     is_contested: bool
 
 
-class _Tally:
-    """Counts that also know which of them aren't 0: bit n of `mask` is set while `counts[n]` isn't."""
-
-    __slots__ = ("counts", "mask")
-
-    def __init__(self, size: int) -> None:
-        self.counts = [0] * size
-        self.mask = 0
-
-    def add(self, place: int, step: int) -> None:
-        self.counts[place] += step
-        if self.counts[place]:
-            self.mask |= 1 << place
-        else:
-            self.mask &= ~(1 << place)
-
-
 def compute_ledgers(spans: Iterable[PhasedSpan]) -> tuple[QueryLedger, ...]:
     """One checked ledger a query, in the order of their start. A query without its root span has none."""
     by_query: dict[str, list[PhasedSpan]] = {}
@@ -76,9 +61,12 @@ def compute_ledgers(spans: Iterable[PhasedSpan]) -> tuple[QueryLedger, ...]:
     return tuple(sorted(ledgers, key=lambda ledger: (ledger.start_ns, ledger.query_key)))
 
 
-def _without_copies(spans: Iterable[PhasedSpan]) -> Sequence[PhasedSpan]:
+def _without_copies(spans: Sequence[PhasedSpan]) -> Sequence[PhasedSpan]:
     """One span an id: the longest of its copies; the rest only makes the choice independent of the order."""
-    kept: dict[tuple[str, str], PhasedSpan] = {}
+    kept = {(span.trace_id, span.span_id): span for span in spans}
+    if len(kept) == len(spans):
+        return spans
+    kept = {}
     for span in spans:
         other = kept.setdefault((span.trace_id, span.span_id), span)
         if other is not span and _preference(span) < _preference(other):
@@ -98,9 +86,7 @@ def _preference(span: PhasedSpan) -> tuple[int, int, int, str, str]:
 
 def _ledgers(spans: Sequence[PhasedSpan]) -> Iterator[QueryLedger]:
     for root in (span for span in spans if span.is_root):
-        cut = [
-            _Cut(span, PHASE_RANK[span.phase], *window) for span in spans if (window := _window(span, root))
-        ]
+        cut = _cut(spans, root)
         ledger = _ledger(root, cut, _lasted(cut))
         ledger.check()
         yield ledger
@@ -112,7 +98,7 @@ def stretches(spans: Sequence[PhasedSpan]) -> Iterator[Stretch]:
     Neighbours differ in phase or in whether they are contested. Times are since the epoch.
     """
     root = next(span for span in spans if span.is_root)
-    cut = [_Cut(span, PHASE_RANK[span.phase], *window) for span in spans if (window := _window(span, root))]
+    cut = _cut(spans, root)
     at: Stretch | None = None
     for start_ns, end_ns, opened, working in _sweep(cut):
         phase, is_contested = _owner(opened, working)
@@ -126,16 +112,21 @@ def stretches(spans: Sequence[PhasedSpan]) -> Iterator[Stretch]:
         yield at
 
 
-def _window(span: PhasedSpan, root: PhasedSpan) -> tuple[int, int] | None:
-    """What of `span` lies in its query's window; None of one that ends before it starts, or lies outside.
+def _cut(spans: Sequence[PhasedSpan], root: PhasedSpan) -> list[_Cut]:
+    """What of each span lies in its query's window, without those that end before they start, or lie outside.
 
     |------ root ------|
          |---- span ----|
          |-------------|     cut
     """
-    start_ns = max(root.start_ns, span.start_ns)
-    end_ns = min(root.end_ns, span.end_ns)
-    return (start_ns, end_ns) if start_ns < end_ns else None
+    low_ns, high_ns = root.start_ns, root.end_ns
+    found: list[_Cut] = []
+    for span in spans:
+        start_ns = max(low_ns, span.start_ns)
+        end_ns = min(high_ns, span.end_ns)
+        if start_ns < end_ns:
+            found.append(_Cut(span, PHASE_RANK[span.phase], start_ns, end_ns))
+    return found
 
 
 def _lasted(spans: Sequence[_Cut]) -> _Lasted:
@@ -146,29 +137,34 @@ def _lasted(spans: Sequence[_Cut]) -> _Lasted:
 
 
 def _sweep(spans: Sequence[_Cut]) -> Iterator[tuple[int, int, int, int]]:
-    """The ends of the spans in the order of time: from when to when what was open, and what was at work itself."""
-    opened, working = _Tally(len(PHASES)), _Tally(len(_GROUPS))
+    """The ends of the spans in the order of time: from when to when what was open, and what was at work itself.
+
+    What was open is a number with a place of `_BITS` bits for each phase, which counts: spans open and close by adding
+    and subtracting. The same for groups.
+    """
+    opened = working = 0
     is_open, open_children = [False] * len(spans), [0] * len(spans)
     parents = _parents(spans)
-    groups = [_GROUP_OF_RANK[one.rank] for one in spans]
+    phase_of = [1 << _BITS * one.rank for one in spans]
+    group_of = [1 << _BITS * _GROUP_OF_RANK[one.rank] for one in spans]
     ends = [(one.start_ns, index, 1) for index, one in enumerate(spans)]
     ends += [(one.end_ns, index, -1) for index, one in enumerate(spans)]
     ends.sort()
     reached_ns = ends[0][0] if ends else 0
     for time_ns, index, step in ends:
         if time_ns > reached_ns:
-            yield reached_ns, time_ns, opened.mask, working.mask
+            yield reached_ns, time_ns, opened, working
             reached_ns = time_ns
         is_open[index] = step > 0
-        opened.add(spans[index].rank, step)
+        opened += step * phase_of[index]
         if not open_children[index]:
-            working.add(groups[index], step)
+            working += step * group_of[index]
         parent = parents[index]
         if parent != _NO_PARENT:
             had_children = open_children[parent]
             open_children[parent] += step
             if is_open[parent] and not (had_children and open_children[parent]):
-                working.add(groups[parent], -step)
+                working -= step * group_of[parent]
 
 
 def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
@@ -196,16 +192,16 @@ def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLe
 
 def _owner(opened: int, working: int) -> tuple[Phase, bool]:
     """Whose an instant is, by what is open, and whether it is contested."""
-    rank = (opened & -opened).bit_length() - 1  # the lowest bit: the phase that goes first
-    return PHASES[rank], bool(working & ~(1 << _GROUP_OF_RANK[rank]))
+    rank = ((opened & -opened).bit_length() - 1) // _BITS  # the lowest count: the phase that goes first
+    return PHASES[rank], bool(working & ~(_COUNT << _BITS * _GROUP_OF_RANK[rank]))
 
 
 def _provenance(spans: Sequence[_Cut], phases_ns: Mapping[Phase, int]) -> dict[Phase, tuple[Provenance, ...]]:
     """How the spans of each phase with time were known, in the order of `Provenance`."""
-    seen: dict[Phase, set[Provenance]] = defaultdict(set)
-    for one in spans:
-        seen[one.span.phase].add(one.span.provenance)
-    return {
-        phase: tuple(how for how in _PROVENANCES if how in seen[phase]) if ns else ()
-        for phase, ns in phases_ns.items()
-    }
+    seen = {(one.span.phase, one.span.provenance) for one in spans}
+    found: dict[Phase, tuple[Provenance, ...]] = dict.fromkeys(phases_ns, ())
+    for how in _PROVENANCES:
+        for phase in [phase for phase, provenance in seen if provenance is how]:
+            if phases_ns[phase]:
+                found[phase] += (how,)
+    return found

@@ -24,8 +24,9 @@ of the server's process, else timings in the body, else what was read off the st
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
@@ -45,8 +46,7 @@ SERVE: Known = (Phase.SERVE, Provenance.SERVER)
 _WORK: Final = {Role.CHAT, Role.TOOL, Role.AGENT}
 
 
-@dataclass(frozen=True, slots=True)
-class PhasedSpan:
+class PhasedSpan(msgspec.Struct, frozen=True, gc=False):
     """One span as the ledger reads it. Times are as recorded: the ledger's own text mends and clips them.
 
     `parent_id` is None where the link was missing or cut, `is_root` marks the span whose window is the query's.
@@ -70,22 +70,26 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
     parents = _parents(forest, calls, detached)
-    return tuple(
-        PhasedSpan(
-            query_key=query_key(queries.of[key]),
-            trace_id=key[0],
-            span_id=key[1],
-            parent_id=_parent_id(parents[key], queries, key),
-            start_ns=forest.spans[key].start_ns,
-            end_ns=forest.spans[key].end_ns,
-            phase=known[key][0],
-            provenance=known[key][1],
-            is_root=queries.of[key] == key,
-            detached=key in detached,
+    names = {root: query_key(root) for root in queries.roots}
+    found: list[PhasedSpan] = []
+    for key in forest.order:
+        root = queries.of.get(key)
+        if root is None or key in calls.superseded:
+            continue
+        span, parent = forest.spans[key], parents[key]
+        found.append(
+            PhasedSpan(
+                names[root],
+                *key,
+                parent[1] if parent is not None and queries.of.get(parent) == root else None,
+                span.start_ns,
+                span.end_ns,
+                *known[key],
+                root == key,
+                key in detached,
+            )
         )
-        for key in forest.order
-        if key in queries.of and key not in calls.superseded
-    )
+    return tuple(found)
 
 
 def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:
@@ -106,10 +110,6 @@ def _parents(forest: Forest, calls: Calls, detached: Set[SpanKey]) -> Mapping[Sp
         if above != forest.parent[key]:
             moved[key] = above
     return {**forest.parent, **moved} if moved else forest.parent
-
-
-def _parent_id(parent: SpanKey | None, queries: Queries, key: SpanKey) -> str | None:
-    return parent[1] if parent is not None and queries.of.get(parent) == queries.of[key] else None
 
 
 def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:
@@ -157,7 +157,7 @@ def _of_request(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
     if key in contexts.call:
         if contexts.call[key] in calls.refused:
             return RETRY
-        return MODEL if may_ask_a_model(span) and Below.SERVER not in calls.below[key] else HTTP
+        return MODEL if may_ask_a_model(span) and not calls.below[key] & Below.SERVER else HTTP
     if key in contexts.in_tool:
         return TOOL
     return around if key in contexts.background else HTTP

@@ -15,7 +15,7 @@ No second of a trace counts in two queries: of candidates that overlap all the s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -27,7 +27,6 @@ from punie.trace.analysis.trees.roles import Role, is_server, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Provenance, Span, SpanKind
 
-Test = Callable[[SpanKey], bool]
 _PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT}
 
 
@@ -80,23 +79,26 @@ class Trace:
         return Candidates(Source.OWN, longest_apart(self.forest.spans, self._own()))
 
     def _own(self) -> Iterable[SpanKey]:
-        return self._outermost(lambda key: is_query(self.forest.spans[key]), lambda _: False)
+        own = {key for key in self.keys if is_query(self.forest.spans[key])}
+        return self._outermost(own, own)
 
-    def _outermost(self, is_one: Test, hides: Test) -> Iterator[SpanKey]:
-        """The spans for which `is_one`, but below none of them and below none that hides."""
+    def _outermost(self, ones: Set[SpanKey], hiding: Set[SpanKey]) -> Iterator[SpanKey]:
+        """Those of `ones`, by their trees, that are below none that hides."""
+        if not ones:
+            return
         below: set[SpanKey] = set()
         for key in self.keys:
             parent = self.forest.parent[key]
-            if parent is not None and (parent in below or is_one(parent) or hides(parent)):
+            if parent is not None and (parent in below or parent in hiding):
                 below.add(key)
-            elif is_one(key):
+            elif key in ones:
                 yield key
 
     def _agents(self) -> Iterable[SpanKey]:
         role, spans = self.calls.role, self.forest.spans
-        runs = [
-            *self._outermost(lambda key: role[key] is Role.AGENT, lambda key: role[key] in _PARTS_OF_A_RUN)
-        ]
+        agents = {key for key in self.keys if role[key] is Role.AGENT}
+        hiding = {key for key in self.keys if role[key] in _PARTS_OF_A_RUN} if agents else agents
+        runs = [*self._outermost(agents, hiding)]
         if len(runs) > 1:
             tools = [spans[key] for key in self.keys if role[key] is Role.TOOL]
             runs = [run for run in runs if not any(is_inside(spans[run], tool) for tool in tools)] or runs

@@ -15,6 +15,9 @@ from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Phase, Provenance, Span
 
+_TOLD_OF_MESSAGES: Final = frozenset(
+    {semconv.MESSAGE_DIGESTS, semconv.MESSAGE_LENGTHS, semconv.MESSAGE_TOKENS}
+)
 _PROCESS: Final = (semconv.HOST_NAME, semconv.PROCESS_PID)
 
 
@@ -29,6 +32,9 @@ class MessageList:
     digests: tuple[str, ...] = ()
     lengths: tuple[int, ...] = ()
     tokens: tuple[int | None, ...] = ()
+
+
+_NO_MESSAGES: Final = MessageList()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +134,14 @@ def _request(
         tokens=token_counts(call, cache_arm=arm, apart=apart),
         prefill_ns=_union_ns(prefills) if prefills else None,
         prefill_known=prefills[-1].provenance if prefills else None,
-        told=MessageList() if is_server(chat) else _messages(chat),
-        served=_messages(call.servers[-1]) if call.servers else MessageList(),
+        told=_NO_MESSAGES if is_server(chat) else _messages(chat),
+        served=_messages(call.servers[-1]) if call.servers else _NO_MESSAGES,
     )
 
 
 def _messages(span: Span) -> MessageList:
+    if _TOLD_OF_MESSAGES.isdisjoint(span.attributes):
+        return _NO_MESSAGES
     digests = tuple(str(item) for item in _items(span.attributes.get(semconv.MESSAGE_DIGESTS)))
     tokens = _counts(span, semconv.MESSAGE_TOKENS)
     return MessageList(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from punie.trace import semconv
@@ -78,15 +78,13 @@ class Traces:
             if root is not None and not self.is_warmup(root):
                 yield call
 
-    def where(self, holds: Callable[[SpanKey, Span], bool]) -> list[str]:
-        """The names of the counted spans for which `holds`."""
-        return [span_name(key) for key, span in self._counted if holds(key, span)]
-
 
 def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]:
     warmup = {
         root for root in queries.roots if forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
     }
+    if len(warmup) == len(queries.roots):
+        return
     for key in forest.order:
         root = queries.of.get(key)
         if root is not None and root not in warmup:

@@ -51,6 +51,9 @@ def clusters(spans: Spans, by_start: Sequence[SpanKey]) -> Iterator[list[SpanKey
 
 def longest_apart(spans: Spans, keys: Iterable[SpanKey]) -> tuple[SpanKey, ...]:
     """`keys` by their start, without any that overlaps with a longer one that is kept."""
+    keys = tuple(keys)
+    if len(keys) < 2:
+        return keys
     kept: list[tuple[int, SpanKey]] = []
     for key in sorted(
         keys, key=lambda key: (spans[key].start_ns - _end_ns(spans[key]), spans[key].start_ns, key)

@@ -61,6 +61,8 @@ def share_over_wall(records: Sequence[QueryRecord], part: Part) -> ShareEstimate
 
 def mean_unit(records: Sequence[QueryRecord], part: Part) -> RatioUnit:
     """Several records of one query as one unit: mean part, mean wall time."""
+    if len(records) == 1:
+        return RatioUnit(float(part(records[0])), float(records[0].wall_ns))
     count = len(records)
     return RatioUnit(
         part=sum(part(record) for record in records) / count,

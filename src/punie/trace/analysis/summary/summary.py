@@ -27,8 +27,8 @@ from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 class QuerySummary:
     """One query of the suite with all its repeats.
 
-    `totals` are over the askings that count, None if none does. `failed` are the others, never averaged.
-    `scored` and `right` count answers with a strict score (an error counts as a wrong one).
+    `counted` are the askings that count, `wall` their times, None if none does. `failed` are the others, never
+    averaged. `scored` and `right` count answers with a strict score (an error counts as a wrong one).
     """
 
     query_id: str
@@ -36,8 +36,14 @@ class QuerySummary:
     asked: int
     scored: int
     right: int
-    totals: Totals | None
+    counted: tuple[QueryRecord, ...]
+    wall: Spread | None
     failed: tuple[QueryRecord, ...]
+
+    @property
+    def totals(self) -> Totals | None:
+        """What the askings that count add up to; made when it is asked for, since a text report shows few queries."""
+        return totals(self.counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +164,14 @@ def _query_summaries(records: Sequence[QueryRecord]) -> tuple[QuerySummary, ...]
 
 
 def _query_summary(query_id: str, records: Sequence[QueryRecord]) -> QuerySummary:
+    counted = tuple(record for record in records if record.counts)
     return QuerySummary(
         query_id=query_id,
         expected=next((record.expected for record in records if record.expected), None),
         asked=len(records),
         scored=len(scored(records)),
         right=sum(is_right(record) for record in records),
-        totals=totals([record for record in records if record.counts]),
+        counted=counted,
+        wall=spread([record.wall_ns for record in counted]),
         failed=tuple(record for record in records if not record.succeeded),
     )

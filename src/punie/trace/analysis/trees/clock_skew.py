@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from msgspec import structs
@@ -77,16 +78,17 @@ def correct_clocks(forest: Forest) -> tuple[Forest, ClockSkew]:
     """`forest` with the clocks of its machines brought together, and what was done."""
     processes = _processes(forest)
     found = _Found()
-    is_one: dict[frozenset[Process], bool] = {}
     for keys in _by_trace(forest).values() if len(set(processes.values())) > 1 else ():
-        involved = frozenset([processes[key] for key in keys])
-        if involved not in is_one:
-            is_one[involved] = Machines(involved).is_one
-        if not is_one[involved]:
+        if not _are_one_machine(frozenset([processes[key] for key in keys])):
             _correct_trace(forest, keys, processes, found)
     if found.moved:
         forest = with_times(forest, {**forest.spans, **found.moved})
     return forest, ClockSkew(tuple(found.shifts), tuple(found.unclear), tuple(found.unknown))
+
+
+@lru_cache(1_024)  # traces of one source are made by the same few processes
+def _are_one_machine(processes: frozenset[Process]) -> bool:
+    return Machines(processes).is_one
 
 
 def _processes(forest: Forest) -> dict[SpanKey, Process]:
@@ -131,7 +133,7 @@ def _machines(
     forest: Forest, keys: list[SpanKey], processes: Mapping[SpanKey, Process], found: _Found
 ) -> tuple[Machines, _Edges]:
     """The machines of a trace, and the links between those that are known to differ, in both directions."""
-    machines = Machines(processes[key] for key in keys)
+    machines = Machines(dict.fromkeys([processes[key] for key in keys]))
     links = [
         _Edge(parent, key)
         for key in keys

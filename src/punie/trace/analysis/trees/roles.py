@@ -15,6 +15,8 @@ _PROVENANCES: Final = {provenance.value: provenance for provenance in Provenance
 class Role(Enum):
     """The part that a span plays in a query."""
 
+    __hash__ = object.__hash__  # Enum's own is Python
+
     CHAT = auto()
     TOOL = auto()
     AGENT = auto()
@@ -34,13 +36,14 @@ _ROLES: Final = {
 
 def role_of(span: Span) -> Role:
     """The role by the GenAI and HTTP conventions; a server may say that it runs an agent or a tool."""
-    operation = span.attributes.get(semconv.OPERATION)
+    attributes = span.attributes
+    operation = attributes.get(semconv.OPERATION)
     role = _ROLES.get(operation) if isinstance(operation, str) else None
-    if role in (None, Role.CHAT) and is_server(span):
+    if (role is None or role is Role.CHAT) and is_server(span):
         return Role.SERVER
     if role is not None:
         return role
-    return Role.HTTP if semconv.first(span.attributes, semconv.HTTP_METHOD) is not None else Role.OTHER
+    return Role.HTTP if semconv.first(attributes, semconv.HTTP_METHOD) is not None else Role.OTHER
 
 
 def is_server(span: Span) -> bool:
@@ -48,7 +51,7 @@ def is_server(span: Span) -> bool:
     if span.kind is SpanKind.SERVER:
         return True
     module = span.attributes.get(semconv.SGLANG_MODULE)
-    return isinstance(module, str) and module.startswith(semconv.SGLANG_MODULES)
+    return module is not None and isinstance(module, str) and module.startswith(semconv.SGLANG_MODULES)
 
 
 def written_phase(span: Span) -> Phase | None:

@@ -66,9 +66,10 @@ def grow(spans: Iterable[Span]) -> Forest:
     """Build the forest of `spans`: duplicates dropped, broken links cut."""
     spans = tuple(spans)
     kept, repeats, conflicts = _without_duplicates(spans)
-    apart, shared = tell_apart(spans, conflicts)
-    if shared:
-        kept, repeats, conflicts = _without_duplicates(apart)
+    shared: frozenset[SpanKey] = frozenset()
+    if conflicts:
+        apart, shared = tell_apart(spans, conflicts)
+        kept, repeats, conflicts = _without_duplicates(apart) if shared else (kept, repeats, conflicts)
     named = {key: (key[0], span.parent_id) for key, span in kept.items() if span.parent_id}
     orphans = frozenset(key for key, parent in named.items() if parent not in kept)
     follows = frozenset(key for key in named.keys() - orphans if _only_follows(kept[key]))
@@ -76,14 +77,19 @@ def grow(spans: Iterable[Span]) -> Forest:
     links: dict[SpanKey, SpanKey | None] = {
         key: None if key in cut else _link(named.get(key)) for key in kept
     }
-    cyclic = _cycle_members(links)
-    links.update(dict.fromkeys(cyclic))
     children = _children(links, kept)
+    order = _parents_first(links, children, kept)
+    cyclic: frozenset[SpanKey] = frozenset()
+    if len(order) < len(kept):  # no top leads to the others
+        cyclic = _cycle_members(links)
+        links.update(dict.fromkeys(cyclic))
+        children = _children(links, kept)
+        order = _parents_first(links, children, kept)
     return Forest(
         spans=kept,
         parent=links,
         children=children,
-        order=_parents_first(links, children, kept),
+        order=order,
         orphans=orphans,
         cyclic=cyclic,
         repeats=repeats,
@@ -112,7 +118,11 @@ def _link(parent: tuple[str, str | None] | None) -> SpanKey | None:
 def _without_duplicates(
     spans: Iterable[Span],
 ) -> tuple[dict[SpanKey, Span], tuple[SpanKey, ...], frozenset[SpanKey]]:
-    kept: dict[SpanKey, Span] = {}
+    spans = tuple(spans)
+    kept = {(span.trace_id, span.span_id): span for span in spans}
+    if len(kept) == len(spans):
+        return kept, (), frozenset()
+    kept = {}
     repeats: list[SpanKey] = []
     conflicts: set[SpanKey] = set()
     for span in spans:
@@ -155,7 +165,10 @@ def _children(
     for key, parent in links.items():
         if parent is not None:
             below.setdefault(parent, []).append(key)
-    return {key: tuple(sorted(found, key=lambda k: _place(spans[k]))) for key, found in below.items()}
+    return {
+        key: tuple(sorted(found, key=lambda k: _place(spans[k])) if len(found) > 1 else found)
+        for key, found in below.items()
+    }
 
 
 def _place(span: Span) -> tuple[int, int, str, str]:

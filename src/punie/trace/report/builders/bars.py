@@ -22,8 +22,9 @@ MOST_BARS: Final = 40
 
 def ledger_bars(whole: Totals | Part, queries: Sequence[QuerySummary] = ()) -> StackedBars:
     """All of it as one bar, then each query that has a time, the slowest first, on one scale."""
-    timed = [(query.query_id, query.totals) for query in queries if query.totals is not None]
-    slowest = sorted(timed, key=lambda item: item[1].wall.mean_ns, reverse=True)[:MOST_BARS]
+    by_wall = sorted(queries, key=lambda query: query.wall.mean_ns if query.wall else -1, reverse=True)
+    timed = ((query.query_id, query.totals) for query in by_wall[:MOST_BARS])
+    slowest = [(name, totals) for name, totals in timed if totals is not None]
     longest_ns = max((totals.wall_ns / totals.answers for _, totals in slowest), default=0.0)
     all_of_them = f"all, {count_text(whole.answers, 'query', 'queries')}"
     bars = [Bar(all_of_them, segments(whole), figures.duration(whole.wall_ns), whole.wall_ns)]

@@ -50,7 +50,7 @@ def _title(title: str, shown: int, count: int) -> str:
 
 
 def _repeated(summaries: Sequence[QuerySummary]) -> Section:
-    shown = _slowest(summaries, lambda one: one.totals.wall.mean_ns if one.totals else 0)
+    shown = _slowest(summaries, lambda one: one.wall.mean_ns if one.wall else 0)
     title = _title("Queries over their repeats", len(shown), len(summaries))
     return Section(title, table=Table(_REPEATED, tuple(map(_repeated_row, shown))))
 

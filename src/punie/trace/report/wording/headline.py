@@ -58,7 +58,7 @@ def _parts(analysis: RunAnalysis) -> Iterator[str]:
 
 def _slowest(analysis: RunAnalysis, mean_ns: int) -> Iterator[str]:
     """Only where it is more than others; by name only if people gave it one."""
-    slowest = max(analysis.queries, key=lambda query: query.totals.wall.mean_ns if query.totals else 0)
+    slowest = max(analysis.queries, key=lambda query: query.wall.mean_ns if query.wall else 0)
     if slowest.totals is not None and slowest.totals.wall.mean_ns > _SLOW * mean_ns:
         name = "" if _TRACE_ID.match(slowest.query_id) else f" {one_line(slowest.query_id)},"
         yield f"slowest{name} {duration_text(slowest.totals.wall.mean_ns)}"
