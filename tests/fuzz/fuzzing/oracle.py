@@ -9,13 +9,15 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import jsonschema
 
+from punie.trace.errors import UsageError
 from punie.trace.report.document import Document
-from punie.trace.report.formats import FORMATS
+from punie.trace.report.formats import FORMATS, JSON, Format
 from punie.trace.report.published.schemas import PUBLISHED, schema_path
 
 CONTROLS: Final = re.compile(
@@ -24,6 +26,8 @@ CONTROLS: Final = re.compile(
 """What a terminal obeys, what can't be seen, and what no encoding has; a line feed is none of them."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 # full width, on purpose
 _IS_NUMBER: Final = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+_LOADS: Final = frozenset({"img", "iframe", "object", "embed", "base", "form", "video", "audio"})
+_RUNS: Final = ("javascript:", "data:text")
 _MAY_BE_NEGATIVE: Final = re.compile(
     r"(low|high|change|difference|saved|saves|saving|slower|effect|delta|intercept|slope|slack|gain|decomposition|offset|seed|skew)"
 )
@@ -39,12 +43,21 @@ def check_document(document: Document, *, thorough: bool = True, pick: int = 0) 
     names = {one.name for one in chosen} | {"json"}
     for one in FORMATS:
         if one.name in names:
-            written: str | bytes = one.write(document)
-            check = CHECKS.get(one.name, check_lines)
-            if isinstance(written, str):
-                check(written)
-            if one.name == "json" and thorough:
-                check_schema(document, str(written))
+            check_format(one, document)
+    if thorough:
+        check_schema(document, JSON.write(document))
+
+
+def check_format(one: Format, document: Document) -> None:
+    """Write it in one format, unless it is of those that not every report can be written in."""
+    try:
+        written = one.write_bytes(document)
+    except UsageError:
+        if one.needs:
+            return
+        raise
+    if not one.is_binary:
+        CHECKS.get(one.name, check_lines)(written.decode())
 
 
 def check_json(text: str) -> None:
@@ -108,11 +121,36 @@ def check_xml(text: str) -> None:
 
 
 def check_html(text: str) -> None:
-    """No element of a span's: they are written as text, and what JSON holds can't end its script."""
+    """No element that loads, and none that a span's text made: texts are escaped, and can't end a script."""
     check_encoding(text)
-    for sign in ("<script>alert", "<img src=x", "</script><img"):
-        if sign in text:
-            _broken(f"{sign!r} in HTML")
+    _Elements().feed(text)
+
+
+class _Elements(HTMLParser):
+    """Looks at each element as a browser would find it."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Refuse what loads or runs."""
+        if tag in _LOADS or any(
+            name.startswith("on") or (value or "").startswith(_RUNS) for name, value in attrs
+        ):
+            _broken(f"<{tag} {attrs}> in HTML")
+
+
+def check_folded(text: str) -> None:
+    """A stack a line, and the nanoseconds at its end."""
+    check_lines(text)
+    for line in text.splitlines():
+        if not line.rpartition(" ")[2].isdecimal():
+            _broken(f"no stack with a count: {line[:200]!r}")
+
+
+def check_openmetrics(text: str) -> None:
+    """A metric a line, with a number that is one."""
+    check_lines(text)
+    for line in text.splitlines():
+        if not line.startswith("#") and not _IS_NUMBER.fullmatch(line.rpartition(" ")[2]):
+            _broken(f"no metric with a number: {line[:200]!r}")
 
 
 def check_encoding(text: str) -> None:
@@ -126,7 +164,14 @@ def check_encoding(text: str) -> None:
 
 
 CHECKS: Final[Mapping[str, Callable[[str], None]]] = MappingProxyType(
-    {"json": check_json, "csv": check_csv, "junit": check_xml, "html": check_html, "perfetto": check_encoding}
+    {
+        "json": check_json,
+        "csv": check_csv,
+        "html": check_html,
+        "junit": check_xml,
+        "folded": check_folded,
+        "openmetrics": check_openmetrics,
+    }
 )
 """How each format is looked at; one that isn't named here is text for people."""
 

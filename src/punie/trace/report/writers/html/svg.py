@@ -27,8 +27,8 @@ _AIR: Final = 14  # percent of the width beside an edge, where text would be cut
 
 
 def place(value: float, full: float) -> int:
-    """Where `value` ends in a drawing whose width stands for `full`."""
-    return round(value * WIDTH / full)
+    """Where `value` ends in a drawing whose width stands for `full`; a query may have no length."""
+    return round(value * WIDTH / full) if full else 0
 
 
 def tone(name: str, index: int = 0) -> str:
