@@ -28,6 +28,7 @@ FLAGS = [
 SAMPLES = ("7", "0.5", "10s", "32GB", "5%", "http://127.0.0.1:1", "a:b", "target", "2,4")
 REQUIRED = {
     "report": ["source"],
+    "show": ["source"],
     "bench": ["speculative"],
     "compare": ["a", "b"],
     "decide": ["run"],

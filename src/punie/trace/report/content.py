@@ -13,7 +13,10 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.comparison.compare import Comparison
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.decision.decision import Decision
+    from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+    from punie.trace.analysis.transcript.transcript import Transcript
+    from punie.trace.analysis.waterfall.model import Waterfall
     from punie.trace.report.drawings import Drawings
 
 
@@ -82,4 +85,17 @@ class DecisionReport:
     run: str
     bench: str | None
     decision: Decision
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReport:
+    """One query, drawn and quoted. `others` are further queries of its source; `full` quotes long texts whole."""
+
+    source: str
+    waterfall: Waterfall
+    transcript: Transcript
+    drawings: Drawings
+    others: tuple[QueryRecord, ...] = ()
+    full: bool = False
     notes: tuple[str, ...] = ()

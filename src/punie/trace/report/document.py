@@ -18,6 +18,7 @@ from punie.trace.report.figures import Unit as Unit
 from punie.trace.report.published.base import Published
 
 if TYPE_CHECKING:
+    from punie.trace.analysis.waterfall.model import Waterfall
     from punie.trace.report.drawings import Drawings
 
 Cell = str | Figure
@@ -81,10 +82,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """What somebody said, whole, under a label of ours; `left_out` counts further lines that are not quoted."""
+
+    label: str
+    text: str
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A title with its answers, its table and the sentences under it; what is empty is left out.
 
-    `charts` show what the table says, to be drawn by writers that can.
+    `charts` show what the table says, to be drawn by writers that can; so is `waterfall`, which is among the
+    document's `drawings` too.
     """
 
     title: str
@@ -92,6 +103,8 @@ class Section:
     table: Table | None = None
     notes: tuple[Note, ...] = ()
     charts: tuple[Chart, ...] = ()
+    waterfall: Waterfall | None = None
+    quotes: tuple[Quote, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -99,7 +112,8 @@ class Section:
         return "-".join(re.findall("[a-z]+", re.split("[:,(?]", self.title.lower())[0]))
 
     def __bool__(self) -> bool:
-        return bool(self.answers or (self.table and self.table.rows) or self.notes)
+        shown = self.answers or (self.table and self.table.rows) or self.notes or self.quotes
+        return bool(shown or self.waterfall)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,13 +119,13 @@ def publish(report: Report) -> RunReport:
         "totals": analysis.totals or {"answers": 0},
         "failed_totals": analysis.failed_totals,
         "cached_repeats": analysis.cached_repeats,
-        "queries": [_query(record) for record in analysis.records],
+        "queries": [query_values(record) for record in analysis.records],
         "summaries": analysis.queries,
         "critical_path": analysis.critical_path,
         "cache": analysis.cache,
         "what_if": analysis.what_if,
         "causes": report.causes,
-        "warmup": [_query(record) for record in analysis.warmup],
+        "warmup": [query_values(record) for record in analysis.warmup],
     }
     return msgspec.convert(values, RunReport, from_attributes=True)
 
@@ -145,7 +145,7 @@ def judged(assessment: Assessment[Any]) -> dict[str, object]:
     }
 
 
-def _query(record: QueryRecord) -> dict[str, object]:
-    """The record with its ledger beside its other values."""
+def query_values(record: QueryRecord) -> dict[str, object]:
+    """The record with its ledger beside its other values, to be converted to `Query`."""
     known = {phase: hows for phase, hows in record.ledger.provenance.items() if hows}
     return fields_of(Query, record) | fields_of(Query, record.ledger) | {"provenance": known}

@@ -17,6 +17,7 @@ from punie.trace.report.published.comparison import ComparisonDocument
 from punie.trace.report.published.decision import DecisionDocument
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
 from punie.trace.report.published.preflight import PreflightReport
+from punie.trace.report.published.query import QueryDocument
 from punie.trace.report.published.run import RunReport, RunTotals
 from punie.trace.report.published.speculative import SpeculativeReport
 
@@ -28,6 +29,7 @@ PUBLISHED: Final[dict[str, type[Published]]] = {
     "decision": DecisionDocument,
     "parts": PartsReport,
     "in_database": DatabaseReport,
+    "query": QueryDocument,
 }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.report.inert import one_line, readable
+from punie.trace.report.inert import inert, one_line, readable
+from punie.trace.report.page import PLAIN_WIDTH
+from punie.trace.report.writers.text_waterfall import draw
+from punie.trace.units import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from punie.trace.report.document import Answer, Document, Note, Section, Table
     from punie.trace.report.page import Page
 
+_BACKTICKS: Final = re.compile("`+")
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~$])")
 
 
@@ -33,8 +37,21 @@ def _document(document: Document) -> Iterator[str]:
 
 def _blocks(section: Section) -> Iterator[list[str]]:
     yield [line for answer in section.answers for line in _answer(answer)]
+    if section.waterfall is not None:
+        yield _fenced([line.plain.rstrip() for line in draw(section.waterfall, PLAIN_WIDTH)])
     yield [*_table(section.table)] if section.table and section.table.rows else []
     yield [line for note in section.notes for line in _note(note)]
+    for quote in section.quotes:
+        more = [f"… {count_text(quote.left_out, 'more line')}"] if quote.left_out else []
+        yield [f"**{escape(quote.label)}**"]
+        yield _fenced([*map(inert, quote.text.splitlines()), *more])
+
+
+def _fenced(lines: Sequence[str]) -> list[str]:
+    """Lines as they are, between fences that none of them ends."""
+    longest = max((len(run) for line in lines for run in _BACKTICKS.findall(line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}text", *lines, fence]
 
 
 def _answer(answer: Answer) -> Iterator[str]:

@@ -11,11 +11,12 @@ from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report.inert import inert
-from punie.trace.report.writers.text_grid import fitting, grid
+from punie.trace.report.writers.text_grid import fitting, grid, with_bars
 from punie.trace.report.writers.text_words import unglued, words
+from punie.trace.units import count_text
 
 if TYPE_CHECKING:
-    from punie.trace.report.document import Answer, Document, Section
+    from punie.trace.report.document import Answer, Document, Quote, Section
     from punie.trace.report.page import Page
 
 _INDENT: Final = 2
@@ -50,13 +51,28 @@ def _write(console: Console, document: Document) -> None:
 def _write_section(console: Console, section: Section) -> None:
     for answer in section.answers:
         _write_answer(console, answer)
+    if section.waterfall is not None:
+        from punie.trace.report.writers.text_waterfall import draw
+
+        for line in draw(section.waterfall, console.width - _INDENT):
+            console.print(Padding(line, (0, 0, 0, _INDENT)))
     if section.table is not None:
-        for table in fitting(section.table, console.width - _INDENT):
+        for table in fitting(with_bars(section.table, console.width - _INDENT), console.width - _INDENT):
             console.print(Padding(grid(table, console.width - _INDENT), (0, 0, 0, _INDENT)))
     for note in section.notes:
         _line(console, note.text, indent=_INDENT)
         for case in note.cases:
             _line(console, case, indent=2 * _INDENT)
+    for quote in section.quotes:
+        _write_quote(console, quote)
+
+
+def _write_quote(console: Console, quote: Quote) -> None:
+    _line(console, quote.label, indent=_INDENT, style="bold")
+    for line in quote.text.splitlines():
+        console.print(Padding(Text(inert(line)), (0, 0, 0, 2 * _INDENT)))
+    if quote.left_out:
+        _line(console, f"… {count_text(quote.left_out, 'more line')}", indent=2 * _INDENT, style="dim")
 
 
 def _write_answer(console: Console, answer: Answer) -> None:

@@ -21,7 +21,31 @@ if TYPE_CHECKING:
 _GAPS: Final = (2, 1)  # between columns; the smaller where the table doesn't fit else
 _ID_START: Final = (r"\1…", re.compile("^([0-9a-f]{12})[0-9a-f]{20}"))
 _ID_END: Final = (r"…\1", re.compile("^[0-9a-f]{20}([0-9a-f]{12})"))
+_SHARE: Final = "share"  # the column that gets bars
+_LEAST_BAR, _WIDEST_BAR = 8, 24
 _LEAST_WORDS: Final = 12  # columns that a cell of words needs, to be broken over lines
+
+
+def with_bars(table: Table, room: int) -> Table:
+    """A table of shares with a bar for each behind it, where there is room for one."""
+    if _SHARE not in table.columns or not table.rows:
+        return table
+    column = table.columns.index(_SHARE)
+    shown = table.without_empty_columns()
+    used = _least_width(shown, range(len(shown.columns)), gap=_GAPS[0], most=room)
+    width = min(room - used - _GAPS[0], _WIDEST_BAR)
+    if width < _LEAST_BAR:
+        return table
+    rows = tuple((*row, _bar(row[column], width)) for row in table.rows)
+    return replace(table, columns=(*table.columns, ""), rows=rows)
+
+
+def _bar(cell: Cell, width: int) -> str:
+    """What is anything at all has half a column at least."""
+    if not isinstance(cell, Figure) or not cell.value:
+        return ""
+    halves = max(1, round(min(cell.value, 1.0) * width * 2))
+    return "█" * (halves // 2) + "▌" * (halves % 2)
 
 
 def fitting(table: Table, room: int) -> Iterator[Table]:
@@ -36,10 +60,8 @@ def fitting(table: Table, room: int) -> Iterator[Table]:
     yield from (table.with_columns((0, *some)) for some in split) if columns else (table,)
 
 
-def _least_width(table: Table, columns: Sequence[int]) -> int:
-    return sum(_width(table, column, most=_LEAST_WORDS) for column in columns) + _GAPS[-1] * (
-        len(columns) - 1
-    )
+def _least_width(table: Table, columns: Sequence[int], gap: int = _GAPS[-1], most: int = _LEAST_WORDS) -> int:
+    return sum(_width(table, column, most=most) for column in columns) + gap * (len(columns) - 1)
 
 
 def _width(table: Table, column: int, *, most: int) -> int:
