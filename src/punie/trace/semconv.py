@@ -27,6 +27,7 @@ from punie.trace.attributes.types import (
     MEASURE,
     NAME,
     NANOSECONDS,
+    NUMBER,
     PORT,
     RATE,
     SECONDS,
@@ -41,6 +42,8 @@ from punie.trace.attributes.types import (
 )
 from punie.trace.attributes.unread import enter_unread
 from punie.trace.model import PHASES, Attributes, AttributeValue, Disturbance, Provenance
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"  # whose names our own spans use
 
 TABLE: Final = AttributeTable()
 _one = TABLE.name
@@ -262,6 +265,12 @@ FOREIGN_FINISH_REASON: Final = _any(
 CHOICE_EVENT: Final = "gen_ai.choice"  # the answer as an event, with why it ended
 CHOICE_FINISH_REASON: Final = "finish_reason"
 TABLE.family(MEASURE, "pydantic_ai.cache.")
+
+# --- OpenTelemetry GenAI: what an evaluation came to, as an event on the query ---
+EVENT_EVALUATION: Final = "gen_ai.evaluation.result"
+EVALUATION_NAME: Final = _one(NAME, "gen_ai.evaluation.name")
+EVALUATION_SCORE: Final = _one(NUMBER, "gen_ai.evaluation.score.value")
+EVALUATION_LABEL: Final = _one(WORD, "gen_ai.evaluation.score.label")
 
 # --- content: what a prompt, an answer or a tool call says. Never leaves the machine unless asked to. ---
 SYSTEM_INSTRUCTIONS: Final = _one(CONTENT, "gen_ai.system_instructions")

@@ -83,7 +83,8 @@ def _begun(options: Options) -> tuple[BenchFolder, BenchPlan]:
     from punie.trace.bench.plan import Provenance, make_plan
     from punie.trace.bench.runtime import Runtime
     from punie.trace.commands.server_options import naming_flags
-    from punie.trace.usecases.provenance import machine_facts, package_versions
+    from punie.trace.machine.facts import machine_facts
+    from punie.trace.usecases.provenance import package_versions
     from punie.trace.workload.suite import default_suite, load_suite
 
     place = options.place

@@ -69,8 +69,9 @@ def _bundle(options: Options, checks: Sequence[Finding]) -> None:
     """Print the bundle, then write it where the user named a file."""
     from punie.trace.console.standard_streams import write_err, write_out_inert
     from punie.trace.doctor.bundle import Bundle
+    from punie.trace.machine.facts import machine_facts
     from punie.trace.store.files.whole_file import write_whole
-    from punie.trace.usecases.provenance import machine_facts, package_versions
+    from punie.trace.usecases.provenance import package_versions
 
     findings = None if options.run is None else _findings_of(options.run)
     text = Bundle(package_versions(), machine_facts(), checks, findings).as_json()

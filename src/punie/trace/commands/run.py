@@ -232,9 +232,10 @@ def _subject(workload: WorkloadOptions) -> Subject:
 
 
 def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFolder, RunPlan]:
+    from punie.trace.machine.facts import machine_facts
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
-    from punie.trace.usecases.provenance import machine_facts, package_versions
+    from punie.trace.usecases.provenance import package_versions
     from punie.trace.workload.plan import plan_queries
 
     created = datetime.now().astimezone()

@@ -94,7 +94,7 @@ def configure_unopened(
     own_version = version("punie-trace")
     resource = process_resource(service_name, own_version, resource_attributes)
     provider = JournalTracerProvider(resource, processor, clock=clock)
-    return Telemetry(provider, provider.get_tracer(SCOPE, own_version), processor, clock)
+    return Telemetry(provider, provider.get_tracer(SCOPE, own_version, semconv.SCHEMA_URL), processor, clock)
 
 
 def attach(
@@ -109,7 +109,7 @@ def attach(
         raise TypeError(f"{type(provider).__name__} takes no span processors")
     processor = JournalSpanProcessor(Journal(journal_dir, service_name))
     add_processor(processor)
-    tracer = provider.get_tracer(SCOPE, version("punie-trace"))
+    tracer = provider.get_tracer(SCOPE, version("punie-trace"), semconv.SCHEMA_URL)
     return Telemetry(provider, tracer, processor, wall_clock_ns, attached=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -15,6 +16,8 @@ from punie.trace.model import Disturbance
 from punie.trace.telemetry.clock import SLEW, STEP_NS, Clock, wall_clock_offset_ns
 from punie.trace.telemetry.journal.journal import made_current
 from punie.trace.telemetry.provider import Telemetry
+
+EVALUATION: Final = "punie.strict"  # the rules of docs/method/scoring.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,12 @@ class QuerySpan:
         self.span.set_attribute(semconv.QUERY_FAILURES, tuple(failures))
         if details:
             self.span.set_attribute(semconv.QUERY_FAILURE_DETAILS, tuple(details))
+        evaluation: dict[str, str | float] = {
+            semconv.EVALUATION_NAME: EVALUATION,
+            semconv.EVALUATION_SCORE: float(ok),
+            semconv.EVALUATION_LABEL: "pass" if ok else "fail",
+        }
+        self.span.add_event(semconv.EVENT_EVALUATION, evaluation, self.answered_ns)
 
 
 @contextmanager

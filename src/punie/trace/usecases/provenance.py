@@ -1,13 +1,10 @@
-"""What a run ran on: package versions and machine facts, for its plan."""
+"""What a run ran with: package versions, for its plan."""
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
-
-import psutil
 
 PACKAGES: Final = (
     "punie-trace",
@@ -30,14 +27,3 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def machine_facts() -> dict[str, str]:
-    """What kind of machine this is; no name that would identify its owner."""
-    return {
-        "system": platform.system(),
-        "release": platform.release(),
-        "architecture": platform.machine(),
-        "logical_cpus": str(os.cpu_count()),
-        "memory_bytes": str(psutil.virtual_memory().total),
-    }

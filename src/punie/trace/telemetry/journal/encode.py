@@ -111,7 +111,11 @@ def _prefix_text(resource: Resource, scope: InstrumentationScope) -> str:
         scope_json["version"] = scope.version
     if scope.attributes:
         scope_json["attributes"] = attributes_json(scope.attributes)
-    return f'{{"resourceSpans":[{{"resource":{resource_text},"scopeSpans":[{{"scope":{_dump(scope_json)},"spans":['
+    schema = f'"schemaUrl":{_dump(scope.schema_url)},' if scope.schema_url else ""
+    return (
+        f'{{"resourceSpans":[{{"resource":{resource_text},"scopeSpans":['
+        f'{{"scope":{_dump(scope_json)},{schema}"spans":['
+    )
 
 
 def _attributes_text(attributes: Mapping[str, Any] | None) -> str:
@@ -189,6 +193,6 @@ def _non_finite(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
-def _dump(value: Json) -> str:
+def _dump(value: Json | str) -> str:
     # ASCII: a lone surrogate in a model's output stays a legal escape, and U+2028 can't break a line.
     return json.dumps(value, separators=(",", ":"), allow_nan=False)

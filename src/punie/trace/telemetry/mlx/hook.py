@@ -85,7 +85,7 @@ def end_writer(writer: BackgroundWriter, journal: Journal, within_s: float = DRA
 def _tracer(journal: Journal) -> Tracer:
     resource = process_resource(semconv.SERVICE_SERVER, version("mlx-lm"))
     provider = JournalTracerProvider(resource, JournalSpanProcessor(journal), sampled_only=True)
-    return provider.get_tracer(SCOPE, version("punie-trace"))
+    return provider.get_tracer(SCOPE, version("punie-trace"), semconv.SCHEMA_URL)
 
 
 def memory_probe(server: ModuleType) -> MemoryProbe:
