@@ -9,8 +9,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-
-from faults import Outcome, faults, meet_all
+from fault_rows import Outcome, faults, meet_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

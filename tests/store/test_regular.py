@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
+from punie.trace import open_flags
 from punie.trace.errors import InputError
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.regular import open_regular
@@ -26,6 +28,13 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, what: str) -
     path = Path("/dev/zero") if what == "device" else tmp_path / what
     with pytest.raises(OSError, match="not a regular file"):
         open_regular(path)
+
+
+def test_a_system_without_these_flags_reads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW"):
+        monkeypatch.delattr(os, name)
+    flags = run_path(open_flags.__file__)
+    assert (flags["READ"], flags["DO_NOT_WAIT"], flags["NO_LINK"]) == (os.O_RDONLY, 0, 0)
 
 
 def test_a_file_that_became_a_pipe_after_the_look_is_refused(tmp_path: Path) -> None:

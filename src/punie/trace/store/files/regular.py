@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe would wait for who writes
+from punie.trace.open_flags import DO_NOT_WAIT, READ
 
 
 def open_regular(path: Path) -> BinaryIO:
     """The file at `path`, or the one that a link there names. Raises OSError, for a pipe or a device too."""
-    descriptor = os.open(path, _FLAGS)
+    descriptor = os.open(path, READ | DO_NOT_WAIT)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return cast(BinaryIO, os.fdopen(descriptor, "rb"))
     os.close(descriptor)

@@ -28,6 +28,7 @@ from opentelemetry.trace import SpanContext
 
 from punie.trace import semconv
 from punie.trace.errors import ExportError
+from punie.trace.open_flags import NO_LINK
 from punie.trace.telemetry.journal.encode import LineEncoder
 from punie.trace.telemetry.journal.held import HeldLines
 from punie.trace.units import count_text
@@ -248,7 +249,7 @@ class Journal:
         self._directory.mkdir(parents=True, exist_ok=True)
         # Prompts and answers are in it, so it is for its owner alone.
         # A link of that name would lead to another file, which isn't ours to write to.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | NO_LINK
         fd = os.open(self.path, flags, 0o600)
         self._left = _left_in(fd)
         self._torn = _is_torn(fd, self._left.size)

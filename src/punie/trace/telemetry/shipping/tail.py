@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from punie.trace.open_flags import DO_NOT_WAIT, NO_LINK, READ
+
 _READ_AT_ONCE: Final = 4 << 20  # bytes
 _MARK_BYTES: Final = 64
 _ENDING: Final = ".jsonl"
-_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a FIFO isn't waited for
 
 Place = tuple[int, str]
 """Bytes of a file up to the end of a line, and a mark of what stands before: by that a file is known, not by its length
@@ -51,7 +52,7 @@ class JournalTail:
     def _journals(self) -> Iterator[tuple[str, int]]:
         """Each journal by its name, open until the next one is asked for."""
         try:
-            folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            folder = os.open(self._directory, READ | os.O_DIRECTORY)
         except FileNotFoundError:
             return  # nothing is written yet
         except OSError as error:
@@ -70,7 +71,7 @@ class JournalTail:
 
     def _open(self, name: str, folder: int) -> int | None:
         try:
-            descriptor = os.open(name, _FLAGS, dir_fd=folder)
+            descriptor = os.open(name, READ | NO_LINK | DO_NOT_WAIT, dir_fd=folder)
         except OSError as error:
             is_link = error.errno in (errno.ELOOP, errno.EMLINK)
             why = (

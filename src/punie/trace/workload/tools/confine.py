@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from punie.trace.open_flags import DO_NOT_WAIT, NO_LINK, READ
+
 FILES_LIMIT: Final = 50_000
 """Most files that one command may be given; more is refused."""
 
 _LINKS_LIMIT: Final = 40  # as Linux has it
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe isn't waited for
 
 READ_LIMIT_BYTES: Final = 1_000_000
 """Most bytes that are ever read of a file or of a program's output."""
@@ -62,7 +63,7 @@ def open_inside(text: str, root: Path) -> int:
     """
     _check_text(text)
     steps = deque(_below_root(text, root).split("/"))
-    above = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    above = [os.open(root, READ | os.O_DIRECTORY)]
     links = 0
     try:
         while steps:
@@ -93,7 +94,7 @@ def _enter(step: str, above: list[int]) -> str | None:
     if stat.S_ISLNK(mode):
         return os.readlink(step, dir_fd=above[-1])
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        above.append(os.open(step, _OPEN, dir_fd=above[-1]))
+        above.append(os.open(step, READ | NO_LINK | DO_NOT_WAIT, dir_fd=above[-1]))
         mode = os.fstat(above[-1]).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise RefusedError(f"{step} is neither a file nor a folder")

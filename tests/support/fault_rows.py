@@ -25,13 +25,13 @@ _AT_ONCE: Final = 8
 
 @dataclass(frozen=True)
 class Fault:
-    """`programs` write into one folder. Each of their requests may take `timeout_s`."""
+    """`programs` write into one folder. Each of their requests may take `timeout_s`; None: as it comes."""
 
     name: str
     program: Program = field(default_factory=Program)
     behaviour: Behaviour = field(default_factory=Behaviour)
     programs: int = 1
-    timeout_s: float = _PATIENT_S
+    timeout_s: float | None = _PATIENT_S
     writer: Writer = Writer.OURS
 
 
@@ -65,15 +65,15 @@ def meet(fault: Fault) -> Outcome:
         run_folder, said, ship_said = Path(folder, "run"), Path(folder, "said"), Path(folder, "ship-said")
         (run_folder / "spans").mkdir(parents=True)
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_TRACES_EXPORTER": "otlp"}
-        timeout = {"OTEL_EXPORTER_OTLP_TIMEOUT": f"{fault.timeout_s:g}"}
-        program = partial(run, fault.program, fault.writer, run_folder, environ | timeout, said)
+        program = partial(
+            run, fault.program, fault.writer, run_folder, environ | _timeout(fault.timeout_s), said
+        )
         exit_codes = _ended([program] * fault.programs)
         arrived, _ = receiver.counts()
         receiver.mend()
         ship_codes: tuple[int, ...] = ()
         if fault.writer is not Writer.SDK:
-            timeout = {"OTEL_EXPORTER_OTLP_TIMEOUT": f"{_PATIENT_S:g}"}
-            ship_codes = _ended([partial(ship, run_folder, environ | timeout, ship_said)])
+            ship_codes = _ended([partial(ship, run_folder, environ | _timeout(_PATIENT_S), ship_said)])
         later, twice = receiver.counts()
         return Outcome(
             made=fault.program.spans * fault.programs,
@@ -86,6 +86,10 @@ def meet(fault: Fault) -> Outcome:
             ship_said=_text(ship_said),
             ship_code=ship_codes[0] if ship_codes else None,
         )
+
+
+def _timeout(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"OTEL_EXPORTER_OTLP_TIMEOUT": f"{seconds:g}"}
 
 
 def meet_all(faults: Sequence[Fault]) -> dict[str, Outcome]:
@@ -134,7 +138,7 @@ def faults(outage_s: float, pause_s: int) -> tuple[Fault, ...]:
         Fault("disk full", replace(a_second, trouble=Trouble.DISK_FULL)),
         Fault("fork", Program(trouble=Trouble.FORK)),
         Fault("receiver hung", behaviour=Behaviour(hung_s=FOR_EVER_S), timeout_s=1.0),
-        Fault("acknowledgement lost", behaviour=Behaviour(script=(Answer(wait_s=9.0),)), timeout_s=3.0),
+        Fault("acknowledgement lost", behaviour=Behaviour(script=(Answer(wait_s=15.0),)), timeout_s=3.0),
         Fault("accepted in part", behaviour=Behaviour(script=(Answer(rejected=7, message="too old"),))),
         Fault("disk slow", Program(spans=200, trouble=Trouble.DISK_SLOW)),
         Fault("wall clock set back", replace(a_second, trouble=Trouble.CLOCK_SET_BACK)),
