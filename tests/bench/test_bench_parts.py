@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from punie.trace.analysis.experiment.arms import Arm
 from punie.trace.analysis.experiment.observation import Divergence
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.documents import CellRecord, CellStatus
-from punie.trace.bench.execute import execute_cells
+from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import Place, Turn, place_of
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.plan import Cell, Provenance, make_arms, make_plan, plan_cells
+from punie.trace.bench.plan import Cell, Provenance, plan_cells
 from punie.trace.bench.runtime import Runtime
+from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.console.bench_progress import BenchProgress, TimeLeft, time_left_text
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError
@@ -65,7 +67,7 @@ def done_record(cell: Cell) -> CellRecord:
 
 def test_an_attempt_that_was_cut_off_is_moved_aside(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
-    cell = Cell(0, 0, "batched", make_arms(1, (2,), "off")[:1])
+    cell = Cell(0, 0, "batched", (Arm("batched"),))
     assert folder.set_aside(cell) is None
     for _ in range(2):
         folder.cell(cell).spans_dir.mkdir(parents=True)
@@ -95,7 +97,7 @@ def test_a_server_that_fails_twice_is_written_down_and_the_others_go_on(tmp_path
     for cell in done:
         folder.cell(cell).spans_dir.mkdir(parents=True)
         folder.finish(cell, done_record(cell))
-    outcome = asyncio.run(execute_cells(folder, runtime, BenchProgress(), None))
+    outcome = asyncio.run(Execution(folder, runtime, BenchProgress(), None).run())
     assert [cell.group for cell, _ in outcome.failed] == ["draft0"]
     record = folder.record(outcome.failed[0][0])
     assert record is not None
@@ -118,7 +120,7 @@ def test_a_damaged_cell_is_done_again_and_said(
         folder.finish(cell, done_record(cell))
     (damaged,) = [cell for cell in plan_cells(planned) if cell.draft is not None]
     (folder.cell(damaged).path / "cell.json").write_text(told)
-    outcome = asyncio.run(execute_cells(folder, Runtime.of(planned), BenchProgress(), None))
+    outcome = asyncio.run(Execution(folder, Runtime.of(planned), BenchProgress(), None).run())
     assert [cell for cell, _ in outcome.failed] == [damaged]  # begun again
     assert (folder.path / "aborted" / f"{damaged.name}-1" / "cell.json").read_text() == told
     printed = " ".join(capsys.readouterr().err.split())
@@ -130,7 +132,7 @@ def test_swap_is_summed_over_the_cells_that_tell_it(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
     assert folder.swapped_bytes() is None
     for number, (read, written) in enumerate([(1, 20), (2, 30), (None, None)]):
-        cell = Cell(number, 0, "batched", make_arms(1, (2,), "off")[:1])
+        cell = Cell(number, 0, "batched", (Arm("batched"),))
         folder.cell(cell).spans_dir.mkdir(parents=True)
         folder.finish(cell, replace(done_record(cell), swapped_in_bytes=read, swapped_out_bytes=written))
     assert folder.swapped_bytes() == (3, 50)
@@ -155,8 +157,8 @@ def test_the_place_of_a_difference_is_the_prompt_and_what_was_said_before_it() -
 
 
 def test_the_time_left_is_known_from_what_is_done() -> None:
-    arms = make_arms(1, (2,), "off")
-    cells = [Cell(n, n, group, arms[:1]) for n, group in enumerate(("a", "b", "a", "b"))]
+    arms = (Arm("a"),)
+    cells = [Cell(n, n, group, arms) for n, group in enumerate(("a", "b", "a", "b"))]
     left = TimeLeft(cells)
     assert left.text() == ""
     left.done(cells[0], 10 * NS_PER_S)
@@ -178,4 +180,4 @@ def test_the_plan_on_disk_is_whole_json(tmp_path: Path) -> None:
     planned = make_plan(BenchOptions(), default_suite(), "b", Provenance("now", {}, {"system": "x"}))
     folder.write_plan(planned)
     assert folder.read_plan() == planned
-    assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 2
+    assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 3

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from punie.trace.analysis.experiment.arms import PromptCache
-from punie.trace.analysis.speculative.model import BenchPlan
+from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.bench.documents import decode_plan
 from punie.trace.bench.options import BenchOptions, merge_options
-from punie.trace.bench.plan import Provenance, balanced_orders, make_plan, plan_asks, plan_cells
+from punie.trace.bench.plan import Provenance, balanced_orders, plan_asks, plan_cells
 from punie.trace.bench.runtime import Runtime, request_fields
+from punie.trace.bench.servers import server_config
+from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import InputError
 from punie.trace.store.documents import encode
 from punie.trace.workload.suite import Query, Suite, default_suite
 
 
-def plan_of(**given: Any) -> BenchPlan:  # noqa: ANN401 # fields of BenchOptions
+def plan_of(**given: Any) -> ExperimentPlan:  # noqa: ANN401 # fields of BenchOptions
     return make_plan(
         merge_options(BenchOptions(**given), given), default_suite(), "bench", Provenance("now", {}, {})
     )
@@ -50,7 +52,7 @@ def test_arms_with_the_cache_on_have_servers_of_their_own() -> None:
     by_group = {cell.group: [arm.name for arm in cell.arms] for cell in cells}
     assert by_group["draft0"] == ["draft0-k2", "draft0-k3"]
     assert by_group["draft0-k2-cache"] == ["draft0-k2-cache"]
-    assert all(len({arm.prompt_cache for arm in cell.arms}) == 1 for cell in cells)
+    assert all(len({arm.server.prompt_cache for arm in cell.arms}) == 1 for cell in cells)
 
 
 def test_two_drafts_are_one_more_factor() -> None:
@@ -90,12 +92,14 @@ def test_the_order_follows_from_the_file_and_changes_with_the_seed() -> None:
 
 def test_requests_say_how_they_are_to_be_served() -> None:
     plan = plan_of(k=(4,))
-    assert request_fields(plan.arm("batched")) == {}
-    assert request_fields(plan.arm("sequential")) == {"seed": 0}
-    assert request_fields(plan.arm("draft0-k4")) == {"extra_body": {"num_draft_tokens": 4}}
+    always = {"max_tokens": 1024, "temperature": 0.0}
+    assert request_fields(plan.arm("batched").request) == always
+    assert request_fields(plan.arm("sequential").request) == always | {"seed": 0}
+    drafted = always | {"extra_body": {"num_draft_tokens": 4}}
+    assert request_fields(plan.arm("draft0-k4").request) == drafted
     draft = next(cell for cell in plan_cells(plan) if cell.draft is not None)
     assert draft.cache is PromptCache.OFF
-    assert Runtime.of(plan).server(draft).prompt_cache_size == 0
+    assert server_config(draft).prompt_cache_size == 0
 
 
 def test_a_suite_that_changed_since_is_refused() -> None:

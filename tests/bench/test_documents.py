@@ -12,6 +12,7 @@ from benches import build_plan, build_preflight
 from punie.trace.analysis.experiment.observation import Divergence, DivergenceKind
 from punie.trace.analysis.speculative.model import BenchSettings
 from punie.trace.analysis.speculative.prediction import predict_memory
+from punie.trace.analysis.speculative.preset import as_benchmark, as_experiment
 from punie.trace.bench.documents import CellRecord, CellStatus, decode_plan, decode_preflight
 from punie.trace.errors import InputError
 from punie.trace.store.documents import decode, encode
@@ -21,7 +22,15 @@ FORMATS: Final = Path(__file__).parents[1] / "data" / "formats"
 
 
 def test_a_plan_survives_the_file() -> None:
-    assert decode_plan(encode(PLAN), "bench.json") == PLAN
+    assert decode_plan(encode(as_experiment(PLAN)), "bench.json") == as_experiment(PLAN)
+
+
+def test_a_benchmark_of_drafts_is_an_experiment_and_that_the_same_benchmark() -> None:
+    assert as_benchmark(as_experiment(PLAN)) == PLAN
+
+
+def test_a_plan_of_the_second_format_is_read_as_an_experiment() -> None:
+    assert decode_plan(encode(PLAN), "bench.json") == as_experiment(PLAN)
 
 
 def test_a_preflight_survives_the_file() -> None:
@@ -39,7 +48,8 @@ def test_divergences_survive_the_file() -> None:
 
 def test_files_of_the_first_format_are_read() -> None:
     plan = decode_plan((FORMATS / "bench_format_1.json").read_text(), "bench.json")
-    assert plan.settings == BenchSettings(workspace=None, allow_vocab_mismatch=False, draft_cache="off")
+    expected = BenchSettings(workspace=None, allow_vocab_mismatch=False, draft_cache="off")
+    assert as_benchmark(plan).settings == expected
     assert decode_plan(encode(plan), "bench.json") == plan
     preflight = decode_preflight((FORMATS / "preflight_format_1.json").read_text(), "preflight.json")
     assert preflight.drafts
@@ -69,7 +79,7 @@ def arms(index: int, **fields: Any) -> str:  # noqa: ANN401 # as above
         (changed(blocks=10**9), "bench.json: blocks: 1000000000 is not between 1 and 10000"),
         (changed(repeats=0), "bench.json: repeats: 0 is not between"),
         (changed(queries=[]), "bench.json: queries: there are none"),
-        (changed(temperature=-1.0), "bench.json: temperature: -1.0"),
+        (changed(temperature=-1.0), "bench.json: arms[0]: request.temperature: -1.0"),
         (changed(temperature=float("nan")), "bench.json: not JSON"),
         (changed(arms="all"), "bench.json: arms: expected array, got str"),
         (changed(arms=[]), "bench.json: arms: batched has to be there once, not 0 times"),
@@ -80,7 +90,7 @@ def arms(index: int, **fields: Any) -> str:  # noqa: ANN401 # as above
         (arms(3, kind="fast"), "bench.json: arms[3].kind: invalid enum value 'fast'"),
         (changed(settings=[]), "bench.json: settings: expected object, got array"),
         (changed(settings={"query_timeout": "x"}, format_version=1), "bench.json: settings: query_timeout"),
-        (changed(format_version=9), "format_version 9, and this punie-trace reads 2"),
+        (changed(format_version=9), "format_version 9, and this punie-trace reads 3"),
         ("{", "not JSON"),
         ("[]", "not an object"),
         ("{}", "format_version"),
@@ -94,7 +104,7 @@ def test_a_plan_that_is_wrong_names_the_field(text: str, message: str) -> None:
 
 def test_a_field_of_a_newer_version_is_ignored_and_a_missing_one_named() -> None:
     raw = json.loads(encode(PLAN))
-    assert decode_plan(json.dumps(raw | {"new": 1}), "b") == PLAN
+    assert decode_plan(json.dumps(raw | {"new": 1}), "b") == as_experiment(PLAN)
     del raw["suite_hash"]
     with pytest.raises(InputError, match="missing required field suite_hash"):
         decode_plan(json.dumps(raw), "b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from punie.trace.analysis.improvement.gates import (
+from punie.trace.analysis.experiment.gates import (
     Answered,
     GateKind,
     Resources,

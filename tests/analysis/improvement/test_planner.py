@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from punie.trace.analysis.improvement.gates import Gate, GateKind
+from punie.trace.analysis.experiment.gates import Gate, GateKind
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Budget,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import psutil
-
 from punie.trace import semconv
-from punie.trace.analysis.experiment.arms import PromptCache
-from punie.trace.analysis.speculative.model import Arm
+from punie.trace.analysis.experiment.arms import Arm, PromptCache, ServerKind
+from punie.trace.bench.disturbance import MachineState, disturbances
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_asks
-from punie.trace.bench.runtime import Runtime, request_fields
+from punie.trace.bench.runtime import Runtime, request_fields, subject_of
+from punie.trace.bench.servers import CellServer, server_of
 from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
-from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
     from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.agent import Subject
     from punie.trace.workload.ask import Asker
     from punie.trace.workload.runner import Session
 
@@ -50,57 +48,73 @@ class CellRun:
 
         self.folder.spans_dir.mkdir(parents=True)
         self.folder.write_plan(self._plan(()))
-        began_ns, swap_before = time.time_ns(), psutil.swap_memory()
+        before = MachineState.now()
         telemetry = configure(self.folder.spans_dir)
-        server = self._server()
+        server = server_of(self.cell, self.folder, ready_timeout_s=self.runtime.plan.ready_timeout)
         try:
             await self._serve(telemetry, server)
         finally:
             uninstrument_http(telemetry)
             telemetry.shutdown()
-        swap = psutil.swap_memory()
-        record = CellRecord(
+        return self._with_requests(self._record(server, before, MachineState.now()))
+
+    def _record(self, server: CellServer, before: MachineState, after: MachineState) -> CellRecord:
+        return CellRecord(
             CellStatus.DONE,
             self.cell.name,
             self.cell.block,
             arms=tuple(arm.name for arm in self.cell.arms),
             server_start=self.start_id,
-            began_ns=began_ns,
-            took_ns=time.time_ns() - began_ns,
+            began_ns=before.wall_ns,
+            took_ns=after.wall_ns - before.wall_ns,
             ready_after_ns=server.ready_after_ns,
             peak_footprint_bytes=server.peak_memory_bytes(),
-            swap_used_bytes=swap.used,
-            swapped_in_bytes=swap.sin - swap_before.sin,
-            swapped_out_bytes=swap.sout - swap_before.sout,
+            swap_used_bytes=after.swap_used_bytes,
+            swapped_in_bytes=after.swapped_in_bytes - before.swapped_in_bytes,
+            swapped_out_bytes=after.swapped_out_bytes - before.swapped_out_bytes,
+            disturbed=disturbances(before, after),
         )
-        return self._with_requests(record)
 
-    async def _serve(self, telemetry: Telemetry, server: TracedServer) -> None:
+    async def _serve(self, telemetry: Telemetry, server: CellServer) -> None:
+        subjects = self._subjects_instrumented(telemetry)
+        async with server:
+            self.folder.write_plan(self._plan(server.command))
+            askers = {
+                arm.name: self._asker(arm, subjects[arm.name], server, telemetry) for arm in self.cell.arms
+            }
+            await self._ask_all(telemetry, askers, server)
+
+    def _subjects_instrumented(self, telemetry: Telemetry) -> Mapping[str, Subject]:
+        """The agent of each arm; arms with the same one share it."""
         from punie.trace.telemetry.instrument import instrument
+
+        keys = {arm.name: (arm.agent.agent, arm.agent.workspace) for arm in self.cell.arms}
+        subjects = {keys[arm.name]: subject_of(arm.agent) for arm in self.cell.arms}
+        for subject in subjects.values():
+            instrument(subject.agent, telemetry=telemetry)
+        return {name: subjects[key] for name, key in keys.items()}
+
+    def _asker(self, arm: Arm, subject: Subject, server: CellServer, telemetry: Telemetry) -> Asker:
         from punie.trace.workload.agent import server_model
         from punie.trace.workload.ask import Asker
 
-        subject, timeout_s = self.runtime.subject(), self.runtime.query_timeout_s
-        instrument(subject.agent, telemetry=telemetry)
-        async with server:
-            models = {
-                arm.name: server_model(
-                    server.address, server.model_name, request_fields(arm), timeout_s=timeout_s
-                )
-                for arm in self.cell.arms
-            }
-            askers = {
-                name: Asker(subject, model, stream=True, timeout_s=timeout_s, clock=telemetry.clock)
-                for name, model in models.items()
-            }
-            self.folder.write_plan(self._plan(server.command))
-            await self._ask_all(self._session(telemetry), askers, server)
+        timeout_s = self.runtime.plan.query_timeout
+        fields = request_fields(arm.request)
+        return Asker(
+            subject,
+            server_model(server.address, server.model_name, fields, timeout_s=timeout_s),
+            stream=arm.agent.stream,
+            timeout_s=timeout_s,
+            clock=telemetry.clock,
+            instruction=arm.agent.instruction,
+            tool_result_characters=arm.agent.tool_result_characters,
+        )
 
-    def _session(self, telemetry: Telemetry) -> Session:
+    def _session(self, arm: Arm, telemetry: Telemetry) -> Session:
         from punie.trace.workload.runner import Session
 
         return Session(
-            suite=self.runtime.suite,
+            suite=self.runtime.suite_of(arm),
             telemetry=telemetry,
             run_id=self.start_id,
             cache=self.cell.cache.value,
@@ -108,20 +122,21 @@ class CellRun:
             progress=self.progress,
         )
 
-    async def _ask_all(self, session: Session, askers: Mapping[str, Asker], server: TracedServer) -> None:
+    async def _ask_all(self, telemetry: Telemetry, askers: Mapping[str, Asker], server: CellServer) -> None:
         from punie.trace.workload.runner import WARMUP_TEXTS, Warmup, ask, warm_up
 
-        session.check()
-        queries = {query.id: query for query in self.runtime.suite.queries}
+        sessions = {arm.name: self._session(arm, telemetry) for arm in self.cell.arms}
         self.progress.warming_up(self.cell.number)
         for arm in self.cell.arms:
+            sessions[arm.name].check()
             for position, text in enumerate(WARMUP_TEXTS):
                 warmup = Warmup(text, self.cell.number, position)
-                await warm_up(session, askers[arm.name], server, warmup, self._labels(arm))
+                await warm_up(sessions[arm.name], askers[arm.name], server, warmup, self._labels(arm))
         for item in plan_asks(self.runtime.plan, self.cell):
             self.progress.asking(item.planned)
-            query = queries[item.planned.query_id]
-            await ask(session, askers[item.arm.name], server, query, item.planned, self._labels(item.arm))
+            session, asker = sessions[item.arm.name], askers[item.arm.name]
+            query = session.suite.query(item.planned.query_id)
+            await ask(session, asker, server, query, item.planned, self._labels(item.arm))
 
     def _labels(self, arm: Arm) -> dict[str, str | int]:
         return {
@@ -130,23 +145,15 @@ class CellRun:
             semconv.BENCH_SERVER_START: self.start_id,
         }
 
-    def _server(self) -> TracedServer:
-        return TracedServer(
-            self.runtime.server(self.cell),
-            ServerFiles(self.folder.spans_dir, self.folder.log_path),
-            ServerTracing(token_ids=True),
-            ready_timeout_s=self.runtime.ready_timeout_s,
-        )
-
     def _plan(self, command: tuple[str, ...]) -> RunPlan:
-        plan = self.runtime.plan
+        plan, first = self.runtime.plan, self.cell.arms[0]
         return RunPlan(
             run_id=self.start_id,
             suite_name=plan.suite_name,
             suite_hash=plan.suite_hash,
             planned=tuple(item.planned for item in plan_asks(plan, self.cell)),
-            model=plan.model,
-            draft=None if self.cell.draft is None else plan.drafts[self.cell.draft],
+            model=first.server.model or first.server.program or first.server.base_url or "demo",
+            draft=first.server.draft,
             cache=self.cell.cache.value,
             seed=plan.seed,
             created=plan.created,
@@ -157,7 +164,9 @@ class CellRun:
         )
 
     def _with_requests(self, record: CellRecord) -> CellRecord:
-        """With what the server served. Raises ServerError where it used a prompt cache that was declared off."""
+        """With what our server served. Raises ServerError where it used a prompt cache that was declared off."""
+        if self.cell.arms[0].server.kind is not ServerKind.MLX:
+            return record
         spans = self.folder.load_spans().spans
         served = [span for span in spans if span.kind is SpanKind.SERVER]
         if not served:

@@ -2,11 +2,16 @@
 
 A server that fails is started once more; if it fails again the cell is written down as failed and the others go on,
 so that the benchmark comes to its end. A failed cell is tried again when the benchmark is resumed.
+
+A block during which the machine slept, swapped or was throttled is run again, once: its arms were compared on another
+machine. Where that doesn't help in two blocks no further one is: the machine is like that, and the report says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from punie.trace.bench.cell import CellRun
@@ -18,6 +23,7 @@ from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import InputError, ServerError
 
 ATTEMPTS: Final = 2
+_MOST_IN_VAIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +33,86 @@ class Outcome:
     failed: tuple[tuple[Cell, str], ...]
 
 
-async def execute_cells(
-    folder: BenchFolder, runtime: Runtime, progress: Listener, recommended_bytes: int | None
-) -> Outcome:
-    """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
-    failed: list[tuple[Cell, str]] = []
-    for cell in plan_cells(runtime.plan):
-        record = _record(folder, cell, progress)
-        if record is not None and record.status is CellStatus.DONE:
-            progress.cell_done(cell, None)
-            continue
-        error = await _attempt(folder, runtime, cell, progress, recommended_bytes)
-        if error is not None:
-            failed.append((cell, error))
-    return Outcome(tuple(failed))
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The cells of a plan, run into a folder. `is_over` is asked after each block, with the number of blocks so far."""
 
+    folder: BenchFolder
+    runtime: Runtime
+    progress: Listener
+    recommended_bytes: int | None
+    is_over: Callable[[int], bool] = lambda _: False
 
-def _record(folder: BenchFolder, cell: Cell, progress: Listener) -> CellRecord | None:
-    """What `cell.json` says; None if the cell isn't done, or if that can't be read: it is then done again."""
-    try:
-        return folder.record(cell)
-    except InputError as error:
-        progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
-        return None
+    async def run(self) -> Outcome:
+        """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
+        failed: list[tuple[Cell, str]] = []
+        for block, cells in groupby(plan_cells(self.runtime.plan), key=lambda cell: cell.block):
+            failed += await self._block(block, tuple(cells))
+            if self.is_over(block + 1):
+                break
+        return Outcome(tuple(failed))
 
+    async def _block(self, block: int, cells: tuple[Cell, ...]) -> list[tuple[Cell, str]]:
+        failed = await self._cells(cells)
+        records = [record for cell in cells if (record := self.folder.record(cell))]
+        reasons = sorted({reason for record in records for reason in record.disturbed})
+        if not reasons:
+            return failed
+        what = f"  block {block + 1}: {'; '.join(reasons)}"
+        again = self.folder.disturbed_blocks()
+        if block in again or (len(again) >= _MOST_IN_VAIN and self._in_vain(again)):
+            self.progress.say(f"{what}: kept, since running blocks again didn't help")
+            return failed
+        self.progress.say(f"{what}: run again")
+        for cell in cells:
+            self.folder.set_aside(cell)
+        return await self._cells(cells)
 
-async def _attempt(
-    folder: BenchFolder, runtime: Runtime, cell: Cell, progress: Listener, recommended_bytes: int | None
-) -> str | None:
-    """None if it is done, else what was wrong the last time."""
-    problem = ""
-    for attempt in range(ATTEMPTS):
-        folder.set_aside(cell)
-        progress.cell_begins(cell)
-        run = CellRun(runtime, cell, folder.cell(cell), progress, recommended_bytes)
+    def _in_vain(self, again: frozenset[int]) -> bool:
+        """Whether the blocks that were run again were disturbed again."""
+        cells = [cell for cell in plan_cells(self.runtime.plan) if cell.block in again]
+        records = [record for cell in cells if (record := self.folder.record(cell))]
+        return {record.block for record in records if record.disturbed} >= again
+
+    async def _cells(self, cells: tuple[Cell, ...]) -> list[tuple[Cell, str]]:
+        failed: list[tuple[Cell, str]] = []
+        for cell in cells:
+            record = self._record(cell)
+            if record is not None and record.status is CellStatus.DONE:
+                self.progress.cell_done(cell, None)
+                continue
+            error = await self._attempt(cell)
+            if error is not None:
+                failed.append((cell, error))
+        return failed
+
+    def _record(self, cell: Cell) -> CellRecord | None:
+        """What `cell.json` says; None if the cell isn't done, or if that can't be read: it is then done again."""
         try:
-            record = await run.execute()
-        except ServerError as error:
-            problem = error.message
-            again = "again" if attempt + 1 < ATTEMPTS else "given up"
-            progress.say(f"  {cell.name}: {problem} ({again}; log: {run.folder.log_path})")
-        else:
-            folder.finish(cell, record)
-            progress.cell_done(cell, record.took_ns)
+            return self.folder.record(cell)
+        except InputError as error:
+            self.progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
             return None
-    folder.finish(cell, CellRecord(CellStatus.FAILED, cell.name, cell.block, error=problem))
-    return problem
+
+    async def _attempt(self, cell: Cell) -> str | None:
+        """None if it is done, else what was wrong the last time."""
+        problem = ""
+        for attempt in range(ATTEMPTS):
+            self.folder.set_aside(cell)
+            self.progress.cell_begins(cell)
+            run = CellRun(self.runtime, cell, self.folder.cell(cell), self.progress, self.recommended_bytes)
+            try:
+                record = await run.execute()
+            except ServerError as error:
+                problem = error.message
+                again = "again" if attempt + 1 < ATTEMPTS else "given up"
+                self.progress.say(f"  {cell.name}: {problem} ({again}; log: {run.folder.log_path})")
+            else:
+                self.folder.finish(cell, record)
+                self.progress.cell_done(cell, record.took_ns)
+                return None
+        arms = tuple(arm.name for arm in cell.arms)
+        self.folder.finish(
+            cell, CellRecord(CellStatus.FAILED, cell.name, cell.block, arms=arms, error=problem)
+        )
+        return problem

@@ -9,12 +9,14 @@ A cell counts when `cell.json` is there: it is written last, whole or not at all
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from punie.trace.analysis.experiment.observation import Divergence
-from punie.trace.analysis.speculative.model import BenchPlan, Preflight
+from punie.trace.analysis.experiment.plan import ExperimentPlan
+from punie.trace.analysis.speculative.model import Preflight
 from punie.trace.bench.documents import CellRecord, decode_plan, decode_preflight
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
@@ -39,7 +41,7 @@ class BenchFolder:
         if not is_bench_folder(path):
             raise InputError(
                 f"{path}: not a benchmark: it has no bench.json",
-                remedy="Give the folder that `punie-trace bench speculative` named at its beginning.",
+                remedy="Give the folder that `punie-trace bench` named at its beginning.",
             )
         return cls(path)
 
@@ -48,11 +50,15 @@ class BenchFolder:
         """Where the server starts are."""
         return self.path / "cells"
 
-    def write_plan(self, plan: BenchPlan) -> None:
+    def has_plan(self) -> bool:
+        """Whether it was planned already."""
+        return is_bench_folder(self.path)
+
+    def write_plan(self, plan: ExperimentPlan) -> None:
         """Write `bench.json`. Raises InputError."""
         documents.write(self.path / "bench.json", plan)
 
-    def read_plan(self) -> BenchPlan:
+    def read_plan(self) -> ExperimentPlan:
         """What was planned. Raises InputError."""
         file = self.path / "bench.json"
         return decode_plan(documents.read_text(file), str(file))
@@ -111,21 +117,34 @@ class BenchFolder:
         """What the machine read from swap and wrote to it while the cells ran; None if no cell tells."""
         known = [
             (record.swapped_in_bytes, record.swapped_out_bytes)
-            for record in map(_readable_record, self.finished_runs())
-            if record and record.swapped_in_bytes is not None and record.swapped_out_bytes is not None
+            for record in self.records()
+            if record.swapped_in_bytes is not None and record.swapped_out_bytes is not None
         ]
         return (sum(read for read, _ in known), sum(written for _, written in known)) if known else None
+
+    def records(self) -> tuple[CellRecord, ...]:
+        """What the cells that count say, in order; one that is damaged is left out."""
+        return _readable(file.parent for file in sorted(self.cells_dir.glob("*/cell.json")))
+
+    def aborted_records(self) -> tuple[CellRecord, ...]:
+        """What finished cells say that were moved out of the way, in order."""
+        return _readable(file.parent for file in sorted((self.path / "aborted").glob("*/cell.json")))
+
+    def disturbed_blocks(self) -> frozenset[int]:
+        """The blocks that were moved out of the way because the machine was disturbed."""
+        return frozenset(record.block for record in self.aborted_records() if record.disturbed)
 
     def finished_runs(self) -> tuple[RunFolder, ...]:
         """The run folders of all cells that count, in order."""
         return tuple(RunFolder(file.parent) for file in sorted(self.cells_dir.glob("*/cell.json")))
 
 
-def _readable_record(run: RunFolder) -> CellRecord | None:
-    try:
-        return documents.read(run.path / "cell.json", CellRecord)
-    except InputError:  # damaged: the other cells count
-        return None
+def _readable(cells: Iterable[Path]) -> tuple[CellRecord, ...]:
+    found = []
+    for path in cells:
+        with suppress(InputError):  # damaged: the other cells count
+            found.append(documents.read(path / "cell.json", CellRecord))
+    return tuple(found)
 
 
 def is_bench_folder(path: Path) -> bool:

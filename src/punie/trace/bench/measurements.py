@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from punie.trace.analysis.experiment.measured import CellFacts, Measured
 from punie.trace.analysis.experiment.observing import observe
+from punie.trace.analysis.experiment.results import Ending, ending_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.speculative.benchmark import Measurements
+from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.analysis.verdicts.assessment import Integrity
+from punie.trace.bench.documents import CellRecord
 from punie.trace.bench.folder import BenchFolder
 
 if TYPE_CHECKING:
@@ -26,8 +30,8 @@ class IntegrityCount:
     count: int
 
 
-def read_measurements(folder: BenchFolder) -> Measurements:
-    """Everything that a benchmark measured so far: its finished cells alone. Raises InputError."""
+def read_measured(folder: BenchFolder) -> Measured:
+    """Everything that an experiment measured so far: its finished cells alone. Raises InputError."""
     observations: list[Observation] = []
     findings: list[IntegrityFinding] = []
     for run in folder.finished_runs():
@@ -36,12 +40,49 @@ def read_measurements(folder: BenchFolder) -> Measurements:
         read = read_queries(spans, plan.planned if plan else (), now_ns=plan.now_ns if plan else None)
         observations += observe(spans.spans, read)
         findings += read.findings
-    return Measurements(
-        plan=folder.read_plan(),
-        observations=tuple(observations),
-        preflight=folder.read_preflight(),
+    return Measured(
+        folder.read_plan(),
+        tuple(observations),
         integrity=_together(findings),
+        cells=tuple(map(_facts, folder.records())),
+        set_aside=tuple(_facts(record) for record in folder.aborted_records() if record.disturbed),
+    )
+
+
+def read_measurements(folder: BenchFolder) -> Measurements:
+    """The same of a benchmark of draft models, with its preflight and what was found of differences.
+
+    Raises InputError.
+    """
+    return as_measurements(read_measured(folder), folder)
+
+
+def as_measurements(measured: Measured, folder: BenchFolder) -> Measurements:
+    """As `read_measurements`, of what was read already: as far as it went, at the level of its last look."""
+    ended = ending_of(measured)
+    blocks = measured.plan.blocks if ended.why is Ending.UNFINISHED else ended.blocks
+    return Measurements(
+        plan=replace(as_benchmark(measured.plan), blocks=blocks),
+        observations=measured.observations,
+        preflight=folder.read_preflight(),
+        integrity=measured.integrity,
         gaps=folder.read_divergences(),
+        level=ended.look.level,
+    )
+
+
+def _facts(record: CellRecord) -> CellFacts:
+    return CellFacts(
+        record.name,
+        record.block,
+        record.arms,
+        error=record.error,
+        disturbed=record.disturbed,
+        began_ns=record.began_ns,
+        took_ns=record.took_ns,
+        peak_footprint_bytes=record.peak_footprint_bytes,
+        swapped_in_bytes=record.swapped_in_bytes,
+        swapped_out_bytes=record.swapped_out_bytes,
     )
 
 

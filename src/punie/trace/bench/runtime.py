@@ -1,77 +1,75 @@
-"""What a plan needs to be run: its suite, its agent, its servers.
+"""What a plan needs to be run: its suites and its agents.
 
 Made from the plan alone, so that a resumed benchmark is the one that was begun.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from punie.trace.analysis.experiment.arms import PromptCache
-from punie.trace.analysis.speculative.model import Arm, ArmKind, BenchPlan
+from punie.trace.analysis.experiment.arms import AgentSettings, Arm, RequestSettings
+from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.demo.paths import workspace_path
 from punie.trace.errors import InputError, UsageError
-from punie.trace.server.config import ServerConfig
 from punie.trace.workload.suite import Suite, default_suite, load_suite
 
 if TYPE_CHECKING:
-    from punie.trace.bench.plan import Cell
     from punie.trace.workload.agent import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A plan with its suite; times are seconds."""
+    """A plan with its suite, and those of the arms that have their own, by their files."""
 
-    plan: BenchPlan
+    plan: ExperimentPlan
     suite: Suite
-    query_timeout_s: float
-    ready_timeout_s: float
+    own_suites: Mapping[str, Suite]
 
     @classmethod
-    def of(cls, plan: BenchPlan) -> Runtime:
-        """Raises InputError if the suite isn't the one that was planned."""
-        file = plan.settings.suite
-        suite = load_suite(Path(file)) if file else default_suite()
+    def of(cls, plan: ExperimentPlan) -> Runtime:
+        """Raises InputError if the suite isn't the one that was planned, or an arm's has other queries."""
+        suite = load_suite(Path(plan.suite)) if plan.suite else default_suite()
         if suite.sha256 != plan.suite_hash:
             raise InputError(
-                f"suite {file or suite.name}: has changed since the benchmark was planned",
+                f"suite {plan.suite or suite.name}: has changed since the benchmark was planned",
                 remedy="restore it, or begin a new benchmark",
             )
-        return cls(plan, suite, plan.settings.query_timeout, plan.settings.ready_timeout)
+        own = {arm.suite: load_suite(Path(arm.suite)) for arm in plan.arms if arm.suite}
+        for file, other in own.items():
+            if {query.id for query in other.queries} != set(plan.queries):
+                raise InputError(
+                    f"suite {file}: its queries have other ids than those of {suite.name}",
+                    remedy="arms are compared query by query: give each the same ids",
+                )
+        return cls(plan, suite, own)
 
-    def subject(self) -> Subject:
-        """The agent to ask: the user's, else the default one. Raises WorkloadError or UsageError."""
-        from punie.trace.workload.agent import default_subject, load_subject
-
-        reference = self.plan.settings.agent
-        if reference:
-            return load_subject(reference)
-        workspace = Path(self.plan.settings.workspace or workspace_path())
-        if not workspace.is_dir():
-            raise UsageError(f"--workspace {workspace}: no such folder")
-        return default_subject(workspace)
-
-    def server(self, cell: Cell) -> ServerConfig:
-        """The server of `cell`. Raises ConfigError."""
-        return ServerConfig(
-            model=self.plan.model,
-            adapter_path=self.plan.settings.adapter,
-            temperature=self.plan.temperature,
-            max_tokens=self.plan.max_tokens,
-            draft_model=None if cell.draft is None else self.plan.drafts[cell.draft],
-            num_draft_tokens=max((arm.k for arm in cell.arms if arm.k is not None), default=None),
-            prompt_cache_size=0 if cell.cache is PromptCache.OFF else None,
-        )
+    def suite_of(self, arm: Arm) -> Suite:
+        """What `arm` is asked."""
+        return self.own_suites[arm.suite] if arm.suite else self.suite
 
 
-def request_fields(arm: Arm) -> dict[str, object]:
-    """What a request of `arm` says beside the question.
+def subject_of(settings: AgentSettings) -> Subject:
+    """The agent to ask: the user's, else the default one. Raises WorkloadError or UsageError."""
+    from punie.trace.workload.agent import default_subject, load_subject
 
-    mlx_lm serves a request with a seed alone, as it does with a draft; at temperature 0 the seed changes nothing.
-    """
-    if arm.kind is ArmKind.SEQUENTIAL:
-        return {"seed": 0}
-    return {} if arm.k is None else {"extra_body": {"num_draft_tokens": arm.k}}
+    if settings.agent:
+        return load_subject(settings.agent)
+    workspace = Path(settings.workspace or workspace_path())
+    if not workspace.is_dir():
+        raise UsageError(f"--workspace {workspace}: no such folder")
+    return default_subject(workspace)
+
+
+def request_fields(settings: RequestSettings) -> dict[str, Any]:
+    """What a request says beside its messages; what OpenAI's API has no name for goes into `extra_body`."""
+    named = ("max_tokens", "temperature", "top_p", "seed", "parallel_tool_calls")
+    fields = {name: value for name in named if (value := getattr(settings, name)) is not None}
+    extra: dict[str, object] = {}
+    if settings.num_draft_tokens is not None:
+        extra["num_draft_tokens"] = settings.num_draft_tokens
+    if settings.template_args:
+        extra["chat_template_kwargs"] = dict(settings.template_args)
+    return fields | ({"extra_body": extra} if extra else {})

@@ -3,151 +3,272 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.bench.options import NAMES, BenchOptions
+from punie.trace.commands.options import OutputOptions
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import argument, choice, flag, flags_of, group, path, switch
+from punie.trace.options import argument, flag, flags_of, group, path, switch
+from punie.trace.units import parse_percent
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.speculative.model import BenchPlan
-    from punie.trace.bench.execute import Outcome
-    from punie.trace.bench.folder import BenchFolder
-    from punie.trace.console.bench_progress import BenchProgress
+    from collections.abc import Iterable
 
-HELP: Final = "measure what a change brings, e.g. a draft model"
+    from punie.trace.analysis.experiment.measured import Measured
+    from punie.trace.analysis.experiment.plan import ExperimentPlan
+    from punie.trace.bench.folder import BenchFolder
+    from punie.trace.bench.plan import Provenance
+    from punie.trace.commands.output import Output
+    from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.report.document import Document
+
+HELP: Final = "measure what a change brings: a draft model, or any arms of a plan"
 DESCRIPTION: Final = (
-    "speculative: does a draft model make it at least 20 % faster, losslessly? Measures the batched baseline (prompt "
-    "cache on, as users run it), the same again for the noise, the sequential path that drafts use, and each draft "
-    "at each k; servers start in balanced order, every measurement is kept, and each figure has an interval. "
-    "A preflight of about a minute predicts the outcome first. Without --model it uses the demo pair. "
-    "Interrupted, it goes on with --resume."
+    "run PLAN.toml: compares any configurations (arms) with a baseline: servers start in balanced order, block by "
+    "block, every measurement is kept, and each figure has an interval and an accuracy beside it. "
+    "speculative: does a draft model make it at least 20 % faster, losslessly? The same with arms of its own: the "
+    "batched baseline (prompt cache on, as users run it), the same again for the noise, the sequential path that "
+    "drafts use, and each draft at each k. A preflight of about a minute predicts the outcome first. Without --model "
+    "it uses the demo pair. Interrupted, both go on with --resume; with --blocks they go on to more blocks."
 )
 EXAMPLES: Final = (
-    "bench speculative --quick",
+    "bench run plan.toml --dry-run",
+    "bench run plan.toml --until-decided -o report.md",
     "bench speculative --model models/qwen3-30b --draft models/qwen3-0.6b --k 2,3",
-    "bench speculative --resume benches/2026-11-23T14-05-09-demo",
+    "bench run --resume benches/2026-11-23T14-05-09-plan --blocks 12",
 )
+SPECULATIVE: Final = "speculative"
+RUN: Final = "run"
+
+
+def _width(text: str) -> float:
+    return parse_percent(text, flag="--width")
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOptions:
     """Where it is kept and how much of it is run."""
 
-    plan: Path | None = flag("--plan", "FILE", "a TOML file with the options above; flags win", parse=path)
-    quick: bool = switch("--quick", "two blocks at k = 3: a look, not a measurement")
-    preflight_only: bool = switch("--preflight-only", "stop after the prediction")
+    plan: Path | None = flag(
+        "--plan", "FILE", "speculative: a TOML file with its options; flags win", parse=path
+    )
+    quick: bool = switch("--quick", "speculative: two blocks at k = 3: a look, not a measurement")
+    preflight_only: bool = switch("--preflight-only", "speculative: stop after the prediction")
+    dry_run: bool = switch("--dry-run", "show what would be run, and run nothing")
     benches: Path = flag("--benches", "DIR", "where benchmarks go", parse=path, default=Path("benches"))
     resume: Path | None = flag("--resume", "FOLDER", "go on with a benchmark as it was planned", parse=path)
-    format: str = choice("--format", ("text", "json", "md"), "of what is printed", default="text")
+
+
+@dataclass(frozen=True, slots=True)
+class StopOptions:
+    """When it ends before its last block; looked at after a half and three quarters of the blocks."""
+
+    width: float | None = flag(
+        "--width", "PERCENT", "end when every interval is this narrow, e.g. 10%%", parse=_width
+    )
+    until_decided: bool = switch("--until-decided", "end when every arm's verdict is decided")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What `bench` was asked to do."""
 
-    benchmark: str = argument("BENCHMARK", "what to measure: speculative", choices=("speculative",))
+    benchmark: str = argument("BENCHMARK", "what to measure: run or speculative", choices=(RUN, SPECULATIVE))
+    plan_toml: Path | None = argument("PLAN", "run: the plan, a TOML file", nargs="?", parse=path)
     measured: BenchOptions = group("benchmark", BenchOptions)
     place: PlaceOptions = group("places", PlaceOptions)
+    stopping: StopOptions = group("ending early", StopOptions)
+    output: OutputOptions = group("output", OutputOptions)
     given: frozenset[str] = frozenset()
+
+
+_OF_THE_PLAN: Final = frozenset({"blocks", "seed"})
+"""Of the options of draft models those that `run` takes too."""
 
 
 def execute(options: Options) -> int:
     """Run it and report. Returns an exit code; raises PunieTraceError."""
+    from punie.trace.commands.output import Output
+    from punie.trace.report.formats import Material
+
+    output = Output.of(options.output, (Material.VERDICTS,))  # refused before anybody waits for the report
+    _refuse(options)
+    if options.place.resume is None:
+        plan = _planned(options, datetime.now().astimezone())
+        if options.place.dry_run:
+            return _show_plan(plan, output)
+        folder = _created(options.place.benches, plan)
+    else:
+        folder, plan = _resumed(options)
+    return _run(folder, plan, options, output)
+
+
+def _refuse(options: Options) -> None:
+    """Flags of the other benchmark, and those that a plan which is there already doesn't take."""
+    is_run, place = options.benchmark == RUN, options.place
+    wrong = {"plan", "quick", "preflight_only", *NAMES} - _OF_THE_PLAN if is_run else {"plan_toml"}
+    _refuse_given(options, wrong, f"can't be used with bench {options.benchmark}", "write it into the plan")
+    if is_run and (options.plan_toml is None) == (place.resume is None):
+        raise UsageError(
+            "bench run: needs a plan", remedy="punie-trace bench run PLAN.toml, or --resume FOLDER"
+        )
+    if place.resume is not None:
+        fixed = {"plan", "quick", "seed", "width", "until_decided", "dry_run", *NAMES} - {"blocks"}
+        reason = "can't be used with --resume: the benchmark goes on as it was planned"
+        _refuse_given(options, fixed, reason, "leave it out, or begin a new benchmark")
+
+
+def _refuse_given(options: Options, names: Iterable[str], reason: str, remedy: str) -> None:
+    flags = flags_of(Options) | {"plan_toml": "PLAN"}
+    for name in sorted(names):
+        if name in options.given and (name != "plan_toml" or options.plan_toml is not None):
+            raise UsageError(f"{flags[name]} {reason}", remedy=remedy)
+
+
+def _planned(options: Options, created: datetime) -> ExperimentPlan:
+    from punie.trace.bench.plan import Provenance
+    from punie.trace.machine.facts import machine_facts
+    from punie.trace.usecases.provenance import package_versions
+
+    provenance = Provenance(created.isoformat(timespec="seconds"), package_versions(), machine_facts())
+    day = f"{created:%Y-%m-%dT%H-%M-%S}"
+    if options.benchmark == SPECULATIVE:
+        return _planned_drafts(options, day, provenance)
+    from punie.trace.bench.plan_file import Changes, read_experiment
+
+    given, stop = options.given, options.stopping
+    changes = Changes(
+        options.measured.blocks if "blocks" in given else None,
+        options.measured.seed if "seed" in given else None,
+        stop.width,
+        decided=stop.until_decided,
+    )
+    file = options.plan_toml or Path()
+    return read_experiment(file, f"{day}-{file.stem}", provenance, changes)
+
+
+def _planned_drafts(options: Options, day: str, provenance: Provenance) -> ExperimentPlan:
+    from punie.trace.analysis.experiment.looks import default_looks
+    from punie.trace.analysis.experiment.plan import Stopping
+    from punie.trace.bench.options import merge_options
+    from punie.trace.bench.runtime import subject_of
+    from punie.trace.bench.speculative_plan import make_plan
+    from punie.trace.commands.server_options import naming_flags
+    from punie.trace.workload.suite import default_suite, load_suite
+
+    place, stop = options.place, options.stopping
+    merged = merge_options(options.measured, options.given, plan_file=place.plan, quick=place.quick)
+    suite = load_suite(Path(merged.suite)) if merged.suite else default_suite()
+    label = Path(merged.model).name if merged.model else "demo"
+    with naming_flags():
+        plan = make_plan(merged, suite, f"{day}-{label}", provenance)
+    subject_of(plan.arms[0].agent)  # a wrong agent or workspace is refused before anything is written
+    if stop.width is None and not stop.until_decided:
+        return plan
+    return replace(plan, stopping=Stopping(default_looks(plan.blocks), stop.width, stop.until_decided))
+
+
+def _created(benches: Path, plan: ExperimentPlan) -> BenchFolder:
+    from punie.trace.bench.folder import BenchFolder
+
+    folder = BenchFolder.create(benches, plan.bench_id)
+    folder.write_plan(plan)
+    return folder
+
+
+def _resumed(options: Options) -> tuple[BenchFolder, ExperimentPlan]:
+    from punie.trace.bench.folder import BenchFolder
+    from punie.trace.usecases.experiment import add_blocks
+
+    folder = BenchFolder.open(options.place.resume or Path())
+    plan = folder.read_plan()
+    planned_as = RUN if plan.speculative is None else SPECULATIVE
+    if options.benchmark != planned_as:
+        raise UsageError(
+            f"--resume {folder.path}: was begun by bench {planned_as}",
+            remedy=f"punie-trace bench {planned_as}",
+        )
+    return folder, add_blocks(folder, options.measured.blocks) if "blocks" in options.given else plan
+
+
+def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Output) -> int:
     from punie.trace.bench.plan import plan_cells
     from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.usecases.experiment import ExperimentRun
     from punie.trace.usecases.interruption import telling_how_to_go_on
     from punie.trace.usecases.speculative_benchmark import SpeculativeBenchmark
 
-    place = options.place
-    folder, plan = _resumed(place.resume, options.given) if place.resume else _begun(options)
     progress = BenchProgress()
     progress.plan(plan_cells(plan))
     progress.say(f"benchmark: {folder.path}")
-    bench = SpeculativeBenchmark.of(folder, plan, progress)
-    how = f"ended early; what is done is kept: punie-trace bench speculative --resume {folder.path}"
-    with telling_how_to_go_on(progress.say, how):
-        if place.preflight_only:
-            asyncio.run(bench.predict())
-            return _conclude_preflight(folder, plan, place.format)
-        outcome = asyncio.run(bench.execute())
-    return _conclude(folder, outcome, place.format, progress)
+    again = f"punie-trace bench {options.benchmark} --resume {folder.path}"
+    with telling_how_to_go_on(progress.say, f"ended early; what is done is kept: {again}"):
+        if plan.speculative is None:
+            measured = asyncio.run(ExperimentRun(folder, plan, progress).execute())
+        elif options.place.preflight_only:
+            asyncio.run(SpeculativeBenchmark.of(folder, plan, progress).predict())
+            return _conclude_preflight(folder, plan, output)
+        else:
+            measured = asyncio.run(SpeculativeBenchmark.of(folder, plan, progress).execute())
+    _write(folder, *_reports(folder, plan), output)
+    return _exit_code(measured, progress, again)
 
 
-def _begun(options: Options) -> tuple[BenchFolder, BenchPlan]:
-    from punie.trace.bench.folder import BenchFolder
-    from punie.trace.bench.options import merge_options
-    from punie.trace.bench.plan import Provenance, make_plan
-    from punie.trace.bench.runtime import Runtime
-    from punie.trace.commands.server_options import naming_flags
-    from punie.trace.machine.facts import machine_facts
-    from punie.trace.usecases.provenance import package_versions
-    from punie.trace.workload.suite import default_suite, load_suite
+def _show_plan(plan: ExperimentPlan, output: Output) -> int:
+    from punie.trace.report.builders.experiment_plan import build_experiment_plan
 
-    place = options.place
-    merged = merge_options(options.measured, options.given, plan_file=place.plan, quick=place.quick)
-    suite = load_suite(Path(merged.suite)) if merged.suite else default_suite()
-    created = datetime.now().astimezone()
-    label = Path(merged.model).name if merged.model else "demo"
-    name = f"{created:%Y-%m-%dT%H-%M-%S}-{label}"
-    provenance = Provenance(created.isoformat(timespec="seconds"), package_versions(), machine_facts())
-    with naming_flags():
-        plan = make_plan(merged, suite, name, provenance)
-    Runtime.of(plan).subject()  # a wrong agent or workspace is refused before anything is written
-    folder = BenchFolder.create(place.benches, name)
-    folder.write_plan(plan)
-    return folder, plan
+    output.write(build_experiment_plan(plan))
+    return ExitCode.OK
 
 
-def _resumed(path: Path, given: frozenset[str]) -> tuple[BenchFolder, BenchPlan]:
-    from punie.trace.bench.folder import BenchFolder
-
-    refused = [name for name in (*NAMES, "plan", "quick") if name in given]
-    if refused:
-        raise UsageError(
-            f"{flags_of(Options)[refused[0]]} can't be used with --resume: the benchmark goes on as it was planned",
-            remedy="leave it out, or begin a new benchmark",
-        )
-    folder = BenchFolder.open(path)
-    return folder, folder.read_plan()
-
-
-def _conclude_preflight(folder: BenchFolder, plan: BenchPlan, shown_as: str) -> int:
-    from punie.trace.commands.output import Output
+def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Output) -> int:
     from punie.trace.report.builders.preflight import build_preflight
-    from punie.trace.report.formats import by_name
     from punie.trace.usecases.run_report import DEMO_NOTE
 
     found = folder.read_preflight()
     if found is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
-    caveats = (DEMO_NOTE,) if plan.is_demo else ()
-    Output(by_name(shown_as)).write(build_preflight(str(folder.path), found, caveats))
+    output.write(build_preflight(str(folder.path), found, (DEMO_NOTE,) if plan.is_demo else ()))
     return ExitCode.OK
 
 
-def _conclude(folder: BenchFolder, outcome: Outcome, shown_as: str, progress: BenchProgress) -> int:
-    from punie.trace.commands.output import Output
+def _reports(folder: BenchFolder, plan: ExperimentPlan) -> tuple[Document, Document]:
+    """The report, and the same as an entry of a diary."""
+    if plan.speculative is None:
+        from punie.trace.report.builders.experiment import build_experiment
+        from punie.trace.usecases.experiment import build_experiment_report
+
+        document = build_experiment(build_experiment_report(folder.path))
+        return document, document
     from punie.trace.report.builders.speculative import build_speculative, with_roadmap
-    from punie.trace.report.formats import JSON, MARKDOWN, by_name
-    from punie.trace.store.files.whole_file import write_whole
-    from punie.trace.units import count_text
     from punie.trace.usecases.bench_report import build_bench_report
 
     report = build_bench_report(folder.path)
     document = build_speculative(report)
-    diary = with_roadmap(document, report)
+    return document, with_roadmap(document, report)
+
+
+def _write(folder: BenchFolder, document: Document, diary: Document, output: Output) -> None:
+    """Into the folder, and where it was asked for."""
+    from punie.trace.report.formats import JSON, MARKDOWN
+    from punie.trace.store.files.whole_file import write_whole
+
     write_whole(folder.path / "report.json", JSON.write(document))
     write_whole(folder.path / "report.md", MARKDOWN.write(diary))
-    Output(by_name(shown_as)).write(diary if shown_as == MARKDOWN.name else document)
-    if not outcome.failed:
+    output.write(diary if output.format is MARKDOWN else document)
+
+
+def _exit_code(measured: Measured, progress: BenchProgress, again: str) -> int:
+    from punie.trace.units import count_text
+
+    failed = [cell for cell in measured.cells if cell.error]
+    if not failed:
         return ExitCode.OK
-    cell, error = outcome.failed[0]
+    first = failed[0]
     progress.say(
-        f"{count_text(len(outcome.failed), 'cell')} failed, first {cell.name}: {error}; "
-        f"tried again by: punie-trace bench speculative --resume {folder.path}"
+        f"{count_text(len(failed), 'cell')} failed, first {first.name}: {first.error}; tried again by: {again}"
     )
     return ExitCode.SERVER

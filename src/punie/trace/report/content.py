@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.comparison.compare import Comparison
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.decision.decision import Decision
+    from punie.trace.analysis.experiment.results import Experiment
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.transcript.transcript import Transcript
@@ -98,4 +99,13 @@ class QueryReport:
     drawings: Drawings
     others: tuple[QueryRecord, ...] = ()
     full: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentReport:
+    """One analysed experiment of any arms. `source` is its folder, `notes` stand beside every number."""
+
+    source: str
+    analysis: Experiment
     notes: tuple[str, ...] = ()

@@ -64,6 +64,16 @@ class AttachedServer:
         """Not ours to know."""
         return
 
+    @property
+    def ready_after_ns(self) -> None:
+        """Not ours to know."""
+        return
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Empty: nothing was started."""
+        return ()
+
     def peak_memory_bytes(self) -> None:
         """Not ours to know."""
         return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -68,7 +70,12 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL unless it has ended, and reap it."""
+        """SIGKILL unless it has ended, for it and all that it started in its session, and reap it."""
+        if self._process.poll() is None:  # not reaped yet: its id is still that of its group
+            with suppress(
+                ProcessLookupError, PermissionError
+            ):  # macOS refuses a group whose members are dying
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait(_REAP_S)
         if self._process.stdin is not None:

@@ -46,6 +46,7 @@ def server_arguments(config: ServerConfig, *, port: int) -> tuple[str, ...]:
         "--draft-model": config.draft_model,
         "--num-draft-tokens": config.num_draft_tokens,
         "--prompt-cache-size": config.prompt_cache_size,
+        "--prefill-step-size": config.prefill_step_size,
     }
     return tuple(part for flag, value in flags.items() if value is not None for part in (flag, str(value)))
 

@@ -37,6 +37,7 @@ class ServerConfig:
     stop: texts at which an answer ends, none of them empty.
     draft_model: as `model`; it has to share the tokenizer.
     num_draft_tokens: tokens that the draft proposes in a step, 1 or more, only with `draft_model`.
+    prefill_step_size: tokens of a prompt that are read at a time, 1 or more.
     prompt_cache_size: prompts whose key-value state is kept; 0 turns the prompt cache off.
 
     Raises `ConfigError` with the field's name.
@@ -54,6 +55,7 @@ class ServerConfig:
     draft_model: Path | str | None = None
     num_draft_tokens: int | None = None
     prompt_cache_size: int | None = None
+    prefill_step_size: int | None = None
     allow_remote_clients: bool = False
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class ServerConfig:
         validation.check_whole("max_tokens", self.max_tokens, lowest=1)
         validation.check_whole("num_draft_tokens", self.num_draft_tokens, lowest=1)
         validation.check_whole("prompt_cache_size", self.prompt_cache_size, lowest=0)
+        validation.check_whole("prefill_step_size", self.prefill_step_size, lowest=1)
         validation.check_real("temperature", self.temperature, lowest=0)
         validation.check_real("top_p", self.top_p, lowest=0, highest=1)
         if self.top_p == 0:

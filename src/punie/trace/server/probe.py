@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 
+T = TypeVar("T")
 RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
@@ -71,9 +73,14 @@ async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
 
 async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
     """As `complete_one_token`, trying again while nobody listens. Has no end of its own."""
+    await until_answered(lambda: complete_one_token(client, model))
+
+
+async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """What `ask` returns once somebody listens. Has no end of its own; raises `Refused`."""
     while True:
         try:
-            return await complete_one_token(client, model)
+            return await ask()
         except httpx.TransportError:
             await asyncio.sleep(RETRY_S)
 

@@ -1,10 +1,11 @@
-"""A model server of our own: started, waited for, watched, stopped."""
+"""A model server of our own: started, waited for, watched for memory and for its end, stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +19,7 @@ from punie.trace.server.child import POLL_S, Child
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import DEFAULT_MODEL, ServerConfig
 from punie.trace.server.log import ServerLog
+from punie.trace.server.memory import MemorySampler
 from punie.trace.server.port import listening_port, url
 
 HEALTH_TIMEOUT_S: Final = 10.0
@@ -33,13 +35,12 @@ def plain_command(config: ServerConfig, port: int) -> tuple[str, ...]:
     return build_server_command(config, port=port)
 
 
-class ServerProcess:
-    """A `Server` that lives as long as its `async with`.
+class ListeningProcess:
+    """A `Server` in a process of ours that lives as long as its `async with`; subclasses say what is started.
 
     Both outputs of the process are appended to `log_path`. It is ready when it has completed one token: its health
     page and its port answer before the model is loaded. `ready_timeout_s` bounds that, downloads included;
-    `stop_grace_s` is what SIGTERM gets before SIGKILL. `env` replaces the environment. `build_command` says what
-    to start on a port.
+    `stop_grace_s` is what SIGTERM gets before SIGKILL. `env` replaces the environment. `port` 0 takes a free one.
 
     Entering, `check` and `raise_if_dead` raise `ServerError` with the end of the log. An object may be entered
     again after it was left. No server outlives our process: see `launcher`.
@@ -47,22 +48,24 @@ class ServerProcess:
 
     def __init__(
         self,
-        config: ServerConfig,
         log_path: Path,
         *,
-        ready_timeout_s: float = 300.0,
-        stop_grace_s: float = 5.0,
-        env: Mapping[str, str] | None = None,
-        build_command: CommandBuilder = plain_command,
+        host: str,
+        port: int,
+        ready_timeout_s: float,
+        stop_grace_s: float,
+        env: Mapping[str, str] | None,
     ) -> None:
-        self.config = config
+        self._host = host
+        self._wanted_port = port
         self._log = ServerLog(log_path)
         self._ready_timeout_s = ready_timeout_s
         self._stop_grace_s = stop_grace_s
         self._env = env
-        self._build_command = build_command
         self._child: Child | None = None
-        self._port = config.port
+        self._sampler: MemorySampler | None = None
+        self._until_stopped = ExitStack()
+        self._port = port
         self.command: tuple[str, ...] = ()
         """What was started last; empty before."""
         self.started_ns = 0
@@ -73,7 +76,7 @@ class ServerProcess:
     @property
     def base_url(self) -> str:
         """`http://HOST:PORT/v1`; the port is known once it was started."""
-        return url(self.config.host, self._port)
+        return url(self._host, self._port)
 
     @property
     def address(self) -> ServerAddress:
@@ -82,8 +85,16 @@ class ServerProcess:
 
     @property
     def model_name(self) -> str:
-        """The name that stands for the model, its adapter and its draft as configured."""
-        return DEFAULT_MODEL
+        """The model's name in requests."""
+        raise NotImplementedError
+
+    def _command(self, port: int) -> Sequence[str]:
+        """The program and its arguments that listen on `port`."""
+        raise NotImplementedError
+
+    async def _until_one_token(self, client: httpx.AsyncClient) -> None:
+        """Until the server has completed one token. Raises `probe.Refused` for an answer that says no."""
+        await probe.until_one_token(client, self.model_name)
 
     @property
     def pid(self) -> int | None:
@@ -107,15 +118,28 @@ class ServerProcess:
             try:
                 await self._start_once()
             except ServerError as error:
-                if self.config.port != 0 or diagnosis.ADDRESS_IN_USE not in error.log_tail:
+                if self._wanted_port != 0 or diagnosis.ADDRESS_IN_USE not in error.log_tail:
                     raise
             else:
                 return
         await self._start_once()
 
+    @property
+    def ready_after_ns(self) -> int:
+        """From the start of the process to its first token."""
+        return self.ready_ns - self.started_ns
+
+    def peak_memory_bytes(self) -> int | None:
+        """The largest footprint of its processes so far, None before the first sample."""
+        usage = self._sampler.usage() if self._sampler else None
+        return usage.peak_bytes if usage and usage.samples else None
+
+    def _memory_sampler(self, pid: int) -> MemorySampler:
+        return MemorySampler(pid)
+
     async def _start_once(self) -> None:
-        self._port = listening_port(self.config.host, self.config.port)
-        self.command = tuple(self._build_command(self.config, self._port))
+        self._port = listening_port(self._host, self._wanted_port)
+        self.command = tuple(self._command(self._port))
         self.ready_ns = 0
         self._log = _open_log(self._log.path)
         self.started_ns = time.time_ns()
@@ -126,6 +150,7 @@ class ServerProcess:
             await self.stop()
             raise
         self.ready_ns = time.time_ns()
+        self._sampler = self._until_stopped.enter_context(self._memory_sampler(self._child.pid))
 
     async def _until_ready(self) -> None:
         try:
@@ -144,7 +169,7 @@ class ServerProcess:
         """Until it is there; `limit` begins anew while a model is being downloaded."""
         async with probe.open_client(self.address, timeout_s=None) as client:
             size = 0
-            first_token = asyncio.create_task(probe.until_one_token(client, self.model_name))
+            first_token = asyncio.create_task(self._until_one_token(client))
             try:
                 while not first_token.done():
                     self.raise_if_dead()
@@ -215,10 +240,47 @@ class ServerProcess:
         )
 
     async def stop(self) -> None:
-        """Stop it: SIGTERM, then SIGKILL. It is gone when this ends, cancelled or not; may be called again."""
+        """Stop it: SIGTERM, then SIGKILL. It is gone when this ends, cancelled or not; may be called again.
+
+        What was seen of its memory stays known.
+        """
+        self._until_stopped.close()
         child, self._child = self._child, None
         if child is not None:
             await child.stop(self._stop_grace_s)
+
+
+class ServerProcess(ListeningProcess):
+    """An `mlx_lm.server` as `config` describes it; `build_command` says what to start on a port."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        log_path: Path,
+        *,
+        ready_timeout_s: float = 300.0,
+        stop_grace_s: float = 5.0,
+        env: Mapping[str, str] | None = None,
+        build_command: CommandBuilder = plain_command,
+    ) -> None:
+        super().__init__(
+            log_path,
+            host=config.host,
+            port=config.port,
+            ready_timeout_s=ready_timeout_s,
+            stop_grace_s=stop_grace_s,
+            env=env,
+        )
+        self.config = config
+        self._build_command = build_command
+
+    @property
+    def model_name(self) -> str:
+        """The name that stands for the model, its adapter and its draft as configured."""
+        return DEFAULT_MODEL
+
+    def _command(self, port: int) -> Sequence[str]:
+        return self._build_command(self.config, port)
 
 
 def _open_log(path: Path) -> ServerLog:

@@ -9,8 +9,10 @@ from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.speculative.benchmark import analyse_benchmark
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.measurements import read_measurements
+from punie.trace.bench.measurements import as_measurements, read_measured
+from punie.trace.errors import InputError
 from punie.trace.report.content import BenchReport
+from punie.trace.report.wording.experiment import looks_notes
 from punie.trace.report.wording.speculative import bench_advice
 from punie.trace.units import bytes_text
 from punie.trace.usecases.run_report import DEMO_NOTE
@@ -27,9 +29,16 @@ def build_bench_report(
     Raises InputError.
     """
     folder = BenchFolder.open(path)
-    measured = read_measurements(folder)
+    everything = read_measured(folder)
+    if everything.plan.speculative is None:
+        raise InputError(
+            f"{path}: an experiment of other arms than draft models",
+            remedy=f"see {path / 'report.md'}, or punie-trace bench run --resume {path}",
+        )
+    measured = as_measurements(everything, folder)
     analysis = analyse_benchmark(measured, _limits(measured.plan, target_ns, max_memory_bytes))
     notes = [DEMO_NOTE] if measured.plan.is_demo else []
+    notes += looks_notes(everything)
     if swapped := folder.swapped_bytes():
         read, written = map(bytes_text, swapped)
         notes.append(f"swap, the whole machine while the cells ran: {written} written, {read} read")

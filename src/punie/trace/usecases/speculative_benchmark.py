@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from punie.trace.analysis.experiment.losslessness import find_divergences
+from punie.trace.analysis.experiment.measured import Measured
+from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.speculative.model import BenchPlan, Preflight
-from punie.trace.bench.execute import Outcome, execute_cells
+from punie.trace.analysis.speculative.preset import as_benchmark
+from punie.trace.bench.executor import FolderExecutor
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import look_at_gaps
 from punie.trace.bench.measurements import read_measurements
@@ -34,11 +37,12 @@ class SpeculativeBenchmark:
     recommended_bytes: int
 
     @classmethod
-    def of(cls, folder: BenchFolder, plan: BenchPlan, progress: BenchProgress) -> Self:
+    def of(cls, folder: BenchFolder, plan: ExperimentPlan, progress: BenchProgress) -> Self:
         """Raises InputError if the suite has changed since, ServerError if the machine's limit can't be asked."""
-        return cls(folder, plan, Runtime.of(plan), progress, recommended_limit().limit_bytes)
+        limit_bytes = recommended_limit().limit_bytes
+        return cls(folder, as_benchmark(plan), Runtime.of(plan), progress, limit_bytes)
 
-    async def execute(self) -> Outcome:
+    async def execute(self) -> Measured:
         """The preflight unless it is there, every cell that isn't done, the logits of what differs."""
         cancel_on(signal.SIGTERM)
         with self.progress.shown():
@@ -46,9 +50,10 @@ class SpeculativeBenchmark:
                 self.progress.say(
                     "  the benchmark goes on all the same; Ctrl-C stops it, and nothing is lost"
                 )
-            outcome = await execute_cells(self.folder, self.runtime, self.progress, self.recommended_bytes)
+            executor = FolderExecutor(self.folder, self.progress, self.recommended_bytes)
+            measured = await executor.run(self.runtime.plan)
             await self._look_at_differences()
-        return outcome
+        return measured
 
     async def predict(self) -> Preflight:
         """The preflight alone."""

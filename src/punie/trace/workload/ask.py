@@ -15,6 +15,7 @@ from punie.trace.workload.transcript import read_answer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable
 
+    from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.models import Model
 
     from punie.trace.workload.agent import Subject
@@ -45,13 +46,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """An agent, the model that answers and the way to ask: everything that stays the same over a run."""
+    """An agent, the model that answers and the way to ask: everything that stays the same over a run.
+
+    `instruction` is added to the agent's own instructions. Of a tool's result longer than `tool_result_characters` the
+    model sees so many characters.
+    """
 
     subject: Subject
     model: Model
     stream: bool
     timeout_s: float
     clock: Callable[[], int]
+    instruction: str = ""
+    tool_result_characters: int | None = None
 
     async def ask(self, text: str) -> Reply:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
@@ -106,11 +113,19 @@ class Asker:
                 model=self.model,
                 deps=self.subject.deps,
                 event_stream_handler=_drain if self.stream else None,
-                capabilities=[guard],
+                instructions=self.instruction or None,
+                capabilities=[guard, *self._budget()],
             )
             return str(result.output), None
         except BaseException as error:  # noqa: BLE001 # whatever an agent and its tools raise is shown, not averaged
             return None, error
+
+    def _budget(self) -> list[AbstractCapability[Any]]:
+        if self.tool_result_characters is None:
+            return []
+        from punie.trace.workload.tool_budget import tool_result_budget
+
+        return [tool_result_budget(self.tool_result_characters)]
 
 
 @dataclass(frozen=True, slots=True)

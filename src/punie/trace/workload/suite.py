@@ -78,6 +78,10 @@ class Suite:
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def query(self, query_id: str) -> Query:
+        """The query called so. Raises KeyError."""
+        return {query.id: query for query in self.queries}[query_id]
+
 
 def _query_meaning(query: Query) -> list[object]:
     family = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 DEFAULT_MAX_TOKENS: Final = 1024
 
@@ -74,7 +74,7 @@ class RequestSettings:
     seed: int | None = None
     num_draft_tokens: int | None = None
     parallel_tool_calls: bool | None = None
-    template_args: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    template_args: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

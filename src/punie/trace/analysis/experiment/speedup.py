@@ -80,14 +80,20 @@ def judge(interval: Interval | None, threshold: float) -> Verdict:
 
 
 def speed_up(
-    observations: Sequence[Observation], arm: str, baseline: str, measure: Measure, *, wider: float = 1.0
+    observations: Sequence[Observation],
+    arm: str,
+    baseline: str,
+    measure: Measure,
+    *,
+    wider: float = 1.0,
+    level: float = LEVEL,
 ) -> SpeedUp | None:
-    """The speed-up of `arm` by `measure`; None without a pair that counts.
+    """The speed-up of `arm` by `measure`, intervals at `level`; None without a pair that counts.
 
     `wider` is how much wider its interval has to be for all arms that are compared at once, from `widening`.
     """
     paired = pair(observations, (baseline, arm), measure)
-    units = tuple(_blocks(paired.pairs).values())
+    units = tuple(block_units(paired.pairs).values())
     estimate = ratio(units)
     if estimate is None:
         return None
@@ -95,8 +101,8 @@ def speed_up(
         arm=arm,
         baseline=baseline,
         estimate=estimate,
-        interval=_interval(units, estimate, 1.0),
-        shared=_interval(units, estimate, wider),
+        interval=_interval(units, estimate, 1.0, level),
+        shared=_interval(units, estimate, wider, level),
         blocks=len(units),
         pairs=len(paired.pairs),
         censored=paired.censored,
@@ -105,7 +111,12 @@ def speed_up(
 
 
 def widening(
-    observations: Sequence[Observation], arms: Sequence[str], baseline: str, measure: Measure
+    observations: Sequence[Observation],
+    arms: Sequence[str],
+    baseline: str,
+    measure: Measure,
+    *,
+    level: float = LEVEL,
 ) -> float:
     """How much wider intervals must be to hold for all `arms` at once, from 1 up to Bonferroni's factor.
 
@@ -113,7 +124,7 @@ def widening(
     are multiplied by normal variates, the same for all arms, and the quantile of the largest t is taken.
     Source: Hothorn, Bretz and Westfall, "Simultaneous inference in general parametric models" (2008).
     """
-    by_arm = [_blocks(pair(observations, (baseline, arm), measure).pairs) for arm in arms]
+    by_arm = [block_units(pair(observations, (baseline, arm), measure).pairs) for arm in arms]
     common = sorted(set(by_arm[0]).intersection(*by_arm[1:])) if by_arm else []
     if len(arms) < 2 or len(common) < 2:
         return 1.0
@@ -121,9 +132,9 @@ def widening(
     draws = sorted(
         max(_along(of_arm, draw) for of_arm in residuals) / draw.scale for draw in _draws(len(common))
     )
-    quantile = draws[math.ceil((1 + LEVEL) / 2 * (_DRAWS + 1)) - 1]
-    alone = t_quantile((1 + LEVEL) / 2, len(common) - 1)
-    most = t_quantile(1 - (1 - LEVEL) / 2 / len(arms), len(common) - 1)
+    quantile = draws[math.ceil((1 + level) / 2 * (_DRAWS + 1)) - 1]
+    alone = t_quantile((1 + level) / 2, len(common) - 1)
+    most = t_quantile(1 - (1 - level) / 2 / len(arms), len(common) - 1)
     return max(1.0, min(quantile, most) / alone)
 
 
@@ -132,9 +143,9 @@ def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None)
     ups = tuple(candidates)
     if not ups:
         return None
-    moved_by = _moved_by(same_again)
+    moved = moved_by(same_again)
     first = max(ups, key=lambda up: up.estimate)
-    return Best(first, _of_the_best(ups, first, moved_by), tuple(up.arm for up in ups), moved_by)
+    return Best(first, _of_the_best(ups, first, moved), tuple(up.arm for up in ups), moved)
 
 
 def blocks_needed(best: Best, threshold: float) -> int | None:
@@ -146,32 +157,33 @@ def blocks_needed(best: Best, threshold: float) -> int | None:
     return units_needed(units=best.interval.units, half_width=width, margin=abs(estimate - threshold))
 
 
-def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved_by: float) -> Interval | None:
+def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved: float) -> Interval | None:
     lows = [up.shared.low for up in ups if up.shared]
     highs = [up.interval.high for up in ups if up.interval]
     if len(highs) < len(ups) or first.interval is None:
         return None  # an arm without an interval may be anything
     return replace(
         first.interval,
-        low=max(lows) / moved_by,
-        high=max(highs) * moved_by,
+        low=max(lows) / moved,
+        high=max(highs) * moved,
         units=min(up.blocks for up in ups),
     )
 
 
-def _moved_by(same_again: SpeedUp | None) -> float:
+def moved_by(same_again: SpeedUp | None) -> float:
+    """The factor by which ends of intervals move outwards, because two identical arms differ; 1 if they don't."""
     if same_again is None or same_again.interval is None or same_again.interval.holds(1.0):
         return 1.0
     return math.exp(abs(math.log(same_again.estimate)))
 
 
-def _interval(units: Sequence[RatioUnit], estimate: float, wider: float) -> Interval | None:
-    found = half_width(units, level=LEVEL)
+def _interval(units: Sequence[RatioUnit], estimate: float, wider: float, level: float) -> Interval | None:
+    found = half_width(units, level=level)
     if found is None:
         return None
     width = found.value * wider
     return Interval(
-        max(0.0, estimate - width), estimate + width, LEVEL, found.method, len(units), UnitKind.BLOCK
+        max(0.0, estimate - width), estimate + width, level, found.method, len(units), UnitKind.BLOCK
     )
 
 
@@ -207,7 +219,8 @@ def _along(residuals: Sequence[float], draw: _Draw) -> float:
     return math.fsum(r * n for r, n in zip(residuals, draw.normal, strict=True))
 
 
-def _blocks(pairs: Sequence[Pair]) -> dict[int, RatioUnit]:
+def block_units(pairs: Iterable[Pair]) -> dict[int, RatioUnit]:
+    """By block the baseline's time (the part) and the arm's (the whole), in ns; pairs of the two in this order."""
     blocks: dict[int, list[Pair]] = {}
     for item in pairs:
         blocks.setdefault(item.block, []).append(item)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from punie.trace.analysis.experiment.observation import Observation
-from punie.trace.analysis.experiment.pairing import pair, wall_ns
-from punie.trace.analysis.improvement.gates import (
+from punie.trace.analysis.experiment.gates import (
     Answered,
     Gate,
     Resources,
@@ -16,6 +14,8 @@ from punie.trace.analysis.improvement.gates import (
     same_answers_gate,
     swap_gate,
 )
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.pairing import pair, wall_ns
 from punie.trace.analysis.improvement.model import (
     BASELINE,
     ArmMeasurement,

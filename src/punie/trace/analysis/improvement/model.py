@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from punie.trace.analysis.improvement.gates import Gate
+from punie.trace.analysis.experiment.gates import Gate
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from punie.trace.analysis.experiment.gates import Gate
 from punie.trace.analysis.improvement.confirmation import LOOKS, Confirmation, look
-from punie.trace.analysis.improvement.gates import Gate
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Budget,

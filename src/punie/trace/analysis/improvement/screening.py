@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from punie.trace.analysis.improvement.gates import Gate, GateKind, closed
+from punie.trace.analysis.experiment.gates import Gate, GateKind, closed
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Candidate,

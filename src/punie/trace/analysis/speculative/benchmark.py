@@ -24,6 +24,7 @@ from punie.trace.analysis.speculative.model import (
     Prediction,
     Preflight,
 )
+from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.verdicts.assessment import Gap, Integrity, forbidding
 from punie.trace.model import Verdict
 
@@ -46,13 +47,17 @@ class Bar(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What a benchmark left behind: observations of all cells, what is wrong with their traces, logit gaps found."""
+    """What a benchmark left behind: observations of all cells, what is wrong with their traces, logit gaps found.
+
+    Intervals are made at `level`.
+    """
 
     plan: BenchPlan
     observations: tuple[Observation, ...]
     preflight: Preflight | None = None
     integrity: tuple[Integrity, ...] = ()
     gaps: tuple[Divergence, ...] = ()
+    level: float = LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> Benc
     )
     arms = tuple(summarise_arm(arm.name, observations, counted, limits) for arm in plan.arms)
     drafts = tuple(_results(measured, counted, baseline, lossless, arms))
-    same_again = speed_up(counted, SAME_AGAIN, baseline.name, wall_ns)
+    same_again = speed_up(counted, SAME_AGAIN, baseline.name, wall_ns, level=measured.level)
     best = best_of(
         (d.end_to_end for d in drafts if d.end_to_end is not None and not d.barred), same_again=same_again
     )
@@ -207,18 +212,18 @@ def _results(
     lossless: Losslessness,
     arms: Sequence[ArmSummary],
 ) -> Iterable[DraftResult]:
-    plan, preflight = measured.plan, measured.preflight
+    plan, preflight, level = measured.plan, measured.preflight, measured.level
     of_arm = {item.arm: item for item in arms}
     drafts = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT]
     wider = {
-        measure: widening(counted, [arm.name for arm in drafts], baseline.name, measure)
+        measure: widening(counted, [arm.name for arm in drafts], baseline.name, measure, level=level)
         for measure in (wall_ns, decode_ns)
     }
     for arm in drafts:
         yield DraftResult(
             arm=arm,
-            end_to_end=speed_up(counted, arm.name, baseline.name, wall_ns, wider=wider[wall_ns]),
-            decode=speed_up(counted, arm.name, baseline.name, decode_ns, wider=wider[decode_ns]),
+            end_to_end=speed_up(counted, arm.name, baseline.name, wall_ns, wider=wider[wall_ns], level=level),
+            decode=speed_up(counted, arm.name, baseline.name, decode_ns, wider=wider[decode_ns], level=level),
             against_sequential=speed_up(counted, arm.name, SEQUENTIAL, wall_ns),
             decode_against_sequential=speed_up(counted, arm.name, SEQUENTIAL, decode_ns),
             prediction=_prediction(preflight, arm),

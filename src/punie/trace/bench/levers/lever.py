@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
     from punie.trace.analysis.records import QueryRecord
+    from punie.trace.analysis.summary.summary import RunAnalysis
 
 
 class Scope(StrEnum):
@@ -21,7 +22,7 @@ class Scope(StrEnum):
 
 
 class TrialCost(StrEnum):
-    """What it costs to try a lever beside the time of its queries: nothing, or other files that have to be there."""
+    """What it costs to try a lever beside the time of its queries: nothing, or files that have to be there."""
 
     NOTHING = "nothing"
     OTHER_MODEL = "another-model"
@@ -29,19 +30,24 @@ class TrialCost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """A predicted share of the wall time that a lever saves, with the ends of its 95 % interval."""
+    """A predicted share of the wall time that a lever saves, with the ends of its 95 % interval.
+
+    `assuming` is what the prediction takes for granted and nobody measured; empty if there is nothing.
+    """
 
     share: float
     low: float
     high: float
+    assuming: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a lever may look at: the baseline's arm and what its queries showed."""
+    """What a lever may look at: the baseline's arm, what its queries showed, and their analysis; None: not made."""
 
     arm: Arm
     records: Sequence[QueryRecord]
+    analysis: RunAnalysis | None = None
 
 
 Apply = Callable[["Arm", str], "Arm"]

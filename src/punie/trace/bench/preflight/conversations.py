@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.speculative.model import SEQUENTIAL, Arm, ArmKind
+from punie.trace.analysis.speculative.model import SEQUENTIAL
 from punie.trace.bench.cell import CellRun
 from punie.trace.bench.logit_gaps import turns_of
 from punie.trace.bench.plan import Cell
@@ -48,7 +48,7 @@ async def hold_conversations(
     runtime: Runtime, folder: RunFolder, on_step: Callable[[str], None]
 ) -> list[list[int]]:
     """Token ids of every turn's prompt, query by query. Raises ServerError."""
-    arm = Arm(SEQUENTIAL, ArmKind.SEQUENTIAL)
+    arm = runtime.plan.arm(SEQUENTIAL)
     once = replace(runtime, plan=replace(runtime.plan, repeats=1))
     await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _StepListener(on_step), None).execute()
     turns = turns_of(folder.load_spans().spans)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from punie.trace.analysis.speculative.model import BenchPlan, Preflight
+from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.preflight.conversations import hold_conversations
@@ -32,17 +33,17 @@ async def run_preflight(
     folder: BenchFolder, runtime: Runtime, settings: PreflightSettings, on_step: Callable[[str], None]
 ) -> Preflight:
     """Measure, predict, write `preflight.json`. Raises VocabularyError, WorkloadError, ServerError."""
+    plan = as_benchmark(runtime.plan)
     on_step("comparing vocabularies")
     notes = [
-        compare_vocabularies(runtime.plan.model, draft, allow=settings.allow_vocab_mismatch)
-        for draft in runtime.plan.drafts
+        compare_vocabularies(plan.model, draft, allow=settings.allow_vocab_mismatch) for draft in plan.drafts
     ]
     on_step("starting the server without a draft")
     prompts = await hold_conversations(runtime, folder.new_conversations(), on_step)
     child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
-    raw = await child.run(_job(runtime.plan, prompts), on_step)
-    bounds = Bounds(runtime.plan.max_memory_bytes, settings.recommended_bytes)
-    found = judge(raw, runtime.plan, bounds, [note for note in notes if note])
+    raw = await child.run(_job(plan, prompts), on_step)
+    bounds = Bounds(plan.max_memory_bytes, settings.recommended_bytes)
+    found = judge(raw, plan, bounds, [note for note in notes if note])
     folder.write_preflight(found)
     return found
 

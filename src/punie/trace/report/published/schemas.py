@@ -15,6 +15,7 @@ import msgspec
 from punie.trace.report.published.base import Published
 from punie.trace.report.published.comparison import ComparisonDocument
 from punie.trace.report.published.decision import DecisionDocument
+from punie.trace.report.published.experiment import ExperimentDocument, PlanDocument
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
 from punie.trace.report.published.preflight import PreflightReport
 from punie.trace.report.published.query import QueryDocument
@@ -25,6 +26,8 @@ PUBLISHED: Final[dict[str, type[Published]]] = {
     "run": RunReport,
     "comparison": ComparisonDocument,
     "speculative": SpeculativeReport,
+    "experiment": ExperimentDocument,
+    "plan": PlanDocument,
     "preflight": PreflightReport,
     "decision": DecisionDocument,
     "parts": PartsReport,

@@ -1,0 +1,34 @@
+"""A LoRA adapter for the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
+from punie.trace.bench.levers.applies import own_server
+from punie.trace.bench.levers.lever import Evidence, Lever, Scope, TrialCost
+from punie.trace.bench.levers.values import path
+
+NAME: Final = "adapter"
+
+
+def _apply(arm: Arm, value: str) -> Arm:
+    return replace(arm, server=replace(arm.server, adapter=path(NAME, value)))
+
+
+def _propose(_evidence: Evidence) -> tuple[str, ...]:
+    return ()  # it has to be named
+
+
+LEVER: Final = Lever(
+    name=NAME,
+    title="an adapter",
+    scope=Scope.SERVER,
+    output=ExpectedOutput.JUDGED,
+    apply=_apply,
+    applies=own_server,
+    propose=_propose,
+    value="a folder",
+    cost=TrialCost.OTHER_MODEL,
+)

@@ -1,0 +1,34 @@
+"""Another model folder, e.g. the same model with fewer bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
+from punie.trace.bench.levers.applies import own_server
+from punie.trace.bench.levers.lever import Evidence, Lever, Scope, TrialCost
+from punie.trace.bench.levers.values import path
+
+NAME: Final = "model"
+
+
+def _apply(arm: Arm, value: str) -> Arm:
+    return replace(arm, server=replace(arm.server, model=path(NAME, value)))
+
+
+def _propose(_evidence: Evidence) -> tuple[str, ...]:
+    return ()  # it has to be named
+
+
+LEVER: Final = Lever(
+    name=NAME,
+    title="another model, e.g. with fewer bits",
+    scope=Scope.SERVER,
+    output=ExpectedOutput.JUDGED,
+    apply=_apply,
+    applies=own_server,
+    propose=_propose,
+    value="a folder",
+    cost=TrialCost.OTHER_MODEL,
+)

@@ -1,0 +1,32 @@
+"""Whole answers instead of streams: fewer, larger messages between server and agent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
+from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+
+
+def _apply(arm: Arm, _value: str) -> Arm:
+    return replace(arm, agent=replace(arm.agent, stream=False))
+
+
+def _applies(arm: Arm) -> str:
+    return "" if arm.agent.stream else "answers aren't streamed already"
+
+
+def _propose(_evidence: Evidence) -> tuple[str, ...]:
+    return ("",)
+
+
+LEVER: Final = Lever(
+    name="no-stream",
+    title="whole answers instead of streams",
+    scope=Scope.AGENT,
+    output=ExpectedOutput.SAME,
+    apply=_apply,
+    applies=_applies,
+    propose=_propose,
+)

@@ -1,0 +1,47 @@
+"""Every lever: a new one is a file beside this one and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from punie.trace.bench.levers import (
+    adapter,
+    brief,
+    draft,
+    max_tokens,
+    model,
+    no_stream,
+    parallel_tools,
+    prefill_step_size,
+    prompt_cache,
+    thinking_off,
+    tool_results,
+)
+from punie.trace.bench.levers.lever import Change, Lever
+from punie.trace.errors import UsageError
+
+LEVERS: Final[tuple[Lever, ...]] = (
+    prompt_cache.LEVER,
+    prefill_step_size.LEVER,
+    brief.LEVER,
+    max_tokens.LEVER,
+    thinking_off.LEVER,
+    parallel_tools.LEVER,
+    tool_results.LEVER,
+    no_stream.LEVER,
+    draft.LEVER,
+    adapter.LEVER,
+    model.LEVER,
+)
+
+
+def parse_change(text: str) -> Change:
+    """The lever, and its value behind `=`, that `text` names. Raises UsageError."""
+    name, separator, value = text.partition("=")
+    lever = next((lever for lever in LEVERS if lever.name == name), None)
+    if lever is None:
+        raise UsageError(f"lever {name}: not known", remedy=f"known are: {', '.join(x.name for x in LEVERS)}")
+    if bool(value) != bool(lever.value):
+        wanted = f"needs a value: {name}={lever.value.upper()}" if lever.value else "takes no value"
+        raise UsageError(f"lever {name}{separator}{value}: {wanted}")
+    return Change(lever, value)

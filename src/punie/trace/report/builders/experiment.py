@@ -1,0 +1,241 @@
+"""An experiment of any arms: which is faster, what that costs, and how every server start went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.experiment.gates import GateKind
+from punie.trace.analysis.verdicts.assessment import Question
+from punie.trace.report import figures
+from punie.trace.report.builders.run import answer
+from punie.trace.report.builders.speculative import speed_up_figure
+from punie.trace.report.charts import Axis, Mark, Plot, Point, Range, Ranges, Series
+from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
+from punie.trace.report.published.experiment import publish_experiment
+from punie.trace.report.wording.experiment import (
+    EXPECTED,
+    difference,
+    ended_text,
+    gate_text,
+    headline,
+    level_text,
+    question,
+    server_text,
+    verdict_basis,
+)
+from punie.trace.units import count_text, factor_text, percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.experiment.arms import Arm
+    from punie.trace.analysis.experiment.measured import CellFacts
+    from punie.trace.analysis.experiment.plan import ExperimentPlan
+    from punie.trace.analysis.experiment.results import ArmResult, Experiment
+    from punie.trace.report.content import ExperimentReport
+    from punie.trace.report.document import Cell
+
+_ARMS: Final = ("arm", "against the baseline", "answers")
+_SPEED: Final = ("arm", "speed-up", "a pass", "right", "cut", "worse", "")
+_COST: Final = ("arm", "tokens out", "in", "cached", "requests", "memory", "swapped")
+_CELLS: Final = ("start", "block", "arms", "took", "")
+
+
+def build_experiment(report: ExperimentReport) -> Document:
+    """The whole report."""
+    found = report.analysis
+    return Document(
+        title=report.source,
+        data=partial(publish_experiment, report),
+        headline=headline(found),
+        lines=tuple(_lines(report)),
+        sections=tuple(filter(None, _sections(found))),
+    )
+
+
+def arms_section(plan: ExperimentPlan) -> Section:
+    """What is compared with what."""
+    baseline = plan.arm(plan.baseline)
+    rows = tuple(_arm_row(plan, baseline, arm) for arm in plan.arms)
+    return Section("Arms", table=Table(_ARMS, rows))
+
+
+def _lines(report: ExperimentReport) -> Iterator[str]:
+    found, plan = report.analysis, report.analysis.plan
+    yield server_text(plan.arm(plan.baseline))
+    yield size_text(plan)
+    yield ended_text(found.ended, plan)
+    yield from filter(None, (level_text(found.ended, plan),))
+    yield from report.notes
+    wrong = [item for item in found.integrity if item.count]
+    yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in wrong)
+    if not wrong and not found.missing:
+        yield f"integrity: nothing wrong in {count_text(found.planned, 'asking')}"
+
+
+def size_text(plan: ExperimentPlan) -> str:
+    """How much is asked of how many arms."""
+    return (
+        f"suite {plan.suite_name}: {count_text(len(plan.queries), 'query', 'queries')} × "
+        f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')} × "
+        f"{count_text(plan.repeats, 'repeat')}"
+    )
+
+
+def _sections(found: Experiment) -> Iterator[Section]:
+    yield Section("Verdicts", answers=tuple(_answer(found, result) for result in found.others))
+    yield arms_section(found.plan)
+    yield _speed(found)
+    yield _cost(found)
+    yield _gates(found)
+    yield _limits(found)
+    yield _cells(found)
+
+
+def _answer(found: Experiment, result: ArmResult) -> Answer:
+    threshold = found.plan.threshold
+    return Answer(
+        result.arm.name,
+        question(found.plan, result.arm),
+        result.verdict,
+        speed_up_figure(result.speed_up, result.interval),
+        verdict_basis(found, result),
+        marks=(Mark(threshold, "as fast" if threshold == 1.0 else factor_text(threshold)),),
+    )
+
+
+def _arm_row(plan: ExperimentPlan, baseline: Arm, arm: Arm) -> tuple[Cell, ...]:
+    if arm.name == plan.baseline:
+        return arm.name, "it is the baseline", ""
+    if arm.name == plan.same_again:
+        return arm.name, "the baseline once more: how far two starts differ", ""
+    return arm.name, difference(baseline, arm), EXPECTED[arm.output]
+
+
+def _speed(found: Experiment) -> Section:
+    rows = tuple(_speed_row(found, result) for result in found.arms)
+    return Section(
+        f"Speed and answers against {found.plan.baseline}",
+        table=Table(_SPEED, rows),
+        notes=notes(*_noise(found)),
+        charts=_speed_chart(found),
+    )
+
+
+def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
+    accuracy = result.summary.accuracy
+    right = f"{accuracy.figures.answers_right}/{accuracy.figures.answers}"
+    is_baseline = result is found.baseline
+    judged = figures.DASH if result.closed else result.verdict.value
+    worse = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
+    return (
+        result.arm.name,
+        speed_up_figure(result.speed_up, result.interval, times=""),
+        figures.duration(result.summary.wall_ns),
+        Figure(accuracy.estimate, Unit.SHARE, right),
+        figures.count(result.summary.truncated),
+        figures.count(None if worse is None or not worse.of else len(worse.queries)),
+        "" if is_baseline else judged,
+    )
+
+
+def _noise(found: Experiment) -> Iterator[str]:
+    same = found.same_again
+    if same is not None and same.interval is not None:
+        floor = percent_text(max(abs(1 - same.interval.low), abs(same.interval.high - 1)))
+        yield f"noise: the baseline against itself is {speed_up_figure(same)}; less than {floor} is nothing"
+    elif same is None:
+        yield "noise: not known, the baseline wasn't run a second time"
+    yield "a pass: all queries asked once, answers that count alone"
+
+
+def _speed_chart(found: Experiment) -> tuple[Ranges, ...]:
+    rows = [Range(r.arm.name, speed_up_figure(r.speed_up, r.interval)) for r in found.others if r.speed_up]
+    if found.same_again is not None:
+        rows.append(Range("the baseline again", speed_up_figure(found.same_again)))
+    marks = [Mark(1.0, "as fast")]
+    if found.plan.threshold != 1.0:
+        marks.append(Mark(found.plan.threshold, factor_text(found.plan.threshold)))
+    return (Ranges("Speed-up end to end", tuple(rows), tuple(marks)),) if rows else ()
+
+
+def _cost(found: Experiment) -> Section:
+    rows = tuple(_cost_row(result) for result in found.arms)
+    return Section("Tokens a query, memory", table=Table(_COST, rows), charts=_tokens_chart(found))
+
+
+def _cost_row(result: ArmResult) -> tuple[Cell, ...]:
+    use = result.tokens
+    return (
+        result.arm.name,
+        *(figures.count(value, decimals=1) for value in (use.output, use.prompt, use.cached, use.requests)),
+        figures.size(result.resources.peak_bytes),
+        figures.size(result.resources.swapped_out_bytes),
+    )
+
+
+def _tokens_chart(found: Experiment) -> tuple[Plot, ...]:
+    """Each arm as a point: what it writes, and the lower bound of its accuracy."""
+    points = []
+    for result in found.arms:
+        accuracy, tokens = result.summary.accuracy, result.tokens.output
+        if accuracy.interval is not None and tokens is not None:
+            points.append(Point(tokens, accuracy.interval.low, result.arm.name))
+    if len(points) < 2:
+        return ()
+    x, y = Axis("output tokens a query", Unit.COUNT), Axis("accuracy, lower bound", Unit.SHARE)
+    return (Plot("Tokens against accuracy", x, y, (Series("arms", tuple(points)),)),)
+
+
+def _gates(found: Experiment) -> Section:
+    return Section("What each arm costs", notes=tuple(_gate_notes(found)))
+
+
+def _gate_notes(found: Experiment) -> Iterator[Note]:
+    for result in found.others:
+        cases = [gate_text(gate) for gate in result.gates]
+        better = next((gate.better for gate in result.gates if gate.kind is GateKind.ACCURACY), ())
+        if better:
+            cases.append(f"got better: {', '.join(better)}")
+        yield Note(result.arm.name, tuple(cases))
+
+
+def _limits(found: Experiment) -> Section:
+    results = [found.baseline] + ([found.best] if found.best else [])
+    answers = [
+        answer(assessment, f"{assessment.question}, {result.arm.name}", steps=False)
+        for result in results
+        for assessment in (result.summary.target, result.summary.memory)
+        if assessment.question is not Question.MEMORY or result.resources.peak_bytes is not None
+    ]
+    return Section("Limits", answers=tuple(replace(a, slug=f"{a.slug}-{i}") for i, a in enumerate(answers)))
+
+
+def _cells(found: Experiment) -> Section:
+    began = sorted(found.cells, key=lambda cell: (cell.began_ns or 0, cell.name))
+    cases = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in found.set_aside]
+    again = (Note("run again, since the machine was disturbed:", tuple(cases)),) if cases else ()
+    return Section(
+        "Server starts in the order in which they ran",
+        table=Table(_CELLS, tuple(map(_cell_row, began))),
+        notes=again,
+        charts=_cells_chart(began),
+    )
+
+
+def _cell_row(cell: CellFacts) -> tuple[Cell, ...]:
+    happened = "; ".join((*cell.disturbed, *((f"failed: {cell.error}",) if cell.error else ())))
+    arms = ", ".join(cell.arms)
+    return cell.name[:4], figures.count(cell.block + 1), arms, figures.duration(cell.took_ns), happened
+
+
+def _cells_chart(cells: list[CellFacts]) -> tuple[Plot, ...]:
+    series: dict[str, list[Point]] = {}
+    for number, cell in enumerate(cells, start=1):
+        if cell.took_ns is not None:
+            series.setdefault(", ".join(cell.arms), []).append(Point(number, cell.took_ns))
+    lines = tuple(Series(name, tuple(points), joined=True) for name, points in series.items())
+    x, y = Axis("server start", Unit.COUNT), Axis("took", Unit.NANOSECONDS)
+    return (Plot("How long each server start took", x, y, lines),) if lines else ()

@@ -1,0 +1,47 @@
+"""What an experiment would do, before it does it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from punie.trace.report.builders.experiment import arms_section, size_text
+from punie.trace.report.document import Document, Section, Table
+from punie.trace.report.published.experiment import publish_plan
+from punie.trace.report.wording.experiment import server_text
+from punie.trace.units import count_text, percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.experiment.plan import ExperimentPlan
+
+
+def build_experiment_plan(plan: ExperimentPlan) -> Document:
+    """The plan as a report: nothing was started."""
+    rows = tuple((arm.name, server_text(arm), arm.group or arm.name) for arm in plan.arms)
+    return Document(
+        title=f"plan {plan.bench_id}: nothing was run",
+        data=partial(publish_plan, plan),
+        lines=tuple(_lines(plan)),
+        sections=(
+            arms_section(plan),
+            Section("Servers", table=Table(("arm", "server", "start shared as"), rows)),
+        ),
+    )
+
+
+def _lines(plan: ExperimentPlan) -> Iterator[str]:
+    askings = len(plan.arms) * len(plan.queries) * plan.blocks * plan.repeats
+    starts = len({arm.group or arm.name for arm in plan.arms}) * plan.blocks
+    yield size_text(plan)
+    yield (
+        f"{count_text(askings, 'asking')} in {count_text(starts, 'server start')}, each after two warm-up questions "
+        "an arm; how long that takes is known after the first block"
+    )
+    rule = plan.stopping
+    if rule.looks:
+        at = ", ".join(map(str, rule.looks))
+        width = "" if rule.width is None else f"every interval is at most {percent_text(rule.width)} wide"
+        decided = "every verdict is decided" if rule.decided else ""
+        yield f"looked at after {at} blocks; ends early when {' or '.join(filter(None, (width, decided)))}"
