@@ -2,6 +2,7 @@
 
 | part | file | aim |
 | --- | --- | --- |
+| commands | `report_speed.py` | a line each: `report`, its JSON, two processes, memory, `compare`, `--help`, growth |
 | ledger of all phases | `ledger_speed.py` | at most 5 times a plain loop that gives the phases alone |
 | critical path in memory | `critical_path.py` | none: what the kernels do without reading |
 | OTLP JSON lines | `loading.py` | none: what typed structs cost beside msgspec alone |
@@ -31,6 +32,7 @@ class Part:
 
 
 PARTS: Final = (
+    Part("Commands", "report_speed.py", 530),
     Part("Ledger", "ledger_speed.py", 5_000),
     Part("Critical path in memory", "critical_path.py", 500),
     Part("OTLP JSON lines", "loading.py", 1_000),

@@ -16,14 +16,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from punie.trace.errors import UsageError, WorkerError
 from punie.trace.units import count_text
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 VARIABLE: Final = "PUNIE_PROCESSES"
 _FROM: Final = 2_000  # traces: below, one process has read them before others have begun
@@ -51,7 +52,7 @@ def _processes(given: int) -> int:
         if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 3 and int(text)):
             raise UsageError(f"{VARIABLE}={text}: no number of processes")
         return int(text)
-    can_fork = "fork" in get_all_start_methods() and threading.active_count() == 1
+    can_fork = hasattr(os, "fork") and threading.active_count() == 1
     if given < _FROM or not can_fork or not _WITH_THREADS.isdisjoint(sys.modules):
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -74,6 +75,8 @@ def _shown(found: Iterable[_Found], count: int) -> Iterator[_Found]:
 
 def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes: int) -> Iterator[_Found]:
     """The results in the order of `given`, dealt out in batches; a worker is at most one batch ahead of us."""
+    from multiprocessing import get_context
+
     batches = [given[at : at + _AT_ONCE] for at in range(0, len(given), _AT_ONCE)]
     context = get_context("fork")
     workers: list[tuple[ForkProcess, Connection]] = []
