@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
+from punie.trace.machine.ask import ask_program
+from punie.trace.machine.swap import read_swap
 from punie.trace.units import NS_PER_S, bytes_text, duration_text
 
 LONGEST_GAP_NS: Final = 2 * NS_PER_S
@@ -31,15 +30,22 @@ class MachineState:
     wall_ns: int
     monotonic_ns: int
     swap_used_bytes: int
-    swapped_in_bytes: int
-    swapped_out_bytes: int
+    swapped_in_bytes: int | None
+    swapped_out_bytes: int | None
     throttled: int | None
 
     @classmethod
     def now(cls) -> MachineState:
         """The machine as it is."""
-        swap = psutil.swap_memory()
-        return cls(time.time_ns(), time.monotonic_ns(), swap.used, swap.sin, swap.sout, read_throttling())
+        swap = read_swap()
+        return cls(
+            time.time_ns(),
+            time.monotonic_ns(),
+            swap.used_bytes,
+            swap.in_bytes,
+            swap.out_bytes,
+            read_throttling(),
+        )
 
 
 def disturbances(before: MachineState, after: MachineState) -> tuple[str, ...]:
@@ -48,14 +54,20 @@ def disturbances(before: MachineState, after: MachineState) -> tuple[str, ...]:
     gap_ns = (after.wall_ns - before.wall_ns) - (after.monotonic_ns - before.monotonic_ns)
     if abs(gap_ns) > LONGEST_GAP_NS:
         found.append(f"the machine slept, or its clock was set: {duration_text(abs(gap_ns))}")
-    swapped = (
-        after.swapped_in_bytes - before.swapped_in_bytes + after.swapped_out_bytes - before.swapped_out_bytes
+    moved = (
+        rise(before.swapped_in_bytes, after.swapped_in_bytes),
+        rise(before.swapped_out_bytes, after.swapped_out_bytes),
     )
-    if swapped > LEAST_SWAP_BYTES:
+    if (swapped := sum(filter(None, moved))) > LEAST_SWAP_BYTES:
         found.append(f"the machine swapped {bytes_text(swapped)}")
     if before.throttled is not None and after.throttled is not None and after.throttled != before.throttled:
         found.append("the CPU was throttled")
     return tuple(found)
+
+
+def rise(before: int | None, after: int | None) -> int | None:
+    """How much a counter rose; None where it isn't known."""
+    return None if before is None or after is None else after - before
 
 
 def read_throttling(root: Path = Path("/sys"), platform: str = sys.platform) -> int | None:
@@ -76,9 +88,5 @@ def read_throttling(root: Path = Path("/sys"), platform: str = sys.platform) -> 
 
 def _read_speed_limit() -> int | None:
     """How many percent of the CPU's speed macOS takes away at present."""
-    try:
-        told = subprocess.run(_THERMAL, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    limit = _SPEED_LIMIT.search(told.stdout)
+    limit = _SPEED_LIMIT.search(ask_program(_THERMAL))
     return _FULL_SPEED - int(limit.group(1)) if limit else None

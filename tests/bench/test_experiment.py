@@ -1,0 +1,258 @@
+"""An experiment of any arms as a user runs it, on a stub server that is a program of the user's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from punie.trace.__main__ import main
+from punie.trace.analysis.experiment.arms import Arm, PromptCache, ServerSettings
+from punie.trace.analysis.experiment.measured import CellFacts
+from punie.trace.bench.disturbance import MachineState, disturbances, read_throttling
+from punie.trace.bench.documents import CellRecord, CellStatus
+from punie.trace.bench.execute import Execution
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.levers import brief, parallel_tools
+from punie.trace.bench.levers.registry import LEVERS, parse_change
+from punie.trace.bench.measurements import read_measured
+from punie.trace.bench.plan import Cell, Provenance, plan_cells
+from punie.trace.bench.plan_file import read_experiment
+from punie.trace.bench.runtime import Runtime
+from punie.trace.bench.servers import server_config
+from punie.trace.console.bench_progress import BenchProgress
+from punie.trace.errors import ExitCode, InputError, UsageError
+from punie.trace.server.command import server_arguments
+from punie.trace.server.program import ProgramServer
+from punie.trace.units import NS_PER_S
+
+STUB = Path(__file__).parents[1] / "support" / "stub_program.py"
+SUITE = """
+name = "one"
+version = 1
+[[query]]
+id = "wsgi"
+text = "What is WSGI?"
+expect = "direct"
+mentions = ["interface"]
+"""
+PLAN = """
+suite = "suite.toml"
+blocks = 1
+[baseline]
+server = "{stub}"
+[[arm]]
+name = "lean"
+levers = ["brief", "max-tokens=77", "thinking-off"]
+[[arm]]
+name = "whole"
+levers = ["no-stream", "parallel-tools"]
+"""
+NOW = Provenance("2026-11-23T14:05:09+00:00", {}, {})
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """One block, then a second one added: the folder, and the bodies of all requests but the probes."""
+    folder = tmp_path_factory.mktemp("experiment")
+    bodies = folder / "bodies"
+    bodies.mkdir()
+    (folder / "suite.toml").write_text(SUITE)
+    stub = f"{sys.executable} {STUB} {{port}} {bodies}"
+    (folder / "plan.toml").write_text(PLAN.format(stub=stub))
+    benches = folder / "benches"
+    flags = ("--benches", str(benches), "-o", str(folder / "one.json"))
+    assert main(["bench", "run", str(folder / "plan.toml"), *flags]) == ExitCode.OK
+    (path,) = benches.iterdir()
+    more = ("--resume", str(path), "--blocks", "2", "-o", str(folder / "two.json"))
+    assert main(["bench", "run", *more]) == ExitCode.OK
+    found = [json.loads(file.read_text()) for file in sorted(bodies.glob("*.json"))]
+    return path, [body for body in found if body["max_tokens"] != 1]
+
+
+def bodies_of(bench: tuple[Path, list[dict[str, Any]]], **has: object) -> list[dict[str, Any]]:
+    return [body for body in bench[1] if all(body.get(name) == value for name, value in has.items())]
+
+
+def said(body: dict[str, Any]) -> str:
+    return json.dumps([message for message in body["messages"] if message["role"] == "system"])
+
+
+def test_levers_change_what_the_server_gets(bench: tuple[Path, list[dict[str, Any]]]) -> None:
+    lean = bodies_of(bench, max_tokens=77)
+    assert len(lean) == 2 * 3  # two blocks: two warm-up questions and one query each
+    assert all(body["chat_template_kwargs"] == {"enable_thinking": False} for body in lean)
+    assert all(brief.INSTRUCTION in said(body) for body in lean)
+    whole = [body for body in bench[1] if not body.get("stream")]
+    assert len(whole) == 2 * 3
+    assert all(
+        body["parallel_tool_calls"] is True and parallel_tools.INSTRUCTION in said(body) for body in whole
+    )
+    plain = bodies_of(bench, stream=True, max_tokens=1024)
+    assert len(plain) == 2 * 2 * 3  # the baseline and itself again
+    assert not any(brief.INSTRUCTION in said(body) or "chat_template_kwargs" in body for body in plain)
+
+
+def test_blocks_that_are_added_are_a_look_of_their_own(bench: tuple[Path, list[dict[str, Any]]]) -> None:
+    report = json.loads((bench[0].parents[1] / "two.json").read_text())
+    assert report["ended"]["blocks"] == 2
+    assert report["ended"]["look"]["level"] == pytest.approx(0.975)
+    assert report["ended"]["overall_level"] == pytest.approx(0.925)
+    assert report["plan"]["added_at"] == [1]
+    assert (report["missing"], report["planned"]) == (0, 8)
+    first = json.loads((bench[0].parents[1] / "one.json").read_text())
+    assert [cell["name"] for cell in report["cells"]][:4] == [cell["name"] for cell in first["cells"]]
+
+
+def test_every_arm_is_held_against_the_baseline(bench: tuple[Path, list[dict[str, Any]]]) -> None:
+    report = json.loads((bench[0].parents[1] / "two.json").read_text())
+    arms = {arm["arm"]["name"]: arm for arm in report["arms"]}
+    assert list(arms) == ["baseline", "lean", "whole"]
+    assert arms["lean"]["speed_up"]["pairs"] == 2
+    assert arms["lean"]["arm"]["levers"] == ["brief", "max-tokens=77", "thinking-off"]
+    assert arms["lean"]["gates"][0] == {
+        "kind": "accuracy", "verdict": "yes", "queries": [], "better": [], "of": 1, "bound": pytest.approx(0.95),
+        "value": None, "limit": None,
+    }  # fmt: skip
+    assert all(arm["resources"]["peak_bytes"] > 1_000_000 for arm in arms.values())
+    assert report["same_again"]["arm"] == "baseline-aa"
+
+
+def test_its_report_says_what_was_found(bench: tuple[Path, list[dict[str, Any]]]) -> None:
+    text = (bench[0] / "report.md").read_text()
+    for words in (
+        "lean: faster than baseline?",
+        "accuracy: 0 of 1 query got worse",
+        "noise: the baseline against itself",
+    ):
+        assert words in text
+
+
+def test_more_blocks_than_there_are_have_to_be_asked_for(
+    bench: tuple[Path, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "run", "--resume", str(bench[0]), "--blocks", "2"]) == ExitCode.USAGE
+    assert "has 2 already" in capsys.readouterr().err
+    assert main(["bench", "speculative", "--resume", str(bench[0])]) == ExitCode.USAGE
+
+
+def test_a_program_and_what_it_starts_are_watched_and_end(tmp_path: Path) -> None:
+    async def run() -> tuple[int, int | None]:
+        line = f"{sys.executable} {STUB} {{port}} {tmp_path} --child"
+        async with ProgramServer(line, tmp_path / "log", model=None, ready_timeout_s=60) as server:
+            assert server.model_name == "stub"
+            child = int((tmp_path / "child.pid").read_text())
+            end = time.monotonic() + 30
+            while (server.peak_memory_bytes() or 0) < 60_000_000 and time.monotonic() < end:  # noqa: ASYNC110 # sampled
+                await asyncio.sleep(0.1)
+            return child, server.peak_memory_bytes()
+
+    child, peak = asyncio.run(run())
+    assert peak is not None
+    assert peak > 60_000_000  # the child's, which the program itself doesn't have
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[arm]]\nname = 'x'\nlevers = ['brieff']", "arm[0].levers: lever brieff: not known"),
+        ("[[arm]]\nname = 'x'\nlevers = ['max-tokens']", "arm[0].levers: lever max-tokens: needs a value"),
+        ("[[arm]]\nname = 'x'\nserver = 'sh -c x'", "arm[0].server: program: {port} is missing in 'sh -c x'"),
+        ("[[arm]]\nname = 'x'\nserver = 'nosuch-program {port}'", "arm[0].server: program: nosuch-program is no"),
+        ("[[arm]]\nname = 'x'\n[arm.request]\nmax_token = 3", "arm[0].request: object contains unknown field"),
+        ("[[arm]]\nname = '../x'", "arms[2]: name: '../x' is no name of an arm"),
+        ("[[arm]]\nname = 'baseline'", "arms: baseline has to be there once"),
+        ("blocks = 0", "blocks: 0 is not between"),
+        ("target = 'soon'", "target or max_memory: target: "),
+        ("[stop]\nlooks = [3, 2]", "stopping.looks"),
+        ("[baseline.server]\nmodel = 'nowhere/at/all'", "baseline.server: model: "),
+    ],
+)  # fmt: skip
+def test_a_plan_that_is_wrong_names_file_and_field(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_experiment(file, "b", NOW)
+    assert f"plan {file}: " in caught.value.message
+    assert message in caught.value.message
+
+
+def test_levers_change_the_flags_of_our_server() -> None:
+    arm = Arm("a", ServerSettings(prompt_cache=PromptCache.OFF))
+    changes = ("prefill-step-size=4096", "prompt-cache", "draft=demo,3")
+
+    def flags(changed: Arm) -> tuple[str, ...]:
+        return server_arguments(server_config(Cell(0, 0, "a", (changed,))), port=1)
+
+    step, cache, draft = (flags(parse_change(text).to(arm)) for text in changes)
+    assert step[step.index("--prefill-step-size") + 1] == "4096"
+    assert "--prompt-cache-size" in flags(arm)
+    assert "--prompt-cache-size" not in cache
+    assert draft[draft.index("--num-draft-tokens") + 1] == "3"
+    assert "--draft-model" in draft
+
+
+def test_each_lever_has_a_name_of_its_own_and_says_where_it_applies() -> None:
+    assert len({lever.name for lever in LEVERS}) == len(LEVERS)
+    attached = Arm("a", ServerSettings(base_url="http://127.0.0.1:1/v1"))
+    refused = {lever.name for lever in LEVERS if lever.applies(attached)}
+    assert refused == {"prompt-cache", "prefill-step-size", "draft", "adapter", "model"}
+    with pytest.raises(UsageError, match="takes no value"):
+        parse_change("brief=1")
+
+
+QUIET = MachineState(0, 0, 0, 0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (replace(QUIET, wall_ns=60 * NS_PER_S, monotonic_ns=60 * NS_PER_S), ""),
+        (replace(QUIET, wall_ns=60 * NS_PER_S, monotonic_ns=10 * NS_PER_S), "slept"),
+        (replace(QUIET, swapped_out_bytes=10**9), "swapped 1"),
+        (replace(QUIET, swapped_in_bytes=10**6), ""),
+        (replace(QUIET, throttled=4), ""),  # it wasn't known before
+    ],
+)
+def test_what_the_machine_did_is_seen(after: MachineState, words: str) -> None:
+    found = disturbances(QUIET, after)
+    assert (words in "".join(found)) if words else not found
+
+
+def test_throttling_is_counted_where_the_kernel_tells(tmp_path: Path) -> None:
+    assert read_throttling(tmp_path, "linux") is None
+    for core in range(2):
+        place = tmp_path / f"devices/system/cpu/cpu{core}/thermal_throttle"
+        place.mkdir(parents=True)
+        (place / "core_throttle_count").write_text("3\n")
+    assert read_throttling(tmp_path, "linux") == 6
+    assert disturbances(replace(QUIET, throttled=6), replace(QUIET, throttled=7)) == (
+        "the CPU was throttled",
+    )
+
+
+def test_a_disturbed_block_is_run_again_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    stub = f"{sys.executable} {STUB} {{port}} {tmp_path}"
+    file = tmp_path / "plan.toml"
+    file.write_text(f'suite = "suite.toml"\nblocks = 1\nsame_again = false\n[baseline]\nserver = "{stub}"\n')
+    plan = read_experiment(file, "b", NOW)
+    folder = BenchFolder.create(tmp_path, "b")
+    folder.write_plan(plan)
+    (cell,) = plan_cells(plan)
+    folder.cell(cell).spans_dir.mkdir(parents=True)
+    slept = ("the machine slept",)
+    folder.finish(cell, CellRecord(CellStatus.DONE, cell.name, 0, arms=("baseline",), disturbed=slept))
+    asyncio.run(Execution(folder, Runtime.of(plan), BenchProgress(), None).run())
+    assert "block 1: the machine slept: run again" in " ".join(capsys.readouterr().err.split())
+    measured = read_measured(folder)
+    assert measured.set_aside == (CellFacts(cell.name, 0, ("baseline",), disturbed=slept),)
+    assert [item.arm for item in measured.observations] == ["baseline"]
