@@ -199,3 +199,9 @@ def test_a_pipe_in_place_of_the_log_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(run.log_path)
     with pytest.raises(InputError, match=r"server.log: can't be read: not a regular file"):
         run.load_spans()
+
+
+def test_a_plan_which_may_name_the_user_s_folders_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    folder.write_plan(PLAN)
+    assert folder.plan_path.stat().st_mode & 0o777 == 0o600
