@@ -238,7 +238,9 @@ DECODE = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560
 
 def _bench(measured: Measurements, limits: Limits | None = None) -> BenchReport:
     found = analyse_benchmark(measured, limits or Limits())
-    return BenchReport("runs/bench", found, bench_advice(found), ("A note beside every number.",))
+    return BenchReport(
+        "runs/bench", found, bench_advice(found), ("A note beside every number.",), measured.observations
+    )
 
 
 def unbegun() -> BenchReport:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.decision.decision import Decision
     from punie.trace.analysis.experiment.results import Experiment
+    from punie.trace.analysis.experiment.observation import Observation
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.transcript.transcript import Transcript
@@ -49,13 +50,15 @@ class About:
 class Report:
     """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand.
 
-    `causes` are what in the user's own code costs time.
+    `causes` are what in the user's own code costs time. `settings` are the flags of the run that made it, by their
+    names; empty where nobody tells.
     """
 
     about: About
     analysis: RunAnalysis
     drawings: Drawings | None = None
     causes: tuple[Cause, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,16 @@ class ComparisonReport:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """One analysed benchmark. `source` is its folder, `notes` stand beside every number, `steps` are what to do now."""
+    """One analysed benchmark. `source` is its folder, `notes` stand beside every number, `steps` are what to do now.
+
+    `observations` are what it was analysed from.
+    """
 
     source: str
     analysis: BenchAnalysis
     steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    observations: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,8 @@ class Document:
 
     `headline` is what a person would repeat of it: one sentence, the first thing to be read.
 
+    `appendix` is what a page has room for below its sections, and a terminal has not.
+
     `data` makes what programs get, as JSON. `rows` makes what spreadsheets get; without it they get the tables'
     figures. Both are of all queries, so they are made only for a format that asks; so are `drawings`, None in a report
     that is not about the spans of queries.
@@ -141,6 +143,7 @@ class Document:
     sections: tuple[Section, ...] = ()
     rows: Callable[[], Rows] | None = None
     headline: str = ""
+    appendix: tuple[Section, ...] = ()
     drawings: Drawings | None = None
 
     @property

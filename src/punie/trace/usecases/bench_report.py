@@ -42,7 +42,7 @@ def build_bench_report(
     if swapped := folder.swapped_bytes():
         read, written = map(bytes_text, swapped)
         notes.append(f"swap, the whole machine while the cells ran: {written} written, {read} read")
-    return BenchReport(str(path), analysis, bench_advice(analysis), tuple(notes))
+    return BenchReport(str(path), analysis, bench_advice(analysis), tuple(notes), measured.observations)
 
 
 def _limits(plan: BenchPlan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:

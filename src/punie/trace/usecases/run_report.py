@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import models_asked
@@ -64,7 +64,16 @@ def build_report(loaded: Loaded, judgement: Judgement) -> Report:
         activity=read.activity,
     )
     causes = find_causes(read.requests, loaded.spans.spans)
-    return Report(_about(loaded), analysis, drawings_of(loaded, read.records), causes)
+    drawings = drawings_of(loaded, read.records)
+    return Report(_about(loaded), analysis, drawings, causes, _settings(loaded.plan))
+
+
+def _settings(plan: RunPlan | None) -> dict[str, str]:
+    """What the run was told, without what was left to a default that nobody knows."""
+    if plan is None:
+        return {}
+    told = {"seed": plan.seed, **asdict(plan.settings), "server": " ".join(plan.server_command) or None}
+    return {name.replace("_", "-"): str(value) for name, value in told.items() if value is not None}
 
 
 def drawings_of(loaded: Loaded, records: Sequence[QueryRecord]) -> Drawings:

@@ -11,7 +11,8 @@ from punie.trace.analysis.comparison.gate import Gate
 from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
-from punie.trace.report.builders.differences import difference_charts, paired_charts
+from punie.trace.report.builders.differences import difference, difference_charts, marks, paired_charts
+from punie.trace.report.builders.provenance import facts_of_both
 from punie.trace.report.document import Answer, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
@@ -55,6 +56,7 @@ def build_comparison(report: ComparisonReport) -> Document:
         ),
         sections=tuple(filter(None, _sections(report))),
         rows=lambda: comparison_rows(publish_comparison(report)),
+        appendix=tuple(filter(None, (facts_of_both(report.comparison.facts),))),
     )
 
 
@@ -111,7 +113,9 @@ def _answer(comparison: Comparison) -> Section:
     """Whether B is as fast as A, in a sentence, by phase, and what that rests on."""
     first, *more = headline(comparison)
     verdict = _AS_FAST.get(comparison.direction, Verdict.UNDECIDED)
-    shown = Answer("as_fast", "B as fast as A", verdict, _difference(comparison), first)
+    shown = Answer(
+        "as_fast", "B as fast as A", verdict, _difference(comparison), first, marks=marks(comparison)
+    )
     return Section("Answer", answers=(shown,), notes=notes(*more, *basis(comparison)))
 
 
@@ -119,7 +123,7 @@ def _difference(comparison: Comparison) -> Figure:
     change = comparison.end_to_end
     if change is None:
         return figures.duration(None, absent=figures.NOT_KNOWN)
-    return figures.signed_duration(change.difference_ns)
+    return difference(change)
 
 
 def _gate(gate: GateResult, comparison: Comparison) -> Answer:

@@ -12,7 +12,7 @@ from punie.trace.report.inert import one_line
 from punie.trace.units import duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from punie.trace.analysis.comparison.change import Change
     from punie.trace.analysis.comparison.compare import Comparison, QueryChange
@@ -31,10 +31,9 @@ def difference_charts(comparison: Comparison) -> tuple[Ranges, ...]:
     """B - A of end to end and of each phase, which sum to it; nothing where nothing was compared."""
     shown = [change for change in comparison.changes if change.measure.known and _is_part(change)]
     rows = tuple(Range(_name(change), difference(change)) for change in shown)
-    marks = (Mark(0.0, "0"), *_worth_seeing(comparison))
     sums = all(change.measure.known for change in comparison.changes)
     title = f"B - A, a query{': the phases sum to end to end' if sums else ''}"
-    return (Ranges(title, rows, marks),) if rows else ()
+    return (Ranges(title, rows, marks(comparison)),) if rows else ()
 
 
 def difference(change: Change) -> Figure:
@@ -51,8 +50,10 @@ def _name(change: Change) -> str:
     return "end to end" if change.measure.kind is Kind.END_TO_END else change.measure.name
 
 
-def _worth_seeing(comparison: Comparison) -> Iterator[Mark]:
-    """The smallest difference that was asked for."""
-    if comparison.sensitivity is not None:
-        size_ns = comparison.sensitivity.size_ns
-        yield Mark(size_ns, f"+{duration_text(size_ns)}")
+def marks(comparison: Comparison) -> tuple[Mark, ...]:
+    """No difference, and the smallest one that was to be found."""
+    none = Mark(0.0, "0")
+    if comparison.sensitivity is None:
+        return (none,)
+    size_ns = comparison.sensitivity.size_ns
+    return none, Mark(size_ns, f"+{duration_text(size_ns)}")

@@ -15,6 +15,7 @@ from punie.trace.report.builders.causes import causes_section
 from punie.trace.report.builders.critical_path import path_sections
 from punie.trace.report.builders.evidence import evidence, marks
 from punie.trace.report.builders.integrity import amount, integrity_section, known_from
+from punie.trace.report.builders.provenance import run_provenance
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
@@ -48,6 +49,7 @@ def build_run(report: Report) -> Document:
         sections=tuple(filter(None, _sections(report))),
         rows=partial(query_rows, (*analysis.warmup, *analysis.records)),
         drawings=report.drawings,
+        appendix=(run_provenance(report),),
     )
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind
 from punie.trace.report import figures
+from punie.trace.report.builders.cells import acceptance_plot, cells_plot
 from punie.trace.report.builders.preflight import preflight_section
+from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative_why import outputs_section, why_section
 from punie.trace.report.charts import Mark, Range, Ranges
@@ -48,6 +50,7 @@ def build_speculative(report: BenchReport) -> Document:
         headline=f"{verdict.question} {verdict.verdict.value}: {verdict.figure}",
         lines=tuple(_headline(report)),
         sections=tuple(filter(None, _sections(report))),
+        appendix=(bench_provenance(report.analysis.plan),),
     )
 
 
@@ -67,7 +70,7 @@ def _sections(report: BenchReport) -> Iterator[Section]:
     analysis = report.analysis
     yield Section("Verdict", answers=(_answer(report),))
     yield _speed_ups(analysis)
-    yield _arms(analysis)
+    yield replace(_arms(analysis), charts=cells_plot(report.observations))
     yield _drafting(analysis)
     yield outputs_section(analysis)
     yield why_section(analysis)
@@ -222,7 +225,8 @@ def _drafting(analysis: BenchAnalysis) -> Section:
         for summary in analysis.arms
         if analysis.plan.arm(summary.arm).kind is ArmKind.DRAFT and summary.drafting is not None
     )
-    return Section("Drafting", table=Table(_DRAFTING, rows))
+    drafting = {one.arm: one.drafting for one in analysis.arms if one.drafting is not None}
+    return Section("Drafting", table=Table(_DRAFTING, rows), charts=acceptance_plot(drafting))
 
 
 def _drafting_row(name: str, drafting: Drafting) -> tuple[Cell, ...]:

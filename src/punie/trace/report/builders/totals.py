@@ -56,7 +56,7 @@ def breakdown(totals: Totals | Part, *lines: str, title: str = "") -> Section:
             strong.add(len(rows))
             rows += _group_rows(group, phases)
     strong.add(len(rows))
-    rows.append(("wall time", figures.duration(totals.wall_ns), figures.share(1.0), "", ""))
+    rows.append(("wall time", figures.duration(totals.wall_ns), figures.share(1.0), "", "the parts' sum"))
     answered = count_text(totals.answers, "answered query", "answered queries")
     title = title or f"Where the time went: {answered}"
     return Section(title, table=Table(_LEDGER, tuple(rows), frozenset(strong)), notes=notes(*lines))

@@ -8,7 +8,7 @@ from typing import Final
 from punie.trace.report.inert import inert, readable
 
 # Between a number and its unit, and after a sign that belongs to it, no line is broken.
-_QUANTITY: Final = re.compile(
+QUANTITY: Final = re.compile(
     r"(?<=\d) (?=(?:ns|µs|ms|s|min|h|B|kB|MB|GB|TB|%)(?!\w))|(?<=[≥±<>→]) (?=[\d+-])"
 )
 _GLUE: Final = "\ue000"  # such a space while lines are broken; `inert` lets nobody else's through
@@ -16,7 +16,7 @@ _GLUE: Final = "\ue000"  # such a space while lines are broken; `inert` lets nob
 
 def words(text: str) -> str:
     """`text` to be broken into lines."""
-    return _QUANTITY.sub(_GLUE, readable(text))
+    return QUANTITY.sub(_GLUE, readable(text))
 
 
 def whole(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import Verdict
-from punie.trace.report.writers.html.markup import Markup, tag
+from punie.trace.report.writers.html.markup import Markup, prose, tag
 from punie.trace.report.writers.html.ranges import draw_range
 from punie.trace.report.writers.html.tables import raw
 
@@ -30,8 +30,8 @@ def _card(answer: Answer) -> Markup:
         tag("header", tag("h3", answer.question), tag("strong", sign, f" {verdict.value}", class_="verdict")),
         tag("p", answer.figure.shown, _evidence(answer), class_="figure", data_v=raw(answer.figure)),
         draw_range(answer.figure, answer.marks, f"{answer.question}: {answer.figure}"),
-        tag("p", answer.basis),
-        *(tag("p", step, class_="next") for step in answer.next_steps),
+        tag("p", prose(answer.basis)),
+        *(tag("p", prose(step), class_="next") for step in answer.next_steps),
         class_=f"card {verdict.value}",
         data_verdict=f"{answer.slug} {verdict.value}",
     )

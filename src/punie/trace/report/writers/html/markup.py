@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.inert import inert, readable
+from punie.trace.report.writers.text_words import QUANTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +48,11 @@ def tag(name: str, /, *children: str | None, **attributes: Attribute) -> Markup:
 def joined(parts: Iterable[str | None]) -> Markup:
     """Elements and text after each other."""
     return Markup("".join(map(_child, parts)))
+
+
+def prose(text: str) -> Markup:
+    """A sentence, with no line break inside a quantity."""
+    return Markup(QUANTITY.sub("\u00a0", escape(readable(text), quote=False)))
 
 
 def _child(child: str | None) -> str:

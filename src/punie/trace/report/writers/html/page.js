@@ -132,7 +132,7 @@
       ["+", "Zoom in", () => zoom(query, 0.5)],
       ["←", "Earlier", () => move(query, -0.25)],
       ["→", "Later", () => move(query, 0.25)],
-      ["all", "The whole query", () => show(query, { from: 0, width: WIDTH })],
+      ["all", "Show all of the query", () => show(query, { from: 0, width: WIDTH })],
     ];
     for (const [sign, label, use] of uses) {
       const button = make("button", sign, { type: "button", "aria-label": label, title: label });

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.report.writers.html.assets import policy, script, style
 from punie.trace.report.writers.html.cards import cards
 from punie.trace.report.writers.html.charts import draw
-from punie.trace.report.writers.html.markup import Markup, joined, tag
+from punie.trace.report.writers.html.markup import Markup, joined, prose, tag
 from punie.trace.report.writers.html.tables import table
 from punie.trace.report.writers.html.terms import glossary
 from punie.trace.report.writers.html.waterfalls import waterfalls
@@ -64,8 +64,8 @@ def _body(document: Document, page: Page) -> Iterator[Markup]:
     yield tag(
         "header",
         tag("p", document.title, class_="source"),
-        tag("h1", document.headline or document.title),
-        tag("ul", *(tag("li", line) for line in document.lines), class_="about"),
+        tag("h1", prose(document.headline or document.title)),
+        tag("ul", *(tag("li", prose(line)) for line in document.lines), class_="about"),
         class_="head",
     )
     drawn = _drawn(document, page)
@@ -74,6 +74,7 @@ def _body(document: Document, page: Page) -> Iterator[Markup]:
         if section.slug.startswith(_BEFORE_DRAWINGS):
             yield from drawn
     yield from drawn
+    yield from map(_section, document.appendix)
 
 
 def _drawn(document: Document, page: Page) -> Iterator[Markup]:
@@ -103,8 +104,8 @@ def _notes(section: Section) -> Markup | None:
 
 
 def _note(note: Note) -> Markup:
-    cases = tag("ul", *(tag("li", case) for case in note.cases)) if note.cases else None
-    return tag("li", note.text, cases)
+    cases = tag("ul", *(tag("li", prose(case)) for case in note.cases)) if note.cases else None
+    return tag("li", prose(note.text), cases)
 
 
 def _help() -> Markup:

@@ -27,7 +27,7 @@ ROW: Final = 22  # pixels
 BAR: Final = 12
 MOST_ROWS: Final = 250  # of one query
 _DEEPEST: Final = 12  # what the style sheet indents
-_HEADINGS: Final = (("span", None), ("from", "n"), ("time", "n"), ("on path", "n"), ("", None))
+_HEADINGS: Final = (("span", None), ("from", "n"), ("time", "n"), ("on path", "n"), ("tokens, errors", None))
 
 
 def draw_rows(waterfall: Waterfall, name: str) -> Markup:
@@ -38,7 +38,7 @@ def draw_rows(waterfall: Waterfall, name: str) -> Markup:
     head = tag(
         "tr",
         *(tag("th", text, scope="col", class_=class_) for text, class_ in _HEADINGS),
-        tag("th", ruler(Scale(0, waterfall.wall_ns), Unit.NANOSECONDS), aria_label="time from the start"),
+        tag("td", ruler(Scale(0, waterfall.wall_ns), Unit.NANOSECONDS)),
     )
     rows = tag(
         "table",

@@ -64,7 +64,10 @@ def ruler(scale: Scale, unit: Unit, marks: Sequence[Mark] = (), *, most: int = 5
         for value in scale.ticks(most)
         if all(abs(_percent(scale.at(value)) - place) > _apart(most) for place in taken)
     ]
-    named = [_label(scale.at(mark.value), mark.label, "mark") for mark in marks]
+    named = [
+        _label(scale.at(mark.value), mark.label, "mark", _beside(place, taken, 110 / most))
+        for mark, place in zip(marks, taken, strict=True)
+    ]
     return tag("svg", *ticks, *named, class_="ruler", aria_hidden="true", height=18, width="100%")
 
 
@@ -76,9 +79,16 @@ def grid(scale: Scale, height: int, marks: Sequence[Mark] = (), *, most: int = 5
         yield tag("line", class_="mark", x1=scale.at(mark.value), x2=scale.at(mark.value), y1=0, y2=height)
 
 
-def _label(place: str, text: str, class_: str) -> Markup:
+def _beside(place: float, taken: Sequence[float], apart: float) -> str | None:
+    """On which side of its mark a label has to stand, so that it isn't on another mark's."""
+    if any(0 < other - place < apart for other in taken):
+        return "end"
+    return "start" if any(0 < place - other < apart for other in taken) else None
+
+
+def _label(place: str, text: str, class_: str, anchor: str | None = None) -> Markup:
     at = _percent(place)
-    anchor = "start" if at < _AIR / 2 else "end" if at > 100 - _AIR / 2 else None
+    anchor = "start" if at < _AIR / 2 else "end" if at > 100 - _AIR / 2 else anchor
     return tag("text", text, x=place, y=13, class_=f"{class_} {anchor}" if anchor else class_)
 
 

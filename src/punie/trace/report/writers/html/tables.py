@@ -43,6 +43,8 @@ def raw(figure: Figure) -> str | None:
 
 
 def _heading(name: str, *, is_number: bool) -> Markup:
+    if not name:
+        return tag("td")
     return tag("th", term(name), scope="col", class_="n" if is_number else None)
 
 

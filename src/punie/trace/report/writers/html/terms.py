@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.wording.glossary import GLOSSARY
-from punie.trace.report.writers.html.markup import Markup, joined, tag
+from punie.trace.report.writers.html.markup import Markup, prose, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def glossary(body: str) -> Markup | None:
 
 def _entry(name: str) -> Iterator[Markup]:
     yield tag("dt", name, id=f"w-{_slug(name)}", tabindex="-1")
-    yield tag("dd", joined([GLOSSARY[name]]))
+    yield tag("dd", prose(GLOSSARY[name]))
 
 
 def _slug(name: str) -> str:
