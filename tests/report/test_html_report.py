@@ -9,12 +9,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Final
 
+import msgspec
 import pytest
 from query_trees import forty_queries, seeded
 from records import build_record
 from sample_reports import DOCUMENTS, HOSTILE, about
 from syrupy.assertion import SnapshotAssertion
 
+from punie.trace import semconv
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.model import Phase, SpanSet
 from punie.trace.report import figures
@@ -214,3 +216,13 @@ def test_of_very_many_queries_the_slowest_typical_and_failed_ones_are_drawn() ->
     shown = html(build_run(Report(about(), analyse(records[:1_000]))))
     assert "the 40 slowest of 1,000" in shown
     assert len(shown.encode()) < 200_000  # however many there are: the rest is in JSON and CSV
+
+
+def test_what_was_said_is_on_the_page_only_if_somebody_asks_for_it() -> None:
+    first, *rest = forty_queries(seeded(7))
+    asked = msgspec.structs.replace(
+        first, attributes={**first.attributes, semconv.QUERY_TEXT: "where\nis <b>?"}
+    )
+    document = build_run(build_report(Loaded.of("said", SpanSet((asked, *rest))), Judgement()))
+    assert "is &lt;b&gt;?" not in html(document)
+    assert "<pre>where\nis &lt;b&gt;?</pre>" in html(document.with_content())

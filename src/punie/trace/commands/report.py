@@ -48,6 +48,7 @@ class Options:
         "a line a day (UTC) or a model instead: queries, their mean, p50 and p95, the share of generation, seconds "
         "in each phase; also with --in-database",
     )
+    content: bool = switch("--content", "HTML: with questions, tool calls, answers (default: left out)")
     judgement: GateOptions = group("judgement", GateOptions)
     output: OutputOptions = group("output", OutputOptions)
 
@@ -63,7 +64,7 @@ def execute(options: Options) -> int:
     has = () if options.in_database or options.by else tuple(Material)
     output = Output.of(options.output, has, options.judgement.gate)  # refused before anything is read
     document = _document(options)
-    output.write(document)
+    output.write(document.with_content() if options.content else document)
     return gate(document, options.judgement.gate)
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.comparison.compare import Comparison
     from punie.trace.analysis.comparison.gate import GateResult
     from punie.trace.analysis.decision.decision import Decision
-    from punie.trace.analysis.experiment.results import Experiment
     from punie.trace.analysis.experiment.observation import Observation
+    from punie.trace.analysis.experiment.results import Experiment
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.transcript.transcript import Transcript

@@ -146,6 +146,10 @@ class Document:
     appendix: tuple[Section, ...] = ()
     drawings: Drawings | None = None
 
+    def with_content(self) -> Document:
+        """The same, for formats that draw queries to quote what was said in them too."""
+        return replace(self, drawings=replace(self.drawings, with_content=True)) if self.drawings else self
+
     @property
     def answers(self) -> Iterator[Answer]:
         """All verdicts, in their order."""

@@ -18,9 +18,10 @@ class Drawings:
 
     `draw` yields the waterfalls of the records that it is given, in their order. It reads all spans once more, so it
     is called once, with all that are wanted. `quote` gives what was said in a drawn query: content, which a format
-    shows only if the user wants it.
+    shows only if the user wants it: `with_content`.
     """
 
     records: tuple[QueryRecord, ...]
     draw: Callable[[Collection[QueryRecord]], Iterator[Waterfall]]
     quote: Callable[[Waterfall], Transcript]
+    with_content: bool = False

@@ -124,10 +124,11 @@ def _turn_row(number: int, row: Row, tools: int) -> tuple[Cell, ...]:
 def _said(waterfall: Waterfall, transcript: Transcript, *, full: bool) -> Section:
     if not transcript.has_content:
         return Section("What was said", notes=notes(_NO_CONTENT))
-    return Section("What was said", quotes=tuple(_quotes(waterfall, transcript, full=full)))
+    return Section("What was said", quotes=tuple(quotes(waterfall, transcript, full=full)))
 
 
-def _quotes(waterfall: Waterfall, transcript: Transcript, *, full: bool) -> Iterator[Quote]:
+def quotes(waterfall: Waterfall, transcript: Transcript, *, full: bool) -> Iterator[Quote]:
+    """What was said in the order of time, from the question to the answer; long texts cut unless `full`."""
     cut = (lambda label, text: Quote(label, text)) if full else _cut
     if transcript.question is not None:
         yield cut("question", transcript.question)

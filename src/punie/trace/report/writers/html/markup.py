@@ -55,6 +55,11 @@ def prose(text: str) -> Markup:
     return Markup(QUANTITY.sub("\u00a0", escape(readable(text), quote=False)))
 
 
+def lines(text: str) -> Markup:
+    """Somebody's words with their line breaks, each line inert."""
+    return Markup("\n".join(escape(readable(line), quote=False) for line in text.splitlines()))
+
+
 def _child(child: str | None) -> str:
     if child is None or isinstance(child, Markup):
         return child or ""

@@ -108,7 +108,7 @@
     const { from, width } = view(query);
     show(query, { from: from + share * width, width });
   };
-  const queries = all("details.query");
+  const queries = all(".query");
   let current = queries[0];
   for (const query of queries) {
     query.addEventListener("focusin", () => { current = query; });
@@ -156,9 +156,9 @@
   }
   const step = (by) => {
     const some = shown();
-    const here = some.indexOf(document.activeElement?.closest("details.query"));
+    const here = some.indexOf(document.activeElement?.closest(".query"));
     const next = some[Math.min(some.length - 1, Math.max(0, here + by))];
-    next?.querySelector("summary").focus();
+    next?.querySelector("summary")?.focus();
   };
   const help = document.getElementById("keys");
   const KEYS = {
@@ -180,7 +180,7 @@
       return;
     }
     const arrow = event.key.startsWith("Arrow");
-    if (!KEYS[event.key] || (arrow && !event.target.closest?.("details.query"))) return;
+    if (!KEYS[event.key] || (arrow && !event.target.closest?.(".query"))) return;
     event.preventDefault();
     KEYS[event.key]();
   });

@@ -8,9 +8,10 @@ from punie.trace.report.writers.html.assets import policy, script, style
 from punie.trace.report.writers.html.cards import cards
 from punie.trace.report.writers.html.charts import draw
 from punie.trace.report.writers.html.markup import Markup, joined, prose, tag
+from punie.trace.report.writers.html.quotes import draw_quotes
 from punie.trace.report.writers.html.tables import table
 from punie.trace.report.writers.html.terms import glossary
-from punie.trace.report.writers.html.waterfalls import waterfalls
+from punie.trace.report.writers.html.waterfalls import one_waterfall, waterfalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ _KEYS: Final = (
 
 def write(document: Document, page: Page) -> str:
     """The whole file."""
-    body = joined(_body(document, page))
+    body = joined(_body(document))
     words = glossary(body)
     html = tag(
         "html",
@@ -60,7 +61,7 @@ def _top() -> Markup:
     return tag("a", "Skip to the report", href="#main", class_="skip")
 
 
-def _body(document: Document, page: Page) -> Iterator[Markup]:
+def _body(document: Document) -> Iterator[Markup]:
     yield tag(
         "header",
         tag("p", document.title, class_="source"),
@@ -68,7 +69,7 @@ def _body(document: Document, page: Page) -> Iterator[Markup]:
         tag("ul", *(tag("li", prose(line)) for line in document.lines), class_="about"),
         class_="head",
     )
-    drawn = _drawn(document, page)
+    drawn = _drawn(document)
     for section in document.sections:
         yield _section(section)
         if section.slug.startswith(_BEFORE_DRAWINGS):
@@ -77,10 +78,11 @@ def _body(document: Document, page: Page) -> Iterator[Markup]:
     yield from map(_section, document.appendix)
 
 
-def _drawn(document: Document, page: Page) -> Iterator[Markup]:
+def _drawn(document: Document) -> Iterator[Markup]:
     """The queries one by one, where the report is about the spans of queries."""
-    if document.drawings is not None:
-        yield from waterfalls(document.drawings, lambda waterfall: None)
+    drawn_already = any(section.waterfall for section in document.sections)
+    if document.drawings is not None and not drawn_already:
+        yield from waterfalls(document.drawings)
 
 
 def _section(section: Section) -> Markup:
@@ -90,7 +92,9 @@ def _section(section: Section) -> Markup:
         tag("h2", section.title, id=name),
         cards(section.answers) if section.answers else None,
         *map(draw, section.charts),
+        one_waterfall(section.waterfall) if section.waterfall else None,
         table(section.table, labelled_by=name) if section.table and section.table.rows else None,
+        draw_quotes(section.quotes) if section.quotes else None,
         _notes(section),
         id=section.slug,
         aria_labelledby=name,

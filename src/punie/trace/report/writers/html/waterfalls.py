@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import PHASES
 from punie.trace.report.builders.queries import score
+from punie.trace.report.builders.query import quotes
 from punie.trace.report.builders.turns import turns_table
 from punie.trace.report.drawn import choose
 from punie.trace.report.writers.html.charts import legend
 from punie.trace.report.writers.html.markup import Markup, tag
+from punie.trace.report.writers.html.quotes import draw_quotes
 from punie.trace.report.writers.html.rows import draw_rows
 from punie.trace.report.writers.html.svg import tone
 from punie.trace.report.writers.html.tables import table
 from punie.trace.units import count_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.waterfall.model import Waterfall
@@ -30,8 +32,8 @@ _HOW: Final = (
 )
 
 
-def waterfalls(drawings: Drawings, said: Callable[[Waterfall], Markup | None]) -> Iterator[Markup]:
-    """The queries that are drawn, `said` below each, and their turns; nothing where none can be drawn."""
+def waterfalls(drawings: Drawings) -> Iterator[Markup]:
+    """The queries that are drawn, and their turns; nothing where none can be."""
     chosen = choose(drawings.records)
     drawn = list(_within(drawings.draw([one.record for one in chosen])))
     if not drawn:
@@ -45,7 +47,12 @@ def waterfalls(drawings: Drawings, said: Callable[[Waterfall], Markup | None]) -
         _find(),
         legend({phase: tone(phase) for phase in _phases(drawn)}),
         *(
-            _entry(waterfall, why[waterfall.record.ledger.query_key], said(waterfall), is_open=not index)
+            _entry(
+                waterfall,
+                why[waterfall.record.ledger.query_key],
+                _said(waterfall, drawings),
+                is_open=not index,
+            )
             for index, waterfall in enumerate(drawn)
         ),
         _left_out(len(drawn), asked),
@@ -61,6 +68,29 @@ def waterfalls(drawings: Drawings, said: Callable[[Waterfall], Markup | None]) -
             id="turns",
             aria_labelledby="h-turns",
         )
+
+
+def one_waterfall(waterfall: Waterfall) -> Markup:
+    """A single query's, as a part of a section about it."""
+    record = waterfall.record
+    return tag(
+        "div",
+        tag("p", _HOW, class_="how"),
+        legend({phase: tone(phase) for phase in _phases([waterfall])}),
+        draw_rows(waterfall, record.query_id),
+        class_="query alone",
+        data_key=record.ledger.query_key,
+    )
+
+
+def _said(waterfall: Waterfall, drawings: Drawings) -> Markup | None:
+    """Content: only if somebody asked for it, and where the spans have it."""
+    if not drawings.with_content:
+        return None
+    transcript = drawings.quote(waterfall)
+    if not transcript.has_content:
+        return tag("p", "These spans hold no content.", class_="aside")
+    return draw_quotes(quotes(waterfall, transcript, full=False))
 
 
 def _phases(drawn: Iterable[Waterfall]) -> list[str]:
