@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
@@ -45,10 +45,16 @@ class _Source:
 
 
 def compare_sources(
-    a: Sequence[str], b: Sequence[str], thresholds: Thresholds | None = None
+    a: Sequence[str],
+    b: Sequence[str],
+    thresholds: Thresholds | None = None,
+    prepare: Callable[[Loaded], Loaded] = lambda loaded: loaded,
 ) -> ComparisonReport:
-    """Read both sides and compare them; with `thresholds` a gate is judged too. Raises UsageError, InputError."""
-    read = {text: _read(text) for text in dict.fromkeys((*a, *b))}
+    """Read both sides and compare them; with `thresholds` a gate is judged too. Raises UsageError, InputError.
+
+    `prepare` may take something off a source before anything is made of it.
+    """
+    read = {text: _read(text, prepare(load_source(text))) for text in dict.fromkeys((*a, *b))}
     side_a, side_b = [read[text] for text in a], [read[text] for text in b]
     _refuse_shared(side_a, side_b)
     comparison = _compare(side_a, side_b, thresholds)
@@ -93,8 +99,7 @@ def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds 
     return compare(side_a, side_b, facts, size=thresholds.above, size_ns=thresholds.above_ns)
 
 
-def _read(text: str) -> _Source:
-    loaded = load_source(text)
+def _read(text: str, loaded: Loaded) -> _Source:
     plan = loaded.plan
     read = read_queries(
         loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns, read_all=in_processes
