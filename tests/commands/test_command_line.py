@@ -215,8 +215,14 @@ def test_the_version_goes_to_standard_output(capsys: pytest.CaptureFixture[str])
     assert re.fullmatch(r"punie-trace \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_an_encoding_that_lacks_a_letter_is_named_with_the_way_out() -> None:
+def test_an_encoding_that_lacks_a_letter_gets_text_in_ascii() -> None:
     done = _to(subprocess.PIPE, "report", str(RECORDED), PYTHONIOENCODING="ascii")
+    assert done.returncode == ExitCode.OK
+    assert b" - " in done.stdout  # the dot between what was run
+
+
+def test_an_encoding_that_lacks_a_letter_of_data_is_named_with_the_way_out() -> None:
+    done = _to(subprocess.PIPE, "report", str(RECORDED), "--format", "html", PYTHONIOENCODING="ascii")
     assert done.returncode == ExitCode.EXPORT
     assert b"standard output: its encoding, ascii, has no" in done.stderr
     assert b"PYTHONIOENCODING=utf-8" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -19,6 +20,7 @@ from sample_reports import DOCUMENTS
 from punie.trace.__main__ import main
 from punie.trace.commands.options import OutputOptions
 from punie.trace.commands.output import Output, terminal_width
+from punie.trace.console.standard_streams import colored, in_encoding
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.report.formats import FORMATS
 
@@ -223,3 +225,54 @@ def test_junit_has_the_gates_alone_as_cases(spans: str, tmp_path: Path) -> None:
     path = tmp_path / "gates.junit.xml"
     main(["report", spans, "-o", str(path), "--gate", "accuracy"])
     assert 'tests="1"' in path.read_text()
+
+
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What was opened in the browser, one address a line."""
+    program, opened = tmp_path / "browser", tmp_path / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{program} %s")
+    return opened
+
+
+def test_open_shows_the_page_in_a_browser_and_names_it(spans: str, browser: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "punie.trace", "report", spans, "--open"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    path = Path(done.stderr.removeprefix("Wrote ").strip())
+    assert done.stdout in ("", f"{browser}\n")
+    assert path.read_text().startswith("<!doctype html>")
+    path.unlink()
+    named = tmp_path / "mine.html"
+    subprocess.run([*command, "-o", str(named)], capture_output=True, text=True, check=True)
+    assert browser.read_text().splitlines() == [path.as_uri(), named.as_uri()]
+
+
+def test_open_is_for_pages(spans: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", spans, "--open", "--format", "md"]) == ExitCode.USAGE
+    assert "--open is for HTML, not for md" in capsys.readouterr().err
+
+
+def test_a_dumb_terminal_gets_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert colored()
+    monkeypatch.setenv("TERM", "dumb")
+    assert not colored()
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "shown"),
+    [
+        ("5 queries · ≥ 3 µs → █▌", "ascii", "5 queries - >= 3 us -> #="),
+        ("5 queries · 3 µs", "latin-1", "5 queries · 3 µs"),
+        ("naïve ✓", "ascii", "na?ve ?"),
+        ("5 queries · ✓", "utf-8", "5 queries · ✓"),
+    ],
+)
+def test_what_an_encoding_lacks_has_stand_ins(text: str, encoding: str, shown: str) -> None:
+    assert in_encoding(text, encoding) == shown

@@ -63,6 +63,14 @@ def duration_text(ns: float) -> str:
     return f"{_significant(ns / NS_PER_S, 4, most_decimals=3)} s"
 
 
+def rough_duration_text(ns: float) -> str:
+    """Nanoseconds as a guess: `12 s`, `4 min`, `2.5 h`; never less than a second."""
+    seconds = max(1, round(ns / NS_PER_S))
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{round(seconds / 60)} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
 def seconds_text(ns: float) -> str:
     """Nanoseconds as seconds without their unit, for a column that names it: `1.234`, `<.001`; 0 is `0`."""
     if 0 < ns < NS_PER_MS / 2:

@@ -75,6 +75,9 @@ class OutputOptions:
         "--output", "FILE", "write the report to FILE; - is standard output", parse=path, short="-o"
     )
     force: bool = switch("--force", "overwrite FILE")
+    open: bool = switch(
+        "--open", "write HTML, to a temporary file unless -o names one, and open it in a browser"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,9 +14,19 @@ from punie.trace.console.standard_streams import (
     write_err,
     write_out,
     write_out_bytes,
+    write_out_readable,
 )
 from punie.trace.errors import UsageError
-from punie.trace.report.formats import TEXT, Format, Material, by_ending, by_name, refuse_unfit
+from punie.trace.report.formats import (
+    HTML,
+    MARKDOWN,
+    TEXT,
+    Format,
+    Material,
+    by_ending,
+    by_name,
+    refuse_unfit,
+)
 from punie.trace.report.page import PLAIN_WIDTH, Page
 from punie.trace.store.files.whole_file import write_whole
 
@@ -33,13 +44,14 @@ _WIDTHS: Final = (60, 120)  # narrower than this tables break, wider than this t
 class Output:
     """One report's destination: a file or, if `path` is None, standard output. `force` lets it replace a file.
 
-    `gates` are the verdicts that the exit code depends on.
+    `gates` are the verdicts that the exit code depends on. `opens`: the file is for a browser, at once.
     """
 
     format: Format
     path: Path | None = None
     force: bool = False
     gates: tuple[str, ...] = ()
+    opens: bool = False
 
     @classmethod
     def of(
@@ -56,10 +68,10 @@ class Output:
         path = None if options.output == STANDARD_OUTPUT else options.output
         if path is not None:
             refuse_unwritable(path, force=options.force)
-        chosen = _format(options.format, path)
+        chosen = _format(options, path)
         refuse_unfit(chosen, has)
         _refuse_terminal(chosen, path)
-        return cls(chosen, path, options.force, gates)
+        return cls(chosen, path, options.force, gates, options.open)
 
     def write(self, document: Document) -> None:
         """Write it whole or not at all. Raises UsageError if meanwhile the file exists, OutputError."""
@@ -68,10 +80,18 @@ class Output:
             refuse_unwritable(self.path, force=self.force)
             write_whole(self.path, made)
             write_err(f"Wrote {self.path}\n")
+            if self.opens:
+                open_in_browser(self.path)
+        elif self.opens:
+            with tempfile.NamedTemporaryFile(prefix="punie-trace-", suffix=".html", delete=False) as file:
+                file.write(self.format.write_bytes(document, Page(gates=self.gates)))
+            write_err(f"Wrote {file.name}\n")
+            open_in_browser(Path(file.name))
         elif self.format.is_binary:
             write_out_bytes(self.format.write_bytes(document))
         else:
-            write_out(self.format.write(document, Page(terminal_width(), colored(), self.gates)))
+            write = write_out_readable if self.format in (TEXT, MARKDOWN) else write_out
+            write(self.format.write(document, Page(terminal_width(), colored(), self.gates)))
 
 
 def terminal_width() -> int:
@@ -82,14 +102,25 @@ def terminal_width() -> int:
     return min(max(shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns, least), most)
 
 
-def _format(name: str | None, path: Path | None) -> Format:
-    if name:
-        return by_name(name)
-    if path is None:
-        return TEXT
-    found = by_ending(path.name)
+def open_in_browser(path: Path) -> None:
+    """Show a file; where there is no browser, say so: its path is written by then."""
+    import webbrowser
+
+    if not webbrowser.open(path.absolute().as_uri()):
+        write_err("no browser was found to open it\n")
+
+
+def _format(options: OutputOptions, path: Path | None) -> Format:
+    if options.format:
+        found: Format | None = by_name(options.format)
+    elif path is None:
+        found = HTML if options.open else TEXT
+    else:
+        found = by_ending(path.name)
     if found is None:
         raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
+    if options.open and found is not HTML:
+        raise UsageError(f"--open is for HTML, not for {found.name}", remedy="-o FILE.html --open")
     return found
 
 

@@ -21,7 +21,9 @@ from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
 if TYPE_CHECKING:
+    from punie.trace.console.progress import RunProgress
     from punie.trace.model import SpanSet
+    from punie.trace.report.document import Document
     from punie.trace.server.address import ServerAddress
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
@@ -141,9 +143,33 @@ def execute(options: Options) -> int:
         document = build_run(build_report(loaded, judgement))
         output.write(document)
         code = gate(document, options.judgement.gate)
+    _write_page(folder, document, progress, options.output)
     progress.say_all(link_lines(loaded.spans.spans, page, sent=sent.accepted > 0))
     _raise_if_lost(journal, loaded.spans)
     return code
+
+
+def _opens_own_page(output: OutputOptions) -> bool:
+    """Whether `--open` means the page in the run folder: then the text still goes to standard output."""
+    return output.open and output.output is None and output.format is None
+
+
+def _write_page(folder: RunFolder, document: Document, progress: RunProgress, output: OutputOptions) -> None:
+    """The report as a page in the run folder. A full disk costs the page alone: the report is out by now."""
+    from punie.trace.commands.output import open_in_browser
+    from punie.trace.errors import OutputError
+    from punie.trace.report.formats import HTML
+    from punie.trace.store.files.whole_file import write_whole
+
+    path = folder.path / "report.html"
+    try:
+        write_whole(path, HTML.write_bytes(document))
+    except OutputError as error:
+        progress.say(f"no page: {error.message}")
+        return
+    progress.say(f"report as a page: {path}")
+    if _opens_own_page(output):
+        open_in_browser(path)
 
 
 def workload_warnings(workload: WorkloadOptions) -> tuple[str, ...]:

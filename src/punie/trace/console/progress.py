@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from punie.trace.console.standard_streams import reopen_standard_error
 from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
+from punie.trace.units import duration_text, rough_duration_text
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -66,12 +68,19 @@ class Progress:
 
 
 class RunProgress(Progress):
-    """Progress of `total` queries. Times are left to the report."""
+    """Progress of `total` queries: each with how long it took and, once some are back, how long the rest may take.
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    These times are the console's, for who waits; the report's are from the spans. `clock` gives nanoseconds.
+    """
+
+    def __init__(
+        self, total: int, console: Console | None = None, clock: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         super().__init__(console)
         self._total = total
         self._done = 0
+        self._clock = clock
+        self._began_ns = self._asked_ns = clock()
 
     def starting(self, server_start: int, starts: int, what: str) -> None:
         """A server is being started."""
@@ -83,6 +92,9 @@ class RunProgress(Progress):
 
     def asking(self, planned: PlannedQuery) -> None:
         """A query is on its way."""
+        self._asked_ns = self._clock()
+        if not self._done:
+            self._began_ns = self._asked_ns
         self.working(f"query {self._done + 1} of {self._total}: {planned.query_id}")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
@@ -90,4 +102,13 @@ class RunProgress(Progress):
         self._done += 1
         scored = "not scored" if result.ok is None else "ok" if result.ok else ", ".join(result.failures)
         outcome = "error" if error else scored
-        self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}")
+        took = duration_text(self._clock() - self._asked_ns)
+        self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}, {took}{self._left()}")
+
+    def _left(self) -> str:
+        """Server starts between queries are in it, as they will be in the rest."""
+        rest = self._total - self._done
+        if rest <= 0:
+            return ""
+        each_ns = (self._clock() - self._began_ns) / self._done
+        return f"; about {rough_duration_text(each_ns * rest)} left"

@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from typing import IO
 
 _OUT: Final = 1
+_STAND_INS: Final = str.maketrans(
+    {
+        "·": "-",
+        "–": "-",
+        "─": "-",
+        "→": "->",
+        "…": "...",
+        "≥": ">=",
+        "±": "+/-",
+        "×": "x",
+        "µ": "u",
+        "█": "#",
+        "▌": "=",
+        "▏": "|",
+        "░": ".",
+        "▒": "%",
+        "\N{REPLACEMENT CHARACTER}": "?",
+    }
+)
+"""As wide as what they stand for where tables and drawings have them."""
 _ERR: Final = 2
 
 
@@ -43,6 +63,20 @@ def write_out(text: str) -> None:
     _write(sys.stdout, "standard output", text)
 
 
+def write_out_readable(text: str) -> None:
+    """As `write_out`, for people: what the stream's encoding doesn't have is written in ASCII."""
+    write_out(text if sys.stdout is None else in_encoding(text, sys.stdout.encoding))
+
+
+def in_encoding(text: str, encoding: str) -> str:
+    """`text` with stand-ins for what an encoding lacks: `·` becomes `-`, `█` becomes `#`, anything else `?`."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_STAND_INS).encode(encoding, errors="replace").decode(encoding)
+    return text
+
+
 def write_out_bytes(content: bytes) -> None:
     """As `write_out`, for what is no text."""
     _write(sys.stdout and sys.stdout.buffer, "standard output", content)
@@ -67,7 +101,7 @@ def write_out_inert(text: str) -> None:
 
 def colored() -> bool:
     """Whether standard output is a terminal whose user wants colours."""
-    return on_terminal() and "NO_COLOR" not in os.environ
+    return on_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def on_terminal() -> bool:

@@ -59,12 +59,13 @@ class Format:
 TEXT: Final = Format("text", (".txt",), "punie.trace.report.writers.plain_text")
 JSON: Final = Format("json", (".json",), "punie.trace.report.writers.json_text")
 MARKDOWN: Final = Format("md", (".md", ".markdown"), "punie.trace.report.writers.markdown")
+HTML: Final = Format("html", (".html", ".htm"), "punie.trace.report.writers.html.page")
 FORMATS: Final = (
     TEXT,
     JSON,
     MARKDOWN,
     Format("csv", (".csv",), "punie.trace.report.writers.csv_text"),
-    Format("html", (".html", ".htm"), "punie.trace.report.writers.html.page"),
+    HTML,
     Format(
         "perfetto",
         (".perfetto-trace", ".pftrace"),
