@@ -17,6 +17,8 @@ SLOW = (
     "demo/test_demo_model_scores.py",
     "doctor",
     "end_to_end",
+    "hostile/test_models.py",
+    "hostile/test_servers.py",
     "project/test_one_file_one_line.py",
     "project/test_packaging.py",
     "server",

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -18,6 +18,7 @@ RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
+_LARGEST_ANSWER: Final = 1 << 20  # bytes
 _NOT_YET: Final = (httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT)
 # mlx_lm.server answers through the standard library's http.server.
 _MLX_SERVER_HEADER: Final = "BaseHTTP/"
@@ -66,7 +67,7 @@ def proxy_problem(error: Exception) -> str:
 async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
     """Ask for a completion of one token. Raises `Refused` or an `httpx.TransportError`."""
     body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
-    answer = await client.post("/chat/completions", json=body, headers=_NOT_RECORDED)
+    answer = await _ask(client, "POST", "/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
         raise Refused(answer)
 
@@ -91,7 +92,11 @@ async def is_healthy(address: ServerAddress, *, timeout_s: float) -> bool:
     Raises an `httpx.TransportError` if nobody answers.
     """
     async with open_client(address, timeout_s=timeout_s) as client:
-        answer = await client.get(httpx.URL(address.base_url).copy_with(path="/health"))
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await _ask(client, "GET", httpx.URL(address.base_url).copy_with(path="/health"))
+        except TimeoutError as error:  # the client's own times begin anew with every byte
+            raise httpx.ReadTimeout(f"no whole answer within {timeout_s:g} s") from error
     return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
 
 
@@ -106,7 +111,7 @@ class Models:
 
 async def list_models(client: httpx.AsyncClient) -> Models:
     """Ask `/models`. Raises `Refused` or an `httpx.TransportError`."""
-    answer = await client.get("/models")
+    answer = await _ask(client, "GET", "/models")
     if await _is_mlx(client, answer):
         return Models((), str(answer.url), of_mlx=True)
     entries = _object(answer).get("data")
@@ -120,8 +125,25 @@ async def _is_mlx(client: httpx.AsyncClient, answer: httpx.Response) -> bool:
     """mlx_lm.server lists models that it has not loaded, and fails where no model was ever downloaded."""
     if not answer.headers.get("server", "").startswith(_MLX_SERVER_HEADER):
         return False
-    health = await client.get(answer.url.copy_with(path="/health"))
+    health = await _ask(client, "GET", answer.url.copy_with(path="/health"))
     return _object(health) == _MLX_HEALTH
+
+
+async def _ask(
+    client: httpx.AsyncClient,
+    method: str,
+    url: httpx.URL | str,
+    **arguments: Any,  # noqa: ANN401 # httpx's
+) -> httpx.Response:
+    """An answer of which no more is read than what can be one; what is cut off there is no JSON."""
+    content = b""
+    async with client.stream(method, url, **arguments) as answer:
+        async for piece in answer.aiter_bytes():
+            content += piece[:_LARGEST_ANSWER]
+            if len(content) > _LARGEST_ANSWER:
+                break
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+    return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 
 def _object(answer: httpx.Response) -> dict[str, object]:

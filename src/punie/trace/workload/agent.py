@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import WorkloadError
+from punie.trace.workload.bounded_answers import NO_PACKING, bound
 from punie.trace.workload.tools.tools import WorkspaceTools
 
 if TYPE_CHECKING:
@@ -123,11 +124,13 @@ def server_model(
     client = openai.AsyncOpenAI(
         base_url=address.base_url,
         api_key="not-needed",  # the library insists on one; the address's own wins
-        default_headers=address.headers,
+        default_headers={**address.headers, **NO_PACKING},
         max_retries=0,
         timeout=timeout_s,
         http_client=openai.DefaultAsyncHttpxClient(
-            timeout=timeout_s, event_hooks={"response": [_hiding(address)]}, **address.client_arguments()
+            timeout=timeout_s,
+            event_hooks={"response": [bound, _hiding(address)]},
+            **address.client_arguments(),
         ),
     )
     return OpenAIChatModel(

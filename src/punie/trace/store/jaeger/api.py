@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from types import MappingProxyType
 from typing import Final, NoReturn
 
@@ -27,6 +27,9 @@ from punie.trace.store.otlp.values import array_in
 from punie.trace.store.source import Source
 
 _TIMEOUT_S: Final = 60
+_WHOLE_S: Final = 600.0  # the other one begins anew with every byte
+_MOST_BYTES: Final = 2 << 30
+_PIECE_BYTES: Final = 1 << 20
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _NAMED_SERVICES: Final = 10
@@ -112,7 +115,7 @@ def _get(query: JaegerQuery, path: str, url: str) -> _Answer:
     try:
         connection.request("GET", path, headers={"Accept": "application/json"})
         response = connection.getresponse()
-        body = response.read()
+        body = _read(response)
     except (OSError, HTTPException) as error:
         raise InputError(
             f"{url}: can't ask Jaeger at {query.host}:{query.port}: {str(error) or type(error).__name__}",
@@ -121,6 +124,21 @@ def _get(query: JaegerQuery, path: str, url: str) -> _Answer:
     finally:
         connection.close()
     return _Answer(response.status, body, _error_of(body))
+
+
+def _read(response: HTTPResponse) -> bytes:
+    """The body, if it has an end that can be waited for. Raises `OSError`."""
+    pieces, size, until_s = [], 0, time.monotonic() + _WHOLE_S
+    while piece := response.read1(_PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _MOST_BYTES:
+            raise OSError(f"its answer is larger than {_MOST_BYTES} bytes: a smaller limit= makes it smaller")
+        if time.monotonic() > until_s:
+            raise TimeoutError(f"no whole answer within {_WHOLE_S:g} s")
+    if response.length:
+        raise OSError(f"its answer ended {response.length} bytes too early")
+    return b"".join(pieces)
 
 
 def _error_of(body: bytes) -> str:
