@@ -148,6 +148,12 @@ def test_what_an_error_quotes_is_not_obeyed(
         assert not CONTROLS.search(said.out + said.err), words
 
 
+def test_a_receiver_s_answer_among_spans_is_no_unreadable_record(tmp_path: Path) -> None:
+    path = tmp_path / "spans.json"
+    path.write_bytes(written_spans.otlp_lines(hostile_spans("plain")) + b'{"partialSuccess": {}}\n')
+    assert load_source(str(path)).spans.unreadable == ()
+
+
 def test_one_hostile_span_among_others_takes_nothing_with_it(tmp_path: Path) -> None:
     path = tmp_path / "spans.json"
     plain = [structs.replace(span, trace_id="f" * 32) for span in hostile_spans("plain")]

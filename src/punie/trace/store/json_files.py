@@ -56,6 +56,10 @@ def read_journal(path: Path) -> SpanSet:
     return read_documents(of_lines(content.split(b"\n")), SpanGatherer(str(path)))
 
 
+_NOTHING: Final[tuple[object, ...]] = ({}, [], {"partialSuccess": {}})
+"""An export without spans is an empty object in protobuf's JSON; a receiver's answer may stand beside what it took."""
+
+
 def read_documents(
     documents: JsonDocuments, gatherer: SpanGatherer, formats: Sequence[JsonFormat] = JSON_FORMATS
 ) -> SpanSet:
@@ -77,7 +81,7 @@ def read_document(
     if document.problem:
         gatherer.refuse(document.line, document.problem)
         return
-    if document.value in ({}, []):  # an export without spans is an empty object in protobuf's JSON
+    if document.value in _NOTHING:
         return
     found = _format_of(document.value, formats)
     if found is None:

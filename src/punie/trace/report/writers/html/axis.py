@@ -27,7 +27,8 @@ class Scale:
 
     def at(self, value: float) -> str:
         """The place of a value, in percent of the width; what lies outside is put at the edge."""
-        share = (value - self.low) / (self.high - self.low)
+        width = self.high - self.low
+        share = (value - self.low) / width if width else 0.5  # one value alone stands in the middle
         return f"{100 * min(max(share, 0.0), 1.0):.2f}".rstrip("0").rstrip(".") + "%"
 
     def ticks(self, most: int = 5) -> Sequence[float]:
