@@ -487,6 +487,17 @@ def test_a_span_that_cannot_be_encoded_takes_only_itself(grpc_receiver: Receiver
     assert "it can't be encoded" in delivery.errors[0]
 
 
+def test_an_account_in_an_address_is_sent_and_never_printed(grpc_receiver: Receiver, spans_dir: Path) -> None:
+    (taken,) = ship(spans_dir, [flag_target(grpc_receiver.url.replace("://", "://me:se%3Akret@"))])
+    assert taken.complete
+    assert grpc_receiver.headers[0]["authorization"] == "Basic bWU6c2U6a3JldA=="
+    grpc_receiver.script = [Answer(code=grpc.StatusCode.UNAUTHENTICATED, message="who?")]
+    for url in (grpc_receiver.url, "grpc://127.0.0.1:9"):
+        (refused,) = ship(spans_dir, [flag_target(url.replace("://", "://me:sekret@"))], deadline_s=1)
+        assert not refused.complete
+        assert "sekret" not in refused.summary()
+
+
 def test_a_sender_that_cannot_be_made_is_in_the_account(spans_dir: Path) -> None:
     def refuse(_target: Target, _timeout_s: float) -> FakeSender:
         raise ValueError("no such compression")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import grpc  # type: ignore[import-untyped] # ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
@@ -27,7 +28,10 @@ class GrpcSender:
     def __init__(self, target: Target, timeout_s: float) -> None:
         self._channel = _channel(target)
         self._stub: Any = TraceServiceStub(self._channel)  # type: ignore[no-untyped-call] # generated
-        self._metadata = tuple((name.lower(), value) for name, value in target.headers.items())
+        self._metadata = (
+            *((name.lower(), value) for name, value in target.headers.items()),
+            *_account(target),
+        )
         self._timeout_s = timeout_s
 
     def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
@@ -45,12 +49,24 @@ class GrpcSender:
 
 
 def _channel(target: Target) -> grpc.Channel:
-    address = urlsplit(target.endpoint).netloc if "://" in target.endpoint else target.endpoint
+    # gRPC knows no user in an address, and would quote it, password and all, as one that it can't find.
+    address = _netloc(target).rpartition("@")[2]
     compression = _COMPRESSION[target.compression]
     options = [("grpc.enable_http_proxy", 0)] if target.is_loopback else []  # a proxy is not for this machine
     if target.secure:
         return grpc.secure_channel(address, _grpc_credentials(target), options, compression)
     return grpc.insecure_channel(address, options, compression)
+
+
+def _netloc(target: Target) -> str:
+    return urlsplit(target.endpoint).netloc if "://" in target.endpoint else target.endpoint
+
+
+def _account(target: Target) -> tuple[tuple[str, str], ...]:
+    """User and password of the address as HTTP's clients send them."""
+    account, at, _ = _netloc(target).rpartition("@")
+    encoded = base64.b64encode(unquote(account).encode()).decode()
+    return (("authorization", f"Basic {encoded}"),) if at else ()
 
 
 def _grpc_credentials(target: Target) -> grpc.ChannelCredentials:

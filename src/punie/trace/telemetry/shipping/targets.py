@@ -86,7 +86,7 @@ class Target:
     def address(self) -> str:
         """The endpoint without user, password and query."""
         if "://" not in self.endpoint:  # gRPC takes a bare host:port
-            return self.endpoint
+            return self.endpoint.rpartition("@")[2]
         parts = urlsplit(self.endpoint)
         host = parts.netloc.rpartition("@")[2]
         return f"{parts.scheme}://{host}{parts.path}"
