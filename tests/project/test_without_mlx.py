@@ -58,6 +58,29 @@ def test_what_needs_mlx_says_so_and_leaves_nothing_behind(verb: tuple[str, ...],
     assert list(tmp_path.iterdir()) == []
 
 
+INSTRUMENTED = """\
+import asyncio, os, random, sys
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+for name in ("register_at_fork", "pread", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
+    delattr(os, name)
+import punie.trace
+agent = Agent(TestModel(), name="example")
+telemetry = punie.trace.instrument(agent, journal_dir="spans")
+agent.run_sync("?")
+telemetry.shutdown()
+print(repr(punie.trace.read_spans("spans")))
+"""
+
+
+def test_an_agent_is_recorded_without_what_windows_lacks(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INSTRUMENTED], cwd=tmp_path, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    assert "spans of spans" in done.stdout
+
+
 def test_asking_a_server_that_runs_needs_no_mlx(tmp_path: Path) -> None:
     done = run(
         NOT_POSIX,

@@ -15,6 +15,7 @@ import msgspec
 
 from punie.trace.analysis.improvement.track_record import PredictionResult
 from punie.trace.errors import InputError
+from punie.trace.open_flags import CLOSE_ON_EXEC
 from punie.trace.store.files.whole_file import PRIVATE
 
 _MOST_BYTES: Final = (
@@ -50,7 +51,7 @@ def add_to_history(results: Iterable[PredictionResult], path: Path | None = None
     text = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSE_ON_EXEC, PRIVATE)
         try:
             os.write(file, text)
         finally:

@@ -28,7 +28,7 @@ from opentelemetry.trace import SpanContext
 
 from punie.trace import semconv
 from punie.trace.errors import ExportError
-from punie.trace.open_flags import NO_LINK
+from punie.trace.open_flags import CLOSE_ON_EXEC, NO_LINK, after_fork_in_child, read_at
 from punie.trace.telemetry.journal.encode import LineEncoder
 from punie.trace.telemetry.journal.held import HeldLines
 from punie.trace.units import count_text
@@ -249,7 +249,7 @@ class Journal:
         self._directory.mkdir(parents=True, exist_ok=True)
         # Prompts and answers are in it, so it is for its owner alone.
         # A link of that name would lead to another file, which isn't ours to write to.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | NO_LINK
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | CLOSE_ON_EXEC | NO_LINK
         fd = os.open(self.path, flags, 0o600)
         self._left = _left_in(fd)
         self._torn = _is_torn(fd, self._left.size)
@@ -275,14 +275,14 @@ class _Left:
 
 def _left_in(fd: int) -> _Left:
     size = lines = 0
-    while block := os.pread(fd, _BLOCK_BYTES, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b"":
+    while block := read_at(fd, _BLOCK_BYTES, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b"":
         size += len(block)
         lines += block.count(b"\n")
     return _Left(size, lines)
 
 
 def _is_torn(fd: int, size: int) -> bool:
-    return size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+    return size > 0 and read_at(fd, 1, size - 1) != b"\n"
 
 
 class _Syncer:
@@ -395,4 +395,4 @@ def _settle_all() -> None:
 
 
 atexit.register(_settle_all)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+after_fork_in_child(_after_fork_in_child)

@@ -7,7 +7,6 @@ takes a third of the time, of which the user waits for all.
 
 from __future__ import annotations
 
-import os
 import traceback
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from opentelemetry.util._decorator import _agnosticcontextmanager
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from punie.trace.open_flags import after_fork_in_child
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
 from punie.trace.telemetry.journal.journal import JournalSpanProcessor, made_current
 from punie.trace.telemetry.resource import this_process
@@ -255,4 +255,4 @@ def _after_fork_in_child() -> None:
         provider.resource = this_process(provider.resource)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+after_fork_in_child(_after_fork_in_child)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from punie.trace.open_flags import DO_NOT_WAIT, NO_LINK, READ
+from punie.trace.open_flags import DO_NOT_WAIT, NO_LINK, READ, read_at
 
 _READ_AT_ONCE: Final = 4 << 20  # bytes
 _MARK_BYTES: Final = 64
@@ -94,7 +94,7 @@ class JournalTail:
             self._changed[f"{name} is not the file that was read before: sent from its beginning"] = None
             offset = 0
         rest = b""
-        while block := os.pread(descriptor, _READ_AT_ONCE, offset + len(rest)):
+        while block := read_at(descriptor, _READ_AT_ONCE, offset + len(rest)):
             *whole, rest = (rest + block).split(b"\n")
             for line in whole:
                 offset += len(line) + 1
@@ -105,7 +105,7 @@ class JournalTail:
 
 def _ends_in_a_line(descriptor: int) -> bool:
     size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    return size > 0 and read_at(descriptor, 1, size - 1) != b"\n"
 
 
 def _mark(text: bytes) -> str:
@@ -118,5 +118,5 @@ def _stands_before(descriptor: int, offset: int, mark: str) -> bool:
     if offset == 0:
         return True
     size = int(mark.partition("-")[0]) if mark else 1
-    before = os.pread(descriptor, size, offset - size)
+    before = read_at(descriptor, size, offset - size)
     return before.endswith(b"\n") and (not mark or _mark(before) == mark)
