@@ -27,7 +27,7 @@ from fuzzing.kept import keep  # noqa: E402 # the path is known now
 from fuzzing.minimise import minimise  # noqa: E402 # as above
 from fuzzing.worker import CPU_LIMIT_S, Tried, make, run_worker  # noqa: E402 # as above
 
-HANGS_AFTER_S: Final = 60.0
+HANGS_AFTER_S: Final = 300.0
 """Without a word from a worker for so long, its input hangs, however busy the machine is."""
 
 
