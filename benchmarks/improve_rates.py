@@ -22,15 +22,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
+from punie.trace.analysis.experiment.measured import Measured
 from punie.trace.analysis.experiment.observation import Observation, TurnOutput
-from punie.trace.analysis.improvement.measurement import StageData, measure
+from punie.trace.analysis.experiment.plan import ExperimentPlan
+from punie.trace.analysis.improvement.measurement import measure
 from punie.trace.analysis.improvement.model import (
-    BASELINE,
     Budget,
     Candidate,
     Ending,
     LeverSet,
-    Promise,
     Stage,
     StageMeasurement,
     StagePlan,
@@ -79,10 +80,25 @@ class Simulated:
     async def measure(self, plan: StagePlan) -> StageMeasurement:
         """The blocks of `plan` that aren't there yet, and all of the stage so far."""
         seen = self.seen.setdefault(plan.stage, [])
-        names = {levers: "+".join(levers) or "baseline" for levers in (BASELINE, *plan.arms)}
+        experiment = self._experiment(plan)
         for block in range(len({one.block for one in seen}), plan.blocks):
-            seen += self._block(names, block)
-        return measure(StageData(plan.stage, names, tuple(seen)))
+            seen += self._block(experiment.arms, block)
+        return measure(plan.stage, Measured(experiment, tuple(seen)))
+
+    def _experiment(self, plan: StagePlan) -> ExperimentPlan:
+        named = [Arm("+".join(levers), levers=levers, output=ExpectedOutput.SAME) for levers in plan.arms]
+        return ExperimentPlan(
+            bench_id="simulated",
+            arms=(Arm("baseline", output=ExpectedOutput.SAME), *named),
+            baseline="baseline",
+            suite_name="simulated",
+            suite_hash="",
+            queries=tuple(str(number) for number in range(len(self.noise.cells[0]))),
+            blocks=plan.blocks,
+            repeats=1,
+            seed=0,
+            created="",
+        )
 
     def budget(self) -> Budget:
         """Any amount of time."""
@@ -95,12 +111,12 @@ class Simulated:
             product *= self.true[name]
         return product
 
-    def _block(self, names: Mapping[LeverSet, str], block: int) -> Iterator[Observation]:
-        order = self.generator.sample(list(names), len(names))
-        for levers, cell in zip(order, self.noise.stretch(len(order), self.generator), strict=True):
+    def _block(self, arms: Sequence[Arm], block: int) -> Iterator[Observation]:
+        order = self.generator.sample(arms, len(arms))
+        for arm, cell in zip(order, self.noise.stretch(len(order), self.generator), strict=True):
             self.cells += 1
             for number, ns in enumerate(cell):
-                yield _observation(names[levers], block, number, round(ns / self.speed_up(levers)))
+                yield _observation(arm.name, block, number, round(ns / self.speed_up(arm.levers)))
 
 
 def _observation(arm: str, block: int, number: int, wall_ns: int) -> Observation:
@@ -125,7 +141,7 @@ def simulate(noise: Noise, planted: float, generator: random.Random) -> Run:
     """One `improve` with a lever of `planted` speed-up among useless ones."""
     true = {f"useless-{number}": 1.0 for number in range(USELESS)} | {"planted": planted}
     executor = Simulated(noise, true, generator)
-    candidates = tuple(Candidate(name, name, name, Promise.EQUAL) for name in true)
+    candidates = tuple(Candidate(name, name, name, ExpectedOutput.SAME) for name in true)
     state, ending = asyncio.run(improve(executor, lambda _baseline: Improvement(rank(candidates), {})))
     found = state.confirmation
     speed_up = executor.speed_up(state.winner or ())

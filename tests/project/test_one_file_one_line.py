@@ -135,7 +135,7 @@ def test_a_format(copy: Copy, words: Path) -> None:
 
 
 def test_a_verb(copy: Copy) -> None:
-    copy.add("commands/hello.py", VERB, "__main__.py", '"ship", "doctor")', '"ship", "doctor", "hello")')
+    copy.add("commands/hello.py", VERB, "__main__.py", '    "mcp",\n)', '    "mcp",\n    "hello",\n)')
     assert copy.run("hello", "world") == "hello, world\n"
     assert "say hello" in copy.run("--help")
     assert "punie-trace hello you" in copy.run("hello", "--help")

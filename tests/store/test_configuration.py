@@ -14,14 +14,9 @@ from punie.trace.analysis.experiment.arms import (
     RequestSettings,
     ServerSettings,
 )
+from punie.trace.analysis.experiment.configuration import Configuration, configuration_text, difference
 from punie.trace.errors import InputError
-from punie.trace.store.configuration import (
-    Configuration,
-    configuration_text,
-    difference,
-    read_configuration,
-    write_configuration,
-)
+from punie.trace.store.configuration import read_configuration, write_configuration
 
 BASELINE = Arm("baseline", ServerSettings(model="m", prompt_cache=PromptCache.OFF))
 FASTER = Arm(

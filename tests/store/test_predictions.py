@@ -24,7 +24,6 @@ def result(
         "when": "2026-11-30T14:05:09+00:00",
         "machine": machine_name(),
         "suite": "abc",
-        "model": "demo",
         "predicted": predicted,
         "predicted_low": predicted - 0.05,
         "predicted_high": predicted + 0.05,

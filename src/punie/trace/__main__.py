@@ -40,7 +40,19 @@ _PASSWORDS: Final = re.compile(r"(?<=://)([^/?#\s:@]*):[^/?#\s]*@")  # of a URL 
 _USER_ALONE: Final = r"\1@"
 _LEAVE_AFTER_S: Final = 8.0
 _EXAMPLES: Final = ("run", "report runs/2026-11-23T14-05-09-demo --format md", "doctor", "run --help")
-VERBS: Final = ("run", "report", "show", "bench", "compare", "decide", "serve", "ship", "doctor", "mcp")
+VERBS: Final = (
+    "run",
+    "report",
+    "show",
+    "bench",
+    "improve",
+    "compare",
+    "decide",
+    "serve",
+    "ship",
+    "doctor",
+    "mcp",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,8 @@ class ExitCode(IntEnum):
     WORKLOAD = 6
     EXPORT = 7
     VOCABULARY = 8
+    NOTHING_HELPS = 9
+    BUDGET_SPENT = 10
     BUG = 70
     INTERRUPTED = 130
     PIPE_CLOSED = 141

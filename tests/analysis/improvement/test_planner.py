@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate, GateKind
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
@@ -16,7 +17,6 @@ from punie.trace.analysis.improvement.model import (
     Ending,
     LeverSet,
     Prediction,
-    Promise,
     Stage,
     StageMeasurement,
     StagePlan,
@@ -35,7 +35,7 @@ ALL_RIGHT = Gate(GateKind.ACCURACY, Verdict.YES, of=5)
 
 def candidate(name: str, share: float | None = None, kind: str = "", why_not: str = "") -> Candidate:
     predicted = None if share is None else Prediction(share, share / 2, share * 1.5)
-    return Candidate(name, f"{name} on", kind or name, Promise.JUDGED, predicted, why_not)
+    return Candidate(name, f"{name} on", kind or name, ExpectedOutput.JUDGED, predicted, why_not)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from punie.trace.bench.disturbance import MachineState, disturbances, rise
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_asks
-from punie.trace.bench.runtime import Runtime, request_fields, subject_of
+from punie.trace.bench.runtime import Runtime, recording_at, request_fields, subject_of
 from punie.trace.bench.servers import CellServer, server_of
 from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
@@ -108,6 +108,7 @@ class CellRun:
             clock=telemetry.clock,
             instruction=arm.agent.instruction,
             tool_result_characters=arm.agent.tool_result_characters,
+            recording=recording_at(arm.agent.replay),
         )
 
     def _session(self, arm: Arm, telemetry: Telemetry) -> Session:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from punie.trace.analysis.experiment.arms import Arm, PromptCache
+from punie.trace.analysis.experiment.arms import Arm, PromptCache, ServerKind, ServerSettings
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.records import PlannedQuery
 
@@ -104,3 +104,23 @@ def _groups(arms: Sequence[Arm]) -> Iterator[tuple[str, tuple[Arm, ...]]]:
     for arm in arms:
         groups.setdefault(arm.group or arm.name, []).append(arm)
     return ((name, tuple(group)) for name, group in groups.items())
+
+
+def grouped(arms: tuple[Arm, ...], apart: Arm | None) -> tuple[Arm, ...]:
+    """Arms of the same server share a start where none finds another's prompts in a cache, or where there is no start.
+
+    The baseline once more has a start of its own: two starts differ, and it has to show by how much.
+    """
+    names: dict[ServerSettings, list[Arm]] = {}
+    for arm in arms:
+        is_running = arm.server.kind is ServerKind.ATTACHED
+        is_plain = arm.server.kind is ServerKind.MLX and arm.server.prompt_cache is PromptCache.OFF
+        if is_running or (is_plain and arm is not apart):
+            names.setdefault(arm.server, []).append(arm)
+    shared = {server: together[0].name for server, together in names.items() if len(together) > 1}
+    return tuple(
+        replace(arm, group=shared[arm.server])
+        if arm in names.get(arm.server, ()) and arm.server in shared
+        else arm
+        for arm in arms
+    )

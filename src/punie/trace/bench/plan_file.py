@@ -27,7 +27,6 @@ from punie.trace.analysis.experiment.arms import (
     AgentSettings,
     Arm,
     ExpectedOutput,
-    PromptCache,
     RequestSettings,
     ServerKind,
     ServerSettings,
@@ -42,7 +41,7 @@ from punie.trace.analysis.experiment.plan import (
 )
 from punie.trace.bench.documents import problems
 from punie.trace.bench.levers.registry import parse_change
-from punie.trace.bench.plan import Cell, Provenance
+from punie.trace.bench.plan import Cell, Provenance, grouped
 from punie.trace.bench.runtime import Runtime, subject_of
 from punie.trace.bench.servers import check_server
 from punie.trace.demo.paths import target_model_path
@@ -165,7 +164,7 @@ def _plan(reader: _Reader, table: PlanTable, bench_id: str, provenance: Provenan
         max_memory = parse_bytes(table.max_memory, flag="max_memory") if table.max_memory else None
     return ExperimentPlan(
         bench_id=bench_id,
-        arms=_grouped((baseline, *((again,) if again else ()), *others), apart=again),
+        arms=grouped((baseline, *((again,) if again else ()), *others), apart=again),
         baseline=baseline.name,
         same_again=again.name if again else None,
         suite=file,
@@ -266,23 +265,3 @@ def _set(table: Any) -> dict[str, Any]:  # noqa: ANN401 # of a type made at impo
 
 def _with(settings: Settings, values: dict[str, Any]) -> Settings:
     return replace(settings, **values)
-
-
-def _grouped(arms: tuple[Arm, ...], apart: Arm | None) -> tuple[Arm, ...]:
-    """Arms of the same server share a start where none finds another's prompts in a cache, or where there is no start.
-
-    The baseline once more has a start of its own: two starts differ, and it has to show by how much.
-    """
-    names: dict[ServerSettings, list[Arm]] = {}
-    for arm in arms:
-        is_running = arm.server.kind is ServerKind.ATTACHED
-        is_plain = arm.server.kind is ServerKind.MLX and arm.server.prompt_cache is PromptCache.OFF
-        if is_running or (is_plain and arm is not apart):
-            names.setdefault(arm.server, []).append(arm)
-    shared = {server: together[0].name for server, together in names.items() if len(together) > 1}
-    return tuple(
-        replace(arm, group=shared[arm.server])
-        if arm in names.get(arm.server, ()) and arm.server in shared
-        else arm
-        for arm in arms
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from punie.trace.workload.suite import Suite, default_suite, load_suite
 
 if TYPE_CHECKING:
     from punie.trace.workload.agent import Subject
+    from punie.trace.workload.replay import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,14 @@ def request_fields(settings: RequestSettings) -> dict[str, Any]:
     if settings.template_args:
         extra["chat_template_kwargs"] = dict(settings.template_args)
     return fields | ({"extra_body": extra} if extra else {})
+
+
+@lru_cache(maxsize=4)
+def recording_at(folder: str | None) -> Recording | None:
+    """What tools returned in the run at `folder`; None without one. Raises InputError."""
+    if folder is None:
+        return None
+    from punie.trace.store.runs.run_folder import RunFolder
+    from punie.trace.workload.replay import recording_of
+
+    return recording_of(RunFolder.open(Path(folder)).load_spans().spans, folder)

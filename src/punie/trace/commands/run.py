@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.commands.configured import config_flag, named_options, read_config, with_config
 from punie.trace.commands.options import (
     GateOptions,
     OutputOptions,
@@ -21,6 +22,7 @@ from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
 if TYPE_CHECKING:
+    from punie.trace.analysis.experiment.configuration import Configuration
     from punie.trace.console.progress import RunProgress
     from punie.trace.model import SpanSet
     from punie.trace.report.document import Document
@@ -50,6 +52,7 @@ EXAMPLES: Final = (
 class RunServerOptions(ServerOptions):
     """A server to start, or one to attach to."""
 
+    config: Path | None = config_flag()
     model: str | None = flag(
         "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
     )
@@ -117,13 +120,16 @@ def execute(options: Options) -> int:
     from punie.trace.usecases.suite_run import SuiteRun
     from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
 
+    configuration = read_config(options.server.config)
+    options = with_config(options, configuration, options.given)
+    options = replace(options, given=options.given | named_options(configuration))
     _refuse_conflicts(options)
     output = Output.of(
         options.output, gates=options.judgement.gate
     )  # nobody should wait for one that can't be written
-    server, warnings = _server(options)
+    server, warnings = _server(options, configuration)
     with kept_for_the_report():  # the user's module is imported
-        asking = _asking(options)
+        asking = _asking(options, configuration)
     page = JaegerPage.of(options.spans.jaeger)
     sending = find_receivers(
         options.spans.otlp, no_export=options.spans.no_export, content=options.spans.send_content
@@ -199,7 +205,7 @@ def _refuse_conflicts(options: Options) -> None:
         )
 
 
-def _server(options: Options) -> tuple[RunServer, tuple[str, ...]]:
+def _server(options: Options, configuration: Configuration) -> tuple[RunServer, tuple[str, ...]]:
     """The server, and what to say of it before it is started. Raises UsageError that shows no credentials."""
     from punie.trace.commands.server_options import check_draft, server_config
     from punie.trace.serving.traced_server import ServerTracing
@@ -211,6 +217,8 @@ def _server(options: Options) -> tuple[RunServer, tuple[str, ...]]:
         settings = {name: value for name, value in sampling.items() if value is not None}
         return RunningServer(_endpoint(options), server.model, settings, server.ready_timeout), ()
     config = server_config(server)
+    if (step := configuration.value("server", "prefill_step_size")) is not None:
+        config = replace(config, prefill_step_size=step)
     warnings = tuple(check_draft(config, allow_vocab_mismatch=server.allow_vocab_mismatch))
     label = Path(server.model).name if server.model else DEMO
     return StartedServer(
@@ -230,7 +238,7 @@ def _endpoint(options: Options) -> ServerAddress:
     return endpoint
 
 
-def _asking(options: Options) -> Asking:
+def _asking(options: Options, configuration: Configuration) -> Asking:
     from punie.trace.usecases.suite_run import Asking
     from punie.trace.workload.suite import default_suite, load_suite
 
@@ -242,6 +250,8 @@ def _asking(options: Options) -> Asking:
         query_timeout_s=workload.query_timeout,
         ready_timeout_s=options.server.ready_timeout,
         turns=workload.turns,
+        settings=configuration.agent,
+        request=configuration.request,
     )
 
 

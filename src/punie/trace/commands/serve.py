@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.commands.configured import config_flag, read_config, with_config
 from punie.trace.commands.server_options import ServerOptions
 from punie.trace.errors import ExitCode, ExportError, UsageError
 from punie.trace.options import argument, flag, group, path, switch, whole_number
@@ -16,6 +17,7 @@ from punie.trace.options import argument, flag, group, path, switch, whole_numbe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from punie.trace.analysis.experiment.configuration import Configuration
     from punie.trace.serving.traced_server import TracedServer
 
 HELP: Final = "run mlx_lm.server with spans from inside it"
@@ -40,6 +42,7 @@ _POLLS_PER_LOOK: Final = 25  # into the log: every 5 s
 class ServedOptions(ServerOptions):
     """A server at a port that clients know."""
 
+    config: Path | None = config_flag()
     port: int = flag(
         "--port", "PORT", "0 takes a free one", parse=whole_number(0, 65535), default=DEFAULT_PORT
     )
@@ -70,6 +73,7 @@ class Options:
     server_arguments: tuple[str, ...] = argument(
         "-- ARGUMENT", "for mlx_lm.server; not what a flag here sets", nargs="*"
     )
+    given: frozenset[str] = frozenset()
 
 
 def execute(options: Options) -> int:
@@ -81,11 +85,15 @@ def execute(options: Options) -> int:
     from punie.trace.console.progress import Progress
     from punie.trace.usecases.sending import find_receivers
 
+    configuration = read_config(options.server.config)
+    options = with_config(options, configuration, options.given)
     refuse_own_flags(options)
     spans = options.spans
     sending = find_receivers(spans.otlp, no_export=spans.no_export, content=False)
-    server = _server(options)
+    server = _server(options, configuration)
     progress = Progress()
+    if any(table == "agent" for table, _ in configuration.named):
+        progress.say(f"{options.server.config}: its [agent] settings are for whoever asks this server")
     progress.say_all(check_draft(server.config, allow_vocab_mismatch=options.server.allow_vocab_mismatch))
     _make_folder(spans.spans_dir)
     with sending.following(spans.spans_dir, progress):
@@ -139,12 +147,17 @@ async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-def _server(options: Options) -> TracedServer:
+def _server(options: Options, configuration: Configuration) -> TracedServer:
     from punie.trace.commands.server_options import server_config
     from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 
-    return TracedServer(
+    config = replace(
         server_config(options.server),
+        prefill_step_size=configuration.value("server", "prefill_step_size"),
+        chat_template_args=configuration.value("request", "template_args") or {},
+    )
+    return TracedServer(
+        config,
         ServerFiles(options.spans.spans_dir, options.spans.log),
         ServerTracing(spans=not options.server.plain_server),
         ready_timeout_s=options.server.ready_timeout,

@@ -66,7 +66,7 @@ class BenchProgress(Progress):
 
     def plan(self, cells: Sequence[Cell]) -> None:
         """What is to be done."""
-        self._cells = len(cells)
+        self._cells, self._done = len(cells), 0
         self._left = TimeLeft(cells)
 
     def cell_begins(self, cell: Cell) -> None:

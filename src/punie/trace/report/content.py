@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.decision.decision import Decision
     from punie.trace.analysis.experiment.observation import Observation
     from punie.trace.analysis.experiment.results import Experiment
+    from punie.trace.analysis.improvement.model import Ending, Stage
+    from punie.trace.analysis.improvement.planner import Improvement
+    from punie.trace.analysis.improvement.settings import ImproveSettings
+    from punie.trace.analysis.improvement.track_record import PredictionResult
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.transcript.transcript import Transcript
@@ -84,6 +88,23 @@ class BenchReport:
     steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImprovementReport:
+    """An improvement that ended. `source` is its folder, `history` what predictions on this machine came to before.
+
+    `experiments` are its stages, analysed; `notes` stand beside every number.
+    """
+
+    source: str
+    settings: ImproveSettings
+    state: Improvement
+    ending: Ending
+    baseline: Report
+    experiments: Mapping[Stage, Experiment]
+    history: tuple[PredictionResult, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.analysis.experiment.arms import AgentSettings, RequestSettings
+from punie.trace.bench.runtime import recording_at, request_fields
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.serving.traced_server import TracedServer
 from punie.trace.usecases.interruption import cancel_on
@@ -32,7 +34,10 @@ _TOOLS_IGNORED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a suite is asked. `turns` is the folder in which another run that asks in turns is met."""
+    """How a suite is asked. `turns` is the folder in which another run that asks in turns is met.
+
+    Of `settings` and `request` count what no flag of a run sets: what is added to the agent and to its requests.
+    """
 
     suite: Suite
     subject: Subject
@@ -40,6 +45,13 @@ class Asking:
     query_timeout_s: float
     ready_timeout_s: float
     turns: Path | None = None
+    settings: AgentSettings = field(default_factory=AgentSettings)
+    request: RequestSettings = field(default_factory=RequestSettings)
+
+    def request_fields(self) -> dict[str, object]:
+        """What a request says that the server isn't started with."""
+        only = replace(self.request, max_tokens=None, temperature=None, top_p=None, num_draft_tokens=None)
+        return request_fields(only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +118,19 @@ class SuiteRun:
         timeout_s = self.asking.query_timeout_s
         async with self.server.new(self.folder, self.progress.say) as server:
             self._note_start(server)
-            model = server_model(
-                server.address, server.model_name, server.request_settings(), timeout_s=timeout_s
+            said = {**server.request_settings(), **self.asking.request_fields()}
+            model = server_model(server.address, server.model_name, said, timeout_s=timeout_s)
+            settings = self.asking.settings
+            asker = Asker(
+                self.asking.subject,
+                model,
+                self.asking.stream,
+                timeout_s,
+                session.telemetry.clock,
+                instruction=settings.instruction,
+                tool_result_characters=settings.tool_result_characters,
+                recording=recording_at(settings.replay),
             )
-            asker = Asker(self.asking.subject, model, self.asking.stream, timeout_s, session.telemetry.clock)
             await run_server_start(session, asker, server, self.plan.planned, start)
             if isinstance(server, TracedServer) and server.ignores_tools():
                 self.progress.say(_TOOLS_IGNORED)

@@ -29,6 +29,8 @@ INSTRUCTIONS: Final = (
     "Search it with run_command, read files with read_file, and answer general questions directly."
 )
 AGENT_NAME: Final = "assistant"
+READ_ONLY: Final = "read_only"
+"""The key of a tool's metadata that declares it: `Tool(search, metadata={"read_only": True})`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def default_subject(workspace: Path) -> Subject:
 
     Raises WorkloadError where its tools can't be confined.
     """
-    from pydantic_ai import Agent
+    from pydantic_ai import Agent, Tool
 
     if os.name != "posix":
         raise WorkloadError(
@@ -52,10 +54,11 @@ def default_subject(workspace: Path) -> Subject:
             remedy="name your own agent with --agent",
         )
     tools = WorkspaceTools(workspace)
+    declared = {READ_ONLY: True}
     agent = Agent(
         name=AGENT_NAME,
         instructions=INSTRUCTIONS,
-        tools=[tools.run_command, tools.read_file],
+        tools=[Tool(tool, metadata=declared) for tool in (tools.run_command, tools.read_file)],
         defer_model_check=True,
     )
     return Subject(agent)

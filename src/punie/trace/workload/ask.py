@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from punie.trace.workload.agent import Subject
     from punie.trace.workload.guard import QueryGuard
+    from punie.trace.workload.replay import Recording
     from punie.trace.workload.scoring.answer import Answer
 
 _GRACE_S: Final = 2.0  # beyond the time limit, before code that blocks the event loop is interrupted
@@ -49,7 +50,7 @@ class Asker:
     """An agent, the model that answers and the way to ask: everything that stays the same over a run.
 
     `instruction` is added to the agent's own instructions. Of a tool's result longer than `tool_result_characters` the
-    model sees so many characters.
+    model sees so many characters. With a `recording` tools don't run: they answer from it.
     """
 
     subject: Subject
@@ -59,6 +60,7 @@ class Asker:
     clock: Callable[[], int]
     instruction: str = ""
     tool_result_characters: int | None = None
+    recording: Recording | None = None
 
     async def ask(self, text: str) -> Reply:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
@@ -114,7 +116,7 @@ class Asker:
                 deps=self.subject.deps,
                 event_stream_handler=_drain if self.stream else None,
                 instructions=self.instruction or None,
-                capabilities=[guard, *self._budget()],
+                capabilities=[guard, *self._budget(), *self._replay()],
             )
             return str(result.output), None
         except BaseException as error:  # noqa: BLE001 # whatever an agent and its tools raise is shown, not averaged
@@ -126,6 +128,13 @@ class Asker:
         from punie.trace.workload.tool_budget import tool_result_budget
 
         return [tool_result_budget(self.tool_result_characters)]
+
+    def _replay(self) -> list[AbstractCapability[Any]]:
+        if self.recording is None:
+            return []
+        from punie.trace.workload.replay import ReplayTools
+
+        return [ReplayTools(self.recording)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class AgentSettings:
     instruction: is added to the agent's own instructions.
     tool_result_characters: longer results of tools are cut to so many.
     stream: whether answers are asked for as a stream.
+    replay: a recording that tools answer from, in place of running.
     """
 
     agent: str | None = None
@@ -92,6 +93,7 @@ class AgentSettings:
     instruction: str = ""
     tool_result_characters: int | None = None
     stream: bool = True
+    replay: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
@@ -17,13 +18,6 @@ from punie.trace.analysis.statistics.spread import Interval, UnitKind
 LeverSet = tuple[str, ...]
 """Levers that are applied together, in this order; the baseline has none."""
 BASELINE: LeverSet = ()
-
-
-class Promise(StrEnum):
-    """What a lever says of the answers: the same as the baseline's, or such as have to be judged."""
-
-    EQUAL = "equal"
-    JUDGED = "judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Candidate:
     name: str
     text: str
     kind: str
-    promise: Promise
+    output: ExpectedOutput
     prediction: Prediction | None = None
     why_not: str = ""
 

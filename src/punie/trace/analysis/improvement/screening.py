@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate, GateKind, closed
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Candidate,
     LeverSet,
-    Promise,
     StageMeasurement,
 )
 from punie.trace.analysis.improvement.ranking import Ranking
@@ -86,7 +86,7 @@ def winner(parts: Sequence[ScreenedLever], combined: StageMeasurement | None, ra
 def keeps_out(arm: ArmMeasurement, ranking: Ranking) -> tuple[Gate, ...]:
     """The gates that keep this arm out, by what its levers promise together."""
     candidates = [ranking.candidate(name) for name in arm.levers]
-    equal = all(candidate.promise is Promise.EQUAL for candidate in candidates)
+    equal = all(candidate.output is ExpectedOutput.SAME for candidate in candidates)
     relevant = [gate for gate in arm.gates if equal or gate.kind is not GateKind.SAME_ANSWERS]
     same = any(g.kind is GateKind.SAME_ANSWERS and g.verdict is Verdict.YES for g in relevant)
     return closed(relevant, scored=not (equal and same))

@@ -20,7 +20,6 @@ class PredictionResult:
     when: str
     machine: str
     suite: str
-    model: str
     predicted: float
     predicted_low: float | None
     predicted_high: float | None

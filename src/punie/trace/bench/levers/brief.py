@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
 from punie.trace.bench.levers.instructions import with_instruction
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.predictions import shorter_output
 
 INSTRUCTION: Final = (
     "Be brief: answer in as few words as the question needs, without introduction or summary."
@@ -34,4 +35,5 @@ LEVER: Final = Lever(
     apply=_apply,
     applies=_applies,
     propose=_propose,
+    predict=shorter_output,
 )

@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
 from punie.trace.bench.levers.applies import own_server
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope, TrialCost
+from punie.trace.bench.levers.predictions import faster_decode
 from punie.trace.bench.levers.values import path, whole
 from punie.trace.bench.options import DEMO
 from punie.trace.demo.paths import draft_model_path, target_model_path
@@ -46,4 +47,5 @@ LEVER: Final = Lever(
     propose=_propose,
     value="a model, and after a comma the tokens drafted a step",
     cost=TrialCost.OTHER_MODEL,
+    predict=faster_decode,
 )

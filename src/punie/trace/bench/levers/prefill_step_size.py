@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
 from punie.trace.bench.levers.applies import own_server
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.predictions import faster_prefill
 from punie.trace.bench.levers.values import whole
 
 NAME: Final = "prefill-step-size"
@@ -35,4 +36,5 @@ LEVER: Final = Lever(
     applies=own_server,
     propose=_propose,
     value="tokens",
+    predict=faster_prefill,
 )

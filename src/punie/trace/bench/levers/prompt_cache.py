@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
 from punie.trace.bench.levers.applies import own_server
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.predictions import cache_hit
 
 
 def _apply(arm: Arm, _value: str) -> Arm:
@@ -34,4 +35,5 @@ LEVER: Final = Lever(
     apply=_apply,
     applies=_applies,
     propose=_propose,
+    predict=cache_hit,
 )

@@ -16,6 +16,8 @@ from punie.trace.report.published.base import Published
 from punie.trace.report.published.comparison import ComparisonDocument
 from punie.trace.report.published.decision import DecisionDocument
 from punie.trace.report.published.experiment import ExperimentDocument, PlanDocument
+from punie.trace.report.published.improvement import ImprovementDocument
+from punie.trace.report.published.improvement_plan import ImprovementPlan
 from punie.trace.report.published.parts import DatabaseReport, PartsReport
 from punie.trace.report.published.preflight import PreflightReport
 from punie.trace.report.published.query import QueryDocument
@@ -30,6 +32,8 @@ PUBLISHED: Final[dict[str, type[Published]]] = {
     "plan": PlanDocument,
     "preflight": PreflightReport,
     "decision": DecisionDocument,
+    "improvement": ImprovementDocument,
+    "improvement_plan": ImprovementPlan,
     "parts": PartsReport,
     "in_database": DatabaseReport,
     "query": QueryDocument,

@@ -1,0 +1,60 @@
+"""An improvement on disk: what was asked for, and one benchmark folder for each stage.
+
+    improve.json  1-baseline/  2-screening/  3-combination/  4-confirmation/
+
+Each stage is an ordinary benchmark: `bench.json`, and a run folder for each server start. An interrupted improvement is
+run again from its beginning; cells that are done aren't, so it takes the same decisions from the same measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from punie.trace.analysis.improvement.model import Stage
+from punie.trace.analysis.improvement.settings import FORMAT_VERSION, ImproveSettings
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.errors import InputError
+from punie.trace.store import documents
+from punie.trace.store.runs.run_folder import make_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ImproveFolder:
+    """The folder of one improvement."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> ImproveFolder:
+        """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
+        return cls(make_folder(parent, name, "1-baseline"))
+
+    @classmethod
+    def open(cls, path: Path) -> ImproveFolder:
+        """The improvement at `path`. Raises InputError if there is none."""
+        if not is_improve_folder(path):
+            raise InputError(
+                f"{path}: not an improvement: it has no improve.json",
+                remedy="Give the folder that `punie-trace improve` named at its beginning.",
+            )
+        return cls(path)
+
+    def write_settings(self, settings: ImproveSettings) -> None:
+        """Write `improve.json`. Raises InputError."""
+        documents.write(self.path / "improve.json", settings)
+
+    def read_settings(self) -> ImproveSettings:
+        """What was asked for. Raises InputError."""
+        return documents.read(self.path / "improve.json", ImproveSettings, version=FORMAT_VERSION)
+
+    def stage(self, stage: Stage) -> BenchFolder:
+        """The benchmark of a stage, whether it is there or not."""
+        path = self.path / f"{1 + list(Stage).index(stage)}-{stage.value}"
+        (path / "cells").mkdir(parents=True, exist_ok=True)
+        return BenchFolder(path)
+
+
+def is_improve_folder(path: Path) -> bool:
+    """Whether `path` has an improvement's settings."""
+    return (path / "improve.json").is_file()

@@ -1,0 +1,73 @@
+"""What levers would save, from what the baseline's own spans predict (`analysis/what_if`).
+
+Where nobody can know beforehand how far a lever moves things (how much shorter answers get), the prediction says what
+it assumes, with ends that published results suggest. A lever without a function here is measured unpredicted.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Final
+
+from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.what_if.improvements import CACHE, LESS_OUTPUT
+from punie.trace.analysis.what_if.prediction import Saving as Predicted
+from punie.trace.bench.levers.lever import Evidence, Saving
+from punie.trace.model import Phase
+
+_PREFILL_FASTER: Final = (1.0, 1.2, 1.5)
+
+
+def cache_hit(evidence: Evidence, _value: str) -> Saving | None:
+    """A prompt cache that hits everywhere: measured, but for the cost of a token, which is fitted."""
+    found, wall_ns = _what_if(evidence, CACHE), _wall_ns(evidence)
+    if found is None or found.saved_ns is None or found.at_most_ns is None or not wall_ns:
+        return None
+    high = found.at_most_ns if found.high_ns is None else found.high_ns
+    return Saving(found.saved_ns / wall_ns, (found.low_ns or 0) / wall_ns, min(1.0, high / wall_ns))
+
+
+def shorter_output(evidence: Evidence, _value: str) -> Saving | None:
+    """An instruction to be brief."""
+    return _between(evidence, "output-20", LESS_OUTPUT, "output 20 % shorter (none to 40 %)")
+
+
+def faster_decode(evidence: Evidence, _value: str) -> Saving | None:
+    """A draft model."""
+    return _between(evidence, "decode-1.3", "decode-2", "decode 1.3 times as fast (1 to 2 times)")
+
+
+def faster_prefill(evidence: Evidence, _value: str) -> Saving | None:
+    """Larger steps in reading prompts."""
+    totals = evidence.analysis.totals if evidence.analysis else None
+    if totals is None or any(phase.ns for phase in totals.phases if phase.phase is Phase.MODEL):
+        return None
+    share = sum(phase.share for phase in totals.phases if phase.phase is Phase.PREFILL)
+    low, middle, high = (share * (1 - 1 / factor) for factor in _PREFILL_FASTER)
+    return Saving(middle, low, high, "prompts read 1.2 times as fast (1 to 1.5 times)")
+
+
+def _between(evidence: Evidence, slug: str, most: str, assuming: str) -> Saving | None:
+    middle, high = _what_if(evidence, slug), _what_if(evidence, most)
+    if middle is None or middle.share is None or high is None or high.share is None:
+        return None
+    wall_ns = _wall_ns(evidence)
+    end = high.share if high.high_ns is None or not wall_ns else min(1.0, high.high_ns / wall_ns)
+    return Saving(middle.share, 0.0, max(end, middle.share), assuming)
+
+
+def _what_if(evidence: Evidence, slug: str) -> Predicted | None:
+    predicted = evidence.analysis.what_if if evidence.analysis else None
+    return next((one for one in predicted.savings if one.slug == slug), None) if predicted else None
+
+
+def _wall_ns(evidence: Evidence) -> float | None:
+    """Of a query: the mean over queries, each with the mean of its repeats, as savings are."""
+    by_query: dict[str, list[int]] = {}
+    for record in filter(_counts, evidence.records):
+        by_query.setdefault(record.query_id, []).append(record.wall_ns)
+    return statistics.fmean(statistics.fmean(walls) for walls in by_query.values()) if by_query else None
+
+
+def _counts(record: QueryRecord) -> bool:
+    return record.counts

@@ -1,0 +1,243 @@
+"""An improvement: does it hold, what was tried, what to put where, and a page for the diary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
+from punie.trace.analysis.improvement.track_record import track_records
+from punie.trace.report import figures
+from punie.trace.report.builders.causes import causes_section
+from punie.trace.report.builders.run import answer
+from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
+from punie.trace.report.published.improvement import publish_improvement
+from punie.trace.report.wording.improvement import (
+    VERDICTS,
+    accuracy_text,
+    basis,
+    gate_text,
+    headline,
+    left_out_text,
+    levers_text,
+    next_steps,
+    outcome_text,
+    prediction_text,
+    screening_note,
+    speed_up_text,
+    stage_arm,
+    track_text,
+)
+from punie.trace.report.wording.settings import settings_notes
+from punie.trace.units import count_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.analysis.improvement.screening import ScreenedLever
+    from punie.trace.analysis.statistics.spread import Interval
+    from punie.trace.report.content import ImprovementReport
+    from punie.trace.report.document import Cell
+
+QUESTION: Final = "Faster, in fresh blocks?"
+_LEVERS: Final = ("lever", "predicted", "measured", "right", "outcome")
+_ROADMAP: Final = ("phase", "goal", "before", "after", "verdict", "link")
+_STAGES: Final = ("arm", "speed-up", "95 % interval", "wall", "output", "right")
+
+
+def build_improvement(report: ImprovementReport) -> Document:
+    """The whole report."""
+    return Document(
+        title=report.source,
+        data=partial(publish_improvement, report),
+        headline=headline(report),
+        lines=tuple(_lines(report)),
+        sections=tuple(filter(None, _sections(report))),
+    )
+
+
+def with_diary(document: Document, report: ImprovementReport) -> Document:
+    """The document with an entry for a diary and a row for a roadmap at its end."""
+    return replace(document, sections=(*document.sections, _diary(report), _roadmap(report)))
+
+
+def _sections(report: ImprovementReport) -> Iterator[Section]:
+    yield Section("Verdicts", answers=tuple(_answers(report)))
+    yield _levers(report)
+    yield _together(report)
+    yield _answers_section(report)
+    yield causes_section(report.baseline.causes)
+    yield _settings(report)
+
+
+def _lines(report: ImprovementReport) -> Iterator[str]:
+    settings = report.settings
+    yield (
+        f"suite {settings.suite_name}: {count_text(len(settings.queries), 'query', 'queries')} · "
+        f"seed {settings.seed} · {settings.created}"
+    )
+    if settings.replay:
+        yield f"tools didn't run: they answered as recorded in {settings.replay}"
+    yield from report.notes
+
+
+def _answers(report: ImprovementReport) -> Iterator[Answer]:
+    found = report.state.confirmation
+    interval = found.interval if found else None
+    figure = Figure(
+        found.speed_up if found else None,
+        Unit.RATIO,
+        speed_up_text(report),
+        interval.low if interval else None,
+        interval.high if interval else None,
+    )
+    yield Answer("faster", QUESTION, VERDICTS[report.ending], figure, basis(report), next_steps(report))
+    arm = stage_arm(report, Stage.CONFIRMATION, report.state.winner) if report.state.winner else None
+    judged = arm or stage_arm(report, Stage.BASELINE, BASELINE)
+    if judged is not None:
+        what = "with it" if arm else "as it is"
+        yield answer(judged.summary.target, f"Is the target met {what}?", steps=False)
+        yield answer(judged.summary.accuracy, f"Is every answer right {what}?", steps=False)
+
+
+def _levers(report: ImprovementReport) -> Section:
+    rows = tuple(_lever_row(report, lever) for lever in report.state.screened)
+    return Section(
+        "Levers, each by itself",
+        table=Table(_LEVERS, rows) if rows else None,
+        notes=tuple(_lever_notes(report)),
+    )
+
+
+def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, ...]:
+    predicted = lever.candidate.prediction
+    arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
+    right: Cell = figures.DASH
+    if arm is not None:
+        accuracy = arm.summary.accuracy.figures
+        right = f"{accuracy.answers_right}/{accuracy.answers}" if accuracy.answers else figures.DASH
+    return (
+        lever.candidate.name,
+        Figure(predicted.speed_up if predicted else None, Unit.RATIO, prediction_text(predicted)),
+        _measured(lever.speed_up, lever.interval),
+        right,
+        outcome_text(lever),
+    )
+
+
+def _measured(speed_up: float | None, interval: Interval | None) -> Figure:
+    if speed_up is None:
+        return figures.factor(None)
+    if interval is None:
+        return figures.factor(speed_up)
+    shown = f"{speed_up:.2f}× ({interval.low:.2f}–{interval.high:.2f})"
+    return Figure(speed_up, Unit.RATIO, shown, interval.low, interval.high)
+
+
+def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
+    state = report.state
+    if state.screened:
+        yield Note(screening_note())
+    for lever in state.screened:
+        predicted = lever.candidate.prediction
+        if predicted is not None and predicted.assuming:
+            yield Note(f"* {lever.candidate.name} is predicted for: {predicted.assuming}")
+        yield from (Note(f"{lever.candidate.name} {gate_text(gate)}") for gate in lever.closed)
+    same = report.experiments[Stage.SCREENING].same_again if Stage.SCREENING in report.experiments else None
+    if same is not None:
+        yield Note(f"noise: the baseline against itself came to {_measured(same.estimate, same.interval)}")
+    kinds = {lever.candidate.kind for lever in state.screened}
+    records = [track_text(record) for record in track_records(report.history) if record.kind in kinds]
+    if records:
+        yield Note("how such predictions did on this machine", tuple(records))
+    if state.ranking.left_out:
+        left_out = tuple(left_out_text(*one) for one in state.ranking.left_out)
+        yield Note(f"not tried: {count_text(len(left_out), 'lever')}", left_out)
+
+
+def _together(report: ImprovementReport) -> Section:
+    """The arms of the combination and of the confirmation, one row each."""
+    rows = [
+        row
+        for stage, name in ((Stage.COMBINATION, "together"), (Stage.CONFIRMATION, "confirmed"))
+        for row in _stage_rows(report, stage, name)
+    ]
+    return Section("Combined and confirmed", table=Table(_STAGES, tuple(rows)) if rows else None)
+
+
+def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[tuple[Cell, ...]]:
+    measured, found = report.state.done.get(stage), report.experiments.get(stage)
+    if measured is None or found is None:
+        return
+    for result in found.arms:
+        levers = result.arm.levers
+        arm = measured.arms.get(levers)
+        confirmation = report.state.confirmation if stage is Stage.CONFIRMATION else None
+        interval = confirmation.interval if confirmation else arm.interval(0.95) if arm else None
+        accuracy = result.summary.accuracy.figures
+        ends = f"{interval.low:.2f}–{interval.high:.2f}" if arm and interval else figures.DASH
+        yield (
+            f"{name}: {levers_text(levers)}",
+            figures.factor(arm.speed_up if arm else None),
+            ends,
+            figures.duration(result.summary.wall_ns),
+            figures.count(result.tokens.output),
+            f"{accuracy.answers_right}/{accuracy.answers}" if accuracy.answers else figures.DASH,
+        )
+
+
+def _answers_section(report: ImprovementReport) -> Section:
+    lines = []
+    if report.state.winner and (arm := stage_arm(report, Stage.CONFIRMATION, report.state.winner)):
+        lines.append(f"{levers_text(report.state.winner)}, confirmed: {accuracy_text(arm)}")
+    for lever in report.state.screened:
+        arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
+        if arm is not None:
+            lines.append(f"{lever.candidate.name}: {accuracy_text(arm)}")
+    return Section("Answers that got better or worse", notes=notes(*lines))
+
+
+def _settings(report: ImprovementReport) -> Section:
+    if report.ending is not Ending.IMPROVED or not report.state.winner:
+        return Section("")
+    arm = stage_arm(report, Stage.CONFIRMATION, report.state.winner)
+    if arm is None:
+        return Section("")
+    baseline = report.experiments[Stage.CONFIRMATION].baseline.arm
+    return Section("What to put where", notes=tuple(settings_notes(baseline, arm.arm)))
+
+
+def _diary(report: ImprovementReport) -> Section:
+    settings = report.settings
+    tried = ", ".join(lever.candidate.name for lever in report.state.screened) or "nothing"
+    return Section(
+        f"Diary entry, {settings.created.partition('T')[0]}",
+        notes=notes(
+            f"Question: what makes {settings.suite_name} faster at the same accuracy{_goal(report)}?",
+            f"Tried: {tried}.",
+            f"Decision: {headline(report)}.",
+            f"Next: {' '.join(next_steps(report)) or 'nothing.'}",
+        ),
+    )
+
+
+def _goal(report: ImprovementReport) -> str:
+    target = report.settings.target_ns
+    return f" (target {duration_text(target)})" if target else ""
+
+
+def _roadmap(report: ImprovementReport) -> Section:
+    stage = Stage.CONFIRMATION if Stage.CONFIRMATION in report.experiments else Stage.BASELINE
+    before = stage_arm(report, stage, BASELINE)
+    after = stage_arm(report, stage, report.state.winner) if report.state.winner else None
+    target = report.settings.target_ns
+    row = (
+        "improve",
+        f"a query under {duration_text(target)}" if target else "faster at the same accuracy",
+        figures.duration(before.summary.wall_ns if before else None),
+        figures.duration(after.summary.wall_ns if after else None),
+        report.ending.value,
+        report.source,
+    )
+    return Section("For the roadmap", table=Table(_ROADMAP, (row,)))

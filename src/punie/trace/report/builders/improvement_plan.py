@@ -1,0 +1,59 @@
+"""What an improvement would do: the levers, the tools, the server starts, before anything is asked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.improvement.planner import Sizes
+from punie.trace.report.document import Document, Section, Table, notes
+from punie.trace.report.published.improvement_plan import publish_improvement_plan
+from punie.trace.units import count_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from punie.trace.analysis.improvement.model import Candidate
+    from punie.trace.analysis.improvement.settings import ImproveSettings
+
+_LEVERS: Final = ("lever", "what it does", "answers", "")
+
+
+def build_improvement_plan(
+    settings: ImproveSettings, candidates: Sequence[Candidate], tools: Sequence[tuple[str, bool]]
+) -> Document:
+    """`tools` are names, and whether each is declared read-only."""
+    rows = tuple((c.name, c.text, c.output.value, c.why_not) for c in candidates)
+    tools_rows = tuple((name, "yes" if read_only else "no") for name, read_only in tools)
+    return Document(
+        title="What improve would do",
+        data=partial(publish_improvement_plan, settings, tuple(candidates), tuple(tools)),
+        headline=f"{count_text(sum(not c.why_not for c in candidates), 'lever')} could be tried",
+        lines=tuple(_lines(settings)),
+        sections=(
+            Section("Levers", table=Table(_LEVERS, rows)),
+            Section("Tools", table=Table(("tool", "declared read-only"), tools_rows)),
+            Section("Stages", notes=notes(*_stages(settings))),
+        ),
+    )
+
+
+def _lines(settings: ImproveSettings) -> Iterator[str]:
+    yield f"suite {settings.suite_name}: {count_text(len(settings.queries), 'query', 'queries')}"
+
+
+def _stages(settings: ImproveSettings) -> Iterator[str]:
+    sizes, queries = Sizes(), count_text(len(settings.queries), "query", "queries")
+    yield f"baseline: {2 * sizes.baseline} server starts, each asked {queries}"
+    yield f"screening: {sizes.screening} server starts for each lever, and as many of the baseline, twice"
+    yield f"combination: {3 * sizes.combination} server starts, if more than one lever helps"
+    yield f"confirmation: {2 * sizes.looks[0]} to {2 * sizes.looks[-1]} server starts"
+    most = (
+        f"at most {duration_text(settings.budget_ns)}, the budget"
+        if settings.budget_ns
+        else "no limit is set (--budget)"
+    )
+    yield (
+        f"time: not known before the baseline is measured; {most}. Levers that the baseline's spans show can't matter "
+        "aren't tried"
+    )

@@ -1,0 +1,194 @@
+"""An improvement as sentences: how it ended, why a lever was left out, what to put where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.experiment.gates import Gate, GateKind
+from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
+from punie.trace.analysis.improvement.ranking import LEAST_SHARE, LeftOut
+from punie.trace.analysis.improvement.screening import LEAST_SCREENED, Screened, ScreenedLever
+from punie.trace.model import Verdict
+from punie.trace.report.inert import one_line
+from punie.trace.report.wording.causes import change_text
+from punie.trace.units import bytes_text, count_text, percent_text, share_text
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.experiment.results import ArmResult
+    from punie.trace.analysis.improvement.model import Candidate, LeverSet, Prediction
+    from punie.trace.analysis.improvement.track_record import TrackRecord
+    from punie.trace.report.content import ImprovementReport
+
+VERDICTS: Final = {
+    Ending.IMPROVED: Verdict.YES,
+    Ending.NOTHING_HELPS: Verdict.NO,
+    Ending.UNDECIDED: Verdict.UNDECIDED,
+    Ending.BUDGET_SPENT: Verdict.UNDECIDED,
+}
+_OUTCOMES: Final = {
+    Screened.HELPS: "helps",
+    Screened.DOESNT_HELP: "doesn't help",
+    Screened.BREAKS_A_GATE: "kept out",
+    Screened.NOT_MEASURED: "not measured",
+}
+
+
+def levers_text(levers: LeverSet | None) -> str:
+    """Levers as a person reads them."""
+    return " + ".join(map(one_line, levers)) if levers else "the baseline"
+
+
+def headline(report: ImprovementReport) -> str:
+    """One sentence."""
+    found = report.state.confirmation
+    figure = speed_up_text(report)
+    match report.ending:
+        case Ending.IMPROVED:
+            return f"{figure} faster with {levers_text(report.state.winner)}"
+        case Ending.NOTHING_HELPS if report.state.closed:
+            return f"Nothing helps: {levers_text(report.state.winner)} {gate_text(report.state.closed[0])}"
+        case Ending.NOTHING_HELPS if found is not None:
+            return f"Nothing helps: what looked best didn't hold in fresh blocks ({figure})"
+        case Ending.NOTHING_HELPS:
+            return "Nothing helps: no lever that can be tried here makes it faster"
+        case Ending.UNDECIDED:
+            return f"Undecided: {levers_text(report.state.winner)} may help ({figure}), and the blocks don't decide it"
+        case _:
+            return f"The budget is spent before a speed-up could be confirmed{f' ({figure} so far)' if found else ''}"
+
+
+def speed_up_text(report: ImprovementReport) -> str:
+    """The confirmation's estimate and interval; "not confirmed" without."""
+    found = report.state.confirmation
+    if found is None or found.speed_up is None:
+        return "not confirmed"
+    ends = f" ({found.interval.low:.2f}–{found.interval.high:.2f})" if found.interval else ""
+    return f"{found.speed_up:.2f}×{ends}"
+
+
+def basis(report: ImprovementReport) -> str:
+    """What the verdict rests on."""
+    found, looks = report.state.confirmation, report.state.sizes.looks
+    if found is None:
+        return "No lever came to a confirmation."
+    if found.interval is None:
+        return f"{count_text(found.blocks, 'fresh block')} so far, the first look is after {looks[0]}."
+    return (
+        f"{count_text(found.blocks, 'fresh block')}, every arm's server started anew in each; looked at after "
+        f"{', '.join(map(str, looks))} blocks, and the interval holds at 95 % over all looks together."
+    )
+
+
+def next_steps(report: ImprovementReport) -> tuple[str, ...]:
+    """What to do now, the most important first."""
+    return tuple(_next_steps(report))
+
+
+def _next_steps(report: ImprovementReport) -> Iterator[str]:
+    where = one_line(report.source)
+    match report.ending:
+        case Ending.IMPROVED:
+            yield f"Use it: punie-trace run --config {where}/config.toml (serve and improve take it too)."
+        case Ending.UNDECIDED:
+            yield "Make the machine quieter and run it again: the noise is larger than what this could bring."
+        case Ending.BUDGET_SPENT:
+            yield f"Go on with more time: punie-trace improve --resume {where} --budget TIME."
+        case Ending.NOTHING_HELPS if report.state.closed:
+            names = ",".join(sorted(set(report.state.winner or ())))
+            yield f"Try without it: --without {one_line(names)}."
+        case _:
+            pass
+    if report.baseline.causes:
+        yield f"In your own code: {change_text(report.baseline.causes[0])}."
+    elif report.ending is Ending.NOTHING_HELPS:
+        yield "What takes the time is in the baseline's report; `decide` says whether training is worth a try."
+
+
+def left_out_text(candidate: Candidate, reason: LeftOut) -> str:
+    """Why a lever wasn't tried."""
+    predicted = candidate.prediction
+    why = {
+        LeftOut.NOT_HERE: candidate.why_not,
+        LeftOut.NOT_CHOSEN: "not chosen",
+        LeftOut.NO_BUDGET: "the budget isn't enough for it",
+        LeftOut.CANT_MATTER: (
+            f"saves {share_text(predicted.at_most) if predicted else 'nothing'} of the wall time at most, "
+            f"less than {percent_text(LEAST_SHARE)}"
+        ),
+    }[reason]
+    return f"{one_line(candidate.name)}: {one_line(why)}"
+
+
+def outcome_text(lever: ScreenedLever) -> str:
+    """What came of a lever, in a table."""
+    return _OUTCOMES[lever.outcome]
+
+
+def gate_text(gate: Gate) -> str:
+    """What a gate says that keeps an arm out."""
+    queries = ", ".join(map(one_line, gate.queries[:3]))
+    more = f" and {len(gate.queries) - 3} more" if len(gate.queries) > 3 else ""
+    match gate.kind:
+        case GateKind.ACCURACY if gate.verdict is Verdict.UNDECIDED:
+            return "can't be judged: nobody scores the answers (ask a suite that states what is expected)"
+        case GateKind.ACCURACY:
+            return f"gets answers wrong that were right: {queries}{more}"
+        case GateKind.SAME_ANSWERS:
+            return f"says other things than the baseline, which it promises not to: {queries}{more}"
+        case GateKind.MEMORY:
+            return f"takes {bytes_text(gate.value or 0)}, more than the {bytes_text(gate.limit or 0)} allowed"
+        case _:
+            return f"makes the machine swap: {bytes_text(gate.value or 0)} written"
+
+
+def prediction_text(predicted: Prediction | None) -> str:
+    """As a speed-up; what it takes for granted is said below the table."""
+    return (
+        "not predicted"
+        if predicted is None
+        else f"{predicted.speed_up:.2f}×{'*' if predicted.assuming else ''}"
+    )
+
+
+def track_text(record: TrackRecord) -> str:
+    """How predictions of a kind of lever did on this machine."""
+    held = f"{record.held} of {record.judged} held" if record.judged else "none has an interval"
+    error = f"typically off by {share_text(record.error)} of the wall time"
+    return f"{record.kind}: {count_text(record.count, 'prediction')} before, {held}, {error}"
+
+
+def accuracy_text(result: ArmResult) -> str:
+    """Which answers got better or worse, with the exact bound."""
+    gate = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
+    if gate is None or gate.verdict is Verdict.UNDECIDED:
+        return "answers are not scored"
+    worse = f"worse: {', '.join(map(one_line, gate.queries))}" if gate.queries else "none got worse"
+    better = f"; better: {', '.join(map(one_line, gate.better))}" if gate.better else ""
+    bound = (
+        ""
+        if gate.bound is None
+        else (
+            f" (of {count_text(gate.of, 'query', 'queries')} that the baseline always gets right; at 95 % "
+            f"at most {percent_text(gate.bound)} of such queries get worse)"
+        )
+    )
+    return f"{worse}{better}{bound}"
+
+
+def screening_note() -> str:
+    """What the table of levers is."""
+    return (
+        f"measured: each lever by itself, screened in few blocks; one that comes to {LEAST_SCREENED:.2f}× or more is "
+        "tried further. Only the confirmation's interval is a claim"
+    )
+
+
+def stage_arm(report: ImprovementReport, stage: Stage, levers: LeverSet) -> ArmResult | None:
+    """An arm of a stage; None where it wasn't measured."""
+    found = report.experiments.get(stage)
+    if found is None:
+        return None
+    if levers == BASELINE:
+        return found.baseline
+    return next((result for result in found.others if result.arm.levers == levers), None)

@@ -1,0 +1,200 @@
+"""Running an improvement: the baseline, what follows from it, and every stage until it ends. What is done is kept."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from punie.trace import semconv
+from punie.trace.analysis.experiment.configuration import configuration_text, whole
+from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX
+from punie.trace.analysis.experiment.results import Experiment
+from punie.trace.analysis.improvement.model import Candidate, Ending, Prediction, Stage, StagePlan
+from punie.trace.analysis.improvement.planner import Improvement, Sizes
+from punie.trace.analysis.improvement.ranking import Choice, rank
+from punie.trace.analysis.improvement.track_record import PredictionResult
+from punie.trace.bench.improve_stages import BASELINE, RealExecutor
+from punie.trace.bench.improving import improve
+from punie.trace.bench.levers.lever import Change, Evidence, TrialCost
+from punie.trace.bench.levers.registry import LEVERS, parse_change
+from punie.trace.bench.plan import plan_cells
+from punie.trace.model import Span, SpanSet
+from punie.trace.report.content import ImprovementReport
+from punie.trace.report.wording.improvement import headline
+from punie.trace.server.memory_limit import recommended_limit
+from punie.trace.store.predictions import add_to_history, machine_name, read_history
+from punie.trace.units import count_text
+from punie.trace.usecases.interruption import cancel_on
+from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.run_report import DEMO_NOTE, Judgement, build_report
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.experiment.arms import Arm
+    from punie.trace.analysis.experiment.plan import ExperimentPlan
+    from punie.trace.analysis.improvement.model import StageMeasurement
+    from punie.trace.analysis.improvement.settings import ImproveSettings
+    from punie.trace.bench.improve_folder import ImproveFolder
+    from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.report.content import Report
+
+_STAGES: Final = {
+    Stage.BASELINE: "baseline",
+    Stage.SCREENING: "screening: each lever by itself",
+    Stage.COMBINATION: "combination: those that help, together",
+    Stage.CONFIRMATION: "confirmation: in fresh blocks",
+}
+
+
+@dataclass
+class ImprovementRun:
+    """One improvement in its folder; `baseline` is known once the first stage is measured."""
+
+    folder: ImproveFolder
+    settings: ImproveSettings
+    progress: BenchProgress
+    baseline: Report | None = None
+
+    async def execute(self) -> ImprovementReport:
+        """Measure until it ends. Raises PunieTraceError; what is measured by then is kept."""
+        cancel_on(signal.SIGTERM)
+        executor = RealExecutor(
+            self.folder, self.settings, self.progress, recommended_limit().limit_bytes, self._begins
+        )
+        with self.progress.shown():
+            state, ending = await improve(executor, self._ranked)
+        return self._report(state, ending, executor.experiments())
+
+    def _begins(self, stage: StagePlan, plan: ExperimentPlan) -> None:
+        cells = plan_cells(plan)
+        self.progress.plan(cells)
+        arms = f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')}"
+        self.progress.say(f"{_STAGES[stage.stage]} ({arms})")
+
+    def _ranked(self, _measured: StageMeasurement) -> Improvement:
+        """What is to be tried, by the baseline's own spans."""
+        self.baseline = self._read_baseline()
+        arm = self.settings.baseline
+        evidence = Evidence(arm, self.baseline.analysis.records, self.baseline.analysis)
+        choice = Choice(frozenset(self.settings.only), frozenset(self.settings.without))
+        return Improvement(rank(tuple(candidates(evidence, self.settings.levers)), choice), {}, Sizes())
+
+    def _read_baseline(self) -> Report:
+        """The baseline's queries, of both arms that ask as it does, as one source."""
+        spans = tuple(
+            span
+            for run in self.folder.stage(Stage.BASELINE).finished_runs()
+            for span in run.load_spans().spans
+        )
+        source = Loaded.of(str(self.folder.path), SpanSet(_of_arms(spans)))
+        judged = Judgement(self.settings.target_ns, self.settings.max_memory_bytes)
+        return build_report(source, judged)
+
+    def _report(
+        self, state: Improvement, ending: Ending, experiments: Mapping[Stage, Experiment]
+    ) -> ImprovementReport:
+        if self.baseline is None:
+            raise AssertionError("an improvement ended before its baseline")
+        history = read_history()
+        if self.settings.history:
+            add_to_history(
+                result for result in results(state, self.settings) if result not in frozenset(history)
+            )
+        return ImprovementReport(
+            source=str(self.folder.path),
+            settings=self.settings,
+            state=state,
+            ending=ending,
+            baseline=self.baseline,
+            experiments=experiments,
+            history=history,
+            notes=(DEMO_NOTE,) if self.settings.is_demo else (),
+        )
+
+
+def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[Candidate]:
+    """Every lever at every value that is worth trying here, and those that can't be tried, with the reason."""
+    changes = [parse_change(text) for text in named]
+    for lever in LEVERS:
+        why_not = lever.applies(evidence.arm)
+        own = [change.value for change in changes if change.lever is lever]
+        values = (*own, *(value for value in lever.propose(evidence) if value not in own))
+        if why_not or not values:
+            why = why_not or (
+                f"needs --lever {lever.name}=…" if lever.value else "nothing here that it could change"
+            )
+            yield Candidate(lever.name, lever.title, lever.name, lever.output, None, why)
+            continue
+        for value in values:
+            yield _candidate(Change(lever, value), evidence)
+
+
+def _candidate(change: Change, evidence: Evidence) -> Candidate:
+    lever = change.lever
+    saving = lever.predict(evidence, change.value)
+    predicted = None if saving is None else Prediction(saving.share, saving.low, saving.high, saving.assuming)
+    title = f"{lever.title}: {change.value}" if change.value else lever.title
+    return Candidate(change.name, title, lever.name, lever.output, predicted)
+
+
+def static_candidates(arm: Arm, named: Sequence[str]) -> Iterator[Candidate]:
+    """What can be said of the levers before anything was asked."""
+    changes = [parse_change(text) for text in named]
+    for lever in LEVERS:
+        why_not = lever.applies(arm)
+        own = [change for change in changes if change.lever is lever]
+        missing = lever.cost is TrialCost.OTHER_MODEL and not (own or lever.propose(Evidence(arm, ())))
+        why_not = why_not or (f"needs --lever {lever.name}=…" if missing else "")
+        for change in own or [Change(lever)]:
+            yield Candidate(change.name, lever.title, lever.name, lever.output, None, why_not)
+
+
+def results(state: Improvement, settings: ImproveSettings) -> Iterator[PredictionResult]:
+    """Each lever that was predicted and measured."""
+    for lever in state.screened:
+        predicted = lever.candidate.prediction
+        if predicted is None or not lever.speed_up:
+            continue
+        ends = lever.interval
+        yield PredictionResult(
+            kind=lever.candidate.kind,
+            lever=lever.candidate.kind,  # its value may be a path
+            when=settings.created,
+            machine=machine_name(),
+            suite=settings.suite_hash,
+            predicted=predicted.share,
+            predicted_low=predicted.low,
+            predicted_high=predicted.high,
+            measured=_share(lever.speed_up),
+            measured_low=_share(ends.low) if ends and ends.low > 0 else None,
+            measured_high=_share(ends.high) if ends else None,
+        )
+
+
+def _share(speed_up: float) -> float:
+    """Of the baseline's time, what a speed-up saves."""
+    return 1 - 1 / speed_up
+
+
+def _of_arms(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """The traces of the baseline's arms alone."""
+    names = {BASELINE, f"{BASELINE}{SAME_AGAIN_SUFFIX}"}
+    wanted = {span.trace_id for span in spans if semconv.text(span.attributes, semconv.BENCH_ARM) in names}
+    return tuple(span for span in spans if span.trace_id in wanted)
+
+
+def most_askings() -> int:
+    """How often each query is asked in one arm, at most: in every stage that the arm may come to."""
+    sizes = Sizes()
+    return sizes.baseline + sizes.screening + sizes.combination + sizes.looks[-1]
+
+
+def won_configuration(report: ImprovementReport) -> str | None:
+    """The text of `config.toml`: what has to be set to get what was confirmed; None where nothing was."""
+    if report.ending is not Ending.IMPROVED or not report.state.winner:
+        return None
+    found = report.experiments[Stage.CONFIRMATION]
+    arm = next(result.arm for result in found.others if result.arm.levers == report.state.winner)
+    said = f"punie-trace improve, {report.settings.created}: {headline(report)}"
+    return configuration_text(whole(found.baseline.arm, arm), said)
