@@ -256,3 +256,12 @@ def test_a_disturbed_block_is_run_again_once(tmp_path: Path, capsys: pytest.Capt
     measured = read_measured(folder)
     assert measured.set_aside == (CellFacts(cell.name, 0, ("baseline",), disturbed=slept),)
     assert [item.arm for item in measured.observations] == ["baseline"]
+
+
+def test_the_plan_in_the_documentation_can_be_run_and_every_lever_is_explained_there(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks" / "experiment.md").read_text()
+    file = tmp_path / "plan.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0])
+    plan = read_experiment(file, "b", NOW)
+    assert [arm.name for arm in plan.arms] == ["baseline", "baseline-aa", "cache", "lean", "warmer"]
+    assert [name for lever in LEVERS if f"| `{(name := lever.name)}" not in page] == []

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent
-from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.telemetry.agent.cut_streams import note_cut_stream
@@ -317,3 +324,28 @@ def test_the_call_of_an_output_tool_is_the_answer_and_no_tool_call() -> None:
         Asker(Subject(agent), FunctionModel(structured), False, 20, clock=lambda: 0).ask("Which?")
     )
     assert (reply.answer.text, reply.answer.tool_calls) == ("name='Ulm'", ())
+
+
+def test_a_model_sees_so_much_of_a_tool_result_and_the_instruction_that_was_added() -> None:
+    seen: list[list[ModelMessage]] = []
+
+    def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        seen.append(list(messages))
+        return _calls_then_answers(messages, info)
+
+    asker = Asker(
+        Subject(_agent(look)),
+        FunctionModel(answer),
+        stream=False,
+        timeout_s=20,
+        clock=lambda: 42,
+        instruction="Be brief.",
+        tool_result_characters=7,
+    )
+    assert asyncio.run(asker.ask("Where?")).error is None
+    first, last = seen[0][0], seen[-1][-1]
+    assert isinstance(first, ModelRequest)
+    assert "Be brief." in (first.instructions or "")
+    (result,) = last.parts
+    assert isinstance(result, ToolReturnPart)
+    assert result.content == "nothing\n[cut: 8 more characters]"
