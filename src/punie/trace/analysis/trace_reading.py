@@ -15,7 +15,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.tools import tool_calls
-from punie.trace.analysis.calls.usage import Teller, usage_of
+from punie.trace.analysis.calls.usage import Teller, failed_answer, usage_of
 from punie.trace.analysis.integrity.checks import Checks, check_traces
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
@@ -148,7 +148,7 @@ def _record(
         ok=_truth(span.attributes.get(semconv.QUERY_OK)),
         failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
         failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
-        error=_error(span),
+        error=_error(span) or (None if is_query(span) else failed_answer(calls)),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),

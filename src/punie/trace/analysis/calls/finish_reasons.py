@@ -1,4 +1,4 @@
-"""Why an answer ended, in the spellings of the large providers: by its token limit, or whole.
+"""Why an answer ended, in the spellings of the large providers: by its token limit, without one, or whole.
 
 | provider | ended by its limit |
 | --- | --- |
@@ -34,6 +34,21 @@ _LIMITS: Final = frozenset(
         *("contextlengthexceeded", "errorlimit", "limit", "incomplete", "truncated"),
     }
 )
+_FAILURES: Final = frozenset(
+    {
+        *(
+            "error",
+            "abort",
+            "aborted",
+            "contentfilter",
+            "contentfiltered",
+            "errortoxic",
+            "guardrailintervened",
+        ),
+        *("safety", "recitation", "blocklist", "prohibitedcontent", "spii", "malformedfunctioncall"),
+    }
+)
+"""OpenAI, Azure and Bedrock hold an answer back, Google does by five names, vLLM, Mistral and Cohere break it off."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[ _-]*[^\W\d_]+)*")
 _PREFIX: Final = re.compile(r"^(finish|stop)reasons?")
 
@@ -41,6 +56,11 @@ _PREFIX: Final = re.compile(r"^(finish|stop)reasons?")
 def ended_by_limit(reasons: AttributeValue) -> bool:
     """Whether one of `reasons`, a list or a single one, means that the answer was cut at its token limit."""
     return any(reason in _LIMITS for reason in _words(reasons))
+
+
+def failure_in(reasons: AttributeValue) -> str | None:
+    """The one of `reasons` that means that there is no answer: it was held back or broken off."""
+    return next((reason for reason in _words(reasons) if reason in _FAILURES), None)
 
 
 def _words(reasons: AttributeValue) -> Iterator[str]:

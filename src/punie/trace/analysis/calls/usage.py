@@ -14,10 +14,10 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
-from punie.trace.analysis.calls.finish_reasons import ended_by_limit
+from punie.trace.analysis.calls.finish_reasons import ended_by_limit, failure_in
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.trees.roles import Role, role_of
-from punie.trace.model import Span
+from punie.trace.model import AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 Teller = tuple[str, str | None]
@@ -115,8 +115,19 @@ def lacks_usage(call: Call) -> bool:
 
 def is_truncated(call: Call) -> bool:
     """Whether a model request ended by its token limit, by the first span that tells why it ended."""
-    reasons = (span.attributes.get(semconv.FINISH_REASONS) for span in call.all_spans)
-    return ended_by_limit(next(filter(None, reasons), None))
+    return ended_by_limit(_finish_reasons(call))
+
+
+def failed_answer(calls: Sequence[Call]) -> str | None:
+    """What became of the last answer of a query, if its model was kept from giving one; None if it gave one."""
+    last = max(calls, key=lambda call: call.span.end_ns, default=None)
+    reason = failure_in(_finish_reasons(last)) if last else None
+    return reason and f"the last answer ended by {reason}"
+
+
+def _finish_reasons(call: Call) -> AttributeValue:
+    told = (span.attributes.get(semconv.FINISH_REASONS) for span in call.all_spans)
+    return next((reasons for reasons in told if reasons), None)
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
