@@ -46,6 +46,7 @@ VERBS: Final = (
     "show",
     "bench",
     "improve",
+    "train",
     "compare",
     "decide",
     "serve",

@@ -317,7 +317,14 @@ def _settings(options: Options, base_url: str | None) -> RunSettings:
         num_draft_tokens=server.num_draft_tokens,
         target_ns=options.judgement.target_ns,
         max_memory_bytes=options.judgement.max_memory_bytes,
+        suite=_kept_path(options.workload.suite),
+        workspace=_kept_path(options.workload.workspace),
     )
+
+
+def _kept_path(path: Path | None) -> str | None:
+    """Absolute, so that it is found from elsewhere; the bare name of a suite that ships stays one."""
+    return None if path is None else str(path.absolute() if path.exists() else path)
 
 
 def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:

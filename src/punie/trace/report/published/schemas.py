@@ -23,6 +23,7 @@ from punie.trace.report.published.preflight import PreflightReport
 from punie.trace.report.published.query import QueryDocument
 from punie.trace.report.published.run import RunReport, RunTotals
 from punie.trace.report.published.speculative import SpeculativeReport
+from punie.trace.report.published.training import TrainingReport
 
 PUBLISHED: Final[dict[str, type[Published]]] = {
     "run": RunReport,
@@ -37,6 +38,7 @@ PUBLISHED: Final[dict[str, type[Published]]] = {
     "parts": PartsReport,
     "in_database": DatabaseReport,
     "query": QueryDocument,
+    "training": TrainingReport,
 }
 
 

@@ -40,6 +40,8 @@ class RunSettings:
     num_draft_tokens: int | None = None
     target_ns: int | None = None
     max_memory_bytes: int | None = None
+    suite: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,180 @@
+"""Was the training worth it? Fewer tokens, less wall time, no answers lost, and better than being told.
+
+All of it over queries that nobody trained on. The margin for lost answers was set before; where so few queries can't
+show that it is kept, the verdict is `undecided`, however good the figures look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
+from punie.trace.analysis.tuning.margin import LEVEL, most_worse
+from punie.trace.analysis.tuning.output_kinds import OutputKinds
+from punie.trace.model import Verdict
+
+
+class ArmKind(StrEnum):
+    """What an arm of the judgement is: as it was, told to be brief, with the adapter, or fused."""
+
+    BASE = "base"
+    BRIEF = "brief"
+    ADAPTER = "adapter"
+    FUSED = "fused"
+
+
+class Question(StrEnum):
+    """What an arm has to answer with yes."""
+
+    SHORTER = "fewer-tokens"
+    FASTER = "less-wall-time"
+    KEPT = "answers-kept"
+    BETTER_THAN_TOLD = "better-than-told"
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The speed-up against the base, end to end, and its 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def saved(self) -> float:
+        """The share of the wall time that it saves."""
+        return 1 - 1 / self.estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Answers beside the base's, query by query.
+
+    right, asked: queries that are right in every asking, and all. compared: those that the base has so.
+    worse, better: ids of queries that lost or gained that. most_worse: the exact upper bound of the share that is lost.
+    """
+
+    right: int
+    asked: int
+    compared: int
+    worse: tuple[str, ...]
+    better: tuple[str, ...]
+
+    @property
+    def most_worse(self) -> float:
+        """At 95 %, of queries such as these."""
+        return most_worse(len(self.worse), self.compared)
+
+    @property
+    def at_least_right(self) -> float:
+        """The exact lower bound of the share of such queries that are right."""
+        return clopper_pearson_lower(self.right, self.asked, level=LEVEL) if self.asked else 0.0
+
+    def verdict(self, margin: float) -> Verdict:
+        """`yes` where the bound keeps the margin, `no` where surely more than the margin got worse."""
+        if not self.compared:
+            return Verdict.UNDECIDED
+        if self.most_worse <= margin:
+            return Verdict.YES
+        least = clopper_pearson_lower(len(self.worse), self.compared, level=LEVEL)
+        return Verdict.NO if least > margin else Verdict.UNDECIDED
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedArm:
+    """One arm of the judgement; `times` is None for the base and where nothing could be compared."""
+
+    name: str
+    kind: ArmKind
+    tokens: float | None
+    kinds: OutputKinds
+    wall_ns: float | None
+    times: Times | None
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came out. `chosen` is the trained arm that is judged, None where there is none to judge.
+
+    answers: each question with its verdict; `verdict` is yes where all are.
+    """
+
+    verdict: Verdict
+    chosen: JudgedArm | None
+    answers: Mapping[Question, Verdict]
+    arms: tuple[JudgedArm, ...]
+    margin: float
+
+    def of(self, kind: ArmKind) -> JudgedArm | None:
+        """The first arm of a kind."""
+        return next((arm for arm in self.arms if arm.kind is kind), None)
+
+
+def kept(base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]) -> Kept:
+    """`base` and `arm`: by query whether each asking was right. Only queries that both were asked are compared."""
+    both = [query_id for query_id in base if query_id in arm]
+    right_before = {query_id for query_id in both if all(base[query_id])}
+    right_now = {query_id for query_id in both if all(arm[query_id])}
+    return Kept(
+        right=len(right_now),
+        asked=len(both),
+        compared=len(right_before),
+        worse=tuple(sorted(right_before - right_now)),
+        better=tuple(sorted(right_now - right_before)),
+    )
+
+
+def judge(arms: Sequence[JudgedArm], margin: float) -> Judgement:
+    """The verdict on the faster of the trained arms that lost no more than another one."""
+    base = next(arm for arm in arms if arm.kind is ArmKind.BASE)
+    brief = next((arm for arm in arms if arm.kind is ArmKind.BRIEF), None)
+    trained = [arm for arm in arms if arm.kind in (ArmKind.ADAPTER, ArmKind.FUSED)]
+    chosen = min(trained, key=_rank, default=None)
+    if chosen is None:
+        return Judgement(Verdict.UNDECIDED, None, {}, tuple(arms), margin)
+    answers = dict(_answers(base, brief, chosen, margin))
+    return Judgement(_all(answers.values()), chosen, answers, tuple(arms), margin)
+
+
+def _rank(arm: JudgedArm) -> tuple[int, float]:
+    return len(arm.kept.worse), -(arm.times.estimate if arm.times else 0.0)
+
+
+def _answers(
+    base: JudgedArm, brief: JudgedArm | None, chosen: JudgedArm, margin: float
+) -> Iterator[tuple[Question, Verdict]]:
+    yield Question.SHORTER, _shorter(base, chosen)
+    yield Question.FASTER, _faster(chosen)
+    yield Question.KEPT, chosen.kept.verdict(margin)
+    yield Question.BETTER_THAN_TOLD, _better_than_told(brief, chosen)
+
+
+def _shorter(base: JudgedArm, chosen: JudgedArm) -> Verdict:
+    if base.tokens is None or chosen.tokens is None:
+        return Verdict.UNDECIDED
+    return Verdict.YES if chosen.tokens < base.tokens else Verdict.NO
+
+
+def _faster(arm: JudgedArm) -> Verdict:
+    if arm.times is None:
+        return Verdict.UNDECIDED
+    if arm.times.low > 1:
+        return Verdict.YES
+    return Verdict.NO if arm.times.estimate <= 1 else Verdict.UNDECIDED
+
+
+def _better_than_told(brief: JudgedArm | None, chosen: JudgedArm) -> Verdict:
+    """An instruction that is as fast and loses no more answers makes training pointless."""
+    if brief is None or brief.times is None or chosen.times is None:
+        return Verdict.UNDECIDED
+    loses_more = len(brief.kept.worse) > len(chosen.kept.worse)
+    return Verdict.YES if loses_more or brief.times.estimate < chosen.times.estimate else Verdict.NO
+
+
+def _all(verdicts: Collection[Verdict]) -> Verdict:
+    if Verdict.NO in verdicts:
+        return Verdict.NO
+    return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.YES

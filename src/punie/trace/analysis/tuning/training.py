@@ -1,0 +1,94 @@
+"""All that a training showed, as far as it came: what its report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from punie.trace.analysis.statistics.decode import DecodeShare
+from punie.trace.analysis.tuning.checkpoints import Checkpoint
+from punie.trace.analysis.tuning.fusing import Fused
+from punie.trace.analysis.tuning.judgement import Judgement
+from punie.trace.analysis.tuning.linting import Lint, TrainingMemory
+from punie.trace.analysis.tuning.split import Split
+from punie.trace.analysis.tuning.worth import Worth
+from punie.trace.model import Verdict
+
+
+class Ending(StrEnum):
+    """How far it came.
+
+    `planned` is a dry run. It may end where decode is too small a share of the time, where the model's own answers are
+    no shorter, or where the linter refuses; else it is judged.
+    """
+
+    PLANNED = "planned"
+    LITTLE_DECODE = "little-decode"
+    NOTHING_SHORTER = "nothing-shorter"
+    REFUSED = "refused"
+    JUDGED = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a training with how long it will take, in ns; None where nothing tells."""
+
+    name: str
+    what: str
+    estimate_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLoss:
+    """The losses of one seed's training: pairs of iteration and loss; MLX's peak memory in bytes."""
+
+    seed: int
+    losses: tuple[tuple[int, float], ...]
+    peak_bytes: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training. What wasn't reached is None or empty.
+
+    texts: the question of each query id; families: its family. settings: by mlx_lm's names, as text.
+    examples: queries that gave an example; rows: of training data, own ones included.
+    """
+
+    source: str
+    created: str
+    model: str
+    adapter: str | None
+    suite: str
+    split: Split
+    texts: Mapping[str, str]
+    families: Mapping[str, str]
+    margin: float
+    settings: Mapping[str, str]
+    seeds: tuple[int, ...]
+    samples: int
+    temperature: float
+    ending: Ending
+    steps: tuple[Step, ...]
+    decode: DecodeShare | None
+    worth: Worth | None = None
+    examples: tuple[str, ...] = ()
+    rows: int = 0
+    lint: Lint | None = None
+    memory: TrainingMemory | None = None
+    losses: tuple[SeedLoss, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    best: Checkpoint | None = None
+    fused: tuple[Fused, ...] = ()
+    judgement: Judgement | None = None
+    is_demo: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether training pays: `no` where nothing was to win, `undecided` where it wasn't judged."""
+        if self.ending in (Ending.LITTLE_DECODE, Ending.NOTHING_SHORTER):
+            decided = self.worth is None or self.worth.verdict is Verdict.NO
+            return Verdict.NO if decided else Verdict.UNDECIDED
+        return self.judgement.verdict if self.judgement else Verdict.UNDECIDED

@@ -1,0 +1,196 @@
+"""Sentences about a training: why it ended, what it showed, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.tuning.judgement import ArmKind, Question
+from punie.trace.analysis.tuning.linting import SAYS, Arguments, Served
+from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
+from punie.trace.analysis.tuning.training import Ending
+from punie.trace.analysis.tuning.worth import THRESHOLD
+from punie.trace.model import Verdict
+from punie.trace.units import bytes_text, count_text, percent_text
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.tuning.fusing import Fused
+    from punie.trace.analysis.tuning.judgement import Judgement
+    from punie.trace.analysis.tuning.training import Training
+
+_SERVED: Final = MappingProxyType(
+    {
+        Served.SAME_TOKENS: "the server's tokens, one by one",
+        Served.OTHER_TOKENS: "other tokens than the server's",
+        Served.SAME_COUNT: "as many tokens as the server's; which ones isn't known",
+        Served.OTHER_COUNT: "another number of tokens than the server's",
+        Served.NOT_KNOWN: "not compared: what the server got isn't known",
+    }
+)
+_ARGUMENTS: Final = MappingProxyType(
+    {
+        Arguments.ALIKE: "tool arguments render alike as text and as an object",
+        Arguments.OBJECT: "tool arguments as an object, as the server has them",
+        Arguments.TEXT: "tool arguments as text, because only that gives the server's tokens",
+    }
+)
+QUESTIONS: Final = MappingProxyType(
+    {
+        Question.SHORTER: "fewer output tokens?",
+        Question.FASTER: "less wall time?",
+        Question.KEPT: "answers kept?",
+        Question.BETTER_THAN_TOLD: "better than an instruction to be brief?",
+    }
+)
+
+
+def basis(training: Training) -> str:
+    """Why the verdict is what it is."""
+    match training.ending:
+        case Ending.PLANNED:
+            return "Nothing was asked or trained: this is the plan."
+        case Ending.LITTLE_DECODE:
+            share = training.decode.at_most.estimate if training.decode else 0
+            return (
+                f"Writing answers takes {percent_text(share)} of the wall time, and training can save nothing else: "
+                f"that can't reach {percent_text(THRESHOLD)}."
+            )
+        case Ending.NOTHING_SHORTER:
+            return _nothing_shorter(training)
+        case Ending.REFUSED:
+            problems = training.lint.refused if training.lint else ()
+            return f"The rows can't be trained on: {'; '.join(SAYS[problem] for problem in problems)}."
+        case Ending.JUDGED:
+            return _judged(training)
+
+
+def _nothing_shorter(training: Training) -> str:
+    saving = training.worth.saving if training.worth else None
+    if saving is None:
+        return "What training could save isn't known: no query of the runs has a shorter right answer to compare with."
+    interval = saving.interval
+    ends = (
+        f" (95 % interval {percent_text(interval.low)} to {percent_text(interval.high)})" if interval else ""
+    )
+    return (
+        f"The model's own shortest right answers would save {percent_text(saving.estimate)} of the wall time{ends} "
+        f"over {count_text(saving.queries, 'query', 'queries')}: not surely above {percent_text(THRESHOLD)}, from "
+        "which training may pay."
+    )
+
+
+def _judged(training: Training) -> str:
+    judgement = training.judgement
+    if judgement is None or judgement.chosen is None:
+        return "Nothing was left to judge."
+    wrong = [QUESTIONS[question] for question, verdict in judgement.answers.items() if verdict is Verdict.NO]
+    unsure = [QUESTIONS[q] for q, verdict in judgement.answers.items() if verdict is Verdict.UNDECIDED]
+    name = judgement.chosen.name
+    if wrong:
+        return f"{name}: no to “{'”, “'.join(wrong)}”."
+    if unsure:
+        return f"{name}: undecided at “{'”, “'.join(unsure)}”."
+    return f"{name} says less, is faster, keeps its answers, and does better than an instruction."
+
+
+def next_steps(training: Training) -> Iterator[str]:
+    """What to do now."""
+    match training.ending:
+        case Ending.PLANNED:
+            yield "Leave out --dry-run to begin."
+        case Ending.LITTLE_DECODE:
+            yield "Look at the rest of the time instead: punie-trace report RUN shows it; --anyway trains all the same."
+        case Ending.NOTHING_SHORTER:
+            yield "Keep the model as it is; --anyway trains all the same."
+        case Ending.REFUSED:
+            yield "Mend what is named, or leave out long rows with --max-seq-length."
+        case Ending.JUDGED if training.judgement is not None:
+            yield from _after_judgement(training, training.judgement)
+
+
+def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
+    if judgement.verdict is Verdict.YES:
+        yield f"Serve it: punie-trace serve --config {training.source}/config.toml"
+    if judgement.verdict is Verdict.NO and judgement.answers[Question.BETTER_THAN_TOLD] is not Verdict.NO:
+        yield "Keep the model as it is."
+        return
+    if judgement.verdict is Verdict.NO and judgement.answers[Question.BETTER_THAN_TOLD] is not Verdict.NO:
+        yield "Keep the model as it is."
+        return
+    if judgement.answers.get(Question.BETTER_THAN_TOLD) is Verdict.NO:
+        yield "Add the instruction to be brief to the agent's instructions instead: it needs no training."
+    if judgement.answers.get(Question.KEPT) is Verdict.UNDECIDED and judgement.chosen:
+        compared = judgement.chosen.kept.compared
+        needed = queries_for(judgement.margin)
+        if compared < needed:
+            yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
+    if judgement.answers.get(Question.FASTER) is Verdict.UNDECIDED:
+        yield "Repeat the judgement with more --blocks: its times are too few to tell."
+
+
+def margin_line(training: Training) -> str:
+    """What so many queries can show, said before anything is trained."""
+    judged = len(training.split.judged)
+    smallest = smallest_margin(judged)
+    line = (
+        f"{judged} queries judge, {len(training.split.control)} of them control: with none worse they show that at "
+        f"most {percent_text(smallest)} of such answers get worse"
+    )
+    if smallest > training.margin:
+        return f"{line}; the margin is {percent_text(training.margin)}, so the verdict can only be undecided or no"
+    return f"{line} (margin: {percent_text(training.margin)}; fewer count where the base itself is wrong)"
+
+
+def lint_lines(training: Training) -> Iterator[str]:
+    """What the linter found."""
+    lint = training.lint
+    if lint is None:
+        return
+    kept = count_text(len(lint.kept), "row")
+    tokens = f"{lint.trained_tokens} tokens of them; longest: {lint.longest_tokens}"
+    yield f"{kept} of {training.rows} are trained on, {tokens}"
+    for problem, names in lint.left_out.items():
+        yield f"left out, {SAYS[problem]}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+    yield from (f"{count_text(n, 'prompt')}: {_SERVED[kind]}" for kind, n in lint.served.items())
+    yield from (f"{count_text(n, 'row')}: {_ARGUMENTS[kind]}" for kind, n in lint.arguments.items())
+    if training.memory is not None:
+        limit = training.memory.limit_bytes
+        bound = f", of {bytes_text(limit)} that the machine recommends" if limit else ""
+        yield f"memory of training, estimated: {bytes_text(training.memory.total_bytes)}{bound}"
+
+
+def fuse_line(form: Fused) -> str:
+    """Whether a fused form passed its gate, and why not."""
+    if form.passes:
+        return f"{form.name} passes: it keeps what the unfused adapter has right"
+    if form.lost:
+        return f"{form.name} is refused: it lost {', '.join(form.lost)}"
+    if form.is_longer:
+        return f"{form.name} is refused: it lost the adapter's brevity"
+    return f"{form.name} is refused: nothing was compared"
+
+
+def seeds_line(training: Training) -> str:
+    """How much one seed says."""
+    if len(training.seeds) == 1:
+        return "one seed: another one may come out differently (--seeds 2 shows how much)"
+    return f"{len(training.seeds)} seeds: the checkpoint that did best in validation is judged"
+
+
+def realised_line(training: Training) -> str:
+    """The predicted saving against what came of it; empty where either isn't known."""
+    saving = training.worth.saving if training.worth else None
+    chosen = training.judgement.chosen if training.judgement else None
+    if saving is None or chosen is None or chosen.times is None:
+        return ""
+    return (
+        f"predicted: {percent_text(saving.estimate)} of the wall time saved, from the model's own shortest answers; "
+        f"realised by {chosen.name}: {percent_text(chosen.times.saved)}"
+    )
+
+
+def arm_name(kind: ArmKind, name: str) -> str:
+    """An arm for people."""
+    words = {ArmKind.BASE: "base", ArmKind.BRIEF: "told to be brief", ArmKind.ADAPTER: "adapter, unfused"}
+    return words.get(kind, name)

@@ -1,0 +1,162 @@
+"""What a training leaves: report, adapter with its card, configuration, an entry for a diary."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from punie.trace.analysis.tuning.judgement import ArmKind
+from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.model import Verdict
+from punie.trace.report.builders.training import QUESTION
+from punie.trace.report.formats import JSON, MARKDOWN
+from punie.trace.report.wording.training import basis, next_steps, seeds_line
+from punie.trace.store.files.whole_file import PRIVATE, write_whole
+from punie.trace.units import percent_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from punie.trace.report.document import Document
+    from punie.trace.usecases.concise_training import ConciseTraining
+
+_ADAPTER: Final = "adapter"
+
+
+def write_outputs(training: ConciseTraining, made: Training, document: Document) -> Iterator[str]:
+    """Write them into the training's folder; a line for each. Raises OutputError."""
+    folder = training.folder.path
+    if made.judgement is not None and made.best is not None:
+        adapter = _keep_adapter(training, made)
+        yield f"adapter and card: {adapter}"
+        yield f"configuration: {_write(folder / 'config.toml', _config(training, made, adapter))}"
+    yield f"diary entry: {_write(folder / 'diary.md', diary(made))}"
+    yield f"report: {_write(folder / 'report.md', MARKDOWN.write(document))}"
+    _write(folder / "report.json", JSON.write(document))
+
+
+def _write(path: Path, text: str) -> Path:
+    write_whole(path, text, mode=PRIVATE)
+    return path
+
+
+def _keep_adapter(training: ConciseTraining, made: Training) -> Path:
+    """The best checkpoint under a name that stays, with its card."""
+    best = made.best
+    assert best is not None  # noqa: S101 # the caller looked
+    source = training.folder.path / "adapters" / f"seed-{best.seed}-{best.iteration:07d}"
+    target = training.folder.path / _ADAPTER
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    _write(target / "README.md", card(made))
+    return target
+
+
+def _config(training: ConciseTraining, made: Training, adapter: Path) -> str:
+    """The winner as `run`, `serve` and `bench` take it; the base where nothing was won."""
+    plan, judgement = training.plan, made.judgement
+    chosen = judgement.chosen if judgement and judgement.verdict is Verdict.YES else None
+    lines = [f"# {QUESTION} {made.verdict.value}: {basis(made)}", "[server]"]
+    if chosen is not None and chosen.kind is ArmKind.FUSED:
+        form = next(form for form in made.fused if form.name == chosen.name)
+        lines.append(f"model = {json.dumps(str(training.folder.fused(form.way)))}")
+    else:
+        kept = str(adapter) if chosen is not None else plan.adapter
+        lines.append(f"model = {json.dumps(plan.model)}")
+        lines += [f"adapter = {json.dumps(kept)}"] if kept else []
+    lines.append(f"prompt_cache = {json.dumps(plan.prompt_cache)}")
+    return "\n".join(lines) + "\n"
+
+
+def card(made: Training) -> str:
+    """What the adapter is, from which data and settings, what it showed, and what it can't."""
+    chosen = made.judgement.chosen if made.judgement else None
+    settings = "\n".join(f"- {name}: {value}" for name, value in made.settings.items())
+    best = made.best
+    lines = [
+        "# Adapter for brevity",
+        "",
+        f"For the model `{made.model}`"
+        + (f", in place of the adapter `{made.adapter}`" if made.adapter else "")
+        + ".",
+        "",
+        "## Data",
+        "",
+        f"{made.rows} rows out of the model's own shortest right answers to {len(made.examples)} queries of the suite "
+        f"{made.suite}, {made.samples} answers to each, at temperature {made.temperature:g}. It holds content of those "
+        "runs: treat the adapter as you treat them.",
+        "",
+        "## Settings",
+        "",
+        settings,
+        f"- seed {best.seed}, iteration {best.iteration}" if best else "",
+        f"- {seeds_line(made)}",
+        "",
+        "## Figures",
+        "",
+        f"{QUESTION} {made.verdict.value}. {basis(made)}",
+        "",
+        *([_figures(made)] if chosen else []),
+        "",
+        "## What it can't",
+        "",
+        "It was judged on this suite, this agent and this machine alone. Other tools, other instructions and longer "
+        "conversations were not asked. Fused into the model it may lose what it has: only the forms that the report "
+        "names as passing were checked.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(made: Training) -> str:
+    judgement = made.judgement
+    assert judgement is not None  # noqa: S101 # the caller looked
+    assert judgement.chosen is not None  # noqa: S101 # as above
+    base, chosen = judgement.arms[0], judgement.chosen
+    tokens = (
+        f"{base.tokens:.1f} → {chosen.tokens:.1f} output tokens a query"
+        if base.tokens and chosen.tokens
+        else ""
+    )
+    speed = f", {percent_text(chosen.times.saved)} less wall time" if chosen.times else ""
+    kept = chosen.kept
+    return (
+        f"{tokens}{speed}; {kept.right} of {kept.asked} right (base: {base.kept.right}), {len(kept.worse)} of "
+        f"{kept.compared} worse, at most {percent_text(kept.most_worse)} of such queries."
+    )
+
+
+def diary(made: Training) -> str:
+    """An entry for a diary, and a row for a roadmap."""
+    date = made.created.partition("T")[0]
+    tried = [
+        f"- {form.name}: {'passes' if form.passes else 'refused'} by the fuse gate" for form in made.fused
+    ] or ["- nothing was trained"] * (made.ending is not Ending.JUDGED)
+    figures = _figures(made) if made.judgement and made.judgement.chosen else ""
+    step = next(iter(next_steps(made)), "")
+    judgement = made.judgement
+    before = f"{judgement.arms[0].tokens:.1f} tokens" if judgement and judgement.arms[0].tokens else "–"
+    after = (
+        f"{judgement.chosen.tokens:.1f} tokens"
+        if judgement and judgement.chosen and judgement.chosen.tokens
+        else "–"
+    )
+    lines = [
+        f"## {date}: would training the model to say less pay?",
+        "",
+        f"Model {made.model}, suite {made.suite}.",
+        "",
+        *tried,
+        "",
+        *([figures, ""] if figures else []),
+        f"Decision: {made.verdict.value}. {basis(made)}",
+        "",
+        f"Next: {step}",
+        "",
+        "For the roadmap:",
+        "",
+        "| phase | goal | before | after | verdict | link |",
+        "| --- | --- | --- | --- | --- | --- |",
+        f"| say less | fewer output tokens, same answers | {before} | {after} | {made.verdict.value} | {made.source} |",
+    ]
+    return "\n".join(lines) + "\n"
