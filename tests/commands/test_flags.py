@@ -30,6 +30,7 @@ REQUIRED = {
     "report": ["source"],
     "show": ["source"],
     "bench": ["speculative"],
+    "train": ["concise"],
     "compare": ["a", "b"],
     "decide": ["run"],
     "ship": ["run"],

@@ -2,13 +2,15 @@
 
     python -m punie.trace.tuning.lora_process JOB RESULT
 
-mlx_lm hands its losses to a callback that it chooses by `--report-to`; ours takes that place (mlx_lm 0.32).
+mlx_lm hands its losses to a callback that it chooses by `--report-to`; ours takes that place (mlx_lm 0.32). So does
+our loss, which leaves out the padding.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from punie.trace.bench.child import serve_job, show_step
@@ -37,11 +39,28 @@ class Losses:
         self.validation.append((self._done + int(report["iteration"]), float(report["val_loss"])))
 
 
+def answer_loss(model: Any, batch: Any, lengths: Any) -> tuple[Any, Any]:  # noqa: ANN401 - mlx is untyped
+    """mlx_lm's `default_loss` without the padding after a row's end.
+
+    mlx_lm counts `steps <= lengths`, so each row trains token 0 as well: a small model then says it everywhere.
+    """
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    targets = batch[:, 1:]
+    steps = mx.arange(1, targets.shape[1] + 1)
+    mask = mx.logical_and(steps >= lengths[:, 0:1], steps < lengths[:, 1:])
+    losses = nn.losses.cross_entropy(model(batch[:, :-1]), targets) * mask
+    tokens = mask.sum()
+    return losses.astype(mx.float32).sum() / tokens, tokens
+
+
 def train(job: Mapping[str, Any]) -> dict[str, Any]:
     """Trains with the job's `settings` over mlx_lm's defaults; `done` iterations were made before."""
     from mlx_lm import lora
 
     losses = Losses(job["done"], job["done"] + job["settings"]["iters"])
+    lora.train = partial(lora.train, loss=answer_loss)  # type: ignore[attr-defined] # imported there by name
     lora.get_reporting_callbacks = lambda *_, **__: losses  # type: ignore[attr-defined] # imported there by name
     show_step("loading the model")
     lora.run(types.SimpleNamespace(**{**lora.CONFIG_DEFAULTS, **job["settings"]}))
