@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 
 from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.selection import Judged, select
-from punie.trace.analysis.queries.server_starts import starts_before
-from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, missing_planned
+from punie.trace.analysis.queries.server_starts import run_of, starts_before
+from punie.trace.analysis.queries.traces import Surroundings, missing_planned
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.trace_reading import Reading, read_trace
 from punie.trace.analysis.trees.tree import SpanKey
@@ -43,6 +44,19 @@ class QueryRecords:
     activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one source gave.
+
+    With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
+    yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
+    """
+
+    spans: SpanSet
+    planned: Sequence[PlannedQuery] = ()
+    now_ns: int | None = None
+
+
 ReadAll = Callable[[Callable[[Sequence[Span]], Reading], Sequence[Sequence[Span]]], Iterable[Reading]]
 """How traces are read one by one: as `map` does, in its order."""
 
@@ -54,29 +68,35 @@ def read_queries(
     now_ns: int | None = None,
     read_all: ReadAll = map,
 ) -> QueryRecords:
-    """The one way from spans to query records.
+    """The one way from the spans of one source to query records; the arguments are those of `Recorded`."""
+    return read_several([Recorded(source, planned, now_ns)], read_all=read_all)
 
-    With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
-    yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
-    `read_all` may read traces in several processes.
+
+def read_several(sources: Sequence[Recorded], *, read_all: ReadAll = map) -> QueryRecords:
+    """The query records of sources that share no trace, each source read as if it were alone.
+
+    A server start is one of its run, and of its source where no run is named. `read_all` may read traces in several
+    processes.
     """
-    traces = _Source(source, planned, now_ns, read_all)
+    return _together([_read(source, read_all) for source in sources], sources)
+
+
+def _read(source: Recorded, read_all: ReadAll) -> list[Reading]:
+    traces = _Source(source, read_all)
     traces.learn_addresses()
     traces.learn_what_crosses()
-    return _together(list(traces.readings.values()), source, planned)
+    return list(traces.readings.values())
 
 
 class _Source:
     """The traces of a source by their ids, and what is known of each so far."""
 
-    def __init__(
-        self, source: SpanSet, planned: Sequence[PlannedQuery], now_ns: int | None, read_all: ReadAll
-    ) -> None:
-        self._planned, self._now_ns = planned, now_ns
+    def __init__(self, source: Recorded, read_all: ReadAll) -> None:
+        self._planned, self._now_ns = source.planned, source.now_ns
         self._spans: dict[str, list[Span]] = {}
-        for span in source.spans:
+        for span in source.spans.spans:
             self._spans.setdefault(span.trace_id, []).append(span)
-        read = partial(read_trace, planned=planned, now_ns=now_ns)
+        read = partial(read_trace, planned=source.planned, now_ns=source.now_ns)
         self.readings = dict(zip(self._spans, read_all(read, list(self._spans.values())), strict=True))
         self._addresses: Set[str] = frozenset()
 
@@ -132,11 +152,11 @@ def _together_by_part(judged: Mapping[SpanKey, Judged]) -> Mapping[str, Sequence
     return found
 
 
-def _together(readings: Sequence[Reading], source: SpanSet, planned: Sequence[PlannedQuery]) -> QueryRecords:
-    checks, asked = Checks(), set[PlannedKey]()
+def _together(read: Sequence[Sequence[Reading]], sources: Sequence[Recorded]) -> QueryRecords:
+    readings = list(chain(*read))
+    checks = Checks()
     for one in readings:
         checks.add(one.checks)
-        asked |= one.planned
     records, requests = _numbered(
         sorted(
             (record for one in readings for record in one.records),
@@ -146,27 +166,56 @@ def _together(readings: Sequence[Reading], source: SpanSet, planned: Sequence[Pl
             (request for one in readings for request in one.requests),
             key=lambda request: (request.start_ns, request.query_key, request.turn),
         ),
+        _places(read),
     )
     records = mark_cached_repeats(records)
-    missing = missing_planned(planned, asked)
+    planned = tuple(chain(*(source.planned for source in sources)))
+    missing = tuple(chain(*map(_missing, read, sources)))
     return QueryRecords(
         records=records,
         missing=missing,
-        findings=findings(checks, source, planned, missing, records, requests),
+        findings=findings(checks, _said(sources), planned, missing, records, requests),
         requests=tuple(requests),
         activity={key: activity for one in readings for key, activity in one.activity.items()},
     )
 
 
+def _missing(readings: Sequence[Reading], source: Recorded) -> tuple[PlannedQuery, ...]:
+    return missing_planned(source.planned, frozenset().union(*(one.planned for one in readings)))
+
+
+def _said(sources: Sequence[Recorded]) -> SpanSet:
+    """What the sources say of themselves, without spans; the clock step is the coarsest."""
+    return SpanSet(
+        spans=(),
+        unreadable=tuple(chain(*(source.spans.unreadable for source in sources))),
+        resolution_ns=max(source.spans.resolution_ns for source in sources),
+        notes=tuple(chain(*(source.spans.notes for source in sources))),
+    )
+
+
+def _places(read: Sequence[Sequence[Reading]]) -> Mapping[str, int]:
+    """The source of each query that isn't of the first one."""
+    return {
+        record.ledger.query_key: place
+        for place, readings in enumerate(read)
+        if place
+        for one in readings
+        for record in one.records
+    }
+
+
 def _numbered(
-    records: Sequence[QueryRecord], requests: Sequence[ModelRequest]
+    records: Sequence[QueryRecord], requests: Sequence[ModelRequest], places: Mapping[str, int]
 ) -> tuple[Iterable[QueryRecord], Sequence[ModelRequest]]:
-    """Both with server starts that count over all runs of the source."""
-    before = starts_before(records)
+    """Both with server starts that count over all runs of all sources."""
+    before = starts_before(records, places)
     if not any(before.values()):
         return records, requests
     numbered = {
-        record.ledger.query_key: replace(record, server_start=before[record.run_id] + record.start_in_run)
+        record.ledger.query_key: replace(
+            record, server_start=before[run_of(record, places)] + record.start_in_run
+        )
         for record in records
     }
     return numbered.values(), [

@@ -226,7 +226,7 @@ def _show_plan(plan: ExperimentPlan, output: Output) -> int:
 
 def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Output) -> int:
     from punie.trace.report.builders.preflight import build_preflight
-    from punie.trace.usecases.run_report import DEMO_NOTE
+    from punie.trace.usecases.about import DEMO_NOTE
 
     found = folder.read_preflight()
     if found is None:

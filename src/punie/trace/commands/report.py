@@ -10,6 +10,8 @@ from punie.trace.errors import UsageError
 from punie.trace.options import argument, choice, group, switch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from punie.trace.report.content import Report
     from punie.trace.report.document import Document
     from punie.trace.usecases.load import Loaded
@@ -22,6 +24,7 @@ DESCRIPTION: Final = (
 EXAMPLES: Final = (
     "report runs/2026-11-23T14-05-09-demo",
     "report spans.jsonl --format json --gate generation,target",
+    "report runs/monday runs/tuesday -o week.html",
 )
 BY: Final = ("day", "model")  # as analysis.summary.parts.By, which --help doesn't import
 
@@ -30,11 +33,13 @@ BY: Final = ("day", "model")  # as analysis.summary.parts.By, which --help doesn
 class Options:
     """What `report` was asked for."""
 
-    source: str = argument(
+    sources: tuple[str, ...] = argument(
         "SOURCE",
-        "a run folder; a file of OTLP JSON, OTLP protobuf, Jaeger, Zipkin, Tempo or Langfuse JSON (also packed with "
+        "several are read together, each with its own server starts: a run folder; a file of OTLP JSON, OTLP "
+        "protobuf, Jaeger, Zipkin, Tempo or Langfuse JSON (also packed with "
         "gzip or zstd) or Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; or "
         "clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
+        nargs="+",
     )
     engine: None = gone_flag("--engine", "leave it out: nothing has to be chosen any more")
     in_database: bool = switch(
@@ -72,21 +77,22 @@ def _document(options: Options) -> Document:
     if options.in_database:
         return _added_up(options)
     from punie.trace.report.builders.run import build_run
-    from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.load import load_several
+    from punie.trace.usecases.run_report import Judgement, build_report_of_several
 
-    loaded = load_source(options.source)
+    sources = load_several(options.sources)
     judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
-    report = build_report(loaded, judgement)
-    return _by_part(report, loaded, options.by) if options.by else build_run(report)
+    report = build_report_of_several(sources, judgement)
+    return _by_part(report, sources, options.by) if options.by else build_run(report)
 
 
-def _by_part(report: Report, loaded: Loaded, by: str) -> Document:
+def _by_part(report: Report, sources: Sequence[Loaded], by: str) -> Document:
     from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
     from punie.trace.report.builders.parts import build_parts
 
     records = (*report.analysis.warmup, *report.analysis.records)
-    parts = parts_of(records, namer(By(by), loaded.spans.spans))
+    spans = [span for loaded in sources for span in loaded.spans.spans]
+    parts = parts_of(records, namer(By(by), spans))
     return build_parts(report, part_of("", records), By(by), parts)
 
 
@@ -97,9 +103,12 @@ def _added_up(options: Options) -> Document:
     from punie.trace.store.clickhouse.query import SCHEME
     from punie.trace.store.files.place import without_password
 
-    if not options.source.startswith(f"{SCHEME}://"):
-        raise UsageError(f"--in-database: {without_password(options.source)} is no {SCHEME}:// URL")
-    return build_totals(total(options.source, By(options.by) if options.by else None))
+    source, *others = options.sources
+    if others:
+        raise UsageError(f"--in-database: sums one source, not {1 + len(others)}", remedy="name one")
+    if not source.startswith(f"{SCHEME}://"):
+        raise UsageError(f"--in-database: {without_password(source)} is no {SCHEME}:// URL")
+    return build_totals(total(source, By(options.by) if options.by else None))
 
 
 def _refuse_judgement(options: Options) -> None:

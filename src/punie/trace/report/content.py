@@ -31,6 +31,7 @@ class About:
     """Where the spans are from and what was run; empty where the source doesn't say.
 
     `notes` are sentences that belong beside every number of this report (the demo model's caveat, say).
+    Of several sources read together `source` names the first and `sources` all of them; else `sources` is empty.
     `spans` and `traces` are counts after duplicates were dropped, `planned` counts queries, None without a plan.
     """
 
@@ -48,6 +49,7 @@ class About:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

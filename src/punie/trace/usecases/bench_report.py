@@ -15,7 +15,7 @@ from punie.trace.report.content import BenchReport
 from punie.trace.report.wording.experiment import looks_notes
 from punie.trace.report.wording.speculative import bench_advice
 from punie.trace.units import bytes_text
-from punie.trace.usecases.run_report import DEMO_NOTE
+from punie.trace.usecases.about import DEMO_NOTE
 
 if TYPE_CHECKING:
     from punie.trace.analysis.speculative.model import BenchPlan

@@ -17,9 +17,9 @@ from punie.trace.errors import UsageError
 from punie.trace.report.content import ComparisonReport
 from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text
+from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.load import Loaded, load_source
 from punie.trace.usecases.processes import in_processes
-from punie.trace.usecases.run_report import DEMO_NOTE
 
 if TYPE_CHECKING:
     from punie.trace.store.runs.run_plan import RunPlan

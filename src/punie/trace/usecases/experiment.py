@@ -16,8 +16,8 @@ from punie.trace.bench.measurements import read_measured
 from punie.trace.errors import UsageError
 from punie.trace.report.content import ExperimentReport
 from punie.trace.server.memory_limit import recommended_limit
+from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.interruption import cancel_on
-from punie.trace.usecases.run_report import DEMO_NOTE
 
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.measured import Measured

@@ -26,9 +26,10 @@ from punie.trace.report.wording.improvement import headline
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.store.predictions import add_to_history, machine_name, read_history
 from punie.trace.units import count_text
+from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.interruption import cancel_on
 from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.run_report import DEMO_NOTE, Judgement, build_report
+from punie.trace.usecases.run_report import Judgement, build_report
 
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.arms import Arm

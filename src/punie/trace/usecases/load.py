@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
-from punie.trace.errors import InputError
+from punie.trace.errors import InputError, UsageError
 from punie.trace.model import SpanSet
 from punie.trace.options import why_no_path
 from punie.trace.store.files.place import without_password
@@ -64,16 +65,32 @@ def load_source(text: str) -> Loaded:
         loaded = Loaded.of(without_password(text), read_source(text))
     if loaded.plan is None and not loaded.spans.spans:
         raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
-    _check_arms(loaded)
+    _check_arms([loaded])
     return loaded
 
 
-def _check_arms(loaded: Loaded) -> None:
+def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
+    """Several sources for one report. Raises as `load_source`, and UsageError for what would count twice."""
+    sources = tuple(map(load_source, texts))
+    traces = [(loaded.source, {span.trace_id for span in loaded.spans.spans}) for loaded in sources]
+    for (one, in_one), (other, in_other) in combinations(traces, 2):
+        if shared := len(in_one & in_other):
+            raise UsageError(
+                f"{one} and {other} share {count_text(shared, 'trace')}: their answers would count twice",
+                remedy="leave one of them out, or put files with parts of the same traces into one folder",
+            )
+    _check_arms(sources)
+    return sources
+
+
+def _check_arms(sources: Sequence[Loaded]) -> None:
     """The arms of a benchmark are held against each other, never put into one ledger."""
-    arms = {semconv.text(span.attributes, semconv.BENCH_ARM) for span in loaded.spans.spans} - {None}
+    spans = chain(*(loaded.spans.spans for loaded in sources))
+    arms = {semconv.text(span.attributes, semconv.BENCH_ARM) for span in spans} - {None}
     if len(arms) > 1:
+        names = ", ".join(loaded.source for loaded in sources)
         raise InputError(
-            f"{loaded.source}: holds {len(arms)} arms of a benchmark ({', '.join(sorted(map(str, arms)))}), which are "
+            f"{names}: holds {len(arms)} arms of a benchmark ({', '.join(sorted(map(str, arms)))}), which are "
             "never put into one ledger",
             remedy="`punie-trace bench speculative --resume FOLDER` reports each of them",
         )

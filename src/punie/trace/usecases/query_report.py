@@ -23,7 +23,7 @@ def report_query(loaded: Loaded, name: str | None, *, full: bool) -> QueryReport
     planned = loaded.plan.planned if loaded.plan else ()
     records = read_queries(loaded.spans, planned, now_ns=loaded.now_ns).records
     record = choose_query(records, name)
-    drawings = drawings_of(loaded, (record,))
+    drawings = drawings_of([loaded], (record,))
     (waterfall,) = drawings.draw((record,))
     others = () if name else tuple(one for one in records if not one.warmup and one is not record)
     return QueryReport(

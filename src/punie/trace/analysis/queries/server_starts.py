@@ -10,6 +10,9 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
+RunKey = tuple[int, str]
+"""What tells runs apart: the name, which is the same in every source, else the place of the source."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerStart:
@@ -26,24 +29,36 @@ class ServerStart:
 def server_starts(roots: Mapping[SpanKey, Span]) -> dict[SpanKey, ServerStart]:
     """The server start of every query, by its root. Queries that name no run are taken to be of one."""
     found = {key: _start(root) for key, root in roots.items()}
-    before = _before((one.run_id, roots[key].start_ns, one.in_run) for key, one in found.items())
-    return {key: replace(one, number=before[one.run_id] + one.in_run) for key, one in found.items()}
+    before = _before((run_key(one.run_id), roots[key].start_ns, one.in_run) for key, one in found.items())
+    return {key: replace(one, number=before[run_key(one.run_id)] + one.in_run) for key, one in found.items()}
 
 
-def starts_before(records: Iterable[QueryRecord]) -> Mapping[str | None, int]:
-    """How many server starts there are in the runs before each run."""
-    return _before((record.run_id, record.ledger.start_ns, record.start_in_run) for record in records)
+def run_key(run_id: str | None, place: int = 0) -> RunKey:
+    """The run of a query in the source at `place`; what names no run is one run in each source."""
+    return (place, "") if run_id is None else (0, run_id)
 
 
-def _before(starts: Iterable[tuple[str | None, int, int]]) -> dict[str | None, int]:
+def starts_before(records: Iterable[QueryRecord], places: Mapping[str, int]) -> Mapping[RunKey, int]:
+    """How many server starts there are in the runs before each run. `places` of sources by query, 0 where left out."""
+    return _before(
+        (run_of(record, places), record.ledger.start_ns, record.start_in_run) for record in records
+    )
+
+
+def run_of(record: QueryRecord, places: Mapping[str, int]) -> RunKey:
+    """The run that asked a query."""
+    return run_key(record.run_id, places.get(record.ledger.query_key, 0))
+
+
+def _before(starts: Iterable[tuple[RunKey, int, int]]) -> dict[RunKey, int]:
     """By run: of each query its run, its start and the run's own number of its server start."""
-    first: dict[str | None, int] = {}
-    last: dict[str | None, int] = {}
+    first: dict[RunKey, int] = {}
+    last: dict[RunKey, int] = {}
     for run, start_ns, in_run in starts:
         first[run] = min(start_ns, first.get(run, start_ns))
         last[run] = max(in_run, last.get(run, in_run))
     found, before = {}, 0
-    for run in sorted(first, key=lambda run: (first[run], run or "")):
+    for run in sorted(first, key=lambda run: (first[run], run)):
         found[run] = before
         before += last[run] + 1
     return found

@@ -20,6 +20,7 @@ from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
 from punie.trace.report.document import Answer, Document, Section, notes
+from punie.trace.report.inert import one_line
 from punie.trace.report.published.run import publish
 from punie.trace.report.published.run_rows import query_rows
 from punie.trace.report.wording.advice import next_step
@@ -64,7 +65,8 @@ def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     planned = f" of {about.planned} planned" if about.planned else ""
     asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
     counts = f"{asked} · {' · '.join(arms)}"
-    lines = (what, counts, *_cached_repeats(analysis), *about.notes)
+    sources = f"sources: {', '.join(map(one_line, about.sources))}" if about.sources else ""
+    lines = (sources, what, counts, *_cached_repeats(analysis), *about.notes)
     return tuple(line for line in lines if line)
 
 
