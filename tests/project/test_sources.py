@@ -9,7 +9,7 @@ OURS = [
     path
     for folder in ("src", "tests", "training", "benchmarks", "dashboards", ".ci")
     for path in (PROJECT / folder).rglob("*")
-    if path.suffix in (".py", ".sql", "") and path.is_file() and "workspace" not in path.parts
+    if path.suffix in (".py", ".sql", "") and path.is_file() and not {"workspace", "kept"} & set(path.parts)
 ]
 
 
