@@ -75,6 +75,9 @@ class OutputOptions:
         "--output", "FILE", "write the report to FILE; - is standard output", parse=path, short="-o"
     )
     force: bool = switch("--force", "overwrite FILE")
+    explain: bool = switch(
+        "--explain", "say at the end what the words of the report mean (a page always does)"
+    )
     open: bool = switch(
         "--open", "write HTML, to a temporary file unless -o names one, and open it in a browser"
     )

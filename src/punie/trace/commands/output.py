@@ -17,6 +17,7 @@ from punie.trace.console.standard_streams import (
     write_out_readable,
 )
 from punie.trace.errors import UsageError
+from punie.trace.report.explained import explained
 from punie.trace.report.formats import (
     HTML,
     MARKDOWN,
@@ -45,6 +46,7 @@ class Output:
     """One report's destination: a file or, if `path` is None, standard output. `force` lets it replace a file.
 
     `gates` are the verdicts that the exit code depends on. `opens`: the file is for a browser, at once.
+    `explains`: with what its words mean.
     """
 
     format: Format
@@ -52,6 +54,7 @@ class Output:
     force: bool = False
     gates: tuple[str, ...] = ()
     opens: bool = False
+    explains: bool = False
 
     @classmethod
     def of(
@@ -71,10 +74,12 @@ class Output:
         chosen = _format(options, path)
         refuse_unfit(chosen, has)
         _refuse_terminal(chosen, path)
-        return cls(chosen, path, options.force, gates, options.open)
+        return cls(chosen, path, options.force, gates, options.open, options.explain)
 
     def write(self, document: Document) -> None:
         """Write it whole or not at all. Raises UsageError if meanwhile the file exists, OutputError."""
+        if self.explains:
+            document = explained(document)
         if self.path is not None:
             made = self.format.write_bytes(document, Page(gates=self.gates))
             refuse_unwritable(self.path, force=self.force)

@@ -1,0 +1,31 @@
+"""A report with what its words mean at its end: `--explain`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from punie.trace.report.document import Section, Table
+from punie.trace.report.wording.glossary import GLOSSARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from punie.trace.report.document import Document
+
+
+def explained(document: Document) -> Document:
+    """The same report and a table of those of its words that the glossary has."""
+    used = {word.strip() for section in document.sections for word in _words(section)}
+    rows = tuple((word, meaning) for word, meaning in GLOSSARY.items() if word in used)
+    return replace(
+        document,
+        sections=(*document.sections, Section("What the words mean", table=Table(("word", "meaning"), rows))),
+    )
+
+
+def _words(section: Section) -> Iterator[str]:
+    """Where a table names things: its columns and the first cell of each row."""
+    if section.table:
+        yield from section.table.columns
+        yield from (str(row[0]) for row in section.table.rows if row)
