@@ -160,6 +160,18 @@ def test_what_is_asked_of_an_attached_server_arrives_there(
     assert (settings["base_url"], settings["top_p"]) == (url, 0.9)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_the_report_of_a_run_is_printed_where_its_file_can_t_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server() as (url, _):
+        flags = ("--model", "one", "-o", "/dev/full", "--force", "--format", "json")
+        assert _run(url, tmp_path, *flags) == ExitCode.EXPORT
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["queries"]
+    assert "/dev/full: can't be written" in printed.err
+
+
 def test_temperature_0_is_kept_as_promised_and_credentials_of_the_url_nowhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

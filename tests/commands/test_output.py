@@ -21,7 +21,7 @@ from punie.trace.__main__ import main
 from punie.trace.commands.options import OutputOptions
 from punie.trace.commands.output import Output, terminal_width
 from punie.trace.console.standard_streams import colored, in_encoding
-from punie.trace.errors import ExitCode, UsageError
+from punie.trace.errors import ExitCode, OutputError, UsageError
 from punie.trace.report.formats import FORMATS
 
 HOSTILE = "\x1b]52;c;cm0gLXJm\x07\u202eevil"
@@ -101,6 +101,39 @@ def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists"):
         output.write(DOCUMENTS["run one"]())
     assert path.read_text() == "another's"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("name", ["text", "json", "perfetto"])
+def test_a_report_that_finds_the_disk_full_is_printed(name: str, spans: str) -> None:
+    command = [sys.executable, "-m", "punie.trace", "report", spans, "--format", name]
+    printed = subprocess.run(command, capture_output=True, check=True).stdout
+    done = subprocess.run([*command, "-o", "/dev/full", "--force"], capture_output=True, check=False)
+    assert done.returncode == ExitCode.EXPORT
+    assert b"/dev/full: can't be written: No space left on device" in done.stderr
+    assert done.stdout == printed != b""
+
+
+def test_a_report_whose_folder_has_gone_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    output = Output.of(OutputOptions(output=folder / "report.md"))
+    folder.rmdir()
+    with pytest.raises(UsageError, match="its folder doesn't exist"):
+        output.write(DOCUMENTS["run one"]())
+    assert capsys.readouterr().out.startswith("# ")
+
+
+def test_a_page_without_room_for_a_temporary_file_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Output.of(OutputOptions(open=True))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    with pytest.raises(OutputError, match="a temporary file can't be written"):
+        output.write(DOCUMENTS["run one"]())
+    assert capsys.readouterr().out.startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("name", ["", "absent/report.md", "report.doc"])

@@ -252,13 +252,15 @@ def _reports(folder: BenchFolder, plan: ExperimentPlan) -> tuple[Document, Docum
 
 
 def _write(folder: BenchFolder, document: Document, diary: Document, output: Output) -> None:
-    """Into the folder, and where it was asked for."""
+    """Into the folder, and where it was asked for, even if the folder takes nothing any more."""
     from punie.trace.report.formats import JSON, MARKDOWN
     from punie.trace.store.files.whole_file import write_whole
 
-    write_whole(folder.path / "report.json", JSON.write(document))
-    write_whole(folder.path / "report.md", MARKDOWN.write(diary))
-    output.write(diary if output.format is MARKDOWN else document)
+    try:
+        write_whole(folder.path / "report.json", JSON.write(document))
+        write_whole(folder.path / "report.md", MARKDOWN.write(diary))
+    finally:
+        output.write(diary if output.format is MARKDOWN else document)
 
 
 def _exit_code(measured: Measured, progress: BenchProgress, again: str) -> int:

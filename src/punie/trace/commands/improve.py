@@ -358,14 +358,16 @@ def _conclude(
 
     document = build_improvement(report)
     diary = with_diary(document, report)
-    write_whole(folder.path / "report.json", JSON.write(document))
-    write_whole(folder.path / "report.md", MARKDOWN.write(diary))
-    won = won_configuration(report)
-    if won is not None:
-        write_whole(folder.path / "config.toml", won)
-        if options.place.write_config:
-            write_whole(options.place.write_config, won)
-            progress.say(f"Wrote {options.place.write_config}")
-    elif options.place.write_config:
-        progress.say(f"{options.place.write_config} is not written: nothing was confirmed")
-    output.write(diary if output.format.name == MARKDOWN.name else document)
+    try:
+        write_whole(folder.path / "report.json", JSON.write(document))
+        write_whole(folder.path / "report.md", MARKDOWN.write(diary))
+        won = won_configuration(report)
+        if won is not None:
+            write_whole(folder.path / "config.toml", won)
+            if options.place.write_config:
+                write_whole(options.place.write_config, won)
+                progress.say(f"Wrote {options.place.write_config}")
+        elif options.place.write_config:
+            progress.say(f"{options.place.write_config} is not written: nothing was confirmed")
+    finally:  # printed even if the folder takes nothing any more
+        output.write(diary if output.format.name == MARKDOWN.name else document)

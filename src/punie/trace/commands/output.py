@@ -16,7 +16,7 @@ from punie.trace.console.standard_streams import (
     write_out_bytes,
     write_out_readable,
 )
-from punie.trace.errors import UsageError
+from punie.trace.errors import OutputError, PunieTraceError, UsageError
 from punie.trace.report.explained import explained
 from punie.trace.report.formats import (
     HTML,
@@ -77,26 +77,46 @@ class Output:
         return cls(chosen, path, options.force, gates, options.open, options.explain)
 
     def write(self, document: Document) -> None:
-        """Write it whole or not at all. Raises UsageError if meanwhile the file exists, OutputError."""
+        """Write it whole or not at all; what can't be a file is printed instead, since it may have taken hours.
+
+        Raises UsageError if the file has come or its folder has gone meanwhile, OutputError, both after printing.
+        """
         if self.explains:
             document = explained(document)
-        if self.path is not None:
-            made = self.format.write_bytes(document, Page(gates=self.gates))
-            refuse_unwritable(self.path, force=self.force)
-            write_whole(self.path, made)
-            write_err(f"Wrote {self.path}\n")
-            if self.opens:
-                open_in_browser(self.path)
-        elif self.opens:
-            with tempfile.NamedTemporaryFile(prefix="punie-trace-", suffix=".html", delete=False) as file:
-                file.write(self.format.write_bytes(document, Page(gates=self.gates)))
-            write_err(f"Wrote {file.name}\n")
-            open_in_browser(Path(file.name))
-        elif self.format.is_binary:
-            write_out_bytes(self.format.write_bytes(document))
+        if self.path is None and not self.opens:
+            self._print(document, self.format)
+            return
+        made = self.format.write_bytes(document, Page(gates=self.gates))
+        try:
+            path = _in_temporary_file(made) if self.path is None else self._in_file(self.path, made)
+        except PunieTraceError:
+            self._print(document, TEXT if on_terminal() else self.format)
+            raise
+        write_err(f"Wrote {path}\n")
+        if self.opens:
+            open_in_browser(path)
+
+    def _in_file(self, path: Path, made: bytes) -> Path:
+        refuse_unwritable(path, force=self.force)
+        write_whole(path, made)
+        return path
+
+    def _print(self, document: Document, chosen: Format) -> None:
+        if chosen.is_binary:
+            write_out_bytes(chosen.write_bytes(document))
         else:
-            write = write_out_readable if self.format in (TEXT, MARKDOWN) else write_out
-            write(self.format.write(document, Page(terminal_width(), colored(), self.gates)))
+            write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out
+            write(chosen.write(document, Page(terminal_width(), colored(), self.gates)))
+
+
+def _in_temporary_file(made: bytes) -> Path:
+    """A page for the browser. Raises OutputError."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="punie-trace-", suffix=".html", delete=False) as file:
+            file.write(made)
+    except OSError as error:
+        raise OutputError(f"a temporary file can't be written: {error.strerror or error}") from error
+    return Path(file.name)
 
 
 def terminal_width() -> int:
