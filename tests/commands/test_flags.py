@@ -80,6 +80,42 @@ def test_every_flag_changes_its_field_or_is_refused_by_its_name(verb: str, name:
     )  # a flag that is gone is refused whatever it says
 
 
+def _declared(kind: Any) -> Iterator[Any]:  # noqa: ANN401 # fields of each verb's own type
+    for item in fields(kind):
+        if "kind" in item.metadata:
+            yield from _declared(item.metadata["kind"])
+        elif item.metadata.get("flag"):
+            yield item
+
+
+DECLARED = [
+    (verb, item)
+    for verb in VERBS
+    for item in _declared(import_module(f"punie.trace.commands.{verb}").Options)
+]
+
+
+def test_every_help_line_shows_the_default() -> None:
+    silent = [
+        (verb, item.metadata["flag"][-1])
+        for verb, item in DECLARED
+        if item.default not in (None, (), False, "")
+        and "(default: " not in item.metadata["arguments"]["help"]
+    ]
+    assert silent == []
+
+
+def test_what_one_field_says_has_one_flag_and_one_value_name_in_all_verbs() -> None:
+    flags_of_field: dict[str, set[str]] = {}
+    values_of_flag: dict[str, set[str | None]] = {}
+    for _, item in DECLARED:
+        name = item.metadata["flag"][-1]
+        flags_of_field.setdefault(item.name, set()).add(name)
+        values_of_flag.setdefault(name, set()).add(item.metadata["arguments"].get("metavar"))
+    assert {field: names for field, names in flags_of_field.items() if len(names) > 1} == {}
+    assert {name: values for name, values in values_of_flag.items() if len(values) > 1} == {}
+
+
 def test_somebody_reads_what_every_flag_sets() -> None:
     read = {
         node.attr
