@@ -36,13 +36,18 @@ def probe(path: Path) -> tuple[tuple[int, int], str] | None:
 
 
 def main() -> None:
-    requires = tomllib.loads(Path("pyproject.toml").read_text())["project"]["requires-python"]
-    low, high = (tuple(int(x) for x in part.split(".")) for part in re.findall(r"\d+\.\d+", requires))
+    classifiers = tomllib.loads(Path("pyproject.toml").read_text())["project"]["classifiers"]
+    supported = {
+        (int(major), int(minor))
+        for major, minor in re.findall(
+            r"Programming Language :: Python :: (\d+)\.(\d+)", "\n".join(classifiers)
+        )
+    }
     found = {
-        version: path for version, path in filter(None, map(probe, candidates())) if low <= version < high
+        version: path for version, path in filter(None, map(probe, candidates())) if version in supported
     }
     if not found:
-        sys.exit(f"no CPython {requires} on this machine")
+        sys.exit(f"no CPython of {sorted(supported)} on this machine")
     print(found[min(found)])
     print(found[max(found)])
 
