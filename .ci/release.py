@@ -14,7 +14,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 DIST = PROJECT / "dist"
-FOREIGN = re.compile(r"(^|/)(\.?venv[^/]*|__pycache__|\.git|\.mypy_cache|runs|benches)(/|$)|\.pyc$")
+FOREIGN = re.compile(
+    r"(^|/)(\.?venv[^/]*|__pycache__|\.git|\.mypy_cache)(/|$)|\.pyc$|^[^/]*/?(runs|benches|improvements)/"
+)
 UV = (sys.executable, "-m", "uv")
 
 

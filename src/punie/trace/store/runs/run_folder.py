@@ -9,15 +9,15 @@ from typing import Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
+from punie.trace.store import documents
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
-from punie.trace.store import documents
-from punie.trace.store.runs.run_plan import RunPlan, decode_plan
-from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
+from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 from punie.trace.store.gathering import merge
 from punie.trace.store.json_files import read_journal
+from punie.trace.store.runs.run_plan import RunPlan, decode_plan
+from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.source import Source
-from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 
 _PLAN: Final = "run.json"
 _SPANS: Final = "spans"
@@ -75,7 +75,9 @@ class RunFolder:
 
     def load_spans(self) -> SpanSet:
         """The spans of all files in `spans/`, in any format, with the records and the files that could not be read."""
-        files = sorted(path for path in self.spans_dir.rglob("*") if not path.is_dir() and not is_hidden(path))
+        files = sorted(
+            path for path in self.spans_dir.rglob("*") if not path.is_dir() and not is_hidden(path)
+        )
         found = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
         return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
 

@@ -14,8 +14,6 @@ from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
-from punie.trace.store.runs.run_folder import RunFolder, holds_run
-from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.files.span_files import (
     ENDINGS,
     PACKED,
@@ -25,6 +23,8 @@ from punie.trace.store.files.span_files import (
     refused,
 )
 from punie.trace.store.gathering import merge
+from punie.trace.store.runs.run_folder import RunFolder, holds_run
+from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.source import Source
 
 PASSED_OVER: Final = "passed-over-file"
