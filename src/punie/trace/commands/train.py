@@ -129,7 +129,7 @@ class Options:
     given: frozenset[str] = frozenset()
 
 
-_WITH_RESUME: Final = frozenset({"goal", "resume", "anyway", "format", "output", "force", "trainings"})
+_WITH_RESUME: Final = frozenset({"resume", "anyway", "format", "output", "force", "trainings"})
 
 
 def execute(options: Options) -> int:
@@ -196,11 +196,12 @@ def _resumed(options: Options, path: Path, progress: BenchProgress) -> ConciseTr
     from punie.trace.tuning.folder import TrainingFolder
     from punie.trace.usecases.training_plan import read_runs
 
-    refused = sorted(options.given - _WITH_RESUME)
+    flags = flags_of(Options)
+    refused = ["RUN"] * bool(options.runs)
+    refused += [name for field, name in flags.items() if field in options.given and field not in _WITH_RESUME]
     if refused:
-        shown = flags_of(Options).get(refused[0], "RUN")
         raise UsageError(
-            f"{shown} can't be used with --resume: the training goes on as it was planned",
+            f"{refused[0]} can't be used with --resume: the training goes on as it was planned",
             remedy="leave it out, or begin a new training",
         )
     folder = TrainingFolder.open(path)

@@ -1,0 +1,30 @@
+"""`train`: what is refused before anything is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from punie.trace.__main__ import main
+from punie.trace.errors import ExitCode
+
+
+def test_a_training_that_is_resumed_goes_on_as_it_was_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resume = ("--resume", str(tmp_path))
+    assert main(["train", "concise", *resume, "--anyway", "--format", "json"]) == ExitCode.INPUT
+    assert "not a training: it has no training.json" in capsys.readouterr().err
+    for extra, named in (
+        (["--samples", "3"], "--samples"),
+        (["runs/a"], "RUN"),
+        (["--blocks", "2"], "--blocks"),
+    ):
+        assert main(["train", "concise", *extra, *resume]) == ExitCode.USAGE
+        assert f"{named} can't be used with --resume" in capsys.readouterr().err
+
+
+def test_without_a_run_there_is_nothing_to_train_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "concise"]) == ExitCode.USAGE
+    assert "which runs?" in capsys.readouterr().err
