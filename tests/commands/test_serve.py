@@ -187,10 +187,15 @@ def test_each_flag_that_a_configuration_can_give_is_refused_or_left_to_the_user(
         draft_model=model,
         num_draft_tokens=1,
         prompt_cache_size=0,
+        prefill_step_size=1,
     )
     assert all(getattr(config, field.name) is not None for field in dataclasses.fields(config))
     told = {flag for flag in server_arguments(config, port=1) if flag.startswith("--")}
-    assert told - {*OWN_FLAGS} == {"--chat-template-args", "--prompt-cache-size"}  # no flags of `serve`
+    assert told - {*OWN_FLAGS} == {
+        "--chat-template-args",
+        "--prompt-cache-size",
+        "--prefill-step-size",
+    }  # no flags of `serve`
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -165,11 +165,11 @@ def _write_page(folder: RunFolder, document: Document, progress: RunProgress, ou
     from punie.trace.commands.output import open_in_browser
     from punie.trace.errors import OutputError
     from punie.trace.report.formats import HTML
-    from punie.trace.store.files.whole_file import write_whole
+    from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
     path = folder.path / "report.html"
     try:
-        write_whole(path, HTML.write_bytes(document))
+        write_whole(path, HTML.write_bytes(document), mode=PRIVATE)
     except OutputError as error:
         progress.say(f"no page: {error.message}")
         return
