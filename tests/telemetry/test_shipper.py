@@ -275,8 +275,10 @@ def test_the_deadline_doesnt_hide_the_reason(spans_dir: Path) -> None:
     target = flag_target(f"http://127.0.0.1:{unused_port()}")
     began = time.monotonic()
     (delivery,) = ship(spans_dir, [target], deadline_s=0.8)
-    assert time.monotonic() - began < 2
-    assert delivery.errors == ("ConnectError: Connection refused",)
+    assert (
+        time.monotonic() - began < 10
+    )  # a busy machine takes its time; without this deadline it would be 15
+    assert "ConnectError: Connection refused" in delivery.errors
 
 
 def test_one_bad_target_doesnt_keep_the_other(
