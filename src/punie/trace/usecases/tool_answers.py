@@ -77,6 +77,10 @@ class Answers:
         try:
             async with asyncio.timeout(_RUN_ENDED_IN_TIME_S):
                 _, printed = await process.communicate()
+        except TimeoutError:
+            raise WorkloadError(
+                f"the run took more than {_RUN_ENDED_IN_TIME_S:.0f} s and was ended"
+            ) from None
         finally:
             if process.returncode is None:
                 process.terminate()

@@ -120,3 +120,8 @@ def _weaker(one: ExpectedOutput, other: ExpectedOutput) -> ExpectedOutput:
     from punie.trace.analysis.experiment.arms import ExpectedOutput
 
     return ExpectedOutput.SAME if one is other is ExpectedOutput.SAME else ExpectedOutput.JUDGED
+
+
+def must_be_named(_evidence: Evidence) -> tuple[str, ...]:
+    """Proposes no value: nobody but the user can name one."""
+    return ()

@@ -7,7 +7,7 @@ from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
 from punie.trace.bench.levers.applies import own_server
-from punie.trace.bench.levers.lever import Evidence, Lever, Scope, TrialCost
+from punie.trace.bench.levers.lever import Lever, Scope, TrialCost, must_be_named
 from punie.trace.bench.levers.values import path
 
 NAME: Final = "model"
@@ -17,10 +17,6 @@ def _apply(arm: Arm, value: str) -> Arm:
     return replace(arm, server=replace(arm.server, model=path(NAME, value)))
 
 
-def _propose(_evidence: Evidence) -> tuple[str, ...]:
-    return ()  # it has to be named
-
-
 LEVER: Final = Lever(
     name=NAME,
     title="another model, e.g. with fewer bits",
@@ -28,7 +24,7 @@ LEVER: Final = Lever(
     output=ExpectedOutput.JUDGED,
     apply=_apply,
     applies=own_server,
-    propose=_propose,
+    propose=must_be_named,
     value="a folder",
     cost=TrialCost.OTHER_MODEL,
 )
