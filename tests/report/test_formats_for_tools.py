@@ -57,22 +57,41 @@ def test_a_name_ends_neither_its_frame_nor_its_line() -> None:
 # --- JUnit ---
 
 
+def _result(case: ET.Element) -> str:
+    return next((what for what in ("failure", "skipped") if case.find(what) is not None), "pass")
+
+
 @pytest.mark.parametrize("name", JUDGED)
-def test_junit_has_a_case_for_each_verdict(name: str) -> None:
+def test_junit_has_a_case_for_each_verdict_and_gates_alone_can_fail(name: str) -> None:
     document = JUDGED[name]()
-    text = JUNIT.write(document)
-    assert OBEYED.search(text) is None
-    (suite,) = ET.fromstring(text)  # noqa: S314 - we wrote it
-    cases = suite.findall("testcase")
-    results = [(case.find("failure") is not None and "no") or (case.find("skipped") is not None and "undecided") or "yes" for case in cases]  # fmt: skip # noqa: E501
-    assert results == [answer.verdict.value for answer in document.answers]
-    counts = {name: int(value) for name, value in suite.attrib.items() if name != "name"}
-    said = Counter(results)
-    assert counts == {"tests": len(cases), "failures": said["no"], "errors": 0, "skipped": said["undecided"]}
-    for case in cases:
-        assert case.attrib["name"]
-        skipped = case.find("skipped")
-        assert skipped is None or skipped.attrib["message"].startswith("undecided, ")
+    answers = list(document.answers)
+    slugs = tuple({answer.slug for answer in answers})
+    for gates, of_no in (((), "skipped"), (slugs, "failure")):
+        text = JUNIT.write(document, Page(gates=gates))
+        assert OBEYED.search(text) is None
+        (suite,) = ET.fromstring(text)  # noqa: S314 - we wrote it
+        cases = suite.findall("testcase")
+        results = [_result(case) for case in cases]
+        means = {Verdict.YES: "pass", Verdict.NO: of_no, Verdict.UNDECIDED: "skipped"}
+        assert results == [means[answer.verdict] for answer in answers]
+        counts = {name: int(value) for name, value in suite.attrib.items() if name != "name"}
+        said = Counter(results)
+        assert counts == {
+            "tests": len(cases),
+            "failures": said["failure"],
+            "errors": 0,
+            "skipped": said["skipped"],
+        }
+        for case, answer in zip(cases, answers, strict=True):
+            assert case.attrib["name"]
+            skipped = case.find("skipped")
+            assert skipped is None or skipped.attrib["message"].startswith(f"{answer.verdict.value}, ")
+
+
+def test_a_gate_without_anything_to_judge_it_by_is_skipped() -> None:
+    text = JUNIT.write(DOCUMENTS["decision one"](), Page(gates=("memory",)))
+    (case,) = ET.fromstring(text).iter("testcase")  # noqa: S314
+    assert (case.attrib["classname"], _result(case)) == ("punie-trace.memory", "skipped")
 
 
 @pytest.mark.parametrize("name", ["run empty", "run one", "run many", "run failed", "comparison many"])

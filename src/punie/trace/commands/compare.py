@@ -73,10 +73,11 @@ def execute(options: Options) -> int:
 
     a, b = _sides(options)
     thresholds = _thresholds(options.thresholds)
-    output = Output.of(options.output, (Material.VERDICTS,))
+    gates = (GATE,) if thresholds else ()
+    output = Output.of(options.output, (Material.VERDICTS,), gates)
     document = build_comparison(compare_sources(a, b, thresholds))
     output.write(document)
-    return gate(document, (GATE,) if thresholds else ())
+    return gate(document, gates)
 
 
 def _sides(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:

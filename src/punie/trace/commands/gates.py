@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from punie.trace.console.standard_streams import write_err
 from punie.trace.errors import ExitCode
 from punie.trace.model import Verdict
+from punie.trace.report.document import NOTHING_TO_JUDGE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 def gate(document: Document, names: Collection[str]) -> ExitCode:
     """OK if every verdict in `names` is yes; GATE_FAILED if one is no, else GATE_UNDECIDED. Says which and why."""
     answers = {answer.slug: (answer.verdict, answer.basis) for answer in document.answers}
-    judged = {
-        name: answers.get(name, (Verdict.UNDECIDED, "There is nothing to judge it by.")) for name in names
-    }
+    judged = {name: answers.get(name, (Verdict.UNDECIDED, NOTHING_TO_JUDGE)) for name in names}
     for name, (verdict, basis) in judged.items():
         if verdict is not Verdict.YES:
             write_err(f"gate {name}: {verdict.value}: {basis}\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.model import Verdict
 from punie.trace.report.charts import Chart, Mark
@@ -20,6 +20,9 @@ from punie.trace.report.published.base import Published
 if TYPE_CHECKING:
     from punie.trace.analysis.waterfall.model import Waterfall
     from punie.trace.report.drawings import Drawings
+
+NOTHING_TO_JUDGE: Final = "There is nothing to judge it by."
+"""What is said of a verdict that a gate names and the report doesn't have."""
 
 Cell = str | Figure
 Value = str | float | bool | None
