@@ -63,6 +63,17 @@ def _seen(text: str) -> str:
     return readable(text.strip()) if text.strip() else text
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_on_paper_everything_is_unfolded_also_without_scripts(page: Page, forty: Shown, media: str) -> None:
+    page.allow_scripts(allowed=False)
+    page.emulate(media)
+    page.open(forty.url)
+    seen = page.ask("return [...document.querySelectorAll('.waterfall')].map(one => one.checkVisibility())")
+    page.allow_scripts(allowed=True)
+    assert len(seen) == 40
+    assert sum(seen) == (40 if media == "print" else 1)
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_is_wider_than_its_window(
     page: Page, samples: Mapping[str, Shown], forty: Shown, width: int

@@ -101,6 +101,11 @@ class SendingOptions:
     )
 
 
+def content_flag() -> Any:  # noqa: ANN401 - a field, as of `switch`
+    """The field of `--content`."""
+    return switch("--content", "HTML: with questions, tool calls, answers (default: left out)")
+
+
 def jaeger_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
     """The field of `--jaeger`."""
     return flag("--jaeger", "URL", "the page that shows waterfalls", shown="http://127.0.0.1:16686")

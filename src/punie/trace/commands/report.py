@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import GateOptions, OutputOptions, gone_flag
+from punie.trace.commands.options import GateOptions, OutputOptions, content_flag, gone_flag
 from punie.trace.errors import UsageError
 from punie.trace.options import argument, choice, group, switch
 
@@ -53,7 +53,7 @@ class Options:
         "a line a day (UTC) or a model instead: queries, their mean, p50 and p95, the share of generation, seconds "
         "in each phase; also with --in-database",
     )
-    content: bool = switch("--content", "HTML: with questions, tool calls, answers (default: left out)")
+    content: bool = content_flag()
     judgement: GateOptions = group("judgement", GateOptions)
     output: OutputOptions = group("output", OutputOptions)
 

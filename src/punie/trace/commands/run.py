@@ -14,6 +14,7 @@ from punie.trace.commands.options import (
     GateOptions,
     OutputOptions,
     SendingOptions,
+    content_flag,
     jaeger_flag,
     seed_flag,
 )
@@ -97,6 +98,7 @@ class Options:
     workload: WorkloadOptions = group("workload", WorkloadOptions)
     spans: RunSendingOptions = group("spans", RunSendingOptions)
     judgement: GateOptions = group("judgement", GateOptions)
+    content: bool = content_flag()
     output: OutputOptions = group("output", OutputOptions)
     given: frozenset[str] = frozenset()
 
@@ -147,6 +149,7 @@ def execute(options: Options) -> int:
         loaded = load_run(folder)
         judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
         document = build_run(build_report(loaded, judgement))
+        document = document.with_content() if options.content else document
         output.write(document)
         code = gate(document, options.judgement.gate)
     _write_page(folder, document, progress, options.output)
