@@ -139,7 +139,7 @@ def test_prose_and_tool_calls_are_told_apart() -> None:
 @pytest.mark.parametrize("taken", [0.1, 0.8])
 def test_the_preflight_alone_says_whether_to_go_on_in_80_columns(taken: float) -> None:
     found = judge(raw(verification=EXPERTS, cost=0.1, taken=taken), plan(), NO_BOUNDS)
-    shown = TEXT.write(build_preflight("benches/b", found, ("a note",)))
+    shown = TEXT.write(build_preflight("benches/b", plan(), found, ("a note",)))
     assert f"worth measuring? {found.worth.value} " in " ".join(shown.split())
     assert "draft0-k5" in shown
     assert max(map(len, shown.splitlines())) <= 80

@@ -268,8 +268,8 @@ def corrupt() -> BenchReport:
 
 
 def decision(analysis_of: Report, *, target_ns: int = 10**8) -> DecisionReport:
-    records = analysis_of.analysis.records
-    return DecisionReport("runs/a", None, decide(analyse(records, target_ns=target_ns)), ("A note.",))
+    decided = decide(analyse(analysis_of.analysis.records, target_ns=target_ns))
+    return DecisionReport("runs/a", None, decided, ("A note.",), analysis_of)
 
 
 def _by_day(report: Report) -> Document:
@@ -313,7 +313,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[], Document]]] = {
     "benchmark empty": lambda: build_speculative(unbegun()),
     "benchmark decided": lambda: build_speculative(decided()),
     "benchmark failed": lambda: build_speculative(corrupt()),
-    "preflight": lambda: build_preflight_document("benches/a", build_preflight(), ("A note.",)),
+    "preflight": lambda: build_preflight_document("benches/a", build_plan(), build_preflight(), ("A note.",)),
     "decision empty": lambda: build_decision(decision(empty())),
     "decision one": lambda: build_decision(decision(one())),
     "decision many": lambda: build_decision(decision(many())),

@@ -225,13 +225,15 @@ def _show_plan(plan: ExperimentPlan, output: Output) -> int:
 
 
 def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Output) -> int:
+    from punie.trace.analysis.speculative.preset import as_benchmark
     from punie.trace.report.builders.preflight import build_preflight
     from punie.trace.usecases.about import DEMO_NOTE
 
     found = folder.read_preflight()
     if found is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
-    output.write(build_preflight(str(folder.path), found, (DEMO_NOTE,) if plan.is_demo else ()))
+    caveats = (DEMO_NOTE,) if plan.is_demo else ()
+    output.write(build_preflight(str(folder.path), as_benchmark(plan), found, caveats))
     return ExitCode.OK
 
 

@@ -32,7 +32,9 @@ def decide_from(run_source: str, bench_folder: Path | None, judgement: Judgement
         )
     notes = dict.fromkeys((*run.about.notes, *(bench.notes if bench else ()), *_mismatch(run, bench)))
     decision = decide(run.analysis, bench.analysis if bench else None)
-    return DecisionReport(run.about.source, bench.source if bench else None, decision, tuple(notes))
+    return DecisionReport(
+        run.about.source, bench.source if bench else None, decision, tuple(notes), run, bench
+    )
 
 
 def _mismatch(run: Report, bench: BenchReport | None) -> tuple[str, ...]:

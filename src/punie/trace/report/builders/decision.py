@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.report.builders.provenance import decision_provenance
 from punie.trace.report.document import Answer, Document, Figure, Section, Unit, notes
 from punie.trace.report.published.decision import publish_decision
 from punie.trace.report.wording.decision import conclusion, steps
@@ -31,7 +32,13 @@ def build_decision(report: DecisionReport) -> Document:
             ),
             Section("So", notes=notes(conclusion(report.decision))),
         ),
+        appendix=_provenance(report),
     )
+
+
+def _provenance(report: DecisionReport) -> tuple[Section, ...]:
+    bench = report.bench_report.analysis if report.bench_report else None
+    return decision_provenance(report.run_report, bench) if report.run_report else ()
 
 
 def _answer(step: Step, decision: Decision) -> Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.experiment.gates import GateKind
 from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.report import figures
+from punie.trace.report.builders.provenance import experiment_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative import speed_up_figure
 from punie.trace.report.charts import Axis, Mark, Plot, Point, Range, Ranges, Series
@@ -52,6 +53,7 @@ def build_experiment(report: ExperimentReport) -> Document:
         headline=headline(found),
         lines=tuple(_lines(report)),
         sections=tuple(filter(None, _sections(found))),
+        appendix=(experiment_provenance(found),),
     )
 
 

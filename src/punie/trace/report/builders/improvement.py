@@ -10,6 +10,7 @@ from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
 from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.report import figures
 from punie.trace.report.builders.causes import causes_section
+from punie.trace.report.builders.provenance import improvement_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
 from punie.trace.report.published.improvement import publish_improvement
@@ -54,6 +55,7 @@ def build_improvement(report: ImprovementReport) -> Document:
         headline=headline(report),
         lines=tuple(_lines(report)),
         sections=tuple(filter(None, _sections(report))),
+        appendix=(improvement_provenance(report.settings, report.experiments.values(), report.baseline),),
     )
 
 

@@ -12,6 +12,7 @@ from punie.trace.analysis.summary.parts import By
 from punie.trace.report import figures
 from punie.trace.report.builders.bars import ledger_bars, part_bars
 from punie.trace.report.builders.integrity import amount, integrity_section
+from punie.trace.report.builders.provenance import run_provenance, totals_provenance
 from punie.trace.report.builders.run import what_was_run
 from punie.trace.report.builders.totals import breakdown, generation_share
 from punie.trace.report.document import Document, Section, Table, notes
@@ -48,6 +49,7 @@ def build_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) ->
         lines=(*what_was_run(report.about, report.analysis), *fine),
         sections=tuple(filter(None, (wrong, *_sections(total, by, parts)))),
         rows=partial(part_rows, total, parts),
+        appendix=(run_provenance(report),),
     )
 
 
@@ -62,6 +64,7 @@ def build_totals(totals: DatabaseTotals) -> Document:
             Section("Not computed here", notes=notes(*_aside(totals))),
         ),
         rows=partial(part_rows, totals.total, totals.parts if totals.by else None),
+        appendix=(totals_provenance(totals),),
     )
 
 

@@ -9,6 +9,7 @@ from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report import figures
+from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
 from punie.trace.report.published.preflight import publish_preflight
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.experiment.speedup import SpeedUp
     from punie.trace.analysis.speculative.benchmark import DraftResult
-    from punie.trace.analysis.speculative.model import Estimate, Prediction, Preflight
+    from punie.trace.analysis.speculative.model import BenchPlan, Estimate, Prediction, Preflight
     from punie.trace.report.document import Cell
 
 _THRESHOLD: Final = (Mark(THRESHOLD, factor_text(THRESHOLD)),)
@@ -32,7 +33,9 @@ _FITS: Final = {
 }
 
 
-def build_preflight(source: str, preflight: Preflight, caveats: Sequence[str] = ()) -> Document:
+def build_preflight(
+    source: str, plan: BenchPlan, preflight: Preflight, caveats: Sequence[str] = ()
+) -> Document:
     """What `--preflight-only` prints; `caveats` stand beside every number."""
     best = preflight.best
     figure = figures.factor(None, absent=figures.NOT_KNOWN)
@@ -50,7 +53,13 @@ def build_preflight(source: str, preflight: Preflight, caveats: Sequence[str] = 
         _THRESHOLD,
     )
     sections = (Section("Verdict", answers=(answer,)), preflight_section(preflight, ()))
-    return Document(source, partial(publish_preflight, preflight), tuple(caveats), sections)
+    return Document(
+        source,
+        partial(publish_preflight, preflight),
+        tuple(caveats),
+        sections,
+        appendix=(bench_provenance(plan),),
+    )
 
 
 def preflight_section(preflight: Preflight, drafts: Sequence[DraftResult]) -> Section:

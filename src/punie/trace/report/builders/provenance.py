@@ -1,21 +1,33 @@
-"""Where a report's numbers are from: what ran, how it was set, on which machine, with which versions."""
+"""Where a report's numbers are from: what ran, how it was set, on which machine, with which versions, without what."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.document import Section, Table
 from punie.trace.report.inert import one_line
+from punie.trace.units import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from punie.trace.analysis.comparison.facts import FactComparison
+    from punie.trace.analysis.experiment.arms import Arm
+    from punie.trace.analysis.experiment.results import Experiment
+    from punie.trace.analysis.improvement.settings import ImproveSettings
+    from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.speculative.model import BenchPlan
+    from punie.trace.analysis.summary.database_totals import DatabaseTotals
+    from punie.trace.analysis.summary.summary import RunAnalysis
+    from punie.trace.analysis.tuning.training import Training
+    from punie.trace.analysis.verdicts.assessment import Integrity
     from punie.trace.report.content import Report
 
-_TITLE = "Provenance"
+_TITLE: Final = "Provenance"
+_COLUMNS: Final = ("", "value")
+_NOTHING: Final = "nothing"
+_FINE: Final = "nothing wrong"
 
 
 def run_provenance(report: Report) -> Section:
@@ -24,32 +36,112 @@ def run_provenance(report: Report) -> Section:
     facts = {
         "run": about.run_id,
         "made": about.created,
-        "suite": f"{about.suite} {about.suite_hash[:12]}".strip(),
+        "suite": _suite(about.suite, about.suite_hash),
         "model": about.model.removeprefix("model "),
         "draft model": about.draft,
         "prompt cache": about.cache,
         "read": f"{about.spans:,} spans of {about.traces:,} traces",
+        "integrity": _integrity(report.analysis.integrity),
+        "in no average": _in_no_average(report.analysis),
         **{f"set: {name}": value for name, value in report.settings.items()},
     }
-    return _section(
-        (*_given(facts), *_prefixed("machine", about.machine), *_prefixed("version", about.versions))
-    )
+    return _section(facts, about.machine, about.versions)
 
 
-def bench_provenance(plan: BenchPlan) -> Section:
-    """Of a benchmark: its plan."""
+def bench_provenance(plan: BenchPlan, found: BenchAnalysis | None = None) -> Section:
+    """Of a benchmark of draft models: its plan, and what of it there is in `found`; of a preflight the plan alone."""
     facts = {
         "benchmark": plan.bench_id,
         "made": plan.created,
-        "suite": f"{plan.suite_name} {plan.suite_hash[:12]}",
+        "suite": _suite(plan.suite_name, plan.suite_hash),
         "model": plan.model,
         "draft models": ", ".join(plan.drafts),
         "seed": str(plan.seed),
-        **{f"set: {name}": str(value) for name, value in asdict(plan.settings).items() if value is not None},
+        **({} if found is None else _missing(found.missing, found.planned, found.integrity)),
+        **_set(asdict(plan.settings)),
     }
-    return _section(
-        (*_given(facts), *_prefixed("machine", plan.machine), *_prefixed("version", plan.versions))
+    return _section(facts, plan.machine, plan.versions)
+
+
+def experiment_provenance(found: Experiment) -> Section:
+    """Of an experiment: its plan, the baseline whole, and what of it there is."""
+    plan = found.plan
+    aside = count_text(len(found.set_aside), "disturbed server start")
+    facts = {
+        "experiment": plan.bench_id,
+        "made": plan.created,
+        "suite": _suite(plan.suite_name, plan.suite_hash),
+        "seed": str(plan.seed),
+        **_missing(found.missing, found.planned, found.integrity),
+        "run again": aside if found.set_aside else _NOTHING,
+        **_arm(plan.arm(plan.baseline)),
+    }
+    return _section(facts, plan.machine, plan.versions)
+
+
+def improvement_provenance(
+    settings: ImproveSettings, found: Iterable[Experiment], baseline: Report
+) -> Section:
+    """Of an improvement: what was asked for, the baseline whole, and what was left out in its stages."""
+    stages = tuple(found)
+    facts = {
+        "improvement": settings.improve_id,
+        "made": settings.created,
+        "suite": _suite(settings.suite_name, settings.suite_hash),
+        "seed": str(settings.seed),
+        "read": f"{baseline.about.spans:,} spans of the baseline's {baseline.about.traces:,} traces",
+        **_missing(
+            sum(one.missing for one in stages),
+            sum(one.planned for one in stages),
+            [*baseline.analysis.integrity, *(item for one in stages for item in one.integrity)],
+        ),
+        "in no average": _in_no_average(baseline.analysis),
+        "levers named": ", ".join((*settings.levers, *settings.only)),
+        "levers not wanted": ", ".join(settings.without),
+        "tools answered from": settings.replay or "",
+        **_arm(settings.baseline),
+    }
+    return _section(facts, settings.machine, settings.versions)
+
+
+def training_provenance(training: Training) -> Section:
+    """Of a training: what it was made of, and how it was set."""
+    facts = {
+        "training": training.source,
+        "made": training.created,
+        "suite": training.suite,
+        "model": training.model,
+        "adapter to begin with": training.adapter or "",
+        "seeds": ", ".join(map(str, training.seeds)),
+        "questions without an example": str(len(training.split.train) - len(training.examples)),
+        **_set(training.settings),
+    }
+    return _section(facts)
+
+
+def decision_provenance(run: Report, bench: BenchAnalysis | None) -> tuple[Section, ...]:
+    """Of a decision: of the run and, where there is one, of the benchmark."""
+    of_run = replace(run_provenance(run), title=f"{_TITLE} of the run")
+    if bench is None:
+        return (of_run,)
+    return of_run, replace(bench_provenance(bench.plan, bench), title=f"{_TITLE} of the benchmark")
+
+
+def totals_provenance(totals: DatabaseTotals) -> Section:
+    """Of what a database added up: it tells nothing of machine and versions."""
+    total = totals.total
+    counts = (
+        (total.warmup, "warm-up"),
+        (total.failed, "failed"),
+        (total.needs_tree, "that only the tree can judge"),
     )
+    facts = {
+        "read": totals.source,
+        "added up": f"on {totals.where.value}",
+        "in no average": _counts(counts),
+        "cut by limit=": "perhaps" if totals.may_be_cut else "no",
+    }
+    return _section(facts)
 
 
 def facts_of_both(facts: Iterable[FactComparison]) -> Section:
@@ -60,8 +152,57 @@ def facts_of_both(facts: Iterable[FactComparison]) -> Section:
     return Section(_TITLE, table=Table(("", "A", "B", "likeness"), rows))
 
 
-def _section(rows: Iterable[tuple[str, str]]) -> Section:
-    return Section(_TITLE, table=Table(("", "value"), tuple(rows)))
+def _section(
+    facts: Mapping[str, str],
+    machine: Mapping[str, str] | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> Section:
+    rows = (*_given(facts), *_prefixed("machine", machine or {}), *_prefixed("version", versions or {}))
+    return Section(_TITLE, table=Table(_COLUMNS, rows))
+
+
+def _suite(name: str, sha256: str) -> str:
+    return f"{name} {sha256[:12]}".strip()
+
+
+def _integrity(found: Sequence[Integrity]) -> str:
+    """What was wrong in what was read, by the slugs that `docs/findings.md` explains."""
+    counts: dict[str, int] = {}
+    for item in found:
+        counts[item.slug] = counts.get(item.slug, 0) + item.count
+    wrong = [f"{slug} ({count})" for slug, count in counts.items() if count]
+    return ", ".join(wrong) or _FINE
+
+
+def _in_no_average(analysis: RunAnalysis) -> str:
+    counts = (
+        (len(analysis.warmup), "warm-up"),
+        (len(analysis.failed), "failed"),
+        (sum(record.disturbed_by is not None for record in analysis.records), "disturbed"),
+        (analysis.cached_repeats, "from a warm prompt cache"),
+        (len(analysis.missing), "without a trace"),
+    )
+    return _counts(counts)
+
+
+def _counts(counts: Iterable[tuple[int, str]]) -> str:
+    return ", ".join(f"{count} {what}" for count, what in counts if count) or _NOTHING
+
+
+def _missing(missing: int, planned: int, integrity: Sequence[Integrity]) -> dict[str, str]:
+    """What of a plan there is no trace of, and what is wrong in what there is."""
+    absent = f"{missing} of {count_text(planned, 'planned asking')}" if missing else _NOTHING
+    return {"missing": absent, "integrity": _integrity(integrity)}
+
+
+def _arm(arm: Arm) -> dict[str, str]:
+    """The baseline's whole configuration: what isn't said is left to server and agent."""
+    return _set({**asdict(arm.server), **asdict(arm.request), **asdict(arm.agent)})
+
+
+def _set(values: Mapping[str, object]) -> dict[str, str]:
+    given = {name: value for name, value in values.items() if value not in (None, "") and value != {}}
+    return {f"set: {name.replace('_', '-')}": str(value) for name, value in given.items()}
 
 
 def _given(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,7 @@ def build_speculative(report: BenchReport) -> Document:
         headline=f"{verdict.question} {verdict.verdict.value}: {verdict.figure}",
         lines=tuple(_headline(report)),
         sections=tuple(filter(None, _sections(report))),
-        appendix=(bench_provenance(report.analysis.plan),),
+        appendix=(bench_provenance(report.analysis.plan, report.analysis),),
     )
 
 

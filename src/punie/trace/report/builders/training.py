@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.tuning.training import Ending
 from punie.trace.report import figures
+from punie.trace.report.builders.provenance import training_provenance
 from punie.trace.report.document import Answer, Document, Section, Table, notes
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.published.training import publish_training
@@ -48,6 +49,7 @@ def build_training(training: Training) -> Document:
         headline=f"{answer.question} {answer.verdict.value}: {answer.basis}",
         lines=tuple(_headline(training)),
         sections=tuple(filter(None, _sections(training))),
+        appendix=(training_provenance(training),),
     )
 
 
