@@ -18,12 +18,11 @@ from dataclasses import dataclass
 
 from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.observation import Observation, TurnOutput
+from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
 from punie.trace.analysis.speculative.model import (
     BATCHED,
-    DEFAULT_BLOCKS,
-    DEFAULT_REPEATS,
     SAME_AGAIN,
     SEQUENTIAL,
     Arm,

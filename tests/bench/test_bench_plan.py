@@ -12,8 +12,9 @@ import pytest
 from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.bench.documents import decode_plan
-from punie.trace.bench.options import BenchOptions, merge_options
+from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Provenance, balanced_orders, plan_asks, plan_cells
+from punie.trace.bench.plan_options import merge_options
 from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.bench.servers import server_config
 from punie.trace.bench.speculative_plan import make_plan

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from punie.trace.bench.options import NAMES, BenchOptions, merge_options, read_plan_file
+from punie.trace.bench.options import NAMES, BenchOptions
+from punie.trace.bench.plan_options import merge_options, read_plan_file
 from punie.trace.commands.bench import Options
 from punie.trace.errors import InputError, UsageError
 from punie.trace.options import flags_of

@@ -30,6 +30,41 @@ HEAVY = (
     "rich",
     "psutil",
 )
+# All that `--help` of all verbs may cost, beside argparse and `commands/`.
+MAY_BE_IMPORTED = {
+    f"punie.trace.{name}"
+    for name in [
+        "__main__",
+        "analysis",
+        "analysis.experiment",
+        "analysis.experiment.size",
+        "api",
+        "bench",
+        "bench.options",
+        "console",
+        "console.standard_streams",
+        "errors",
+        "options",
+        "report",
+        "report.formats",
+        "report.inert",
+        "report.page",
+        "server",
+        "server.config",
+        "server.validation",
+        "units",
+    ]
+}
+SLOW_OF_THE_STANDARD_LIBRARY = {
+    "asyncio",
+    "ssl",
+    "socket",
+    "tempfile",
+    "tomllib",
+    "subprocess",
+    "uuid",
+    "logging",
+}
 RECORDED = min((Path(__file__).parents[1] / "data" / "recorded").rglob("*.jsonl"))
 README = Path(__file__).parents[2] / "README.md"
 
@@ -46,12 +81,32 @@ def _imported_by(*arguments: str) -> set[str]:
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    return {name.partition(".")[0] for name in run.stderr.split()}
+    return set(run.stderr.split())
+
+
+def _imported_before_us() -> set[str]:
+    """What Python itself has at its start, with whatever this environment's `.pth` files import."""
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(run.stdout.split())
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("report", "--help"), ("--version",)])
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    assert _imported_by(*arguments).isdisjoint(HEAVY)
+    assert {name.partition(".")[0] for name in _imported_by(*arguments)}.isdisjoint(HEAVY)
+
+
+def test_help_imports_the_commands_and_what_declares_their_flags() -> None:
+    imported = _imported_by("--help") - _imported_before_us()
+    ours = {name for name in imported if name.startswith("punie.trace.")}
+    assert {name for name in ours if not name.startswith("punie.trace.commands")} <= MAY_BE_IMPORTED
+    assert {name.partition(".")[0] for name in imported - ours} <= sys.stdlib_module_names | {"punie"}
+    assert imported.isdisjoint(SLOW_OF_THE_STANDARD_LIBRARY)
 
 
 @pytest.mark.parametrize("verb", VERBS)

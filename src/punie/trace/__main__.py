@@ -8,15 +8,12 @@ errors.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import re
 import sys
-import tempfile
 import textwrap
 import threading
-import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from punie.trace.console.standard_streams import write_err, write_out
@@ -160,6 +157,8 @@ def _unknown_arguments(parser: argparse.ArgumentParser, unknown: Sequence[str]) 
 
 
 def _did_you_mean(typed: str, known: Sequence[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(typed, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -202,6 +201,9 @@ def _report_bug(error: Exception) -> int:
 
 def _keep_traceback(error: Exception) -> str:
     """The path of a file that only this user can read, for the traceback may quote what was being worked on."""
+    import tempfile
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     try:
         descriptor, path = tempfile.mkstemp(prefix="punie-trace-", suffix=".txt")

@@ -149,7 +149,8 @@ def make_plan(random: Random) -> bytes:
 
 def take_plan(content: bytes, folder: Path) -> str:
     """`bench speculative --plan`, up to the first server."""
-    from punie.trace.bench.options import BenchOptions, merge_options
+    from punie.trace.bench.options import BenchOptions
+    from punie.trace.bench.plan_options import merge_options
 
     path = folder / "plan.toml"
     path.write_bytes(content)

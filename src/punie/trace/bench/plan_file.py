@@ -32,13 +32,8 @@ from punie.trace.analysis.experiment.arms import (
     ServerSettings,
 )
 from punie.trace.analysis.experiment.looks import default_looks
-from punie.trace.analysis.experiment.plan import (
-    DEFAULT_BLOCKS,
-    DEFAULT_REPEATS,
-    SAME_AGAIN_SUFFIX,
-    ExperimentPlan,
-    Stopping,
-)
+from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPlan, Stopping
+from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.bench.documents import problems
 from punie.trace.bench.levers.registry import parse_change
 from punie.trace.bench.plan import Cell, Provenance, grouped

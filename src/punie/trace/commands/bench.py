@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -153,7 +152,7 @@ def _planned(options: Options, created: datetime) -> ExperimentPlan:
 def _planned_drafts(options: Options, day: str, provenance: Provenance) -> ExperimentPlan:
     from punie.trace.analysis.experiment.looks import default_looks
     from punie.trace.analysis.experiment.plan import Stopping
-    from punie.trace.bench.options import merge_options
+    from punie.trace.bench.plan_options import merge_options
     from punie.trace.bench.runtime import subject_of
     from punie.trace.bench.speculative_plan import make_plan
     from punie.trace.commands.server_options import naming_flags
@@ -195,6 +194,8 @@ def _resumed(options: Options) -> tuple[BenchFolder, ExperimentPlan]:
 
 
 def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Output) -> int:
+    import asyncio
+
     from punie.trace.bench.plan import plan_cells
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.usecases.experiment import ExperimentRun

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import jaeger_flag
-from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.options import choice, flag, path
 
@@ -49,6 +48,7 @@ class Options:
 
 def execute(options: Options) -> int:
     """Run every check and print what was found. Raises UsageError for an address or a file that can't be used."""
+    from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable
     from punie.trace.console.standard_streams import write_out_inert
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
@@ -67,6 +67,7 @@ def execute(options: Options) -> int:
 
 def _bundle(options: Options, checks: Sequence[Finding]) -> None:
     """Print the bundle, then write it where the user named a file."""
+    from punie.trace.commands.output import STANDARD_OUTPUT
     from punie.trace.console.standard_streams import write_err, write_out_inert
     from punie.trace.doctor.bundle import Bundle
     from punie.trace.machine.facts import machine_facts

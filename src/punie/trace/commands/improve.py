@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -153,6 +152,8 @@ _CODES: Final = {
 
 def execute(options: Options) -> int:
     """Improve and report. Returns the exit code of its ending; raises PunieTraceError."""
+    import asyncio
+
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.usecases.improvement import ImprovementRun

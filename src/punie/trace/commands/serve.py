@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from dataclasses import dataclass, replace
 from itertools import count
@@ -81,6 +80,8 @@ def execute(options: Options) -> int:
 
     Raises KeyboardInterrupt if such a signal comes before it is ready.
     """
+    import asyncio
+
     from punie.trace.commands.server_options import check_draft
     from punie.trace.console.progress import Progress
     from punie.trace.usecases.sending import find_receivers
@@ -123,6 +124,8 @@ def _lost(lines: Sequence[str]) -> str:
 
 async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
     """Until a signal; whether the server was ready when it came."""
+    import asyncio
+
     from punie.trace.usecases.interruption import cancel_on
 
     ready = False
@@ -139,6 +142,8 @@ async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Calla
 
 async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
     """Until it dies, which raises ServerError; lost spans are reported once."""
+    import asyncio
+
     lost: tuple[str, ...] = ()
     for poll in count(1):
         server.raise_if_dead()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import OutputOptions
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.model import Verdict
 from punie.trace.options import argument, flag, group, real_number, switch, whole_number
 
 if TYPE_CHECKING:
@@ -134,6 +132,8 @@ _WITH_RESUME: Final = frozenset({"resume", "anyway", "format", "output", "force"
 
 def execute(options: Options) -> int:
     """Train and judge. Returns an exit code; raises PunieTraceError."""
+    import asyncio
+
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.report.builders.training import build_training
@@ -159,6 +159,8 @@ def execute(options: Options) -> int:
 
 
 def _exit_code(made: Training) -> int:
+    from punie.trace.model import Verdict
+
     codes = {Verdict.YES: ExitCode.OK, Verdict.NO: ExitCode.GATE_FAILED}
     return codes.get(made.verdict, ExitCode.GATE_UNDECIDED)
 

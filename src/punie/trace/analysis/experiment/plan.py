@@ -13,9 +13,6 @@ FORMAT_VERSION: Final = 3
 SAME_AGAIN_SUFFIX: Final = "-aa"
 """The end of the name of the arm that is the baseline once more: what differs between these two is noise."""
 
-DEFAULT_BLOCKS: Final = 8
-DEFAULT_REPEATS: Final = 1
-
 
 @dataclass(frozen=True, slots=True)
 class Stopping:

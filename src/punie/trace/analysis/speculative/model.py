@@ -22,10 +22,6 @@ BATCHED: Final = "batched"  # the arm that is what the user runs today
 SEQUENTIAL: Final = "sequential"  # the path that drafts use, without a draft
 SAME_AGAIN: Final = "batched-aa"  # the baseline once more: what differs between these two is noise
 
-# Blocks and repeats with which planted speed-ups are decided (benchmarks/speculative_rates.py).
-DEFAULT_BLOCKS: Final = 8
-DEFAULT_REPEATS: Final = 1
-
 
 class ArmKind(StrEnum):
     """How an arm is served: mlx_lm's batching path, its one-by-one path, or that with a draft model."""

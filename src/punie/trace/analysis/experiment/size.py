@@ -1,0 +1,11 @@
+"""How much an experiment measures where nobody says: planted speed-ups are decided with it.
+
+`benchmarks/speculative_rates.py` shows how often. In a file of its own, since `--help` names both and imports no more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEFAULT_BLOCKS: Final = 8
+DEFAULT_REPEATS: Final = 1
