@@ -20,6 +20,8 @@ PRECEDENCE = {
         "gen_ai.usage.prompt_token_count",
         "ai.usage.inputTokens",
         "ai.usage.promptTokens",
+        "braintrust.metrics.prompt_tokens",
+        "input_tokens",
     ),
     semconv.CACHED_TOKENS: (
         "gen_ai.usage.cache_read.input_tokens",
@@ -31,6 +33,11 @@ PRECEDENCE = {
         "ai.usage.cachedInputTokens",
         "gen_ai.usage.input_tokens.cached",
         "gen_ai.usage.cache_read_tokens",
+        "gen_ai.usage.cached_input_tokens",
+        "gen_ai.usage.input_cached_tokens",
+        "braintrust.metrics.prompt_cached_tokens",
+        "cache_read_tokens",
+        "ai.usage.inputTokenDetails.cacheReadTokens",
     ),
     semconv.CACHE_WRITE_TOKENS: (
         "gen_ai.usage.cache_write.input_tokens",
@@ -38,6 +45,9 @@ PRECEDENCE = {
         "gen_ai.usage.details.cache_write_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "llm.token_count.prompt_details.cache_write",
+        "gen_ai.usage.cache_write_tokens",
+        "gen_ai.usage.cache_creation_tokens",
+        "cache_creation_tokens",
     ),
     semconv.TIME_TO_FIRST_CHUNK: (
         "gen_ai.response.time_to_first_chunk",

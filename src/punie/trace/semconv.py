@@ -180,7 +180,7 @@ RESPONSE_MODEL: Final = _one(NAME, "gen_ai.response.model")
 FOREIGN_MODEL: Final = _any(
     NAME,
     """llm.request.model_name llm.model_name langfuse.observation.model.name llm.request.model ai.model.id
-    ai.response.model""",
+    ai.response.model llm.response.model gen_ai.model_name braintrust.metadata.model""",
 )
 CONVERSATION_ID: Final = _one(WORD, "gen_ai.conversation.id")
 AGENT_NAME: Final = _any(NAME, "gen_ai.agent.name agent_name")
@@ -191,15 +191,18 @@ TOOL_CALL_ID: Final = _one(WORD, "gen_ai.tool.call.id")
 TOOL_DEFERRAL: Final = _one(TEXT, "pydantic_ai.tool.deferral.name")
 FOREIGN_TOOL_NAME: Final = _any(
     NAME,
-    """tool.name traceloop.entity.name ai.toolCall.name spring.ai.tool.definition.name mcp.tool.name""",
+    """tool.name traceloop.entity.name ai.toolCall.name spring.ai.tool.definition.name mcp.tool.name
+    lk.function_tool.name tool_name""",
 )
-FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id tool_call.id")
+FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id tool_call.id lk.function_tool.id")
 # What an instrumentation calls a span's part; `foreign/dialects.py` has the words.
 FOREIGN_KIND: Final = _any(
     WORD,
     """openinference.span.kind langfuse.observation.type traceloop.span.kind llm.request.type
     spring.ai.kind ai.operationId mcp.method.name ag2.span.type gen_ai.span.kind lmnr.span.type
-    langsmith.span.kind mlflow.spanType mastra.span.type genkit:metadata:subtype haystack.component.type""",
+    langsmith.span.kind mlflow.spanType mastra.span.type genkit:metadata:subtype haystack.component.type
+    langwatch.type sentry.op vercel.ai.operationId braintrust.span_attributes.type honeyhive_event_type
+    braintrust.span_attributes""",
 )
 MESSAGE_TEMPLATE: Final = _one(TEXT, "logfire.msg_template")
 MCP_METHOD: Final = "mcp.method.name"
@@ -210,34 +213,41 @@ INPUT_TOKENS: Final = _any(
     """gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens gen_ai.response.input_tokens
     gen_ai.response.prompt_tokens llm.token_count.prompt llm.usage.prompt_tokens llm.usage.input_tokens
     gen_ai.usage.input_token_count gen_ai.usage.prompt_token_count ai.usage.inputTokens
-    ai.usage.promptTokens""",
+    ai.usage.promptTokens braintrust.metrics.prompt_tokens input_tokens""",
 )
 OUTPUT_TOKENS: Final = _any(
     COUNT,
     """gen_ai.usage.output_tokens gen_ai.usage.completion_tokens gen_ai.response.output_tokens
     gen_ai.response.completion_tokens llm.token_count.completion llm.usage.completion_tokens
     llm.usage.output_tokens gen_ai.usage.output_token_count gen_ai.usage.completion_token_count
-    ai.usage.outputTokens ai.usage.completionTokens""",
+    ai.usage.outputTokens ai.usage.completionTokens braintrust.metrics.completion_tokens output_tokens""",
 )
 CACHED_TOKENS: Final = _any(
     COUNT,
     """gen_ai.usage.cache_read.input_tokens gen_ai.usage.details.cache_read_tokens
     gen_ai.usage.details.cached_tokens gen_ai.usage.cached_tokens gen_ai.usage.cache_read_input_tokens
     llm.token_count.prompt_details.cache_read ai.usage.cachedInputTokens
-    gen_ai.usage.input_tokens.cached gen_ai.usage.cache_read_tokens""",
+    gen_ai.usage.input_tokens.cached gen_ai.usage.cache_read_tokens gen_ai.usage.cached_input_tokens
+    gen_ai.usage.input_cached_tokens braintrust.metrics.prompt_cached_tokens cache_read_tokens
+    ai.usage.inputTokenDetails.cacheReadTokens""",
 )
 CACHE_WRITE_TOKENS: Final = _any(
     COUNT,
     """gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens
     gen_ai.usage.details.cache_write_tokens gen_ai.usage.cache_creation_input_tokens
-    llm.token_count.prompt_details.cache_write""",
+    llm.token_count.prompt_details.cache_write gen_ai.usage.cache_write_tokens
+    gen_ai.usage.cache_creation_tokens cache_creation_tokens""",
 )
 TABLE.family(
     MEASURE, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."
 )
+LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"
+GENKIT_OUTPUT: Final = _one(CONTENT, "genkit:output")
 # a JSON object as text each
-LANGFUSE_USAGE: Final = _one(TEXT, "langfuse.observation.usage_details")
-MLFLOW_USAGE: Final = _one(TEXT, "mlflow.chat.tokenUsage")
+USAGE_OBJECTS: Final = (
+    *_any(TEXT, f"{LANGFUSE_USAGE} mlflow.chat.tokenUsage braintrust.metrics gen_ai.usage llm.usage"),
+    GENKIT_OUTPUT,
+)
 TIME_TO_FIRST_CHUNK: Final = _any(
     SECONDS,
     """gen_ai.response.time_to_first_chunk gen_ai.client.operation.time_to_first_chunk
@@ -260,7 +270,7 @@ FOREIGN_FINISH_REASON: Final = _any(
     """gen_ai.response.finish_reason llm.finish_reason gen_ai.completion.0.finish_reason
     langfuse.observation.metadata.finish_reason ai.response.finishReason gen_ai.response.stop_reason
     gen_ai.finish_reasons gen_ai.finish_reason llm.response.finish_reason llm.response.stop_reason
-    llm.output_messages.0.message.finish_reason""",
+    llm.output_messages.0.message.finish_reason stop_reason""",
 )
 CHOICE_EVENT: Final = "gen_ai.choice"  # the answer as an event, with why it ended
 CHOICE_FINISH_REASON: Final = "finish_reason"
@@ -289,6 +299,8 @@ FOREIGN_INPUT: Final = _any(
 FOREIGN_OUTPUT: Final = _any(
     CONTENT, "output.value langfuse.observation.output traceloop.entity.output ai.response.text"
 )
+# a model's whole answer, which may tell why it ended
+ANSWERS: Final = (OUTPUT_MESSAGES, *FOREIGN_OUTPUT, GENKIT_OUTPUT)
 # prefixes: an attribute for each field of each message, `llm.input_messages.0.message.role`
 FLAT_INPUT_MESSAGES: Final = _any(CONTENT, "llm.input_messages gen_ai.prompt")
 FLAT_OUTPUT_MESSAGES: Final = _any(CONTENT, "llm.output_messages gen_ai.completion")

@@ -8,6 +8,9 @@
 | Google | `MAX_TOKENS`, also `FinishReason.MAX_TOKENS` and `FINISH_REASON_MAX_TOKENS` |
 | Mistral | `length`, `model_length` |
 | Hugging Face, Cohere | `length`, `MAX_TOKENS`, `ERROR_LIMIT` |
+| xAI | `REASON_MAX_LEN`, `REASON_MAX_CONTEXT` |
+
+Others put the same words together: a maximum or limit of tokens, length, context or output.
 """
 
 from __future__ import annotations
@@ -18,21 +21,11 @@ from typing import Final
 
 from punie.trace.model import AttributeValue
 
-_LIMITS: Final = frozenset(
-    {
-        *("length", "maxlength", "modellength", "lengthlimit", "lengthcapped", "maxcontextlength"),
-        *(
-            "maxtokens",
-            "maxtoken",
-            "maxoutputtokens",
-            "maxcompletiontokens",
-            "maxnewtokens",
-            "maxtokensreached",
-        ),
-        *("maxtokensexceeded", "tokenlimit", "tokenlimitreached", "tokenlimitexceeded", "outputtokenlimit"),
-        *("contextwindow", "contextwindowexceeded", "modelcontextwindowexceeded", "contextlength"),
-        *("contextlengthexceeded", "errorlimit", "limit", "incomplete", "truncated"),
-    }
+_LIMIT: Final = re.compile(
+    r"""(stop|model)?length(capped|reached)? | (error)?limit | incomplete | truncated
+      | .*(max|limit|exceed|reach).*(token|len|context|output).*
+      | .*(token|len|context|output).*(max|limit|exceed|reach|window).*""",
+    re.VERBOSE,
 )
 _FAILURES: Final = frozenset(
     {
@@ -50,12 +43,12 @@ _FAILURES: Final = frozenset(
 )
 """OpenAI, Azure and Bedrock hold an answer back, Google does by five names, vLLM, Mistral and Cohere break it off."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[ _-]*[^\W\d_]+)*")
-_PREFIX: Final = re.compile(r"^(finish|stop)reasons?")
+_PREFIX: Final = re.compile(r"^(finish|stop)?reasons?")
 
 
 def ended_by_limit(reasons: AttributeValue) -> bool:
     """Whether one of `reasons`, a list or a single one, means that the answer was cut at its token limit."""
-    return any(reason in _LIMITS for reason in _words(reasons))
+    return any(_LIMIT.fullmatch(reason) for reason in _words(reasons))
 
 
 def failure_in(reasons: AttributeValue) -> str | None:

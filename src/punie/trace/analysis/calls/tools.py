@@ -53,7 +53,10 @@ def _is_one_call(inner: Span, outer: Span) -> bool:
     if _is_of_protocol(inner):
         return True
     ids = [one.attributes.get(semconv.TOOL_CALL_ID) for one in (inner, outer)]
-    return ids[0] == ids[1] if None not in ids else _is_one_name(inner, outer)
+    if None not in ids:
+        return ids[0] == ids[1]
+    is_step = inner.name.startswith(f"{outer.name}.")  # acme.tool.execution in acme.tool
+    return is_step or _is_one_name(inner, outer)
 
 
 def _shows_the_same(other: Span, span: Span) -> bool:

@@ -15,9 +15,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.foreign import dialects, langfuse
+from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.operations import operation_of
-from punie.trace.model import AttributeValue, Span
+from punie.trace.analysis.foreign.spellings import Said, said_by
+from punie.trace.model import Attributes, AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _NS_PER_MICROSECOND: Final = 1_000
@@ -25,9 +26,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ALIASES: Final = frozenset(
     {
-        semconv.LANGFUSE_USAGE,
-        semconv.MLFLOW_USAGE,
-        semconv.OUTPUT_MESSAGES,
+        *semconv.USAGE_OBJECTS,
+        *semconv.ANSWERS,
         semconv.LANGFUSE_FIRST_TOKEN,
         *semconv.FOREIGN_KIND,
         *dialects.MODEL_NAMES[1:],
@@ -37,7 +37,9 @@ _ALIASES: Final = frozenset(
     }
 )
 
-_FINISH_REASON: Final = re.compile(r'(?<!\\)"finish_reason"\s*:\s*"([^"\\]+)"')
+_FINISH_REASON: Final = re.compile(
+    r'(?<!\\)"(?:(?:finish|stop)_reason|(?:finish|stop)Reason)"\s*:\s*"([^"\\]+)"'
+)
 Missing = Iterator[tuple[str, AttributeValue]]
 
 
@@ -52,7 +54,8 @@ def _translated(span: Span) -> Span:
     is_plain = attributes.get(semconv.OPERATION) == operation
     if operation == dialects.NOTHING_OF_THESE and attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT:
         return replace(span, attributes={**attributes, semconv.OPERATION: operation})
-    if not operation or (is_plain and not span.events and _ALIASES.isdisjoint(attributes)):
+    has_its_own = is_plain and not span.events and _ALIASES.isdisjoint(attributes)
+    if not operation or (has_its_own and not any(map(said_by, attributes))):
         return span
     added = {key: value for key, value in _missing(span, operation) if value is not None}
     added = {key: value for key, value in added.items() if attributes.get(key) is None}
@@ -72,16 +75,10 @@ def _missing(span: Span, operation: str) -> Missing:
 
 def _of_request(span: Span) -> Missing:
     attributes = span.attributes
-    usage = langfuse.usage_of(attributes)
     yield semconv.REQUEST_MODEL, semconv.text(attributes, dialects.MODEL_NAMES)
-    for names, total in (
-        (semconv.INPUT_TOKENS, langfuse.input_tokens),
-        (semconv.OUTPUT_TOKENS, langfuse.output_tokens),
-        (semconv.CACHED_TOKENS, langfuse.cached_tokens),
-    ):
-        if usage and semconv.integer(attributes, names) is None:
-            yield names[0], total(usage)
-    reason = semconv.first(attributes, dialects.FINISH_REASONS) or _finish_reason(span)
+    yield from _counts(attributes)
+    reason = semconv.first(attributes, dialects.FINISH_REASONS) or spellings.finish_reasons(attributes)
+    reason = reason or _finish_reason(span)
     yield semconv.FINISH_REASONS, (reason,) if isinstance(reason, str) else reason
     if semconv.first(attributes, semconv.TIME_TO_FIRST_CHUNK) is None:
         first_ns = _first_token_ns(span)
@@ -89,16 +86,35 @@ def _of_request(span: Span) -> Missing:
             yield semconv.TIME_TO_FIRST_CHUNK[0], (first_ns - span.start_ns) / _NS_PER_SECOND
 
 
+def _counts(attributes: Attributes) -> Missing:
+    usage = langfuse.usage_of(attributes)
+    for names, total, said in (
+        (semconv.INPUT_TOKENS, langfuse.input_tokens, Said.INPUT),
+        (semconv.OUTPUT_TOKENS, langfuse.output_tokens, Said.OUTPUT),
+        (semconv.CACHED_TOKENS, langfuse.cached_tokens, Said.CACHED),
+    ):
+        if semconv.integer(attributes, names) is None:
+            told = total(usage) if usage else None
+            yield names[0], spellings.count(attributes, said) if told is None else told
+
+
 def _finish_reason(span: Span) -> AttributeValue:
     """Why the answer ended, by the event or the message that holds it, where no attribute tells."""
-    choices = (event.attributes for event in span.events if event.name == semconv.CHOICE_EVENT)
-    reasons = [one.get(semconv.CHOICE_FINISH_REASON) for one in choices]
-    messages = span.attributes.get(semconv.OUTPUT_MESSAGES)
-    if isinstance(messages, str):
-        reasons += _FINISH_REASON.findall(messages)
-    elif isinstance(messages, Sequence):
-        reasons += [one.get(semconv.CHOICE_FINISH_REASON) for one in messages if isinstance(one, Mapping)]
+    reasons: list[AttributeValue] = [*_reasons_in(semconv.first(span.attributes, semconv.ANSWERS))]
+    for event in span.events:
+        if event.name == semconv.CHOICE_EVENT:
+            reasons.append(event.attributes.get(semconv.CHOICE_FINISH_REASON))
+        reasons += _reasons_in(semconv.first(event.attributes, semconv.ANSWERS))
+        told = event.attributes.get(semconv.FINISH_REASONS)
+        reasons += told if isinstance(told, list | tuple) else (told,)
     return tuple(reason for reason in reasons if isinstance(reason, str)) or None
+
+
+def _reasons_in(answer: AttributeValue) -> Iterable[AttributeValue]:
+    if isinstance(answer, str):
+        return _FINISH_REASON.findall(answer)
+    messages = answer if isinstance(answer, Sequence) else ()
+    return [one.get(semconv.CHOICE_FINISH_REASON) for one in messages if isinstance(one, Mapping)]
 
 
 def _first_token_ns(span: Span) -> int | None:

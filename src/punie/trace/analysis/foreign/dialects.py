@@ -14,12 +14,14 @@ are one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.model import AttributeValue
 
 CHAT: Final = semconv.OPERATION_CHAT[0]
 TOOL: Final = semconv.OPERATION_TOOL
@@ -41,7 +43,7 @@ AGENT_NAMES: Final = (*semconv.AGENT_NAME, *semconv.FOREIGN_AGENT_NAME)
 AGENT_RUN_MARKS: Final = (semconv.FINAL_RESULT, "pydantic_ai.all_messages", "all_messages_events")
 FINISH_REASONS: Final = (semconv.FINISH_REASONS, *semconv.FOREIGN_FINISH_REASON)
 
-OPERATION_OF_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
+_OF_TEMPLATE: Final[Mapping[AttributeValue, str]] = MappingProxyType(
     {
         "Function: {name}": TOOL,
         "Agent run: {name!r}": AGENT,
@@ -50,7 +52,13 @@ OPERATION_OF_TEMPLATE: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What Logfire's templates of the OpenAI Agents SDK stand for; nothing else tells."""
 
-ADK_RUN: Final = "agent_run ["
+_OF_BEGINNING: Final = (  # the scope of which nothing but a span's name tells ("": any), and how that begins
+    (semconv.ADK_SCOPE, "agent_run [", AGENT),
+    ("livekit-agents", "agent_turn", AGENT),
+    ("", "langchain4j.aiservices.", AGENT),
+    ("", "langchain4j.tools.", TOOL),
+)
+_TYPE_IN_JSON: Final = re.compile(r'\{.*?"type"\s*:\s*"([^"]*)"', re.DOTALL)
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
     chat_streaming_completions streaming_chat_completions text_streaming_completions streaming_completions
@@ -63,12 +71,13 @@ _CHAT_WORDS: Final = """
     invoke_model invoke_model_with_response_stream converse converse_stream
     inference infer model_inference model_call call_model model_request request_model model_generation model_step
     llm llm_call call_llm llm_request llm_generation llm_completion invoke_llm chat_model chat_model_call model
+    background_model
     ai_generate_text_do_generate ai_stream_text_do_stream ai_generate_object_do_generate ai_stream_object_do_stream
 """
 _TOOL_WORDS: Final = """
     execute_tool tool tool_call tools_call call_tool run_tool invoke_tool use_tool tool_use tool_run tool_execution
     tool_invocation function function_call call_function execute_function run_function invoke_function function_tool
-    function_invocation mcp_tool mcp_tool_call ai_tool_call tool_invoker
+    function_invocation mcp_tool mcp_tool_call ai_tool_call tool_invoker tool_v2
 """
 _AGENT_WORDS: Final = """
     invoke_agent agent agent_run run_agent agent_call call_agent agent_invocation agent_invoke execute_agent
@@ -128,10 +137,20 @@ def _words() -> Iterable[tuple[str, str]]:
 _OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(dict(_words()))
 
 
+def operation_of_name(scope: str, name: str, template: AttributeValue) -> str | None:
+    """What a span of one of the instrumentations stands for that tell by its name, or by Logfire's template, alone."""
+    if template is not None:
+        return _OF_TEMPLATE.get(template) if isinstance(template, str) else None
+    return next((op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None)
+
+
 @lru_cache(maxsize=4096)
 def operation_named(word: str) -> str | None:
     """The operation that a word stands for, whoever's word it is; None for a word that says nothing or isn't known."""
-    letters = _letters(word)
+    of_object = _TYPE_IN_JSON.match(word)  # Braintrust: {"type": "llm"}
+    letters = _letters(of_object[1] if of_object else word).removeprefix(
+        "genai"
+    )  # Sentry: gen_ai.execute_tool
     found = _OPERATIONS.get(letters)
     if found is not None:
         return found

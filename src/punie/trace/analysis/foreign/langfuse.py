@@ -1,4 +1,7 @@
-"""Langfuse's and MLflow's token counts: a JSON object as text. Langfuse took the parts out of the whole."""
+"""Token counts that are a JSON object as text: Langfuse's, MLflow's, Braintrust's, Genkit's (in the whole answer).
+
+Langfuse took the parts out of the whole.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,14 @@ _OVERLAPPING: Final = "priority"  # a tier of the same tokens, no part of them
 
 def usage_of(attributes: Attributes) -> Mapping[str, Any]:
     """The counts by name; empty where there are none. Some sources read JSON by themselves."""
-    value = semconv.first(attributes, (semconv.LANGFUSE_USAGE, semconv.MLFLOW_USAGE))
-    if isinstance(value, Mapping):
-        return value
-    if not isinstance(value, str):
-        return {}
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    value = semconv.first(attributes, semconv.USAGE_OBJECTS)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    counts = value.get("usage", value) if isinstance(value, Mapping) else None
+    return counts if isinstance(counts, Mapping) else {}
 
 
 def input_tokens(usage: Mapping[str, Any]) -> int | None:
@@ -43,6 +44,8 @@ def cached_tokens(usage: Mapping[str, Any]) -> int | None:
         usage.get("input_cached_tokens"),
         usage.get("input_cache_read"),
         usage.get("cache_read_input_tokens"),
+        usage.get("prompt_cached_tokens"),
+        usage.get("cachedContentTokens"),
         details.get("cached_tokens") if isinstance(details, Mapping) else None,
     )
     return next((count for count in map(_count, counts) if count is not None), None)

@@ -8,12 +8,13 @@ sums or the result of its run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects
 from punie.trace.analysis.foreign.langfuse import usage_of
+from punie.trace.analysis.foreign.spellings import Said, said_by, says
 from punie.trace.analysis.trees.roles import is_server
 from punie.trace.model import Attributes, Span
 
@@ -21,8 +22,7 @@ _PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialect
 TELLING: Final = frozenset(
     {
         semconv.OPERATION,
-        semconv.LANGFUSE_USAGE,
-        semconv.MLFLOW_USAGE,
+        *semconv.USAGE_OBJECTS,
         *semconv.FOREIGN_KIND,
         *semconv.OUTPUT_TOKENS,
         *dialects.FINISH_REASONS,
@@ -36,30 +36,28 @@ TELLING: Final = frozenset(
 def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
-    if TELLING.isdisjoint(attributes):
-        return _by_its_name(span)
+    if TELLING.isdisjoint(attributes) and not any(map(said_by, attributes)):
+        return dialects.operation_of_name(span.scope, span.name, attributes.get(semconv.MESSAGE_TEMPLATE))
     written = attributes.get(semconv.OPERATION)
     if isinstance(written, str) and written in _PLAIN:
         return dialects.NOTHING_OF_THESE if _is_other_by_kind(written, attributes) else written
-    words = (attributes.get(name) for name in (semconv.OPERATION, *semconv.FOREIGN_KIND))
+    words = (attributes.get(name) for name in (semconv.OPERATION, *_kinds(attributes)))
     named = (dialects.operation_named(word) for word in words if isinstance(word, str))
     found = next((operation for operation in named if operation is not None), None)
     return _by_what_it_has(span) if found is None else found
 
 
-def _by_its_name(span: Span) -> str | None:
-    """By Logfire's template for the name, or as older versions of ADK name an agent's run: `agent_run [helper]`."""
-    if span.scope == semconv.ADK_SCOPE and span.name.startswith(dialects.ADK_RUN):
-        return dialects.AGENT
-    template = span.attributes.get(semconv.MESSAGE_TEMPLATE)
-    return None if template is None else dialects.OPERATION_OF_TEMPLATE.get(str(template))
+def _kinds(attributes: Attributes) -> Iterator[str]:
+    """The attributes that may name the span's kind, those first that are known to."""
+    yield from semconv.FOREIGN_KIND
+    yield from (name for name in attributes if said_by(name) is Said.KIND)
 
 
 def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
     """Whether what is called a chat is something else by its kind: LangSmith calls the filling of a prompt so."""
     if written not in semconv.OPERATION_CHAT:
         return False
-    kinds = (attributes.get(name) for name in semconv.FOREIGN_KIND)
+    kinds = (attributes.get(name) for name in _kinds(attributes))
     return any(
         dialects.operation_named(kind) == dialects.NOTHING_OF_THESE for kind in kinds if isinstance(kind, str)
     )
@@ -92,6 +90,8 @@ def shows_an_answer(attributes: Attributes) -> bool:
     return (
         _has(attributes, semconv.OUTPUT_TOKENS)
         or _has(attributes, dialects.FINISH_REASONS)
+        or says(attributes, Said.OUTPUT)
+        or says(attributes, Said.FINISH)
         or any(name.startswith(("output", "completion")) for name in usage)
     )
 

@@ -1,0 +1,105 @@
+"""What an attribute that has no entry in `semconv` stands for, by the words of its name.
+
+Each framework has its own names for a few things: `acme.usage.promptTokens`, `acme.span.kind`. Their words are the
+same. What stands before the first word that is known names who wrote it, and says nothing else:
+
+| words | what it holds |
+| --- | --- |
+| span kind, span type | what the span is |
+| input tokens, usage prompt, token count input, … | tokens of the prompt |
+| output tokens, usage completion, … | tokens of the answer |
+| cached tokens, cache read input tokens, … | tokens of the prompt that came from a cache |
+| finish reason, stop reason, … | why the answer ended |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.model import Attributes, AttributeValue
+
+
+class Said(Enum):
+    """What an attribute holds."""
+
+    KIND = auto()
+    INPUT = auto()
+    OUTPUT = auto()
+    CACHED = auto()
+    FINISH = auto()
+
+
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_SUMS: Final = {"aggregated", "cumulative", "session", "sum"}
+_OF_COUNTS: Final = {"usage", "token", "tokens"}
+_FILLERS: Final = {*_OF_COUNTS, "count", "counts", "number", "n"}
+_INPUT: Final = {"input", "prompt"}
+_OUTPUT: Final = {"output", "completion", "generated"}
+_CACHE: Final = {"cache", "cached"}
+_COUNTS: Final[Mapping[frozenset[str], Said]] = MappingProxyType(
+    {
+        **{frozenset({word}): Said.INPUT for word in _INPUT},
+        **{frozenset({word}): Said.OUTPUT for word in _OUTPUT},
+        **{
+            frozenset({"cached", *more}): Said.CACHED
+            for more in ((), *((word,) for word in _INPUT), ("content",))
+        },
+        **{frozenset({"cache", "read", *more}): Said.CACHED for more in ((), ("input",))},
+    }
+)
+_ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
+    {
+        ("span", "kind"): Said.KIND,
+        ("span", "type"): Said.KIND,
+        **{(end, word): Said.FINISH for end in ("finish", "stop") for word in ("reason", "reasons")},
+        ("openai", "response", "status"): Said.FINISH,  # "incomplete"
+        ("ai", "response", "status"): Said.FINISH,
+    }
+)
+
+
+@lru_cache(maxsize=4096)
+def said_by(name: str) -> Said | None:
+    """What the attribute `name` holds by its words; None if they don't say, or if `semconv` has it."""
+    if name in semconv.TABLE.types:
+        return None
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return _ENDINGS.get((*words[-2:],)) or _ENDINGS.get((*words[-3:],)) or _count_in(words)
+
+
+def _count_in(words: list[str]) -> Said | None:
+    known = _OF_COUNTS | _INPUT | _OUTPUT | _CACHE
+    start = next((at for at, word in enumerate(words) if word in known), len(words))
+    if _OF_COUNTS.isdisjoint(words) or not _SUMS.isdisjoint(words[:start]):
+        return None
+    return _COUNTS.get(frozenset(words[start:]) - _FILLERS)
+
+
+def says(attributes: Attributes, what: Said) -> bool:
+    """Whether an attribute without an entry holds it."""
+    return any(said_by(name) is what for name, value in attributes.items() if value is not None)
+
+
+def count(attributes: Attributes, what: Said) -> int | None:
+    """The count that attributes without an entry hold; None if there is none, or if they differ."""
+    found = {_whole(value) for name, value in attributes.items() if said_by(name) is what} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def finish_reasons(attributes: Attributes) -> AttributeValue:
+    """Why the answer ended, by the first attribute without an entry that says so."""
+    return next((value for name, value in attributes.items() if value and said_by(name) is Said.FINISH), None)
+
+
+def _whole(value: AttributeValue) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.strip().isdecimal() else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    return int(value) if value == value // 1 else None

@@ -1,0 +1,132 @@
+"""Attributes that nobody listed: what they hold by the words of their names."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pytest
+from small_traces import only, phases_ms, span
+
+from punie.trace.analysis.foreign.spellings import Said, count, said_by
+from punie.trace.model import Attributes, Span
+
+CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("acme.span.kind", Said.KIND),
+        ("span_type", Said.KIND),
+        ("acme.spanType", Said.KIND),
+        ("acme.usage.promptTokens", Said.INPUT),
+        ("gen_ai.response.inputTokenCount", Said.INPUT),
+        ("gen_ai.client.token.usage.input", Said.INPUT),
+        ("codex.turn.token_usage.output_tokens", Said.OUTPUT),
+        ("llm.usage.completion", Said.OUTPUT),
+        ("acme.cached_tokens", Said.CACHED),
+        ("usage.cacheReadInputTokens", Said.CACHED),
+        ("acme.finishReason", Said.FINISH),
+        ("openai.response.status", Said.FINISH),
+        ("gen_ai.usage.input_tokens", None),  # has an entry
+        ("http.response.status", None),
+        ("session.usage.input_tokens", None),  # a sum
+        ("gen_ai.usage.reasoning.output_tokens", None),
+        ("usage.cache_creation_input_tokens", None),
+        ("gen_ai.request.max_tokens", None),
+        ("acme.input_cost", None),
+        ("prompt", None),
+    ],
+)
+def test_words_of_a_name_say_what_it_holds(name: str, said: Said | None) -> None:
+    assert said_by(name) is said
+
+
+def test_counts_that_differ_are_not_known() -> None:
+    attributes: Attributes = {"acme.input_tokens": 7, "usage.promptTokens": "7", "acme.output_tokens": 3}
+    assert count(attributes, Said.INPUT) == 7
+    assert count({**attributes, "x.input_tokens": 8}, Said.INPUT) is None
+    assert count({"acme.input_tokens": -1}, Said.INPUT) is None
+
+
+def _run(chat: Attributes, tool: Attributes) -> tuple[Span, ...]:
+    return (
+        span("run", None, 0, 100),
+        span("call", "run", 10, 60, chat),
+        span("tool", "run", 60, 90, tool),
+    )
+
+
+@pytest.mark.parametrize(
+    ("chat", "tool"),
+    [
+        (
+            {"span.type": "llm_request", "gen_ai.request.model": "m", "input_tokens": 9, "output_tokens": 2},
+            {"span.type": "tool", "tool_name": "Bash"},
+        ),
+        (
+            {"sentry.op": "gen_ai.chat", "gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 2},
+            {"sentry.op": "gen_ai.execute_tool"},
+        ),
+        (
+            {
+                "braintrust.span_attributes": '{"type": "llm"}',
+                "braintrust.metrics": '{"prompt_tokens": 9, "completion_tokens": 2}',
+            },
+            {"braintrust.span_attributes": '{"type": "tool"}'},
+        ),
+        (
+            {
+                "genkit:metadata:subtype": "model",
+                "genkit:output": '{"usage": {"inputTokens": 9, "outputTokens": 2}}',
+            },
+            {"genkit:metadata:subtype": "tool.v2"},
+        ),
+        (
+            {"acme.span.kind": "LLM", "acme.usage.promptTokens": "9", "acme.usage.completionTokens": 2},
+            {"acme.span.kind": "TOOL"},
+        ),
+    ],
+    ids=["claude-code", "sentry", "braintrust", "genkit", "nobody-s"],
+)
+def test_calls_and_tools_of_who_names_them_otherwise(chat: Attributes, tool: Attributes) -> None:
+    record = only(*_run(chat, tool))
+    assert phases_ms(record) == {"framework": 20, "model": 50, "tool": 30}
+    assert (record.input_tokens, record.output_tokens, record.tool_calls) == (9, 2, 1)
+
+
+def test_tools_that_their_names_alone_tell() -> None:
+    spans = [
+        span("run", None, 0, 100, {}),
+        span("langchain4j.tools.lookup", "run", 60, 90),
+        span("call", "run", 10, 60, CHAT),
+    ]
+    assert phases_ms(only(*spans)) == {"framework": 20, "model": 50, "tool": 30}
+
+
+def test_a_step_of_a_tools_call_is_no_other_call() -> None:
+    said = {"span.type": "tool", "tool_name": "Bash"}
+    steps = [
+        span("acme.tool", "run", 60, 90, said),
+        span("acme.tool.execution", "acme.tool", 65, 90, {"span.type": "tool.execution"}),
+    ]
+    assert only(span("run", None, 0, 100), span("call", "run", 0, 50, CHAT), *steps).tool_calls == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"output.value": json.dumps({"choices": [{"finish_reason": "length"}]})},
+        {"output.value": json.dumps({"stop_reason": "max_tokens"})},
+        {"gen_ai.output.messages": json.dumps([{"finishReason": "MAX_TOKENS"}])},
+        {"acme.response.finish_reason": "length"},
+    ],
+)
+def test_an_answer_that_was_cut_says_so_wherever_it_does(said: Attributes) -> None:
+    assert only(span("call", None, 0, 100, {**CHAT, **said})).truncated == 1
+
+
+def test_a_quoted_reason_is_none() -> None:
+    quoted = json.dumps({"content": json.dumps({"finish_reason": "length"})})
+    assert only(span("call", None, 0, 100, {**CHAT, "output.value": quoted})).truncated == 0
