@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+HOSTILE: Final = "\x1b[31m</script><b>|`x`\n# not a heading [a](b)"
+"""A little of each, in the names of sample reports."""
+
 TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "colour": "\x1b[31mred\x1b[0m",

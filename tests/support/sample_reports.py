@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from benches import ARMS, CACHED_DRAFT, build_plan, build_preflight, observe_all
+from hostile_texts import HOSTILE as HOSTILE
 from records import MS, build_record
+from sample_improvements import EXPERIMENTS, improvements
 
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.comparison.compare import compare
@@ -39,8 +41,6 @@ from punie.trace.report.builders.speculative import build_speculative
 from punie.trace.report.content import About, BenchReport, ComparisonReport, DecisionReport, Report
 from punie.trace.report.document import Document
 from punie.trace.report.wording.speculative import bench_advice
-
-HOSTILE = "\x1b[31m</script><b>|`x`\n# not a heading [a](b)"
 
 
 def about(**fields: Any) -> About:  # noqa: ANN401 # fields of About
@@ -318,4 +318,6 @@ DOCUMENTS: Final[Mapping[str, Callable[[], Document]]] = {
     "decision one": lambda: build_decision(decision(one())),
     "decision many": lambda: build_decision(decision(many())),
     "decision failed": lambda: build_decision(decision(broken())),
+    **EXPERIMENTS,
+    **improvements(many),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate
@@ -18,6 +19,14 @@ from punie.trace.analysis.statistics.spread import Interval, UnitKind
 LeverSet = tuple[str, ...]
 """Levers that are applied together, in this order; the baseline has none."""
 BASELINE: LeverSet = ()
+
+
+_MOST_SAVED: Final = 0.999  # a lever that saves all of it has no speed-up
+
+
+def speed_up_of(share: float) -> float:
+    """Baseline's time over that of a lever which saves `share` of it."""
+    return 1 / (1 - min(share, _MOST_SAVED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Prediction:
     @property
     def speed_up(self) -> float:
         """Baseline's time over the lever's, as predicted."""
-        return 1 / (1 - min(self.share, 0.999))
+        return speed_up_of(self.share)
 
     @property
     def at_most(self) -> float:

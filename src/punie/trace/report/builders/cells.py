@@ -1,17 +1,23 @@
-"""A benchmark as it ran: each cell in its order, by which drift and warm-up can be seen; drafts' acceptance."""
+"""A benchmark as it ran: cells in their order, where drift and warm-up show; acceptance; tokens against accuracy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from punie.trace.report import figures
 from punie.trace.report.charts import Axis, Plot, Point, Series
+from punie.trace.report.document import Note, Section, Table
 from punie.trace.report.figures import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from punie.trace.analysis.experiment.drafting import Drafting
+    from punie.trace.analysis.experiment.measured import CellFacts
     from punie.trace.analysis.experiment.observation import Observation
+    from punie.trace.report.document import Cell
+
+_STARTS: Final = ("start", "block", "arms", "took", "")
 
 
 def cells_plot(observations: Sequence[Observation]) -> tuple[Plot, ...]:
@@ -40,3 +46,41 @@ def acceptance_plot(drafting: Mapping[str, Drafting]) -> tuple[Plot, ...]:
 def _by_place(drafting: Drafting) -> Iterable[Point]:
     for place, accepted in enumerate(drafting.accepted_by_position, start=1):
         yield Point(place, accepted / drafting.steps)
+
+
+def tokens_plot(arms: Iterable[tuple[str, float | None, float]]) -> tuple[Plot, ...]:
+    """Each arm as a point: `(name, output tokens a query, lower bound of its accuracy)`; nothing of fewer than two."""
+    series = tuple(
+        Series(name, (Point(tokens, accuracy),)) for name, tokens, accuracy in arms if tokens is not None
+    )
+    x, y = Axis("output tokens a query", Unit.COUNT), Axis("accuracy, lower bound", Unit.SHARE)
+    return (Plot("Tokens against accuracy", x, y, series),) if len(series) > 1 else ()
+
+
+def starts_section(cells: Iterable[CellFacts], set_aside: Sequence[CellFacts]) -> Section:
+    """Every server start with how long it took, in the order in which they began; what was run again, and why."""
+    began = sorted(cells, key=lambda cell: (cell.began_ns or 0, cell.name))
+    cases = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in set_aside]
+    again = (Note("run again, since the machine was disturbed:", tuple(cases)),) if cases else ()
+    return Section(
+        "Server starts in the order in which they ran",
+        table=Table(_STARTS, tuple(map(_start_row, began))),
+        notes=again,
+        charts=_starts_plot(began),
+    )
+
+
+def _start_row(cell: CellFacts) -> tuple[Cell, ...]:
+    happened = "; ".join((*cell.disturbed, *((f"failed: {cell.error}",) if cell.error else ())))
+    arms = ", ".join(cell.arms)
+    return cell.name[:4], figures.count(cell.block + 1), arms, figures.duration(cell.took_ns), happened
+
+
+def _starts_plot(cells: Sequence[CellFacts]) -> tuple[Plot, ...]:
+    series: dict[str, list[Point]] = {}
+    for number, cell in enumerate(cells, start=1):
+        if cell.took_ns is not None:
+            series.setdefault(", ".join(cell.arms), []).append(Point(number, cell.took_ns))
+    lines = tuple(Series(name, tuple(points), joined=True) for name, points in series.items())
+    x, y = Axis("server start", Unit.COUNT), Axis("took", Unit.NANOSECONDS)
+    return (Plot("How long each server start took", x, y, lines),) if lines else ()

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.experiment.gates import GateKind
 from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.report import figures
+from punie.trace.report.builders.cells import starts_section, tokens_plot
 from punie.trace.report.builders.provenance import experiment_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative import speed_up_figure
-from punie.trace.report.charts import Axis, Mark, Plot, Point, Range, Ranges, Series
+from punie.trace.report.charts import Mark, Plot, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
 from punie.trace.report.published.experiment import publish_experiment
 from punie.trace.report.wording.experiment import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.experiment.arms import Arm
-    from punie.trace.analysis.experiment.measured import CellFacts
     from punie.trace.analysis.experiment.plan import ExperimentPlan
     from punie.trace.analysis.experiment.results import ArmResult, Experiment
     from punie.trace.report.content import ExperimentReport
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _ARMS: Final = ("arm", "against the baseline", "answers")
 _SPEED: Final = ("arm", "speed-up", "a pass", "right", "cut", "worse", "")
 _COST: Final = ("arm", "tokens out", "in", "cached", "requests", "memory", "swapped")
-_CELLS: Final = ("start", "block", "arms", "took", "")
 
 
 def build_experiment(report: ExperimentReport) -> Document:
@@ -93,7 +92,7 @@ def _sections(found: Experiment) -> Iterator[Section]:
     yield _cost(found)
     yield _gates(found)
     yield _limits(found)
-    yield _cells(found)
+    yield starts_section(found.cells, found.set_aside)
 
 
 def _answer(found: Experiment, result: ArmResult) -> Answer:
@@ -180,15 +179,11 @@ def _cost_row(result: ArmResult) -> tuple[Cell, ...]:
 
 def _tokens_chart(found: Experiment) -> tuple[Plot, ...]:
     """Each arm as a point: what it writes, and the lower bound of its accuracy."""
-    points = []
-    for result in found.arms:
-        accuracy, tokens = result.summary.accuracy, result.tokens.output
-        if accuracy.interval is not None and tokens is not None:
-            points.append(Point(tokens, accuracy.interval.low, result.arm.name))
-    if len(points) < 2:
-        return ()
-    x, y = Axis("output tokens a query", Unit.COUNT), Axis("accuracy, lower bound", Unit.SHARE)
-    return (Plot("Tokens against accuracy", x, y, (Series("arms", tuple(points)),)),)
+    return tokens_plot(
+        (result.arm.name, result.tokens.output, interval.low)
+        for result in found.arms
+        if (interval := result.summary.accuracy.interval) is not None
+    )
 
 
 def _gates(found: Experiment) -> Section:
@@ -213,31 +208,3 @@ def _limits(found: Experiment) -> Section:
         if assessment.question is not Question.MEMORY or result.resources.peak_bytes is not None
     ]
     return Section("Limits", answers=tuple(replace(a, slug=f"{a.slug}-{i}") for i, a in enumerate(answers)))
-
-
-def _cells(found: Experiment) -> Section:
-    began = sorted(found.cells, key=lambda cell: (cell.began_ns or 0, cell.name))
-    cases = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in found.set_aside]
-    again = (Note("run again, since the machine was disturbed:", tuple(cases)),) if cases else ()
-    return Section(
-        "Server starts in the order in which they ran",
-        table=Table(_CELLS, tuple(map(_cell_row, began))),
-        notes=again,
-        charts=_cells_chart(began),
-    )
-
-
-def _cell_row(cell: CellFacts) -> tuple[Cell, ...]:
-    happened = "; ".join((*cell.disturbed, *((f"failed: {cell.error}",) if cell.error else ())))
-    arms = ", ".join(cell.arms)
-    return cell.name[:4], figures.count(cell.block + 1), arms, figures.duration(cell.took_ns), happened
-
-
-def _cells_chart(cells: list[CellFacts]) -> tuple[Plot, ...]:
-    series: dict[str, list[Point]] = {}
-    for number, cell in enumerate(cells, start=1):
-        if cell.took_ns is not None:
-            series.setdefault(", ".join(cell.arms), []).append(Point(number, cell.took_ns))
-    lines = tuple(Series(name, tuple(points), joined=True) for name, points in series.items())
-    x, y = Axis("server start", Unit.COUNT), Axis("took", Unit.NANOSECONDS)
-    return (Plot("How long each server start took", x, y, lines),) if lines else ()

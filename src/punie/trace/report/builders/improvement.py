@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
+from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage, speed_up_of
 from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.report import figures
 from punie.trace.report.builders.causes import causes_section
+from punie.trace.report.builders.cells import starts_section
 from punie.trace.report.builders.provenance import improvement_provenance
 from punie.trace.report.builders.run import answer
+from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
 from punie.trace.report.published.improvement import publish_improvement
 from punie.trace.report.wording.improvement import (
@@ -36,12 +38,14 @@ from punie.trace.units import count_text, duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from punie.trace.analysis.improvement.model import Candidate
     from punie.trace.analysis.improvement.screening import ScreenedLever
     from punie.trace.analysis.statistics.spread import Interval
     from punie.trace.report.content import ImprovementReport
     from punie.trace.report.document import Cell
 
 QUESTION: Final = "Faster, in fresh blocks?"
+_AS_FAST: Final = (Mark(1.0, "as fast"),)
 _LEVERS: Final = ("lever", "predicted", "measured", "right", "outcome")
 _ROADMAP: Final = ("phase", "goal", "before", "after", "verdict", "link")
 _STAGES: Final = ("arm", "speed-up", "95 % interval", "wall", "output", "right")
@@ -55,8 +59,15 @@ def build_improvement(report: ImprovementReport) -> Document:
         headline=headline(report),
         lines=tuple(_lines(report)),
         sections=tuple(filter(None, _sections(report))),
-        appendix=(improvement_provenance(report.settings, report.experiments.values(), report.baseline),),
+        appendix=tuple(filter(None, _appendix(report))),
     )
+
+
+def _appendix(report: ImprovementReport) -> Iterator[Section]:
+    found = report.experiments.values()
+    cells = [cell for one in found for cell in one.cells]
+    yield starts_section(cells, [cell for one in found for cell in one.set_aside])
+    yield improvement_provenance(report.settings, found, report.baseline)
 
 
 def with_diary(document: Document, report: ImprovementReport) -> Document:
@@ -94,7 +105,9 @@ def _answers(report: ImprovementReport) -> Iterator[Answer]:
         interval.low if interval else None,
         interval.high if interval else None,
     )
-    yield Answer("faster", QUESTION, VERDICTS[report.ending], figure, basis(report), next_steps(report))
+    yield Answer(
+        "faster", QUESTION, VERDICTS[report.ending], figure, basis(report), next_steps(report), _AS_FAST
+    )
     arm = stage_arm(report, Stage.CONFIRMATION, report.state.winner) if report.state.winner else None
     judged = arm or stage_arm(report, Stage.BASELINE, BASELINE)
     if judged is not None:
@@ -109,7 +122,27 @@ def _levers(report: ImprovementReport) -> Section:
         "Levers, each by itself",
         table=Table(_LEVERS, rows) if rows else None,
         notes=tuple(_lever_notes(report)),
+        charts=_levers_chart(report),
     )
+
+
+def _levers_chart(report: ImprovementReport) -> tuple[Ranges, ...]:
+    """Every lever that was measured, beside it what was predicted."""
+    rows = tuple(
+        Range(lever.candidate.name, _measured(lever.speed_up, lever.interval), _predicted(lever.candidate))
+        for lever in report.state.screened
+        if lever.speed_up is not None
+    )
+    names = ("measured", "predicted") if any(row.beside for row in rows) else ("measured",)
+    return (Ranges("Speed-up of each lever by itself", rows, _AS_FAST, names),) if rows else ()
+
+
+def _predicted(candidate: Candidate) -> Figure | None:
+    found = candidate.prediction
+    if found is None:
+        return None
+    ends = [None if share is None else speed_up_of(share) for share in (found.low, found.high)]
+    return Figure(found.speed_up, Unit.RATIO, f"{found.speed_up:.2f}×", *ends)
 
 
 def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, ...]:

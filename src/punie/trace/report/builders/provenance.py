@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.document import Section, Table
@@ -11,6 +11,8 @@ from punie.trace.units import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from _typeshed import DataclassInstance
 
     from punie.trace.analysis.comparison.facts import FactComparison
     from punie.trace.analysis.experiment.arms import Arm
@@ -58,7 +60,7 @@ def bench_provenance(plan: BenchPlan, found: BenchAnalysis | None = None) -> Sec
         "draft models": ", ".join(plan.drafts),
         "seed": str(plan.seed),
         **({} if found is None else _missing(found.missing, found.planned, found.integrity)),
-        **_set(asdict(plan.settings)),
+        **_set(_fields(plan.settings)),
     }
     return _section(facts, plan.machine, plan.versions)
 
@@ -197,7 +199,11 @@ def _missing(missing: int, planned: int, integrity: Sequence[Integrity]) -> dict
 
 def _arm(arm: Arm) -> dict[str, str]:
     """The baseline's whole configuration: what isn't said is left to server and agent."""
-    return _set({**asdict(arm.server), **asdict(arm.request), **asdict(arm.agent)})
+    return _set(_fields(arm.server) | _fields(arm.request) | _fields(arm.agent))
+
+
+def _fields(settings: DataclassInstance) -> dict[str, object]:
+    return {item.name: getattr(settings, item.name) for item in fields(settings)}
 
 
 def _set(values: Mapping[str, object]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.document import Table
-from punie.trace.report.figures import Figure
+from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.writers.html.axis import Scale, scale_of, tick_text
 from punie.trace.report.writers.html.markup import Markup, tag
 from punie.trace.report.writers.html.svg import drawing, ruler
@@ -43,6 +43,8 @@ def draw_plot(chart: Plot) -> Markup:
 
 def _y_scale(chart: Plot, points: Sequence[Point]) -> Scale:
     values = [value for p in points for value in (p.y, p.low, p.high) if value is not None]
+    if chart.y.unit is Unit.SHARE and all(0 <= value <= 1 for value in values):
+        return Scale(0.0, 1.1)  # with room for what is written at 100 %
     return scale_of([*values, *(mark.value for mark in chart.marks)], from_zero=True)
 
 

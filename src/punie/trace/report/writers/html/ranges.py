@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from punie.trace.report.charts import Mark, Range, Ranges
 
 _ROW: Final = 22  # pixels
+_APART: Final = 5
 _CARD: Final = 20
 
 
@@ -47,7 +48,7 @@ def draw_range(figure: Figure, marks: Sequence[Mark], title: str) -> Markup | No
     if figure.value is None or not (marks or figure.low is not None):
         return None
     scale = _scale([figure], marks, from_zero=True)
-    parts = (*grid(scale, _CARD, marks, most=3), *_estimate(figure, scale, _CARD))
+    parts = (*grid(scale, _CARD, marks, most=3), *_estimate(figure, scale, _CARD // 2))
     return tag(
         "div",
         drawing(parts, height=_CARD, title=title, class_="range"),
@@ -66,20 +67,24 @@ def _scale(figures: Sequence[Figure], marks: Sequence[Mark], *, from_zero: bool)
 
 
 def _row(row: Range, scale: Scale, chart: Ranges) -> Markup:
-    parts = [*grid(scale, _ROW, chart.marks), *_estimate(row.figure, scale, _ROW, as_bar=chart.as_bars)]
+    apart = _APART if row.beside is not None and row.beside.low is not None else 0  # two intervals, two lines
+    middle = _ROW // 2
+    parts = [
+        *grid(scale, _ROW, chart.marks),
+        *_estimate(row.figure, scale, middle - apart, as_bar=chart.as_bars),
+    ]
     if row.beside is not None and row.beside.value is not None:
-        parts += _estimate(row.beside, scale, _ROW, class_="beside")
+        parts += _estimate(row.beside, scale, middle + apart, class_="beside")
         if chart.names and row.figure.value is not None and row.figure.low is None:
             ends = {"x1": scale.at(row.figure.value), "x2": scale.at(row.beside.value)}
-            parts.insert(-1, tag("line", class_="between", y1=_ROW // 2, y2=_ROW // 2, **ends))
+            parts.insert(-1, tag("line", class_="between", y1=middle, y2=middle, **ends))
     says = f"{row.label}: {row.figure}" + (f", {row.beside}" if row.beside else "")
     return drawing(parts, height=_ROW, title=says, class_="range")
 
 
 def _estimate(
-    figure: Figure, scale: Scale, height: int, *, as_bar: bool = False, class_: str = ""
+    figure: Figure, scale: Scale, middle: int, *, as_bar: bool = False, class_: str = ""
 ) -> Iterator[Markup]:
-    middle = height // 2
     if as_bar and figure.value is not None:
         start, end = sorted((0.0, figure.value))
         width = f"{float(scale.at(end)[:-1]) - float(scale.at(start)[:-1]):.2f}%"

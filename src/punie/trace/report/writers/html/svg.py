@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PHASES: Final = frozenset(phase.value for phase in PHASES)
 WIDTH: Final = 100_000  # of a stretched drawing, in units of its viewBox
 HEIGHT: Final = 10
+_OFF: Final = 4  # pixels between a mark and a label that stands beside it
 _AIR: Final = 14  # percent of the width beside an edge, where text would be cut
 
 
@@ -87,9 +88,9 @@ def _beside(place: float, taken: Sequence[float], apart: float) -> str | None:
 
 
 def _label(place: str, text: str, class_: str, anchor: str | None = None) -> Markup:
-    at = _percent(place)
+    at, off = _percent(place), {"start": _OFF, "end": -_OFF}.get(anchor or "")
     anchor = "start" if at < _AIR / 2 else "end" if at > 100 - _AIR / 2 else anchor
-    return tag("text", text, x=place, y=13, class_=f"{class_} {anchor}" if anchor else class_)
+    return tag("text", text, x=place, y=13, dx=off, class_=f"{class_} {anchor}" if anchor else class_)
 
 
 def _apart(most: int) -> float:
