@@ -14,6 +14,7 @@ from punie.trace.units import (
     factor_text,
     parse_bytes,
     parse_duration_ns,
+    parse_percent,
     percent_text,
     share_text,
 )
@@ -136,6 +137,7 @@ def test_parse_bytes(text: str, size: int) -> None:
         ("10 parsecs", "--target: the unit 'parsecs' is unknown"),
         ("0s", "--target: '0s' must be above zero"),
         ("0.1ns", "--target: '0.1ns' must be above zero"),
+        ("9" * 40 + "s", f"--target: '{'9' * 30}…' is too large"),
     ],
 )
 def test_parse_refuses_and_names_the_flag(text: str, message: str) -> None:
@@ -144,6 +146,11 @@ def test_parse_refuses_and_names_the_flag(text: str, message: str) -> None:
     assert caught.value.message == message
     assert caught.value.remedy
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_no_percentage_is_more_than_a_number_holds() -> None:
+    with pytest.raises(UsageError, match="is too large"):
+        parse_percent("9" * 400 + "%", flag="--width")
 
 
 def test_parse_bytes_refuses_a_duration() -> None:

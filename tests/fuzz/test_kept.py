@@ -76,11 +76,11 @@ def test_json_may_be_written_as_no_library_does() -> None:
 
 
 def test_time_and_memory_end_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def spin(_content: bytes, _folder: Path) -> str:
+    def spin(_content: bytes, _folder: Path, _pick: int | None) -> str:
         while True:
             pass
 
-    def fill(_content: bytes, _folder: Path) -> str:
+    def fill(_content: bytes, _folder: Path, _pick: int | None) -> str:
         return str(len(bytearray(1 << 30)))
 
     monkeypatch.setattr("fuzzing.worker.CPU_LIMIT_S", CPU_LIMIT_S / 10)
@@ -90,7 +90,7 @@ def test_time_and_memory_end_an_input(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_failing_input_becomes_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(content: bytes, _folder: Path) -> str:
+    def fail(content: bytes, _folder: Path, _pick: int | None) -> str:
         if b"needle" in content:
             raise KeyError
         return ""

@@ -32,17 +32,18 @@ class ExitCode(IntEnum):
 class PunieTraceError(Exception):
     """Base of our errors.
 
-    `message` says what is wrong and names the file, flag or field; `remedy` says what to do next. `slug` is the
-    kind of trouble, under which `docs/errors.md` explains it.
+    `message` says what is wrong and names the file, flag or field; `remedy` says what to do next. Each is one line: a
+    name in it, which others chose, can't write lines of ours. `slug` is the kind of trouble, under which
+    `docs/errors.md` explains it.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE
     slug: ClassVar[str] = "usage"
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = " ".join(message.splitlines())
+        self.remedy = " ".join(remedy.splitlines())
+        super().__init__(self.message)
 
 
 class UsageError(PunieTraceError):

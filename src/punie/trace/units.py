@@ -43,6 +43,8 @@ _SIZES: Final[Mapping[str, int]] = MappingProxyType(
         "tib": 2**40,
     }
 )
+_TOO_LARGE: Final = 2**63  # 292 years in nanoseconds: what no clock and no memory holds
+_MOST_SHOWN: Final = 30  # characters
 _NUMBER_AND_PERCENT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)\s*", re.ASCII)
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Zµμ]*)\s*", re.ASCII)
 
@@ -150,7 +152,14 @@ def parse_percent(text: str, *, flag: str) -> float:
     value = Decimal(match.group(1))
     if value and not match.group(2):
         raise UsageError(f"{flag}: {text!r} has no % sign", remedy=f"write {flag} 5%")
-    return float(value / 100)
+    return float(_bounded(value, flag, text) / 100)
+
+
+def _bounded(value: Decimal, flag: str, text: str) -> Decimal:
+    if value < _TOO_LARGE:
+        return value
+    shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    raise UsageError(f"{flag}: {shown!r} is too large", remedy="is there a digit too many?")
 
 
 def _significant(value: float, digits: int, *, most_decimals: int) -> str:
@@ -173,7 +182,7 @@ def _parse(text: str, flag: str, units: Mapping[str, int], *, example: str, zero
     if unit.lower() not in units:
         known = ", ".join(name for name in units if name.isascii())
         raise UsageError(f"{flag}: the unit {unit!r} is unknown", remedy=f"use one of: {known}")
-    value = int(Decimal(number) * units[unit.lower()])
+    value = int(_bounded(Decimal(number) * units[unit.lower()], flag, text))
     if value < 0 or not (value or zero):
         raise UsageError(f"{flag}: {text!r} must be above zero", remedy=f"write {flag} {example}")
     return value

@@ -14,6 +14,7 @@ from fuzzing.oracle import Broken
 from punie.trace.model import Phase
 
 _START_NS: Final = 1_764_000_000_000_000_000
+_MOST_REPEATED: Final = 2_000  # characters
 _KINDS: Final = (
     "text/event-stream",
     "application/json",
@@ -27,14 +28,14 @@ _KINDS: Final = (
 def make_answer(random: Random) -> bytes:
     """A model server's answer; events are damaged in their structure, pieces cut anew, times moved."""
     answer = json.loads(json.dumps(random.choice(material.answers())))
-    pieces = answer["pieces"]
+    pieces = answer["pieces"] = _some(answer["pieces"], random)
     for _ in range(random.choice((1, 1, 2, 4))):
         number = random.randrange(len(pieces))
         pieces[number] = _damaged_piece(pieces[number], random)
     if random.random() < 0.3:
         pieces[:] = _cut("".join(pieces), random)
-    if random.random() < 0.1:
-        pieces.insert(random.randrange(len(pieces) + 1), random.choice(pieces) * random.choice((2, 300)))
+    if random.random() < 0.1 and len(piece := random.choice(pieces)) < _MOST_REPEATED:
+        pieces.insert(random.randrange(len(pieces) + 1), piece * random.choice((2, 300)))
     if random.random() < 0.2:
         answer["headers"]["content-type"] = random.choice(_KINDS)
     if random.random() < 0.1:
@@ -42,6 +43,12 @@ def make_answer(random: Random) -> bytes:
     answer["status"] = random.choice((200, 200, 200, 200, 201, 404, 503))
     answer["steps_ns"] = [random.choice((0, 1, 10**6, 10**6, 10**9, -(10**9))) for _ in pieces]
     return json.dumps(answer, indent=0).encode()
+
+
+def _some(pieces: list[str], random: Random) -> list[str]:
+    """All, or most often the first and the last few, which are what differs from the others."""
+    few = random.choice((1, 2, 5))
+    return pieces if len(pieces) <= 2 * few or random.random() < 0.1 else pieces[:few] + pieces[-few:]
 
 
 def _damaged_piece(piece: str, random: Random) -> str:
@@ -60,7 +67,7 @@ def _cut(text: str, random: Random) -> list[str]:
     return [text[at : at + size] for at in range(0, min(len(text), 400 * size), size)] or [""]
 
 
-def take_answer(content: bytes, _: Path) -> str:
+def take_answer(content: bytes, _: Path, __: int | None) -> str:
     """What `telemetry/http` reads of an answer while it passes: phases inside the request, of a length that can be."""
     from punie.trace.telemetry.http.response import reader_for
 
@@ -118,7 +125,7 @@ def make_receiver(random: Random) -> bytes:
     return json.dumps(answer | {"body": body}, indent=0).encode()
 
 
-def take_receiver(content: bytes, _: Path) -> str:
+def take_receiver(content: bytes, _: Path, __: int | None) -> str:
     """What `ship` makes of it: an outcome, a pause that ends, a count that can be."""
     from punie.trace.telemetry.shipping.answers import read_response
 

@@ -1,7 +1,8 @@
 """The kinds of input: how each is made from sound material, and what takes it.
 
 A kind's `make` gives the content of one input, `take` hands it to the program and says what came of it: "refused" with
-the slug of our error, or what it made. Whatever else is raised is a fault. A new kind is two functions and a line here.
+the slug of our error, or what it made. Whatever else is raised is a fault. `pick` chooses the formats of the report
+(None: all). A new kind is two functions and a line here.
 """
 
 from __future__ import annotations
@@ -9,13 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from fuzzing import answers, damage_bytes, damage_json, folders, material, oracle, surface, toml_text
+from fuzzing import (
+    answers,
+    damage_bytes,
+    damage_json,
+    databases,
+    folders,
+    material,
+    oracle,
+    surface,
+    toml_text,
+)
 from fuzzing.json_text import dumps
+from fuzzing.reported import reported
 from punie.trace.errors import PunieTraceError
 
 
@@ -23,14 +37,14 @@ from punie.trace.errors import PunieTraceError
 class Kind:
     """`share`: of a hundred inputs, about how many are of it."""
 
-    share: int
+    share: float
     make: Callable[[Random], bytes]
-    take: Callable[[bytes, Path], str]
+    take: Callable[[bytes, Path, int | None], str]
 
 
 def make_trace(random: Random) -> bytes:
     """A file of JSON, its structure damaged, or its bytes, or its packing."""
-    content = random.choice(material.traces())
+    content = material.choose(material.traces(), random)
     content = (
         _damaged_documents(content, random) if random.random() < 0.8 else damage_bytes.damage(content, random)
     )
@@ -60,55 +74,43 @@ def _damaged_line(line: bytes, random: Random) -> bytes:
 
 
 def make_binary(random: Random) -> bytes:
-    """Spans as OTLP protobuf, Jaeger or Zipkin JSON, as other tools write them, damaged."""
-    import written_spans
-
-    spans = random.choice(material.span_sets())
-    if random.random() < 0.5:
-        content = written_spans.otlp_protobuf(spans)
+    """Spans as OTLP protobuf, Jaeger, Zipkin, Langfuse or Tempo JSON, as other tools write them, damaged."""
+    if random.random() < 0.4:
+        content = material.choose(material.written("otlp_protobuf"), random)
         return damage_bytes.damage(
             damage_bytes.pack(content, random) if random.random() < 0.3 else content, random
         )
-    write = random.choice((written_spans.jaeger_json, written_spans.zipkin_json))
-    return _damaged_documents(write(spans), random)
+    name = random.choice(("jaeger_json", "zipkin_json", "otlp_json"))
+    return _damaged_documents(material.choose(material.written(name), random), random)
 
 
-def take_trace(content: bytes, folder: Path) -> str:
+def take_trace(content: bytes, folder: Path, pick: int | None) -> str:
     """`report` of a file, in a format or all of them."""
-    from punie.trace.report.builders.run import build_run
-    from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
-
     path = folder / "spans.json"
     path.write_bytes(content)
-    loaded = load_source(str(path))
-    report = build_report(loaded, Judgement())
-    for record in (*report.analysis.records, *report.analysis.warmup):
-        record.ledger.check()
-    oracle.check_document(build_run(report), thorough=_thorough(content), pick=len(content))
-    return "report" if report.analysis.records else "report without queries"
+    return reported(str(path), pick)
 
 
 def make_pair(random: Random) -> bytes:
     """Two files of spans, side A and side B; each may be whole."""
-    sides = [random.choice(material.traces()), make_trace(random)]
+    sides = [material.choose(material.traces(), random), make_trace(random)]
     return folders.encode(
         {f"{name}.json": side for name, side in zip("ab", random.sample(sides, 2), strict=True)}
     )
 
 
-def take_pair(content: bytes, folder: Path) -> str:
+def take_pair(content: bytes, folder: Path, pick: int | None) -> str:
     """`compare`."""
     from punie.trace.report.builders.comparison import build_comparison
     from punie.trace.usecases.comparison import compare_sources
 
     folders.write(content, folder)
     report = compare_sources((str(folder / "a.json"),), (str(folder / "b.json"),))
-    oracle.check_document(build_comparison(report), thorough=_thorough(content), pick=len(content))
+    oracle.check_document(build_comparison(report), pick)
     return "comparison"
 
 
-def take_parts(content: bytes, folder: Path) -> str:
+def take_parts(content: bytes, folder: Path, pick: int | None) -> str:
     """`report --by`."""
     from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
     from punie.trace.report.builders.parts import build_parts
@@ -122,8 +124,7 @@ def take_parts(content: bytes, folder: Path) -> str:
     records = (*report.analysis.warmup, *report.analysis.records)
     for by in By:
         parts = parts_of(records, namer(by, loaded.spans.spans))
-        document = build_parts(report, part_of("", records), by, parts)
-        oracle.check_document(document, thorough=_thorough(content), pick=len(content))
+        oracle.check_document(build_parts(report, part_of("", records), by, parts), pick)
     return "parts"
 
 
@@ -132,7 +133,7 @@ def make_suite(random: Random) -> bytes:
     return toml_text.damaged(random.choice(toml_text.SUITES), random)
 
 
-def take_suite(content: bytes, folder: Path) -> str:
+def take_suite(content: bytes, folder: Path, _: int | None) -> str:
     """`run --suite`, up to the first question."""
     from punie.trace.workload.suite import load_suite
 
@@ -147,7 +148,7 @@ def make_plan(random: Random) -> bytes:
     return toml_text.damaged(toml_text.PLAN, random)
 
 
-def take_plan(content: bytes, folder: Path) -> str:
+def take_plan(content: bytes, folder: Path, _: int | None) -> str:
     """`bench speculative --plan`, up to the first server."""
     from punie.trace.bench.options import BenchOptions
     from punie.trace.bench.plan_options import merge_options
@@ -158,40 +159,31 @@ def take_plan(content: bytes, folder: Path) -> str:
     return "options"
 
 
-def _thorough(content: bytes) -> bool:
-    return hash_of(content) % 8 == 0
-
-
-def hash_of(content: bytes) -> int:
-    """A number that is the same whenever the content is."""
-    import zlib
-
-    return zlib.crc32(content)
-
-
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        "trace": Kind(34, make_trace, take_trace),
-        "binary": Kind(8, make_binary, take_trace),
-        "pair": Kind(4, make_pair, take_pair),
-        "parts": Kind(3, make_trace, take_parts),
-        "run": Kind(6, folders.make_run, folders.take_run),
-        "bench": Kind(2, folders.make_bench, folders.take_bench),
-        "suite": Kind(6, make_suite, take_suite),
-        "plan": Kind(4, make_plan, take_plan),
-        "answer": Kind(12, answers.make_answer, answers.take_answer),
-        "receiver": Kind(5, answers.make_receiver, answers.take_receiver),
-        "url": Kind(6, surface.make_url, surface.take_url),
-        "command": Kind(6, surface.make_command, surface.take_command),
-        "tool": Kind(4, surface.make_tool, surface.take_tool),
+        "trace": Kind(33.0, make_trace, take_trace),
+        "binary": Kind(10.0, make_binary, take_trace),
+        "rows": Kind(4.0, databases.make_rows, databases.take_rows),
+        "parquet": Kind(0.5, databases.make_parquet, databases.take_parquet),
+        "pair": Kind(2.0, make_pair, take_pair),
+        "parts": Kind(2.0, make_trace, take_parts),
+        "run": Kind(5.0, folders.make_run, folders.take_run),
+        "bench": Kind(0.5, folders.make_bench, folders.take_bench),
+        "suite": Kind(7.0, make_suite, take_suite),
+        "plan": Kind(5.0, make_plan, take_plan),
+        "answer": Kind(12.0, answers.make_answer, answers.take_answer),
+        "receiver": Kind(6.0, answers.make_receiver, answers.take_receiver),
+        "url": Kind(6.0, surface.make_url, surface.take_url),
+        "command": Kind(3.0, surface.make_command, surface.take_command),
+        "tool": Kind(4.0, surface.make_tool, surface.take_tool),
     }
 )
 
 
-def take(kind: str, content: bytes, folder: Path) -> str:
+def take(kind: str, content: bytes, folder: Path, pick: int | None = None) -> str:
     """What came of one input, in an empty folder; raises for a fault."""
     try:
-        return KINDS[kind].take(content, folder)
+        return KINDS[kind].take(content, folder, pick)
     except PunieTraceError as error:
         check_refusal(error)
         return f"refused: {error.slug}"
@@ -207,5 +199,9 @@ def check_refusal(error: PunieTraceError) -> None:
 
 def choose(random: Random) -> str:
     """A kind, as often as its share says."""
-    shares: dict[str, Any] = {name: kind.share for name, kind in KINDS.items()}
-    return random.choices([*shares], [*shares.values()])[0]
+    return random.choices([*KINDS], cum_weights=_cumulative())[0]
+
+
+@cache
+def _cumulative() -> list[float]:
+    return [*accumulate(kind.share for kind in KINDS.values())]

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from punie.trace.errors import PunieTraceError
@@ -18,7 +19,9 @@ from punie.trace.store.sources import read_source
 TESTS: Final = Path(__file__).parents[2]
 RECORDED: Final = TESTS / "data" / "recorded"
 _MOST_BYTES: Final = 16_000
-_MOST_LINES: Final = 24
+_MOST_LINES: Final = (6, 24)
+_FEW_BYTES: Final = 3_000
+_MOST_SPANS: Final = 6
 
 
 @cache
@@ -41,9 +44,10 @@ def _parts(content: bytes) -> Iterator[bytes]:
     for line in content.splitlines():
         by_trace[_trace_of(line)].append(line)
     for lines in by_trace.values():
-        kept = lines[-_MOST_LINES:]
-        if len(lines) > 1 and sum(map(len, kept)) <= 3 * _MOST_BYTES:
-            yield b"\n".join(kept) + b"\n"
+        for most in _MOST_LINES:
+            kept = lines[-most:]
+            if 1 < len(kept) == min(most, len(lines)) and sum(map(len, kept)) <= 3 * _MOST_BYTES:
+                yield b"\n".join(kept) + b"\n"
 
 
 def _trace_of(line: bytes) -> str:
@@ -51,6 +55,32 @@ def _trace_of(line: bytes) -> str:
         return str(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"])
     except (ValueError, LookupError, TypeError):
         return ""
+
+
+def choose(contents: tuple[bytes, ...], random: Random) -> bytes:
+    """A small one nine times in ten: what breaks a reader seldom needs more, and many more can be tried."""
+    few = _small(contents)
+    return random.choice(few if few and random.random() < 0.9 else contents)
+
+
+@cache
+def _small(contents: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return tuple(content for content in contents if len(content) <= _FEW_BYTES)
+
+
+@cache
+def small_span_sets() -> tuple[tuple[Span, ...], ...]:
+    """The first spans of each."""
+    return tuple(tuple(sorted(spans, key=lambda span: span.start_ns)[:_MOST_SPANS]) for spans in span_sets())
+
+
+@cache
+def written(name: str) -> tuple[bytes, ...]:
+    """All of them and their first spans, as the function `name` of `written_spans` writes them."""
+    import written_spans
+
+    write = getattr(written_spans, name)
+    return tuple(write(spans) for spans in (*small_span_sets(), *span_sets()))
 
 
 @cache

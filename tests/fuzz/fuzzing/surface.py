@@ -72,7 +72,7 @@ def make_url(random: Random) -> bytes:
     return _damaged(random.choice(material.URLS), _JOINTS, random).encode("utf-8", "surrogatepass")
 
 
-def take_url(content: bytes, _: Path) -> str:
+def take_url(content: bytes, _: Path, __: int | None) -> str:
     """All who read URLs, and nobody shows a password."""
     from punie.trace.errors import PunieTraceError
     from punie.trace.server.address import ServerAddress
@@ -141,7 +141,7 @@ def make_command(random: Random) -> bytes:
     return json.dumps(words).encode()
 
 
-def take_command(content: bytes, folder: Path) -> str:
+def take_command(content: bytes, folder: Path, _: int | None) -> str:
     """The whole command line, in its process: an exit code of ours, one that isn't a bug's, and harmless text."""
     from punie.trace.__main__ import main
 
@@ -180,7 +180,7 @@ def make_tool(random: Random) -> bytes:
     return _damaged(random.choice(material.TOOL_COMMANDS), _SHELL, random).encode("utf-8", "surrogatepass")
 
 
-def take_tool(content: bytes, folder: Path) -> str:
+def take_tool(content: bytes, folder: Path, _: int | None) -> str:
     """It is refused, or becomes arguments that stay in the workspace and hold no option of the model's."""
     from punie.trace.workload.tools.confine import RefusedError
     from punie.trace.workload.tools.policy import POLICY

@@ -1,19 +1,23 @@
 """A process that tries inputs one after the other, held to time and memory, so that a bad one ends nothing but it.
 
-Each input follows from the campaign's seed and its own number alone. Before it is tried its number is written to a
-pipe: should the process be killed, its parent knows for which.
+Each input follows from the campaign's seed and its own number alone. Before it is tried its number is written where
+the parent can read it: should the process be killed, its parent knows for which.
 """
 
 from __future__ import annotations
 
+import gc
 import resource
+import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ctypes import c_int64
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,7 +31,10 @@ from fuzzing.oracle import Broken
 CPU_LIMIT_S: Final = 2.0
 """Processor time of one input: a busy machine makes nothing slower that way."""
 MEMORY_LIMIT_BYTES: Final = 500 << 20
-"""Address space of one input, over what the process has with all its modules."""
+"""Address space of a batch of inputs, over what the process has before it with all its modules."""
+BATCH: Final = 250
+"""Inputs whose counts are sent to the parent together."""
+_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 # a file system without a disk, where there is one
 _OURS: Final = "punie/trace/"
 
 
@@ -47,18 +54,39 @@ class Tried:
     trace: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How often each kind came to each result, and the inputs that failed."""
+
+    results: Counter[tuple[str, str]]
+    faults: Sequence[Tried]
+
+
 def make(seed: int, number: int) -> tuple[str, bytes]:
     """The kind and the content of input `number` of the campaign `seed`."""
     random = Random(f"{seed} {number}")  # noqa: S311 # to be repeated, not to be secret
     kind = choose(random)
-    return kind, KINDS[kind].make(random)
+    while True:
+        try:
+            return kind, KINDS[kind].make(random)
+        except RecursionError:  # damage upon damage nests deeper than it can be written
+            continue
 
 
 def try_input(number: int, kind: str, content: bytes, folder: Path) -> Tried:
-    """Hand it to the program, within its limits."""
+    """Hand it to the program, within its limits, and look at what it makes in every format."""
+    with limited():
+        return _try(number, kind, content, folder, None)
+
+
+def _try(number: int, kind: str, content: bytes, folder: Path, pick: int | None) -> Tried:
+    """`pick` chooses the formats of its report; None for all of them."""
     try:
-        with limited():
-            result = take(kind, content, folder)
+        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+        try:
+            result = take(kind, content, folder, pick)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
     except MemoryError:
         return Tried(number, kind, "fault", f"MemoryError over {MEMORY_LIMIT_BYTES >> 20} MB", content)
     except (Exception, TooLong, SystemExit) as error:  # noqa: BLE001 # whatever it is, it is a fault
@@ -70,16 +98,14 @@ def try_input(number: int, kind: str, content: bytes, folder: Path) -> Tried:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Processor time and memory of what runs inside."""
+    """Memory of what runs inside, and who answers when an input's time is over."""
     present = _address_space_bytes() + MEMORY_LIMIT_BYTES
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (present, before[1]))
     previous = signal.signal(signal.SIGPROF, _end_it)
-    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, previous)
         resource.setrlimit(resource.RLIMIT_AS, before)
 
@@ -106,15 +132,38 @@ def signature(error: BaseException) -> str:
     return f"{type(error).__name__} at {where.partition(':')[0] if isinstance(error, TooLong) else where}"
 
 
-def run_worker(seed: int, numbers: range, until_s: float, pipe: Connection) -> None:
-    """Try inputs `numbers` until the clock shows `until_s`; tell the pipe before and after each."""
+def run_worker(seed: int, numbers: range, until_s: float, at: c_int64, pipe: Connection) -> None:
+    """Try inputs `numbers` until the clock shows `until_s`; `at` is the one being tried, the pipe gets batches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     sys.setrecursionlimit(1_000)
-    for number in numbers:
-        if time.monotonic() > until_s:
-            break
-        pipe.send(number)
-        kind, content = make(seed, number)
-        with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-            pipe.send(try_input(number, kind, content, Path(folder)))
+    for kind in KINDS.values():  # material and modules are there before memory is limited
+        kind.make(Random(0))  # noqa: S311 # as above
+    gc.freeze()
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as name:
+        for first in range(0, len(numbers), BATCH):
+            if time.monotonic() > until_s:
+                break
+            pipe.send(_batch(seed, numbers[first : first + BATCH], at, Path(name)))
     pipe.send(None)
+
+
+def _batch(seed: int, numbers: range, at: c_int64, folder: Path) -> Batch:
+    batch = Batch(Counter(), [])
+    faults = []
+    with limited():
+        for number in numbers:
+            at.value = number
+            tried = _try(number, *make(seed, number), folder, number)
+            batch.results[tried.kind, tried.result] += 1
+            if tried.fault:
+                faults.append(tried)
+            _empty(folder)
+    return Batch(batch.results, faults)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -65,7 +65,8 @@ def write_out(text: str) -> None:
 
 def write_out_readable(text: str) -> None:
     """As `write_out`, for people: what the stream's encoding doesn't have is written in ASCII."""
-    write_out(text if sys.stdout is None else in_encoding(text, sys.stdout.encoding))
+    encoding = getattr(sys.stdout, "encoding", None)  # a stream in memory has none
+    write_out(in_encoding(text, encoding) if encoding else text)
 
 
 def in_encoding(text: str, encoding: str) -> str:

@@ -47,7 +47,16 @@ class Table:
     start: str
     columns: Mapping[str, str]
     exporter_columns: str
-    to_span: Callable[[Row], Span]
+    make_span: Callable[[Row], Span]
+
+    def to_span(self, row: Row) -> Span:
+        """The span of a row. Raises `Unreadable`, also where the table's columns are of other types than ours."""
+        try:
+            return self.make_span(row)
+        except Unreadable:
+            raise
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Unreadable(f"a column of another type: {error}") from error
 
 
 def _exporter_span(row: Row) -> Span:
@@ -157,7 +166,7 @@ EXPORTER: Final = Table(
     ),
     exporter_columns="TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
     "SpanAttributes, ResourceAttributes",
-    to_span=_exporter_span,
+    make_span=_exporter_span,
 )
 JAEGER: Final = Table(
     name="spans",
@@ -187,6 +196,6 @@ JAEGER: Final = Table(
     "if(kind = 'server', 'Server', kind) AS SpanKind, scope_name AS ScopeName, start_time AS Timestamp, "
     "reinterpretAsUInt64(duration) AS Duration, status_code AS StatusCode, "
     f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes",
-    to_span=_jaeger_span,
+    make_span=_jaeger_span,
 )
 TABLES: Final = (EXPORTER, JAEGER)

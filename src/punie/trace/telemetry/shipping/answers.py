@@ -118,7 +118,7 @@ def _read_success(status: int, kind: str, body: bytes) -> Answer:
         return _no_receiver(f"HTTP {status} with {kind}")
     try:
         return read_partial(*(_json_partial(body) if kind == JSON else _protobuf_partial(body)))
-    except (DecodeError, ValueError, TypeError, AttributeError, RecursionError):
+    except (DecodeError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return _no_receiver(f"HTTP {status} with a body that is not OTLP")
 
 
