@@ -74,10 +74,26 @@ def _run_verb(arguments: Sequence[str]) -> int:
         return ExitCode.OK
     given, unknown = parser.parse_known_args(arguments)
     command, verb_parser = given.__dict__.pop("command"), given.__dict__.pop("parser")
-    if unknown:
+    if unknown and not _take_after_flags(verb_parser, given, unknown):
         raise _unknown_arguments(verb_parser, unknown)
     del given.verb
     return int(command.execute(read_options(command.Options, given)))
+
+
+def _take_after_flags(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, unknown: Sequence[str]
+) -> bool:
+    """Whether `unknown` are further sources, as in `report A --by model B`: argparse takes those of one place alone."""
+    positional = [action for action in parser._actions if not action.option_strings]  # noqa: SLF001 - no public way
+    if not positional or positional[-1].nargs not in ("*", "+") or any(t.startswith("-") for t in unknown):
+        return False
+    last = positional[-1]
+    try:
+        values = [last.type(text) if callable(last.type) else text for text in unknown]
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"{last.metavar}: {error}")
+    setattr(given, last.dest, [*getattr(given, last.dest, ()), *values])
+    return True
 
 
 def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
