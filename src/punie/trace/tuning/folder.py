@@ -6,7 +6,7 @@ samples/ validation/ fusing-WAY/ judgement/    experiments, each a benchmark's f
 adapters/seed-0/{adapters.safetensors, 0000100_adapters.safetensors, losses.json}
 adapters/seed-0-0000100/               a checkpoint as a server takes it
 fused-WAY/                             a model
-adapter/ config.toml diary.md report.json report.md     what it ends with
+adapter/ config.toml diary.md report.{html,json,md}     what it ends with
 """
 
 from __future__ import annotations

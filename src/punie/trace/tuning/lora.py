@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,20 @@ class Losses:
     train: tuple[tuple[int, float], ...]
     peak_bytes: int
     restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SavedAdapter:
+    """A checkpoint as a folder that a server takes as an adapter."""
+
+    seed: int
+    iteration: int
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its name as an arm."""
+        return f"seed-{self.seed}-{self.iteration}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,12 @@ class LoraRun:
         file = self.out / _LOSSES
         return documents.read(file, Losses) if file.exists() else None
 
-    def checkpoints(self) -> Mapping[int, Path]:
-        """By iteration each checkpoint as a folder that a server takes as an adapter."""
-        return {
-            iteration: self._as_adapter(iteration, file) for iteration, file in sorted(self._saved().items())
-        }
+    def checkpoints(self) -> tuple[SavedAdapter, ...]:
+        """What was saved, in the order of iterations."""
+        return tuple(
+            SavedAdapter(self.seed, iteration, self._as_adapter(iteration, file))
+            for iteration, file in sorted(self._saved().items())
+        )
 
     def _settings(self, done: int) -> dict[str, Any]:
         settings = self.settings

@@ -11,7 +11,7 @@ from punie.trace.analysis.tuning.judgement import ArmKind
 from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.model import Verdict
 from punie.trace.report.builders.training import QUESTION
-from punie.trace.report.formats import JSON, MARKDOWN
+from punie.trace.report.formats import HTML, JSON, MARKDOWN
 from punie.trace.report.wording.training import basis, next_steps, seeds_line
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 from punie.trace.units import percent_text
@@ -34,6 +34,7 @@ def write_outputs(training: ConciseTraining, made: Training, document: Document)
         yield f"configuration: {_write(folder / 'config.toml', _config(training, made, adapter))}"
     yield f"diary entry: {_write(folder / 'diary.md', diary(made))}"
     yield f"report: {_write(folder / 'report.md', MARKDOWN.write(document))}"
+    yield f"report as a page: {_write(folder / 'report.html', HTML.write(document))}"
     _write(folder / "report.json", JSON.write(document))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.tuning.training import Ending
 from punie.trace.report import figures
+from punie.trace.report.builders.cells import tokens_plot
 from punie.trace.report.builders.provenance import training_provenance
 from punie.trace.report.document import Answer, Document, Section, Table, notes
 from punie.trace.report.figures import Figure, Unit
@@ -98,8 +99,16 @@ def _judgement(training: Training, judgement: Judgement) -> Section:
     ]
     lines += filter(None, [wording.realised_line(training)])
     lines += [_changed(arm) for arm in judgement.arms if arm.kept.worse or arm.kept.better]
+    plot = tokens_plot(
+        (wording.arm_name(arm.kind, arm.name), arm.tokens, arm.kept.at_least_right)
+        for arm in judgement.arms
+        if arm.kept.asked
+    )
     return Section(
-        "Judgement, queries that nobody trained on", table=Table(_JUDGED, rows), notes=notes(*lines)
+        "Judgement, queries that nobody trained on",
+        table=Table(_JUDGED, rows),
+        notes=notes(*lines),
+        charts=plot,
     )
 
 

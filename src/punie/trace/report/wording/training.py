@@ -115,9 +115,6 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
     if judgement.verdict is Verdict.NO and judgement.answers[Question.BETTER_THAN_TOLD] is not Verdict.NO:
         yield "Keep the model as it is."
         return
-    if judgement.verdict is Verdict.NO and judgement.answers[Question.BETTER_THAN_TOLD] is not Verdict.NO:
-        yield "Keep the model as it is."
-        return
     if judgement.answers.get(Question.BETTER_THAN_TOLD) is Verdict.NO:
         yield "Add the instruction to be brief to the agent's instructions instead: it needs no training."
     if judgement.answers.get(Question.KEPT) is Verdict.UNDECIDED and judgement.chosen:

@@ -1,0 +1,75 @@
+"""What a training reads off its experiments: answers, tokens and times of an arm."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from punie.trace.analysis.experiment.results import analyse, answered
+from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Times, kept
+from punie.trace.analysis.tuning.output_kinds import output_kinds
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.experiment.measured import Measured
+    from punie.trace.analysis.experiment.observation import Observation
+    from punie.trace.analysis.experiment.results import ArmResult
+    from punie.trace.model import Span
+
+
+def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
+    """By query whether each asking was right; askings that somebody ended from outside say nothing."""
+    found: dict[str, list[bool]] = {}
+    for seen in _of(measured, arm):
+        right = answered(seen).right
+        if right is not None:
+            found.setdefault(seen.query_id, []).append(right)
+    return found
+
+
+def output_tokens(measured: Measured, arm: str) -> float | None:
+    """Mean output tokens of a query; None where the server counted none."""
+    known = [seen.output_tokens for seen in _of(measured, arm) if seen.output_tokens is not None]
+    return statistics.fmean(known) if known else None
+
+
+def relative_decode(measured: Measured, arm: str, other: str) -> float | None:
+    """The time for an output token of `arm`, relative to that of `other`; None where either isn't known."""
+    one, against = (_token_ns(measured, name) for name in (arm, other))
+    return one / against if one is not None and against else None
+
+
+def _token_ns(measured: Measured, arm: str) -> float | None:
+    known = [(seen.decode_ns, seen.output_tokens) for seen in _of(measured, arm)]
+    whole = [(ns, tokens) for ns, tokens in known if ns is not None and tokens]
+    return sum(ns for ns, _ in whole) / sum(tokens for _, tokens in whole) if whole else None
+
+
+def judged_arms(
+    measured: Measured, kinds: Mapping[str, ArmKind], spans: Sequence[Span]
+) -> Iterator[JudgedArm]:
+    """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its askings."""
+    base = right_answers(measured, measured.plan.baseline)
+    for result in analyse(measured).arms:
+        name = result.arm.name
+        seen = list(_of(measured, name))
+        walls = [one.wall_ns for one in seen if one.counts]
+        yield JudgedArm(
+            name=name,
+            kind=kinds.get(name, ArmKind.FUSED),
+            tokens=output_tokens(measured, name),
+            kinds=output_kinds(spans, (one.record.trace_id for one in seen)),
+            wall_ns=statistics.fmean(walls) if walls else None,
+            times=_times(result),
+            kept=kept(base, right_answers(measured, name)),
+        )
+
+
+def _times(result: ArmResult) -> Times | None:
+    if result.speed_up is None or result.interval is None:
+        return None
+    return Times(result.speed_up.estimate, result.interval.low, result.interval.high)
+
+
+def _of(measured: Measured, arm: str) -> Iterator[Observation]:
+    return (seen for seen in measured.observations if seen.arm == arm)
