@@ -32,11 +32,22 @@ SLOW = (
 """Tests that start servers or processes, or build something: `.ci/run --quick` leaves them out."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones."""
-    for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+TOGETHER = ("end_to_end", "stack", "telemetry/test_mlx_")
+"""Tests that share what takes seconds to start, in several files: with `-n` one process runs all of them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the slow ones; with `-n` a file stays in one process, and the slow files come first."""
+    names = {item: item.path.relative_to(TESTS).as_posix() for item in items if TESTS in item.path.parents}
+    for item, name in names.items():
+        if name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    for item in items:
+        name = names.get(item, str(item.path))
+        together = next((prefix for prefix in TOGETHER if name.startswith(prefix)), name)
+        item.add_marker(pytest.mark.xdist_group(together))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,16 +26,21 @@ class Planted:
 
 @dataclass
 class Noted:
-    """What really happened: (start, end) in nanoseconds since the epoch."""
+    """What really happened: (start, end) in nanoseconds since the epoch.
+
+    `late_ns`: by how much each sleep was longer than planned, which tells how busy the machine was.
+    """
 
     generation: list[tuple[int, int]] = field(default_factory=list)
     tool: list[tuple[int, int]] = field(default_factory=list)
+    late_ns: list[int] = field(default_factory=list)
 
     def sleep(self, where: list[tuple[int, int]], seconds: float) -> None:
         """Last `seconds` at least, and note it."""
         start = time.time_ns()
         time.sleep(seconds)
         where.append((start, time.time_ns()))
+        self.late_ns.append(where[-1][1] - start - round(seconds * 1e9))
 
 
 @dataclass(frozen=True, slots=True)
