@@ -10,6 +10,7 @@ from benches import ARMS, CACHED_DRAFT, build_plan, build_preflight, observe_all
 from hostile_texts import HOSTILE as HOSTILE
 from records import MS, build_record
 from sample_improvements import EXPERIMENTS, improvements
+from sample_trainings import TRAININGS
 
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.comparison.compare import compare
@@ -320,4 +321,5 @@ DOCUMENTS: Final[Mapping[str, Callable[[], Document]]] = {
     "decision failed": lambda: build_decision(decision(broken())),
     **EXPERIMENTS,
     **improvements(many),
+    **TRAININGS,
 }

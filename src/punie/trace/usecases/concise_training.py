@@ -64,6 +64,8 @@ class ConciseTraining:
             steps=planned_steps(plan, self.recorded),
             decode=ceiling(self.recorded.records),
             is_demo=plan.is_demo,
+            versions=plan.versions,
+            machine=plan.machine,
         )
 
     async def execute(self, *, anyway: bool) -> Training:

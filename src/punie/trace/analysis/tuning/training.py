@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from punie.trace.analysis.statistics.decode import DecodeShare
 from punie.trace.analysis.tuning.checkpoints import Checkpoint
@@ -55,6 +56,7 @@ class Training:
 
     texts: the question of each query id; families: its family. settings: by mlx_lm's names, as text.
     examples: queries that gave an example; rows: of training data, own ones included.
+    versions, machine: with what and where it began.
     """
 
     source: str
@@ -84,6 +86,8 @@ class Training:
     fused: tuple[Fused, ...] = ()
     judgement: Judgement | None = None
     is_demo: bool = False
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def verdict(self) -> Verdict:

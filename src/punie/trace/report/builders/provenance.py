@@ -118,7 +118,7 @@ def training_provenance(training: Training) -> Section:
         "questions without an example": str(len(training.split.train) - len(training.examples)),
         **_set(training.settings),
     }
-    return _section(facts)
+    return _section(facts, training.machine, training.versions)
 
 
 def decision_provenance(run: Report, bench: BenchAnalysis | None) -> tuple[Section, ...]:
