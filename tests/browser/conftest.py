@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from drawn_reports import document, query
 from html_pages import Shown, write
 from query_trees import forty_queries, seeded
 from sample_reports import DOCUMENTS
 
 from browser import Page, browser
+from punie.trace import semconv
 from punie.trace.model import SpanSet
 from punie.trace.report.builders.run import build_run
 from punie.trace.usecases.load import Loaded
@@ -45,6 +47,18 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     spans = SpanSet(tuple(forty_queries(seeded(7))))
     report = build_report(Loaded.of("forty", spans), Judgement())
     return write(build_run(report), tmp_path_factory.mktemp("forty"), "forty")
+
+
+@pytest.fixture(scope="session")
+def very_many(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Ten thousand queries with their spans, a fiftieth of them wrong."""
+    wrong = {semconv.QUERY_OK: False, semconv.QUERY_FAILURES: ("ungrounded",)}
+    spans = (
+        span
+        for number in range(10_000)
+        for span in query(number, 101 * number, name=f"q{number}", **({} if number % 50 else wrong))
+    )
+    return write(document(spans), tmp_path_factory.mktemp("very-many"), "very many")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 from axe import axe_script
@@ -160,11 +161,43 @@ def test_bars_are_as_long_on_the_screen_as_their_numbers(page: Page, forty: Show
         assert sum(bar["parts"]) == pytest.approx(full, abs=len(bar["parts"]))
 
 
-def test_the_demo_s_report_is_small_and_drawn_at_once(page: Page, demo: Any) -> None:  # noqa: ANN401 # a path
+def _drawn_in_ms(page: Page) -> float:
+    """From the request to the first picture with all of the document read, at best of three times."""
+    found = []
+    for _ in range(3):
+        page.ask("location.reload()")
+        found.append(
+            page.wait_for(
+                """const [paint] = performance.getEntriesByName('first-contentful-paint');
+                const loaded = performance.getEntriesByType('navigation')[0].loadEventEnd;
+                return paint && loaded ? Math.max(paint.startTime, loaded) : 0"""
+            )
+        )
+    return float(min(found))
+
+
+def test_the_demo_s_report_is_small_and_drawn_at_once(page: Page, demo: Path) -> None:
     assert demo.stat().st_size < 150_000
     page.emulate()
     page.view(1280)
     page.open(demo.as_uri())
-    timing = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
-    assert page.wait_for(timing) < 3_000  # under 1 s on a machine with nothing else to do
     assert page.ask("return document.querySelectorAll('details.query').length") == 5
+    assert _drawn_in_ms(page) < 1_000
+
+
+@pytest.mark.timeout(400)
+def test_of_ten_thousand_queries_a_page_shows_some_and_says_how_many_are_left_out(
+    page: Page, very_many: Shown
+) -> None:
+    assert very_many.path.stat().st_size < 3_000_000
+    page.emulate()
+    page.view(1280)
+    page.open(very_many.url)
+    shown = page.ask(
+        "return [...document.querySelectorAll('details.query .why')].map(why => why.textContent)"
+    )
+    assert len(shown) == 40
+    assert set(shown) >= {"slowest", "typical", "failed"}
+    assert "9,960 queries are not drawn" in page.ask("return document.body.textContent")
+    assert [entry for entry in page.log() if entry["level"] == "SEVERE"] == []
+    assert _drawn_in_ms(page) < 2_000

@@ -17,12 +17,19 @@ from sample_reports import DOCUMENTS, HOSTILE, about
 from syrupy.assertion import SnapshotAssertion
 
 from punie.trace import semconv
+from punie.trace.analysis.comparison.compare import compare
+from punie.trace.analysis.comparison.facts import compare_facts
+from punie.trace.analysis.comparison.sides import side_of
+from punie.trace.analysis.summary.parts import By, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
+from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.model import Phase, SpanSet
 from punie.trace.report import figures
+from punie.trace.report.builders.comparison import build_comparison
+from punie.trace.report.builders.parts import build_parts
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.charts import Bar, Segment, StackedBars
-from punie.trace.report.content import Report
+from punie.trace.report.content import ComparisonReport, Report
 from punie.trace.report.document import Document, Section, Table, notes
 from punie.trace.report.drawn import MOST, choose
 from punie.trace.report.figures import Unit
@@ -226,3 +233,24 @@ def test_what_was_said_is_on_the_page_only_if_somebody_asks_for_it() -> None:
     document = build_run(build_report(Loaded.of("said", SpanSet((asked, *rest))), Judgement()))
     assert "is &lt;b&gt;?" not in html(document)
     assert "<pre>where\nis &lt;b&gt;?</pre>" in html(document.with_content())
+
+
+def test_of_very_many_names_people_get_some_and_how_many_more() -> None:
+    records = [
+        build_record(f"query-{number:04}", {Phase.DECODE: 300 + number % 7}, ok=number % 2 == 0)
+        for number in range(600)
+    ]
+    run = Report(about(), analyse(records))
+    parts = parts_of(records, lambda record: record.query_id)
+    sides = [AskedQueries(tuple(half)) for half in (records[:400], records[200:])]
+    facts = compare_facts([{"model": "m"}], [{"model": "m"}], ["model"])
+    comparison = compare(side_of(sides[:1]), side_of(sides[1:]), facts)
+    documents = (
+        build_run(run),
+        build_parts(run, part_of("", records), By.MODEL, parts),
+        build_comparison(ComparisonReport(("a",), ("b",), comparison)),
+    )
+    for document in documents:
+        assert len(html(document).encode()) < 200_000
+        assert max(map(len, by_name("csv").write(document).splitlines())) < 2_000
+        assert " more" in by_name("text").write(document) or "shown: 200 of 600" in html(document)

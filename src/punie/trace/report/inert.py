@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
+MOST_NAMES: Final = 10
 _MOST: Final = 1_000
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -35,3 +37,9 @@ def readable(text: str) -> str:
     """`inert` text of which no more is left than anybody reads; JSON and CSV have all."""
     text = inert(text)
     return text if len(text) <= _MOST else f"{text[:_MOST]}… ({len(text):,} characters)"
+
+
+def some(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """The first `most` of other people's names, and how many more there are: a sentence is no list."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(one_line, names[:most])) + more

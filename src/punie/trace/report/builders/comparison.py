@@ -14,7 +14,7 @@ from punie.trace.report import figures
 from punie.trace.report.builders.differences import difference, difference_charts, marks, paired_charts
 from punie.trace.report.builders.provenance import facts_of_both
 from punie.trace.report.document import Answer, Document, Section, Table, notes
-from punie.trace.report.inert import one_line
+from punie.trace.report.inert import one_line, some
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
 from punie.trace.report.wording.comparison import basis, ends, gate_reason, headline
 from punie.trace.units import count_text
@@ -199,5 +199,4 @@ def _censored(comparison: Comparison) -> Iterator[str]:
         for records, word in ((side.failed, "failed"), (side.truncated, "truncated")):
             queries = dict.fromkeys(record.query_id for record in records)
             if queries:
-                ids = ", ".join(map(one_line, list(queries)[:_MOST_QUERIES]))
-                yield f"{name}: {len(records)} {word} ({ids}), in no average"
+                yield f"{name}: {len(records)} {word} ({some(list(queries))}), in no average"

@@ -15,6 +15,7 @@ from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative import speed_up_figure
 from punie.trace.report.charts import Mark, Plot, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
+from punie.trace.report.inert import some
 from punie.trace.report.published.experiment import publish_experiment
 from punie.trace.report.wording.experiment import (
     EXPECTED,
@@ -195,7 +196,7 @@ def _gate_notes(found: Experiment) -> Iterator[Note]:
         cases = [gate_text(gate) for gate in result.gates]
         better = next((gate.better for gate in result.gates if gate.kind is GateKind.ACCURACY), ())
         if better:
-            cases.append(f"got better: {', '.join(better)}")
+            cases.append(f"got better: {some(better)}")
         yield Note(result.arm.name, tuple(cases))
 
 

@@ -8,7 +8,7 @@ from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.verdicts.assessment import MISSING_QUERY
 from punie.trace.model import PHASE_GROUP, Group
 from punie.trace.report.document import Note, Section
-from punie.trace.report.inert import one_line
+from punie.trace.report.inert import one_line, some
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")
 _EXAMPLES: Final = 3
-_MOST_QUERIES: Final = 10
 _NAMED: Final = 3  # queries of a kind
 
 
@@ -61,8 +60,7 @@ def _examples(item: IntegrityFinding) -> Iterator[str]:
 def _missing(planned: Sequence[PlannedQuery]) -> Note:
     names = [f"{query.query_id} #{query.server_start}.{query.repeat}" for query in planned]
     return Note(
-        f"{count_text(len(planned), 'planned query has', 'planned queries have')} no trace: "
-        f"{some(names, _MOST_QUERIES)}"
+        f"{count_text(len(planned), 'planned query has', 'planned queries have')} no trace: {some(names)}"
     )
 
 
@@ -86,9 +84,3 @@ def known_from(analysis: RunAnalysis) -> Iterator[str]:
             f"{how} ({count_text(len(names), 'query', 'queries')}: {some(names, _NAMED)})"
             for how, names in kinds
         )
-
-
-def some(names: Sequence[str], most: int) -> str:
-    """The first `most` of them, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(one_line, names[:most])) + more

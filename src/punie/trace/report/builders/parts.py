@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from punie.trace.report.content import Report
     from punie.trace.report.document import Cell
 
+_MOST_PARTS: Final = 200
 _NO_MODEL: Final = "no model named"
 _TITLES: Final[Mapping[By, str]] = {By.DAY: "By day, UTC", By.MODEL: "By model"}
 _KEYS: Final[Mapping[By, str]] = {By.DAY: "day", By.MODEL: "model name"}  # "model" is a phase
@@ -88,9 +89,23 @@ def _sections(total: Part, by: By | None, parts: Sequence[Part]) -> Iterator[Sec
     elif by is None:
         yield replace(breakdown(total, *_wall(total), counts), charts=(ledger_bars(total),))
     else:
-        named = [*((one_line(part.name) or _NO_MODEL, part) for part in parts), (ALL, total)]
-        yield _figures(by, named, (*_legend(named), counts))
+        shown = _largest(parts)
+        named = [*((one_line(part.name) or _NO_MODEL, part) for part in shown), (ALL, total)]
+        yield _figures(by, named, (*_legend(named), *_left_out(shown, parts), counts))
         yield _phases(by, named)
+
+
+def _largest(parts: Sequence[Part]) -> Sequence[Part]:
+    """As many as anybody reads, those with the most queries, in their order; JSON and CSV have all."""
+    if len(parts) <= _MOST_PARTS:
+        return parts
+    at = sorted(range(len(parts)), key=lambda index: (-parts[index].answers, index))[:_MOST_PARTS]
+    return [parts[index] for index in sorted(at)]
+
+
+def _left_out(shown: Sequence[Part], parts: Sequence[Part]) -> Iterator[str]:
+    if len(shown) < len(parts):
+        yield f"shown: {len(shown):,} of {len(parts):,}, those with the most queries; JSON and CSV have all"
 
 
 def _wall(part: Part) -> Iterator[str]:

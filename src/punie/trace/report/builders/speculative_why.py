@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.experiment.observation import DivergenceKind
 from punie.trace.report import figures
 from punie.trace.report.document import Figure, Section, Table, Unit, notes
+from punie.trace.report.inert import some
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS
 from punie.trace.units import count_text
 
@@ -70,7 +71,7 @@ def _row(arm: ArmLosslessness) -> tuple[Cell, ...]:
 
 def _lines(analysis: BenchAnalysis) -> Iterator[str]:
     if analysis.gate.unsteady:
-        yield f"the sequential baseline itself differs between askings: {', '.join(analysis.gate.unsteady)}"
+        yield f"the sequential baseline itself differs between askings: {some(analysis.gate.unsteady)}"
     found = [item for arm in analysis.gate.arms for item in arm.divergences]
     yield from map(divergence_text, found[:_MOST])
     if len(found) > _MOST:

@@ -11,6 +11,7 @@ from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Advice, Agai
 from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
+from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import PLURALS, gaps_text
 from punie.trace.units import count_text, duration_text, percent_text, share_text
 
@@ -141,7 +142,7 @@ def _gather(threshold: float, measured: MeasuredGeneration) -> str:
 
 def _accuracy(advice: Advice, figures: AccuracyFigures) -> str:
     if advice is Advice.FIX_FAILURES:
-        wrong = ", ".join(sorted(figures.wrong))
+        wrong = some(sorted(figures.wrong))
         return f"Look at the failed queries first ({wrong}): no time is worth a wrong answer."
     if advice is Advice.RUN_AGAIN:
         unscored = f"{count_text(figures.unscored, 'answer')} not scored" if figures.unscored else ""
@@ -153,7 +154,7 @@ def _accuracy(advice: Advice, figures: AccuracyFigures) -> str:
 def _target(advice: Advice, figures: TargetFigures) -> str:
     match advice:
         case Advice.FIX_FAILURES:
-            failed = ", ".join(sorted(query for query, times in figures.queries.items() if times.failed))
+            failed = some(sorted(query for query, times in figures.queries.items() if times.failed))
             return f"Look at the failed queries first: {failed}."
         case Advice.RUN_AGAIN:
             return _complete(figures.gaps, "time")

@@ -22,6 +22,7 @@ from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.statistics.permutation import Permuted
 from punie.trace.report import figures
 from punie.trace.report.document import Figure
+from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import count_text, duration_text, percent_text, share_text
 
@@ -192,8 +193,11 @@ def caveats(comparison: Comparison) -> tuple[str, ...]:
 def _caveats(comparison: Comparison) -> Iterator[str]:
     for caveat in comparison.caveats:
         yield _starts(caveat, comparison)
+    by_reason: dict[str, list[str]] = {}
     for query, left_out in left_out_reasons(comparison.design).items():
-        yield f"left out: {query}, {left_out}"
+        by_reason.setdefault(left_out, []).append(query)
+    for reason, queries in by_reason.items():
+        yield f"left out: {some(queries)}, {reason}"
     for name, side in _sides(comparison).items():
         if side.repeats:
             repeats = count_text(len(side.repeats), "repeat")

@@ -13,6 +13,7 @@ from punie.trace.analysis.experiment.plan import ExperimentPlan, Stopping
 from punie.trace.analysis.experiment.results import ArmResult, Ended, Ending, Experiment, ending_of
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.model import Verdict
+from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import bytes_text, count_text, factor_text, percent_text, share_text
 
@@ -79,7 +80,7 @@ def _accuracy(gate: Gate) -> str:
     if not gate.of:
         return "accuracy: no query is right in every repeat of the baseline, so none could get worse"
     worse = f"{len(gate.queries)} of {count_text(gate.of, 'query', 'queries')} got worse"
-    named = f": {', '.join(gate.queries)}" if gate.queries else ""
+    named = f": {some(gate.queries)}" if gate.queries else ""
     bound = f" (of more queries at most {percent_text(gate.bound)})" if gate.bound is not None else ""
     return f"accuracy: {worse}{bound}{named}"
 
@@ -89,7 +90,7 @@ def _same_answers(gate: Gate) -> str:
         case Verdict.YES:
             return "says the same as the baseline, token for token"
         case Verdict.NO:
-            return f"should say the same as the baseline and doesn't: {', '.join(gate.queries)}"
+            return f"should say the same as the baseline and doesn't: {some(gate.queries)}"
         case Verdict.UNDECIDED:
             return "not known whether it says the same: the server's tokens aren't recorded, or the baseline varies"
 

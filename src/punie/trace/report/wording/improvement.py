@@ -10,7 +10,7 @@ from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
 from punie.trace.analysis.improvement.ranking import LEAST_SHARE, LeftOut
 from punie.trace.analysis.improvement.screening import LEAST_SCREENED, Screened, ScreenedLever
 from punie.trace.model import Verdict
-from punie.trace.report.inert import one_line
+from punie.trace.report.inert import one_line, some
 from punie.trace.report.wording.causes import change_text
 from punie.trace.units import bytes_text, count_text, percent_text, share_text
 
@@ -163,8 +163,8 @@ def accuracy_text(result: ArmResult) -> str:
     gate = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
     if gate is None or gate.verdict is Verdict.UNDECIDED:
         return "answers are not scored"
-    worse = f"worse: {', '.join(map(one_line, gate.queries))}" if gate.queries else "none got worse"
-    better = f"; better: {', '.join(map(one_line, gate.better))}" if gate.better else ""
+    worse = f"worse: {some(gate.queries)}" if gate.queries else "none got worse"
+    better = f"; better: {some(gate.better)}" if gate.better else ""
     bound = (
         ""
         if gate.bound is None
