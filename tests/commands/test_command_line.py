@@ -44,6 +44,7 @@ MAY_BE_IMPORTED = {
         "console",
         "console.standard_streams",
         "errors",
+        "garbage",
         "options",
         "report",
         "report.formats",

@@ -129,6 +129,11 @@ PHASE_GROUP: Final[Mapping[Phase, Group]] = MappingProxyType(
 )
 
 
+PHASES_OF_GROUP: Final[Mapping[Group, tuple[Phase, ...]]] = MappingProxyType(
+    {group: tuple(phase for phase in PHASES if PHASE_GROUP[phase] is group) for group in Group}
+)
+
+
 class Provenance(StrEnum):
     """How a phase is known.
 

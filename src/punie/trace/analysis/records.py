@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from punie.trace.model import PHASE_GROUP, PHASES, Disturbance, Group, Phase, Provenance
+from punie.trace.model import PHASES, PHASES_OF_GROUP, Disturbance, Group, Phase, Provenance
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 _INTERRUPTIONS: Final = frozenset({"KeyboardInterrupt", "CancelledError"})
@@ -32,11 +32,11 @@ class QueryLedger:
 
     def group_ns(self, group: Group) -> int:
         """Nanoseconds of the phases of `group`."""
-        return sum(ns for phase, ns in self.phases_ns.items() if PHASE_GROUP[phase] is group)
+        return _sum(self.phases_ns, group)
 
     def group_contested_ns(self, group: Group) -> int:
         """The contested part of `group_ns`."""
-        return sum(ns for phase, ns in self.contested_ns.items() if PHASE_GROUP[phase] is group)
+        return _sum(self.contested_ns, group)
 
     def check(self) -> None:
         """Time is conserved: no gap, no overlap, nothing negative. Raises AssertionError: that is a bug."""
@@ -49,6 +49,10 @@ class QueryLedger:
                 raise AssertionError(
                     f"ledger of {self.query_key}: {phase} has {ns} ns, contested {self.contested_ns}"
                 )
+
+
+def _sum(phases_ns: Mapping[Phase, int], group: Group) -> int:
+    return sum([phases_ns.get(phase, 0) for phase in PHASES_OF_GROUP[group]])
 
 
 @dataclass(frozen=True, slots=True)

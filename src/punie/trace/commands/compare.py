@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import OutputOptions
 from punie.trace.errors import UsageError
+from punie.trace.garbage import without_collections
 from punie.trace.options import argument, flag, group
 from punie.trace.units import parse_duration_ns, parse_percent
 
@@ -63,6 +64,7 @@ class Options:
     output: OutputOptions = group("output", OutputOptions)
 
 
+@without_collections()
 def execute(options: Options) -> int:
     """Write the comparison; returns the gate's exit code."""
     from punie.trace.commands.gates import gate

@@ -8,6 +8,7 @@ from typing import Final
 
 from punie.trace.commands.options import JudgementOptions, OutputOptions
 from punie.trace.errors import ExitCode
+from punie.trace.garbage import without_collections
 from punie.trace.options import argument, group, path
 
 HELP: Final = "advise what to do next: a draft, training, or something else"
@@ -31,6 +32,7 @@ class Options:
     output: OutputOptions = group("output", OutputOptions)
 
 
+@without_collections()
 def execute(options: Options) -> int:
     """Write the decision. Raises UsageError or InputError."""
     from punie.trace.commands.output import Output

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import GateOptions, OutputOptions, content_flag, gone_flag
 from punie.trace.errors import UsageError
+from punie.trace.garbage import without_collections
 from punie.trace.options import argument, choice, group, switch
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Options:
     output: OutputOptions = group("output", OutputOptions)
 
 
+@without_collections()
 def execute(options: Options) -> int:
     """Write the report; returns the gates' exit code."""
     from punie.trace.commands.gates import gate

@@ -5,13 +5,12 @@ A new JSON format is one file with a `JsonFormat` and one line in `JSON_FORMATS`
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import InputError
+from punie.trace.garbage import without_collections
 from punie.trace.model import SpanSet
 from punie.trace.store.console import CONSOLE_JSON
 from punie.trace.store.files.json_documents import Document, JsonDocuments, of_lines
@@ -65,7 +64,7 @@ def read_documents(
 ) -> SpanSet:
     """The spans of a file's documents. Plain lines of OTLP are read as they are, without a look at what they are."""
     typed = TypedLines(gatherer)
-    with _without_collections():
+    with without_collections():
         for whole in documents.whole:
             read_document(whole, gatherer, formats)
         for number, line in documents.numbered_lines():
@@ -98,15 +97,3 @@ def _format_of(value: object, formats: Sequence[JsonFormat]) -> JsonFormat | Non
         return next((one for one in formats if one.recognises(value)), None)
     except RecursionError:
         return None
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Nothing here makes cycles, and looking for them among millions of spans takes longer than reading these."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 
 from punie.trace.analysis.path.query_paths import part_order
@@ -99,13 +98,14 @@ def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
     if not queries or len(queries) < len(records):
         return None
     wall_ns = sum(query.path.wall_ns for query in queries)
+    names = _names(queries, wall_ns)
     return PathSummary(
         queries=len(queries),
         wall_ns=wall_ns,
         parallel_ns=sum(query.path.parallel_ns for query in queries),
         moved_ns=sum(map(_moved_ns, queries)),
-        phases=tuple(_phase(phase, queries, wall_ns) for phase in PHASES),
-        names=_names(queries, wall_ns),
+        phases=tuple(_phase(phase, queries, names, wall_ns) for phase in PHASES),
+        names=names,
         slow=_slow(queries),
     )
 
@@ -115,35 +115,34 @@ def _moved_ns(query: _Query) -> int:
     return sum(max(ns - ledger[phase], 0) for phase, ns in query.phases_ns.items())
 
 
-def _phase(phase: Phase, queries: Sequence[_Query], wall_ns: int) -> PhaseOnPath:
-    parts = [part for query in queries for part in query.path.parts if part.phase is phase]
+def _phase(phase: Phase, queries: Sequence[_Query], names: Sequence[NameOnPath], wall_ns: int) -> PhaseOnPath:
+    parts = [name.part for name in names if name.part.phase is phase]
     ns = sum(part.ns for part in parts)
     return PhaseOnPath(
         phase=phase,
         ns=ns,
         share=ns / wall_ns if wall_ns else 0.0,
-        ledger_ns=sum(query.record.ledger.phases_ns[phase] for query in queries),
+        ledger_ns=sum([query.record.ledger.phases_ns[phase] for query in queries]),
         self_ns=sum(part.self_ns for part in parts),
     )
 
 
 def _names(queries: Sequence[_Query], wall_ns: int) -> tuple[NameOnPath, ...]:
-    parts = sorted((part for query in queries for part in query.path.parts), key=_kind)
-    totals = [_together(list(same), wall_ns) for _, same in groupby(parts, key=_kind)]
+    parts: dict[tuple[Phase, str], list[PathPart]] = {}
+    for query in queries:
+        for part in query.path.parts:
+            parts.setdefault((part.phase, part.name), []).append(part)
+    totals = [_together(same, wall_ns) for same in parts.values()]
     return tuple(sorted(totals, key=lambda total: part_order(total.part)))
-
-
-def _kind(part: PathPart) -> tuple[str, str]:
-    return (part.phase, part.name)
 
 
 def _together(parts: Sequence[PathPart], wall_ns: int) -> NameOnPath:
     total = replace(
         parts[0],
-        ns=sum(part.ns for part in parts),
-        self_ns=sum(part.self_ns for part in parts),
-        on_path=sum(part.on_path for part in parts),
-        spans=sum(part.spans for part in parts),
+        ns=sum([part.ns for part in parts]),
+        self_ns=sum([part.self_ns for part in parts]),
+        on_path=sum([part.on_path for part in parts]),
+        spans=sum([part.spans for part in parts]),
     )
     share = total.ns / wall_ns if wall_ns else 0.0
     return NameOnPath(total, share, sum(1 for part in parts if part.on_path))

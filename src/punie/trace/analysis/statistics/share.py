@@ -49,7 +49,7 @@ def share_over_wall(records: Sequence[QueryRecord], part: Part) -> ShareEstimate
     estimate = ratio(units)
     if estimate is None:
         return None
-    starts = _start_units(timed, part)
+    starts = _start_units(timed, part, units)
     return ShareEstimate(
         estimate=estimate,
         interval=_wider(estimate, units, starts),
@@ -77,13 +77,24 @@ def repeats_by_query(records: Iterable[QueryRecord], part: Part) -> list[list[Ra
     return [[mean_unit([record], part) for record in group] for group in groups]
 
 
-def _start_units(records: Sequence[QueryRecord], part: Part) -> list[RatioUnit]:
-    """One unit a server start: the sum over its queries, each with the mean of its repeats there."""
-    units = []
-    for of_start in _grouped(records, lambda record: record.server_start).values():
-        queries = [mean_unit(group, part) for group in _grouped(of_start, lambda r: r.query_id).values()]
-        units.append(RatioUnit(math.fsum(q.part for q in queries), math.fsum(q.whole for q in queries)))
-    return units
+def _start_units(
+    records: Sequence[QueryRecord], part: Part, over_all: Sequence[RatioUnit]
+) -> list[RatioUnit]:
+    """One unit a server start: the sum over its queries, each with the mean of its repeats there.
+
+    `over_all` are the units of the queries over all starts.
+    """
+    by_start = _grouped(records, lambda record: record.server_start)
+    if len(by_start) == 1:
+        return [_summed(over_all)]
+    return [
+        _summed([mean_unit(group, part) for group in _grouped(of_start, lambda r: r.query_id).values()])
+        for of_start in by_start.values()
+    ]
+
+
+def _summed(units: Sequence[RatioUnit]) -> RatioUnit:
+    return RatioUnit(math.fsum([unit.part for unit in units]), math.fsum([unit.whole for unit in units]))
 
 
 def _wider(estimate: float, queries: Sequence[RatioUnit], starts: Sequence[RatioUnit]) -> Interval | None:
