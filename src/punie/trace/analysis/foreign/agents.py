@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
-from punie.trace.analysis.foreign.operations import operation_of
+from punie.trace.analysis.foreign.operations import operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, said_by
 from punie.trace.model import Attributes, AttributeValue, Span
 
@@ -45,7 +45,15 @@ Missing = Iterator[tuple[str, AttributeValue]]
 
 def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     """`spans`, those of other instrumentations with the conventions' attributes beside their own."""
-    return tuple([_translated(span) for span in spans])
+    return tuple(
+        [
+            span
+            if tell_nothing((*span.attributes,))
+            and dialects.operation_of_beginning(span.scope, span.name) is None
+            else _translated(span)
+            for span in spans
+        ]
+    )
 
 
 def _translated(span: Span) -> Span:

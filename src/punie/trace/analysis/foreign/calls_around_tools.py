@@ -31,10 +31,13 @@ Key = tuple[str, str]
 
 def with_times_beside_tools(spans: Sequence[Span]) -> tuple[Span, ...]:
     """`spans`, with a child for each part of a call in which none of the tools and agents below it was at work."""
-    by_key = {(span.trace_id, span.span_id): span for span in spans}
+    workers = [
+        span for span in spans if semconv.OPERATION in span.attributes and role_of(span) in _CALLERS_WORK
+    ]
+    by_key = {(span.trace_id, span.span_id): span for span in spans} if workers else {}
     work: dict[Key, list[Span]] = {}
-    for span in spans:
-        call = _call_above(span, by_key) if role_of(span) in _CALLERS_WORK else None
+    for span in workers:
+        call = _call_above(span, by_key)
         if call is not None and is_callers_work(span, by_key[call]):
             work.setdefault(call, []).append(span)
     if not work:

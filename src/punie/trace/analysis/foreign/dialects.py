@@ -141,6 +141,12 @@ def operation_of_name(scope: str, name: str, template: AttributeValue) -> str | 
     """What a span of one of the instrumentations stands for that tell by its name, or by Logfire's template, alone."""
     if template is not None:
         return _OF_TEMPLATE.get(template) if isinstance(template, str) else None
+    return operation_of_beginning(scope, name)
+
+
+@lru_cache(maxsize=4096)
+def operation_of_beginning(scope: str, name: str) -> str | None:
+    """What a span stands for by how its name begins."""
     return next((op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None)
 
 

@@ -9,6 +9,7 @@ sums or the result of its run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from punie.trace import semconv
@@ -33,9 +34,19 @@ TELLING: Final = frozenset(
 """The attributes that tell what a span stands for, where it has no operation of the conventions."""
 
 
+@lru_cache(maxsize=4096)
+def tell_nothing(names: tuple[str, ...]) -> bool:
+    """Whether attributes of these names say nothing of what their span stands for; a source has a few such sets."""
+    return (
+        semconv.MESSAGE_TEMPLATE not in names and TELLING.isdisjoint(names) and not any(map(said_by, names))
+    )
+
+
 def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
+    if tell_nothing((*attributes,)):
+        return dialects.operation_of_beginning(span.scope, span.name)
     if TELLING.isdisjoint(attributes) and not any(map(said_by, attributes)):
         return dialects.operation_of_name(span.scope, span.name, attributes.get(semconv.MESSAGE_TEMPLATE))
     written = attributes.get(semconv.OPERATION)

@@ -69,11 +69,13 @@ def _said(phase: Phase) -> Attributes:
 
 
 def _tells(span: Span) -> bool:
-    durations = (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)
+    attributes = span.attributes
+    told = [name for name in (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE) if name in attributes]
     return (
-        semconv.PHASE not in span.attributes
+        bool(told)
+        and semconv.PHASE not in attributes
         and is_server(span)
-        and any(_seconds_ns(span.attributes, name) is not None for name in durations)
+        and any(_seconds_ns(attributes, name) is not None for name in told)
     )
 
 

@@ -36,7 +36,7 @@ _COUNTS: Final = (
 
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
-    for key, span in traces.counted():
+    for key, span in () if traces.is_one_nested_tree else traces.counted():
         found = _answered(traces, key)
         if found is not None and _contradicts(traces.calls.role[key], span, *found):
             yield key
@@ -45,6 +45,8 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
     """The phases of which an answer's body tells more time than its request had room for."""
     for key, span in traces.counted():
+        if semconv.BODY_TOLD_NS not in span.attributes:
+            continue
         told_ns = semconv.integer(span.attributes, semconv.BODY_TOLD_NS)
         if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
             yield key

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.integrity.kinds import FINDING_KIND, Effect
 from punie.trace.analysis.queries.traces import span_name
@@ -31,7 +33,7 @@ class IntegrityFinding:
     examples_left_out: int = 0
 
 
-class Cases(NamedTuple):
+class Cases(msgspec.Struct, frozen=True, gc=False):
     """The cases of one kind in one trace; `effect` is a lighter one than the kind's own."""
 
     slug: str
@@ -124,4 +126,5 @@ def finding(
 
 def names(keys: Iterable[SpanKey]) -> list[str]:
     """Spans as the examples name them, in order."""
-    return [span_name(key) for key in sorted(keys)]
+    found = sorted(keys)
+    return [span_name(key) for key in found] if found else []

@@ -34,7 +34,7 @@ def meaning(traces: Traces) -> Checked:
         if key not in phases and semconv.PHASE in span.attributes
     ]
     yield Cases("unknown-phase", unknown)
-    calls = list(traces.counted_calls())
+    calls = traces.counted_calls()
     untold = [
         span_name(key)
         for key, span in traces.counted()
@@ -94,8 +94,9 @@ def draft(traces: Traces) -> Checked:
     cached = [
         span_name(key)
         for key, span in traces.counted()
-        if semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
+        if semconv.SERVER_DRAFT_MODEL in span.attributes
         and traces.calls.role[key] is Role.SERVER
+        and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
         and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
     ]
     yield Cases("draft-with-cache", cached)

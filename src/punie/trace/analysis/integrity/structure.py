@@ -32,20 +32,21 @@ def disturbed(traces: Traces) -> Checked:
 def roots(traces: Traces) -> Checked:
     """Roots that are broken, several, or no query of this run."""
     spans, queries = traces.forest.spans, traces.queries
-    counted = {key for key, _ in traces.counted()}
     broken = [
         key
         for key in queries.roots
-        if key in counted and (key in queries.stand_ins or spans[key].end_ns < spans[key].start_ns)
+        if (key in queries.stand_ins or spans[key].end_ns < spans[key].start_ns) and not traces.is_warmup(key)
     ]
     yield Cases("broken-root", names(broken))
-    roots_of = Counter(trace_id for (trace_id, _), span in spans.items() if span.parent_id is None)
-    yield Cases("several-roots", sorted(trace_id for trace_id, count in roots_of.items() if count > 1))
-    asked = {trace_id for trace_id, _ in queries.roots}
-    yield Cases("outside-query", names(key for key in queries.outside if key[0] in asked))
-    none = {*queries.without_model, *queries.parts}
-    others = {trace_id for trace_id, _ in queries.outside} - asked - {trace_id for trace_id, _ in none}
-    yield Cases("other-trace", sorted(others))
+    roots_of = [span.trace_id for span in spans.values() if span.parent_id is None]
+    several = [trace_id for trace_id, count in Counter(roots_of).items() if count > 1] if roots_of[1:] else []
+    yield Cases("several-roots", sorted(several))
+    if queries.outside:
+        asked = {trace_id for trace_id, _ in queries.roots}
+        yield Cases("outside-query", names(key for key in queries.outside if key[0] in asked))
+        none = {*queries.without_model, *queries.parts}
+        others = {trace_id for trace_id, _ in queries.outside} - asked - {trace_id for trace_id, _ in none}
+        yield Cases("other-trace", sorted(others))
     yield Cases("trace-without-model-call", names(queries.without_model))
     yield Cases("part-of-other-trace", names(queries.parts))
 

@@ -44,7 +44,8 @@ class Traces:
 
     The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
     can't be (`impossible`). `starts` and `requests` (the model requests by their start) have each query's root.
-    `outlines` are what other traces have to know of these, `judged` what became of the candidates.
+    `outlines` are what other traces have to know of these, `judged` what became of the candidates. Where the forest
+    `is_one_nested_tree` by itself, no span of it reaches out of another.
     """
 
     source: SpanSet
@@ -58,10 +59,13 @@ class Traces:
     requests: Mapping[SpanKey, tuple[Call, ...]] = field(default_factory=dict)
     outlines: tuple[Outline, ...] = ()
     judged: Mapping[SpanKey, Judged] = field(default_factory=dict)
+    is_one_nested_tree: bool = False
     _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
+    _counted_calls: list[Call] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_counted", list(_counted(self.forest, self.queries)))
+        object.__setattr__(self, "_counted_calls", list(self._calls_of_counted()))
 
     def counted(self) -> Sequence[tuple[SpanKey, Span]]:
         """The spans of queries that are no warm-up."""
@@ -71,8 +75,11 @@ class Traces:
         """Whether a query is one that warms up."""
         return self.forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
 
-    def counted_calls(self) -> Iterator[Call]:
+    def counted_calls(self) -> Sequence[Call]:
         """The model calls in queries that are no warm-up."""
+        return self._counted_calls
+
+    def _calls_of_counted(self) -> Iterator[Call]:
         for key, call in self.calls.calls.items():
             root = self.queries.of.get(key)
             if root is not None and not self.is_warmup(root):
@@ -106,7 +113,8 @@ def read_traces(
     around = around or Surroundings()
     forest = grow(with_times_beside_tools(with_foreign_phases(with_conventions(source.spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
-    forest, skew = correct_clocks(forest)
+    is_nested = forest.is_one_nested_tree()
+    forest, skew = (forest, ClockSkew()) if is_nested else correct_clocks(forest)
     calls = find_calls(forest, around.addresses)
     found = find_candidates(forest, calls, QueryRule.PLANNED if planned else QueryRule.ANY)
     judged = select(found.outlines) if around.judged is None else around.judged
@@ -124,6 +132,7 @@ def read_traces(
         requests=_requests_by_query(queries, calls),
         outlines=found.outlines,
         judged={key: judged[key] for one in found.candidates for key in one.keys},
+        is_one_nested_tree=is_nested,
     )
 
 

@@ -34,9 +34,14 @@ _ROLES: Final = {
 }
 
 
+_TOLD: Final = frozenset({semconv.OPERATION, semconv.SGLANG_MODULE, *semconv.HTTP_METHOD})
+
+
 def role_of(span: Span) -> Role:
     """The role by the GenAI and HTTP conventions; a server may say that it runs an agent or a tool."""
     attributes = span.attributes
+    if _TOLD.isdisjoint(attributes):
+        return Role.SERVER if span.kind is SpanKind.SERVER else Role.OTHER
     operation = attributes.get(semconv.OPERATION)
     role = _ROLES.get(operation) if isinstance(operation, str) else None
     if (role is None or role is Role.CHAT) and is_server(span):
@@ -56,14 +61,14 @@ def is_server(span: Span) -> bool:
 
 def written_phase(span: Span) -> Phase | None:
     """The phase that the span itself names; None if it names none that we know."""
-    value = semconv.text(span.attributes, semconv.PHASE)
-    return _PHASES.get(value) if value is not None else None
+    value = span.attributes.get(semconv.PHASE)
+    return _PHASES.get(value) if isinstance(value, str) else None
 
 
 def written_provenance(span: Span) -> Provenance:
     """How the written phase is known; a span's maker is its client unless it says otherwise."""
-    value = semconv.text(span.attributes, semconv.PHASE_PROVENANCE)
-    return _PROVENANCES.get(value, Provenance.CLIENT) if value is not None else Provenance.CLIENT
+    value = span.attributes.get(semconv.PHASE_PROVENANCE)
+    return _PROVENANCES.get(value, Provenance.CLIENT) if isinstance(value, str) else Provenance.CLIENT
 
 
 def ends_at_headers(span: Span) -> bool:
@@ -86,12 +91,10 @@ def saw_the_end(request: Span) -> bool:
 
 def has_failed(span: Span) -> bool:
     """Whether a span says that what it stands for failed; by the conventions `error.type` is there only then."""
+    if span.status is StatusCode.ERROR or span.attributes.get(semconv.ERROR_TYPE):
+        return True
     status = semconv.integer(span.attributes, semconv.HTTP_STATUS)
-    return (
-        span.status is StatusCode.ERROR
-        or (status is not None and status >= 400)
-        or bool(span.attributes.get(semconv.ERROR_TYPE))
-    )
+    return status is not None and status >= 400
 
 
 def may_ask_a_model(span: Span) -> bool:
