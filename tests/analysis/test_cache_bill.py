@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.cache.bill import CacheBill, Difference, Miss, TurnTotal, cache_bill

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from benches import ARMS, CACHED_DRAFT, build_plan, build_preflight, observe_all
 from hostile_texts import HOSTILE as HOSTILE
+from msgspec import structs
 from records import MS, build_record
 from sample_improvements import EXPERIMENTS, improvements
 from sample_trainings import TRAININGS
@@ -157,7 +158,7 @@ def predicted() -> Report:
         end_ns = start_ns + (12 + uncached + 3 * output + number) * MS
         record = _query(name, truncated=int(number == 5), start_ns=start_ns)
         asked = _request(0, "", TokenCounts(200, 200 - uncached, output))
-        request = replace(
+        request = structs.replace(
             asked,
             query_key=record.ledger.query_key,
             query_id=name,

@@ -352,6 +352,8 @@ def first(attributes: Attributes, names: str | Iterable[str]) -> AttributeValue:
 
 def integer(attributes: Attributes, names: str | Iterable[str]) -> int | None:
     """As `first`, for a count; None if it is not set or is no whole number."""
+    if isinstance(names, Names) and names.every.isdisjoint(attributes):
+        return None
     value = first(attributes, names)
     if value is None or isinstance(value, bool):
         return None

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from records import MS, build_record
 
 from punie.trace.analysis.cache.bill import cache_bill
@@ -142,7 +143,7 @@ def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
     records, asked, activity = _ask(cold, phases=True)
     lists = [(f"P{r.query_id}", "U", "A", "T")[: 2 + 2 * r.turn] for r in asked]
     requests = [
-        replace(r, told=MessageList(digests), agent=r.query_id)
+        structs.replace(r, told=MessageList(digests), agent=r.query_id)
         for r, digests in zip(asked, lists, strict=True)
     ]
     found = what_if(records, requests, activity, cache_bill(requests), target_ns=SECOND)
@@ -155,7 +156,7 @@ def _untold(plans: Sequence[Plan], untold: set[int], *, phases: bool) -> WhatIf:
     """As `_predict`, with nobody telling the cached tokens of the requests at `untold`."""
     records, requests, activity = _ask(plans, phases=phases)
     asked = [
-        replace(r, tokens=replace(r.tokens, cached=None)) if place in untold else r
+        structs.replace(r, tokens=structs.replace(r.tokens, cached=None)) if place in untold else r
         for place, r in enumerate(requests)
     ]
     found = what_if(records, asked, activity, cache_bill(asked), target_ns=SECOND)
@@ -209,9 +210,12 @@ def test_tokens_that_vary_together_tell_neither_cost() -> None:
 def test_a_cost_that_cannot_be_told_from_zero_is_not_known() -> None:
     records, requests, activity = _ask(FIVE, phases=False)
     waited = (0, 700, 100, 600, 0, 400, 500, 0)  # ms that have nothing to do with the tokens
-    shaken = [replace(r, start_ns=r.start_ns - ms * MS) for r, ms in zip(requests, waited, strict=True)]
+    shaken = [
+        structs.replace(r, start_ns=r.start_ns - ms * MS) for r, ms in zip(requests, waited, strict=True)
+    ]
     apart = [
-        replace(r, start_ns=r.start_ns + r.turn * SECOND, end_ns=r.end_ns + r.turn * SECOND) for r in shaken
+        structs.replace(r, start_ns=r.start_ns + r.turn * SECOND, end_ns=r.end_ns + r.turn * SECOND)
+        for r in shaken
     ]
     observed = observe(records, apart, activity, cache_bill([]))
     model = cost_model(observed.queries)
@@ -230,8 +234,11 @@ def test_fewer_than_three_queries_predict_nothing_and_say_so() -> None:
 def test_queries_that_a_turn_model_cannot_describe_are_left_out_and_counted() -> None:
     records, requests, activity = _ask(FIVE, phases=True)
     cut = replace(records[0], truncated=1)
-    silent = [replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == "q1" else r for r in requests]
-    parallel = [replace(r, start_ns=r.start_ns - 200 * MS) if r.turn == 1 else r for r in silent]
+    silent = [
+        structs.replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == "q1" else r
+        for r in requests
+    ]
+    parallel = [structs.replace(r, start_ns=r.start_ns - 200 * MS) if r.turn == 1 else r for r in silent]
     of_q2 = [r for r in silent if r.query_id != "q2"] + [r for r in parallel if r.query_id == "q2"]
     observed = observe([cut, *records[1:]], of_q2, activity, cache_bill([]))
     assert [query.query_id for query in observed.queries] == ["q3", "q4"]
@@ -271,7 +278,7 @@ def test_a_target_that_a_query_left_out_misses_is_not_said_to_be_met() -> None:
     last = records[-1]
     slow = replace(last, model_requests=2, ledger=replace(last.ledger, wall_ns=90 * SECOND))
     untold = [
-        replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == last.query_id else r
+        structs.replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == last.query_id else r
         for r in requests
     ]
     found = what_if([*records[:-1], slow], untold, activity, cache_bill(untold), target_ns=80 * SECOND)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from msgspec import structs
+
 from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
@@ -219,5 +221,6 @@ def _numbered(
         for record in records
     }
     return numbered.values(), [
-        replace(request, server_start=numbered[request.query_key].server_start) for request in requests
+        structs.replace(request, server_start=numbered[request.query_key].server_start)
+        for request in requests
     ]

@@ -55,8 +55,7 @@ def _sum(phases_ns: Mapping[Phase, int], group: Group) -> int:
     return sum([phases_ns.get(phase, 0) for phase in PHASES_OF_GROUP[group]])
 
 
-@dataclass(frozen=True, slots=True)
-class PathPart:
+class PathPart(msgspec.Struct, frozen=True, gc=False):
     """What the spans of one phase and name are to a query's critical path.
 
     `ns` is what of the path is theirs, `self_ns` how long they were at work themselves, on the path or beside it.
@@ -89,11 +88,11 @@ class QueryPath:
     @property
     def parallel_ns(self) -> int:
         """Work beyond the wall time: what was done while something else was at work as well."""
-        return sum(part.self_ns for part in self.parts) - self.wall_ns
+        return sum([part.self_ns for part in self.parts]) - self.wall_ns
 
     def check(self) -> None:
         """Time is conserved: the path is as long as the query. Raises AssertionError: that is a bug."""
-        if sum(part.ns for part in self.parts) != self.wall_ns or self.parallel_ns < 0:
+        if sum([part.ns for part in self.parts]) != self.wall_ns or self.parallel_ns < 0:
             raise AssertionError(f"critical path doesn't tile {self.wall_ns} ns: {self.parts}")
 
 

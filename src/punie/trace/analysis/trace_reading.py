@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from textwrap import shorten
 from typing import Final
 
@@ -26,7 +26,7 @@ from punie.trace.analysis.queries.requests import ModelRequest, read_requests, t
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.selection import Judged
 from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
-from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
+from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryPath, QueryRecord
 from punie.trace.analysis.trees.roles import has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Activity, activities
@@ -69,11 +69,8 @@ def read_trace(
     phased = phased_spans(traces.forest, traces.queries, traces.calls)
     requests = read_requests(traces, _query_ids(traces), around.apart)
     paths = query_paths(phased, traces.forest.spans)
-    records = read_records(traces, compute_ledgers(phased), requests)
     return Reading(
-        records=tuple(
-            replace(record, critical_path=paths.get(record.ledger.query_key)) for record in records
-        ),
+        records=read_records(traces, compute_ledgers(phased), requests, paths),
         requests=tuple(request for of_query in requests.values() for request in of_query),
         activity=activities(phased),
         checks=check_traces(traces),
@@ -88,17 +85,21 @@ def read_trace(
 
 
 def read_records(
-    traces: Traces, ledgers: Sequence[QueryLedger], requests: Mapping[SpanKey, Sequence[ModelRequest]]
+    traces: Traces,
+    ledgers: Sequence[QueryLedger],
+    requests: Mapping[SpanKey, Sequence[ModelRequest]],
+    paths: Mapping[str, QueryPath],
 ) -> tuple[QueryRecord, ...]:
-    """One record a ledger, in the ledgers' order; `requests` are those of each query's root."""
+    """One record a ledger, in the ledgers' order; `requests` are those of each query's root, `paths` by its key."""
     roots = {query_key(root): root for root in traces.queries.roots}
     members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
+    of = traces.queries.of
     for key in traces.forest.order:
-        if key in traces.queries.of:
-            members[traces.queries.of[key]].append(key)
+        if key in of:
+            members[of[key]].append(key)
     names = _query_ids(traces)
     return tuple(
-        _record(traces, ledger, root, names[root], members[root], requests[root])
+        _record(traces, ledger, root, names[root], members[root], requests[root], paths)
         for ledger in ledgers
         for root in (roots[ledger.query_key],)
     )
@@ -130,6 +131,7 @@ def _record(
     query_id: str,
     members: Sequence[SpanKey],
     asked: Sequence[ModelRequest],
+    paths: Mapping[str, QueryPath],
 ) -> QueryRecord:
     span, start = traces.forest.spans[root], traces.starts[root]
     calls = traces.requests[root]
@@ -159,6 +161,7 @@ def _record(
         output_tokens=usage.output_tokens,
         time_to_first_chunk_ns=usage.time_to_first_chunk_ns,
         truncated=usage.truncated,
+        critical_path=paths.get(ledger.query_key),
     )
 
 

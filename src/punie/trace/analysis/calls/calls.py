@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from punie.trace import semconv
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.calls.below import Below, look_below
@@ -44,8 +46,7 @@ _INSIDE_PERCENT: Final = 90
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseSpan:
+class PhaseSpan(msgspec.Struct, frozen=True, gc=False):
     """A span that names its phase, and how that is known. `attempt` is the HTTP request it tells of, or the call."""
 
     span: Span
@@ -54,8 +55,7 @@ class PhaseSpan:
     attempt: SpanKey
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One call of a model: its span, or the POST or the server's span that stands for it where nobody traced it.
 
     All are by their start. `attempts` are the HTTP requests below it, `servers` the spans of who answered them,
@@ -192,7 +192,8 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
                 break
     for children in forest.children.values():
         calls = [key for key in children if contexts.call.get(key) == key and key not in contexts.posts]
-        for key in calls if len({forest.spans[one].scope for one in calls}) > 1 else ():
+        several = len(calls) > 1 and len({forest.spans[one].scope for one in calls}) > 1
+        for key in calls if several else ():
             around = next(
                 (one for one in calls if _shows_the_same(forest.spans[key], forest.spans[one])), None
             )
@@ -313,7 +314,8 @@ def _gather(
 
 
 def _by_start(spans: Iterable[Span]) -> tuple[Span, ...]:
-    return tuple(sorted(spans, key=lambda span: (span.start_ns, span.span_id)))
+    found = tuple(spans)
+    return found if len(found) < 2 else tuple(sorted(found, key=lambda span: (span.start_ns, span.span_id)))
 
 
 def _around(

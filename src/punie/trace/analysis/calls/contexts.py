@@ -51,11 +51,13 @@ def find_contexts(forest: Forest, role: Roles, addresses: Set[str] = frozenset()
     beside = _Beside(forest, role)
     known = found.filling | addresses
     for key in forest.order:
-        _inherit(found, key, forest.parent[key])
+        parent = forest.parent[key]
+        if parent is not None:
+            _inherit(found, key, parent)
         match role[key]:
+            case Role.OTHER | Role.SERVER:
+                pass
             case Role.CHAT:
-                if key in found.call:
-                    found.outer[key] = found.call[key]
                 _open_call(found, key)
             case Role.TOOL:
                 found.call.pop(key, None)
@@ -68,23 +70,21 @@ def find_contexts(forest: Forest, role: Roles, addresses: Set[str] = frozenset()
                 if key not in found.call:
                     _place_request(found, forest, key, known, beside)
                 found.request[key] = key
-            case _:
-                pass
     return found
 
 
-def _inherit(found: Contexts, key: SpanKey, parent: SpanKey | None) -> None:
-    if parent is None:
-        return
-    if parent in found.call:
-        found.call[key] = found.call[parent]
+def _inherit(found: Contexts, key: SpanKey, parent: SpanKey) -> None:
+    if (call := found.call.get(parent)) is not None:
+        found.call[key] = call
     elif parent in found.in_tool:
         found.in_tool.add(key)
-    if parent in found.request:
-        found.request[key] = found.request[parent]
+    if (request := found.request.get(parent)) is not None:
+        found.request[key] = request
 
 
 def _open_call(found: Contexts, key: SpanKey) -> None:
+    if (around := found.call.get(key)) is not None:
+        found.outer[key] = around
     found.call[key] = key
     found.in_tool.discard(key)
     found.request.pop(key, None)

@@ -9,8 +9,10 @@ requests that the same instrumentation shows of the same model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
@@ -24,8 +26,7 @@ Teller = tuple[str, str | None]
 """The instrumentation's scope and the model: who tells tokens in one way."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+class TokenCounts(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one model request: of its prompt, of those taken from the prompt cache, produced. None: not told."""
 
     input: int | None
@@ -47,18 +48,16 @@ class Usage:
 
 def tells_apart(call: Call) -> bool:
     """Whether a request's client tells more cached tokens than prompt: then its prompt is the rest without them."""
-    told = (
-        semconv.integer(call.span.attributes, names)
-        for names in (semconv.INPUT_TOKENS, semconv.CACHED_TOKENS)
-    )
-    prompt, cached = told
+    attributes = call.span.attributes
+    cached = semconv.integer(attributes, semconv.CACHED_TOKENS)
+    prompt = None if cached is None else semconv.integer(attributes, semconv.INPUT_TOKENS)
     return prompt is not None and cached is not None and cached > prompt
 
 
 def prompt_is_short(call: Call) -> bool:
     """Whether more tokens of a prompt were cached than it had, by whoever tells either."""
     cached = _first_count((*reversed(call.servers), *call.client_spans), semconv.CACHED_TOKENS)
-    prompt = _first_count(call.all_spans, semconv.INPUT_TOKENS)
+    prompt = None if cached is None else _first_count(call.all_spans, semconv.INPUT_TOKENS)
     return prompt is not None and cached is not None and cached > prompt
 
 
@@ -81,9 +80,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = froz
         whole = _first_count(served, semconv.INPUT_TOKENS)
         prompt = whole if whole is not None and whole >= cached else prompt + cached + created
     output = _first_count((*call.client_spans, *served), semconv.OUTPUT_TOKENS)
-    counts = TokenCounts(prompt, cached, output)
     silence_is_zero = cached is None and prompt is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
-    return replace(counts, cached=0) if silence_is_zero else counts
+    return TokenCounts(prompt, 0 if silence_is_zero else cached, output)
 
 
 def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
@@ -107,9 +105,10 @@ def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:
 
 def lacks_usage(call: Call) -> bool:
     """Whether nobody tells how many tokens went in or came out."""
-    return None in (
-        _first_count(call.all_spans, semconv.INPUT_TOKENS),
-        _first_count(call.all_spans, semconv.OUTPUT_TOKENS),
+    spans = call.all_spans
+    return (
+        _first_count(spans, semconv.INPUT_TOKENS) is None
+        or _first_count(spans, semconv.OUTPUT_TOKENS) is None
     )
 
 
@@ -126,18 +125,22 @@ def failed_answer(calls: Sequence[Call]) -> str | None:
 
 
 def _finish_reasons(call: Call) -> AttributeValue:
-    told = (span.attributes.get(semconv.FINISH_REASONS) for span in call.all_spans)
-    return next((reasons for reasons in told if reasons), None)
+    for span in call.all_spans:
+        if reasons := span.attributes.get(semconv.FINISH_REASONS):
+            return reasons
+    return None
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
-    counts = [semconv.integer(span.attributes, names) for span in spans]
-    known = [count for count in counts if count is not None and count >= 0]
-    if names is semconv.CACHED_TOKENS:
-        return next(iter(known), None)
-    return next(
-        (count for count in known if count), next(iter(known), None)
-    )  # some write 0 for what they don't know
+    found = None
+    for span in spans:
+        count = semconv.integer(span.attributes, names)
+        if count is None or count < 0:
+            continue
+        if count or names is semconv.CACHED_TOKENS:
+            return count
+        found = count  # some write 0 for what they don't know
+    return found
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

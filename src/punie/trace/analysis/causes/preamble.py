@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace.analysis.cache.bill import CacheBill, cache_bill
 from punie.trace.analysis.causes.model import Cause, CauseKind, Change

@@ -40,6 +40,7 @@ _SGLANG_PHASES: Final[Mapping[str, Phase]] = {
     "decode_loop": Phase.DECODE,
 }
 
+_DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE})
 Key = tuple[str, str]
 
 
@@ -48,8 +49,12 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
     Our own server writes the same attributes and its phases: a span that names a phase is left as it is.
     """
-    named = tuple([_named(span) for span in spans])
-    tell = {(span.trace_id, span.span_id): span for span in named if _tells(span)}
+    named = tuple([_named(span) if span.scope.startswith(semconv.SGLANG_SCOPE) else span for span in spans])
+    tell = {
+        (span.trace_id, span.span_id): span
+        for span in named
+        if not _DURATIONS.isdisjoint(span.attributes) and _tells(span)
+    }
     if not tell:
         return named
     for key in _above_generation(named):
@@ -58,7 +63,7 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _named(span: Span) -> Span:
-    if not span.scope.startswith(semconv.SGLANG_SCOPE) or semconv.PHASE in span.attributes:
+    if semconv.PHASE in span.attributes:
         return span
     phase = _SGLANG_PHASES.get(span.name)
     return span if phase is None else replace(span, attributes={**span.attributes, **_said(phase)})
@@ -69,13 +74,10 @@ def _said(phase: Phase) -> Attributes:
 
 
 def _tells(span: Span) -> bool:
-    attributes = span.attributes
-    told = [name for name in (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE) if name in attributes]
     return (
-        bool(told)
-        and semconv.PHASE not in attributes
+        semconv.PHASE not in span.attributes
         and is_server(span)
-        and any(_seconds_ns(attributes, name) is not None for name in told)
+        and any(_seconds_ns(span.attributes, name) is not None for name in _DURATIONS)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from punie.trace.analysis.integrity.finding import (
@@ -47,7 +48,7 @@ class Checks:
 
 def check_traces(traces: Traces) -> Checks:
     """Everything that can be wrong with traces, each taken for itself."""
-    flaws = tally(cases for check in _CHECKS for cases in check(traces))
+    flaws = tally(chain.from_iterable([check(traces) for check in _CHECKS]))
     return Checks(flaws, list(traces.skew.shifts), runs_of(traces))
 
 

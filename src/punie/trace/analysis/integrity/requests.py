@@ -7,7 +7,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import Below
-from punie.trace.analysis.calls.calls import Call, Calls
+from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, prompt_is_short
 from punie.trace.analysis.foreign.operations import looks_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
@@ -21,7 +21,6 @@ from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
-from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
 
@@ -35,24 +34,21 @@ def meaning(traces: Traces) -> Checked:
     ]
     yield Cases("unknown-phase", unknown)
     calls = traces.counted_calls()
+    within, below = traces.calls.contexts.call, traces.calls.below  # neither a call, nor in one or around one
     untold = [
         span_name(key)
         for key, span in traces.counted()
-        if role[key] in _UNTOLD and _looks_like_a_call(traces.calls, key, span)
+        if role[key] in _UNTOLD
+        and key not in within
+        and not below[key] & Below.CHAT
+        and looks_like_a_call(span)
     ]
     yield Cases("unrecognised-model-call", untold)
     unreported = traces.calls.unreported
-    yield Cases("request-without-model-call", names(call.key for call in calls if call.key in unreported))
-    cut = (span for call in calls for span in _cut_requests(call, traces))
-    yield Cases("http-ends-at-headers", sorted(span_name((span.trace_id, span.span_id)) for span in cut))
-    yield Cases("uncovered-model-call", names(call.key for call in calls if not call.is_covered))
-
-
-def _looks_like_a_call(calls: Calls, key: SpanKey, span: Span) -> bool:
-    """Whether a span, no server's, looks like a model call and neither is one, nor hangs in one or around one."""
-    if key in calls.contexts.call or calls.below[key] & Below.CHAT:
-        return False
-    return looks_like_a_call(span)
+    yield Cases("request-without-model-call", names([call.key for call in calls if call.key in unreported]))
+    cut = [span for call in calls for span in _cut_requests(call, traces)]
+    yield Cases("http-ends-at-headers", sorted([span_name((span.trace_id, span.span_id)) for span in cut]))
+    yield Cases("uncovered-model-call", names([call.key for call in calls if not call.is_covered]))
 
 
 def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
@@ -82,11 +78,11 @@ def answers(traces: Traces) -> Checked:
     requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
     refused = traces.calls.refused
     yield Cases(
-        "failed-model-call", names(call.key for call in traces.counted_calls() if call.key in refused)
+        "failed-model-call", names([call.key for call in traces.counted_calls() if call.key in refused])
     )
-    yield Cases("cached-above-prompt", names(call.key for call in requests if prompt_is_short(call)))
-    yield Cases("truncated-answer", names(call.key for call in requests if is_truncated(call)))
-    yield Cases("missing-usage", names(call.key for call in requests if lacks_usage(call)))
+    yield Cases("cached-above-prompt", names([call.key for call in requests if prompt_is_short(call)]))
+    yield Cases("truncated-answer", names([call.key for call in requests if is_truncated(call)]))
+    yield Cases("missing-usage", names([call.key for call in requests if lacks_usage(call)]))
 
 
 def draft(traces: Traces) -> Checked:

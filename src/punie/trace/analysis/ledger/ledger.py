@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
@@ -29,12 +31,14 @@ _GROUP_OF_RANK: Final = tuple(_GROUPS.index(PHASE_GROUP[phase]) for phase in PHA
 _NO_PARENT: Final = -1
 _BITS: Final = 32  # no query has more spans open at once
 _COUNT: Final = (1 << _BITS) - 1
+_ONE_OF_PHASE: Final = tuple(1 << _BITS * rank for rank in range(len(PHASES)))
+_ONE_OF_GROUP: Final = tuple(1 << _BITS * group for group in _GROUP_OF_RANK)
 
 _Lasted = Mapping[tuple[int, int], int]
 """Nanoseconds by how many spans of each phase were open, and of each group at work themselves (counts side by side)."""
 
 
-class _Cut(NamedTuple):
+class _Cut(msgspec.Struct, frozen=True, gc=False):
     """A span cut to its query's window, never empty."""
 
     span: PhasedSpan
@@ -122,8 +126,11 @@ def _cut(spans: Sequence[PhasedSpan], root: PhasedSpan) -> list[_Cut]:
     low_ns, high_ns = root.start_ns, root.end_ns
     found: list[_Cut] = []
     for span in spans:
-        start_ns = max(low_ns, span.start_ns)
-        end_ns = min(high_ns, span.end_ns)
+        start_ns, end_ns = span.start_ns, span.end_ns
+        if start_ns < low_ns:
+            start_ns = low_ns
+        if end_ns > high_ns:
+            end_ns = high_ns
         if start_ns < end_ns:
             found.append(_Cut(span, PHASE_RANK[span.phase], start_ns, end_ns))
     return found
@@ -145,8 +152,8 @@ def _sweep(spans: Sequence[_Cut]) -> Iterator[tuple[int, int, int, int]]:
     opened = working = 0
     is_open, open_children = [False] * len(spans), [0] * len(spans)
     parents = _parents(spans)
-    phase_of = [1 << _BITS * one.rank for one in spans]
-    group_of = [1 << _BITS * _GROUP_OF_RANK[one.rank] for one in spans]
+    phase_of = [_ONE_OF_PHASE[one.rank] for one in spans]
+    group_of = [_ONE_OF_GROUP[one.rank] for one in spans]
     ends = [(one.start_ns, index, 1) for index, one in enumerate(spans)]
     ends += [(one.end_ns, index, -1) for index, one in enumerate(spans)]
     ends.sort()

@@ -83,7 +83,9 @@ def _walk_back(root: int, windows: Windows, children: _Children, columns: _Colum
             add_end(cursor)
             cursor = until
         if below >= 0:
-            at, left = below, _last_ending_last(children[below], windows)
+            at, left = below, children[below]
+            if left is not None and len(left) > 1:
+                left = _last_ending_last(left, windows)
         elif at != root:
             at = parents[at]
             left = children[at]

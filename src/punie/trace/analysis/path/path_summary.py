@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace.analysis.path.query_paths import part_order
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord

@@ -51,27 +51,22 @@ def query_spans(phased: Iterable[PhasedSpan]) -> Iterator[QuerySpans]:
 def _parents(members: Sequence[PhasedSpan]) -> list[int]:
     """The places of the parents. A query may have spans of several traces, each with ids of its own."""
     places = {(span.trace_id, span.span_id): place for place, span in enumerate(members)}
-    return [-1, *(places.get((span.trace_id, span.parent_id or ""), 0) for span in members[1:])]
-
-
-@dataclass(slots=True)
-class _Sum:
-    ns: int = 0
-    self_ns: int = 0
-    on_path: int = 0
-    spans: int = 0
+    parents = [places.get((span.trace_id, span.parent_id or ""), 0) for span in members]
+    parents[0] = -1
+    return parents
 
 
 def _path(query: QuerySpans, spans: Mapping[SpanKey, Span]) -> QueryPath:
-    sums: dict[tuple[Phase, str], _Sum] = {}
+    sums: dict[tuple[Phase, str], list[int]] = {}
     for span, ns, self_ns in zip(
         query.spans, on_path_ns(query.windows), self_times(query.windows), strict=True
     ):
-        total = sums.setdefault((span.phase, spans[span.trace_id, span.span_id].name), _Sum())
-        total.ns += ns
-        total.self_ns += self_ns
-        total.on_path += ns > 0
-        total.spans += 1
+        kind = (span.phase, spans[span.trace_id, span.span_id].name)
+        total = sums.get(kind) or sums.setdefault(kind, [0, 0, 0, 0])
+        total[0] += ns
+        total[1] += self_ns
+        total[2] += ns > 0
+        total[3] += 1
     return QueryPath(query.windows.ends_ns[0] - query.windows.starts_ns[0], _parts(sums))
 
 
@@ -83,11 +78,9 @@ def on_path_ns(windows: Windows) -> list[int]:
     return on_path
 
 
-def _parts(sums: Mapping[tuple[Phase, str], _Sum]) -> tuple[PathPart, ...]:
-    parts = [
-        PathPart(phase, name, total.ns, total.self_ns, total.on_path, total.spans)
-        for (phase, name), total in sums.items()
-    ]
+def _parts(sums: Mapping[tuple[Phase, str], Sequence[int]]) -> tuple[PathPart, ...]:
+    """`sums` are the figures of a part, in its order."""
+    parts = [PathPart(phase, name, *total) for (phase, name), total in sums.items()]
     return tuple(sorted(parts, key=part_order))
 
 

@@ -30,6 +30,9 @@ from punie.trace.model import Provenance, Span, SpanKind
 _PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT}
 
 
+_OF_QUERIES: Final = frozenset({semconv.QUERY_ID, semconv.QUERY_WARMUP})
+
+
 class Source(Enum):
     """What made a span a candidate."""
 
@@ -79,7 +82,12 @@ class Trace:
         return Candidates(Source.OWN, longest_apart(self.forest.spans, self._own()))
 
     def _own(self) -> Iterable[SpanKey]:
-        own = {key for key in self.keys if is_query(self.forest.spans[key])}
+        spans = self.forest.spans
+        own = {
+            key
+            for key in self.keys
+            if not _OF_QUERIES.isdisjoint(spans[key].attributes) and is_query(spans[key])
+        }
         return self._outermost(own, own)
 
     def _outermost(self, ones: Set[SpanKey], hiding: Set[SpanKey]) -> Iterator[SpanKey]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, PhaseSpan
@@ -21,8 +22,7 @@ _TOLD_OF_MESSAGES: Final = frozenset(
 _PROCESS: Final = (semconv.HOST_NAME, semconv.PROCESS_PID)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageList:
+class MessageList(msgspec.Struct, frozen=True, gc=False):
     """What a model was asked, an entry a message, the first for instructions and tools; empty where nobody wrote it.
 
     `lengths` are characters. `tokens` counts from the prompt's start to each message's end, None where that end is
@@ -37,8 +37,7 @@ class MessageList:
 _NO_MESSAGES: Final = MessageList()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(msgspec.Struct, frozen=True, gc=False):
     """One request to a model, as its spans tell it.
 
     `turn` counts the requests of its query, from 0, by their start. `server` names what shares one prompt cache:
@@ -91,7 +90,7 @@ def read_requests(
     apart = apart | tellers_apart(traces)
     return {
         root: tuple(
-            _request(traces, root, query_ids[root], turn, call, apart) for turn, call in enumerate(calls)
+            [_request(traces, root, query_ids[root], turn, call, apart) for turn, call in enumerate(calls)]
         )
         for root, calls in traces.requests.items()
     }
@@ -171,7 +170,7 @@ def _server(root: Span, chat: Span) -> str:
         semconv.first(chat.attributes, semconv.REQUEST_MODEL),
         *((chat.resource.get(name) for name in _PROCESS) if is_server(chat) else ()),
     )
-    return "/".join(str(part) for part in parts)
+    return "/".join([str(part) for part in parts])
 
 
 def _items(value: AttributeValue) -> Sequence[AttributeValue]:

@@ -39,9 +39,14 @@ class Judged(NamedTuple):
     part_of: SpanKey | None = None
 
 
+_QUERY: Final = Judged(Fate.QUERY)
+
+
 def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     """Judge the candidates of every trace, those of the others known."""
     outlines = tuple(outlines)
+    if all(one.is_settled for of_trace in outlines for one in of_trace.candidates):
+        return {one.key: _QUERY for of_trace in outlines for one in of_trace.candidates}
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
     runs = _Runs([one for one in candidates.values() if one.role is Role.AGENT])
     around = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
@@ -30,7 +30,10 @@ def server_starts(roots: Mapping[SpanKey, Span]) -> dict[SpanKey, ServerStart]:
     """The server start of every query, by its root. Queries that name no run are taken to be of one."""
     found = {key: _start(root) for key, root in roots.items()}
     before = _before((run_key(one.run_id), roots[key].start_ns, one.in_run) for key, one in found.items())
-    return {key: replace(one, number=before[run_key(one.run_id)] + one.in_run) for key, one in found.items()}
+    return {
+        key: ServerStart(before[run_key(one.run_id)] + one.in_run, one.run_id, one.in_run)
+        for key, one in found.items()
+    }
 
 
 def run_key(run_id: str | None, place: int = 0) -> RunKey:

@@ -64,7 +64,7 @@ class Traces:
     _counted_calls: list[Call] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_counted", list(_counted(self.forest, self.queries)))
+        object.__setattr__(self, "_counted", _counted(self.forest, self.queries))
         object.__setattr__(self, "_counted_calls", list(self._calls_of_counted()))
 
     def counted(self) -> Sequence[tuple[SpanKey, Span]]:
@@ -86,16 +86,14 @@ class Traces:
                 yield call
 
 
-def _counted(forest: Forest, queries: Queries) -> Iterator[tuple[SpanKey, Span]]:
+def _counted(forest: Forest, queries: Queries) -> list[tuple[SpanKey, Span]]:
     warmup = {
         root for root in queries.roots if forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
     }
     if len(warmup) == len(queries.roots):
-        return
-    for key in forest.order:
-        root = queries.of.get(key)
-        if root is not None and root not in warmup:
-            yield key, forest.spans[key]
+        return []
+    spans, of = forest.spans, queries.of
+    return [(key, spans[key]) for key in forest.order if key in of and of[key] not in warmup]
 
 
 def read_traces(

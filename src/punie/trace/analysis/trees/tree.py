@@ -120,10 +120,6 @@ def with_times(forest: Forest, spans: Mapping[SpanKey, Span]) -> Forest:
     )
 
 
-def _only_follows(span: Span) -> bool:
-    return span.attributes.get(semconv.PARENT_REFERENCE) == semconv.FOLLOWS_FROM
-
-
 def _links(
     kept: Mapping[SpanKey, Span],
 ) -> tuple[dict[SpanKey, SpanKey | None], list[SpanKey], list[SpanKey]]:
@@ -142,7 +138,7 @@ def _links(
         parent = key_of.get((key[0], span.parent_id))
         if parent is None:
             orphans.append(key)
-        elif _only_follows(span):
+        elif span.attributes.get(semconv.PARENT_REFERENCE) == semconv.FOLLOWS_FROM:
             follows.append(key)
         else:
             links[key] = parent
@@ -199,10 +195,10 @@ def _children(
     for key, parent in links.items():
         if parent is not None:
             below.setdefault(parent, []).append(key)
-    return {
-        key: tuple(sorted(found, key=lambda k: _place(spans[k])) if len(found) > 1 else found)
-        for key, found in below.items()
-    }
+    for found in below.values():
+        if len(found) > 1:
+            found.sort(key=lambda key: _place(spans[key]))
+    return {key: tuple(found) for key, found in below.items()}
 
 
 def _place(span: Span) -> tuple[int, int, str, str]:
