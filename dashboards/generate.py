@@ -33,9 +33,11 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from punie.trace import semconv
 from punie.trace.model import Provenance
+from punie.trace.stack_ports import DEFAULTS, StackPort
 
 FOLDER: Final = Path(__file__).parent
-JAEGER: Final = "http://127.0.0.1:16686"
+JAEGER_PORT: Final = "$jaeger_port"
+JAEGER: Final = "http://127.0.0.1:${jaeger_port}"
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
 SHORTEST_STEP: Final = "1m"  # the Collector tells every 5 s, Prometheus asks every 5 s
 
@@ -61,6 +63,7 @@ def _dashboard() -> dashboard.Dashboard:
         .with_variable(_service(AGENT, "agent", semconv.SERVICE_AGENT))
         .with_variable(_service(SERVER, "model server", semconv.SERVICE_SERVER))
         .with_variable(_account())
+        .with_variable(_jaeger_port())
         .link(
             dashboard.DashboardLink("Jaeger")
             .type(DashboardLinkType.LINK)
@@ -101,6 +104,18 @@ def _account() -> dashboard.CustomVariable:
         .values(",".join(kinds))
         .options([VariableOption(selected=kind == kinds[0], text=kind, value=kind) for kind in kinds])
         .current(VariableOption(selected=True, text=kinds[0], value=kinds[0]))
+    )
+
+
+def _jaeger_port() -> dashboard.TextBoxVariable:
+    """A file that Grafana is provisioned with knows no environment: who moves Jaeger writes its port here."""
+    port = str(DEFAULTS[StackPort.JAEGER])
+    return (
+        dashboard.TextBoxVariable(JAEGER_PORT.removeprefix("$"))
+        .label("Jaeger's port")
+        .description(f"On this machine, as {StackPort.JAEGER.value} sets it.")
+        .default_value(port)
+        .current(VariableOption(selected=True, text=port, value=port))
     )
 
 

@@ -19,8 +19,9 @@ from punie.trace.demo.paths import target_model_path
 from punie.trace.doctor import clock, model, packages, ports, server_package
 from punie.trace.doctor.check import AskError, Finding, Status, ask_python, run_checks
 from punie.trace.doctor.text import as_json, as_text, failed
-from punie.trace.errors import ExitCode
+from punie.trace.errors import ExitCode, UsageError
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit
+from punie.trace.stack_ports import StackPort
 from punie.trace.telemetry.shipping.collector import Endpoint
 from punie.trace.telemetry.shipping.targets import Transport
 
@@ -340,3 +341,15 @@ def test_proxies_are_named_without_their_passwords() -> None:
     )
     assert "pw" not in found.found
     assert ports.check_proxies({"ALL_PROXY": "socks5://proxy:1"}).status is Status.WARN
+
+
+def test_the_stack_is_looked_for_at_the_ports_that_its_variables_name(
+    monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    for name in StackPort:
+        monkeypatch.setenv(name.value, str(free_port))
+    checks = (ports.check_collector, ports.check_jaeger, ports.check_prometheus, ports.check_grafana)
+    assert all(f"127.0.0.1:{free_port}" in check().found for check in checks)
+    monkeypatch.setenv(StackPort.GRAFANA.value, "70000")
+    with pytest.raises(UsageError, match="GRAFANA_PORT=70000: no port"):
+        ports.check_grafana()

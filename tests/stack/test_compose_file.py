@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 from stack_programs import COLLECTOR_VERSION, ROOT
 
+from punie.trace.stack_ports import DEFAULTS, StackPort, stack_port
 from stack import CONFIG, PROMETHEUS_FLAGS
 
 COMPOSE: Final = Path(sys.executable).with_name("docker-compose")
@@ -91,6 +92,19 @@ def test_every_port_is_on_loopback_and_somebody_listens_there(services: dict[str
             published.append(port["target"])
     assert len(set(published)) == len(published)
     assert {4317, 4318, 16686, 9090, 3000} <= set(published)
+
+
+def test_a_port_that_is_taken_is_moved_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(StackPort):
+        monkeypatch.setenv(name.value, str(21_000 + number))
+    published = {
+        port["target"]: int(port["published"])
+        for service in _services("--profile", "scale").values()
+        for port in service.get("ports", ())
+    }
+    for name in StackPort:
+        assert published[DEFAULTS[name]] == stack_port(name)
+    assert _services()["grafana"]["environment"]["JAEGER_PORT"] == str(stack_port(StackPort.JAEGER))
 
 
 def test_every_mounted_file_exists_and_is_read_only(services: dict[str, Any]) -> None:

@@ -15,11 +15,12 @@ import yaml
 from dashboard_figures import FIGURES
 from dashboard_panels import ROWS
 from dashboard_queries import Query, begun_anew, grown
-from generate import FOLDER, JAEGER, PROMETHEUS, dashboards
+from generate import FOLDER, PROMETHEUS, dashboards
 from semconv_names import known_names
 from stack_programs import ROOT
 
 from punie.trace.analysis.verdicts.generation import THRESHOLD
+from punie.trace.stack_ports import DEFAULTS, StackPort
 from stack import require
 
 PANELS: Final = [panel for row in ROWS for panel in row.panels]
@@ -123,7 +124,11 @@ def test_grafana_finds_the_file_and_its_sources_where_compose_puts_them() -> Non
     assert PROMETHEUS.uid in sources
     (inside, page) = sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
     assert inside["datasourceUid"] in sources
-    assert page["url"] == f"{JAEGER}/trace/$${{__value.raw}}"  # `$$`: else Grafana takes it for a variable
+    port = StackPort.JAEGER.value
+    assert (
+        page["url"] == f"http://127.0.0.1:${port}/trace/$${{__value.raw}}"
+    )  # `$$`: else a variable of Grafana's
+    assert f"{port}:-{DEFAULTS[StackPort.JAEGER]}" in grafana["environment"][port]
     assert inside["name"] == page["name"] == "trace_id"
 
 

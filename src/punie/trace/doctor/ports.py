@@ -12,14 +12,13 @@ from typing import Final
 import psutil
 
 from punie.trace.doctor.check import Finding, ok, warn
-from punie.trace.store.jaeger.page import DEFAULT_PAGE, why_no_page
-from punie.trace.telemetry.shipping.collector import STANDARD_ENDPOINTS, Endpoint, ProbeResult, probe
+from punie.trace.stack_ports import StackPort, stack_port
+from punie.trace.store.jaeger.page import usual_page, why_no_page
+from punie.trace.telemetry.shipping.collector import Endpoint, ProbeResult, probe, usual_endpoints
 
 HOST: Final = "127.0.0.1"
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SERVE_PORT: Final = 8080
-PROMETHEUS_PORT: Final = 9090
-GRAFANA_PORT: Final = 3000
 _TIMEOUT_S: Final = 2.0
 _OK: Final = 200
 _START_STACK: Final = "optional: docker compose up -d"
@@ -44,9 +43,9 @@ def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
     return ok(facts)
 
 
-def check_collector(endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS) -> Finding:
-    """OTLP over HTTP and gRPC, each asked with a request without spans."""
-    results = [probe(endpoint) for endpoint in endpoints]
+def check_collector(endpoints: tuple[Endpoint, ...] | None = None) -> Finding:
+    """OTLP over HTTP and gRPC, each asked with a request without spans; None: at the local stack's ports."""
+    results = [probe(endpoint) for endpoint in (usual_endpoints() if endpoints is None else endpoints)]
     facts = "; ".join(map(_result_text, results))
     if any(item.listening and item.problem for item in results):
         return warn(facts, "stop what has its port, or name a Collector with --otlp")
@@ -60,25 +59,27 @@ def _result_text(item: ProbeResult) -> str:
     return f"{item.text}{owner}"
 
 
-def check_jaeger(page: str = DEFAULT_PAGE) -> Finding:
-    """The page that shows waterfalls."""
+def check_jaeger(page: str | None = None) -> Finding:
+    """The page that shows waterfalls; None: the local stack's."""
+    page = page or usual_page()
     problem = why_no_page(page)
     if not problem:
         return ok(f"its page answers at {page}")
     return warn(f"{page}: {problem}", _START_STACK)
 
 
-def check_prometheus(port: int = PROMETHEUS_PORT) -> Finding:
-    """Whether it says that it is ready."""
-    return _check_http("Prometheus", port, "/-/ready", b"Prometheus")
+def check_prometheus(port: int | None = None) -> Finding:
+    """Whether it says that it is ready; None: at the local stack's port."""
+    return _check_http(StackPort.PROMETHEUS, port, "/-/ready", b"Prometheus")
 
 
-def check_grafana(port: int = GRAFANA_PORT) -> Finding:
-    """Whether it says that its database is well."""
-    return _check_http("Grafana", port, "/api/health", b'"database"')
+def check_grafana(port: int | None = None) -> Finding:
+    """Whether it says that its database is well; None: at the local stack's port."""
+    return _check_http(StackPort.GRAFANA, port, "/api/health", b'"database"')
 
 
-def _check_http(subject: str, port: int, path: str, mark: bytes) -> Finding:
+def _check_http(subject: StackPort, port: int | None, path: str, mark: bytes) -> Finding:
+    port = port or stack_port(subject)
     if not listens(port):
         return warn(f"nobody listens on {HOST}:{port}", _START_STACK)
     problem = _why_not(port, path, mark)
@@ -86,7 +87,7 @@ def _check_http(subject: str, port: int, path: str, mark: bytes) -> Finding:
         return ok(f"answers on {HOST}:{port}")
     return warn(
         f"{HOST}:{port}: {problem} ({_owner(port)} has the port)",
-        f"stop it, or move {subject}",
+        f"stop it, or give the stack another port: export {subject.value}={port + 1}",
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from punie.trace.telemetry.shipping.shipper import BookmarkFactory
     from punie.trace.telemetry.shipping.targets import Target
 
-_NOBODY: Final = "no Collector listens on 127.0.0.1 (OTLP ports 4318 and 4317): nothing is sent"
+_NOBODY: Final = "no Collector listens on 127.0.0.1 (OTLP ports {}): nothing is sent"
 _TURNED_OFF: Final = "OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED turns it off: nothing is sent"
 
 
@@ -113,5 +113,6 @@ def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:
 
     search = find_collector()
     if search.target is None:
-        return (), (*search.others, _NOBODY)
+        ports = " and ".join(str(result.endpoint.port) for result in search.results)
+        return (), (*search.others, _NOBODY.format(ports))
     return (search.target,), (*search.others, f"spans go to {search.target.name}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
 from punie.trace.store.files.place import without_password
-from punie.trace.store.jaeger.page import DEFAULT_PAGE, page_url, trace_url, why_no_page
+from punie.trace.store.jaeger.page import page_url, trace_url, usual_page, why_no_page
 from punie.trace.units import count_text, duration_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class JaegerPage:
     @classmethod
     def of(cls, url: str | None) -> JaegerPage:
         """From `--jaeger`, whose password is for a browser to ask. Raises UsageError for an address that is none."""
-        return cls(without_password(page_url(url, flag=FLAG)) if url else DEFAULT_PAGE, url is not None)
+        return cls(without_password(page_url(url, flag=FLAG)) if url else usual_page(), url is not None)
 
 
 def waterfalls(spans: Iterable[Span]) -> tuple[Waterfall, ...]:

@@ -8,13 +8,19 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from punie.trace.errors import UsageError
+from punie.trace.stack_ports import StackPort, stack_port
 from punie.trace.store.files.place import without_password
 
-DEFAULT_PAGE: Final = "http://127.0.0.1:16686"
+_EXAMPLE: Final = "http://127.0.0.1:16686"
 TIMEOUT_S: Final = 2.0
 _TITLE: Final = re.compile(rb"<title>\s*Jaeger UI", re.IGNORECASE)
 _START: Final = 64 << 10  # bytes of the page in which its title stands
 _OK: Final = 200
+
+
+def usual_page() -> str:
+    """The local stack's. Raises UsageError for a variable that names no port."""
+    return f"http://127.0.0.1:{stack_port(StackPort.JAEGER)}"
 
 
 def page_url(text: str, *, flag: str) -> str:
@@ -24,12 +30,10 @@ def page_url(text: str, *, flag: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise UsageError(
-            f"{flag} {without_password(text)}: not an address: {error}", remedy=f"e.g. {flag} {DEFAULT_PAGE}"
+            f"{flag} {without_password(text)}: not an address: {error}", remedy=f"e.g. {flag} {_EXAMPLE}"
         ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(
-            f"{flag} {without_password(text)}: not an address", remedy=f"e.g. {flag} {DEFAULT_PAGE}"
-        )
+        raise UsageError(f"{flag} {without_password(text)}: not an address", remedy=f"e.g. {flag} {_EXAMPLE}")
     return text.rstrip("/")
 
 

@@ -6,11 +6,10 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
+from punie.trace.stack_ports import StackPort, stack_port
 from punie.trace.telemetry.shipping.targets import Origin, Target, Transport
 
 LOOPBACK: Final = "127.0.0.1"
-HTTP_PORT: Final = 4318
-GRPC_PORT: Final = 4317
 PROBE_TIMEOUT_S: Final = 1.0
 
 
@@ -28,7 +27,12 @@ class Endpoint:
         return Target(Origin.FOUND, self.transport, f"http://{LOOPBACK}:{self.port}{path}")
 
 
-STANDARD_ENDPOINTS: Final = (Endpoint(Transport.HTTP, HTTP_PORT), Endpoint(Transport.GRPC, GRPC_PORT))
+def usual_endpoints() -> tuple[Endpoint, ...]:
+    """Where the local stack takes OTLP. Raises UsageError for a variable that names no port."""
+    return (
+        Endpoint(Transport.HTTP, stack_port(StackPort.OTLP_HTTP)),
+        Endpoint(Transport.GRPC, stack_port(StackPort.OTLP_GRPC)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,11 @@ class Search:
 
 
 def find_collector(
-    endpoints: tuple[Endpoint, ...] = STANDARD_ENDPOINTS, *, timeout_s: float = PROBE_TIMEOUT_S
+    endpoints: tuple[Endpoint, ...] | None = None, *, timeout_s: float = PROBE_TIMEOUT_S
 ) -> Search:
-    """Try `endpoints` in order until an OTLP receiver answers; each takes about `timeout_s` at most."""
+    """Try `endpoints` in order until an OTLP receiver answers; None: the usual ones. Each takes `timeout_s` at most."""
     results: list[ProbeResult] = []
-    for endpoint in endpoints:
+    for endpoint in usual_endpoints() if endpoints is None else endpoints:
         results.append(probe(endpoint, timeout_s=timeout_s))
         if results[-1].is_receiver:
             break
