@@ -108,6 +108,11 @@ def test_an_answer_that_the_client_could_not_use_is_generation_all_the_same() ->
         {"url.full": "https://api.cohere.com/v2/chat"},
         {"url.full": "https://v.example/v1/projects/p/publishers/other/models/m:streamRawPredict"},
         {"server.address": "tgi", "server.port": 8080, "url.path": "/generate_stream"},
+        {"url.full": "http://127.0.0.1:30000/generate"},
+        {"url.full": "http://localhost:1234/api/v1/chat"},
+        {"url.full": "https://us-south.ml.example/ml/v1/text/chat_stream?version=1"},
+        {"url.full": "https://api.mistral.ai/v1/agents/completions"},
+        {"url.full": "https://x.openai.azure.com/openai/responses?api-version=1"},
     ],
 )
 def test_a_post_to_a_model_without_its_call_is_the_model_s(place: Attributes) -> None:
@@ -119,7 +124,13 @@ def test_a_post_to_a_model_without_its_call_is_the_model_s(place: Attributes) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["shop.example/api/chat", "api.example/v1/embeddings", "api.example/v1/messages/count_tokens"]
+    "path",
+    [
+        "shop.example/api/chat",
+        "shop.example/pictures/generate",
+        "api.example/v1/embeddings",
+        "api.example/v1/messages/count_tokens",
+    ],
 )
 def test_a_post_to_where_others_answer_too_is_not_the_model_s(path: str) -> None:
     spans = (agent("a", None, 0, 100), chat("one", "a", 0, 30), post("POST", "a", 40, 90, f"https://{path}"))

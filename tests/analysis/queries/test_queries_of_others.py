@@ -182,3 +182,14 @@ def test_where_the_root_is_missing_the_first_top_that_asks_a_model_stands_in() -
 def test_an_http_root_around_its_server_is_outside_of_the_run() -> None:
     spans = (post("POST", None, 0, 100), server("web", "POST", 1, 99), *run("a", "web", 10, 90))
     assert walls_ms(*spans) == [80]
+
+
+@pytest.mark.parametrize(
+    ("service", "start", "queries"), [("app", 11, 1), ("another", 11, 2), ("app", 60, 2), ("app", 20, 1)]
+)
+def test_a_post_that_lost_its_calls_context_is_no_query(service: str, start: float, queries: int) -> None:
+    url = "http://gpu:8000/v1/chat/completions"
+    lost = post("POST", None, start, start + 59, url, trace=OTHER, resource={"service.name": service})
+    spans = (agent("a", None, 0, 100), chat("one", "a", 10, 90))
+    here = [replace(one, resource={"service.name": "app"}) for one in spans]
+    assert len(walls_ms(*here, lost)) == queries

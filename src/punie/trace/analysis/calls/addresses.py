@@ -11,12 +11,16 @@ from punie.trace.model import Span
 _MODEL_PATH: Final = re.compile(
     r"""/chat/completions$                            # OpenAI's interface, whoever serves it
       | /v\d+[a-z]*/(completions|responses|messages)$ # its older and newer forms; Anthropic's
+      | /openai/responses$ | /(agents|fim)/completions$ # Azure's, Mistral's
       | :(stream)?generatecontent$                    # Google's
       | /model/[^/]+/(converse|invoke)(-[a-z-]+)?$    # Bedrock's
       | :(stream)?rawpredict$                         # Vertex', for other makers' models
       | /api/generate$ | :11434/api/chat$             # Ollama's
       | cohere\.(com|ai)/v\d/chat$                    # Cohere's
-      | ^[^/]*/completions?$ | /generate_stream$      # llama.cpp's, Text Generation Inference's""",
+      | :1234/api/v\d/chat$                           # LM Studio's
+      | /ml/v\d/text/(chat|generation)(_stream)?$     # watsonx'
+      | ^[^/]*/completions?$ | /generate_stream$      # llama.cpp's, Text Generation Inference's
+      | ^[^/]*/generate$                              # SGLang's""",
     re.VERBOSE | re.IGNORECASE,
 )
 

@@ -204,7 +204,7 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
 
 def _shows_the_same(inner: Span, outer: Span) -> bool:
     """Whether two instrumentations show one request side by side: at one time, and no word of theirs differs."""
-    if inner.scope == outer.scope or not _is_inside(inner, outer):
+    if inner.scope == outer.scope or inner.duration_ns > outer.duration_ns or not _is_inside(inner, outer):
         return False
     pairs = (
         [semconv.first(one.attributes, names) for one in (inner, outer)] for names in _WORDS_OF_A_REQUEST

@@ -23,7 +23,7 @@ of the server's process, else timings in the body, else what was read off the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
 import msgspec
@@ -34,7 +34,7 @@ from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.roots import Queries, query_key
 from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey
-from punie.trace.model import Phase, Provenance, Span
+from punie.trace.model import PHASE_RANK, Phase, Provenance, Span
 
 Known = tuple[Phase, Provenance]
 FRAMEWORK: Known = (Phase.FRAMEWORK, Provenance.CLIENT)
@@ -42,13 +42,14 @@ MODEL: Known = (Phase.MODEL, Provenance.INFERRED)
 HTTP: Known = (Phase.HTTP, Provenance.CLIENT)
 TOOL: Known = (Phase.TOOL, Provenance.CLIENT)
 RETRY: Known = (Phase.RETRY, Provenance.CLIENT)
+_TENTHS: Final = 10
 SERVE: Known = (Phase.SERVE, Provenance.SERVER)
-_WORK: Final = {Role.CHAT, Role.TOOL, Role.AGENT}
 
 
 class PhasedSpan(msgspec.Struct, frozen=True, gc=False):
     """One span as the ledger reads it. Times are as recorded: the ledger's own text mends and clips them.
 
+    An HTTP span that ended at the headers lasts as long as what hangs below it.
     `parent_id` is None where the link was missing or cut, `is_root` marks the span whose window is the query's.
     `detached` are spans that only follow another one, and all below them: they count, and nobody waited for them.
     """
@@ -69,7 +70,8 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
     """Phase and query of every span that belongs to one. Parents come before their children."""
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
-    parents = _parents(forest, calls, detached)
+    until = _open_until(forest, calls, known)
+    parents = _parents(forest, queries, calls, detached, until)
     names = {root: query_key(root) for root in queries.roots}
     found: list[PhasedSpan] = []
     for key in forest.order:
@@ -83,7 +85,7 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
                 *key,
                 parent[1] if parent is not None and queries.of.get(parent) == root else None,
                 span.start_ns,
-                span.end_ns,
+                until.get(key, span.end_ns),
                 *known[key],
                 root == key,
                 key in detached,
@@ -97,19 +99,66 @@ def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:
     return forest.below(key for key in forest.follows if queries.of.get(key) != key)
 
 
-def _parents(forest: Forest, calls: Calls, detached: Set[SpanKey]) -> Mapping[SpanKey, SpanKey | None]:
-    """The parents, but for work that begins when the span above has ended: the nearest that is still open then."""
-    moved: dict[SpanKey, SpanKey | None] = {}
-    for key in forest.order:
-        above = forest.parent[key]
-        if above is None or calls.role[key] not in _WORK or key in detached:
+def _open_until(forest: Forest, calls: Calls, known: Mapping[SpanKey, Known]) -> dict[SpanKey, int]:
+    """The HTTP spans that ended at the headers, and until when what they asked for goes on.
+
+    POST       |----|- - - - - - - |    nobody else is at work then, and the server's time is the server's
+    server       |-----------------|
+    """
+    spans = forest.spans
+    until: dict[SpanKey, int] = {}
+    for key in reversed(forest.order):
+        above, span = forest.parent[key], spans[key]
+        if above is None or calls.role[above] is not Role.HTTP:
             continue
-        start_ns = forest.spans[key].start_ns
-        while above is not None and forest.spans[above].start_ns < forest.spans[above].end_ns <= start_ns:
+        request, end_ns = spans[above], until.get(key, span.end_ns)
+        rest_ns = end_ns - request.end_ns
+        goes_on = span.start_ns < request.end_ns and rest_ns * _TENTHS > end_ns - span.start_ns
+        if goes_on and PHASE_RANK[known[key][0]] < PHASE_RANK[known[above][0]]:
+            until[above] = max(end_ns, until.get(above, 0))
+    return until
+
+
+def _parents(
+    forest: Forest, queries: Queries, calls: Calls, detached: Set[SpanKey], until: Mapping[SpanKey, int]
+) -> Mapping[SpanKey, SpanKey | None]:
+    """The parents, but for what goes on when the span above has ended: the nearest that is open for the half of it.
+
+    A call beside another one that shows the same request hangs below that one.
+    """
+    moved: dict[SpanKey, SpanKey | None] = dict(_beside_their_wrapper(forest, calls))
+    spans, roots = forest.spans, {*queries.roots}
+    for key in forest.order:
+        above, span = forest.parent[key], spans[key]
+        if (
+            above is None
+            or spans[above].end_ns >= span.end_ns
+            or above in until
+            or key in detached
+            or key in moved
+        ):
+            continue
+        middle_ns = (span.start_ns + span.end_ns) // 2
+        while above is not None and above not in roots and _ends_before(spans[above], middle_ns):
             above = moved.get(above, forest.parent[above])
         if above != forest.parent[key]:
             moved[key] = above
     return {**forest.parent, **moved} if moved else forest.parent
+
+
+def _ends_before(span: Span, time_ns: int) -> bool:
+    return span.start_ns < span.end_ns <= time_ns
+
+
+def _beside_their_wrapper(forest: Forest, calls: Calls) -> Iterator[tuple[SpanKey, SpanKey]]:
+    """Calls that show the same as one that began before them, beside it: parents have to come first."""
+    for key, call in calls.calls.items():
+        for inner in call.inner:
+            if (
+                forest.parent[inner] == forest.parent[key]
+                and call.span.start_ns < forest.spans[inner].start_ns
+            ):
+                yield inner, key
 
 
 def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:

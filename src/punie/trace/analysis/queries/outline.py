@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
     """One candidate: what it is, when, of which service, and who asks a model in it.
 
     `is_run` is an agent's run that failed or counts tokens: a query, whoever asks. `passes_on` is the only request of
-    a trace that a gateway may have made alone.
+    a trace that a gateway, or a client without its context, may have made alone.
     """
 
     key: SpanKey
@@ -103,7 +103,7 @@ def _candidate(
         asks=asks,
         is_run=role is Role.AGENT and _is_run_all_the_same(span),
         passes_on=_passed_on(key, forest, calls, within)
-        if asks is Asks.CLIENT and role is Role.SERVER
+        if asks is Asks.CLIENT and role in (Role.SERVER, Role.HTTP)
         else None,
     )
 
@@ -124,7 +124,9 @@ def _is_run_all_the_same(span: Span) -> bool:
 
 
 def _passed_on(key: SpanKey, forest: Forest, calls: Calls, within: Sequence[SpanKey]) -> Request | None:
-    """The only request of a trace without any agent below the span."""
+    """The only request of a trace without any agent below the span; a POST without its call may be anybody's."""
+    if key in calls.contexts.posts:
+        return _request(forest.spans[key])
     requests = [calls.requests[call] for call in within if call in calls.requests]
     if len(requests) != 1 or any(calls.role[one] in _OF_AGENTS for one in forest.below([key])):
         return None

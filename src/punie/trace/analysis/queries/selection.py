@@ -116,11 +116,19 @@ class _Calls:
         self._starts = [call.start_ns for call in self._by_start]
 
     def were_passed_on(self, one: Candidate, request: Request) -> bool:
-        """Whether a gateway made a whole trace while a call of another service asked the same of the same model."""
+        """Whether a whole trace shows what a call was at: a gateway's, or a POST that lost its call's context."""
         earlier = self._by_start[: bisect_right(self._starts, one.start_ns)]
         return any(
-            is_inside(one, call) and _is_one_request(call, request) for call in reversed(earlier[-_AT_ONCE:])
+            is_inside(one, call)
+            and (_is_its_post(one, call) if one.role is Role.HTTP else _is_one_request(call, request))
+            for call in reversed(earlier[-_AT_ONCE:])
         )
+
+
+def _is_its_post(post: Candidate, call: AskedCall) -> bool:
+    """Whether a POST of the same service fills most of a call."""
+    lasted_ns = call.end_ns - call.start_ns
+    return post.service == call.request.service and 2 * (post.end_ns - post.start_ns) > lasted_ns
 
 
 def _is_one_request(call: AskedCall, behind: Request) -> bool:

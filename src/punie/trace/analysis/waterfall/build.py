@@ -114,7 +114,7 @@ def _rows(
 ) -> tuple[tuple[Track, ...], tuple[Row, ...]]:
     spans = [traces.forest.spans[one.trace_id, one.span_id] for one in ordered.spans]
     roles = [_role(traces.calls, one) for one in ordered.spans]
-    windows = [_window(record, one) for one in ordered.spans]
+    windows = [_window(record, one) for one in spans]
     placed = place(spans, ordered.parents, roles)
     lane_of = lanes(windows, ordered.parents, placed.of_row)
     inside = clip(ordered.parents, *zip(*windows, strict=True))
@@ -133,7 +133,7 @@ def _rows(
             self_ns=self_ns,
             track=track,
             lane=lane,
-            is_cut=window != (one.start_ns - record.ledger.start_ns, one.end_ns - record.ledger.start_ns),
+            is_cut=window != (span.start_ns - record.ledger.start_ns, span.end_ns - record.ledger.start_ns),
             is_detached=one.detached,
             error=record.error if one.is_root else _error(span),
             **_counts(span, role, requests.get((one.trace_id, one.span_id))),
@@ -154,7 +154,7 @@ def _rows(
     return placed.with_lanes(lane_of), rows
 
 
-def _window(record: QueryRecord, span: PhasedSpan) -> tuple[int, int]:
+def _window(record: QueryRecord, span: Span) -> tuple[int, int]:
     """What of the span lies in the query's window; an instant at its edge if nothing does."""
     wall_ns, began_ns = record.wall_ns, record.ledger.start_ns
     start_ns = min(max(0, span.start_ns - began_ns), wall_ns)

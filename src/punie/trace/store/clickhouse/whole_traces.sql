@@ -5,7 +5,7 @@
 --     agents and tools, in each other · chat in any of these
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
--- each span inside its parent's time (of one machine alone: each agent, tool and chat), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
+-- each span inside its parent's time (of one machine alone: each agent, tool and chat, the others for nine tenths), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
 -- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
@@ -131,6 +131,7 @@ judged AS (
         OR root.1.1.5 - root.1.1.4 > $LONGEST_NS
         OR arrayExists(z -> NOT z.4 OR z.1.1.1.5 < z.1.1.1.4
           OR ((z.1.1.1.4 < z.2.1.1.4 OR z.1.1.1.5 > z.2.1.1.5) AND (NOT is_one_machine OR z.1.1.1.6 IN (1, 2, 3)))
+          OR (z.2.1.1.6 != 7 AND (z.1.1.1.5 - z.2.1.1.5) * 10 > z.1.1.1.5 - z.1.1.1.4)
           OR (z.1.1.1.6 IN (2, 3) AND z.1.1.1.4 = z.2.1.1.4 AND z.1.1.1.5 = z.2.1.1.5)
           OR (z.1.1.1.6 IN (1, 2, 3) AND z.2.1.1.6 NOT IN (2, 3, 7))
           OR (z.1.1.1.6 = 4 AND z.2.1.1.6 != 1) OR (z.1.1.1.6 = 5 AND z.2.1.1.6 != 4) OR z.2.1.1.6 = 6
