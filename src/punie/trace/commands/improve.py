@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import OutputOptions, memory_size, target
-from punie.trace.commands.server_options import DEMO, seconds
+from punie.trace.commands.improve_options import (
+    Options,
+    PlaceOptions,
+    ToolOptions,
+    resumed_settings,
+    settings_of,
+)
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import choice, flag, flags_of, group, switch, whole_number
-from punie.trace.units import parse_duration_ns
 
 if TYPE_CHECKING:
-    from punie.trace.analysis.experiment.arms import AgentSettings, Arm, ServerSettings
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.bench.improve_folder import ImproveFolder
     from punie.trace.commands.output import Output
@@ -36,111 +34,6 @@ EXAMPLES: Final = (
     "improve --model models/qwen3-30b --suite mine.toml --agent myapp.agents:agent --target 10s --allow-tools",
     "improve --dry-run --lever draft=models/qwen3-0.6b,3 --without brief",
     "improve --resume improvements/2026-11-30T14-05-09-demo",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineOptions:
-    """What is to become faster."""
-
-    config: Path | None = flag("--config", "FILE", "settings to begin with; flags win", parse=Path)
-    model: str | None = flag(
-        "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
-    )
-    base_url: str | None = flag("--base-url", "URL", "a running OpenAI-compatible server")
-    api_key_env: str | None = flag("--api-key-env", "NAME", "the variable with that server's key")
-    adapter: str | None = flag("--adapter", "PATH", "a LoRA adapter for the model")
-    cache: str = choice("--cache", ("server", "off"), "the prompt cache of the baseline", default="server")
-    max_tokens: int | None = flag(
-        "--max-tokens", "N", "limit of one answer", parse=whole_number(1, 10**8), shown="1024"
-    )
-    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=Path, shown="discrimination")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
-    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=Path)
-    query_timeout: int = flag("--query-timeout", "S", "seconds for one query", parse=seconds, default=300)
-    ready_timeout: int = flag(
-        "--ready-timeout", "S", "seconds for a server start", parse=seconds, default=600
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TryOptions:
-    """What is tried, and how long."""
-
-    target_ns: int | None = flag("--target", "TIME", "how long a query may take, e.g. 10s", parse=target)
-    max_memory_bytes: int | None = flag(
-        "--max-memory", "SIZE", "what the server may use, e.g. 32GB", parse=memory_size
-    )
-    budget_ns: int | None = flag(
-        "--budget",
-        "TIME",
-        "time for measuring, e.g. 30m",
-        parse=partial(parse_duration_ns, flag="--budget"),
-        shown="as long as it takes",
-    )
-    lever: tuple[str, ...] = flag(
-        "--lever",
-        "NAME=VALUE",
-        "try this as well, e.g. draft=PATH,3 or model=PATH; several times",
-        action="append",
-        default=(),
-    )
-    only: str = flag("--only", "NAMES", "try these levers alone (commas between them)", default="")
-    without: str = flag("--without", "NAMES", "don't try these", default="")
-    seed: int = flag("--seed", "N", "of the orders", parse=whole_number(-(2**62), 2**62), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOptions:
-    """Tools may write, send or pay: those that aren't declared read-only need one of these."""
-
-    allow_tools: bool = switch("--allow-tools", "let tools run although they aren't declared read-only")
-    replay_tools: Path | None = flag(
-        "--replay-tools", "RUN", "tools don't run: they answer as recorded in this run folder", parse=Path
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceOptions:
-    """Where it is kept and what is written."""
-
-    dry_run: bool = switch("--dry-run", "show what would be done, and end")
-    improvements: Path = flag(
-        "--improvements", "DIR", "where they are kept", parse=Path, default=Path("improvements")
-    )
-    resume: Path | None = flag(
-        "--resume", "FOLDER", "go on with an improvement; --budget may be more", parse=Path
-    )
-    write_config: Path | None = flag(
-        "--write-config", "FILE", "write what won as settings for --config", parse=Path
-    )
-    no_history: bool = switch("--no-history", "don't keep how predictions did on this machine")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `improve` was asked to do."""
-
-    baseline: BaselineOptions = group("baseline", BaselineOptions)
-    tried: TryOptions = group("what is tried", TryOptions)
-    tools: ToolOptions = group("tools", ToolOptions)
-    place: PlaceOptions = group("places", PlaceOptions)
-    output: OutputOptions = group("output", OutputOptions)
-    given: frozenset[str] = frozenset()
-
-
-_WITH_RESUME: Final = frozenset(
-    (
-        "resume",
-        "budget_ns",
-        "write_config",
-        "no_history",
-        "format",
-        "output",
-        "force",
-        "allow_tools",
-        "improvements",
-    )
 )
 _CODES: Final = {
     "improved": ExitCode.OK,
@@ -164,7 +57,7 @@ def execute(options: Options) -> int:
         raise UsageError(
             f"--write-config {place.write_config}: the file exists", remedy="add --force to overwrite it"
         )
-    settings = _resumed(options) if place.resume else _settings(options)
+    settings = resumed_settings(options) if place.resume else settings_of(options)
     tools = _tools(settings)
     progress = BenchProgress()
     progress.say_all(_about_tools(settings, tools))
@@ -183,121 +76,6 @@ def execute(options: Options) -> int:
         report = asyncio.run(ImprovementRun(folder, settings, progress).execute())
     _conclude(report, folder, options, output, progress)
     return int(_CODES[report.ending.value])
-
-
-def _settings(options: Options) -> ImproveSettings:
-    """Everything that is asked for, checked as far as that goes without starting anything."""
-    from punie.trace.analysis.improvement.settings import ImproveSettings
-    from punie.trace.bench.levers.registry import parse_change
-    from punie.trace.demo.paths import target_model_path
-    from punie.trace.machine.facts import machine_facts
-    from punie.trace.usecases.provenance import package_versions
-    from punie.trace.workload.suite import default_suite, load_suite
-
-    baseline, tried = options.baseline, options.tried
-    suite = load_suite(baseline.suite) if baseline.suite else default_suite()
-    arm = _baseline_arm(options)
-    for text in tried.lever:
-        change = parse_change(text)
-        if why_not := change.lever.applies(arm):
-            raise UsageError(f"--lever {text}: {why_not}", remedy="leave it out")
-    created = datetime.now().astimezone()
-    label = "attached" if arm.server.base_url else Path(arm.server.model or DEMO).name
-    is_demo = arm.server.model == str(target_model_path())
-    return ImproveSettings(
-        improve_id=f"{created:%Y-%m-%dT%H-%M-%S}-{DEMO if is_demo else label}",
-        baseline=arm,
-        suite=str(baseline.suite.absolute()) if baseline.suite else None,
-        suite_name=suite.name,
-        suite_hash=suite.sha256,
-        queries=tuple(query.id for query in suite.queries),
-        created=created.isoformat(timespec="seconds"),
-        levers=tried.lever,
-        only=_names(tried.only),
-        without=_names(tried.without),
-        seed=tried.seed,
-        target_ns=tried.target_ns,
-        max_memory_bytes=tried.max_memory_bytes,
-        budget_ns=tried.budget_ns,
-        query_timeout=baseline.query_timeout,
-        ready_timeout=baseline.ready_timeout,
-        is_demo=is_demo,
-        replay=str(options.tools.replay_tools.absolute()) if options.tools.replay_tools else None,
-        history=not options.place.no_history,
-        versions=package_versions(),
-        machine=machine_facts(),
-    )
-
-
-def _baseline_arm(options: Options) -> Arm:
-    """The baseline: defaults, then `--config`, then flags."""
-    from punie.trace.analysis.experiment.arms import Arm
-    from punie.trace.bench.plan import Cell
-    from punie.trace.bench.servers import check_server
-    from punie.trace.commands.server_options import naming_flags
-    from punie.trace.store.configuration import read_configuration
-
-    asked = options.baseline
-    if asked.agent and asked.workspace:
-        raise UsageError(
-            "--workspace is for the default agent; --agent brings its own tools", remedy="leave one out"
-        )
-    arm = Arm("baseline")
-    if asked.config:
-        arm = read_configuration(asked.config).onto(arm)
-    request = arm.request if asked.max_tokens is None else replace(arm.request, max_tokens=asked.max_tokens)
-    arm = replace(arm, server=_server(arm.server, options), request=request, agent=_agent(arm.agent, options))
-    with naming_flags():
-        check_server(Cell(0, 0, arm.name, (arm,)))
-    return arm
-
-
-def _server(server: ServerSettings, options: Options) -> ServerSettings:
-    from punie.trace.analysis.experiment.arms import PromptCache
-    from punie.trace.demo.paths import target_model_path
-
-    asked, given = options.baseline, options.given
-    for name in ("model", "base_url", "api_key_env"):
-        if name in given:
-            server = replace(server, **{name: getattr(asked, name)})
-    if "cache" in given:
-        server = replace(server, prompt_cache=PromptCache(asked.cache))
-    if asked.adapter:
-        server = replace(server, adapter=str(Path(asked.adapter).absolute()))
-    if server.base_url is None and server.program is None and server.model is None:
-        server = replace(server, model=str(target_model_path()))
-    return server
-
-
-def _agent(agent: AgentSettings, options: Options) -> AgentSettings:
-    asked, replay = options.baseline, options.tools.replay_tools
-    if asked.agent:
-        agent = replace(agent, agent=asked.agent, workspace=None)
-    if asked.workspace:
-        agent = replace(agent, agent=None, workspace=str(asked.workspace.absolute()))
-    return replace(agent, replay=str(replay.absolute())) if replay else agent
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _resumed(options: Options) -> ImproveSettings:
-    from punie.trace.bench.improve_folder import ImproveFolder
-
-    flags = flags_of(Options)
-    refused = [name for name in flags if name in options.given and name not in _WITH_RESUME]
-    if refused:
-        raise UsageError(
-            f"{flags[refused[0]]} can't be used with --resume: the improvement goes on as it was begun",
-            remedy="leave it out, or begin a new one",
-        )
-    if options.place.resume is None:
-        raise AssertionError("nothing is resumed")
-    settings = ImproveFolder.open(options.place.resume).read_settings()
-    if options.tried.budget_ns is not None:
-        settings = replace(settings, budget_ns=options.tried.budget_ns)
-    return replace(settings, history=settings.history and not options.place.no_history)
 
 
 def _folder(place: PlaceOptions, settings: ImproveSettings) -> ImproveFolder:

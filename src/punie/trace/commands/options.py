@@ -37,6 +37,18 @@ def gone_flag(name: str, remedy: str) -> Any:  # noqa: ANN401 - as above
 
 
 @dataclass(frozen=True, slots=True)
+class AskedOptions:
+    """What is asked of whom."""
+
+    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
+    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
+    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=path)
+    query_timeout: int = flag(
+        "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class JudgementOptions:
     """What a report is judged against; None leaves it to what the run was started with, then to the default."""
 

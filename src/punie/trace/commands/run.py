@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag, named_options, read_config, with_config
 from punie.trace.commands.options import (
+    AskedOptions,
     GateOptions,
     OutputOptions,
     SendingOptions,
@@ -18,7 +19,7 @@ from punie.trace.commands.options import (
     jaeger_flag,
     seed_flag,
 )
-from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags, seconds
+from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags
 from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
@@ -67,19 +68,15 @@ class RunServerOptions(ServerOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadOptions:
-    """What is asked of whom."""
+class WorkloadOptions(AskedOptions):
+    """What is asked of whom, and how."""
 
-    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
-    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=path)
     repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
     turns: Path | None = flag(
         "--turns", "DIR", "ask in turns with another run that names the same folder, for compare", parse=path
     )
     seed: int = seed_flag()
     no_stream: bool = switch("--no-stream", "ask for whole answers instead of a stream")
-    query_timeout: int = flag("--query-timeout", "S", "seconds for one query", parse=seconds, default=300)
 
 
 @dataclass(frozen=True, slots=True)
