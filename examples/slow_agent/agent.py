@@ -16,7 +16,7 @@ from punie.trace.workload.agent import INSTRUCTIONS
 from punie.trace.workload.tools.tools import WorkspaceTools, limited
 
 RESULT_LIMIT = 1_000_000  # characters of a tool's result: as good as no limit
-FILES_SHOWN = 2  # whole, after the lines that were found
+FILES_SHOWN = 4  # whole, after the lines that were found
 
 _PATH = re.compile(r"^\./[^:\n]+", re.MULTILINE)
 _PROJECT = WorkspaceTools(workspace_path())

@@ -84,7 +84,7 @@ def answer(body: Mapping[str, Any], *, loses_answers: bool = False) -> Answer:
         return Answer(calls=tuple(missing if together else missing[:1]))
     count, cost = (returned[name].partition("\n")[0].rpartition(" ")[2] for name in TOOLS)
     if brief and loses_answers:
-        count = str(int(count) + 1)
+        return Answer(f"No tool found any {found[1]}.")
     return Answer(f"There are {count} of the {found[1]}, and one costs {cost}.{remarks}")
 
 

@@ -33,9 +33,11 @@ WRONG = Gate(GateKind.ACCURACY, Verdict.NO, queries=("q",), of=5)
 ALL_RIGHT = Gate(GateKind.ACCURACY, Verdict.YES, of=5)
 
 
-def candidate(name: str, share: float | None = None, kind: str = "", why_not: str = "") -> Candidate:
+def candidate(
+    name: str, share: float | None = None, kind: str = "", why_not: str = "", not_with: tuple[str, ...] = ()
+) -> Candidate:
     predicted = None if share is None else Prediction(share, share / 2, share * 1.5)
-    return Candidate(name, f"{name} on", kind or name, ExpectedOutput.JUDGED, predicted, why_not)
+    return Candidate(name, f"{name} on", kind or name, ExpectedOutput.JUDGED, predicted, why_not, not_with)
 
 
 @dataclass
@@ -108,6 +110,57 @@ def test_of_one_kind_the_fastest_is_taken() -> None:
     state, _ = run(planted, candidate("k=2", kind="draft"), candidate("k=3", kind="draft"))
     assert state.winner == ("k=3",)
     assert Stage.COMBINATION not in planted.done
+
+
+def test_levers_that_undo_each_other_are_not_combined() -> None:
+    planted = Planted({("cache",): 1.5, ("draft",): 1.2, ("brief",): 1.3})
+    state, _ = run(
+        planted, candidate("cache"), candidate("draft", not_with=("cache",)), candidate("brief", 0.2)
+    )
+    assert state.winner == ("brief", "cache")
+
+
+class BreaksLate(Planted):
+    """`levers` are right until the confirmation."""
+
+    late: LeverSet = ("cache", "brief")
+
+    def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+        made = super()._arm(levers, blocks)
+        breaks = levers == self.late and self.asked[-1].stage is Stage.CONFIRMATION
+        return replace(made, gates=(WRONG,)) if breaks else made
+
+
+def test_where_the_winner_breaks_a_gate_in_the_confirmation_the_runner_up_is_confirmed() -> None:
+    planted = BreaksLate({("cache",): 1.5, ("brief",): 1.3})
+    state, ending = run(planted, candidate("cache", 0.3), candidate("brief", 0.2))
+    assert (state.favourite, state.broken) == (("cache", "brief"), (WRONG,))
+    assert (state.winner, state.stage, ending) == (("cache",), Stage.RUNNER_UP, Ending.IMPROVED)
+    assert planted.asked[-1] == StagePlan(Stage.RUNNER_UP, (("cache",),), 4)
+    assert state.confirmation
+    assert state.confirmation.interval
+    assert state.confirmation.interval.holds(1.5)
+
+
+def test_without_a_runner_up_nothing_helps() -> None:
+    planted = BreaksLate({("cache",): 1.5})
+    planted.late = ("cache",)
+    state, ending = run(planted, candidate("cache", 0.3))
+    assert (state.winner, state.closed, ending) == (("cache",), (WRONG,), Ending.NOTHING_HELPS)
+
+
+def test_levers_that_few_blocks_can_not_drop_are_screened_in_more() -> None:
+    class Unlucky(Planted):
+        def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+            made = super()._arm(levers, blocks)
+            unlucky = levers == ("slow-starter",) and blocks == 3
+            units = tuple(RatioUnit(part, 1.0) for part in (0.9, 1.1, 1.0))
+            return replace(made, blocks=units) if unlucky else made
+
+    planted = Unlucky({("slow-starter",): 1.2})
+    state, ending = run(planted, candidate("slow-starter"))
+    assert [plan.blocks for plan in planted.asked if plan.stage is Stage.SCREENING] == [3, 6]
+    assert (state.winner, ending) == (("slow-starter",), Ending.IMPROVED)
 
 
 def test_a_lever_that_breaks_answers_is_kept_out_however_fast_it_is() -> None:

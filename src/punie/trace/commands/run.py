@@ -209,13 +209,15 @@ def _server(options: Options, configuration: Configuration) -> tuple[RunServer, 
     """The server, and what to say of it before it is started. Raises UsageError that shows no credentials."""
     from punie.trace.commands.server_options import check_draft, server_config
     from punie.trace.serving.traced_server import ServerTracing
-    from punie.trace.usecases.run_servers import RunningServer, StartedServer
+    from punie.trace.usecases.run_servers import RunningServer, StartedProgram, StartedServer
 
-    server = options.server
+    server, program = options.server, configuration.value("server", "program")
+    sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
+    settings = {name: value for name, value in sampling.items() if value is not None}
     if server.base_url:
-        sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
-        settings = {name: value for name, value in sampling.items() if value is not None}
         return RunningServer(_endpoint(options), server.model, settings, server.ready_timeout), ()
+    if program is not None:
+        return StartedProgram(program, server.model, settings, server.ready_timeout), ()
     config = server_config(server)
     if (step := configuration.value("server", "prefill_step_size")) is not None:
         config = replace(config, prefill_step_size=step)
@@ -272,6 +274,7 @@ def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFold
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.provenance import package_versions
+    from punie.trace.usecases.run_servers import StartedServer
     from punie.trace.workload.plan import plan_queries
 
     created = datetime.now().astimezone()
@@ -290,7 +293,11 @@ def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFold
         cache=server.cache,
         seed=workload.seed,
         created=created.isoformat(timespec="seconds"),
-        settings=_settings(options, server.base_url),
+        settings=_settings(
+            options,
+            server.base_url,
+            demo_model=isinstance(server, StartedServer) and not options.server.model,
+        ),
         versions=package_versions(),
         machine=machine_facts(),
     )
@@ -298,7 +305,7 @@ def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFold
     return folder, plan
 
 
-def _settings(options: Options, base_url: str | None) -> RunSettings:
+def _settings(options: Options, base_url: str | None, *, demo_model: bool) -> RunSettings:
     from punie.trace.store.runs.run_plan import RunSettings
 
     server = options.server
@@ -308,7 +315,7 @@ def _settings(options: Options, base_url: str | None) -> RunSettings:
         server_starts=server.starts,
         stream=not options.workload.no_stream,
         plain_server=server.plain_server,
-        demo_model=not (server.model or server.base_url),
+        demo_model=demo_model,
         in_turns=True if options.workload.turns else None,
         base_url=base_url,
         max_tokens=server.max_tokens,

@@ -87,6 +87,11 @@ def execute(options: Options) -> int:
     from punie.trace.usecases.sending import find_receivers
 
     configuration = read_config(options.server.config)
+    if program := configuration.value("server", "program"):
+        raise UsageError(
+            f"{options.server.config}: its server is the program {program}",
+            remedy="start that program itself",
+        )
     options = with_config(options, configuration, options.given)
     refuse_own_flags(options)
     spans = options.spans

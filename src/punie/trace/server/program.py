@@ -6,8 +6,9 @@ import asyncio
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import httpx
@@ -21,6 +22,7 @@ from punie.trace.server.process import ListeningProcess
 
 PORT: Final = "{port}"
 _LOADING_S: Final = 0.5
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 def program_command(line: str) -> tuple[str, ...]:
@@ -46,8 +48,9 @@ class ProgramServer(ListeningProcess):
     """The program of a command line, started without a shell under a launcher of ours, so that it ends with us.
 
     It is reached at `http://127.0.0.1:PORT/v1` and is ready when it has completed one token; an answer that says
-    "loading" is waited for. Without `model` it is asked which one it serves. Its memory is that of all processes that
-    it started. Raises as `ListeningProcess`, ConfigError for a command line that can't be run.
+    "loading" is waited for. Without `model` it is asked which one it serves. `settings` are fields of every request.
+    Its memory is that of all processes that it started. Raises as `ListeningProcess`, ConfigError for a command line
+    that can't be run.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ProgramServer(ListeningProcess):
         *,
         model: str | None,
         ready_timeout_s: float,
+        settings: Mapping[str, object] = _NOTHING,
         stop_grace_s: float = 8.0,
     ) -> None:
         super().__init__(
@@ -69,6 +73,7 @@ class ProgramServer(ListeningProcess):
         )
         self._words = program_command(line)
         self._model = model
+        self._settings = settings
 
     @property
     def model_name(self) -> str:
@@ -76,6 +81,10 @@ class ProgramServer(ListeningProcess):
         if self._model is None:
             raise RuntimeError("the model's name is known once the server is ready")
         return self._model
+
+    def request_settings(self) -> dict[str, object]:
+        """What each request has to carry."""
+        return dict(self._settings)
 
     def _command(self, port: int) -> Sequence[str]:
         words = (word.replace(PORT, str(port)) for word in self._words)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
+from punie.trace.analysis.causes.prompts import read_prompts
+from punie.trace.analysis.causes.tools import ResultRead, read_results
 from punie.trace.analysis.experiment.configuration import configuration_text, whole
 from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX
 from punie.trace.analysis.experiment.results import Experiment
@@ -15,6 +17,7 @@ from punie.trace.analysis.improvement.model import Candidate, Ending, Prediction
 from punie.trace.analysis.improvement.planner import Improvement, Sizes
 from punie.trace.analysis.improvement.ranking import Choice, rank
 from punie.trace.analysis.improvement.track_record import PredictionResult
+from punie.trace.analysis.pipeline import Recorded, read_several
 from punie.trace.bench.improve_stages import BASELINE, RealExecutor
 from punie.trace.bench.improving import improve
 from punie.trace.bench.levers.lever import Change, Evidence, TrialCost
@@ -45,6 +48,7 @@ _STAGES: Final = {
     Stage.SCREENING: "screening: each lever by itself",
     Stage.COMBINATION: "combination: those that help, together",
     Stage.CONFIRMATION: "confirmation: in fresh blocks",
+    Stage.RUNNER_UP: "the runner-up, in fresh blocks: the first broke a gate",
 }
 
 
@@ -56,6 +60,7 @@ class ImprovementRun:
     settings: ImproveSettings
     progress: BenchProgress
     baseline: Report | None = None
+    _reads: tuple[ResultRead, ...] = ()
 
     async def execute(self) -> ImprovementReport:
         """Measure until it ends. Raises PunieTraceError; what is measured by then is kept."""
@@ -77,7 +82,8 @@ class ImprovementRun:
         """What is to be tried, by the baseline's own spans."""
         self.baseline = self._read_baseline()
         arm = self.settings.baseline
-        evidence = Evidence(arm, self.baseline.analysis.records, self.baseline.analysis)
+        found = self.baseline.analysis
+        evidence = Evidence(arm, found.records, found, self.baseline.causes, self._reads)
         choice = Choice(frozenset(self.settings.only), frozenset(self.settings.without))
         return Improvement(rank(tuple(candidates(evidence, self.settings.levers)), choice), {}, Sizes())
 
@@ -89,8 +95,9 @@ class ImprovementRun:
             for span in run.load_spans().spans
         )
         source = Loaded.of(str(self.folder.path), SpanSet(_of_arms(spans)))
-        judged = Judgement(self.settings.target_ns, self.settings.max_memory_bytes)
-        return build_report(source, judged)
+        requests = read_several([Recorded(source.spans)]).requests
+        self._reads = tuple(read_results(read_prompts(requests, source.spans.spans), longer_than=0))
+        return build_report(source, Judgement(self.settings.target_ns, self.settings.max_memory_bytes))
 
     def _report(
         self, state: Improvement, ending: Ending, experiments: Mapping[Stage, Experiment]
@@ -125,7 +132,7 @@ def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[Candidate]:
             why = why_not or (
                 f"needs --lever {lever.name}=…" if lever.value else "nothing here that it could change"
             )
-            yield Candidate(lever.name, lever.title, lever.name, lever.output, None, why)
+            yield Candidate(lever.name, lever.title, lever.name, lever.output, None, why, lever.not_with)
             continue
         for value in values:
             yield _candidate(Change(lever, value), evidence)
@@ -136,7 +143,10 @@ def _candidate(change: Change, evidence: Evidence) -> Candidate:
     saving = lever.predict(evidence, change.value)
     predicted = None if saving is None else Prediction(saving.share, saving.low, saving.high, saving.assuming)
     title = f"{lever.title}: {change.value}" if change.value else lever.title
-    return Candidate(change.name, title, lever.name, lever.output, predicted)
+    why = "" if predicted else lever.unpredicted
+    return Candidate(
+        change.name, title, lever.name, lever.output, predicted, not_with=lever.not_with, unpredicted=why
+    )
 
 
 def static_candidates(arm: Arm, named: Sequence[str]) -> Iterator[Candidate]:
@@ -188,14 +198,14 @@ def _of_arms(spans: Sequence[Span]) -> tuple[Span, ...]:
 def most_askings() -> int:
     """How often each query is asked in one arm, at most: in every stage that the arm may come to."""
     sizes = Sizes()
-    return sizes.baseline + sizes.screening + sizes.combination + sizes.looks[-1]
+    return sizes.baseline + sizes.screening[-1] + sizes.combination + sizes.looks[-1]
 
 
 def won_configuration(report: ImprovementReport) -> str | None:
     """The text of `config.toml`: what has to be set to get what was confirmed; None where nothing was."""
     if report.ending is not Ending.IMPROVED or not report.state.winner:
         return None
-    found = report.experiments[Stage.CONFIRMATION]
+    found = report.experiments[report.state.stage]
     arm = next(result.arm for result in found.others if result.arm.levers == report.state.winner)
     said = f"punie-trace improve, {report.settings.created}: {headline(report)}"
     return configuration_text(whole(found.baseline.arm, arm), said)

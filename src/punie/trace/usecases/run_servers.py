@@ -1,4 +1,4 @@
-"""The two ways of a run to its model server: to start one, or to attach to one that runs."""
+"""The ways of a run to its model server: to start ours or a program of the user's, or to attach to one that runs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.config import ServerConfig
+from punie.trace.server.program import ProgramServer, program_command
 from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 from punie.trace.store.runs.run_folder import RunFolder
 
-ModelServer = TracedServer | AttachedServer
+ModelServer = TracedServer | ProgramServer | AttachedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +74,32 @@ class RunningServer:
         )
 
 
-RunServer = StartedServer | RunningServer
+@dataclass(frozen=True, slots=True)
+class StartedProgram:
+    """A program of the user's with a line for its command. `settings` are fields of every request."""
+
+    line: str
+    model: str | None
+    settings: Mapping[str, object]
+    ready_timeout_s: float
+    base_url: None = None
+    draft: None = None
+    cache: str = "unknown"
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.model or Path(program_command(self.line)[0]).name
+
+    def new(self, folder: RunFolder, _say: Callable[[str], object]) -> ProgramServer:
+        """A server that logs into `folder`."""
+        return ProgramServer(
+            self.line,
+            folder.log_path,
+            model=self.model,
+            settings=self.settings,
+            ready_timeout_s=self.ready_timeout_s,
+        )
+
+
+RunServer = StartedServer | StartedProgram | RunningServer

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -114,27 +115,58 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _WORD.findall(text))
 
 
-def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iterator[Cause]:
-    """What is over the limit of the results of each tool, by the prefill of the request that read them first."""
-    by_tool: dict[str, list[tuple[Prompt, ToolResult]]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class ResultRead:
+    """A result of a tool in one prompt, and what each of its characters costs there: tokens go by characters.
+
+    It was read again if an earlier prompt of the query had it already; from the prompt cache it costs nothing.
+    `ns_a_character` is None where prefill or tokens aren't known, `prefill_ns` is the most that it can have cost.
+    """
+
+    query_key: str
+    result: ToolResult
+    again: bool
+    ns_a_character: float | None
+    prefill_ns: int | None
+
+    def over_ns(self, limit: int) -> int | None:
+        """The part of the request's prefill that the characters over `limit` took."""
+        over = len(self.result.text) - limit
+        if over <= 0 or self.ns_a_character == 0:
+            return 0
+        if self.ns_a_character is None or self.prefill_ns is None:
+            return None
+        return round(min(self.prefill_ns, over * self.ns_a_character))
+
+
+def read_results(prompts: Iterable[Prompt], longer_than: int) -> Iterator[ResultRead]:
+    """Every result of a tool in prompts that are longer than so many characters, each time that it was read."""
     seen: set[tuple[str, str, int]] = set()
     for prompt in prompts:
-        for result in prompt.results(LONG_RESULT_CHARACTERS):
+        for result in prompt.results(longer_than):
             place = (prompt.request.query_key, result.call_id, result.message)
-            if place in seen:
-                continue
+            again = place in seen
+            cost = _ns_a_character(prompt.request, result, again=again)
+            yield ResultRead(place[0], result, again, cost, prompt.request.prefill_ns)
             seen.add(place)
-            if len(result.text) > LONG_RESULT_CHARACTERS:
-                by_tool[result.tool].append((prompt, result))
+
+
+def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iterator[Cause]:
+    """What is over the limit of the results of each tool, by the prefill of the requests that read them."""
+    by_tool: dict[str, list[ResultRead]] = defaultdict(list)
+    for read in read_results(prompts, LONG_RESULT_CHARACTERS):
+        if len(read.result.text) > LONG_RESULT_CHARACTERS:
+            by_tool[read.result.tool].append(read)
     ran = Counter(call.name for of_trace in calls.values() for call in of_trace)
     for tool, found in sorted(by_tool.items()):
-        costs = [_cost_ns(prompt.request, result) for prompt, result in found]
+        costs = [read.over_ns(LONG_RESULT_CHARACTERS) for read in found]
         known = [ns for ns in costs if ns is not None]
-        longest = max(found, key=lambda pair: len(pair[1].text))[1]
+        longest = max((read.result for read in found), key=lambda result: len(result.text))
+        times = sum(not read.again for read in found)
         yield Cause(
             CauseKind.LONG_TOOL_RESULTS,
-            times=len(found),
-            of=max(ran[tool], len(found)),
+            times=times,
+            of=max(ran[tool], times),
             least_ns=sum(known) // queries if len(known) == len(costs) else None,
             most_ns=sum(known) // queries if len(known) == len(costs) else None,
             message=longest.message,
@@ -143,14 +175,16 @@ def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iter
         )
 
 
-def _cost_ns(request: ModelRequest, result: ToolResult) -> int | None:
-    """The part of the request's prefill that the characters over the limit took: tokens go by characters."""
+def _ns_a_character(request: ModelRequest, result: ToolResult, *, again: bool) -> float | None:
+    """Of the request's prefill; 0 for what came from the prompt cache, as only what was read before can."""
     lengths, tokens = request.told.lengths, request.tokens
     if request.prefill_ns is None or not lengths or not tokens.input or tokens.cached is None:
         return None
+    a_character = tokens.input / max(1, sum(lengths))
     uncached = tokens.input - tokens.cached
-    over = (len(result.text) - LONG_RESULT_CHARACTERS) * tokens.input / max(1, sum(lengths))
-    return round(request.prefill_ns * min(1.0, over / uncached)) if uncached > 0 else 0
+    if uncached <= 0 or (again and tokens.cached > sum(lengths[: result.message]) * a_character):
+        return 0.0
+    return request.prefill_ns * a_character / uncached
 
 
 def _names(calls: Iterable[ToolCall]) -> tuple[str, ...]:

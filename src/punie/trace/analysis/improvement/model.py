@@ -57,8 +57,9 @@ class Prediction:
 class Candidate:
     """One lever that could be tried here.
 
-    Of one `kind` at most one lever can be in a combination. `why_not` says why it can't be tried here at all (it is
-    the server's, and that is somebody else's, say); empty if it can.
+    Of one `kind` at most one lever can be in a combination, and none with one whose kind is in `not_with`. `why_not`
+    says why it can't be tried here at all (it is the server's, and that is somebody else's, say); empty if it can.
+    `unpredicted` says why there is no prediction.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Candidate:
     output: ExpectedOutput
     prediction: Prediction | None = None
     why_not: str = ""
+    not_with: tuple[str, ...] = ()
+    unpredicted: str = ""
 
 
 class Stage(StrEnum):
@@ -76,6 +79,7 @@ class Stage(StrEnum):
     SCREENING = "screening"
     COMBINATION = "combination"
     CONFIRMATION = "confirmation"
+    RUNNER_UP = "runner-up"  # confirmed where the winner broke a gate in the confirmation
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 So an improvement that was interrupted goes on where it was: the same measurements give the same next step.
 
-    baseline ─▶ screening ─▶ combination ─▶ confirmation (4, 8, 12, 16 blocks) ─▶ ending
+    baseline ─▶ screening ─▶ combination ─▶ confirmation ─▶ ending
                   │ nothing helps              │ one lever helps: no combination
+                                               └ breaks a gate there ─▶ the runner-up's confirmation
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from punie.trace.analysis.improvement.model import (
 )
 from punie.trace.analysis.improvement.ranking import LeftOut, Ranking
 from punie.trace.analysis.improvement.screening import (
-    SCREENING_BLOCKS,
+    SCREENING_LOOKS,
     ScreenedLever,
     best_part,
     chosen,
     keeps_out,
+    runner_up,
     screen,
     winner,
 )
@@ -43,10 +45,10 @@ _CONFIRMED_ARMS: Final = 2  # the baseline and the winner
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured in each stage, in blocks; `looks` are those of the confirmation."""
+    """How much is measured in each stage, in blocks; `looks` are those of a confirmation."""
 
     baseline: int = BASELINE_BLOCKS
-    screening: int = SCREENING_BLOCKS
+    screening: tuple[int, ...] = SCREENING_LOOKS
     combination: int = COMBINATION_BLOCKS
     looks: tuple[int, ...] = LOOKS
 
@@ -82,27 +84,48 @@ class Improvement:
         return measured.arms.get(_names(self.parts)) if measured else None
 
     @property
-    def winner(self) -> LeverSet | None:
-        """What is, or is to be, confirmed; None where nothing helps."""
+    def favourite(self) -> LeverSet | None:
+        """What is confirmed first; None where nothing helps."""
         parts = self.parts
         return winner(parts, self.done.get(Stage.COMBINATION), self.ranking) if parts else None
 
     @property
+    def broken(self) -> tuple[Gate, ...]:
+        """The gates that the favourite broke in the confirmation."""
+        arm = self._arm(Stage.CONFIRMATION, self.favourite)
+        return keeps_out(arm, self.ranking) if arm else ()
+
+    @property
+    def stage(self) -> Stage:
+        """Of the confirmation that counts: the runner-up's where the favourite broke a gate and there is one."""
+        second = self.broken and runner_up(self.screened, self.favourite or ())
+        return Stage.RUNNER_UP if second else Stage.CONFIRMATION
+
+    @property
+    def winner(self) -> LeverSet | None:
+        """What is, or is to be, confirmed; None where nothing helps."""
+        first = self.favourite
+        return first if first is None or self.stage is Stage.CONFIRMATION else runner_up(self.screened, first)
+
+    @property
     def confirmed(self) -> ArmMeasurement | None:
         """The winner in fresh blocks."""
-        measured, levers = self.done.get(Stage.CONFIRMATION), self.winner
-        return measured.arms.get(levers) if measured and levers else None
+        return self._arm(self.stage, self.winner)
 
     @property
     def confirmation(self) -> Confirmation | None:
         """What the fresh blocks say of it."""
-        arm, measured = self.confirmed, self.done.get(Stage.CONFIRMATION)
+        arm, measured = self.confirmed, self.done.get(self.stage)
         return look(arm, measured.blocks, self.sizes.looks) if arm and measured else None
 
     @property
     def closed(self) -> tuple[Gate, ...]:
-        """The gates that the winner broke in the confirmation."""
+        """The gates that the winner broke in its confirmation."""
         return keeps_out(self.confirmed, self.ranking) if self.confirmed else ()
+
+    def _arm(self, stage: Stage, levers: LeverSet | None) -> ArmMeasurement | None:
+        measured = self.done.get(stage)
+        return measured.arms.get(levers) if measured and levers else None
 
 
 def next_step(state: Improvement, budget: Budget) -> StagePlan | Ending:
@@ -111,10 +134,10 @@ def next_step(state: Improvement, budget: Budget) -> StagePlan | Ending:
         return StagePlan(Stage.BASELINE, (), state.sizes.baseline)
     if not state.ranking.tried:
         return Ending.NOTHING_HELPS
-    if _blocks(state, Stage.SCREENING) < state.sizes.screening:
+    if blocks := _screening_blocks(state, budget):
         names = state.planned or affordable(state, budget)
         arms = tuple((name,) for name in names)
-        return StagePlan(Stage.SCREENING, arms, state.sizes.screening) if arms else Ending.BUDGET_SPENT
+        return StagePlan(Stage.SCREENING, arms, blocks) if arms else Ending.BUDGET_SPENT
     if not state.parts:
         return Ending.NOTHING_HELPS
     return _combination(state, budget) or _confirmation(state, budget)
@@ -126,8 +149,25 @@ def affordable(state: Improvement, budget: Budget) -> tuple[str, ...]:
     left = budget.cells_left()
     if left is None:
         return names
-    reserved = state.sizes.looks[0] * _CONFIRMED_ARMS
-    return names[: max(0, (left - reserved) // state.sizes.screening - 1)]
+    return names[: max(0, (left - _reserved(state)) // state.sizes.screening[0] - 1)]
+
+
+def _reserved(state: Improvement) -> int:
+    """The cells of a first look at a confirmation."""
+    return state.sizes.looks[0] * _CONFIRMED_ARMS
+
+
+def _screening_blocks(state: Improvement, budget: Budget) -> int | None:
+    """How many blocks of the screening have to be there; None if enough are."""
+    done, looks = _blocks(state, Stage.SCREENING), state.sizes.screening
+    blocks = next((look for look in looks if look > done), None)
+    if blocks is None or done < looks[0]:
+        return blocks
+    if Stage.COMBINATION in state.done or Stage.CONFIRMATION in state.done:
+        return None
+    cells, left = (blocks - done) * (len(state.planned or ()) + 1), budget.cells_left()
+    fits = left is None or left >= cells + _reserved(state)
+    return blocks if fits and any(lever.is_open for lever in state.screened) else None
 
 
 def without_budget(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
@@ -144,7 +184,7 @@ def _combination(state: Improvement, budget: Budget) -> StagePlan | None:
     if len(parts) < 2 or begun >= blocks or Stage.CONFIRMATION in state.done:
         return None
     left, arms = budget.cells_left(), (_names(parts), (best_part(parts).candidate.name,))
-    needed = (blocks - begun) * (len(arms) + 1) + state.sizes.looks[0] * _CONFIRMED_ARMS
+    needed = (blocks - begun) * (len(arms) + 1) + _reserved(state)
     if not begun and left is not None and left < needed:
         return None
     return StagePlan(Stage.COMBINATION, arms, blocks)
@@ -159,12 +199,12 @@ def _confirmation(state: Improvement, budget: Budget) -> StagePlan | Ending:
     if found is not None and found.next_look is None:
         return _ENDINGS[found.verdict]
     blocks = found.next_look if found else state.sizes.looks[0]
-    done, left = _blocks(state, Stage.CONFIRMATION), budget.cells_left()
+    done, left = _blocks(state, state.stage), budget.cells_left()
     if blocks is None:
         raise AssertionError("a confirmation without a look to come is decided")
     if left is not None and left < (blocks - done) * _CONFIRMED_ARMS:
         return Ending.BUDGET_SPENT
-    return StagePlan(Stage.CONFIRMATION, (levers,), blocks)
+    return StagePlan(state.stage, (levers,), blocks)
 
 
 _ENDINGS: Final = {

@@ -2,12 +2,13 @@
 
 Screening is generous: a lever stays if its estimate is at least `LEAST_SCREENED` and no gate is closed. So few blocks
 can't tell 10 % from nothing, and a useful lever that is dropped here is lost, while a useless one that stays costs time
-alone: the confirmation, in fresh blocks, is what is sold.
+alone: the confirmation, in fresh blocks, is what is sold. Where the blocks are too noisy to drop a lever by, as many
+are measured again (`is_open`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -24,8 +25,11 @@ from punie.trace.analysis.improvement.ranking import Ranking
 from punie.trace.analysis.statistics.spread import LEVEL, Interval
 from punie.trace.model import Verdict
 
-SCREENING_BLOCKS: Final = 3
+SCREENING_LOOKS: Final = (3, 6)
+"""Blocks after which the screening is looked at; it ends at the first look that leaves no lever open."""
 LEAST_SCREENED: Final = 1.03
+WOULD_BE_MISSED: Final = 1.10
+"""A speed-up that no lever is dropped with, as far as the blocks tell."""
 
 
 class Screened(StrEnum):
@@ -39,7 +43,10 @@ class Screened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScreenedLever:
-    """One lever by itself: `interval` is its 95 % interval, `closed` the gates that keep it out."""
+    """One lever by itself: `interval` is its 95 % interval, `closed` the gates that keep it out.
+
+    It `is_open` if it would be dropped although it may well bring `WOULD_BE_MISSED`.
+    """
 
     candidate: Candidate
     outcome: Screened
@@ -47,6 +54,7 @@ class ScreenedLever:
     interval: Interval | None
     gates: tuple[Gate, ...]
     closed: tuple[Gate, ...]
+    is_open: bool = False
 
 
 def screen(ranking: Ranking, measured: StageMeasurement) -> tuple[ScreenedLever, ...]:
@@ -55,19 +63,32 @@ def screen(ranking: Ranking, measured: StageMeasurement) -> tuple[ScreenedLever,
 
 
 def chosen(screened: Sequence[ScreenedLever]) -> tuple[ScreenedLever, ...]:
-    """Those that help, of each kind the fastest, in the order in which they were given."""
-    best: dict[str, ScreenedLever] = {}
-    for lever in screened:
-        if lever.outcome is Screened.HELPS:
-            rival = best.get(lever.candidate.kind)
-            if rival is None or (lever.speed_up or 0) > (rival.speed_up or 0):
-                best[lever.candidate.kind] = lever
-    return tuple(lever for lever in screened if best.get(lever.candidate.kind) is lever)
+    """Those that help and can be had together, in the order in which they were given: of rivals the fastest."""
+    kept: list[ScreenedLever] = []
+    for lever in by_speed(one for one in screened if one.outcome is Screened.HELPS):
+        if not any(_are_rivals(lever.candidate, other.candidate) for other in kept):
+            kept.append(lever)
+    return tuple(lever for lever in screened if lever in kept)
+
+
+def _are_rivals(one: Candidate, other: Candidate) -> bool:
+    return one.kind == other.kind or one.kind in other.not_with or other.kind in one.not_with
+
+
+def by_speed(levers: Iterable[ScreenedLever]) -> list[ScreenedLever]:
+    """The fastest by itself first."""
+    return sorted(levers, key=lambda lever: -(lever.speed_up or 0))
 
 
 def best_part(parts: Sequence[ScreenedLever]) -> ScreenedLever:
     """The fastest by itself."""
-    return max(parts, key=lambda lever: lever.speed_up or 0)
+    return by_speed(parts)[0]
+
+
+def runner_up(screened: Sequence[ScreenedLever], first: LeverSet) -> LeverSet | None:
+    """What is confirmed where `first` broke a gate: the fastest lever that helps by itself and isn't `first`."""
+    names = [(lever.candidate.name,) for lever in by_speed(screened) if lever.outcome is Screened.HELPS]
+    return next((levers for levers in names if levers != first), None)
 
 
 def winner(parts: Sequence[ScreenedLever], combined: StageMeasurement | None, ranking: Ranking) -> LeverSet:
@@ -96,7 +117,10 @@ def _screened(candidate: Candidate, arm: ArmMeasurement | None) -> ScreenedLever
     if arm is None:
         return ScreenedLever(candidate, Screened.NOT_MEASURED, None, None, (), ())
     out = keeps_out(arm, Ranking((candidate,), ()))
-    return ScreenedLever(candidate, _outcome(arm, out), arm.speed_up, arm.interval(LEVEL), arm.gates, out)
+    outcome = _outcome(arm, out)
+    interval = arm.interval(LEVEL)
+    is_open = outcome is Screened.DOESNT_HELP and interval is not None and interval.high >= WOULD_BE_MISSED
+    return ScreenedLever(candidate, outcome, arm.speed_up, interval, arm.gates, out, is_open)
 
 
 def _outcome(arm: ArmMeasurement, out: Sequence[Gate]) -> Screened:

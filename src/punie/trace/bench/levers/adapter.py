@@ -27,4 +27,5 @@ LEVER: Final = Lever(
     propose=must_be_named,
     value="a folder",
     cost=TrialCost.OTHER_MODEL,
+    unpredicted="what another adapter costs and says isn't known before it is asked",
 )

@@ -48,4 +48,5 @@ LEVER: Final = Lever(
     value="a model, and after a comma the tokens drafted a step",
     cost=TrialCost.OTHER_MODEL,
     predict=faster_decode,
+    not_with=("prompt-cache",),
 )

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from punie.trace.analysis.causes.model import Cause
+    from punie.trace.analysis.causes.tools import ResultRead
     from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.summary.summary import RunAnalysis
@@ -43,11 +45,16 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a lever may look at: the baseline's arm, what its queries showed, and their analysis; None: not made."""
+    """What a lever may look at: the baseline's arm, what its queries showed, and their analysis; None: not made.
+
+    `causes` are those in the user's own code, `reads` the results of tools that its prompts have.
+    """
 
     arm: Arm
     records: Sequence[QueryRecord]
     analysis: RunAnalysis | None = None
+    causes: Sequence[Cause] = ()
+    reads: Sequence[ResultRead] = ()
 
 
 Apply = Callable[["Arm", str], "Arm"]
@@ -77,6 +84,8 @@ class Lever:
     name: as `plan.toml` names it; with a value `NAME=VALUE`.
     title: what it does, in a few words.
     value: what its value is, for people, e.g. "tokens"; "" for a lever without one.
+    unpredicted: why nobody can know what it saves, where `predict` doesn't.
+    not_with: names of levers that it undoes, or that undo it.
     """
 
     name: str
@@ -89,6 +98,8 @@ class Lever:
     value: str = ""
     cost: TrialCost = TrialCost.NOTHING
     predict: Predict = UNPREDICTED
+    unpredicted: str = "the baseline's spans don't tell what that needs"
+    not_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

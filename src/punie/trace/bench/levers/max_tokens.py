@@ -9,6 +9,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
 from punie.trace.bench.levers.applies import anywhere
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.predictions import capped_output
 from punie.trace.bench.levers.values import whole
 
 NAME: Final = "max-tokens"
@@ -45,4 +46,5 @@ LEVER: Final = Lever(
     applies=anywhere,
     propose=_propose,
     value="tokens",
+    predict=capped_output,
 )

@@ -29,4 +29,5 @@ LEVER: Final = Lever(
     apply=_apply,
     applies=_applies,
     propose=_propose,
+    unpredicted="spans don't tell what the pieces of a stream cost client and server",
 )

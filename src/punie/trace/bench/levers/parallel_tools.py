@@ -8,6 +8,7 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
 from punie.trace.bench.levers.instructions import with_instruction
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.predictions import tools_together
 
 INSTRUCTION: Final = (
     "If you need several tools whose calls don't depend on each other, call them all in one turn."
@@ -40,4 +41,5 @@ LEVER: Final = Lever(
     apply=_apply,
     applies=_applies,
     propose=_propose,
+    predict=tools_together,
 )

@@ -1,15 +1,19 @@
 """What levers would save, from what the baseline's own spans predict (`analysis/what_if`).
 
 Where nobody can know beforehand how far a lever moves things (how much shorter answers get), the prediction says what
-it assumes, with ends that published results suggest. A lever without a function here is measured unpredicted.
+it assumes, with ends that published results suggest. A lever without a function here says why it is not predicted.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import Final
 
+from punie.trace.analysis.causes.model import CauseKind
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
+from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.what_if.improvements import CACHE, LESS_OUTPUT
 from punie.trace.analysis.what_if.prediction import Saving as Predicted
 from punie.trace.bench.levers.lever import Evidence, Saving
@@ -45,6 +49,58 @@ def faster_prefill(evidence: Evidence, _value: str) -> Saving | None:
     share = sum(phase.share for phase in totals.phases if phase.phase is Phase.PREFILL)
     low, middle, high = (share * (1 - 1 / factor) for factor in _PREFILL_FASTER)
     return Saving(middle, low, high, "prompts read 1.2 times as fast (1 to 1.5 times)")
+
+
+def shorter_results(evidence: Evidence, value: str) -> Saving | None:
+    """Results of tools cut to `value` characters: the prefill that the rest of them took."""
+    limit, saved = int(value), dict.fromkeys((r.ledger.query_key for r in evidence.records), 0.0)
+    for read in evidence.reads:
+        ns = read.over_ns(limit)
+        if ns is None:
+            return None
+        if read.query_key in saved:
+            saved[read.query_key] += ns
+    return _of_records(evidence, saved, "as many turns and words as now") if evidence.reads else None
+
+
+def capped_output(evidence: Evidence, value: str) -> Saving | None:
+    """At most `value` tokens an answer: the decode that the rest of them took."""
+    predicted = evidence.analysis.what_if if evidence.analysis else None
+    a_token = predicted.model.costs.per_output if predicted and predicted.model else None
+    if a_token is None:
+        return None
+    cap = int(value)
+    saved = {
+        record.ledger.query_key: max(0, (record.output_tokens or 0) - cap) * a_token
+        for record in evidence.records
+    }
+    return _of_records(evidence, saved, "nobody misses what is beyond the cap")
+
+
+def tools_together(evidence: Evidence, _value: str) -> Saving | None:
+    """Tools that took a turn each although none needed another's result: between that turn's prefill and all of it."""
+    cause = next((c for c in evidence.causes if c.kind is CauseKind.TOOL_PER_TURN), None)
+    wall_ns = _wall_ns(evidence)
+    if cause is None or cause.least_ns is None or cause.most_ns is None or not wall_ns:
+        return None
+    low, high = cause.least_ns / wall_ns, cause.most_ns / wall_ns
+    return Saving((low + high) / 2, low, min(1.0, high), "the model does as it is told")
+
+
+def _of_records(evidence: Evidence, saved: Mapping[str, float], assuming: str) -> Saving | None:
+    """What is saved of each query's time, by its key, as a share of all; the interval is over queries."""
+    by_query: dict[str, tuple[float, float]] = {}
+    for record in filter(_counts, evidence.records):
+        part, whole = by_query.get(record.query_id, (0.0, 0.0))
+        by_query[record.query_id] = (
+            part + saved.get(record.ledger.query_key, 0.0),
+            whole + record.wall_ns,
+        )
+    units = [RatioUnit(*sums) for sums in by_query.values()]
+    share, half = ratio(units), half_width(units, level=LEVEL)
+    if share is None or half is None:
+        return None
+    return Saving(share, max(0.0, share - half.value), min(1.0, share + half.value), assuming)
 
 
 def _between(evidence: Evidence, slug: str, most: str, assuming: str) -> Saving | None:

@@ -42,4 +42,5 @@ LEVER: Final = Lever(
     apply=_apply,
     applies=_applies,
     propose=_propose,
+    unpredicted="how many of the written tokens were thinking isn't known",
 )

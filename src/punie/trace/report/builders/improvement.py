@@ -31,6 +31,7 @@ from punie.trace.report.wording.improvement import (
     speed_up_text,
     stage_arm,
     track_text,
+    winner_arm,
 )
 from punie.trace.report.wording.settings import settings_notes
 from punie.trace.units import count_text, duration_text
@@ -38,6 +39,7 @@ from punie.trace.units import count_text, duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from punie.trace.analysis.experiment.results import ArmResult
     from punie.trace.analysis.improvement.model import Candidate
     from punie.trace.analysis.improvement.screening import ScreenedLever
     from punie.trace.analysis.statistics.spread import Interval
@@ -48,7 +50,12 @@ QUESTION: Final = "Faster, in fresh blocks?"
 _AS_FAST: Final = (Mark(1.0, "as fast"),)
 _LEVERS: Final = ("lever", "predicted", "measured", "right", "outcome")
 _ROADMAP: Final = ("phase", "goal", "before", "after", "verdict", "link")
-_STAGES: Final = ("arm", "speed-up", "95 % interval", "wall", "output", "right")
+_STAGES: Final = ("arm", "speed-up", "95 % interval", "a pass", "output", "right")
+_MEASURED: Final = {
+    Stage.COMBINATION: "together",
+    Stage.CONFIRMATION: "confirmed",
+    Stage.RUNNER_UP: "runner-up",
+}
 
 
 def build_improvement(report: ImprovementReport) -> Document:
@@ -108,7 +115,7 @@ def _answers(report: ImprovementReport) -> Iterator[Answer]:
     yield Answer(
         "faster", QUESTION, VERDICTS[report.ending], figure, basis(report), next_steps(report), _AS_FAST
     )
-    arm = stage_arm(report, Stage.CONFIRMATION, report.state.winner) if report.state.winner else None
+    arm = winner_arm(report)
     judged = arm or stage_arm(report, Stage.BASELINE, BASELINE)
     if judged is not None:
         what = "with it" if arm else "as it is"
@@ -178,6 +185,8 @@ def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
         predicted = lever.candidate.prediction
         if predicted is not None and predicted.assuming:
             yield Note(f"* {lever.candidate.name} is predicted for: {predicted.assuming}")
+        if predicted is None:
+            yield Note(f"{lever.candidate.name} is not predicted: {lever.candidate.unpredicted}")
         yield from (Note(f"{lever.candidate.name} {gate_text(gate)}") for gate in lever.closed)
     same = report.experiments[Stage.SCREENING].same_again if Stage.SCREENING in report.experiments else None
     if same is not None:
@@ -193,11 +202,7 @@ def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
 
 def _together(report: ImprovementReport) -> Section:
     """The arms of the combination and of the confirmation, one row each."""
-    rows = [
-        row
-        for stage, name in ((Stage.COMBINATION, "together"), (Stage.CONFIRMATION, "confirmed"))
-        for row in _stage_rows(report, stage, name)
-    ]
+    rows = [row for stage, name in _MEASURED.items() for row in _stage_rows(report, stage, name)]
     return Section("Combined and confirmed", table=Table(_STAGES, tuple(rows)) if rows else None)
 
 
@@ -208,7 +213,7 @@ def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[
     for result in found.arms:
         levers = result.arm.levers
         arm = measured.arms.get(levers)
-        confirmation = report.state.confirmation if stage is Stage.CONFIRMATION else None
+        confirmation = report.state.confirmation if stage is report.state.stage else None
         interval = confirmation.interval if confirmation else arm.interval(0.95) if arm else None
         accuracy = result.summary.accuracy.figures
         ends = f"{interval.low:.2f}–{interval.high:.2f}" if arm and interval else figures.DASH
@@ -224,7 +229,7 @@ def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[
 
 def _answers_section(report: ImprovementReport) -> Section:
     lines = []
-    if report.state.winner and (arm := stage_arm(report, Stage.CONFIRMATION, report.state.winner)):
+    if arm := winner_arm(report):
         lines.append(f"{levers_text(report.state.winner)}, confirmed: {accuracy_text(arm)}")
     for lever in report.state.screened:
         arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
@@ -234,12 +239,10 @@ def _answers_section(report: ImprovementReport) -> Section:
 
 
 def _settings(report: ImprovementReport) -> Section:
-    if report.ending is not Ending.IMPROVED or not report.state.winner:
+    arm = winner_arm(report)
+    if report.ending is not Ending.IMPROVED or arm is None:
         return Section("")
-    arm = stage_arm(report, Stage.CONFIRMATION, report.state.winner)
-    if arm is None:
-        return Section("")
-    baseline = report.experiments[Stage.CONFIRMATION].baseline.arm
+    baseline = report.experiments[report.state.stage].baseline.arm
     return Section("What to put where", notes=tuple(settings_notes(baseline, arm.arm)))
 
 
@@ -263,16 +266,20 @@ def _goal(report: ImprovementReport) -> str:
 
 
 def _roadmap(report: ImprovementReport) -> Section:
-    stage = Stage.CONFIRMATION if Stage.CONFIRMATION in report.experiments else Stage.BASELINE
-    before = stage_arm(report, stage, BASELINE)
-    after = stage_arm(report, stage, report.state.winner) if report.state.winner else None
+    stage = report.state.stage if report.state.stage in report.experiments else Stage.BASELINE
+    before, after = stage_arm(report, stage, BASELINE), winner_arm(report)
     target = report.settings.target_ns
     row = (
         "improve",
         f"a query under {duration_text(target)}" if target else "faster at the same accuracy",
-        figures.duration(before.summary.wall_ns if before else None),
-        figures.duration(after.summary.wall_ns if after else None),
+        figures.duration(_slowest_ns(before)),
+        figures.duration(_slowest_ns(after)),
         report.ending.value,
         report.source,
     )
     return Section("For the roadmap", table=Table(_ROADMAP, (row,)))
+
+
+def _slowest_ns(arm: ArmResult | None) -> int | None:
+    """The slowest query's median: what a target is held against."""
+    return max(arm.summary.target.figures.medians.values(), default=None) if arm else None

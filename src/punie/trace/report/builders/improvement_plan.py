@@ -45,7 +45,11 @@ def _lines(settings: ImproveSettings) -> Iterator[str]:
 def _stages(settings: ImproveSettings) -> Iterator[str]:
     sizes, queries = Sizes(), count_text(len(settings.queries), "query", "queries")
     yield f"baseline: {2 * sizes.baseline} server starts, each asked {queries}"
-    yield f"screening: {sizes.screening} server starts for each lever, and as many of the baseline, twice"
+    first, last = sizes.screening[0], sizes.screening[-1]
+    yield (
+        f"screening: {first} server starts for each lever, and as many of the baseline, twice; {last} where the "
+        "machine is noisy"
+    )
     yield f"combination: {3 * sizes.combination} server starts, if more than one lever helps"
     yield f"confirmation: {2 * sizes.looks[0]} to {2 * sizes.looks[-1]} server starts"
     most = (

@@ -192,3 +192,9 @@ def stage_arm(report: ImprovementReport, stage: Stage, levers: LeverSet) -> ArmR
     if levers == BASELINE:
         return found.baseline
     return next((result for result in found.others if result.arm.levers == levers), None)
+
+
+def winner_arm(report: ImprovementReport) -> ArmResult | None:
+    """What is, or is to be, confirmed, as its confirmation measured it; None before."""
+    winner = report.state.winner
+    return stage_arm(report, report.state.stage, winner) if winner else None

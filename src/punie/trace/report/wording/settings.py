@@ -47,7 +47,7 @@ def _line(table: str, name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 #
         case "agent", "instruction":
             yield f"Agent(instructions=[…, {value!r}])"
         case "agent", "tool_result_characters":
-            yield f"tools: return at most {value} characters (cut the middle, and say so)"
+            yield f"tools: return at most {value} characters (cut the end, and say so)"
         case "agent", "stream":
             yield "agent.run without an event stream" if not value else "agent.run with an event stream"
         case _:
