@@ -206,7 +206,7 @@ def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "clickhouse_connect", None)
     with pytest.raises(InputError, match="client isn't installed") as caught:
         read_source("clickhouse://localhost/otel")
-    assert "punie-trace[clickhouse]" in caught.value.remedy
+    assert "'clickhouse-connect>=" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -262,4 +262,4 @@ def test_without_duckdb_the_error_names_the_extra(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(InputError, match="is Parquet") as caught:
         read_source(str(path))
-    assert "punie-trace[duckdb]" in caught.value.remedy
+    assert "'duckdb>=" in caught.value.remedy

@@ -105,7 +105,7 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match="f: is compressed with zstd") as caught:
         zstd.decompress_zstd(zstd_compress(LINE), "f", UnpackedLimit("f", 100))
-    assert "punie-trace[zstd]" in caught.value.remedy
+    assert "backports-zstd>=" in caught.value.remedy
 
 
 @both

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from punie.trace.errors import ExitCode, PunieTraceError, UsageError
+from punie.trace.extras import install_hint
 from punie.trace.options import flag, switch, whole_number
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ HELP: Final = "serve reports to coding agents by the Model Context Protocol"
 DESCRIPTION: Final = (
     "Speaks the Model Context Protocol on standard input and output, with the tools run, report, compare and show. "
     "Answers are the reports' JSON with a bound on their rows, without prompts, answers and arguments unless "
-    "--content allows them. Needs punie-trace[mcp]."
+    "--content allows them. Needs the extra mcp."
 )
 EXAMPLES: Final = ("mcp", "mcp --content --rows 50")
 _INSTRUCTIONS: Final = (
@@ -57,9 +58,7 @@ def make_server(answers: Answers) -> MCPServer[Any]:
     try:
         from mcp.server import MCPServer
     except ImportError:
-        raise UsageError(
-            "mcp: its package isn't installed", remedy="pip install 'punie-trace[mcp]'"
-        ) from None
+        raise UsageError("mcp: its package isn't installed", remedy=install_hint("mcp")) from None
     server: MCPServer[Any] = MCPServer("punie-trace", instructions=_INSTRUCTIONS, log_level="WARNING")
 
     @server.tool()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Final
 
 from packaging.requirements import Requirement
 
 from punie.trace.doctor.check import Finding, fail, ok
-
-PACKAGE: Final = "punie-trace"
+from punie.trace.extras import PACKAGE, install_command, packages_of
 
 VersionOf = Callable[[str], str | None]
 
@@ -33,8 +32,8 @@ def check_packages(
     problems = list(_problems(needed, version_of))
     if problems:
         return fail(
-            "; ".join(problems),
-            f"reinstall them: python -m pip install --upgrade {PACKAGE}",
+            "; ".join(item.says for item in problems),
+            f"install what is needed: {install_command(item.needed for item in problems)}",
         )
     return ok(f"Python {platform.python_version()}, {len(needed)} packages as required")
 
@@ -55,18 +54,26 @@ def check_extras(
     )
     if not missing:
         return ok("all there")
-    names = ",".join(missing)
-    return ok(f"not installed: {names}", f"if you want them: pip install '{PACKAGE}[{names}]'")
+    packages = [package for extra in missing for package in packages_of(extra)]
+    return ok(f"not installed: {', '.join(missing)}", f"if you want them: {install_command(packages)}")
 
 
 def _applies(item: Requirement, *, extra: str) -> bool:
     return item.marker is None or item.marker.evaluate({"extra": extra})
 
 
-def _problems(needed: Iterable[Requirement], version_of: VersionOf) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What is wrong with a package, and the requirement that would mend it."""
+
+    says: str
+    needed: str
+
+
+def _problems(needed: Iterable[Requirement], version_of: VersionOf) -> Iterator[_Problem]:
     for item in needed:
-        found = version_of(item.name)
+        found, requirement = version_of(item.name), f"{item.name}{item.specifier}"
         if found is None:
-            yield f"{item.name} is missing"
+            yield _Problem(f"{item.name} is missing", requirement)
         elif not item.specifier.contains(found, prereleases=True):
-            yield f"{item.name} {found} is installed, {item.specifier} is needed"
+            yield _Problem(f"{item.name} {found} is installed, {item.specifier} is needed", requirement)

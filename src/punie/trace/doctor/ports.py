@@ -12,6 +12,7 @@ from typing import Final
 import psutil
 
 from punie.trace.doctor.check import Finding, ok, warn
+from punie.trace.extras import install_command
 from punie.trace.stack_ports import StackPort, stack_port
 from punie.trace.store.jaeger.page import usual_page, why_no_page
 from punie.trace.telemetry.shipping.collector import Endpoint, ProbeResult, probe, usual_endpoints
@@ -39,7 +40,10 @@ def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
     facts = f"{', '.join(named)} set: servers on this machine are asked directly, others through it"
     socks = any("socks" in environment.get(name, "") + environment.get(name.lower(), "") for name in named)
     if socks and importlib.util.find_spec("socksio") is None:
-        return warn(f"{facts}; SOCKS needs a package that is missing", "pip install socksio, or set NO_PROXY")
+        return warn(
+            f"{facts}; SOCKS needs a package that is missing",
+            f"{install_command(['socksio'])}, or set NO_PROXY",
+        )
     return ok(facts)
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import InputError
+from punie.trace.extras import install_hint
 from punie.trace.model import SpanSet
 from punie.trace.store.attribute_values import LEFT_OUT, with_typed_values
 from punie.trace.store.clickhouse.query import (
@@ -94,7 +95,7 @@ def connect(query: ClickHouseQuery) -> Client:
     except ImportError as error:
         raise InputError(
             f"{query.shown}: ClickHouse's client isn't installed",
-            remedy="pip install 'punie-trace[clickhouse]'",
+            remedy=install_hint("clickhouse"),
         ) from error
     # Its warnings are said again by the error that follows; with a handler of the user's own they still go there.
     logging.getLogger("clickhouse_connect").addHandler(_SILENT)

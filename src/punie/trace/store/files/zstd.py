@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from punie.trace.errors import InputError
+from punie.trace.extras import install_hint
 from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
 
 
@@ -21,7 +22,7 @@ def decompress_zstd(data: bytes, name: str, limit: UnpackedLimit) -> tuple[bytes
     except ImportError as error:
         raise InputError(
             f"{name}: is compressed with zstd, and this Python can't read that",
-            remedy="pip install 'punie-trace[zstd]', or unpack the file with `zstd -d`",
+            remedy=f"{install_hint('zstd')}, or unpack the file with `zstd -d`",
         ) from error
     plain: list[bytes] = []
     while data:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
+from punie.trace.extras import install_hint
 from punie.trace.model import Span, SpanSet
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
@@ -53,7 +54,7 @@ def read(place: Place) -> SpanSet:
     except ImportError as error:
         raise InputError(
             f"{place.text}: is Parquet, and DuckDB, which reads it, isn't installed",
-            remedy="pip install 'punie-trace[duckdb]'",
+            remedy=install_hint("duckdb"),
         ) from error
     try:
         with duckdb.connect() as connection:

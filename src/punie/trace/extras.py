@@ -1,0 +1,46 @@
+"""How somebody gets a package that is missing, as a command that works in the environment we run in.
+
+The packages of an extra are named rather than `punie-trace[extra]`: they are on the index whether or not we are, and it
+doesn't matter whether we came from a clone, from a wheel file or from the index.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "punie-trace"
+_UVX: Final = "archive-v"  # the folder of uv's cache in which `uvx` makes an environment for a moment
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs what `extra` needs."""
+    return install_command(packages_of(extra))
+
+
+def packages_of(extra: str) -> tuple[str, ...]:
+    """The requirements of an extra on this Python, without their markers; none where it needs nothing here."""
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(text) for text in metadata.requires(PACKAGE) or ()]
+    return tuple(
+        f"{item.name}{item.specifier}"
+        for item in wanted
+        if item.marker and item.marker.evaluate({"extra": extra}) and not item.marker.evaluate({"extra": ""})
+    )
+
+
+def install_command(requirements: Iterable[str], prefix: Path | None = None) -> str:
+    """With the pip that is here, else by uv into the environment at `prefix`, this one by default."""
+    names = " ".join(map(shlex.quote, requirements))
+    prefix = prefix or Path(sys.prefix)
+    if any(part.startswith(_UVX) for part in prefix.parts):
+        return f"uvx --from … --with {names.replace(' ', ' --with ')} punie-trace …"
+    if importlib.util.find_spec("pip") is not None:
+        return f"python -m pip install {names}"
+    return f"python3 -m uv pip install --python {shlex.quote(str(prefix))} {names}"
