@@ -13,6 +13,7 @@ from punie.trace.store import documents
 from punie.trace.tuning.plan import LoraSettings
 
 WEIGHTS: Final = "adapters.safetensors"
+_STATE: Final = "state.safetensors"
 _CONFIG: Final = "adapter_config.json"
 _LOSSES: Final = "losses.json"
 _LONGEST_S: Final = 24 * 3600.0
@@ -23,7 +24,7 @@ _REPORTS: Final = 30
 class Losses:
     """The losses of one training: pairs of iteration and mean loss since the pair before. `peak_bytes`: of MLX.
 
-    restarts: how often it was interrupted and went on from a checkpoint, with the optimizer's state lost.
+    restarts: 1 where it was interrupted and went on from a checkpoint.
     """
 
     train: tuple[tuple[int, float], ...]
@@ -62,9 +63,10 @@ class LoraRun:
             return found
         self.out.mkdir(parents=True, exist_ok=True)
         self._collect()
-        done = max(self._saved(), default=0)
+        done = max(self._saved(_STATE).keys() & self._saved().keys(), default=0)
         job = ChildJob("punie.trace.tuning.lora_process", self.out / "lora", _LONGEST_S)
-        result = await job.run({"done": done, "settings": self._settings(done)}, on_step)
+        state = str(self._saved(_STATE)[done]) if done else None
+        result = await job.run({"done": done, "state": state, "settings": self._settings(done)}, on_step)
         self._collect()
         losses = Losses(tuple(map(tuple, result["train"])), result["peak_bytes"], int(done > 0))
         documents.write(self.out / _LOSSES, losses)
@@ -94,7 +96,7 @@ class LoraRun:
             "iters": settings.iters - done,
             "save_every": settings.save_every,
             "steps_per_eval": settings.iters,
-            "steps_per_report": max(1, settings.iters // _REPORTS),
+            "steps_per_report": self._report_every(),
             "lora_parameters": self._lora_parameters(),
             "num_layers": self._num_layers(),
         }
@@ -103,6 +105,11 @@ class LoraRun:
         if resumed := self._resumed(done):
             made["resume_adapter_file"] = str(resumed)
         return made
+
+    def _report_every(self) -> int:
+        """So often that there is a report at every checkpoint: then its state is saved."""
+        most = max(1, self.settings.iters // _REPORTS)
+        return next(n for n in range(most, 0, -1) if self.settings.save_every % n == 0)
 
     def _resumed(self, done: int) -> Path | None:
         if done:
@@ -121,9 +128,9 @@ class LoraRun:
             return int(_base_config(self.base_adapter)["num_layers"])
         return min(self.settings.num_layers, _layers_of(self.model))
 
-    def _saved(self) -> dict[int, Path]:
-        """Checkpoints by iteration, counted from the beginning."""
-        files = self.out.glob(f"[0-9]*_{WEIGHTS}")
+    def _saved(self, what: str = WEIGHTS) -> dict[int, Path]:
+        """Files of checkpoints by iteration, counted from the beginning."""
+        files = self.out.glob(f"[0-9]*_{what}")
         return {int(file.name.partition("_")[0]): file for file in files}
 
     def _part(self, done: int) -> Path:
@@ -131,11 +138,12 @@ class LoraRun:
         return self.out / f"from-{done:07d}"
 
     def _collect(self) -> None:
-        """Checkpoints of all attempts under their own iteration; the weights at the end are one too."""
+        """Checkpoints of all attempts under their own iteration."""
         for part in sorted(self.out.glob("from-*")):
             before = int(part.name.partition("-")[2])
-            for file in part.glob(f"[0-9]*_{WEIGHTS}"):
-                file.rename(self.out / f"{before + int(file.name.partition('_')[0]):07d}_{WEIGHTS}")
+            for file in part.glob("[0-9]*_*.safetensors"):
+                iteration, _, what = file.name.partition("_")
+                file.rename(self.out / f"{before + int(iteration):07d}_{what}")
             if (part / _CONFIG).exists():
                 shutil.copyfile(part / _CONFIG, self.out / _CONFIG)
 

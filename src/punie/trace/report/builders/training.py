@@ -218,11 +218,7 @@ def _training(training: Training) -> Section:
     for one in training.losses:
         if one.losses:
             (first, begin), (last, end) = one.losses[0], one.losses[-1]
-            again = (
-                f", {count_text(one.restarts, 'restart')} without the optimizer's state"
-                if one.restarts
-                else ""
-            )
+            again = f", {count_text(one.restarts, 'restart')}" if one.restarts else ""
             lines.append(f"seed {one.seed}: loss {begin:.3f} at {first}, {end:.3f} at {last}{again}")
     rows = tuple(
         (
