@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from training.convert import quantise, write_unquantised
 from training.evaluate import measure
 from training.network import DRAFT, TARGET, Network, Shape
+from training.resources import say
 from training.tokenizer import save_tokenizer, train_tokenizer
 from training.train import Budget, Progress, train
 
@@ -41,7 +42,7 @@ def _make(name: str, shape: Shape, tokenizer: Tokenizer, budget: Budget, options
     network = Network(shape)
     if options.resume:
         network.load_state_dict(torch.load(work / f"{name}.pt"))
-    _say(f"{name}: {sum(parameter.numel() for parameter in network.parameters())} parameters")
+    say(f"{name}: {sum(parameter.numel() for parameter in network.parameters())} parameters")
     train(
         network,
         tokenizer,
@@ -53,10 +54,10 @@ def _make(name: str, shape: Shape, tokenizer: Tokenizer, budget: Budget, options
     )
     write_unquantised(network, tokenizer, work / name)
     quantise(work / name, options.out / name)
-    _say(
+    say(
         f"{name}: {measure(options.out / name, seed=options.seed, dialogues=20 if options.quick else 200).line()}"
     )
-    _say(f"Wrote {options.out / name}")
+    say(f"Wrote {options.out / name}")
 
 
 def _tokenizer(work: Path, seed: int) -> Tokenizer:
@@ -69,12 +70,7 @@ def _tokenizer(work: Path, seed: int) -> Tokenizer:
 
 
 def _report(progress: Progress) -> None:
-    _say(f"{time.strftime('%H:%M:%S')} {progress.line()}")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    say(f"{time.strftime('%H:%M:%S')} {progress.line()}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,8 @@
-"""The word lists and tables beside this module."""
+"""The word lists and tables beside this module, and the lines that a training prints."""
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -21,3 +22,9 @@ def resource_lines(name: str) -> list[str]:
 def code_parts() -> dict[str, list[str]]:
     """The lists of `code.toml` by name."""
     return tomllib.loads(resource_text("code.toml"))
+
+
+def say(text: str) -> None:
+    """One line, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

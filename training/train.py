@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from training.dialogues import DialogueMaker
+from training.dialogues import Dialogue, DialogueMaker
 from training.names import NameMaker
 from training.network import Network
 from training.optimizer import Optimizer
@@ -35,6 +36,20 @@ class Budget:
     def spent(self, tokens: int, seconds: float) -> float:
         """Share of the budget that is used up, from 0 to 1."""
         return min(1.0, max(tokens / self.tokens, seconds / 60 / self.minutes))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How dialogues are told: what becomes of each, and the text that all rows of a step begin with."""
+
+    retold: Callable[[Dialogue, Random], Dialogue] = lambda dialogue, _: dialogue
+    prefix: Callable[[Random], str] = lambda _: prefix_text()
+
+
+class Steps(Protocol):
+    """What moves the parameters: one step at a share of the full learning rate, after which gradients are cleared."""
+
+    def step(self, share: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,19 @@ def train(
     report: Callable[[Progress], None],
     rate: float = 1.0,
     checkpoint: Path | None = None,
+    optimizer: Steps | None = None,
+    telling: Telling = Telling(),
 ) -> Progress:
-    """Trains `network` in place at `rate` times the full learning rate; saves it to `checkpoint` every 250 steps."""
+    """Trains `network` in place at `rate` times the full learning rate; saves it to `checkpoint` every 250 steps.
+
+    `optimizer` moves some of its parameters; without one all are trained.
+    """
     torch.manual_seed(seed)
-    optimizer = Optimizer(network)
-    prefix = tokenizer.encode(prefix_text()).ids
+    optimizer = optimizer or Optimizer(network)
+    beginning = Random(f"prefix {seed}")  # noqa: S311 # invents text, keeps no secret
     start, tokens, smooth = time.monotonic(), 0, 0.0
-    for step, (ids, labels, count) in enumerate(batches(tokenizer, budget.step_tokens, seed), 1):
+    for step, (ids, labels, count) in enumerate(batches(tokenizer, budget.step_tokens, seed, telling), 1):
+        prefix = tokenizer.encode(telling.prefix(beginning)).ids
         loss, mean = _loss(network, prefix, ids, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -109,15 +130,19 @@ def _loss(network: Network, prefix: list[int], ids: Tensor, labels: Tensor) -> t
     return total / TYPICAL_TOKENS + 0.005 * network.balance(), total.item() / len(wanted[chosen])
 
 
-def batches(tokenizer: Tokenizer, step_tokens: int, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+def batches(
+    tokenizer: Tokenizer, step_tokens: int, seed: int, telling: Telling = Telling()
+) -> Iterator[tuple[Tensor, Tensor, int]]:
     """Rows of similar length: ids, labels (IGNORED where the assistant doesn't write), and how many tokens count."""
     # The order has a generator of its own, so that a test can repeat the very dialogues of a seed.
     order = Random(f"order {seed}")  # noqa: S311 # an order, no secret
     dialogues = DialogueMaker(NameMaker(pieces=name_pieces(tokenizer))).stream(Random(seed))  # noqa: S311 # no secret
+    told = Random(f"told {seed}")  # noqa: S311 # as above
     end_of_text = tokenizer.token_to_id("<|endoftext|>")
     while True:
         rows = sorted(
-            (_encode(tokenizer, turns(d)) for d in islice(dialogues, 512)), key=lambda row: len(row[0])
+            (_encode(tokenizer, turns(telling.retold(d, told))) for d in islice(dialogues, 512)),
+            key=lambda row: len(row[0]),
         )
         packed = _pack(rows, step_tokens)
         order.shuffle(packed)

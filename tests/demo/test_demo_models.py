@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from punie.trace.demo.paths import draft_model_path, target_model_path, workspace_path
+from punie.trace.demo.paths import draft_model_path, target_model_path, wordy_adapter_path, workspace_path
 
 LIMIT_BYTES = 5_000_000
 
@@ -35,8 +35,9 @@ def tokenizer() -> ChatTokenizer:
     return load(target_model_path())
 
 
-def test_both_models_together_are_small() -> None:
-    files = [*target_model_path().iterdir(), *draft_model_path().iterdir()]
+def test_all_models_together_are_small() -> None:
+    folders = (target_model_path(), draft_model_path(), wordy_adapter_path())
+    files = [file for folder in folders for file in folder.iterdir()]
 
     assert 1_000_000 < sum(file.stat().st_size for file in files) < LIMIT_BYTES
 

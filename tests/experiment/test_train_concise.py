@@ -1,33 +1,40 @@
-"""`train concise` as a user runs it, in a small form: a suite of eight queries, a training of some iterations."""
+"""`train concise` as a user runs it, in a small form: few questions, a training of some iterations."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
+import tomllib
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from punie.trace.demo.paths import draft_model_path
+from punie.trace.demo.paths import draft_model_path, wordy_adapter_path
+from punie.trace.errors import ExitCode
 
 pytestmark = [pytest.mark.experiment, pytest.mark.timeout(900)]
-SUITE = Path(__file__).parents[1] / "data" / "few_families.toml"
-FEW = (
-    "--tool-queries",
-    "2",
-    "--direct-queries",
-    "1",
-    "--validation-queries",
-    "2",
-    "--samples",
-    "2",
-    "--blocks",
-    "1",
+FEW = {"uses-of-models": 2, "kinds-of-code": 1, "uses-of-constants": 1} | dict.fromkeys(
+    ("topics-django", "topics-database", "topics-python", "control-choice-of-tool"), 1
 )
-SHORT = ("--iterations", "4", "--checkpoints", "1")
+MORE = {
+    "uses-of-models": 4,
+    "definitions-of-views": 3,
+    "features": 3,
+    "uses-of-functions": 3,
+    "topics-database": 3,
+    "topics-python": 3,
+    "comparisons": 2,
+    "control-choice-of-tool": 1,
+}
+SMALL = ("--tool-queries", "2", "--direct-queries", "1", "--validation-queries", "2", "--blocks", "1")
 
 
 def punie(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,13 +43,30 @@ def punie(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=800)
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of the demo model as it ships."""
-    folder = tmp_path_factory.mktemp("train")
-    made = punie(folder, "run", "--no-export", "--suite", str(SUITE))
-    assert made.returncode == 0, made.stderr
-    return folder
+def interrupted(folder: Path, *arguments: str, once: Callable[[], bool]) -> subprocess.CompletedProcess[str]:
+    """One command in `folder` that gets Ctrl-C `once` something is there."""
+    command = (sys.executable, "-m", "punie.trace", *arguments)
+    with (folder / "said").open("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said)
+        deadline = time.monotonic() + 600
+        while not once() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(60)
+    return subprocess.CompletedProcess(command, code, (folder / "said").read_text("utf-8"), "")
+
+
+def write_suite(file: Path, families: dict[str, int]) -> None:
+    """The first questions of some families of the suite that ships."""
+    text = (files("punie.trace.workload") / "suites" / "workspace.toml").read_text("utf-8")
+    queries: dict[str, list[dict[str, Any]]] = {}
+    for query in tomllib.loads(text)["query"]:
+        queries.setdefault(query["family"], []).append(query)
+    chosen = [query for family, count in families.items() for query in queries[family][:count]]
+    lines = ['name = "few"', "version = 1"]
+    for query in chosen:
+        lines += ["[[query]]", *(f"{name} = {json.dumps(value)}" for name, value in query.items())]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -50,58 +74,82 @@ def only(folder: Path, pattern: str) -> Path:
     return found
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of the demo model as it ships."""
+    folder = tmp_path_factory.mktemp("as-it-ships")
+    write_suite(folder / "few.toml", FEW)
+    made = punie(folder, "run", "--no-export", "--suite", "few.toml")
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
 def test_on_the_model_as_it_ships_there_is_nothing_to_win(runs: Path) -> None:
     run = only(runs, "runs/*")
-    made = punie(runs, "train", "concise", str(run), *FEW, "--trainings", "as-it-is", "--format", "json")
-    assert made.returncode == 1, made.stderr
+    made = punie(runs, "train", "concise", *SMALL, "--samples", "2", "--format", "json", str(run))
+    assert made.returncode == ExitCode.GATE_FAILED, made.stderr
     report = json.loads(made.stdout)
     assert (report["ending"], report["verdict"]) == ("nothing-shorter", "no")
     assert report["lint"]["served"] == {"same-tokens": report["rows"]}
-    assert not list(runs.glob("as-it-is/*/adapters"))
+    assert not list(runs.glob("trainings/*/adapters"))
 
 
-def test_a_training_is_judged_its_bad_fuse_refused_and_it_goes_on_where_it_was(runs: Path) -> None:
-    run = only(runs, "runs/*")
-    begun = punie(
-        runs, "train", "concise", str(run), *FEW, *SHORT, "--anyway", "--trainings", "trained", "--dry-run"
+def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad_fuse(tmp_path: Path) -> None:
+    write_suite(tmp_path / "more.toml", MORE)
+    made = punie(tmp_path, "run", "--no-export", "--adapter", "demo", "--suite", "more.toml")
+    assert made.returncode == 0, made.stderr
+    own = {
+        "messages": [
+            {"role": "user", "content": "What is a cache?"},
+            {"role": "assistant", "content": "A copy."},
+        ]
+    }
+    (tmp_path / "own.jsonl").write_text(json.dumps(own) + "\n", encoding="utf-8")
+    wanted = [*SMALL, "--samples", "4", "--seeds", "2", "--examples", "own.jsonl", "--margin", "0.4"]
+    wanted += ["--iterations", "40", "--checkpoints", "2", "--learning-rate", "5e-4"]
+    run = str(only(tmp_path, "runs/*"))
+
+    planned = punie(tmp_path, "train", "concise", *wanted, "--dry-run", run)
+    assert planned.returncode == 0, planned.stderr
+    assert "trained on: " in planned.stdout
+    assert not (tmp_path / "trainings").exists()
+
+    weights = "trainings/*/adapters/seed-0/from-0000000/0000020_adapters.safetensors"
+    ended = interrupted(
+        tmp_path, "train", "concise", *wanted, run, once=lambda: bool(list(tmp_path.glob(weights)))
     )
-    assert begun.returncode == 0, begun.stderr
-    assert "trained on: " in begun.stdout
-    assert not (runs / "trained").exists()
+    assert ended.returncode == ExitCode.INTERRUPTED, ended.stdout
+    folder = only(tmp_path, "trainings/*")
+    assert f"--resume trainings/{folder.name}" in ended.stdout
+    # A fused model that is another one, so that it lost what the adapter had.
+    shutil.copytree(draft_model_path(), folder / "fused-base-bits")
 
-    first = punie(
-        runs,
-        "train",
-        "concise",
-        str(run),
-        *FEW,
-        *SHORT,
-        "--anyway",
-        "--trainings",
-        "trained",
-        "--format",
-        "json",
-    )
-    folder = only(runs, "trained/*")
-    report = json.loads(first.stdout)
-    assert report["ending"] == "judged"
-    assert report["fused"][-1]["way"] in ("base-bits", "8-bits", "dequantized")
-    assert {arm["kind"] for arm in report["judgement"]["arms"]} >= {"base", "brief", "adapter"}
+    resumed = punie(tmp_path, "train", "concise", "--resume", str(folder), "--format", "json")
+    report = json.loads(resumed.stdout)
+    assert resumed.returncode == ExitCode.OK, resumed.stderr
+    assert (report["ending"], report["verdict"], report["seeds"]) == ("judged", "yes", [0, 1])
+    assert [one["restarts"] for one in report["losses"]] == [1, 0]
+    assert {one["seed"] for one in report["checkpoints"]} == {0, 1}
+    assert report["lint"]["served"] == {"same-tokens": report["rows"] - 1, "not-known": 1}
+    refused = report["fused"][0]
+    assert refused["name"] == "fused-base-bits"
+    assert refused["lost"] or refused["tokens"] > 1.15 * refused["adapter_tokens"]
+    assert report["fused"][1]["name"] == "fused-8-bits"
+    base, chosen = report["judgement"]["arms"][0], report["judgement"]["chosen"]
+    assert chosen["tokens"] <= 0.7 * base["tokens"]
+    assert chosen["times"]["low"] > 1
+    check_outputs(folder)
+
+
+def check_outputs(folder: Path) -> None:
+    """What a training leaves is there, for its user alone; the configuration serves what was chosen."""
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "data" / "train.jsonl").stat().st_mode) == 0o600
-    for name in ("config.toml", "diary.md", "report.md", "adapter/README.md", "adapter/adapters.safetensors"):
+    for name in ("diary.md", "report.md", "report.html", "adapter/README.md", "adapter/adapters.safetensors"):
         assert (folder / name).is_file(), name
-
-    # A fused model that is another one: it lost what the adapter had, and is refused by its name.
-    for old in ("fused-base-bits", "fusing-base-bits", "judgement"):
-        shutil.rmtree(folder / old)
-    shutil.copytree(draft_model_path(), folder / "fused-base-bits")
-    again = punie(runs, "train", "concise", "--resume", str(folder), "--anyway", "--format", "json")
-    fused = json.loads(again.stdout)["fused"]
-    assert "iterations" not in again.stderr.split("fusing")[0].split("validation")[-1]
-    assert fused[0]["name"] == "fused-base-bits"
-    assert fused[0]["lost"] or fused[0]["tokens"] > 1.15 * fused[0]["adapter_tokens"]
-    assert fused[1]["name"] == "fused-8-bits"
+    server = tomllib.loads((folder / "config.toml").read_text("utf-8"))["server"]
+    assert server.get("adapter") != str(wordy_adapter_path())
+    assert Path(server.get("adapter", server["model"])).is_relative_to(folder)
 
 
 def test_runs_of_two_models_are_not_mixed(runs: Path, tmp_path: Path) -> None:

@@ -27,7 +27,12 @@ class ServerOptions:
     model: str | None = flag(
         "--model", "PATH", "an mlx_lm model: a folder, or ORG/NAME", shown="the demo model"
     )
-    adapter: Path | None = flag("--adapter", "PATH", "a LoRA adapter for the model", parse=path)
+    adapter: Path | None = flag(
+        "--adapter",
+        "PATH",
+        "a LoRA adapter for the model (demo: one that makes the demo model wordy)",
+        parse=path,
+    )
     draft: str | None = flag(
         "--draft", "PATH", "a draft model for speculative decoding (demo: the demo model's)"
     )
@@ -69,17 +74,18 @@ _FLAGS: Final[Mapping[str, str]] = MappingProxyType(
 
 def server_config(options: ServerOptions) -> ServerConfig:
     """Raises UsageError that names the flag."""
-    from punie.trace.demo.paths import draft_model_path, target_model_path
+    from punie.trace.demo.paths import draft_model_path, target_model_path, wordy_adapter_path
 
     if options.num_draft_tokens is not None and options.draft is None:
         raise UsageError("--num-draft-tokens: there is no draft model", remedy="add --draft PATH")
     draft = draft_model_path() if options.draft == DEMO else options.draft
+    adapter = wordy_adapter_path() if options.adapter == Path(DEMO) else options.adapter
     with naming_flags():
         return ServerConfig(
             model=options.model or target_model_path(),
             host=options.host,
             port=options.port,
-            adapter_path=options.adapter,
+            adapter_path=adapter,
             temperature=options.temperature,
             top_p=options.top_p,
             max_tokens=options.max_tokens,

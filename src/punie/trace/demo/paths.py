@@ -16,6 +16,11 @@ def draft_model_path() -> Path:
     return _package_folder() / "models" / "draft"
 
 
+def wordy_adapter_path() -> Path:
+    """Folder of a LoRA adapter that makes the target say more words than an answer needs."""
+    return _package_folder() / "models" / "wordy"
+
+
 def workspace_path() -> Path:
     """Folder of the sample Django project that the default agent's tools search."""
     return _package_folder() / "workspace"
