@@ -91,7 +91,19 @@ def _judged(training: Training) -> str:
         return f"{name}: no to “{'”, “'.join(wrong)}”."
     if unsure:
         return f"{name}: undecided at “{'”, “'.join(unsure)}”."
-    return f"{name} says less, is faster, keeps its answers, and does better than an instruction."
+    less, faster = won(judgement)
+    return (
+        f"{name} says less{less}, is faster{faster}, keeps its answers, and does better than an instruction."
+    )
+
+
+def won(judgement: Judgement) -> tuple[str, str]:
+    """How much shorter and how much faster the chosen arm is, in brackets; empty where it isn't known."""
+    base, chosen = judgement.of(ArmKind.BASE), judgement.chosen
+    tokens = chosen.tokens / base.tokens if base and base.tokens and chosen and chosen.tokens else None
+    less = f" ({percent_text(1 - tokens)} fewer output tokens)" if tokens is not None else ""
+    times = chosen.times if chosen else None
+    return less, f" ({percent_text(times.saved)} less wall time)" if times else ""
 
 
 def next_steps(training: Training) -> Iterator[str]:
