@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,81 @@ def test_what_can_not_be_read_is_named(tmp_path: Path, changed: tuple[str, str],
     assert found.spans == ()
     assert all(why in record.reason for record in found.unreadable)
     assert len(found.unreadable) == 2
+
+
+IDS = {"traceId": "a" * 32, "spanId": "b" * 16}
+JAVASCRIPT = (
+    {
+        "traceId": "a" * 32,
+        "id": "b" * 16,
+        "parentId": "c" * 16,
+        "name": "chat m",
+        "kind": 2,
+        "timestamp": 1_764_000_000_000_001,
+        "duration": 2.5,
+        "attributes": {"gen_ai.usage.input_tokens": 9},
+        "status": {"code": 2, "message": "no"},
+        "events": [{"name": "first", "time": [1_764_000_000, 2_000], "attributes": {}}],
+        "resource": {"attributes": {"service.name": "agent"}},
+        "instrumentationScope": {"name": "ai"},
+    },
+    {
+        "_spanContext": IDS,
+        "parentSpanContext": {"spanId": "c" * 16},
+        "name": "chat m",
+        "kind": 2,
+        "startTime": [1_764_000_000, 1_000],
+        "endTime": [1_764_000_000, 3_500],
+        "attributes": {"gen_ai.usage.input_tokens": 9},
+        "status": {"code": 2, "message": "no"},
+        "events": [{"name": "first", "time": [1_764_000_000, 2_000]}],
+        "resource": {"attributes": {"service.name": "agent"}},
+        "instrumentationScope": {"name": "ai"},
+    },
+)
+
+
+@pytest.mark.parametrize("printed", JAVASCRIPT, ids=["exporter", "object"])
+def test_what_javascripts_sdk_writes_comes_back(tmp_path: Path, printed: dict[str, object]) -> None:
+    file = tmp_path / "printed.jsonl"
+    file.write_text(f"{json.dumps(printed)}\n" * 2)
+    span, again = read_source(str(file)).spans
+    assert span == again
+    assert (span.trace_id, span.span_id, span.parent_id) == ("a" * 32, "b" * 16, "c" * 16)
+    assert (span.kind, span.status, span.status_message) == (SpanKind.CLIENT, StatusCode.ERROR, "no")
+    assert (span.start_ns, span.duration_ns) == (1_764_000_000_000_001_000, 2_500)
+    assert (span.attributes, span.scope) == ({"gen_ai.usage.input_tokens": 9}, "ai")
+    assert span.events == (Event("first", 1_764_000_000_000_002_000),)
+
+
+@pytest.mark.parametrize("flaw", [{"duration": -1}, {"duration": "2"}, {"timestamp": "now"}, {"id": "x"}])
+def test_what_is_wrong_in_javascripts_is_named(tmp_path: Path, flaw: dict[str, object]) -> None:
+    file = tmp_path / "printed.jsonl"
+    file.write_text(f"{json.dumps(JAVASCRIPT[0])}\n{json.dumps({**JAVASCRIPT[0], **flaw})}\n")
+    found = read_source(str(file))
+    assert (len(found.spans), len(found.unreadable)) == (1, 1)
+
+
+def test_phoenixs_export_comes_back(tmp_path: Path) -> None:
+    span = {
+        "name": "ChatCompletion",
+        "context": {"trace_id": "a" * 32, "span_id": "b" * 16},
+        "span_kind": "LLM",
+        "parent_id": None,
+        "start_time": "2026-11-30T10:00:00.000001+00:00",
+        "end_time": "2026-11-30T10:00:01+00:00",
+        "status_code": "ERROR",
+        "status_message": "no",
+        "attributes": {"llm": {"model_name": "m", "token_count": {"prompt": 9}}, "input.value": "hello"},
+        "events": [],
+    }
+    file = tmp_path / "spans.json"
+    file.write_text(json.dumps({"data": [span], "next_cursor": None}))
+    (found,) = read_source(str(file)).spans
+    assert (found.status, found.status_message, found.parent_id) == (StatusCode.ERROR, "no", None)
+    assert found.attributes == {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "m",
+        "llm.token_count.prompt": 9,
+        "input.value": "hello",
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,13 @@ def test_one_trace_a_line(tmp_path: Path) -> None:
     found = read_source(str(path))
     assert found.spans == (READ, READ)
     assert [record.line for record in found.unreadable] == [3]
+
+
+@pytest.mark.parametrize("around", [lambda raw: raw, lambda raw: [raw], lambda raw: {"_source": raw}])
+def test_a_span_alone_as_elasticsearch_keeps_it(tmp_path: Path, around: Callable[[object], object]) -> None:
+    alone = {**RAW, "process": PROCESSES["p1"], "startTimeMillis": 1764000000000}
+    found = read(tmp_path, around(alone))
+    assert (found.spans, found.unreadable) == ((READ,), ())
 
 
 def test_tags_keep_their_types(tmp_path: Path) -> None:

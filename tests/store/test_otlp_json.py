@@ -123,13 +123,23 @@ def test_a_whole_span(put: Put) -> None:
     [
         {"traceId": RAW["traceId"].upper(), "spanId": RAW["spanId"].upper()},
         {"traceId": "ASNFZ4mrze8BI0VniavN7w==", "spanId": "ASNFZ4mrze8=", "parentSpanId": "/ty6mHZUMhA="},
+        {"parentSpanId": "_ty6mHZUMhA"},
         {"startTimeUnixNano": 1764000000000000001, "endTimeUnixNano": 1764000000000000005},
         {"kind": "SPAN_KIND_CLIENT"},
         {"kind": "3"},
         {"status": None, "attributes": [], "events": None},
         {"newInOtlp2": {"a": 1}, "flags": 257, "traceState": "x=y", "links": []},
     ],
-    ids=["upper case", "base64", "numbers", "kind by name", "kind as text", "empty", "unknown fields"],
+    ids=[
+        "upper case",
+        "base64",
+        "base64 of URLs",
+        "numbers",
+        "kind by name",
+        "kind as text",
+        "empty",
+        "unknown fields",
+    ],
 )
 def test_writers_differ_and_the_span_does_not(put: Put, habit: dict[str, Any]) -> None:
     assert read_one(put, {**RAW, **habit}) == READ
@@ -260,6 +270,8 @@ def test_bytes_that_are_no_text_are_named(put: Put) -> None:
         {"resourceSpans": [{"instrumentationLibrarySpans": [{"spans": [RAW]}]}]},
         document(RAW)["resourceSpans"][0],
         RAW,
+        {"spans": [RAW]},
+        {"data": document(RAW)},
     ],
     ids=[
         "list",
@@ -270,6 +282,8 @@ def test_bytes_that_are_no_text_are_named(put: Put) -> None:
         "before 0.15",
         "one ResourceSpans",
         "one span",
+        "bare spans",
+        "data",
     ],
 )
 def test_other_wrappings(put: Put, wrapped: object) -> None:

@@ -21,10 +21,11 @@ from punie.trace.store.langfuse import LANGFUSE_JSON
 from punie.trace.store.otlp.json_format import OTLP_JSON
 from punie.trace.store.otlp.typed_lines import TypedLines
 from punie.trace.store.otlp.values import Unreadable
+from punie.trace.store.parquet.json_rows import ROWS_JSON
 from punie.trace.store.source import JsonFormat, Source
 from punie.trace.store.zipkin import ZIPKIN_JSON
 
-JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, ZIPKIN_JSON, CONSOLE_JSON, JAEGER_JSON)
+JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, CONSOLE_JSON, ZIPKIN_JSON, ROWS_JSON, JAEGER_JSON)
 
 
 def recognises(place: Place) -> bool:

@@ -37,18 +37,20 @@ _EVENT: Final = "event"
 _WARNINGS: Final = "@jaeger@warnings"  # as Jaeger 2 names them
 _NO_SERVICE: Final = "OTLPResourceNoServiceName"
 _HOST: Final = "hostname"
+_SPAN_KEYS: Final = {"traceID", "spanID", "operationName", "startTime"}
 
 
 def recognises(document: object) -> bool:
     """Whether it holds traces as Jaeger writes them."""
     if isinstance(document, list):
-        return any(_is_trace(one) for one in document)
+        return any(_is_trace(one) or _is_span(one) for one in document)
     if not isinstance(document, dict):
         return False
     data = document.get("data")
     if isinstance(data, list):
         return "errors" in document or not data or any(_is_trace(one) for one in data)
-    return _is_trace(document) or _is_trace(data) or ("data" in document and "errors" in document)
+    is_trace = _is_trace(document) or _is_trace(data) or _is_span(document)
+    return is_trace or ("data" in document and "errors" in document)
 
 
 def read(document: object, line: int, into: SpanGatherer) -> None:
@@ -62,7 +64,7 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
             into.refuse(line, f"{where}: {reason(error)}")
             continue
         for number, raw in enumerate(spans):
-            into.take(line, f"{where}.spans[{number}]", partial(_span, raw, processes))
+            into.take(line, f"{where}.spans[{number}]".lstrip("."), partial(_span, raw, processes))
 
 
 JAEGER_JSON: Final = JsonFormat("Jaeger JSON", recognises, read)
@@ -72,8 +74,21 @@ def _is_trace(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("spans"), list) and "resourceSpans" not in value
 
 
+def _is_span(value: object) -> bool:
+    """Whether it is a span alone, as Jaeger keeps them in Elasticsearch, perhaps with the index's words around it."""
+    return isinstance(value, dict) and _source(value).keys() >= _SPAN_KEYS
+
+
+def _source(value: dict[str, Any]) -> dict[str, Any]:
+    return value["_source"] if isinstance(value.get("_source"), dict) else value
+
+
 def _traces(document: object) -> Iterator[tuple[str, object]]:
     """Every trace of a document, with where it stands. Raises `Unreadable` for what Jaeger reports as errors."""
+    alone = document if isinstance(document, list) else [document]
+    if any(map(_is_span, alone)):
+        yield "", {"spans": [_source(one) if isinstance(one, dict) else one for one in alone]}
+        return
     if _is_trace(document):
         yield "trace", document
         return

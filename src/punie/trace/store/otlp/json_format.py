@@ -21,7 +21,11 @@ from punie.trace.store.source import JsonFormat
 OTHER_SIGNALS: Final = "other-signals"
 _PROTO_KEY: Final = "resource_spans"  # protobuf's own names throughout
 _ROOT_KEYS: Final = ("resourceSpans", _PROTO_KEY, "batches")  # the last is Tempo's
-_WRAPPERS: Final = ("result", "trace")  # of the answers of Jaeger's API v3, of Tempo's API v2
+_WRAPPERS: Final = (
+    "result",
+    "trace",
+    "data",
+)  # of the answers of Jaeger's API v3, of Tempo's API v2; others'
 _SCOPE_KEYS: Final = ("scopeSpans", "instrumentationLibrarySpans")  # the last is OTLP before 0.15
 _SPAN_KEYS: Final = {"traceId", "spanId", "startTimeUnixNano"}  # of a span that stands alone
 _SIGNALS: Final = {
@@ -77,10 +81,13 @@ def _root_key(document: object) -> str | None:
     if not isinstance(document, dict):
         return None
     wrapper = next((key for key in _WRAPPERS if isinstance(document.get(key), dict)), None)
-    if wrapper:
-        return wrapper if _root_key(document[wrapper]) else None
+    if wrapper and _root_key(document[wrapper]):
+        return wrapper
     if document.keys() >= _SPAN_KEYS:
         return "spanId"
+    spans = document.get("spans")
+    if isinstance(spans, list) and spans and isinstance(spans[0], dict) and spans[0].keys() >= _SPAN_KEYS:
+        return "spans"
     return next((key for key in (*_ROOT_KEYS, *_SCOPE_KEYS) if key in document), None)
 
 
@@ -97,6 +104,8 @@ def _raw_spans(document: object) -> Iterator[_Where]:
         yield from _of_resource(document, "")
     elif key == "spanId":
         yield "span", NO_ATTRIBUTES, "", document
+    elif key == "spans":
+        yield from _of_resource({"scopeSpans": [document]}, "")
     else:
         for number, of_resource in enumerate(objects(document[key], key)):
             yield from _of_resource(of_resource, f"{key}[{number}].")

@@ -133,7 +133,8 @@ def _hex(value: object, name: str, size: int) -> str:
 def _from_base64(value: str, name: str, size: int) -> str:
     """Protobuf's own mapping to JSON writes ids as base64; OTLP forbids it, and it is met all the same."""
     try:
-        data = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        padded = value + "=" * (-len(value) % 4)
+        data = base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError):
         data = b""
     if len(data) != size:

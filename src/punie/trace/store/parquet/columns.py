@@ -30,7 +30,7 @@ from typing import Final
 
 from punie.trace.errors import InputError
 
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "trace_id": ("trace_id", "TraceId", "traceId"),
         "span_id": ("span_id", "SpanId", "spanId"),
@@ -79,12 +79,12 @@ class Columns:
 
 def choose_columns(types: Mapping[str, str], file: str) -> Columns:
     """The columns of a file whose columns have `types`. Raises `InputError` that names what is missing or wrong."""
-    found = {ours: _present(names, types) for ours, names in _NAMES.items()}
+    found = {ours: _present(names, types) for ours, names in NAMES.items()}
     for ours in _NEEDED:
         if found[ours] is None:
-            raise _missing(file, _NAMES[ours], types)
+            raise _missing(file, NAMES[ours], types)
     if found["end"] is None and found["duration"] is None:
-        raise _missing(file, _NAMES["end"] + _NAMES["duration"], types)
+        raise _missing(file, NAMES["end"] + NAMES["duration"], types)
     chosen = {ours: theirs for ours, theirs in found.items() if theirs is not None}
     steps = [_step_ns(file, chosen[ours], types[chosen[ours]]) for ours in _TIMES if ours in chosen]
     return Columns(

@@ -76,7 +76,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
     for number, row in enumerate(_rows(connection, columns, pattern), start=1):
-        into.take(number, "", partial(_span, row, events))
+        into.take(number, "", partial(span_of, row, events))
     into.note(UNREAD_EVENTS, "column events", events.unread)
     return into.result()
 
@@ -100,7 +100,8 @@ def _fetched(found: duckdb.DuckDBPyConnection, at_once: int) -> Iterator[tuple[A
         yield from rows
 
 
-def _span(row: Row, events: EventReader) -> Span:
+def span_of(row: Row, events: EventReader) -> Span:
+    """The span of a row of our names. Raises `Unreadable` if it is none."""
     start_ns = time_ns(row["start"], "start")
     resource = dict(plain_attributes(row.get("resource"), "resource"))
     if row.get("service"):

@@ -72,7 +72,7 @@ def _raw_events(row: Row) -> Iterator[object]:
         return
     try:
         found = json.loads(events)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         found = events
     yield from found if isinstance(found, list) else () if found is None else (found,)
 
