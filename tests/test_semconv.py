@@ -46,6 +46,7 @@ PRECEDENCE = {
         "gen_ai.usage.cache_creation_input_tokens",
         "llm.token_count.prompt_details.cache_write",
         "gen_ai.usage.cache_write_tokens",
+        "gen_ai.usage.cache_write_input_tokens",
         "gen_ai.usage.cache_creation_tokens",
         "cache_creation_tokens",
     ),

@@ -127,7 +127,7 @@ def test_what_is_wrong_in_javascripts_is_named(tmp_path: Path, flaw: dict[str, o
 
 
 def test_phoenixs_export_comes_back(tmp_path: Path) -> None:
-    span = {
+    span: dict[str, object] = {
         "name": "ChatCompletion",
         "context": {"trace_id": "a" * 32, "span_id": "b" * 16},
         "span_kind": "LLM",

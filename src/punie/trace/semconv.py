@@ -236,7 +236,7 @@ CACHE_WRITE_TOKENS: Final = _any(
     """gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens
     gen_ai.usage.details.cache_write_tokens gen_ai.usage.cache_creation_input_tokens
     llm.token_count.prompt_details.cache_write gen_ai.usage.cache_write_tokens
-    gen_ai.usage.cache_creation_tokens cache_creation_tokens""",
+    gen_ai.usage.cache_write_input_tokens gen_ai.usage.cache_creation_tokens cache_creation_tokens""",
 )
 TABLE.family(
     MEASURE, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."

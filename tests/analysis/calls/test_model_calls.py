@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_traces import agent, chat, findings, only, phases_ms, post, read, server, span, tool
 
-from punie.trace.model import Attributes, AttributeValue, StatusCode
+from punie.trace.model import Attributes, AttributeValue, Event, StatusCode
 
 MODEL_URL = "https://models.example/v1/chat/completions"
 GENERATION = {"punie.phase": "decode", "punie.phase.provenance": "server"}
@@ -271,3 +271,40 @@ def test_a_count_of_zero_is_none_where_another_span_counted() -> None:
     nothing: Attributes = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
     record = only(agent("a", None, 0, 100), chat("outer", "a", 0, 90), chat("inner", "outer", 1, 89, nothing))
     assert (record.input_tokens, record.output_tokens) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "event", "is_refused"),
+    [
+        ({"gen_ai.response.finish_reasons": ("error",)}, "", True),
+        ({"gen_ai.response.finish_reasons": ("error",), "gen_ai.usage.output_tokens": 3}, "", False),
+        ({}, "exception", True),
+        ({"gen_ai.response.finish_reasons": ("stop",)}, "exception", False),
+        ({"gen_ai.usage.output_tokens": 3}, "exception", False),
+        ({}, "gen_ai.choice", False),
+    ],
+)
+def test_a_call_may_say_otherwise_than_by_its_status_that_it_failed(
+    said: Attributes, event: str, is_refused: bool
+) -> None:
+    first = chat("one", "a", 0, 30, said, events=(Event(event, 0),) if event else ())
+    record = only(agent("a", None, 0, 100), first, chat("two", "a", 40, 90))
+    assert record.model_requests == 2 - is_refused
+    assert phases_ms(record).get("retry", 0) == 30 * is_refused
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_refused"),
+    [((0, 503, 429), True), ((503, 0, 429), True), ((0, 429, 200), False), ((429,), False)],
+)
+def test_a_call_has_failed_if_all_of_its_requests_have_up_to_its_end(
+    codes: tuple[int, ...], is_refused: bool
+) -> None:
+    said: Attributes = {"gen_ai.request.model": "m"}
+    tries = [
+        post(f"p{at}", "one", 10 * at, 10 * at + 9, MODEL_URL, said={"http.response.status_code": code})
+        for at, code in enumerate(codes)
+        if code
+    ]
+    record = only(agent("a", None, 0, 100), chat("one", "a", 0, 30, said), *tries, chat("two", "a", 40, 90))
+    assert record.model_requests == 2 - is_refused

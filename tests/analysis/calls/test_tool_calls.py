@@ -36,3 +36,17 @@ def named(name: str, parent: str, start: float, end: float, called: str, call_id
 )
 def test_a_tool_s_call_counts_once(spans: tuple[Span, ...], calls: int) -> None:
     assert only(agent("a", None, 0, 100), chat("asks", "a", 0, 9), *spans).tool_calls == calls
+
+
+@pytest.mark.parametrize(
+    ("scope", "called", "end", "calls"),
+    [("b", "lookup", 19, 1), ("a", "lookup", 19, 2), ("b", "other", 19, 2), ("b", "lookup", 21, 2)],
+)
+def test_two_instrumentations_beside_each_other_show_one_call(
+    scope: str, called: str, end: float, calls: int
+) -> None:
+    spans = (
+        tool("x", "a", 10, 20, {"gen_ai.tool.name": "lookup", "gen_ai.tool.call.id": "1"}, scope="a"),
+        tool("y", "a", 11, end, {"gen_ai.tool.name": called}, scope=scope),
+    )
+    assert only(agent("a", None, 0, 100), chat("asks", "a", 0, 9), *spans).tool_calls == calls

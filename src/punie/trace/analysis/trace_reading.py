@@ -7,7 +7,7 @@ traces is in `Surroundings`, what it tells them in a `Reading`; its spans may be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import Final
@@ -114,6 +114,11 @@ def _shows_its_server(call: Call) -> bool:
     return call.is_covered and any(server is not call.span for server in call.servers)
 
 
+def _refused(traces: Traces, members: Sequence[SpanKey]) -> Iterator[Call]:
+    """Calls of which nothing came: no requests, but perhaps the last that a query asked."""
+    return (traces.calls.calls[key] for key in members if key in traces.calls.refused)
+
+
 def _query_ids(traces: Traces) -> dict[SpanKey, str]:
     several = _traces_with_several(traces.queries.roots)
     return {root: _query_id(traces.forest.spans[root], several) for root in traces.queries.roots}
@@ -150,7 +155,8 @@ def _record(
         ok=_truth(span.attributes.get(semconv.QUERY_OK)),
         failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
         failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
-        error=_error(span) or (None if is_query(span) else failed_answer(calls)),
+        error=_error(span)
+        or (None if is_query(span) else failed_answer([*calls, *_refused(traces, members)])),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),

@@ -8,9 +8,10 @@ from punie.trace.model import Attributes, AttributeValue, StatusCode
 from punie.trace.store.otlp.values import status_code
 
 _ERROR: Final = "error"
+_LANGFUSE_LEVEL: Final = "langfuse.observation.level"
 _STATUS: Final = "otel.status_code"
 _STATUS_MESSAGE: Final = "otel.status_description"
-STATUS_TAGS: Final = (_ERROR, _STATUS)
+STATUS_TAGS: Final = (_ERROR, _STATUS, _LANGFUSE_LEVEL)
 _SCOPE: Final = ("otel.scope.name", "otel.library.name")
 _NO_ERROR: Final = ("false", "0", "no", "none")
 
@@ -28,7 +29,7 @@ def take_status(tags: dict[str, AttributeValue]) -> tuple[StatusCode, str]:
 
 def has_error(attributes: Attributes) -> bool:
     """Whether attributes that came down from Zipkin or Jaeger as they were say that a span failed."""
-    if _is_error(attributes.get(_ERROR)):
+    if _is_error(attributes.get(_ERROR)) or attributes.get(_LANGFUSE_LEVEL) == "ERROR":
         return True
     return _STATUS in attributes and status_code(attributes[_STATUS]) is StatusCode.ERROR
 

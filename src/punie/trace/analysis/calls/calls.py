@@ -13,7 +13,7 @@ of its own, and a copy without a length is none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,8 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.calls.below import Below, look_below
 from punie.trace.analysis.calls.contexts import Contexts, Roles, find_contexts
-from punie.trace.analysis.calls.coverage import covers
+from punie.trace.analysis.calls.coverage import AFTER_PERCENT, covers
+from punie.trace.analysis.calls.finish_reasons import failure_in
 from punie.trace.analysis.trees.roles import (
     Role,
     has_failed,
@@ -42,6 +43,7 @@ _WORDS_OF_A_REQUEST: Final = (
     semconv.INPUT_TOKENS,
     semconv.OUTPUT_TOKENS,
 )
+_EXCEPTION: Final = "exception"
 _INSIDE_PERCENT: Final = 90
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
@@ -87,10 +89,21 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     def is_refused(self) -> bool:
         """Whether it failed and no answer came of it: neither tokens nor work of the model."""
         return (
-            has_failed(self.span)
+            (has_failed(self.span) or _broke_off(self.span, self.attempts))
             and not any(PHASE_GROUP[one.phase] is Group.GENERATION for one in self.phases)
             and not any(semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) for span in self.all_spans)
         )
+
+
+def _broke_off(span: Span, attempts: Sequence[Span]) -> bool:
+    """Whether something else than its status tells that nothing came of a call."""
+    reasons = span.attributes.get(semconv.FINISH_REASONS)
+    if reasons:
+        return failure_in(reasons) is not None
+    if any(event.name == _EXCEPTION for event in span.events):
+        return True
+    rest_ns = span.end_ns - max((one.end_ns for one in attempts if may_ask_a_model(one)), default=0)
+    return all(map(has_failed, attempts)) and rest_ns * 100 <= span.duration_ns * AFTER_PERCENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,12 +60,18 @@ def _is_one_call(inner: Span, outer: Span) -> bool:
 
 
 def _shows_the_same(other: Span, span: Span) -> bool:
-    """Whether a span beside another shows the same call: one id at one time, or one around a protocol's."""
-    call_id = span.attributes.get(semconv.TOOL_CALL_ID)
-    if call_id is not None and call_id == other.attributes.get(semconv.TOOL_CALL_ID):
+    """Whether a span beside another shows the same call: by one id, or as another instrumentation's in its time."""
+    ids = [one.attributes.get(semconv.TOOL_CALL_ID) for one in (other, span)]
+    if None not in ids and ids[0] == ids[1]:
         return other.start_ns < span.end_ns and span.start_ns < other.end_ns
-    is_around = other.start_ns <= span.start_ns and span.end_ns <= other.end_ns
-    return _is_of_protocol(span) and not _is_of_protocol(other) and is_around and _is_one_name(span, other)
+    if _is_of_protocol(span):
+        return not _is_of_protocol(other) and _is_around(other, span) and _is_one_name(span, other)
+    is_in_time = other.scope != span.scope and (_is_around(other, span) or _is_around(span, other))
+    return None in ids and is_in_time and _is_one_name(span, other)
+
+
+def _is_around(outer: Span, inner: Span) -> bool:
+    return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
 
 
 def _is_of_protocol(span: Span) -> bool:

@@ -119,7 +119,8 @@ def is_truncated(call: Call) -> bool:
 
 def failed_answer(calls: Sequence[Call]) -> str | None:
     """What became of the last answer of a query, if its model was kept from giving one; None if it gave one."""
-    last = max(calls, key=lambda call: call.span.end_ns, default=None)
+    told = [call for call in calls if not call.is_refused or _finish_reasons(call)]
+    last = max(told, key=lambda call: call.span.end_ns, default=None)
     reason = failure_in(_finish_reasons(last)) if last else None
     return reason and f"the last answer ended by {reason}"
 

@@ -39,6 +39,7 @@ named AS (
       OR (operation = '' AND role NOT IN (5, 6, 7) AND hasAny(mapKeys(SpanAttributes), $TELLING))
       OR (role = 5 AND phase < 0 AND hasAny(mapKeys(SpanAttributes), $LATENCIES))
       OR (role IN (1, 4) AND phase < 0 AND (is_error OR status >= 400 OR SpanAttributes[$ERROR_TYPE] != ''))
+      OR (role = 1 AND SpanAttributes[$OUTPUT_TOKENS] IN ('', '0') AND SpanAttributes[$FINISH_REASONS] != '')
       OR (role = 6 AND phase < 0) OR (role != 6 AND how IN (2, 3))
       OR is_top != is_query OR is_query != (role = 7) AS is_odd
   FROM otel_spans
