@@ -25,7 +25,17 @@ from punie.trace.errors import ExitCode
 from punie.trace.model import SpanKind
 
 PATIENCE_S = 250.0  # a busy machine takes ten times as long as a quiet one
-BEGIN = ("--quick", "--blocks", "1", "--k", "2", "--draft-cache", "both", "--benches", "benches")
+BEGIN = (
+    "--quick",
+    "--blocks",
+    "1",
+    "--num-draft-tokens",
+    "2",
+    "--draft-cache",
+    "both",
+    "--benches",
+    "benches",
+)
 ASKED = ("user-serializer", "dependency-injection", "orm-or-sql")
 UNCACHED = ("batched", "batched-aa", "draft0-k2")
 

@@ -16,6 +16,7 @@ from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.commands import run
 from punie.trace.console.progress import Progress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
+from punie.trace.manual import page_of_errors
 from punie.trace.options import read_options
 
 HEAVY = (
@@ -180,7 +181,33 @@ def test_usage_errors_are_short_and_say_what_to_do(
     assert said in lines[0]
     assert lines[0].endswith("[usage]")
     assert lines[1].startswith("next: punie-trace")
-    assert len(lines) == 2
+    assert lines[2].startswith("more: ")
+    assert lines[2].endswith("docs/errors.md#usage")
+    assert len(lines) == 3
+
+
+def test_the_page_of_errors_is_that_of_the_site_or_of_the_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "errors.md"
+    assert Path(page_of_errors()) == page
+    info = tmp_path / "punie_trace-9.dist-info"
+    info.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    head = "Metadata-Version: 2.4\nName: punie-trace\nVersion: 9\n"
+    (info / "METADATA").write_text(head)
+    assert page_of_errors() == ""  # from a wheel file, before there is a site
+    (info / "METADATA").write_text(f"{head}Project-URL: Documentation, https://docs.example/\n")
+    assert page_of_errors() == "https://docs.example/errors.html"
+
+
+def test_a_flag_by_its_former_name_works_and_says_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:
+    draft = ["bench", "speculative", "--draft", "d", "--model", "/gone", "--k", "2,2", "--dry-run"]
+    assert main(draft) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith("punie-trace: --k is now --num-draft-tokens, and will be refused\n")
+    assert "error: --num-draft-tokens: 2 is given twice" in said
+    assert "--k " not in build_parser(("bench",)).format_help()
 
 
 def test_the_program_alone_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:

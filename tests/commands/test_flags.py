@@ -241,3 +241,23 @@ def test_what_an_attached_server_can_not_be_told_is_refused(
 ) -> None:
     assert _run("http://127.0.0.1:9/v1", tmp_path, *flags) == ExitCode.USAGE
     assert f"{flags[0]} can't be used with --base-url" in capsys.readouterr().err
+
+
+def test_one_flag_has_one_explanation_where_its_default_is_the_same() -> None:
+    said: dict[tuple[str, str], set[str]] = {}
+    for verb, item in DECLARED:
+        words, _, default = item.metadata["arguments"]["help"].partition(" (default: ")
+        if verb != "train":  # whose flags are about its own data
+            said.setdefault((item.metadata["flag"][-1], default), set()).add(words)
+    allowed = {
+        "--resume",
+        "--dry-run",
+        "--model",
+        "--cache",
+        "--content",
+        "--otlp",
+        "--no-export",
+        "--draft",
+        "--runs",
+    }
+    assert {flag: words for (flag, _), words in said.items() if len(words) > 1 and flag not in allowed} == {}

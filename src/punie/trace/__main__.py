@@ -25,7 +25,7 @@ from punie.trace.errors import (
     ServerError,
     UsageError,
 )
-from punie.trace.options import add_options, read_options
+from punie.trace.options import add_options, read_options, renamed_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,6 +76,8 @@ def _run_verb(arguments: Sequence[str]) -> int:
     command, verb_parser = given.__dict__.pop("command"), given.__dict__.pop("parser")
     if unknown and not _take_after_flags(verb_parser, given, unknown):
         raise _unknown_arguments(verb_parser, unknown)
+    for warning in renamed_flags(given):
+        write_err(f"punie-trace: {warning}\n")
     del given.verb
     return int(command.execute(read_options(command.Options, given)))
 
@@ -197,12 +199,16 @@ class _VersionAction(argparse.Action):
 
 
 def _report_error(error: PunieTraceError) -> int:
+    from punie.trace.manual import page_of_errors
+
     lines = [f"error: {error.message} [{error.slug}]"]
     if isinstance(error, ServerError) and error.log_tail and not error.is_explained:
         tail = error.log_tail.splitlines()[-_LOG_LINES:]
         lines += ["the server's last lines:", *(f"  | {line}" for line in tail)]
     if error.remedy:
         lines.append(f"next: {error.remedy}")
+    if page := page_of_errors():
+        lines.append(f"more: {page}#{error.slug}")
     return _end(error.exit_code, "\n".join(lines))
 
 

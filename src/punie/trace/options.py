@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,6 +26,8 @@ _FLAG: Final = "flag"
 _ARGUMENTS: Final = "arguments"
 _GROUP: Final = "group"
 _KIND: Final = "kind"
+_FORMERLY: Final = "formerly"
+_RENAMED: Final = "renamed flags"
 
 
 def flag(
@@ -36,11 +38,13 @@ def flag(
     default: Any = None,  # noqa: ANN401 - of the field's type, as dataclasses.field's
     shown: str = "",
     short: str = "",
+    formerly: str = "",
     **arguments: Any,  # noqa: ANN401 - argparse's
 ) -> Any:  # noqa: ANN401
     """A field set by `name` VALUE. `parse=` turns the text into the value, further arguments are argparse's.
 
-    The help ends with the default, or with `shown` where the value doesn't say it.
+    The help ends with the default, or with `shown` where the value doesn't say it. `formerly` is the flag's name in
+    older versions: it still works, isn't shown, and is warned of (`renamed_flags`).
     """
     shown = shown or ("" if default in (None, ()) else str(default))
     words = f"{text} (default: {shown})" if shown else text
@@ -49,7 +53,7 @@ def flag(
     if metavar:
         arguments["metavar"] = metavar
     names = (short, name) if short else (name,)
-    return _field(names, {**arguments, "help": words}, default)
+    return _field(names, {**arguments, "help": words}, default, formerly)
 
 
 def choice(
@@ -77,8 +81,25 @@ def group(title: str, kind: type) -> Any:  # noqa: ANN401
     return field(default_factory=kind, metadata={_GROUP: title, _KIND: kind})
 
 
-def _field(names: tuple[str, ...], arguments: dict[str, Any], default: Any) -> Any:  # noqa: ANN401
-    return field(default=default, metadata={_FLAG: names, _ARGUMENTS: arguments})
+def _field(names: tuple[str, ...], arguments: dict[str, Any], default: Any, formerly: str = "") -> Any:  # noqa: ANN401
+    return field(default=default, metadata={_FLAG: names, _ARGUMENTS: arguments, _FORMERLY: formerly})
+
+
+class _Renamed(argparse.Action):
+    """A flag by its former name: sets the same field, and is remembered."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, now: str, **arguments: Any) -> None:  # noqa: ANN401
+        super().__init__(option_strings, dest, **arguments)
+        self._now = now
+
+    def __call__(self, _: object, given: argparse.Namespace, value: object, flag: str | None = None) -> None:
+        setattr(given, self.dest, value)
+        given.__dict__.setdefault(_RENAMED, []).append(f"{flag} is now {self._now}, and will be refused")
+
+
+def renamed_flags(given: argparse.Namespace) -> list[str]:
+    """A sentence for each former name that was typed; they are taken out of `given`."""
+    return list(given.__dict__.pop(_RENAMED, ()))
 
 
 def add_options(parser: Parser, kind: type) -> None:
@@ -87,9 +108,11 @@ def add_options(parser: Parser, kind: type) -> None:
         if _GROUP in item.metadata:
             add_options(parser.add_argument_group(item.metadata[_GROUP]), item.metadata[_KIND])
         elif names := item.metadata.get(_FLAG):
-            parser.add_argument(
-                *names, dest=item.name, default=argparse.SUPPRESS, **item.metadata[_ARGUMENTS]
-            )
+            arguments = {"dest": item.name, "default": argparse.SUPPRESS, **item.metadata[_ARGUMENTS]}
+            parser.add_argument(*names, **arguments)
+            if former := item.metadata[_FORMERLY]:
+                hidden = {**arguments, "help": argparse.SUPPRESS, "action": _Renamed, "now": names[-1]}
+                parser.add_argument(former, **hidden)
         elif _FLAG in item.metadata:
             arguments = item.metadata[_ARGUMENTS]
             # argparse would parse the text that stands for "absent" where one may be left out

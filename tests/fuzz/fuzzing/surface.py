@@ -111,7 +111,7 @@ COMMANDS: Final = (
         "speculative",
         "--plan",
         "SPANS",
-        "--k",
+        "--num-draft-tokens",
         "2,3",
         "--blocks",
         "3",

@@ -35,7 +35,13 @@ class BenchOptions:
         shown="demo",
     )
     k: tuple[int, ...] = flag(
-        "--k", "K,K", "tokens drafted a step", parse=_ks, default=(2, 3, 5), shown="2,3,5"
+        "--num-draft-tokens",
+        "K",
+        "tokens drafted a step; several, with commas, are compared",
+        parse=_ks,
+        default=(2, 3, 5),
+        shown="2,3,5",
+        formerly="--k",
     )
     draft_cache: DraftCache = choice(
         "--draft-cache",
@@ -54,12 +60,18 @@ class BenchOptions:
     suite: str | None = flag("--suite", "FILE", "a suite of queries", shown="discrimination")
     agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
     workspace: str | None = flag("--workspace", "DIR", "what the default agent's tools see")
-    query_timeout: int = flag("--query-timeout", "S", "for one query", parse=whole_number(1), default=300)
+    query_timeout: int = flag(
+        "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300
+    )
     ready_timeout: int = flag(
-        "--ready-timeout", "S", "for a server start", parse=whole_number(1), default=600
+        "--ready-timeout", "S", "seconds for a server start", parse=whole_number(1), default=600
     )
     preflight_timeout: int = flag(
-        "--preflight-timeout", "S", "for the preflight with loading", parse=whole_number(1), default=900
+        "--preflight-timeout",
+        "S",
+        "seconds for the preflight with loading",
+        parse=whole_number(1),
+        default=900,
     )
     blocks: int = flag(
         "--blocks", "N", "starts of each server", parse=whole_number(1, 10_000), default=DEFAULT_BLOCKS
@@ -71,9 +83,9 @@ class BenchOptions:
         parse=whole_number(1, 10_000),
         shown="1; 2 with the drafts' prompt cache on",
     )
-    seed: int = flag("--seed", "N", "of the orders", parse=whole_number(-(2**62), 2**62), default=0)
-    target: str | None = flag("--target", "TIME", "how long a query may take, e.g. 10s")
-    max_memory: str | None = flag("--max-memory", "SIZE", "what the server may use, e.g. 32GB")
+    seed: int = flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
+    target: str | None = flag("--target", "TIME", "how long a query may take, e.g. 10s or 800ms", shown="10s")
+    max_memory: str | None = flag("--max-memory", "SIZE", "what the server's process may use, e.g. 32GB")
 
     @property
     def repeats(self) -> int:

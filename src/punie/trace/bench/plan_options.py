@@ -98,7 +98,7 @@ def _check(options: BenchOptions) -> None:
         )
     if options.model and not options.draft:
         raise UsageError("--draft: a model of yours needs a draft model", remedy="add --draft PATH")
-    for name, items in (("--draft", options.draft), ("--k", options.k)):
+    for name, items in (("--draft", options.draft), ("--num-draft-tokens", options.k)):
         for item in items:
             if items.count(item) > 1:
                 raise UsageError(f"{name}: {item} is given twice", remedy="leave one of them out")

@@ -10,7 +10,7 @@ from punie.trace.demo.paths import target_model_path
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
-from punie.trace.server.config import ServerConfig
+from punie.trace.server.config import KEY_VARIABLE, ServerConfig
 from punie.trace.server.program import ProgramServer, program_command
 from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 from punie.trace.store.runs.run_folder import RunFolder
@@ -67,6 +67,6 @@ def _address(cell: Cell) -> ServerAddress:
     if name and not os.environ.get(name):
         raise UsageError(f"api_key_env: the variable {name} isn't set", remedy=f"export {name}=…")
     try:
-        return ServerAddress.of(settings.base_url or "", api_key=os.environ.get(name) if name else None)
+        return ServerAddress.of(settings.base_url or "", api_key=os.environ.get(name or KEY_VARIABLE))
     except ConfigError as error:
         raise UsageError(f"arm {cell.arms[0].name}: {error.message}", remedy=error.remedy) from error

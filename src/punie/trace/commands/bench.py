@@ -36,7 +36,7 @@ DESCRIPTION: Final = (
 EXAMPLES: Final = (
     "bench run plan.toml --dry-run",
     "bench run plan.toml --until-decided -o report.md",
-    "bench speculative --model models/qwen3-30b --draft models/qwen3-0.6b --k 2,3",
+    "bench speculative --model models/qwen3-30b --draft models/qwen3-0.6b --num-draft-tokens 2,3",
     "bench run --resume benches/2026-11-23T14-05-09-plan --blocks 12",
 )
 SPECULATIVE: Final = "speculative"

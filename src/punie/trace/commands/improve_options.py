@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
-from punie.trace.commands.options import AskedOptions, OutputOptions, memory_size, target
-from punie.trace.commands.server_options import DEMO, seconds
+from punie.trace.commands.options import AskedOptions, JudgementOptions, OutputOptions, seed_flag
+from punie.trace.commands.server_options import DEMO, KEY_VARIABLE, seconds
 from punie.trace.errors import UsageError
 from punie.trace.options import choice, flag, flags_of, group, path, switch, whole_number
 from punie.trace.units import parse_duration_ns
@@ -28,8 +28,12 @@ class BaselineOptions(AskedOptions):
     model: str | None = flag(
         "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
     )
-    base_url: str | None = flag("--base-url", "URL", "a running OpenAI-compatible server")
-    api_key_env: str | None = flag("--api-key-env", "NAME", "the variable with that server's key")
+    base_url: str | None = flag(
+        "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
+    )
+    api_key_env: str | None = flag(
+        "--api-key-env", "NAME", "the variable with that server's key", shown=KEY_VARIABLE
+    )
     adapter: str | None = flag("--adapter", "PATH", "a LoRA adapter for the model")
     cache: str = choice("--cache", ("server", "off"), "the prompt cache of the baseline", default="server")
     max_tokens: int | None = flag(
@@ -41,13 +45,9 @@ class BaselineOptions(AskedOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class TryOptions:
+class TryOptions(JudgementOptions):
     """What is tried, and how long."""
 
-    target_ns: int | None = flag("--target", "TIME", "how long a query may take, e.g. 10s", parse=target)
-    max_memory_bytes: int | None = flag(
-        "--max-memory", "SIZE", "what the server may use, e.g. 32GB", parse=memory_size
-    )
     budget_ns: int | None = flag(
         "--budget",
         "TIME",
@@ -64,7 +64,7 @@ class TryOptions:
     )
     only: str = flag("--only", "NAMES", "try these levers alone (commas between them)", default="")
     without: str = flag("--without", "NAMES", "don't try these", default="")
-    seed: int = flag("--seed", "N", "of the orders", parse=whole_number(-(2**62), 2**62), default=0)
+    seed: int = seed_flag()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from punie.trace.errors import ExitCode, PunieTraceError, UsageError
-from punie.trace.extras import install_hint
 from punie.trace.options import flag, switch, whole_number
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ def make_server(answers: Answers) -> MCPServer[Any]:
     try:
         from mcp.server import MCPServer
     except ImportError:
+        from punie.trace.extras import install_hint
+
         raise UsageError("mcp: its package isn't installed", remedy=install_hint("mcp")) from None
     server: MCPServer[Any] = MCPServer("punie-trace", instructions=_INSTRUCTIONS, log_level="WARNING")
 

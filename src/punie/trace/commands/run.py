@@ -19,7 +19,7 @@ from punie.trace.commands.options import (
     jaeger_flag,
     seed_flag,
 )
-from punie.trace.commands.server_options import DEMO, ServerOptions, naming_flags
+from punie.trace.commands.server_options import DEMO, KEY_VARIABLE, ServerOptions, naming_flags
 from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
@@ -62,7 +62,7 @@ class RunServerOptions(ServerOptions):
         "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
     )
     api_key_env: str = flag(
-        "--api-key-env", "NAME", "the variable with that server's key", default="OPENAI_API_KEY"
+        "--api-key-env", "NAME", "the variable with that server's key", default=KEY_VARIABLE
     )
     starts: int = flag("--starts", "N", "server starts", parse=whole_number(1), default=1)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.options import choice, flag, path, real_number, switch, whole_number
+from punie.trace.server.config import KEY_VARIABLE as KEY_VARIABLE
 from punie.trace.server.config import ServerConfig
 
 DEMO: Final = "demo"
@@ -53,7 +54,9 @@ class ServerOptions:
     host: str = flag("--host", "HOST", "a loopback address", default="127.0.0.1")
     port: int = flag("--port", "PORT", "0 takes a free one", parse=whole_number(0, 65535), default=0)
     plain_server: bool = switch("--plain-server", "without spans from inside the server")
-    ready_timeout: int = flag("--ready-timeout", "S", "seconds to load", parse=seconds, default=600)
+    ready_timeout: int = flag(
+        "--ready-timeout", "S", "seconds for a server start", parse=seconds, default=600
+    )
 
 
 # Which flag sets a field of ServerConfig, for its errors.

@@ -12,7 +12,7 @@ import httpx
 from punie.trace.errors import ServerError
 from punie.trace.server import diagnosis, probe
 from punie.trace.server.address import ServerAddress
-from punie.trace.server.config import DEFAULT_MODEL
+from punie.trace.server.config import DEFAULT_MODEL, KEY_VARIABLE
 
 CHECK_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.5
@@ -189,7 +189,7 @@ class AttachedServer:
             remedy = (
                 "It doesn't take the key that was sent: check its variable (--api-key-env), or the URL's user."
                 if self.address.authorization
-                else "Give the key in OPENAI_API_KEY, or name its variable with --api-key-env NAME."
+                else f"Give the key in {KEY_VARIABLE}, or name its variable with --api-key-env NAME."
             )
         elif listed and listed.ids:
             remedy = f"Check the model's name (--model). The server lists: {_named(listed.ids)}"

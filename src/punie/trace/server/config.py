@@ -15,6 +15,8 @@ DEFAULT_MODEL = "default_model"
 
 Naming the path instead makes mlx_lm.server load the model again, without its adapter.
 """
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""Where the key of a running server is looked for, unless another variable is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from punie.trace.report.wording.verdicts import basis
 from punie.trace.units import count_text, duration_text, factor_text, share_text
 
 NOT_KNOWN: Final = "not known"
-_MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --k 2,3,5."
+_MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --num-draft-tokens 2,3,5."
 _TIME: Final = "Is generation more than 70 % of the time?"
 _DRAFT: Final = f"Does a lossless draft make it {round(100 * (THRESHOLD - 1))} % faster?"
 _TARGET: Final = "Is the target met?"
