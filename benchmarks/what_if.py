@@ -32,7 +32,7 @@ from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model
-from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Improvement, saved_ns
+from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Improvement, combined, saved_ns
 from punie.trace.analysis.what_if.observed import ObservedQuery, observe
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
@@ -97,7 +97,8 @@ def _mean(before: Run, change: Callable[[ObservedQuery], Improvement], *, most: 
         raise SystemExit("the costs of a turn could not be fitted: use more queries or repeats")
     costs = before.costs
     return statistics.fmean(
-        saved_ns(query, (change(query),), costs, most_read_again=most) for query in before.queries.values()
+        saved_ns(query, combined((change(query),)), costs, most_read_again=most)
+        for query in before.queries.values()
     )
 
 

@@ -49,9 +49,15 @@ class _Reader:
 
     from_text: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    plain: dict[int, Attributes] = field(default_factory=dict)
+    """Resources that are as their names mean them, by their identity: many spans share one."""
 
     def read_span(self, span: Span) -> Span:
-        attributes, resource = self.read(span.attributes), self.read(span.resource)
+        attributes, resource = self.read(span.attributes), span.resource
+        if id(resource) not in self.plain:
+            resource = self.read(resource)
+            if resource is span.resource:
+                self.plain[id(resource)] = resource
         status = span.status
         if status is StatusCode.UNSET and has_error(span.attributes):
             status = StatusCode.ERROR
@@ -61,9 +67,9 @@ class _Reader:
 
     def read(self, attributes: Attributes) -> Attributes:
         changed: dict[str, AttributeValue] = {}
-        for name, value in attributes.items():
-            kind = _checked_type(name)
-            if kind is None or value is None or type(value) is kind.kind.plain:
+        kinds = _checked_types((*attributes,))
+        for (name, value), (kind, plain) in zip(attributes.items(), kinds, strict=True):
+            if kind is None or value is None or type(value) is plain:
                 continue
             typed = typed_value(kind, value)
             if typed is not value:
@@ -143,6 +149,13 @@ def _listed(text: str) -> tuple[AttributeValue, ...]:
     if isinstance(found, list):
         return tuple(found)
     return tuple(item.strip(" '\"") for item in str(found).split(",") if item.strip(" '\""))
+
+
+@lru_cache(4_096)
+def _checked_types(names: tuple[str, ...]) -> tuple[tuple[ValueType | None, type | None], ...]:
+    """The types of attributes by their names, of which a source has a few sets, and those that say it all."""
+    kinds = map(_checked_type, names)
+    return tuple((kind, None if kind is None else kind.kind.plain) for kind in kinds)
 
 
 @lru_cache(4_096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -26,15 +27,17 @@ DEMO_NOTE: Final = (
 
 def about_of(sources: Sequence[Loaded]) -> About:
     """The sources as one; they share no trace."""
-    spans = set(chain(*(((span.trace_id, span.span_id) for span in one.spans.spans) for one in sources)))
+    traces: dict[str, set[str]] = defaultdict(set)
+    for span in chain(*(one.spans.spans for one in sources)):
+        traces[span.trace_id].add(span.span_id)
     plans = [one.plan for one in sources if one.plan]
     said = _together([{} if one.plan is None else _said(one.plan) for one in sources])
     names = [one.source for one in sources]
     is_planned = len(plans) == len(sources)
     return About(
         source=_named(names),
-        spans=len(spans),
-        traces=len({trace_id for trace_id, _ in spans}),
+        spans=sum(map(len, traces.values())),
+        traces=len(traces),
         run_id=said.get("run_id", ""),
         created=said.get("created", ""),
         suite=said.get("suite", ""),

@@ -72,6 +72,8 @@ def load_source(text: str) -> Loaded:
 def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
     """Several sources for one report. Raises as `load_source`, and UsageError for what would count twice."""
     sources = tuple(map(load_source, texts))
+    if len(sources) == 1:
+        return sources
     traces = [(loaded.source, {span.trace_id for span in loaded.spans.spans}) for loaded in sources]
     for (one, in_one), (other, in_other) in combinations(traces, 2):
         if shared := len(in_one & in_other):
@@ -86,7 +88,8 @@ def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
 def _check_arms(sources: Sequence[Loaded]) -> None:
     """The arms of a benchmark are held against each other, never put into one ledger."""
     spans = chain(*(loaded.spans.spans for loaded in sources))
-    arms = {semconv.text(span.attributes, semconv.BENCH_ARM) for span in spans} - {None}
+    told = (span.attributes for span in spans if semconv.BENCH_ARM in span.attributes)
+    arms = {semconv.text(attributes, semconv.BENCH_ARM) for attributes in told} - {None}
     if len(arms) > 1:
         names = ", ".join(loaded.source for loaded in sources)
         raise InputError(

@@ -86,7 +86,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = froz
 
 def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
-    chats = (span for span in with_conventions(spans) if role_of(span) is Role.CHAT)
+    told = (span for span in with_conventions(spans) if semconv.OPERATION in span.attributes)
+    chats = (span for span in told if role_of(span) is Role.CHAT)
     names = (semconv.text(span.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL)) for span in chats)
     return tuple(sorted({name for name in names if name}))
 

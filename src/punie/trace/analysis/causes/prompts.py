@@ -91,7 +91,7 @@ def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolCall, ...]]
     """The tools that ran, of each trace, by their start."""
     found: dict[str, dict[str, ToolCall]] = {}
     for span in spans:
-        if semconv.text(span.attributes, semconv.OPERATION) == semconv.OPERATION_TOOL:
+        if span.attributes.get(semconv.OPERATION) == semconv.OPERATION_TOOL:
             found.setdefault(span.trace_id, {})[span.span_id] = ToolCall(
                 span.trace_id,
                 semconv.text(span.attributes, semconv.TOOL_NAME) or "",

@@ -93,4 +93,8 @@ def memory_use(spans: Iterable[Span], *, limit_bytes: int | None) -> MemoryUse:
 
 
 def _known(attributes: list[Attributes], name: str) -> list[int]:
-    return [size for of_span in attributes if (size := semconv.integer(of_span, name)) is not None]
+    return [
+        size
+        for of_span in attributes
+        if name in of_span and (size := semconv.integer(of_span, name)) is not None
+    ]

@@ -151,7 +151,7 @@ def _by_phase(turns: Sequence[Turn]) -> Costs:
     )
     decode = _line([turn.output_tokens for turn in turns], [float(turn.decode_ns or 0) for turn in turns])
     rest = statistics.fmean(
-        turn.duration_ns - (turn.prefill_ns or 0) - (turn.decode_ns or 0) for turn in turns
+        [turn.duration_ns - (turn.prefill_ns or 0) - (turn.decode_ns or 0) for turn in turns]
     )
     return Costs(prefill[0] + decode[0] + rest, prefill[1], decode[1])
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -43,6 +45,29 @@ IMPROVEMENTS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What several changes are together, as one `Improvement` is."""
+
+    output: float
+    speed: float
+    cache: bool
+    tools: bool
+    fewer_turns: bool
+
+
+@lru_cache
+def combined(changes: tuple[Improvement, ...]) -> Combined:
+    """All of `changes` as one."""
+    return Combined(
+        output=math.prod(change.output for change in changes),
+        speed=math.prod(change.speed for change in changes),
+        cache=any(change.cache for change in changes),
+        tools=any(change.tools for change in changes),
+        fewer_turns=any(change.fewer_turns for change in changes),
+    )
+
+
 def combinations() -> Iterator[tuple[Improvement, ...]]:
     """Every set of changes that can be had together, but for the empty one."""
     kinds: dict[str, list[Improvement | None]] = {}
@@ -77,35 +102,33 @@ def _decode_known(queries: Sequence[ObservedQuery]) -> bool:
 
 
 def saved_ns(
-    query: ObservedQuery, changes: Sequence[Improvement], costs: Costs, *, most_read_again: bool = False
+    query: ObservedQuery, together: Combined, costs: Costs, *, most_read_again: bool = False
 ) -> float:
-    """Nanoseconds that `query` would be shorter with all of `changes`.
+    """Nanoseconds that `query` would be shorter with all that is changed `together`.
 
     Tokens that were read again count as the fewest that is certain, or as the most that is possible.
     """
-    output, speed = 1.0, 1.0
-    for change in changes:
-        output, speed = output * change.output, speed * change.speed
-    cache = any(change.cache for change in changes)
+    changes_decode = together.output != 1.0 or together.speed != 1.0
+    per_token, per_read = max(0.0, costs.per_output or 0.0), max(0.0, costs.per_uncached or 0.0)
+    lasted = [turn.end_ns - turn.start_ns for turn in query.turns]
     by_turn = []
-    for turn in query.turns:
-        saved = _decode_saved(turn, costs, output, speed)
-        if cache:
+    for turn, duration_ns in zip(query.turns, lasted, strict=True):
+        saved = _decode_saved(turn, per_token, together) if changes_decode else 0.0
+        if together.cache:
             read = (turn.read_again or (0, 0))[1 if most_read_again else 0]
-            saved += max(0.0, costs.per_uncached or 0.0) * min(read, turn.uncached_tokens or 0)
-        by_turn.append(min(saved, float(turn.duration_ns)))
+            saved += per_read * min(read, turn.uncached_tokens or 0)
+        by_turn.append(min(saved, float(duration_ns)))
     total = sum(by_turn)
-    if any(change.fewer_turns for change in changes) and len(query.turns) > 1:
-        shortest = min(range(len(query.turns)), key=lambda index: query.turns[index].duration_ns)
-        total += query.turns[shortest].duration_ns - by_turn[shortest]
-    if any(change.tools for change in changes):
+    if together.fewer_turns and len(lasted) > 1:
+        shortest = lasted.index(min(lasted))
+        total += lasted[shortest] - by_turn[shortest]
+    if together.tools:
         total += query.tools_apart_ns
-    most = sum(turn.duration_ns for turn in query.turns) + query.tools_apart_ns
-    return min(total, most)  # rounding may cross it
+    return min(total, sum(lasted) + query.tools_apart_ns)  # rounding may cross it
 
 
-def _decode_saved(turn: Turn, costs: Costs, output: float, speed: float) -> float:
-    per_token = max(0.0, costs.per_output or 0.0)
-    decode = per_token * turn.output_tokens if turn.decode_ns is None else float(turn.decode_ns)
-    left = max(0.0, decode - per_token * turn.output_tokens * (1 - output))
-    return decode - left / speed
+def _decode_saved(turn: Turn, per_token: float, together: Combined) -> float:
+    for_output = per_token * turn.output_tokens
+    decode = for_output if turn.decode_ns is None else float(turn.decode_ns)
+    left = max(0.0, decode - for_output * (1 - together.output))
+    return decode - left / together.speed

@@ -24,6 +24,7 @@ from punie.trace.analysis.what_if.improvements import (
     LESS_OUTPUT,
     Improvement,
     combinations,
+    combined,
     saved_ns,
     unknown,
 )
@@ -111,7 +112,8 @@ def what_if(
     if model is None:
         why = "a prediction needs three different queries that succeeded, with their tokens"
         return WhatIf(None, len(observed.queries), (), None, observed.left_out, why)
-    savings = [_saving(change, observed.queries, model) for change in IMPROVEMENTS]
+    folds = _folds(observed.queries)
+    savings = [_saving(change, observed.queries, model, folds) for change in IMPROVEMENTS]
     return WhatIf(
         model=model,
         queries=len(observed.queries),
@@ -121,14 +123,43 @@ def what_if(
     )
 
 
-def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostModel) -> Saving:
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """What is left where some queries, or some server starts, are left out, with the costs fitted to it."""
+
+    queries: Sequence[ObservedQuery]
+    units: Sequence[Sequence[ObservedQuery]]
+    costs: Costs | None
+
+
+_Folds = Mapping[UnitKind, Sequence[_Fold]]
+
+
+def _folds(queries: Sequence[ObservedQuery]) -> _Folds:
+    """Those of two jackknives: over queries and, if there are several, over server starts."""
+    found = {UnitKind.QUERY: _left_out(queries, lambda query: query.query_id)}
+    if len({query.server_start for query in queries}) > 1:
+        found[UnitKind.SERVER_START] = _left_out(queries, lambda query: str(query.server_start))
+    return found
+
+
+def _left_out(queries: Sequence[ObservedQuery], unit: Callable[[ObservedQuery], str]) -> list[_Fold]:
+    folds = []
+    for left_out in map(frozenset, left_out_together(sorted({unit(query) for query in queries}))):
+        rest = [query for query in queries if unit(query) not in left_out]
+        folds.append(_Fold(rest, by_query(rest), fit(rest)))
+    return folds
+
+
+def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostModel, folds: _Folds) -> Saving:
     why = unknown((change,), queries, model.costs)
     if why:
         return Saving(change.slug, change.says, None, None, None, None, None, None, why)
-    saved = _mean_saved(queries, change, model.costs)
-    most = _mean_saved(queries, change, model.costs, most=True)
-    half, over = _half_width(queries, change)
-    wall = statistics.fmean(statistics.fmean(q.wall_ns for q in unit) for unit in by_query(queries))
+    units = by_query(queries)
+    saved = _mean_saved(units, change, model.costs)
+    most = _mean_saved(units, change, model.costs, most=True)
+    half, over = _half_width(folds, change)
+    wall = statistics.fmean([statistics.fmean([q.wall_ns for q in unit]) for unit in units])
     certain = math.isfinite(half)
     return Saving(
         slug=change.slug,
@@ -143,35 +174,26 @@ def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostMo
 
 
 def _mean_saved(
-    queries: Sequence[ObservedQuery], change: Improvement, costs: Costs, *, most: bool = False
+    units: Sequence[Sequence[ObservedQuery]], change: Improvement, costs: Costs, *, most: bool = False
 ) -> float:
-    """Mean over the queries, each with the mean of its repeats."""
-    return statistics.fmean(
-        statistics.fmean(saved_ns(query, (change,), costs, most_read_again=most) for query in unit)
-        for unit in by_query(queries)
-    )
+    """Mean over the queries, each (a unit) with the mean of its repeats."""
+    together = combined((change,))
+    saved = [[saved_ns(query, together, costs, most_read_again=most) for query in unit] for unit in units]
+    return statistics.fmean([one[0] if len(one) == 1 else statistics.fmean(one) for one in saved])
 
 
-def _half_width(queries: Sequence[ObservedQuery], change: Improvement) -> tuple[float, UnitKind]:
+def _half_width(folds: _Folds, change: Improvement) -> tuple[float, UnitKind]:
     """The wider of two jackknives, over queries and over server starts; the costs are fitted anew in each."""
-    found = [(_jackknife(queries, change, lambda query: query.query_id), UnitKind.QUERY)]
-    if len({query.server_start for query in queries}) > 1:
-        found.append(
-            (_jackknife(queries, change, lambda query: str(query.server_start)), UnitKind.SERVER_START)
-        )
+    found = [(_jackknife(of_kind, change), kind) for kind, of_kind in folds.items()]
     return max(found, key=lambda one: one[0])
 
 
-def _jackknife(
-    queries: Sequence[ObservedQuery], change: Improvement, unit: Callable[[ObservedQuery], str]
-) -> float:
+def _jackknife(folds: Sequence[_Fold], change: Improvement) -> float:
     estimates = []
-    for left_out in map(frozenset, left_out_together(sorted({unit(query) for query in queries}))):
-        rest = [query for query in queries if unit(query) not in left_out]
-        costs = fit(rest)
-        if costs is None or unknown((change,), rest, costs):
+    for fold in folds:
+        if fold.costs is None or unknown((change,), fold.queries, fold.costs):
             return math.inf
-        estimates.append(_mean_saved(rest, change, costs))
+        estimates.append(_mean_saved(fold.units, change, fold.costs))
     return jackknife_half_width(estimates, level=LEVEL)
 
 
@@ -227,10 +249,11 @@ def _certain(changes: Sequence[Improvement], savings: Mapping[str, Saving]) -> f
 
 
 def _slowest(
-    queries: Sequence[ObservedQuery], changes: Sequence[Improvement], costs: Costs, *, certain: float = 1.0
+    queries: Sequence[ObservedQuery], changes: tuple[Improvement, ...], costs: Costs, *, certain: float = 1.0
 ) -> float:
     """The slowest query, by the median of its repeats."""
+    together = combined(changes)
     return max(
-        statistics.median(query.wall_ns - certain * saved_ns(query, changes, costs) for query in unit)
+        statistics.median([query.wall_ns - certain * saved_ns(query, together, costs) for query in unit])
         for unit in by_query(queries)
     )
