@@ -30,7 +30,9 @@ from punie.trace.store.otlp.values import (
 _HEX: Final = "0123456789abcdef"
 _TRACE_DIGITS, _SPAN_DIGITS = 32, 16
 _ABSENT: Final = msgspec.Raw(b"")
-_MOST: Final = 1_000  # resources that are remembered
+_NO_PAIRS: Final = msgspec.Raw(b"[]")
+_MOST: Final = 1_000  # resources, and lists of attributes, that are remembered
+_SHORT: Final = 400  # bytes: what is longer has content, and hardly comes again
 _Time = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Integer = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]  # what is larger is read with care
@@ -70,7 +72,7 @@ class _Span(msgspec.Struct, gc=False, rename="camel"):
     parent_span_id: str = ""
     name: str = ""
     kind: int | str | None = None
-    attributes: list[_Pair] = []
+    attributes: msgspec.Raw = _NO_PAIRS
     status: _Status | None = None
     events: list[_Event] = []
     dropped_attributes_count: _Count = 0
@@ -109,14 +111,15 @@ class _Document(msgspec.Struct, gc=False, rename="camel"):
 
 
 class TypedLines:
-    """Reads lines of one source; remembers the resources that it has met, for they stand on every line."""
+    """Reads lines of one source; remembers what it has met, for the same resources and attributes come again."""
 
-    __slots__ = ("_decode", "_gatherer", "_resources")
+    __slots__ = ("_attributes", "_decode", "_gatherer", "_resources")
 
     def __init__(self, gatherer: SpanGatherer) -> None:
         self._gatherer = gatherer
         self._decode = msgspec.json.Decoder(_Document, strict=False).decode
         self._resources: dict[bytes, Attributes] = {}
+        self._attributes: dict[bytes, Attributes] = {}
 
     def take(self, line: bytes) -> bool:
         """Keep the spans of one line; False, and nothing is kept, if it has to be read with more care."""
@@ -147,8 +150,19 @@ class TypedLines:
             for of_scope in of_resource.scope_spans:
                 scope = of_scope.scope.name
                 raws += of_scope.spans
-                spans += [_span(raw, resource, scope) for raw in of_scope.spans]
+                spans += [
+                    _span(raw, self._attributes_of(raw.attributes), resource, scope) for raw in of_scope.spans
+                ]
         return raws, spans
+
+    def _attributes_of(self, raw: msgspec.Raw) -> Attributes:
+        text = bytes(raw)
+        found = self._attributes.get(text)
+        if found is None:
+            found = _attributes(_pairs(text))
+            if len(text) <= _SHORT and len(self._attributes) < _MOST:
+                self._attributes[text] = found
+        return found
 
     def _resource(self, text: bytes) -> Attributes:
         found = self._resources.get(text)
@@ -162,7 +176,7 @@ class TypedLines:
         return found
 
 
-def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
+def _span(raw: _Span, attributes: Attributes, resource: Attributes, scope: str) -> Span:
     """The span of `raw`. What a file says over and over (ids of traces, names, keys) is kept once."""
     _check_ids(raw.trace_id, raw.span_id, raw.parent_span_id)
     status = raw.status
@@ -174,7 +188,7 @@ def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
         raw.start_time_unix_nano,
         raw.end_time_unix_nano,
         _kind(raw.kind),
-        _attributes(raw.attributes),
+        attributes,
         StatusCode.UNSET if status is None else _code(status.code),
         "" if status is None else status.message,
         tuple(map(_event, raw.events)) if raw.events else (),
@@ -182,6 +196,8 @@ def _span(raw: _Span, resource: Attributes, scope: str) -> Span:
         scope,
     )
 
+
+_pairs: Final = msgspec.json.Decoder(list[_Pair], strict=False).decode
 
 # A file has a few of each.
 _kind: Final = lru_cache(64)(span_kind)
