@@ -32,6 +32,7 @@ from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Activity, activities
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
 
+_DISTURBANCES: Final = frozenset(Disturbance)
 _NAME_LENGTH: Final = 40  # characters of a question
 
 
@@ -186,7 +187,7 @@ def _query_id(root: Span, several: frozenset[str]) -> str:
 
 def _disturbance(span: Span) -> Disturbance | None:
     named = semconv.text(span.attributes, semconv.QUERY_DISTURBED)
-    return Disturbance(named) if named in set(Disturbance) else None
+    return None if named is None or named not in _DISTURBANCES else Disturbance(named)
 
 
 def _truth(value: AttributeValue) -> bool | None:
@@ -194,6 +195,8 @@ def _truth(value: AttributeValue) -> bool | None:
 
 
 def _slugs(value: AttributeValue) -> tuple[str, ...]:
+    if value is None:
+        return ()
     if isinstance(value, str):
         return (value,)
     return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()

@@ -27,6 +27,7 @@ class Below:
 FINER_THAN_CHAT: Final = Below.REQUEST | Below.SERVER | Below.GENERATION
 FINER_THAN_SERVER: Final = Below.SERVER | Below.PHASE | Below.CHAT
 
+_PLAIN_PHASES: Final = {phase for phase, group in PHASE_GROUP.items() if group is not Group.GENERATION}
 _SHOWN: Final = {Role.CHAT, Role.SERVER, Role.HTTP}
 
 
@@ -35,11 +36,14 @@ def look_below(
 ) -> dict[SpanKey, int]:
     """Walk each tree once, from below; `apart` are calls that are no part of the call above them."""
     found = dict.fromkeys(forest.order, Below.NOTHING)
+    parents = forest.parent
     for key in reversed(forest.order):
-        parent = forest.parent[key]
-        if parent is not None and role[key] is not Role.TOOL and key not in apart:
-            own, phase = role[key], phases.get(key)
-            if phase is not None or own in _SHOWN:
+        parent, own = parents[key], role[key]
+        if parent is not None and own is not Role.TOOL and key not in apart:
+            phase = phases.get(key)
+            if own is Role.OTHER and phase in _PLAIN_PHASES:
+                found[parent] |= found[key] | Below.PHASE
+            elif phase is not None or own in _SHOWN:
                 found[parent] |= found[key] | _own(forest, key, own, phase, found[key])
             elif found[key]:
                 found[parent] |= found[key]

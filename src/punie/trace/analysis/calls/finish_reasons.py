@@ -48,7 +48,7 @@ _PREFIX: Final = re.compile(r"^(finish|stop)?reasons?")
 
 def ended_by_limit(reasons: AttributeValue) -> bool:
     """Whether one of `reasons`, a list or a single one, means that the answer was cut at its token limit."""
-    return any(_LIMIT.fullmatch(reason) for reason in _words(reasons))
+    return reasons is not None and any(_LIMIT.fullmatch(reason) for reason in _words(reasons))
 
 
 def failure_in(reasons: AttributeValue) -> str | None:

@@ -67,10 +67,9 @@ def compute_ledgers(spans: Iterable[PhasedSpan]) -> tuple[QueryLedger, ...]:
 
 def _without_copies(spans: Sequence[PhasedSpan]) -> Sequence[PhasedSpan]:
     """One span an id: the longest of its copies; the rest only makes the choice independent of the order."""
-    kept = {(span.trace_id, span.span_id): span for span in spans}
-    if len(kept) == len(spans):
+    if len({span.span_id for span in spans}) == len(spans):
         return spans
-    kept = {}
+    kept: dict[tuple[str, str], PhasedSpan] = {}
     for span in spans:
         other = kept.setdefault((span.trace_id, span.span_id), span)
         if other is not span and _preference(span) < _preference(other):
@@ -175,7 +174,10 @@ def _sweep(spans: Sequence[_Cut]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
-    """The place of each span's parent."""
+    """The place of each span's parent. A query may have spans of several traces, each with ids of its own."""
+    if len({one.span.trace_id for one in spans}) == 1:
+        at = {one.span.span_id: index for index, one in enumerate(spans)}
+        return [at.get(one.span.parent_id or "", _NO_PARENT) for one in spans]
     place = {(one.span.trace_id, one.span.span_id): index for index, one in enumerate(spans)}
     return [place.get((one.span.trace_id, one.span.parent_id or ""), _NO_PARENT) for one in spans]
 

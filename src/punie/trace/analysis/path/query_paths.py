@@ -43,15 +43,19 @@ def query_spans(phased: Iterable[PhasedSpan]) -> Iterator[QuerySpans]:
     for spans in by_query.values():
         roots = [span for span in spans if span.is_root]
         if len(roots) == 1:
-            members = [*roots, *(span for span in spans if not span.is_root)]
+            members = spans if spans[0].is_root else [*roots, *[one for one in spans if not one.is_root]]
             starts, ends = [span.start_ns for span in members], [span.end_ns for span in members]
             yield QuerySpans(members, clip(_parents(members), starts, ends))
 
 
 def _parents(members: Sequence[PhasedSpan]) -> list[int]:
     """The places of the parents. A query may have spans of several traces, each with ids of its own."""
-    places = {(span.trace_id, span.span_id): place for place, span in enumerate(members)}
-    parents = [places.get((span.trace_id, span.parent_id or ""), 0) for span in members]
+    if len({span.trace_id for span in members}) == 1:
+        places = {span.span_id: place for place, span in enumerate(members)}
+        parents = [places.get(span.parent_id or "", 0) for span in members]
+    else:
+        by_key = {(span.trace_id, span.span_id): place for place, span in enumerate(members)}
+        parents = [by_key.get((span.trace_id, span.parent_id or ""), 0) for span in members]
     parents[0] = -1
     return parents
 

@@ -141,7 +141,7 @@ def _request(
 def _messages(span: Span) -> MessageList:
     if _TOLD_OF_MESSAGES.isdisjoint(span.attributes):
         return _NO_MESSAGES
-    digests = tuple(str(item) for item in _items(span.attributes.get(semconv.MESSAGE_DIGESTS)))
+    digests = tuple([str(item) for item in _items(span.attributes.get(semconv.MESSAGE_DIGESTS))])
     tokens = _counts(span, semconv.MESSAGE_TOKENS)
     return MessageList(
         digests=digests,
@@ -158,7 +158,7 @@ def _up_to_each(tokens: Iterable[int]) -> Iterator[int | None]:
 
 
 def _counts(span: Span, name: str) -> tuple[int, ...]:
-    return tuple(item for item in _items(span.attributes.get(name)) if isinstance(item, int))
+    return tuple([item for item in _items(span.attributes.get(name)) if isinstance(item, int)])
 
 
 def _server(root: Span, chat: Span) -> str:
@@ -174,4 +174,6 @@ def _server(root: Span, chat: Span) -> str:
 
 
 def _items(value: AttributeValue) -> Sequence[AttributeValue]:
+    if value is None or isinstance(value, list | tuple):
+        return value or ()
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
