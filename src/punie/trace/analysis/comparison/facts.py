@@ -10,7 +10,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.model import PHASE_GROUP, Group, Span, SpanKind
+from punie.trace.model import PHASE_GROUP, Attributes, Group, Span, SpanKind
 
 MODEL: Final = "model"
 DRAFT: Final = "draft model"
@@ -101,8 +101,10 @@ Written = dict[str, set[str]]
 def written_in(spans: Iterable[Span]) -> Written:
     """Every value that a span names; `_ASKED` are the models as requests name them, `_OURS` is there for our runs."""
     found: dict[str, set[str | None]] = defaultdict(set)
+    resources: dict[int, Attributes] = {}
     for span in spans:
-        attributes, resource = span.attributes, span.resource
+        attributes = span.attributes
+        resources[id(span.resource)] = span.resource
         found[_ASKED].add(semconv.text(attributes, _MODEL_NAMES))
         if span.kind is SpanKind.SERVER:
             found[MODEL].add(semconv.text(attributes, _MODEL_NAMES))
@@ -112,6 +114,7 @@ def written_in(spans: Iterable[Span]) -> Written:
             found[_OURS].add(_OURS)
             found[SUITE].add(semconv.text(attributes, semconv.QUERY_SUITE))
             found[SUITE_HASH].add(semconv.text(attributes, semconv.QUERY_SUITE_HASH))
+    for resource in resources.values():  # which many spans share
         if semconv.HOST_NAME in resource:
             found[HOST].add(str(resource[semconv.HOST_NAME]))
         service, version = resource.get(semconv.SERVICE_NAME), resource.get(semconv.SERVICE_VERSION)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -62,14 +63,19 @@ def _translated(span: Span) -> Span:
     is_plain = attributes.get(semconv.OPERATION) == operation
     if operation == dialects.NOTHING_OF_THESE and attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT:
         return replace(span, attributes={**attributes, semconv.OPERATION: operation})
-    has_its_own = is_plain and not span.events and _ALIASES.isdisjoint(attributes)
-    if not operation or (has_its_own and not any(map(said_by, attributes))):
+    if not operation or (is_plain and not span.events and _say_no_more((*attributes,))):
         return span
     added = {key: value for key, value in _missing(span, operation) if value is not None}
     added = {key: value for key, value in added.items() if attributes.get(key) is None}
     if not is_plain:
         added[semconv.OPERATION] = operation
     return replace(span, attributes={**attributes, **added}) if added else span
+
+
+@lru_cache(maxsize=4096)
+def _say_no_more(names: tuple[str, ...]) -> bool:
+    """Whether attributes of these names say nothing in words that aren't the conventions'."""
+    return _ALIASES.isdisjoint(names) and not any(map(said_by, names))
 
 
 def _missing(span: Span, operation: str) -> Missing:

@@ -8,7 +8,7 @@ sums or the result of its run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -52,23 +52,24 @@ def operation_of(span: Span) -> str | None:
     written = attributes.get(semconv.OPERATION)
     if isinstance(written, str) and written in _PLAIN:
         return dialects.NOTHING_OF_THESE if _is_other_by_kind(written, attributes) else written
-    words = (attributes.get(name) for name in (semconv.OPERATION, *_kinds(attributes)))
+    words = [written, *[attributes[name] for name in _kinds((*attributes,))]]
     named = (dialects.operation_named(word) for word in words if isinstance(word, str))
     found = next((operation for operation in named if operation is not None), None)
     return _by_what_it_has(span) if found is None else found
 
 
-def _kinds(attributes: Attributes) -> Iterator[str]:
-    """The attributes that may name the span's kind, those first that are known to."""
-    yield from semconv.FOREIGN_KIND
-    yield from (name for name in attributes if said_by(name) is Said.KIND)
+@lru_cache(maxsize=4096)
+def _kinds(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a span's attributes that may name its kind, those first that are known to."""
+    known = [name for name in semconv.FOREIGN_KIND if name in names]
+    return (*known, *[name for name in names if said_by(name) is Said.KIND])
 
 
 def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
     """Whether what is called a chat is something else by its kind: LangSmith calls the filling of a prompt so."""
     if written not in semconv.OPERATION_CHAT:
         return False
-    kinds = (attributes.get(name) for name in _kinds(attributes))
+    kinds = [attributes[name] for name in _kinds((*attributes,))]
     return any(
         dialects.operation_named(kind) == dialects.NOTHING_OF_THESE for kind in kinds if isinstance(kind, str)
     )
