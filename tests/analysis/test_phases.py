@@ -241,15 +241,17 @@ def test_requests_of_nobody_are_http_and_their_servers_serve() -> None:
     assert found == {"agent": FRAMEWORK, "POST": HTTP, "remote": SERVE}
 
 
-def test_a_failed_request_that_was_tried_again_is_a_retry() -> None:
+@pytest.mark.parametrize("code", [200, 400])
+def test_a_failed_request_that_was_tried_again_is_a_retry(code: int) -> None:
     found = known(
         chat("chat", None, 0, 50),
         post("first", "chat", 0, 10, http__response__status_code=503),
         post("second", "chat", 20, 30, status=StatusCode.ERROR),
-        post("third", "chat", 40, 50, http__response__status_code=400),
+        post("third", "chat", 40, 50, http__response__status_code=code),
     )
     retry = (Phase.RETRY, Provenance.CLIENT)
-    assert found == {"chat": FRAMEWORK, "first": retry, "second": retry, "third": MODEL}
+    own, last = (FRAMEWORK, MODEL) if code == 200 else (retry, retry)  # nothing came of any: the call failed
+    assert found == {"chat": own, "first": retry, "second": retry, "third": last}
 
 
 def test_a_request_that_worked_is_no_retry() -> None:
