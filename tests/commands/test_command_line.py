@@ -361,9 +361,28 @@ def test_no_error_shows_the_credentials_of_a_url(capsys: pytest.CaptureFixture[s
     assert main(["run", "http://me:sekret@host/v1"]) == ExitCode.USAGE
     assert main(["run", "--repeat", "http://me:sekret@host/v1"]) == ExitCode.USAGE
     assert main(["run", "--base-url", "ftp://me:sekret@host/v1"]) == ExitCode.USAGE
+    assert main(["ship", "ftp://me:sekret@host/v1"]) == ExitCode.INPUT  # taken for a path, which has one slash
     said = capsys.readouterr().err
     assert "host/v1" in said
     assert "sekret" not in said
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "\ud800"])
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["improve", "--dry-run", "--suite"], "--suite"),
+        (["improve", "--resume"], "--resume"),
+        (["train", "concise", "--resume"], "--resume"),
+        (["run", "--config"], "--config"),
+        (["mcp", "--runs"], "--runs"),
+    ],
+)
+def test_a_path_that_no_file_can_have_is_refused_by_its_flag(
+    words: list[str], flag: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, name]) == ExitCode.USAGE
+    assert f"error: {flag}: " in capsys.readouterr().err
 
 
 def test_what_a_terminal_obeys_is_said_without_effect(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _LOG_LINES: Final = 12
-_PASSWORDS: Final = re.compile(r"(?<=://)([^/?#\s:@]*):[^/?#\s]*@")  # of a URL that an error quotes
+_PASSWORDS: Final = re.compile(
+    r"(?:(?<=//)|(?<=:/))([^/?#\s:@]*):[^/?#\s]*@"
+)  # of a URL that an error quotes, also of one that was taken for a path
 _USER_ALONE: Final = r"\1@"
 _LEAVE_AFTER_S: Final = 8.0
 _EXAMPLES: Final = ("run", "report runs/2026-11-23T14-05-09-demo --format md", "doctor", "run --help")

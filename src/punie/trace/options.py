@@ -48,8 +48,7 @@ def flag(
     """
     shown = shown or ("" if default in (None, ()) else str(default))
     words = f"{text} (default: {shown})" if shown else text
-    if "parse" in arguments:
-        arguments["type"] = arguments.pop("parse")
+    _name_type(arguments)
     if metavar:
         arguments["metavar"] = metavar
     names = (short, name) if short else (name,)
@@ -70,10 +69,15 @@ def switch(name: str, text: str) -> Any:  # noqa: ANN401
 
 def argument(metavar: str, text: str, **arguments: Any) -> Any:  # noqa: ANN401
     """A positional field; required unless `nargs=` says otherwise."""
-    if "parse" in arguments:
-        arguments["type"] = arguments.pop("parse")
+    _name_type(arguments)
     default = () if arguments.get("nargs") in ("*", "+") else None
     return _field((), {**arguments, "metavar": metavar, "help": text}, default)
+
+
+def _name_type(arguments: dict[str, Any]) -> None:
+    """`parse` under argparse's name; a path is always checked."""
+    if parse := arguments.pop("parse", None):
+        arguments["type"] = path if parse is Path else parse
 
 
 def group(title: str, kind: type) -> Any:  # noqa: ANN401

@@ -102,7 +102,11 @@ def _split(url: str) -> SplitResult:
     shown = without_credentials(url)
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = (
+            url.encode(),
+            parts.port,
+            urlsplit(f"//{_host(parts)}"),
+        )  # the host stands alone where the credentials are gone
     except ValueError as error:
         raise ConfigError(
             "base_url", f"{shown!r} is no URL: {error}", remedy="e.g. http://127.0.0.1:8080/v1"

@@ -22,6 +22,7 @@ RESAMPLES: Final = 1_999
 JACKKNIFE_EACH_UP_TO: Final = 100
 JACKKNIFE_GROUPS: Final = 20
 SEED: Final = 20_260_101
+_CANCELS: Final = 1e-6  # beside a unit that is nearly all, a difference of sums has too few digits left
 _NO_SPREAD: Final = 1e-12  # residuals of identical shares are rounding noise
 
 Unit = TypeVar("Unit")
@@ -68,7 +69,12 @@ def jackknife_t(units: Sequence[RatioUnit], *, level: float) -> float:
     """Half-width from leaving each unit out once, with Student's t. Needs two units."""
     part = math.fsum(unit.part for unit in units)
     whole = math.fsum(unit.whole for unit in units)
-    left_out = [(part - unit.part) / (whole - unit.whole) for unit in units]
+    left_out = [
+        (part - unit.part) / (whole - unit.whole)
+        if whole - unit.whole > whole * _CANCELS
+        else ratio([*units[:number], *units[number + 1 :]]) or 0.0
+        for number, unit in enumerate(units)
+    ]
     return jackknife_half_width(left_out, level=level)
 
 
