@@ -22,7 +22,7 @@ from punie.trace.store.otlp.typed_lines import TypedLines
 def agree(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with_care = SpanGatherer(str(path))
-    for document in of_lines(content.split(b"\n")):
+    for document in of_lines(content):
         read_document(document, with_care)
     assert repr(read_journal(path)) == repr(with_care.result())
 

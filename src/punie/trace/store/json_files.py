@@ -53,7 +53,7 @@ def read_journal(path: Path) -> SpanSet:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
-    return read_documents(of_lines(content.split(b"\n")), SpanGatherer(str(path)))
+    return read_documents(of_lines(content), SpanGatherer(str(path)))
 
 
 _NOTHING: Final[tuple[object, ...]] = ({}, [], {"partialSuccess": {}})

@@ -5,10 +5,12 @@ What isn't JSON is named, with its line.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -25,11 +27,40 @@ class Document:
     problem: str = ""
 
 
+class Lines(Collection[bytes]):
+    """The lines of a file, split anew each time that they are walked over: beside the file's content only one is kept.
+
+    They include what follows the last newline, be it empty.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._count = content.count(b"\n") + 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        lines = io.BytesIO(self._content)  # which takes the content as it is, without a copy
+        for line in lines:
+            yield line.removesuffix(b"\n")
+        if not self._content or self._content.endswith(b"\n"):
+            yield b""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, line: object) -> bool:
+        return any(line == one for one in self)
+
+    @property
+    def last_is_blank(self) -> bool:
+        """Whether nothing follows the last newline."""
+        return not self._content[self._content.rfind(b"\n") + 1 :].strip()
+
+
 @dataclass(frozen=True, slots=True)
 class JsonDocuments:
     """The documents of a file; lines are parsed anew each time, so that they never all lie in memory."""
 
-    lines: Sequence[bytes] = ()
+    lines: Collection[bytes] = ()
     whole: tuple[Document, ...] = ()
     ends_whole: bool = True
 
@@ -56,23 +87,27 @@ def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
     if len(messages) != 1:
         return JsonDocuments(lines=messages)
     content = messages[0].replace(_RECORD, b"") if messages[0].startswith(_RECORD) else messages[0]
-    lines = content.split(b"\n")
-    filled = [line for line in lines if line.strip()]
+    filled = [*islice(_filled(content), 2)]
     if not filled:
         return JsonDocuments()
     if len(filled) > 1 and _is_object(filled[0]):
-        return of_lines(lines)
+        return of_lines(content)
     whole = tuple(_behind_each_other(content))
     if not whole[0].problem:
         return JsonDocuments(whole=whole)
-    if any(_is_object(line) for line in filled):
-        return of_lines(lines)
+    if any(map(_is_object, _filled(content))):
+        return of_lines(content)
     raise ValueError(whole[0].problem)
 
 
-def of_lines(lines: Sequence[bytes]) -> JsonDocuments:
-    """JSON lines, split at newlines: whole lines end with one, so behind the last one nothing follows."""
-    return JsonDocuments(lines=lines, ends_whole=not lines or not lines[-1].strip())
+def of_lines(content: bytes) -> JsonDocuments:
+    """JSON lines: whole lines end with a newline, so behind the last one nothing follows."""
+    lines = Lines(content)
+    return JsonDocuments(lines=lines, ends_whole=lines.last_is_blank)
+
+
+def _filled(content: bytes) -> Iterator[bytes]:
+    return (line for line in Lines(content) if line.strip())
 
 
 def parse(text: str) -> object:

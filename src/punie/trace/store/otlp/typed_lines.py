@@ -55,7 +55,7 @@ class _Pair(msgspec.Struct, gc=False):
 
 class _Event(msgspec.Struct, gc=False, rename="camel"):
     name: str = ""
-    time_unix_nano: int = 0
+    time_unix_nano: _Time = 0
     attributes: list[_Pair] = []
 
 
