@@ -131,7 +131,7 @@ def _conclude(
 ) -> None:
     """The report where it is asked for, and all of it in the folder."""
     from punie.trace.report.builders.improvement import build_improvement, with_diary
-    from punie.trace.report.formats import JSON, MARKDOWN
+    from punie.trace.report.formats import HTML, JSON, MARKDOWN
     from punie.trace.store.files.whole_file import write_whole
     from punie.trace.usecases.improvement import won_configuration
 
@@ -140,6 +140,8 @@ def _conclude(
     try:
         write_whole(folder.path / "report.json", JSON.write(document))
         write_whole(folder.path / "report.md", MARKDOWN.write(diary))
+        write_whole(folder.path / "report.html", HTML.write_bytes(diary))
+        progress.say(f"report as a page: {folder.path / 'report.html'}")
         won = won_configuration(report)
         if won is not None:
             write_whole(folder.path / "config.toml", won)

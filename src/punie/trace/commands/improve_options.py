@@ -123,6 +123,7 @@ _WITH_RESUME: Final = frozenset(
 
 def settings_of(options: Options) -> ImproveSettings:
     """Everything that is asked for, checked as far as that goes without starting anything."""
+    from punie.trace.analysis.experiment.arms import ServerKind
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.bench.levers.registry import parse_change
     from punie.trace.demo.paths import target_model_path
@@ -138,7 +139,9 @@ def settings_of(options: Options) -> ImproveSettings:
         if why_not := change.lever.applies(arm):
             raise UsageError(f"--lever {text}: {why_not}", remedy="leave it out")
     created = datetime.now().astimezone()
-    label = "attached" if arm.server.base_url else Path(arm.server.model or DEMO).name
+    label = Path(arm.server.model or DEMO).name
+    if arm.server.kind is not ServerKind.MLX:
+        label = arm.server.kind.value
     is_demo = arm.server.model == str(target_model_path())
     return ImproveSettings(
         improve_id=f"{created:%Y-%m-%dT%H-%M-%S}-{DEMO if is_demo else label}",

@@ -11,10 +11,12 @@ from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.report import figures
 from punie.trace.report.builders.causes import causes_section
 from punie.trace.report.builders.cells import starts_section
+from punie.trace.report.builders.improvement_savings import savings_section
 from punie.trace.report.builders.provenance import improvement_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
+from punie.trace.report.inert import one_line
 from punie.trace.report.published.improvement import publish_improvement
 from punie.trace.report.wording.improvement import (
     VERDICTS,
@@ -87,6 +89,7 @@ def _sections(report: ImprovementReport) -> Iterator[Section]:
     yield _levers(report)
     yield _together(report)
     yield _answers_section(report)
+    yield savings_section(report)
     yield causes_section(report.baseline.causes)
     yield _settings(report)
 
@@ -185,7 +188,7 @@ def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
         predicted = lever.candidate.prediction
         if predicted is not None and predicted.assuming:
             yield Note(f"* {lever.candidate.name} is predicted for: {predicted.assuming}")
-        if predicted is None:
+        if predicted is None and lever.candidate.unpredicted:
             yield Note(f"{lever.candidate.name} is not predicted: {lever.candidate.unpredicted}")
         yield from (Note(f"{lever.candidate.name} {gate_text(gate)}") for gate in lever.closed)
     same = report.experiments[Stage.SCREENING].same_again if Stage.SCREENING in report.experiments else None
@@ -228,13 +231,16 @@ def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[
 
 
 def _answers_section(report: ImprovementReport) -> Section:
+    """Levers of which the same is to be said in one line."""
     lines = []
     if arm := winner_arm(report):
         lines.append(f"{levers_text(report.state.winner)}, confirmed: {accuracy_text(arm)}")
+    said: dict[str, list[str]] = {}
     for lever in report.state.screened:
         arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
         if arm is not None:
-            lines.append(f"{lever.candidate.name}: {accuracy_text(arm)}")
+            said.setdefault(accuracy_text(arm), []).append(one_line(lever.candidate.name))
+    lines += [f"{', '.join(names)}: {text}" for text, names in said.items()]
     return Section("Answers that got better or worse", notes=notes(*lines))
 
 
