@@ -45,7 +45,7 @@ def test_a_run_alone_is_decided_as_far_as_it_goes(tmp_path: Path, capsys: pytest
 def test_the_decision_is_written_in_the_format_of_the_ending(tmp_path: Path) -> None:
     run = str(_run_folder(tmp_path))
     assert main(["decide", run, "-o", str(tmp_path / "d.json")]) == ExitCode.OK
-    assert json.loads((tmp_path / "d.json").read_text())["bench"] is None
+    assert json.loads((tmp_path / "d.json").read_text())["benches"] == []
     assert main(["decide", run, "-o", str(tmp_path / "d.md")]) == ExitCode.OK
     assert (tmp_path / "d.md").read_text().startswith("# What to do")
 
@@ -59,6 +59,6 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_decision_as_a_table_has_a_line_a_step(tmp_path: Path) -> None:
     assert main(["decide", str(_run_folder(tmp_path)), "-o", str(tmp_path / "d.csv")]) == ExitCode.OK
     lines = list(csv.DictReader((tmp_path / "d.csv").read_text().splitlines()))
-    assert [line["row"] for line in lines] == ["time", "draft", "target", "brevity"]
+    assert [line["row"] for line in lines] == ["time", "levers", "draft", "target", "brevity"]
     assert lines[0]["column"] == "undecided"
     assert float(lines[0]["value"]) == pytest.approx(0.9)

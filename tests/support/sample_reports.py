@@ -271,7 +271,7 @@ def corrupt() -> BenchReport:
 
 def decision(analysis_of: Report, *, target_ns: int = 10**8) -> DecisionReport:
     decided = decide(analyse(analysis_of.analysis.records, target_ns=target_ns))
-    return DecisionReport("runs/a", None, decided, ("A note.",), analysis_of)
+    return DecisionReport("runs/a", (), decided, ("A note.",), analysis_of)
 
 
 def _by_day(report: Report) -> Document:

@@ -94,7 +94,7 @@ def take_run(content: bytes, folder: Path, pick: int | None) -> str:
     report = build_report(load_source(str(folder)), Judgement())
     oracle.check_document(build_run(report), pick)
     if pick is None or pick % 4 == 0:
-        oracle.check_document(build_decision(decide_from(str(folder), None, Judgement())), pick)
+        oracle.check_document(build_decision(decide_from(str(folder), (), Judgement())), pick)
     return "report and decision"
 
 

@@ -49,10 +49,18 @@ class ImproveFolder:
         return documents.read(self.path / "improve.json", ImproveSettings, version=FORMAT_VERSION)
 
     def stage(self, stage: Stage) -> BenchFolder:
-        """The benchmark of a stage, whether it is there or not."""
-        path = self.path / f"{1 + list(Stage).index(stage)}-{stage.value}"
+        """The benchmark of a stage; its folder is made if it isn't there."""
+        path = self._place(stage)
         (path / "cells").mkdir(parents=True, exist_ok=True)
         return BenchFolder(path)
+
+    def stage_if_there(self, stage: Stage) -> BenchFolder | None:
+        """The benchmark of a stage that was begun, else None."""
+        found = BenchFolder(self._place(stage))
+        return found if found.has_plan() else None
+
+    def _place(self, stage: Stage) -> Path:
+        return self.path / f"{1 + list(Stage).index(stage)}-{stage.value}"
 
 
 def is_improve_folder(path: Path) -> bool:

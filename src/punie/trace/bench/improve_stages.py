@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
@@ -15,11 +15,12 @@ from punie.trace.analysis.improvement.measurement import measure
 from punie.trace.analysis.improvement.model import Budget, LeverSet, Stage, StageMeasurement, StagePlan
 from punie.trace.analysis.improvement.settings import ImproveSettings
 from punie.trace.bench.executor import FolderExecutor
-from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.bench.levers.registry import parse_change
 from punie.trace.bench.listener import Listener
+from punie.trace.bench.measurements import read_measured
 from punie.trace.bench.plan import grouped, plan_cells
+from punie.trace.errors import InputError
 
 BASELINE: Final = "baseline"
 _WITH_NOISE_FLOOR: Final = frozenset({Stage.BASELINE, Stage.SCREENING})
@@ -73,22 +74,26 @@ def _arm_name(levers: LeverSet) -> str:
 
 
 @dataclass
-class RealExecutor:
-    """Runs stages on real servers, in the folder of an improvement. `say` hears of each stage before it begins."""
+class RecordedExecutor:
+    """The stages in the folder of an improvement that ended: nothing is run."""
 
     folder: ImproveFolder
     settings: ImproveSettings
-    progress: Listener
-    recommended_bytes: int | None
-    say: Callable[[StagePlan, ExperimentPlan], None]
     measured: dict[Stage, Measured] = field(default_factory=dict)
 
     async def measure(self, plan: StagePlan) -> StageMeasurement:
-        """Run the blocks that aren't there yet. Raises PunieTraceError for what can't be run."""
-        experiment, folder = stage_plan(self.settings, plan), self.folder.stage(plan.stage)
-        folder.write_plan(experiment)
-        self.say(plan, experiment)
-        found = await FolderExecutor(folder, self.progress, self.recommended_bytes).run(experiment)
+        """What the stage left behind. Raises InputError where blocks are missing."""
+        folder = self.folder.stage_if_there(plan.stage)
+        found = None if folder is None else read_measured(folder)
+        if found is None or measure(plan.stage, found).blocks < plan.blocks:
+            raise InputError(
+                f"{self.folder.path}: the improvement hasn't ended",
+                remedy=f"go on with it: punie-trace improve --resume {self.folder.path}",
+            )
+        return self.keep(plan, found)
+
+    def keep(self, plan: StagePlan, found: Measured) -> StageMeasurement:
+        """What was measured in a stage, kept for its report."""
         self.measured[plan.stage] = found
         return measure(plan.stage, found)
 
@@ -103,9 +108,24 @@ class RealExecutor:
         """Every stage so far, analysed."""
         return {stage: analyse(measured) for stage, measured in self.measured.items()}
 
-    def bench(self, stage: Stage) -> BenchFolder:
-        """The folder of a stage."""
-        return self.folder.stage(stage)
+
+@dataclass
+class RealExecutor(RecordedExecutor):
+    """Runs stages on real servers, in the folder of an improvement. `say` hears of each stage before it begins."""
+
+    _: KW_ONLY
+    progress: Listener
+    recommended_bytes: int | None
+    say: Callable[[StagePlan, ExperimentPlan], None]
+
+    async def measure(self, plan: StagePlan) -> StageMeasurement:
+        """Run the blocks that aren't there yet. Raises PunieTraceError for what can't be run."""
+        experiment, folder = stage_plan(self.settings, plan), self.folder.stage(plan.stage)
+        folder.write_plan(experiment)
+        self.say(plan, experiment)
+        return self.keep(
+            plan, await FolderExecutor(folder, self.progress, self.recommended_bytes).run(experiment)
+        )
 
 
 def _took(measured: Iterable[Measured]) -> Iterable[tuple[tuple[str, ...], int]]:

@@ -200,6 +200,7 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.usecases.experiment import ExperimentRun
     from punie.trace.usecases.interruption import telling_how_to_go_on
+    from punie.trace.usecases.measured_folder import bench_documents
     from punie.trace.usecases.speculative_benchmark import SpeculativeBenchmark
 
     progress = BenchProgress()
@@ -214,7 +215,7 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
             return _conclude_preflight(folder, plan, output)
         else:
             measured = asyncio.run(SpeculativeBenchmark.of(folder, plan, progress).execute())
-    _write(folder, *_reports(folder, plan), output)
+    _write(folder, *bench_documents(folder.path), output)
     return _exit_code(measured, progress, again)
 
 
@@ -236,22 +237,6 @@ def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Outpu
     caveats = (DEMO_NOTE,) if plan.is_demo else ()
     output.write(build_preflight(str(folder.path), as_benchmark(plan), found, caveats))
     return ExitCode.OK
-
-
-def _reports(folder: BenchFolder, plan: ExperimentPlan) -> tuple[Document, Document]:
-    """The report, and the same as an entry of a diary."""
-    if plan.speculative is None:
-        from punie.trace.report.builders.experiment import build_experiment
-        from punie.trace.usecases.experiment import build_experiment_report
-
-        document = build_experiment(build_experiment_report(folder.path))
-        return document, document
-    from punie.trace.report.builders.speculative import build_speculative, with_roadmap
-    from punie.trace.usecases.bench_report import build_bench_report
-
-    report = build_bench_report(folder.path)
-    document = build_speculative(report)
-    return document, with_roadmap(document, report)
 
 
 def _write(folder: BenchFolder, document: Document, diary: Document, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""`decide`: what to do about the time, step by step, from a run and a benchmark."""
+"""`decide`: what to do about the time, step by step, from a run and what was measured beside it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from punie.trace.options import argument, group, path
 
 HELP: Final = "advise what to do next: a draft, training, or something else"
 DESCRIPTION: Final = (
-    "The decision as a whole, each step with its verdict: where the time goes; whether a lossless draft makes it "
-    "20 % faster; whether the target is met; and only then whether to train the model to say less."
+    "The decision as a whole, each step with its verdict: where the time goes; whether a lever makes it faster at the "
+    "same accuracy, and a lossless draft 20 %; whether the target is met; and only then whether to train the model to "
+    "say less."
 )
 EXAMPLES: Final = (
     "decide runs/2026-11-23T14-05-09-demo",
-    "decide runs/2026-11-23T14-05-09-demo benches/2026-11-23T15-05-09-demo",
+    "decide runs/2026-11-23T14-05-09-demo improvements/2026-11-23T14-30-00-demo benches/2026-11-23T15-05-09-demo",
 )
 
 
@@ -27,7 +28,9 @@ class Options:
     """What `decide` was asked for."""
 
     run: str = argument("RUN", "what `report` takes: a run folder, a file of spans, jaeger://…")
-    bench: Path | None = argument("BENCH", "a folder that `bench speculative` made", nargs="?", parse=path)
+    benches: tuple[Path, ...] = argument(
+        "BENCH", "folders that `bench` and `improve` made of the same model and suite", nargs="*", parse=path
+    )
     judgement: JudgementOptions = group("judgement", JudgementOptions)
     output: OutputOptions = group("output", OutputOptions)
 
@@ -43,5 +46,5 @@ def execute(options: Options) -> int:
 
     output = Output.of(options.output, (Material.VERDICTS,))
     judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
-    output.write(build_decision(decide_from(options.run, options.bench, judgement)))
+    output.write(build_decision(decide_from(options.run, options.benches, judgement)))
     return ExitCode.OK

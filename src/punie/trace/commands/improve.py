@@ -49,7 +49,7 @@ def execute(options: Options) -> int:
 
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
-    from punie.trace.usecases.improvement import ImprovementRun
+    from punie.trace.usecases.improvement import improve_in
     from punie.trace.usecases.interruption import telling_how_to_go_on
 
     output, place = Output.of(options.output), options.place
@@ -73,7 +73,7 @@ def execute(options: Options) -> int:
     progress.say(f"improvement: {folder.path}")
     how = f"ended early; what is done is kept: punie-trace improve --resume {folder.path}"
     with telling_how_to_go_on(progress.say, how):
-        report = asyncio.run(ImprovementRun(folder, settings, progress).execute())
+        report = asyncio.run(improve_in(folder, settings, progress))
     _conclude(report, folder, options, output, progress)
     return int(_CODES[report.ending.value])
 

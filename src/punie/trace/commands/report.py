@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import GateOptions, OutputOptions, content_flag, gone_flag
@@ -26,6 +27,7 @@ EXAMPLES: Final = (
     "report runs/2026-11-23T14-05-09-demo",
     "report spans.jsonl --format json --gate generation,target",
     "report runs/monday runs/tuesday -o week.html",
+    "report improvements/2026-11-30T14-05-09-demo",
 )
 BY: Final = ("day", "model")  # as analysis.summary.parts.By, which --help doesn't import
 
@@ -39,7 +41,7 @@ class Options:
         "several are read together, each with its own server starts: a run folder; a file of OTLP JSON, OTLP "
         "protobuf, Jaeger, Zipkin, Tempo or Langfuse JSON (also packed with "
         "gzip or zstd) or Parquet; a folder of such files; jaeger://HOST:16686?service=NAME&lookback=1h&limit=1000; or "
-        "clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000",
+        "clickhouse://USER@HOST/DB?service=NAME&since=1h&limit=1000. A folder of bench or improve by itself",
         nargs="+",
     )
     engine: None = gone_flag("--engine", "leave it out: nothing has to be chosen any more")
@@ -66,13 +68,30 @@ def execute(options: Options) -> int:
     from punie.trace.commands.output import Output
     from punie.trace.report.formats import Material
 
-    if options.in_database or options.by:
-        _refuse_judgement(options)
-    has = () if options.in_database or options.by else tuple(Material)
+    folder = _measured_folder(options)
+    if options.in_database or options.by or folder:
+        _refuse_judgement(options, folder)
+    has = () if options.in_database or options.by else (Material.VERDICTS,) if folder else tuple(Material)
     output = Output.of(options.output, has, options.judgement.gate)  # refused before anything is read
-    document = _document(options)
+    document = _of_folder(folder) if folder else _document(options)
     output.write(document.with_content() if options.content else document)
     return gate(document, options.judgement.gate)
+
+
+def _measured_folder(options: Options) -> Path | None:
+    """The one source, if it is a folder of `bench` or `improve`: a report of its own, not of queries."""
+    from punie.trace.usecases.measured_folder import is_measured_folder
+
+    folder = Path(options.sources[0])
+    if len(options.sources) > 1 or options.in_database or options.by or not is_measured_folder(folder):
+        return None
+    return folder
+
+
+def _of_folder(folder: Path) -> Document:
+    from punie.trace.usecases.measured_folder import measured_document
+
+    return measured_document(folder)
 
 
 def _document(options: Options) -> Document:
@@ -113,8 +132,13 @@ def _added_up(options: Options) -> Document:
     return build_totals(total(source, By(options.by) if options.by else None))
 
 
-def _refuse_judgement(options: Options) -> None:
-    """Sums have no verdict to be judged."""
+def _refuse_judgement(options: Options, folder: Path | None) -> None:
+    """Sums have no verdict to be judged, and what was measured is judged as it was planned."""
+    if options.judgement != GateOptions() and folder is not None:
+        raise UsageError(
+            f"{folder}: is judged by what it was planned with",
+            remedy="leave --gate, --target and --max-memory out",
+        )
     if options.judgement != GateOptions():
         flag = "--in-database" if options.in_database else "--by"
         raise UsageError(f"{flag} gives no verdicts", remedy="leave --gate, --target and --max-memory out")

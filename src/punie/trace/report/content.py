@@ -111,13 +111,13 @@ class ImprovementReport:
 
 @dataclass(frozen=True, slots=True)
 class DecisionReport:
-    """A decision and what it was made from: the run, the benchmark or nothing, and notes beside every number.
+    """A decision and what it was made from: the run, the folders of what was measured, and notes beside every number.
 
     `run_report` and `bench_report` tell where the numbers are from.
     """
 
     run: str
-    bench: str | None
+    benches: tuple[str, ...]
     decision: Decision
     notes: tuple[str, ...] = ()
     run_report: Report | None = None

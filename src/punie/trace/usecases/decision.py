@@ -1,43 +1,89 @@
-"""From a run and a benchmark to a decision."""
+"""From a run, and what was measured of the same model and suite, to a decision."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.decision.decision import decide
-from punie.trace.report.content import DecisionReport
+from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried, together, tried, tried_in
+from punie.trace.analysis.experiment.summary import Limits
+from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.improve_folder import is_improve_folder
+from punie.trace.errors import UsageError
+from punie.trace.report.content import BenchReport, DecisionReport
+from punie.trace.report.wording.improvement import VERDICTS, winner_arm
 from punie.trace.usecases.bench_report import build_bench_report
+from punie.trace.usecases.experiment import build_experiment_report
+from punie.trace.usecases.improvement import read_improvement
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from punie.trace.report.content import Report
 
-    from punie.trace.report.content import BenchReport, Report
-
-_OTHER_SUITE: Final = (
-    "The run and the benchmark asked different suites: step 2 is about other queries than step 1."
-)
+_OTHER_SUITE: Final = "The run and {} asked different suites: what was measured there is about other queries."
 
 
-def decide_from(run_source: str, bench_folder: Path | None, judgement: Judgement) -> DecisionReport:
-    """Read both and decide. Raises InputError."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a folder says: of drafts, or of other levers."""
+
+    source: str
+    suite_hash: str
+    notes: tuple[str, ...]
+    drafts: BenchReport | None = None
+    levers: Tried = NOTHING_TRIED
+
+
+def decide_from(run_source: str, folders: Sequence[Path], judgement: Judgement) -> DecisionReport:
+    """Read all and decide. Raises InputError, UsageError for two benchmarks of drafts."""
     loaded = load_source(run_source)
     judged = judgement.with_plan(loaded.plan)
     run = build_report(loaded, judgement)
-    bench = None
-    if bench_folder is not None:
-        bench = build_bench_report(
-            bench_folder, target_ns=judged.target_ns, max_memory_bytes=judged.max_memory_bytes
-        )
-    notes = dict.fromkeys((*run.about.notes, *(bench.notes if bench else ()), *_mismatch(run, bench)))
-    decision = decide(run.analysis, bench.analysis if bench else None)
-    return DecisionReport(
-        run.about.source, bench.source if bench else None, decision, tuple(notes), run, bench
+    measured = [_read(folder, judged) for folder in folders]
+    drafts = [one.drafts for one in measured if one.drafts]
+    if len(drafts) > 1:
+        raise UsageError(f"{len(drafts)} benchmarks of draft models", remedy="name one")
+    bench = drafts[0] if drafts else None
+    notes = dict.fromkeys(
+        (*run.about.notes, *(note for one in measured for note in one.notes), *_mismatches(run, measured))
     )
+    levers = together([one.levers for one in measured])
+    decision = decide(run.analysis, bench.analysis if bench else None, levers, run.causes)
+    benches = tuple(one.source for one in measured)
+    return DecisionReport(run.about.source, benches, decision, tuple(notes), run, bench)
 
 
-def _mismatch(run: Report, bench: BenchReport | None) -> tuple[str, ...]:
-    """Run and benchmark should have asked the same queries; if they say that they didn't, so does the report."""
+def _read(folder: Path, judged: Judgement) -> _Measured:
+    """What `folder` is, and says. Raises InputError."""
+    if is_improve_folder(folder):
+        return _of_improvement(folder)
+    plan = BenchFolder.open(folder).read_plan()
+    if plan.speculative is None:
+        limits = Limits(judged.target_ns or DEFAULT_TARGET_NS, judged.max_memory_bytes)
+        report = build_experiment_report(folder, limits)
+        arms = tuple(tried_in(report.analysis, report.source))
+        return _Measured(report.source, plan.suite_hash, report.notes, levers=Tried(arms))
+    drafts = build_bench_report(folder, target_ns=judged.target_ns, max_memory_bytes=judged.max_memory_bytes)
+    return _Measured(drafts.source, plan.suite_hash, drafts.notes, drafts)
+
+
+def _of_improvement(folder: Path) -> _Measured:
+    """What was, or was to be, confirmed."""
+    report = read_improvement(folder)
+    arm, found = winner_arm(report), report.state.confirmation
+    levers = Tried(in_vain=(report.source,))
+    if arm is not None and found is not None and found.speed_up is not None:
+        one = tried(arm, report.source, found.speed_up, found.interval, VERDICTS[report.ending])
+        levers = Tried((replace(one, closed=report.state.closed, from_improvement=True),))
+    return _Measured(report.source, report.settings.suite_hash, report.notes, levers=levers)
+
+
+def _mismatches(run: Report, measured: Sequence[_Measured]) -> Iterator[str]:
+    """All should have asked the same queries; if they say that they didn't, so does the report."""
     asked = run.about.suite_hash
-    return (_OTHER_SUITE,) if bench and asked and asked != bench.analysis.plan.suite_hash else ()
+    yield from (_OTHER_SUITE.format(one.source) for one in measured if asked and asked != one.suite_hash)

@@ -64,9 +64,12 @@ def add_blocks(folder: BenchFolder, blocks: int) -> ExperimentPlan:
     return changed
 
 
-def build_experiment_report(path: Path) -> ExperimentReport:
-    """The report of the experiment at `path`, finished or not. Raises InputError."""
+def build_experiment_report(path: Path, limits: Limits | None = None) -> ExperimentReport:
+    """The report of the experiment at `path`, finished or not; the plan's limits where none are given.
+
+    Raises InputError.
+    """
     measured = read_measured(BenchFolder.open(path))
     plan = measured.plan
-    limits = Limits(plan.target_ns or DEFAULT_TARGET_NS, plan.max_memory_bytes)
+    limits = limits or Limits(plan.target_ns or DEFAULT_TARGET_NS, plan.max_memory_bytes)
     return ExperimentReport(str(path), analyse(measured, limits), (DEMO_NOTE,) if plan.is_demo else ())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
@@ -18,7 +20,8 @@ from punie.trace.analysis.improvement.planner import Improvement, Sizes
 from punie.trace.analysis.improvement.ranking import Choice, rank
 from punie.trace.analysis.improvement.track_record import PredictionResult
 from punie.trace.analysis.pipeline import Recorded, read_several
-from punie.trace.bench.improve_stages import BASELINE, RealExecutor
+from punie.trace.bench.improve_folder import ImproveFolder
+from punie.trace.bench.improve_stages import BASELINE, RealExecutor, RecordedExecutor
 from punie.trace.bench.improving import improve
 from punie.trace.bench.levers.lever import Change, Evidence, TrialCost
 from punie.trace.bench.levers.registry import LEVERS, parse_change
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from punie.trace.analysis.experiment.plan import ExperimentPlan
     from punie.trace.analysis.improvement.model import StageMeasurement
     from punie.trace.analysis.improvement.settings import ImproveSettings
-    from punie.trace.bench.improve_folder import ImproveFolder
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.report.content import Report
 
@@ -52,31 +54,52 @@ _STAGES: Final = {
 }
 
 
+async def improve_in(
+    folder: ImproveFolder, settings: ImproveSettings, progress: BenchProgress
+) -> ImprovementReport:
+    """Measure until it ends. Raises PunieTraceError; what is measured by then is kept."""
+
+    def begins(stage: StagePlan, plan: ExperimentPlan) -> None:
+        progress.plan(plan_cells(plan))
+        arms = f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')}"
+        progress.say(f"{_STAGES[stage.stage]} ({arms})")
+
+    cancel_on(signal.SIGTERM)
+    executor = RealExecutor(
+        folder,
+        settings,
+        progress=progress,
+        recommended_bytes=recommended_limit().limit_bytes,
+        say=begins,
+    )
+    with progress.shown():
+        report = await _Improving(folder, settings).run(executor)
+    if settings.history:
+        before = frozenset(report.history)
+        add_to_history(result for result in results(report.state, settings) if result not in before)
+    return report
+
+
+def read_improvement(path: Path) -> ImprovementReport:
+    """The report of the improvement at `path`, from what it left behind. Raises InputError if it hasn't ended."""
+    folder = ImproveFolder.open(path)
+    settings = folder.read_settings()
+    return asyncio.run(_Improving(folder, settings).run(RecordedExecutor(folder, settings)))
+
+
 @dataclass
-class ImprovementRun:
+class _Improving:
     """One improvement in its folder; `baseline` is known once the first stage is measured."""
 
     folder: ImproveFolder
     settings: ImproveSettings
-    progress: BenchProgress
     baseline: Report | None = None
     _reads: tuple[ResultRead, ...] = ()
 
-    async def execute(self) -> ImprovementReport:
-        """Measure until it ends. Raises PunieTraceError; what is measured by then is kept."""
-        cancel_on(signal.SIGTERM)
-        executor = RealExecutor(
-            self.folder, self.settings, self.progress, recommended_limit().limit_bytes, self._begins
-        )
-        with self.progress.shown():
-            state, ending = await improve(executor, self._ranked)
+    async def run(self, executor: RecordedExecutor) -> ImprovementReport:
+        """From the baseline to the report. Raises what the executor raises."""
+        state, ending = await improve(executor, self._ranked)
         return self._report(state, ending, executor.experiments())
-
-    def _begins(self, stage: StagePlan, plan: ExperimentPlan) -> None:
-        cells = plan_cells(plan)
-        self.progress.plan(cells)
-        arms = f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')}"
-        self.progress.say(f"{_STAGES[stage.stage]} ({arms})")
 
     def _ranked(self, _measured: StageMeasurement) -> Improvement:
         """What is to be tried, by the baseline's own spans."""
@@ -104,11 +127,6 @@ class ImprovementRun:
     ) -> ImprovementReport:
         if self.baseline is None:
             raise AssertionError("an improvement ended before its baseline")
-        history = read_history()
-        if self.settings.history:
-            add_to_history(
-                result for result in results(state, self.settings) if result not in frozenset(history)
-            )
         return ImprovementReport(
             source=str(self.folder.path),
             settings=self.settings,
@@ -116,7 +134,7 @@ class ImprovementRun:
             ending=ending,
             baseline=self.baseline,
             experiments=experiments,
-            history=history,
+            history=read_history(),
             notes=(DEMO_NOTE,) if self.settings.is_demo else (),
         )
 

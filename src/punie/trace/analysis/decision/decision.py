@@ -1,8 +1,8 @@
-"""The decision as a whole: where the time goes, whether a draft helps, whether the target is met, whether to train.
+"""The decision as a whole: where the time goes, which levers help, whether the target is met, whether to train.
 
-The order is that of the costs: a lossless draft is a flag, training a model to say less is days of work that may cost
-accuracy. So training is looked at last, only if the target is still missed, and only if generation is what takes the
-time; what it can save at best is decode.
+The order is that of the costs: a lever or a lossless draft is a setting, training a model to say less is days of work
+that may cost accuracy. So training is looked at last, only if the target is still missed, and only if generation is
+what takes the time; what it can save at best is decode.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from punie.trace.analysis.causes.model import Cause
+from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried
+from punie.trace.analysis.improvement.ranking import LEAST_SHARE
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.summary.summary import RunAnalysis
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment
 from punie.trace.analysis.verdicts.generation import GenerationFigures
 from punie.trace.analysis.verdicts.target import TargetFigures
+from punie.trace.analysis.what_if.prediction import Saving
 from punie.trace.model import Verdict
 
 
@@ -34,7 +38,7 @@ class BrevityReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetStep:
-    """Whether the target is met: `today`, and with the draft arm `arm` where one pays (None: none does)."""
+    """Whether the target is met: `today`, and with `arm`, the lever or draft that pays most (None: none does)."""
 
     today: Assessment[TargetFigures]
     arm: str | None
@@ -48,8 +52,9 @@ class TargetStep:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """All steps in order: `time`, `draft` (whether one can be used), `target`, `brevity`.
+    """All steps in order: `time`, what was `tried` of levers, `draft` (whether one can be used), `target`, `brevity`.
 
+    `savings` are what the run predicts of levers, `causes` what in the user's own code costs time.
     `ceiling` is the speed-up if decode took no time at all, at the favourable end of its interval; None with a
     benchmark, which has its own, and where it isn't known. Below the threshold it excludes every draft.
     """
@@ -62,11 +67,24 @@ class Decision:
     target: TargetStep
     brevity: Verdict
     brevity_reason: BrevityReason
+    tried: Tried = NOTHING_TRIED
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def savings(self) -> tuple[Saving, ...]:
+        """What could be changed by a lever, by what the run predicts: the most first, nothing that can't matter."""
+        found = self.run.what_if.savings if self.run.what_if else ()
+        return tuple(one for one in found if one.lever and (one.share or 0) >= LEAST_SHARE)
 
 
-def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
-    """The decision from a run, and a benchmark if there is one (of the same model and suite: the caller's word)."""
-    time, target = run.verdicts.generation, _target(run, bench)
+def decide(
+    run: RunAnalysis,
+    bench: BenchAnalysis | None = None,
+    tried: Tried = NOTHING_TRIED,
+    causes: tuple[Cause, ...] = (),
+) -> Decision:
+    """The decision from a run, and from what was measured of the same model and suite (the caller's word)."""
+    time, target = run.verdicts.generation, _target(run, bench, tried)
     ceiling = _ceiling(time) if bench is None else None
     out_of_reach = ceiling is not None and ceiling < THRESHOLD
     draft = bench.usable if bench else Verdict.NO if out_of_reach else Verdict.UNDECIDED
@@ -80,6 +98,8 @@ def decide(run: RunAnalysis, bench: BenchAnalysis | None = None) -> Decision:
         target=target,
         brevity=_BREVITY.get(reason, Verdict.UNDECIDED),
         brevity_reason=reason,
+        tried=tried,
+        causes=causes,
     )
 
 
@@ -98,12 +118,17 @@ def _ceiling(time: Assessment[GenerationFigures]) -> float | None:
     return math.inf if interval.high >= 1 else 1 / (1 - interval.high)
 
 
-def _target(run: RunAnalysis, bench: BenchAnalysis | None) -> TargetStep:
+def _target(run: RunAnalysis, bench: BenchAnalysis | None, tried: Tried) -> TargetStep:
     today = run.verdicts.target
-    best = bench.best_draft if bench is not None and bench.usable is Verdict.YES else None
-    if bench is None or best is None or today.verdict is Verdict.YES:
+    usable = [(arm.speed_up, arm.name, arm.target) for arm in (tried.best,) if arm is not None]
+    draft = bench.best_draft if bench is not None and bench.usable is Verdict.YES else None
+    if bench is not None and draft is not None:
+        speed_up = bench.best.speed_up.estimate if bench.best else 1.0
+        usable.append((speed_up, draft.arm.name, bench.summary(draft.arm.name).target))
+    if not usable or today.verdict is Verdict.YES:
         return TargetStep(today, None, None)
-    return TargetStep(today, best.arm.name, bench.summary(best.arm.name).target)
+    _, name, target = max(usable, key=lambda one: one[0])
+    return TargetStep(today, name, target)
 
 
 def _brevity_reason(time: Assessment[GenerationFigures], draft: Verdict, target: Verdict) -> BrevityReason:

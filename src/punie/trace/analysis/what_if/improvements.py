@@ -18,7 +18,8 @@ class Improvement:
     """One thing that could be different.
 
     `slug` names it in JSON, `says` in a sentence; of one `kind` at most one can be had. `output` is the
-    factor on output tokens, `speed` the factor on decode's speed.
+    factor on output tokens, `speed` the factor on decode's speed. `lever` is the lever of which it is predicted; "" for
+    none.
     """
 
     slug: str
@@ -29,19 +30,20 @@ class Improvement:
     cache: bool = False
     tools: bool = False
     fewer_turns: bool = False
+    lever: str = ""
 
 
 CACHE: Final = "cache"
 LESS_OUTPUT: Final = "output-40"  # of which half the output is 5 / 4
 
 IMPROVEMENTS: Final = (
-    Improvement("output-20", "output", "output 20 % shorter", output=0.8),
+    Improvement("output-20", "output", "output 20 % shorter", output=0.8, lever="brief"),
     Improvement(LESS_OUTPUT, "output", "output 40 % shorter", output=0.6),
-    Improvement("decode-1.3", "speed", "decode 1.3x faster", speed=1.3),
+    Improvement("decode-1.3", "speed", "decode 1.3x faster", speed=1.3, lever="draft"),
     Improvement("decode-2", "speed", "decode 2x faster", speed=2.0),
-    Improvement(CACHE, "cache", "prompt cache hit everywhere", cache=True),
+    Improvement(CACHE, "cache", "prompt cache hit everywhere", cache=True, lever="prompt-cache"),
     Improvement("tools", "tools", "tools in parallel", tools=True),
-    Improvement("turn", "turn", "one turn fewer", fewer_turns=True),
+    Improvement("turn", "turn", "one turn fewer", fewer_turns=True, lever="parallel-tools"),
 )
 
 

@@ -49,6 +49,11 @@ class Saving:
     over: UnitKind | None
     why: str = ""
 
+    @property
+    def lever(self) -> str:
+        """The lever of which this is predicted; "" for none."""
+        return next((change.lever for change in IMPROVEMENTS if change.slug == self.slug), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

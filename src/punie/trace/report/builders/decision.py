@@ -24,7 +24,7 @@ def build_decision(report: DecisionReport) -> Document:
         title="What to do about the time",
         data=partial(publish_decision, report),
         headline=conclusion(report.decision),
-        lines=(f"run {report.run}", f"benchmark {report.bench or 'none'}", *report.notes),
+        lines=(f"run {report.run}", f"measured in {', '.join(report.benches) or 'nothing'}", *report.notes),
         sections=(
             *(
                 Section(f"{number}. {step.question}", answers=(_answer(step, report.decision),))
@@ -59,6 +59,7 @@ def _decode(decision: Decision) -> float | None:
 
 _VALUES: Final[Mapping[str, Callable[[Decision], tuple[float | None, Unit]]]] = {
     "time": lambda decision: (decision.time.estimate, Unit.SHARE),
+    "levers": lambda decision: (decision.tried.best.speed_up if decision.tried.best else None, Unit.RATIO),
     "draft": lambda decision: (_speed_up(decision), Unit.RATIO),
     "target": lambda decision: (decision.target.counts.estimate, Unit.NANOSECONDS),
     "brevity": lambda decision: (_decode(decision), Unit.SHARE),

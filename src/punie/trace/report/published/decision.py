@@ -3,6 +3,7 @@
 History of the format (`schema_version`):
 1: the first.
 2: written from types, with the same keys.
+3: the step `levers`, and `benches` in place of `bench`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from punie.trace.report.wording.decision import Step, conclusion, steps
 
 
 class DecisionDocument(Published, frozen=True, kw_only=True):
-    """What to do about the time: the steps `time`, `draft`, `target`, `brevity`, and what follows from them."""
+    """What to do about the time: the steps `time`, `levers`, `draft`, `target`, `brevity`, and what follows."""
 
     schema: Literal["punie.trace.decision"] = "punie.trace.decision"
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     run: str
-    bench: str | None
+    benches: tuple[str, ...]
     notes: tuple[str, ...]
     steps: tuple[Step, ...]
     conclusion: str
@@ -32,7 +33,7 @@ def publish_decision(report: DecisionReport) -> DecisionDocument:
     """The decision as its published type."""
     values = {
         "run": report.run,
-        "bench": report.bench,
+        "benches": report.benches,
         "notes": report.notes,
         "steps": steps(report.decision),
         "conclusion": conclusion(report.decision),

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from punie.trace.analysis.decision.decision import BrevityReason, Decision
+from punie.trace.analysis.decision.levers import TriedArm
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.verdicts.generation import MeasuredGeneration
 from punie.trace.model import Verdict
+from punie.trace.report.inert import one_line
 from punie.trace.report.wording.advice import half_output_text, next_step
+from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
-from punie.trace.report.wording.verdicts import basis
+from punie.trace.report.wording.verdicts import basis, interval_text
 from punie.trace.units import count_text, duration_text, factor_text, share_text
 
 NOT_KNOWN: Final = "not known"
 _MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --num-draft-tokens 2,3,5."
 _TIME: Final = "Is generation more than 70 % of the time?"
 _DRAFT: Final = f"Does a lossless draft make it {round(100 * (THRESHOLD - 1))} % faster?"
+_LEVERS: Final = "Does a lever make it faster at the same accuracy?"
+_TRY: Final = "Try them: punie-trace improve, with the model, the agent and the suite of this run."
 _TARGET: Final = "Is the target met?"
 _BREVITY: Final = "Train the model to say less?"
 _BREVITY_BASIS: Final = {
@@ -43,7 +48,7 @@ _WITH_DRAFT: Final = {
 class Step:
     """One step of the decision: its verdict, the figure as text, what it rests on, what follows.
 
-    Names, in order: `time`, `draft`, `target`, `brevity`. `measured` is False where nobody has measured it.
+    Names, in order: `time`, `levers`, `draft`, `target`, `brevity`. `measured` is False where nobody has measured it.
     """
 
     name: str
@@ -57,17 +62,24 @@ class Step:
 
 def steps(decision: Decision) -> tuple[Step, ...]:
     """All steps in order."""
-    return _time(decision), _draft(decision), _target(decision), _brevity(decision)
+    return _time(decision), _levers(decision), _draft(decision), _target(decision), _brevity(decision)
 
 
 def conclusion(decision: Decision) -> str:
     """What to do now: the first thing that is open or that pays."""
     draft, target = decision.draft, decision.target.counts.verdict
+    if decision.tried.best is not None and decision.target.arm in (None, decision.tried.best.name):
+        more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
+        return f"{_levers(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
     if draft is Verdict.YES:
         more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
         return f"{_draft(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
     if target is Verdict.YES:
         return "The target is met: nothing has to change."
+    if decision.tried.verdict is Verdict.UNDECIDED and (
+        decision.tried.arms or decision.savings or decision.causes
+    ):
+        return _levers(decision).next_step
     return (_draft if draft is Verdict.UNDECIDED else _brevity)(decision).next_step
 
 
@@ -83,6 +95,39 @@ def _time(decision: Decision) -> Step:
         "" if time.verdict is Verdict.YES else next_step(time)
     )  # what follows from a yes is step 4's to say
     return Step("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
+
+
+def _levers(decision: Decision) -> Step:
+    tried, best = decision.tried, decision.tried.best
+    if best is not None:
+        ends = f", 95 % interval {interval_text(best.interval)}" if best.interval else ""
+        kept = "the same answers" if best.same else "no query that was right became wrong"
+        text = f"{one_line(best.name)} in {one_line(best.source)}{ends}, {kept}."
+        after = f"Use it: {one_line(best.name)}{_config(best)}."
+        return Step("levers", _LEVERS, tried.verdict, factor_text(best.speed_up), text, after)
+    if tried.verdict is Verdict.NO:
+        where = ", ".join(dict.fromkeys(map(one_line, (*(a.source for a in tried.arms), *tried.in_vain))))
+        text = f"Nothing that was tried in {where} is faster and keeps its gates."
+        return Step("levers", _LEVERS, tried.verdict, "none", text, "Leave them away.")
+    text, after = " ".join(_promises(decision)) or "Nothing was tried.", _TRY
+    if tried.arms:
+        names = ", ".join(one_line(arm.name) for arm in tried.arms if arm.verdict is Verdict.UNDECIDED)
+        text, after = f"Open: {names}.", "Go on with more blocks: --resume FOLDER."
+    return Step("levers", _LEVERS, tried.verdict, "not measured", text, after, measured=bool(tried.arms))
+
+
+def _config(best: TriedArm) -> str:
+    """Where an improvement left what has to be set."""
+    return f" (punie-trace run --config {one_line(best.source)}/config.toml)" if best.from_improvement else ""
+
+
+def _promises(decision: Decision) -> Iterator[str]:
+    """What the run predicts of levers, and what it shows in the user's own code."""
+    if decision.savings:
+        parts = (f"{one.lever} {share_text(one.share or 0)}" for one in decision.savings)
+        yield f"Predicted of the time: {', '.join(parts)}."
+    if decision.causes:
+        yield f"In your own code: {', '.join(map(cause_name, decision.causes))}."
 
 
 def _draft(decision: Decision) -> Step:
@@ -125,7 +170,7 @@ def _target(decision: Decision) -> Step:
     step = decision.target
     counts, text = step.counts, basis(step.counts)
     if step.with_draft is not None:
-        today = f"Without a draft: {step.today.verdict.value}, {_slowest(step.today)}."
+        today = f"As it is: {step.today.verdict.value}, {_slowest(step.today)}."
         text = f"With {step.arm}: {text} {today}"
     return Step("target", _TARGET, counts.verdict, _slowest(counts), text, next_step(counts))
 
@@ -149,7 +194,7 @@ def _after_brevity(decision: Decision) -> str:
         case BrevityReason.TARGET_MET:
             return "Nothing to do; keep the target as a gate."
         case BrevityReason.DRAFT_OPEN:
-            return "Decide step 2 first."
+            return "Decide step 3 first."
         case BrevityReason.TARGET_OPEN:
             return next_step(decision.target.counts)
         case BrevityReason.PAYS:
