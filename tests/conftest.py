@@ -51,10 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _nobody_is_looked_for() -> Iterator[None]:
-    """Runs that tests start send nothing to a Collector that happens to listen on the developer's machine."""
+def _nobody_is_looked_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs that tests start send nothing to a Collector that happens to listen on the developer's machine.
+
+    Nor do they know what `improve` predicted on it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("OTEL_", "LOGFIRE_"))]:
             patch.delenv(name)
         patch.setenv("OTEL_TRACES_EXPORTER", "none")
+        patch.setenv(
+            "XDG_STATE_HOME", str(tmp_path_factory.mktemp("state"))
+        )  # what was predicted here before
         yield

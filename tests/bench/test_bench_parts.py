@@ -20,11 +20,11 @@ from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, Provenance, plan_cells
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.speculative_plan import make_plan
-from punie.trace.console.bench_progress import BenchProgress, TimeLeft, time_left_text
+from punie.trace.console.bench_progress import BenchProgress, TimeLeft
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
-from punie.trace.units import NS_PER_S
+from punie.trace.units import NS_PER_S, time_left_text
 from punie.trace.workload.suite import default_suite
 
 

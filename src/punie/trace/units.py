@@ -186,3 +186,12 @@ def _parse(text: str, flag: str, units: Mapping[str, int], *, example: str, zero
     if value < 0 or not (value or zero):
         raise UsageError(f"{flag}: {text!r} must be above zero", remedy=f"write {flag} {example}")
     return value
+
+
+def time_left_text(ns: float) -> str:
+    """An estimate, rounded as such: `40 s`, `3 min`, `2 h 10 min`."""
+    seconds = ns / NS_PER_S
+    if seconds < 90:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -14,6 +14,7 @@ from records import MS, build_record
 
 from punie.trace.analysis.cache.bill import cache_bill
 from punie.trace.analysis.calls.usage import TokenCounts
+from punie.trace.analysis.improvement.track_record import TrackRecord
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
@@ -327,6 +328,20 @@ def test_no_combination_saves_more_than_the_turns_and_tools_took(
 
 def test_costs_without_turns_are_none() -> None:
     assert fit([]) is None
+
+
+def test_how_such_predictions_did_here_stands_beside_each() -> None:
+    predicted = _predict(FIVE, phases=True)
+    past = (TrackRecord("brief", 4, 4, 3, 0.021), TrackRecord("max-tokens", 1, 1, 1, 0.5))
+    table = what_if_section(predicted, past).table
+    assert table
+    assert table.columns[-1] == "here before"
+    cells = {str(row[0]): row[-1] for row in table.rows}
+    assert cells["output 20 % shorter"] == "3 of 4 met, off 2.1 %"
+    assert cells["decode 2x faster"] == "–"
+    plain = what_if_section(predicted, past[1:]).table
+    assert plain
+    assert "here before" not in plain.columns
 
 
 def _sentences(predicted: WhatIf | None) -> list[str]:

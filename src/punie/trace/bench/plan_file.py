@@ -31,6 +31,7 @@ from punie.trace.analysis.experiment.arms import (
     ServerKind,
     ServerSettings,
 )
+from punie.trace.analysis.experiment.configuration import NO_CONFIGURATION, Configuration
 from punie.trace.analysis.experiment.looks import default_looks
 from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPlan, Stopping
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
@@ -107,12 +108,16 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the command line says in place of the file; None leaves it to the file."""
+    """What the command line says in place of the file; None leaves it to the file.
+
+    `config` is what the baseline begins with: there the file wins.
+    """
 
     blocks: int | None = None
     seed: int | None = None
     width: float | None = None
     decided: bool = False
+    config: Configuration = NO_CONFIGURATION
 
 
 def read_experiment(
@@ -127,7 +132,8 @@ def read_experiment(
     """
     file = f"plan {path}"
     table = documents.typed(read_toml(path, "plan"), PlanTable, file)
-    plan = _plan(_Reader(file, path.parent), table, bench_id, provenance)
+    begun = changes.config.onto(Arm(BASELINE))
+    plan = _plan(_Reader(file, path.parent), table, begun, bench_id, provenance)
     changed = _changed(plan, changes)
     for problem in problems(changed):
         raise InputError(f"{file}: {problem}")
@@ -146,8 +152,10 @@ def _changed(plan: ExperimentPlan, changes: Changes) -> ExperimentPlan:
     return replace(plan, blocks=blocks, seed=seed, stopping=Stopping(looks, width, decided))
 
 
-def _plan(reader: _Reader, table: PlanTable, bench_id: str, provenance: Provenance) -> ExperimentPlan:
-    baseline = reader.arm(Arm(BASELINE), table.baseline, BASELINE)
+def _plan(
+    reader: _Reader, table: PlanTable, begun: Arm, bench_id: str, provenance: Provenance
+) -> ExperimentPlan:
+    baseline = reader.arm(begun, table.baseline, BASELINE)
     baseline = replace(baseline, output=ExpectedOutput.SAME)
     others = [reader.arm(_bare(baseline), arm, f"arm[{index}]") for index, arm in enumerate(table.arm)]
     again = replace(baseline, name=f"{baseline.name}{SAME_AGAIN_SUFFIX}") if table.same_again else None

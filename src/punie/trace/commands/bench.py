@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.bench.options import NAMES, BenchOptions
+from punie.trace.commands.configured import config_flag, named_options, read_config, with_config
 from punie.trace.commands.options import OutputOptions
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.options import argument, flag, flags_of, group, path, switch
@@ -16,6 +17,7 @@ from punie.trace.units import parse_percent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from punie.trace.analysis.experiment.configuration import Configuration
     from punie.trace.analysis.experiment.measured import Measured
     from punie.trace.analysis.experiment.plan import ExperimentPlan
     from punie.trace.bench.folder import BenchFolder
@@ -54,6 +56,7 @@ class PlaceOptions:
     plan: Path | None = flag(
         "--plan", "FILE", "speculative: a TOML file with its options; flags win", parse=path
     )
+    config: Path | None = config_flag()
     quick: bool = switch("--quick", "speculative: two blocks at k = 3: a look, not a measurement")
     preflight_only: bool = switch("--preflight-only", "speculative: stop after the prediction")
     dry_run: bool = switch("--dry-run", "show what would be run, and run nothing")
@@ -98,7 +101,7 @@ def execute(options: Options) -> int:
     if options.place.resume is None:
         plan = _planned(options, datetime.now().astimezone())
         if options.place.dry_run:
-            return _show_plan(plan, output)
+            return _show_plan(plan, options.place.benches, output)
         folder = _created(options.place.benches, plan)
     else:
         folder, plan = _resumed(options)
@@ -115,7 +118,7 @@ def _refuse(options: Options) -> None:
             "bench run: needs a plan", remedy="punie-trace bench run PLAN.toml, or --resume FOLDER"
         )
     if place.resume is not None:
-        fixed = {"plan", "quick", "seed", "width", "until_decided", "dry_run", *NAMES} - {"blocks"}
+        fixed = {"plan", "config", "quick", "seed", "width", "until_decided", "dry_run", *NAMES} - {"blocks"}
         reason = "can't be used with --resume: the benchmark goes on as it was planned"
         _refuse_given(options, fixed, reason, "leave it out, or begin a new benchmark")
 
@@ -144,6 +147,7 @@ def _planned(options: Options, created: datetime) -> ExperimentPlan:
         options.measured.seed if "seed" in given else None,
         stop.width,
         decided=stop.until_decided,
+        config=read_config(options.place.config),
     )
     file = options.plan_toml or Path()
     return read_experiment(file, f"{day}-{file.stem}", provenance, changes)
@@ -159,7 +163,15 @@ def _planned_drafts(options: Options, day: str, provenance: Provenance) -> Exper
     from punie.trace.workload.suite import default_suite, load_suite
 
     place, stop = options.place, options.stopping
-    merged = merge_options(options.measured, options.given, plan_file=place.plan, quick=place.quick)
+    configuration = read_config(place.config)
+    _refuse_unused(configuration, place.config)
+    measured = with_config(options.measured, configuration, options.given)
+    places: dict[str, Any] = {
+        name: str(value) for name in ("adapter", "workspace") if (value := getattr(measured, name))
+    }
+    measured = replace(measured, **places)
+    given = options.given | named_options(configuration)
+    merged = merge_options(measured, given, plan_file=place.plan, quick=place.quick)
     suite = load_suite(Path(merged.suite)) if merged.suite else default_suite()
     label = Path(merged.model).name if merged.model else "demo"
     with naming_flags():
@@ -168,6 +180,21 @@ def _planned_drafts(options: Options, day: str, provenance: Provenance) -> Exper
     if stop.width is None and not stop.until_decided:
         return plan
     return replace(plan, stopping=Stopping(default_looks(plan.blocks), stop.width, stop.until_decided))
+
+
+_TAKEN: Final = frozenset(
+    ("model", "adapter", "max_tokens", "temperature", "agent", "workspace"),
+)
+
+
+def _refuse_unused(configuration: Configuration, file: Path | None) -> None:
+    """The benchmark of draft models has its own arms: what they can't have in common would be left out unseen."""
+    for table, name, _ in configuration.values():
+        if name not in _TAKEN:
+            raise UsageError(
+                f"{file}: bench speculative doesn't take {table}.{name}",
+                remedy="leave it out, or compare arms of your own: bench run PLAN.toml --config FILE",
+            )
 
 
 def _created(benches: Path, plan: ExperimentPlan) -> BenchFolder:
@@ -219,10 +246,12 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
     return _exit_code(measured, progress, again)
 
 
-def _show_plan(plan: ExperimentPlan, output: Output) -> int:
+def _show_plan(plan: ExperimentPlan, benches: Path, output: Output) -> int:
     from punie.trace.report.builders.experiment_plan import build_experiment_plan
+    from punie.trace.usecases.estimate import PLACES, last_seen, server_name
 
-    output.write(build_experiment_plan(plan))
+    found = last_seen(plan.suite_hash, server_name(plan.arm(plan.baseline)), (*PLACES, benches))
+    output.write(build_experiment_plan(plan, (found.arm_ns, found.source) if found else None))
     return ExitCode.OK
 
 

@@ -14,6 +14,8 @@ from punie.trace.commands.improve_options import (
 from punie.trace.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.bench.improve_folder import ImproveFolder
     from punie.trace.commands.output import Output
@@ -63,10 +65,13 @@ def execute(options: Options) -> int:
     progress.say_all(_about_tools(settings, tools))
     if place.dry_run:
         from punie.trace.report.builders.improvement_plan import build_improvement_plan
+        from punie.trace.usecases.estimate import last_seen, server_name
         from punie.trace.usecases.improvement import static_candidates
 
         listed = tuple(static_candidates(settings.baseline, settings.levers))
-        output.write(build_improvement_plan(settings, listed, [(t.name, t.read_only) for t in tools]))
+        found = last_seen(settings.suite_hash, server_name(settings.baseline), _places(place))
+        seen = (found.arm_ns, found.source) if found else None
+        output.write(build_improvement_plan(settings, listed, [(t.name, t.read_only) for t in tools], seen))
         return ExitCode.OK
     _refuse_tools(options.tools, settings, tools)
     folder = _folder(place, settings)
@@ -76,6 +81,13 @@ def execute(options: Options) -> int:
         report = asyncio.run(improve_in(folder, settings, progress))
     _conclude(report, folder, options, output, progress)
     return int(_CODES[report.ending.value])
+
+
+def _places(place: PlaceOptions) -> tuple[Path, ...]:
+    """Where a run of the same suite may show how long it takes."""
+    from punie.trace.usecases.estimate import PLACES
+
+    return (*PLACES, place.improvements)
 
 
 def _folder(place: PlaceOptions, settings: ImproveSettings) -> ImproveFolder:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.console.progress import Progress
-from punie.trace.units import NS_PER_S
+from punie.trace.units import NS_PER_S, time_left_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,15 +41,6 @@ class TimeLeft:
         overall = sum(every) / len(every)
         total = sum(means.get(group, overall) for group in self._left.values()) - current_ns
         return f"{time_left_text(max(0.0, total))} left"
-
-
-def time_left_text(ns: float) -> str:
-    """Rounded, as an estimate is: `40 s`, `3 min`, `2 h 10 min`."""
-    seconds = ns / NS_PER_S
-    if seconds < 90:
-        return f"{max(5, round(seconds / 5) * 5)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class BenchProgress(Progress):

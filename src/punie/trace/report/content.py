@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.improvement.model import Ending, Stage
     from punie.trace.analysis.improvement.planner import Improvement
     from punie.trace.analysis.improvement.settings import ImproveSettings
-    from punie.trace.analysis.improvement.track_record import PredictionResult
+    from punie.trace.analysis.improvement.track_record import PredictionResult, TrackRecord
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.speculative.benchmark import BenchAnalysis
     from punie.trace.analysis.transcript.transcript import Transcript
@@ -57,7 +57,7 @@ class Report:
     """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand.
 
     `causes` are what in the user's own code costs time. `settings` are the flags of the run that made it, by their
-    names; empty where nobody tells.
+    names; empty where nobody tells. `past` is how predictions of levers did on this machine.
     """
 
     about: About
@@ -65,6 +65,7 @@ class Report:
     drawings: Drawings | None = None
     causes: tuple[Cause, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    past: tuple[TrackRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.causes.find import find_causes
+from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.analysis.pipeline import Recorded, read_several
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.errors import UsageError
 from punie.trace.report.content import Report
+from punie.trace.store.predictions import read_history
 from punie.trace.store.runs.run_plan import RunSettings
 from punie.trace.usecases.about import about_of, settings_of
 from punie.trace.usecases.processes import in_processes
@@ -65,7 +67,8 @@ def build_report_of_several(sources: Sequence[Loaded], judgement: Judgement) -> 
     )
     causes = find_causes(read.requests, spans)
     drawings = drawings_of(sources, read.records)
-    return Report(about_of(sources), analysis, drawings, causes, settings_of(sources))
+    past = track_records(read_history())
+    return Report(about_of(sources), analysis, drawings, causes, settings_of(sources), past)
 
 
 def _recorded(loaded: Loaded) -> Recorded:

@@ -58,6 +58,9 @@ class Configuration:
         return replace(settings, **named)
 
 
+NO_CONFIGURATION: Final = Configuration()
+
+
 def difference(baseline: Arm, arm: Arm) -> Configuration:
     """What has to be set to get from `baseline` to `arm`."""
     named = frozenset(

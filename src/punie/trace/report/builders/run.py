@@ -92,7 +92,7 @@ def _sections(report: Report) -> Iterator[Section]:
     yield spread_section(analysis)
     yield from path_sections(analysis.critical_path)
     yield cache_section(analysis.cache)
-    yield what_if_section(analysis.what_if)
+    yield what_if_section(analysis.what_if, report.past)
     yield causes_section(report.causes)
     yield failed_section(analysis)
 

@@ -8,27 +8,44 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.report import figures
 from punie.trace.report.charts import Range, Ranges
 from punie.trace.report.document import Section, Table, notes
+from punie.trace.report.wording.improvement import track_cell
 from punie.trace.units import count_text, duration_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from punie.trace.analysis.improvement.track_record import TrackRecord
     from punie.trace.analysis.what_if.cost_model import Coefficient, CostModel
     from punie.trace.analysis.what_if.prediction import Reach, Saving, WhatIf
     from punie.trace.report.document import Cell, Figure
 
 _COLUMNS: Final = ("change", "saves a query", "95 % interval", "share")
+_PAST: Final = "here before"
+_ABOUT_PAST: Final = (
+    "here before: in how many of improve's predictions of such a change on this machine the measured interval met the "
+    "predicted one, and by how much of the wall time they were typically off"
+)
 
 
-def what_if_section(predicted: WhatIf | None) -> Section:
-    """One row a change, the most saving first; changes that would save nothing are in the sentences below."""
+def what_if_section(predicted: WhatIf | None, past: Sequence[TrackRecord] = ()) -> Section:
+    """One row a change, the most saving first; changes that would save nothing are in the sentences below.
+
+    `past` is how predictions of levers did on this machine: said beside those of the same lever.
+    """
     if predicted is None:
         return Section("")
-    rows = tuple(_row(saving) for saving in predicted.savings if saving.at_most_ns)
+    shown = [saving for saving in predicted.savings if saving.at_most_ns]
+    by_lever = {record.kind: record for record in past}
+    records = [by_lever.get(saving.lever) for saving in shown]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(map(_row, shown))
+    columns: tuple[str, ...] = _COLUMNS
+    if any(records):
+        columns = (*_COLUMNS, _PAST)
+        rows = tuple((*row, track_cell(record)) for row, record in zip(rows, records, strict=True))
     return Section(
         "What if: predicted from these queries",
-        table=Table(_COLUMNS, rows),
-        notes=notes(*_lines(predicted)),
+        table=Table(columns, rows),
+        notes=notes(*_lines(predicted), *([_ABOUT_PAST] if any(records) else [])),
         charts=(_chart(predicted.savings),) if rows else (),
     )
 

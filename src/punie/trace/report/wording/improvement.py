@@ -158,6 +158,14 @@ def track_text(record: TrackRecord) -> str:
     return f"{record.kind}: {count_text(record.count, 'prediction')} before, {held}, {error}"
 
 
+def track_cell(record: TrackRecord | None) -> str:
+    """The same in a cell of a table: of how many both intervals met, and the typical error."""
+    if record is None:
+        return "–"
+    met = f"{record.held} of {record.judged} met" if record.judged else f"{record.count} without interval"
+    return f"{met}, off {share_text(record.error)}"
+
+
 def accuracy_text(result: ArmResult) -> str:
     """Which answers got better or worse, with the exact bound."""
     gate = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
