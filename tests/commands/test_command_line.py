@@ -361,7 +361,9 @@ def test_no_error_shows_the_credentials_of_a_url(capsys: pytest.CaptureFixture[s
     assert main(["run", "http://me:sekret@host/v1"]) == ExitCode.USAGE
     assert main(["run", "--repeat", "http://me:sekret@host/v1"]) == ExitCode.USAGE
     assert main(["run", "--base-url", "ftp://me:sekret@host/v1"]) == ExitCode.USAGE
-    assert main(["ship", "ftp://me:sekret@host/v1"]) == ExitCode.INPUT  # taken for a path, which has one slash
+    assert (
+        main(["ship", "ftp://me:sekret@host/v1"]) == ExitCode.INPUT
+    )  # taken for a path, which has one slash
     said = capsys.readouterr().err
     assert "host/v1" in said
     assert "sekret" not in said

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import serving_http
 
 from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.errors import ExitCode, UsageError
@@ -161,14 +161,8 @@ def model_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_http(Handler) as url:
+        yield f"{url}/v1", asked
 
 
 def _run(url: str, folder: Path, *flags: str) -> int:

@@ -197,9 +197,10 @@ def test_nobody_listens_and_one_error_says_so(more: list[str]) -> None:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (5, "")
-    error, remedy = done.stderr.splitlines()
+    error, remedy, page = done.stderr.splitlines()
     assert error.endswith(f"can't ask ClickHouse at 127.0.0.1:{port}: Connection refused [input]")
     assert remedy.startswith("next: Is it running?")
+    assert page.startswith("more: ")
 
 
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from loopback import serving_http
 
 from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
@@ -83,14 +84,9 @@ def jaeger() -> Iterator[Jaeger]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    planned.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield planned
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_http(Handler) as url:
+        planned.port = int(url.rpartition(":")[2])
+        yield planned
 
 
 def test_documented_v3_answer_keeps_nanoseconds(jaeger: Jaeger) -> None:

@@ -10,12 +10,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from chdb_engine import session
+from loopback import serving_http
 
 USER, PASSWORD = "reader", "s3cret:word"
 _NATIVE = " FORMAT Native"
@@ -132,11 +133,5 @@ def _varint(number: int) -> bytes:
 @contextmanager
 def clickhouse_front() -> Iterator[int]:
     """The port of a server on the loopback address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Front) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_http(_Front) as url:
+        yield int(url.rpartition(":")[2])

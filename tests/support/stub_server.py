@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import serving_http
 
 TOOL = "slow_tool"
 FOUND = "./shop/views.py:12: def cart(request):"
@@ -55,15 +56,8 @@ class StubServer:
 def stub_server(planted: Planted) -> Iterator[StubServer]:
     """An OpenAI-compatible server on a free loopback port that calls `slow_tool` once, then answers."""
     noted = Noted()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(planted, noted))
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield StubServer(f"http://127.0.0.1:{httpd.server_address[1]}/v1", noted)
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
+    with serving_http(_handler(planted, noted)) as url:
+        yield StubServer(f"{url}/v1", noted)
 
 
 def _handler(planted: Planted, noted: Noted) -> type[BaseHTTPRequestHandler]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
-from threading import Thread
 from typing import Protocol
 
 import pytest
+from loopback import serving_http
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.models import Model
@@ -56,12 +56,10 @@ class Refusing(BaseHTTPRequestHandler):
 
 
 def test_a_key_that_a_server_quotes_is_in_no_error() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        address = ServerAddress.of(f"http://127.0.0.1:{server.server_port}", api_key="sekret")
+    with serving_http(Refusing) as url:
+        address = ServerAddress.of(url, api_key="sekret")
         with pytest.raises(ModelAPIError, match="no such key: …"):
             asyncio.run(_ask_once(server_model(address, "m", {}, timeout_s=20)))
-        server.shutdown()
 
 
 async def _ask_once(model: Model) -> None:
