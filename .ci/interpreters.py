@@ -1,4 +1,4 @@
-"""Prints the lowest and the highest CPython that this machine has and the project supports, one path a line."""
+"""Prints every CPython that this machine has and the project supports, one path a line, the lowest first."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def main() -> None:
     }
     if not found:
         sys.exit(f"no CPython of {sorted(supported)} on this machine")
-    print(found[min(found)])
-    print(found[max(found)])
+    for version in sorted(found):
+        print(found[version])
 
 
 if __name__ == "__main__":
