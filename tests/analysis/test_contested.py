@@ -50,3 +50,8 @@ def test_it_is_the_callers_once_more_than_half_of_it_is_after_its_end(end: int, 
 def test_what_goes_on_after_the_query_stays_its_own() -> None:
     record = only(agent("a", None, 0, 100), chat("call", "a", 90, 300, kind=SpanKind.CLIENT))
     assert contested(record) == {}
+
+
+def test_a_call_whose_parent_is_missing_contests_nothing_with_its_query() -> None:
+    record = only(agent("a", None, 0, 100), chat("call", "a span that nobody exported", 10, 90))
+    assert (record.ledger.phases_ns[Phase.MODEL], contested(record)) == (80_000_000, {})

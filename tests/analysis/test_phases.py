@@ -309,7 +309,7 @@ def test_an_orphan_belongs_to_the_only_query_of_its_trace() -> None:
         written("decode", "server", Phase.DECODE),
     )
     assert {one.query_key for one in found.values()} == {f"{T}/agent"}
-    assert found["server"].parent_id is None
+    assert found["server"].parent_id == "agent"  # what is missing hung below it
     assert found["decode"].parent_id == "server"
 
 
@@ -377,5 +377,5 @@ def test_five_thousand_levels_and_a_cycle_end() -> None:
     ring = [span(str(n), str((n + 1) % 3)) for n in range(3)] + [span("tail", "0"), span("self", "self")]
     found = by_id(agent("agent", None), *ring)
     assert set(found) == {"agent", "0", "1", "2", "tail", "self"}
-    assert [found[name].parent_id for name in ("0", "1", "2", "self")] == [None] * 4
+    assert [found[name].parent_id for name in ("0", "1", "2", "self")] == ["agent"] * 4
     assert found["tail"].parent_id == "0"

@@ -52,6 +52,12 @@ def test_a_whole_span(tmp_path: Path, document: object) -> None:
     assert (found.spans, found.unreadable, found.resolution_ns) == ((READ,), (), 1_000)
 
 
+def test_what_the_sdk_dropped_stands_in_tags(tmp_path: Path) -> None:
+    lost = {"otel.dropped_attributes_count": "3", "otel.dropped_links_count": "1"}
+    notes = read(tmp_path, [{**RAW, "tags": {**RAW["tags"], **lost}}]).notes
+    assert {(note.slug, note.count) for note in notes} >= {("dropped-attributes", 3), ("dropped-events", 1)}
+
+
 @pytest.mark.parametrize(
     ("tags", "status", "message"),
     [

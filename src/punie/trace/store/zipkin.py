@@ -14,6 +14,7 @@ from typing import Any, Final
 from punie.trace import semconv
 from punie.trace.model import AttributeValue, Event, Span, SpanKind
 from punie.trace.store.gathering import SpanGatherer
+from punie.trace.store.otlp.losses import note_lost_by_tags
 from punie.trace.store.otlp.values import (
     TimeUnit,
     Unreadable,
@@ -45,8 +46,10 @@ def recognises(document: object) -> bool:
 def read(document: object, line: int, into: SpanGatherer) -> None:
     """Give every span of a document to `into`; their clock step is a microsecond."""
     into.resolution_ns = max(into.resolution_ns, TimeUnit.MICROSECONDS)
+    before = len(into.spans)
     for where, raw in _raw_spans(document, ""):
         into.take(line, where or "span", partial(_span, raw))
+    note_lost_by_tags(into, into.spans[before:])
 
 
 ZIPKIN_JSON: Final = JsonFormat("Zipkin v2 JSON", recognises, read)

@@ -67,4 +67,7 @@ def _total(usage: Mapping[str, Any], openai_name: str, name: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
+    """ClickHouse, where Langfuse keeps them, writes 64-bit integers as text."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -50,7 +50,7 @@ class PhasedSpan(msgspec.Struct, frozen=True, gc=False):
     """One span as the ledger reads it. Times are as recorded: the ledger's own text mends and clips them.
 
     An HTTP span that ended at the headers lasts as long as what hangs below it.
-    `parent_id` is None where the link was missing or cut, `is_root` marks the span whose window is the query's.
+    `parent_id` is None for what has none in its query's trace, `is_root` marks the span whose window is the query's.
     `detached` are spans that only follow another one, and all below them: they count, and nobody waited for them.
     """
 
@@ -83,7 +83,7 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
             PhasedSpan(
                 names[root],
                 *key,
-                parent[1] if parent is not None and queries.of.get(parent) == root else None,
+                _parent_id(key, parent, root, queries, detached),
                 span.start_ns,
                 until.get(key, span.end_ns),
                 *known[key],
@@ -92,6 +92,15 @@ def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[Phased
             )
         )
     return tuple(found)
+
+
+def _parent_id(
+    key: SpanKey, parent: SpanKey | None, root: SpanKey, queries: Queries, detached: Set[SpanKey]
+) -> str | None:
+    """The parent in the same query; the query's root where it is missing, for what is missing hung below that."""
+    if parent is not None and queries.of.get(parent) == root:
+        return parent[1]
+    return root[1] if key != root and key[0] == root[0] and key not in detached else None
 
 
 def _detached(forest: Forest, queries: Queries) -> frozenset[SpanKey]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from punie.trace import semconv
 from punie.trace.model import Attributes, AttributeValue, Event, Span, SpanKind
 from punie.trace.store.gathering import SpanGatherer, reason
+from punie.trace.store.otlp.losses import note_lost_by_tags
 from punie.trace.store.otlp.values import (
     TimeUnit,
     Unreadable,
@@ -56,6 +57,7 @@ def recognises(document: object) -> bool:
 def read(document: object, line: int, into: SpanGatherer) -> None:
     """Give every span of a document to `into`; their clock step is a microsecond."""
     into.resolution_ns = TimeUnit.MICROSECONDS
+    before = len(into.spans)
     for where, trace in _traces(document):
         try:
             processes = _processes(trace)
@@ -65,6 +67,7 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
             continue
         for number, raw in enumerate(spans):
             into.take(line, f"{where}.spans[{number}]".lstrip("."), partial(_span, raw, processes))
+    note_lost_by_tags(into, into.spans[before:])
 
 
 JAEGER_JSON: Final = JsonFormat("Jaeger JSON", recognises, read)

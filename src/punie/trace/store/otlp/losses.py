@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from punie.trace.model import Span
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import integer
 
 DROPPED_ATTRIBUTES = "dropped-attributes"
 DROPPED_EVENTS = "dropped-events"
+_TAGS = tuple(f"otel.dropped_{what}_count" for what in ("attributes", "events", "links"))
 
 
 def note_dropped(gatherer: SpanGatherer, attributes: int, events: int) -> None:
@@ -23,3 +26,10 @@ def note_losses(gatherer: SpanGatherer, raw: dict[str, Any]) -> None:
         integer(raw.get(f"dropped{what}Count")) or 0 for what in ("Attributes", "Events", "Links")
     )
     note_dropped(gatherer, attributes, max(events, 0) + max(links, 0))
+
+
+def note_lost_by_tags(gatherer: SpanGatherer, spans: Iterable[Span]) -> None:
+    """As `note_dropped`, of spans that came through Jaeger or Zipkin, where the counts are tags."""
+    for span in spans:
+        attributes, events, links = (integer(span.attributes.get(tag)) or 0 for tag in _TAGS)
+        note_dropped(gatherer, attributes, max(events, 0) + max(links, 0))
