@@ -24,9 +24,10 @@ from punie.trace.bench.levers import brief, parallel_tools
 from punie.trace.bench.levers.registry import LEVERS, parse_change
 from punie.trace.bench.measurements import read_measured
 from punie.trace.bench.plan import Cell, Provenance, plan_cells
-from punie.trace.bench.plan_file import read_experiment
+from punie.trace.bench.plan_file import Changes, read_experiment
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.servers import server_config
+from punie.trace.commands.configured import read_config
 from punie.trace.console.bench_progress import BenchProgress
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.server.command import server_arguments
@@ -265,3 +266,47 @@ def test_the_plan_in_the_documentation_can_be_run_and_every_lever_is_explained_t
     plan = read_experiment(file, "b", NOW)
     assert [arm.name for arm in plan.arms] == ["baseline", "baseline-aa", "cache", "lean", "warmer"]
     assert [name for lever in LEVERS if f"| `{(name := lever.name)}" not in page] == []
+
+
+def test_the_plan_for_the_production_pair_has_every_lever(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = Path(__file__).parents[2] / "benchmarks" / "plans" / "qwen3-30b-a3b-levers.toml"
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "run", str(plan), "--dry-run", "--format", "json"]) == ExitCode.OK
+    arms = {arm["name"]: arm for arm in json.loads(capsys.readouterr().out)["plan"]["arms"]}
+    tried = {parse_change(name).lever.name for arm in arms.values() for name in arm["levers"]}
+    # the prompt cache is on already, so an arm is without it; an adapter has to be trained first
+    assert tried == {lever.name for lever in LEVERS} - {"prompt-cache", "adapter"}
+    assert arms["cache-off"]["server"]["prompt_cache"] == "off"
+    assert arms["draft"]["output"] == "same"
+
+
+def test_a_configuration_is_what_the_baseline_begins_with(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    (tmp_path / "won.toml").write_text(
+        f'[server]\nprogram = "{sys.executable} {STUB} {{port}} {tmp_path}"\n'
+        '[request]\nmax_tokens = 300\n[agent]\ninstruction = "Be brief."\n'
+    )
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        'suite = "suite.toml"\n[baseline.request]\nmax_tokens = 77\n[[arm]]\nname = "whole"\nlevers = ["no-stream"]\n'
+    )
+    changes = Changes(config=read_config(tmp_path / "won.toml"))
+    plan = read_experiment(file, "b", NOW, changes)
+    assert all(arm.agent.instruction == "Be brief." for arm in plan.arms)
+    assert all(arm.server.program and arm.request.max_tokens == 77 for arm in plan.arms)
+
+
+def test_draft_models_take_of_a_configuration_what_all_their_arms_can_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "won.toml"
+    config.write_text("[request]\nmax_tokens = 300\n")
+    dry = ["bench", "speculative", "--dry-run", "--format", "json", "--config", str(config)]
+    assert main(dry) == ExitCode.OK
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert {arm["request"]["max_tokens"] for arm in plan["arms"]} == {300}
+    config.write_text('[agent]\ninstruction = "Be brief."\n')
+    assert main(dry) == ExitCode.USAGE
+    assert "doesn't take agent.instruction" in capsys.readouterr().err
