@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+import msgspec
+
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.statistics.spread import Method
 
@@ -28,8 +30,7 @@ _NO_SPREAD: Final = 1e-12  # residuals of identical shares are rounding noise
 Unit = TypeVar("Unit")
 
 
-@dataclass(frozen=True, slots=True)
-class RatioUnit:
+class RatioUnit(msgspec.Struct, frozen=True, gc=False):
     """One independent observation: `part` of a positive `whole`, in the same unit."""
 
     part: float
@@ -46,8 +47,8 @@ class HalfWidth:
 
 def ratio(units: Sequence[RatioUnit]) -> float | None:
     """The ratio of sums; None without units or if all wholes are zero."""
-    whole = math.fsum(unit.whole for unit in units)
-    return math.fsum(unit.part for unit in units) / whole if whole > 0 else None
+    whole = math.fsum([unit.whole for unit in units])
+    return math.fsum([unit.part for unit in units]) / whole if whole > 0 else None
 
 
 def half_width(units: Sequence[RatioUnit], *, level: float) -> HalfWidth | None:
@@ -67,8 +68,8 @@ def half_width(units: Sequence[RatioUnit], *, level: float) -> HalfWidth | None:
 
 def jackknife_t(units: Sequence[RatioUnit], *, level: float) -> float:
     """Half-width from leaving each unit out once, with Student's t. Needs two units."""
-    part = math.fsum(unit.part for unit in units)
-    whole = math.fsum(unit.whole for unit in units)
+    part = math.fsum([unit.part for unit in units])
+    whole = math.fsum([unit.whole for unit in units])
     left_out = [
         (part - unit.part) / (whole - unit.whole)
         if whole - unit.whole > whole * _CANCELS
@@ -82,7 +83,7 @@ def jackknife_half_width(left_out: Sequence[float], *, level: float) -> float:
     """Half-width from the estimates that leave one unit out each. Needs two. Source: Tukey 1958."""
     count = len(left_out)
     mean = math.fsum(left_out) / count
-    variance = (count - 1) / count * math.fsum((value - mean) ** 2 for value in left_out)
+    variance = (count - 1) / count * math.fsum([(value - mean) ** 2 for value in left_out])
     return t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
 
 

@@ -121,11 +121,13 @@ def analyse(
     predicted = what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns)
     if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
         predicted = replace(predicted, reach=None)
+    counted = queries.counted
+    decode = decode_share(counted)
     return RunAnalysis(
         records=asked,
         queries=_query_summaries(asked),
-        totals=totals(queries.counted),
-        decode=decode_share(queries.counted),
+        totals=totals(counted),
+        decode=decode,
         failed=queries.failed,
         failed_totals=totals(queries.failed),
         cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in asked),
@@ -136,20 +138,24 @@ def analyse(
         server_starts=len({record.server_start for record in asked}),
         caches=tuple(sorted({record.cache for record in asked if record.cache})),
         cache=bill,
-        critical_path=summarise_paths(queries.counted),
+        critical_path=summarise_paths(counted),
         what_if=predicted,
-        verdicts=_verdicts(queries, target_ns, memory, predicted),
+        verdicts=_verdicts(queries, target_ns, memory, predicted, decode),
     )
 
 
 def _verdicts(
-    asked: AskedQueries, target_ns: int, memory: MemoryUse | None, predicted: WhatIf | None
+    asked: AskedQueries,
+    target_ns: int,
+    memory: MemoryUse | None,
+    predicted: WhatIf | None,
+    decode: DecodeShare | None,
 ) -> Verdicts:
     savings = None
     if predicted is not None and predicted.model is not None:
         savings = PredictedSavings(predicted.half_output_share, predicted.share_of(CACHE))
     return Verdicts(
-        generation=generation_verdict(asked, savings),
+        generation=generation_verdict(asked, savings, decode),
         accuracy=accuracy_verdict(asked),
         target=target_verdict(asked, target_ns),
         memory=memory_verdict(memory),

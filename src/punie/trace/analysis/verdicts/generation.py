@@ -21,7 +21,7 @@ from punie.trace.analysis.statistics.need import repeats_needed, units_needed
 from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
 from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Gap, Question
-from punie.trace.model import Group, Phase, Verdict
+from punie.trace.model import PHASES_OF_GROUP, Group, Phase, Verdict
 
 THRESHOLD: Final = 0.70
 QUERIES_NEEDED: Final = 5
@@ -148,17 +148,17 @@ class PredictedSavings:
 
 
 def generation_verdict(
-    asked: AskedQueries, predicted: PredictedSavings | None = None
+    asked: AskedQueries, predicted: PredictedSavings | None = None, decode: DecodeShare | None = None
 ) -> Assessment[GenerationFigures]:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
     `undecided` also with fewer than 5 queries, without a model request in any of them (who doesn't trace the model
     can't say what it took), and when queries are missing or integrity forbids a verdict.
     Beside it stands the decode share, on which the advice about training rests, with what is `predicted` of the same
-    queries where that was done.
+    queries where that was done; `decode` is given where the decode share is known already.
     """
     records = asked.counted
-    measured = _measure(asked, predicted)
+    measured = _measure(asked, predicted, decode or decode_share(records))
     figures = GenerationFigures(
         threshold=THRESHOLD,
         answers=len(records),
@@ -194,20 +194,24 @@ def _contested_ns(record: QueryRecord) -> int:
     return record.ledger.group_contested_ns(Group.GENERATION)
 
 
-def _measure(asked: AskedQueries, predicted: PredictedSavings | None) -> MeasuredGeneration | None:
+def _measure(
+    asked: AskedQueries, predicted: PredictedSavings | None, decode: DecodeShare | None
+) -> MeasuredGeneration | None:
     records = asked.counted
-    share, decode = share_over_wall(records, generation_ns), decode_share(records)
-    without = share_over_wall(records, lambda record: generation_ns(record) - _contested_ns(record))
+    ns = {id(record): generation_ns(record) for record in records}
+    contested_ns = {id(record): _contested_ns(record) for record in records}
+    share = share_over_wall(records, lambda record: ns[id(record)])
+    without = share_over_wall(records, lambda record: ns[id(record)] - contested_ns[id(record)])
     if share is None or decode is None or without is None:
         return None
-    wall_ns = sum(record.wall_ns for record in records)
-    total_ns = sum(map(generation_ns, records))
+    wall_ns = sum([record.wall_ns for record in records])
+    total_ns = sum(ns.values())
     return MeasuredGeneration(
         share=share,
         generation_ns=total_ns,
         wall_ns=wall_ns,
         pooled_share=total_ns / wall_ns,
-        contested=Contested(sum(map(_contested_ns, records)), without),
+        contested=Contested(sum(contested_ns.values()), without),
         decode=decode,
         prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
         largest_other=_largest_other(records, wall_ns),
@@ -221,8 +225,10 @@ def _largest_other(records: Sequence[QueryRecord], wall_ns: int) -> OtherGroup:
     others = []
     for group in (group for group in Group if group is not Group.GENERATION):
         bound = group is Group.NETWORK and not network_known  # what is contested may be the server's
-        own = (r.ledger.group_ns(group) - bound * r.ledger.group_contested_ns(group) for r in records)
-        others.append(OtherGroup(group, sum(own) / wall_ns, is_bound=bound))
+        own = sum([r.ledger.phases_ns.get(phase, 0) for phase in PHASES_OF_GROUP[group] for r in records])
+        if bound:
+            own -= sum([r.ledger.group_contested_ns(group) for r in records])
+        others.append(OtherGroup(group, own / wall_ns, is_bound=bound))
     return max(others, key=lambda other: other.share)
 
 
