@@ -13,7 +13,7 @@ from json_damage import OTLP, change, odd, paths
 from spans_generator import generate, otlp_lines
 
 from punie.trace.model import Span
-from punie.trace.store.files.json_documents import of_lines
+from punie.trace.store.files.json_documents import JsonDocuments, lines_of
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.json_files import read_document, read_journal
 from punie.trace.store.otlp.typed_lines import TypedLines
@@ -22,7 +22,7 @@ from punie.trace.store.otlp.typed_lines import TypedLines
 def agree(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with_care = SpanGatherer(str(path))
-    for document in of_lines(content):
+    for document in JsonDocuments(lines_of(content)):
         read_document(document, with_care)
     assert repr(read_journal(path)) == repr(with_care.result())
 

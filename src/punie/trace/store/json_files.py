@@ -13,7 +13,7 @@ from punie.trace.errors import InputError
 from punie.trace.garbage import without_collections
 from punie.trace.model import SpanSet
 from punie.trace.store.console import CONSOLE_JSON
-from punie.trace.store.files.json_documents import Document, JsonDocuments, of_lines
+from punie.trace.store.files.json_documents import Document, JsonDocuments, lines_of
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
 from punie.trace.store.jaeger.json_format import JAEGER_JSON
@@ -53,7 +53,7 @@ def read_journal(path: Path) -> SpanSet:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
-    return read_documents(of_lines(content), SpanGatherer(str(path)))
+    return read_documents(JsonDocuments(lines_of(content)), SpanGatherer(str(path)))
 
 
 _NOTHING: Final[tuple[object, ...]] = ({}, [], {"partialSuccess": {}})

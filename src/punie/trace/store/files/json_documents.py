@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Final
+from typing import BinaryIO, Final
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _RECORD: Final = b"\x1e"  # before each document of a JSON text sequence, and in no JSON
@@ -27,42 +29,37 @@ class Document:
     problem: str = ""
 
 
-class Lines(Collection[bytes]):
-    """The lines of a file, split anew each time that they are walked over: beside the file's content only one is kept.
+class Lines:
+    """The lines of a file or of its content, read anew each time that they are walked over: one is kept at a time.
 
     They include what follows the last newline, be it empty.
     """
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._count = content.count(b"\n") + 1
+    def __init__(self, opened: Callable[[], BinaryIO]) -> None:
+        self._opened = opened
 
     def __iter__(self) -> Iterator[bytes]:
-        lines = io.BytesIO(self._content)  # which takes the content as it is, without a copy
-        for line in lines:
-            yield line.removesuffix(b"\n")
-        if not self._content or self._content.endswith(b"\n"):
+        line = b"\n"
+        with self._opened() as file:
+            for line in file:
+                yield line.removesuffix(b"\n")
+        if line.endswith(b"\n"):
             yield b""
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __contains__(self, line: object) -> bool:
-        return any(line == one for one in self)
-
-    @property
-    def last_is_blank(self) -> bool:
-        """Whether nothing follows the last newline."""
-        return not self._content[self._content.rfind(b"\n") + 1 :].strip()
+    @cached_property
+    def torn(self) -> int:
+        """The number of the last line, from 1, if no newline ends it; else 0."""
+        number, line = deque(enumerate(self, start=1), maxlen=1)[0]
+        return number if line.strip() else 0
 
 
 @dataclass(frozen=True, slots=True)
 class JsonDocuments:
     """The documents of a file; lines are parsed anew each time, so that they never all lie in memory."""
 
-    lines: Collection[bytes] = ()
+    lines: Lines | None = None
     whole: tuple[Document, ...] = ()
-    ends_whole: bool = True
+    messages: Sequence[bytes] = ()
 
     def __iter__(self) -> Iterator[Document]:
         yield from self.whole
@@ -70,44 +67,50 @@ class JsonDocuments:
             yield self.parse_line(number, line)
 
     def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines that hold something, unparsed."""
-        return ((number, line) for number, line in enumerate(self.lines, start=1) if line.strip())
+        """The lines, or the messages, that hold something, unparsed."""
+        every = self.messages if self.lines is None else self.lines
+        return ((number, line) for number, line in enumerate(every, start=1) if line.strip())
 
     def parse_line(self, number: int, line: bytes) -> Document:
-        """The document of `lines[number - 1]`, or why it is none."""
+        """The document of line `number`, or why it is none."""
         try:
             return Document(number, parse(line.decode("utf-8")))
         except (ValueError, RecursionError) as error:
-            torn = number == len(self.lines) and not self.ends_whole
+            torn = self.lines is not None and number == self.lines.torn
             return Document(number, None, f"{'torn line' if torn else 'not JSON'}: {_reason(error)}")
 
 
 def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
     """The documents of a file's `messages`. Raises ValueError if nothing in it is JSON."""
     if len(messages) != 1:
-        return JsonDocuments(lines=messages)
+        return JsonDocuments(messages=messages)
     content = messages[0].replace(_RECORD, b"") if messages[0].startswith(_RECORD) else messages[0]
-    filled = [*islice(_filled(content), 2)]
-    if not filled:
+    lines = lines_of(content)
+    if not content.strip():
         return JsonDocuments()
-    if len(filled) > 1 and _is_object(filled[0]):
-        return of_lines(content)
+    if are_documents(lines):
+        return JsonDocuments(lines)
     whole = tuple(_behind_each_other(content))
     if not whole[0].problem:
         return JsonDocuments(whole=whole)
-    if any(map(_is_object, _filled(content))):
-        return of_lines(content)
+    if any(map(_is_object, _filled(lines))):
+        return JsonDocuments(lines)
     raise ValueError(whole[0].problem)
 
 
-def of_lines(content: bytes) -> JsonDocuments:
-    """JSON lines: whole lines end with a newline, so behind the last one nothing follows."""
-    lines = Lines(content)
-    return JsonDocuments(lines=lines, ends_whole=lines.last_is_blank)
+def lines_of(content: bytes) -> Lines:
+    """The lines of what is in memory already."""
+    return Lines(lambda: io.BytesIO(content))  # which takes the content as it is, without a copy
 
 
-def _filled(content: bytes) -> Iterator[bytes]:
-    return (line for line in Lines(content) if line.strip())
+def are_documents(lines: Lines) -> bool:
+    """Whether the first of several lines that hold something is an object: then each is a document."""
+    filled = [*islice(_filled(lines), 2)]
+    return len(filled) > 1 and _is_object(filled[0])
+
+
+def _filled(lines: Lines) -> Iterator[bytes]:
+    return (line for line in lines if line.strip())
 
 
 def parse(text: str) -> object:

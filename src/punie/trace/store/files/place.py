@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import UnreadableRecord
-from punie.trace.store.files.json_documents import JsonDocuments, split_documents
+from punie.trace.store.files.encoding import encoding_of
+from punie.trace.store.files.json_documents import JsonDocuments, Lines, are_documents, split_documents
 from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.unpack import Unpacked, unpack
 
@@ -62,6 +63,23 @@ class Place:
             raise self._cannot_read(error) from error
 
     @cached_property
+    def lines(self) -> Lines | None:
+        """The lines of a file that holds one JSON object a line, as they are; None for all that isn't this plain.
+
+        They are read from the disk as they are walked over, so that a large file is never in memory as a whole.
+        """
+        if self.head[:1] != b"{" or encoding_of(self.head):
+            return None
+        lines = Lines(self._opened)
+        return lines if are_documents(lines) else None
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return open_regular(self.path)
+        except OSError as error:
+            raise self._cannot_read(error) from error
+
+    @cached_property
     def unpacked(self) -> Unpacked:
         """The file's content without compression and framing, text in UTF-8."""
         try:
@@ -74,12 +92,13 @@ class Place:
     @property
     def torn(self) -> tuple[UnreadableRecord, ...]:
         """What of the file could not be unpacked."""
-        return tuple(UnreadableRecord(self.text, number, why) for number, why in self.unpacked.faults)
+        faults = () if self.lines else self.unpacked.faults
+        return tuple(UnreadableRecord(self.text, number, why) for number, why in faults)
 
     @cached_property
     def json(self) -> JsonDocuments:
         """The JSON documents of the content; raises ValueError if it is no JSON at all."""
-        return split_documents(self.unpacked.messages)
+        return JsonDocuments(self.lines) if self.lines else split_documents(self.unpacked.messages)
 
     def _cannot_read(self, error: OSError) -> InputError:
         return InputError(f"{self.text}: can't be read: {error.strerror or error}")

@@ -45,7 +45,7 @@ _LONGEST_VARINT: Final = 10
 
 def recognises(place: Place) -> bool:
     """Whether the file starts as TracesData does; JSON behind an empty line starts with the same byte."""
-    if not place.is_file or not place.unpacked.messages:
+    if not place.is_file or place.lines or not place.unpacked.messages:
         return False
     first = place.unpacked.messages[0]
     is_tagged = first[:1] == bytes((_TAG,)) and bool(first.strip())
