@@ -78,8 +78,8 @@ def read_trace(
         planned=planned_keys(traces) if planned else frozenset(),
         outlines=traces.outlines,
         judged=traces.judged,
-        filling=traces.calls.contexts.filling,
-        strange=traces.calls.contexts.strange,
+        filling=traces.calls.contexts.filling or frozenset(),
+        strange=traces.calls.contexts.strange or frozenset(),
         tellers=tellers(traces),
         apart=tellers_apart(traces),
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -25,7 +26,6 @@ from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
 
-_PROVENANCES: Final = tuple(Provenance)
 _GROUPS: Final = tuple(Group)
 _GROUP_OF_RANK: Final = tuple(_GROUPS.index(PHASE_GROUP[phase]) for phase in PHASES)
 _NO_PARENT: Final = -1
@@ -34,6 +34,7 @@ _COUNT: Final = (1 << _BITS) - 1
 _ONE_OF_PHASE: Final = tuple(1 << _BITS * rank for rank in range(len(PHASES)))
 _ONE_OF_GROUP: Final = tuple(1 << _BITS * group for group in _GROUP_OF_RANK)
 
+_NOTHING: Final[Mapping[Phase, int]] = MappingProxyType(dict.fromkeys(PHASES, 0))
 _Lasted = Mapping[tuple[int, int], int]
 """Nanoseconds by how many spans of each phase were open, and of each group at work themselves (counts side by side)."""
 
@@ -183,19 +184,22 @@ def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
 
 
 def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLedger:
-    phases_ns, contested_ns = dict.fromkeys(PHASES, 0), dict.fromkeys(PHASES, 0)
+    phases_ns: dict[Phase, int] = dict.fromkeys(PHASES, 0)
+    contested_ns: dict[Phase, int] = {}
     for (opened, working), ns in lasted.items():
         phase, is_contested = _owner(opened, working)
         phases_ns[phase] += ns
         if is_contested:
-            contested_ns[phase] += ns
+            contested_ns[phase] = contested_ns.get(phase, 0) + ns
     return QueryLedger(
         query_key=root.query_key,
         start_ns=root.start_ns,
         wall_ns=max(0, root.end_ns - root.start_ns),
         phases_ns=MappingProxyType(phases_ns),
-        contested_ns=MappingProxyType(contested_ns),
-        provenance=MappingProxyType(_provenance(spans, phases_ns)),
+        contested_ns=MappingProxyType({**_NOTHING, **contested_ns}) if contested_ns else _NOTHING,
+        provenance=_provenance(
+            frozenset([(one.span.phase, one.span.provenance) for one in spans]), phases_ns
+        ),
     )
 
 
@@ -205,12 +209,16 @@ def _owner(opened: int, working: int) -> tuple[Phase, bool]:
     return PHASES[rank], bool(working & ~(_COUNT << _BITS * _GROUP_OF_RANK[rank]))
 
 
-def _provenance(spans: Sequence[_Cut], phases_ns: Mapping[Phase, int]) -> dict[Phase, tuple[Provenance, ...]]:
+def _provenance(
+    seen: frozenset[tuple[Phase, Provenance]], phases_ns: Mapping[Phase, int]
+) -> Mapping[Phase, tuple[Provenance, ...]]:
     """How the spans of each phase with time were known, in the order of `Provenance`."""
-    seen = {(one.span.phase, one.span.provenance) for one in spans}
-    found: dict[Phase, tuple[Provenance, ...]] = dict.fromkeys(phases_ns, ())
-    for how in _PROVENANCES:
-        for phase in [phase for phase, provenance in seen if provenance is how]:
-            if phases_ns[phase]:
-                found[phase] += (how,)
-    return found
+    return _known_by(frozenset([one for one in seen if phases_ns[one[0]]]))
+
+
+@lru_cache(maxsize=1024)
+def _known_by(seen: frozenset[tuple[Phase, Provenance]]) -> Mapping[Phase, tuple[Provenance, ...]]:
+    """The same for all queries that show the same: there are few kinds of them, and one value serves many."""
+    return MappingProxyType(
+        {phase: tuple(how for how in Provenance if (phase, how) in seen) for phase in PHASES}
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -72,12 +74,19 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
 
 def tellers(traces: Traces) -> frozenset[Teller]:
     """Who tells the tokens of requests."""
-    return frozenset(map(teller, traces.calls.requests.values()))
+    return _one_set(frozenset(map(teller, traces.calls.requests.values())))
 
 
 def tellers_apart(traces: Traces) -> frozenset[Teller]:
     """Who tells prompts without what of them was cached."""
-    return frozenset(teller(call) for call in traces.calls.requests.values() if tells_apart(call))
+    apart = [teller(call) for call in traces.calls.requests.values() if tells_apart(call)]
+    return _one_set(frozenset(apart))
+
+
+@lru_cache(maxsize=64)
+def _one_set(of: frozenset[Teller]) -> frozenset[Teller]:
+    """The same object for equal sets: nearly all traces of a source have one."""
+    return of
 
 
 def read_requests(
@@ -88,9 +97,13 @@ def read_requests(
     `apart` are those of other traces who tell prompts without what of them was cached.
     """
     apart = apart | tellers_apart(traces)
+    names = {root: query_key(root) for root in traces.requests}  # each name once
     return {
         root: tuple(
-            [_request(traces, root, query_ids[root], turn, call, apart) for turn, call in enumerate(calls)]
+            [
+                _request(traces, root, names[root], query_ids[root], turn, call, apart)
+                for turn, call in enumerate(calls)
+            ]
         )
         for root, calls in traces.requests.items()
     }
@@ -112,13 +125,19 @@ def _union_ns(by_start: Sequence[PhaseSpan]) -> int:
 
 
 def _request(
-    traces: Traces, root_key: SpanKey, query_id: str, turn: int, call: Call, apart: Set[Teller]
+    traces: Traces,
+    root_key: SpanKey,
+    query: str,
+    query_id: str,
+    turn: int,
+    call: Call,
+    apart: Set[Teller],
 ) -> ModelRequest:
     root, chat = traces.forest.spans[root_key], call.span
     said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
     prefills = _prefills(call)
     return ModelRequest(
-        query_key=query_key(root_key),
+        query_key=query,
         query_id=query_id,
         trace_id=chat.trace_id,
         span_id=chat.span_id,
@@ -170,7 +189,7 @@ def _server(root: Span, chat: Span) -> str:
         semconv.first(chat.attributes, semconv.REQUEST_MODEL),
         *((chat.resource.get(name) for name in _PROCESS) if is_server(chat) else ()),
     )
-    return "/".join([str(part) for part in parts])
+    return intern("/".join([str(part) for part in parts]))
 
 
 def _items(value: AttributeValue) -> Sequence[AttributeValue]:
