@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import re
 import sys
 import textwrap
 import threading
@@ -26,6 +25,7 @@ from punie.trace.errors import (
     UsageError,
 )
 from punie.trace.options import add_options, read_options, renamed_flags
+from punie.trace.urls import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _LOG_LINES: Final = 12
-_PASSWORDS: Final = re.compile(
-    r"(?:(?<=//)|(?<=:/))([^/?#\s:@]*):[^/?#\s]*@"
-)  # of a URL that an error quotes, also of one that was taken for a path
-_USER_ALONE: Final = r"\1@"
 _LEAVE_AFTER_S: Final = 8.0
 _EXAMPLES: Final = ("run", "report runs/2026-11-23T14-05-09-demo --format md", "doctor", "run --help")
 VERBS: Final = (
@@ -241,7 +237,7 @@ def _keep_traceback(error: Exception) -> str:
 def _end(code: ExitCode, text: str) -> int:
     """Say on standard error why we end; where that can't be written, the exit code alone tells."""
     try:
-        write_err(f"punie-trace: {_PASSWORDS.sub(_USER_ALONE, text)}\n")
+        write_err(f"punie-trace: {without_passwords(text)}\n")
     except PipeClosedError as closed:
         return int(closed.exit_code)
     except OutputError:

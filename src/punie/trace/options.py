@@ -186,6 +186,11 @@ def why_no_path(path: Path) -> str:
     return ""
 
 
+def absolute(text: str) -> str:
+    """A path at which something lies as it is found from any folder; any other text as it is."""
+    return str(Path(text).absolute()) if os.path.exists(text) else text  # noqa: PTH110 - Path's raises for odd text
+
+
 _DIGITS: Final = 20
 _SHOWN: Final = 40
 

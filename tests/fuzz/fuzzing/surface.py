@@ -77,10 +77,10 @@ def take_url(content: bytes, _: Path, __: int | None) -> str:
     from punie.trace.errors import PunieTraceError
     from punie.trace.server.address import ServerAddress
     from punie.trace.store.clickhouse.query import parse_query as clickhouse
-    from punie.trace.store.files.place import without_password
     from punie.trace.store.jaeger.page import page_url
     from punie.trace.store.jaeger.query import parse_query as jaeger
     from punie.trace.telemetry.shipping.targets import find_targets
+    from punie.trace.urls import without_password
 
     url = content.decode("utf-8", "surrogatepass")
     without_password(url)

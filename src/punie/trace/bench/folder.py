@@ -21,29 +21,18 @@ from punie.trace.bench.documents import CellRecord, decode_plan, decode_prefligh
 from punie.trace.bench.plan import Cell
 from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.runs.run_folder import RunFolder, make_folder
+from punie.trace.store.runs.owned_folder import OwnedFolder
+from punie.trace.store.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class BenchFolder:
+class BenchFolder(OwnedFolder):
     """The folder of one benchmark."""
 
-    path: Path
-
-    @classmethod
-    def create(cls, parent: Path, name: str) -> BenchFolder:
-        """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
-        return cls(make_folder(parent, name, "cells"))
-
-    @classmethod
-    def open(cls, path: Path) -> BenchFolder:
-        """The benchmark at `path`. Raises InputError if there is none."""
-        if not is_bench_folder(path):
-            raise InputError(
-                f"{path}: not a benchmark: it has no bench.json",
-                remedy="Give the folder that `punie-trace bench` named at its beginning.",
-            )
-        return cls(path)
+    what = "a benchmark"
+    holds = "bench.json"
+    begins_with = "cells"
+    named = "`punie-trace bench` named at its beginning"
 
     @property
     def cells_dir(self) -> Path:
@@ -52,7 +41,7 @@ class BenchFolder:
 
     def has_plan(self) -> bool:
         """Whether it was planned already."""
-        return is_bench_folder(self.path)
+        return self.is_at(self.path)
 
     def write_plan(self, plan: ExperimentPlan) -> None:
         """Write `bench.json`. Raises InputError."""
@@ -145,8 +134,3 @@ def _readable(cells: Iterable[Path]) -> tuple[CellRecord, ...]:
         with suppress(InputError):  # damaged: the other cells count
             found.append(documents.read(path / "cell.json", CellRecord))
     return tuple(found)
-
-
-def is_bench_folder(path: Path) -> bool:
-    """Whether `path` has a benchmark's plan."""
-    return (path / "bench.json").is_file()

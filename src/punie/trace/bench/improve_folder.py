@@ -14,31 +14,18 @@ from pathlib import Path
 from punie.trace.analysis.improvement.model import Stage
 from punie.trace.analysis.improvement.settings import FORMAT_VERSION, ImproveSettings
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.runs.run_folder import make_folder
+from punie.trace.store.runs.owned_folder import OwnedFolder
 
 
 @dataclass(frozen=True, slots=True)
-class ImproveFolder:
+class ImproveFolder(OwnedFolder):
     """The folder of one improvement."""
 
-    path: Path
-
-    @classmethod
-    def create(cls, parent: Path, name: str) -> ImproveFolder:
-        """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
-        return cls(make_folder(parent, name, "1-baseline"))
-
-    @classmethod
-    def open(cls, path: Path) -> ImproveFolder:
-        """The improvement at `path`. Raises InputError if there is none."""
-        if not is_improve_folder(path):
-            raise InputError(
-                f"{path}: not an improvement: it has no improve.json",
-                remedy="Give the folder that `punie-trace improve` named at its beginning.",
-            )
-        return cls(path)
+    what = "an improvement"
+    holds = "improve.json"
+    begins_with = "1-baseline"
+    named = "`punie-trace improve` named at its beginning"
 
     def write_settings(self, settings: ImproveSettings) -> None:
         """Write `improve.json`. Raises InputError."""
@@ -61,8 +48,3 @@ class ImproveFolder:
 
     def _place(self, stage: Stage) -> Path:
         return self.path / f"{1 + list(Stage).index(stage)}-{stage.value}"
-
-
-def is_improve_folder(path: Path) -> bool:
-    """Whether `path` has an improvement's settings."""
-    return (path / "improve.json").is_file()

@@ -122,7 +122,7 @@ def _added_up(options: Options) -> Document:
     from punie.trace.report.builders.parts import build_totals
     from punie.trace.store.clickhouse.in_database import total
     from punie.trace.store.clickhouse.query import SCHEME
-    from punie.trace.store.files.place import without_password
+    from punie.trace.urls import without_password
 
     source, *others = options.sources
     if others:

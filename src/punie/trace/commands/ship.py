@@ -78,9 +78,9 @@ def _ship(run: Path, spans_dir: Path, sending: Sending, *, again: bool) -> Seque
 
 
 def _spans_dir(run: Path) -> Path:
-    from punie.trace.store.runs.run_folder import RunFolder, is_run_folder
+    from punie.trace.store.runs.run_folder import RunFolder
 
-    if is_run_folder(run):
+    if RunFolder.is_at(run):
         return RunFolder.open(run).spans_dir
     if any(run.glob("*.jsonl")):
         return run

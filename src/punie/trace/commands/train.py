@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import OutputOptions
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import argument, flag, group, real_number, switch, whole_number
+from punie.trace.options import absolute, argument, flag, group, real_number, switch, whole_number
 
 if TYPE_CHECKING:
     from punie.trace.analysis.tuning.training import Training
@@ -173,9 +173,7 @@ def _begun(options: Options, progress: BenchProgress) -> ConciseTraining:
 
     if not options.runs:
         raise UsageError("train concise: which runs?", remedy="punie-trace train concise runs/FOLDER")
-    sources = tuple(
-        str(Path(source).absolute()) if Path(source).exists() else source for source in options.runs
-    )
+    sources = tuple(absolute(source) for source in options.runs)
     recorded = read_runs(sources)
     created = datetime.now().astimezone()
     name = f"{created:%Y-%m-%dT%H-%M-%S}-{options.goal}"

@@ -13,6 +13,7 @@ from urllib.request import proxy_bypass
 
 from punie.trace.errors import ConfigError
 from punie.trace.server.validation import is_loopback
+from punie.trace.urls import bare, host_and_port, split_url
 
 HIDDEN: Final = "…"
 _THIS_MACHINE: Final = ("0.0.0.0", "::")  # noqa: S104 - where servers say that they listen, and clients then connect
@@ -49,7 +50,7 @@ class ServerAddress:
             raise ConfigError("api_key", "has characters that no header may have", remedy="set it again")
         path = parts.path.rstrip("/") or "/v1"
         authorization = f"Bearer {api_key}" if api_key else _basic(parts)
-        return cls(f"{parts.scheme}://{_host(parts)}{path}", authorization)
+        return cls(f"{parts.scheme}://{host_and_port(parts)}{path}", authorization)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -79,7 +80,7 @@ class ServerAddress:
         """The same server at another address, as a redirect names it; another host gets no credentials."""
         parts = urlsplit(url)
         same_host = parts.hostname == urlsplit(self.base_url).hostname
-        address = f"{parts.scheme}://{_host(parts)}{parts.path.rstrip('/')}"
+        address = f"{parts.scheme}://{host_and_port(parts)}{parts.path.rstrip('/')}"
         return replace(self, base_url=address, authorization=self.authorization if same_host else None)
 
     def hidden(self, text: str) -> str:
@@ -92,7 +93,7 @@ def without_credentials(url: str) -> str:
     """`url` as it may be shown: no user, no password, no query."""
     try:
         parts = urlsplit(url)
-        shown = f"{parts.scheme}://{_host(parts)}{parts.path}"
+        shown = bare(parts)
     except ValueError:
         return url.rpartition("@")[2]
     return shown if parts.scheme and parts.hostname else url.rpartition("@")[2]
@@ -101,12 +102,7 @@ def without_credentials(url: str) -> str:
 def _split(url: str) -> SplitResult:
     shown = without_credentials(url)
     try:
-        parts = urlsplit(url)
-        _ = (
-            url.encode(),
-            parts.port,
-            urlsplit(f"//{_host(parts)}"),
-        )  # the host stands alone where the credentials are gone
+        parts = split_url(url)
     except ValueError as error:
         raise ConfigError(
             "base_url", f"{shown!r} is no URL: {error}", remedy="e.g. http://127.0.0.1:8080/v1"
@@ -118,10 +114,6 @@ def _split(url: str) -> SplitResult:
             "base_url", f"{shown} has a query (?…), which requests can't keep", remedy="leave it out"
         )
     return parts
-
-
-def _host(parts: SplitResult) -> str:
-    return parts.netloc.rpartition("@")[2]
 
 
 def _basic(parts: SplitResult) -> str | None:

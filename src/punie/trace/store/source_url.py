@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NoReturn
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from punie.trace.errors import InputError
-from punie.trace.store.files.place import without_password
+from punie.trace.urls import split_url, without_password
 
 _SECONDS: Final = MappingProxyType({"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800})
 
@@ -52,7 +52,7 @@ def parse_source_url(url: str, known: tuple[str, ...], example: str) -> SourceUr
     """The parts of `url`, whose parameters are among `known`. Raises `InputError` that names what is wrong."""
     shown, remedy = without_password(url), f"for example {example}"
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InputError(f"{shown}: names no host and port: {error}", remedy=remedy) from error

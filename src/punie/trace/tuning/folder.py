@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.runs.run_folder import make_folder
+from punie.trace.store.runs.owned_folder import OwnedFolder
 from punie.trace.tuning.plan import FORMAT_VERSION, TrainingPlan
 
 _PLAN: Final = "training.json"
@@ -26,27 +25,20 @@ _OWNER_ONLY: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingFolder:
+class TrainingFolder(OwnedFolder):
     """The folder of one training."""
 
-    path: Path
+    what = "a training"
+    holds = _PLAN
+    begins_with = "data"
+    named = "`punie-trace train` named at its beginning"
 
     @classmethod
-    def create(cls, parent: Path, name: str) -> TrainingFolder:
-        """A new folder `name` in `parent`; if it exists `name-2`, and so on. Raises InputError."""
-        path = make_folder(parent, name, "data")
-        path.chmod(_OWNER_ONLY)
-        return cls(path)
-
-    @classmethod
-    def open(cls, path: Path) -> TrainingFolder:
-        """The training at `path`. Raises InputError if there is none."""
-        if not (path / _PLAN).is_file():
-            raise InputError(
-                f"{path}: not a training: it has no {_PLAN}",
-                remedy="Give the folder that `punie-trace train` named at its beginning.",
-            )
-        return cls(path)
+    def create(cls, parent: Path, name: str) -> Self:
+        """As of every folder; nobody else may look into it."""
+        made = super(TrainingFolder, cls).create(parent, name)  # slots make another class of this one
+        made.path.chmod(_OWNER_ONLY)
+        return made
 
     @property
     def data(self) -> Path:

@@ -15,8 +15,8 @@ from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import UsageError
 from punie.trace.report.content import ComparisonReport
-from punie.trace.store.files.place import without_password
 from punie.trace.units import count_text
+from punie.trace.urls import without_password
 from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.load import Loaded, load_source
 from punie.trace.usecases.processes import in_processes

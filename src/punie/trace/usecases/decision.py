@@ -12,7 +12,7 @@ from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried, together,
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.improve_folder import is_improve_folder
+from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.errors import UsageError
 from punie.trace.report.content import BenchReport, DecisionReport
 from punie.trace.report.wording.improvement import VERDICTS, winner_arm
@@ -60,7 +60,7 @@ def decide_from(run_source: str, folders: Sequence[Path], judgement: Judgement) 
 
 def _read(folder: Path, judged: Judgement) -> _Measured:
     """What `folder` is, and says. Raises InputError."""
-    if is_improve_folder(folder):
+    if ImproveFolder.is_at(folder):
         return _of_improvement(folder)
     plan = BenchFolder.open(folder).read_plan()
     if plan.speculative is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm
-from punie.trace.bench.folder import BenchFolder, is_bench_folder
+from punie.trace.bench.folder import BenchFolder
 from punie.trace.errors import PunieTraceError
-from punie.trace.store.runs.run_folder import RunFolder, is_run_folder
+from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.units import NS_PER_S
 
 PLACES: Final = (Path("runs"), Path("benches"), Path("improvements"))
@@ -43,7 +43,7 @@ def _folders(place: Path) -> Iterator[Path]:
     """Runs and benchmarks in `place`; an improvement shows by its first stage."""
     for folder in place.iterdir() if place.is_dir() else ():
         for one in (folder, folder / "1-baseline"):
-            if is_bench_folder(one) or is_run_folder(one):
+            if BenchFolder.is_at(one) or RunFolder.is_at(one):
                 yield one
 
 
@@ -54,7 +54,7 @@ def _changed(folder: Path) -> float:
 def _seen(folder: Path, suite_hash: str, server: str) -> Seen | None:
     """What can't be read shows nothing."""
     try:
-        return (_of_bench if is_bench_folder(folder) else _of_run)(folder, suite_hash, server)
+        return (_of_bench if BenchFolder.is_at(folder) else _of_run)(folder, suite_hash, server)
     except PunieTraceError:
         return None
 

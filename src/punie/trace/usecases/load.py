@@ -12,11 +12,12 @@ from punie.trace import semconv
 from punie.trace.errors import InputError, UsageError
 from punie.trace.model import SpanSet
 from punie.trace.options import why_no_path
-from punie.trace.store.files.place import without_password
+from punie.trace.store.files.place import Place
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
 from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text
+from punie.trace.urls import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +58,10 @@ def load_source(text: str) -> Loaded:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
     if not text.strip():
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
-    if "://" not in text and (problem := why_no_path(Path(text))):
+    is_url = Place(text).is_url
+    if not is_url and (problem := why_no_path(Path(text))):
         raise InputError(f"{without_password(text)[:_SHOWN]}…: is no path: {problem}")
-    if holds_run(Path(text)):
+    if not is_url and holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
         loaded = Loaded.of(without_password(text), read_source(text))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.bench.folder import BenchFolder, is_bench_folder
-from punie.trace.bench.improve_folder import is_improve_folder
+from punie.trace.bench.folder import BenchFolder
+from punie.trace.bench.improve_folder import ImproveFolder
 
 if TYPE_CHECKING:
     from punie.trace.report.document import Document
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def is_measured_folder(path: Path) -> bool:
     """Whether a benchmark or an improvement is there."""
-    return is_bench_folder(path) or is_improve_folder(path)
+    return BenchFolder.is_at(path) or ImproveFolder.is_at(path)
 
 
 def measured_document(path: Path) -> Document:
     """Its report. Raises InputError."""
-    if not is_improve_folder(path):
+    if not ImproveFolder.is_at(path):
         return bench_documents(path)[0]
     from punie.trace.report.builders.improvement import build_improvement
     from punie.trace.usecases.improvement import read_improvement

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.tuning.split import Kind, SuiteQuery, Wanted, split_by_family
 from punie.trace.errors import InputError, UsageError
+from punie.trace.options import absolute
 from punie.trace.tuning.plan import LoraSettings, TrainingPlan
 from punie.trace.usecases.load import load_source
 from punie.trace.workload.suite import Suite, default_suite, load_suite
@@ -167,4 +168,4 @@ def with_absolute_paths(wishes: Wishes) -> Wishes:
 
 
 def _absolute(path: str | None) -> str | None:
-    return str(Path(path).absolute()) if path and Path(path).exists() else path
+    return absolute(path) if path else path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,13 +12,9 @@ from punie.trace.store.files.encoding import encoding_of
 from punie.trace.store.files.json_documents import JsonDocuments, Lines, are_documents, split_documents
 from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.unpack import Unpacked, unpack
+from punie.trace.urls import without_password
 
 _HEAD: Final = 16
-
-
-def without_password(text: str) -> str:
-    """A path or URL as it may be printed: `scheme://user@host/…`."""
-    return re.sub(r"^(\w+://[^/?#]*?):[^/?#]*@", r"\1@", text)
 
 
 class Place:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from punie.trace.errors import UsageError
 from punie.trace.stack_ports import StackPort, stack_port
-from punie.trace.store.files.place import without_password
+from punie.trace.urls import split_url, without_password
 
 _EXAMPLE: Final = "http://127.0.0.1:16686"
 TIMEOUT_S: Final = 2.0
@@ -26,8 +26,7 @@ def usual_page() -> str:
 def page_url(text: str, *, flag: str) -> str:
     """The address of the page without a slash at its end. Raises `UsageError`, naming `flag`, for one that is none."""
     try:
-        parts = urlsplit(text)
-        _ = parts.port
+        parts = split_url(text)
     except ValueError as error:
         raise UsageError(
             f"{flag} {without_password(text)}: not an address: {error}", remedy=f"e.g. {flag} {_EXAMPLE}"

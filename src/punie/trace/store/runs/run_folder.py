@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 from punie.trace.store.gathering import merge
 from punie.trace.store.json_files import read_journal
+from punie.trace.store.runs.owned_folder import OwnedFolder
 from punie.trace.store.runs.run_plan import RunPlan, decode_plan
 from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.source import Source
@@ -26,28 +26,13 @@ _NO_SPANS: Final = "file-without-spans"
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(OwnedFolder):
     """The folder of one run. `spans/` is the source of every report; whatever else is derived can be deleted."""
 
-    path: Path
-
-    @classmethod
-    def create(cls, parent: Path, name: str) -> RunFolder:
-        """Make a new folder `name` in `parent`; if it exists `name-2`, and so on.
-
-        Raises `InputError` if it can't be made.
-        """
-        return cls(make_folder(parent, name, _SPANS))
-
-    @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """The run folder at `path`. Raises `InputError` if there is none."""
-        if not is_run_folder(path):
-            raise InputError(
-                f"{path}: not a run folder: it has no {_SPANS}/",
-                remedy="Give the folder that `punie-trace run` named at its end.",
-            )
-        return cls(path)
+    what = "a run folder"
+    holds = f"{_SPANS}/"
+    begins_with = _SPANS
+    named = "`punie-trace run` named at its end"
 
     @property
     def spans_dir(self) -> Path:
@@ -82,15 +67,10 @@ class RunFolder:
         return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
 
 
-def is_run_folder(path: Path) -> bool:
-    """Whether `path` looks like a run folder."""
-    return (path / _SPANS).is_dir()
-
-
 def holds_run(path: Path) -> bool:
     """Whether `path` is a run folder with something of a run in it: a plan or a journal."""
     journals = (path / _SPANS).glob(f"*{_JOURNAL}")
-    return is_run_folder(path) and ((path / _PLAN).exists() or any(journals))
+    return RunFolder.is_at(path) and ((path / _PLAN).exists() or any(journals))
 
 
 def recognises(place: Place) -> bool:
@@ -117,24 +97,3 @@ def _read_file(path: Path) -> SpanSet:
         if may_hold_spans(path):
             return SpanSet((), (record,))
         return SpanSet((), notes=(SourceNote(_NO_SPANS, f"{record.file}: {record.reason}"),))
-
-
-def make_folder(parent: Path, name: str, inside: str) -> Path:
-    """A new folder `name` in `parent` with the folder `inside`; if it exists `name-2`, and so on.
-
-    Raises `InputError` if it can't be made.
-    """
-    path = parent / name
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for number in count(2):
-            try:
-                path.mkdir()
-            except FileExistsError:
-                path = parent / f"{name}-{number}"
-            else:
-                break
-        (path / inside).mkdir()
-    except OSError as error:
-        raise InputError(f"{path}: can't make the folder: {error.strerror or error}") from error
-    return path

@@ -27,6 +27,7 @@ from punie.trace.telemetry.http.response import EventsReader, ResponseReader, re
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
 from punie.trace.telemetry.journal.journal import JournalSpanProcessor
+from punie.trace.urls import bare
 
 ENDS_AT_LAST_BYTE: Final = semconv.HTTP_ENDS_AT_LAST_BYTE
 ENDS_AT_CLOSE: Final = "close"
@@ -228,6 +229,4 @@ def _address(url: str) -> Mapping[str, str | int]:
 @lru_cache(maxsize=64)
 def _without_query(url: str) -> str:
     """The address without user, password, query and fragment: keys travel in them."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    return bare(urlsplit(url))

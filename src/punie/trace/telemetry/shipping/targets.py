@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from punie.trace.errors import UsageError
+from punie.trace.urls import bare, split_url
 
 _TRACES_PATH: Final = "/v1/traces"
 _GRPC_PORT: Final = 4317
@@ -87,9 +88,7 @@ class Target:
         """The endpoint without user, password and query."""
         if "://" not in self.endpoint:  # gRPC takes a bare host:port
             return self.endpoint.rpartition("@")[2]
-        parts = urlsplit(self.endpoint)
-        host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}{parts.path}"
+        return bare(urlsplit(self.endpoint))
 
     @property
     def is_loopback(self) -> bool:
@@ -139,8 +138,7 @@ def flag_target(url: str) -> Target:
 def _parts(url: str, named_by: Origin) -> SplitResult:
     """The parts of a URL. Raises `UsageError` for one whose host or port can't be read."""
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        parts = split_url(url)
     except ValueError as error:
         raise UsageError(
             f"{named_by}: not an address: {error}", remedy="e.g. http://localhost:4318"
