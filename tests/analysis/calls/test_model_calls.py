@@ -308,3 +308,10 @@ def test_a_call_has_failed_if_all_of_its_requests_have_up_to_its_end(
     ]
     record = only(agent("a", None, 0, 100), chat("one", "a", 0, 30, said), *tries, chat("two", "a", 40, 90))
     assert record.model_requests == 2 - is_refused
+
+
+def test_a_servers_request_below_an_agent_whose_calls_nobody_traced_is_one() -> None:
+    told: Attributes = {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2}
+    record = only(agent("a", None, 0, 100), server("served", "a", 10, 90, told))
+    assert (record.model_requests, record.input_tokens, record.output_tokens) == (1, 7, 2)
+    assert phases_ms(record) == {"model": 80, "framework": 20}

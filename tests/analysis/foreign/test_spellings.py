@@ -130,3 +130,12 @@ def test_an_answer_that_was_cut_says_so_wherever_it_does(said: Attributes) -> No
 def test_a_quoted_reason_is_none() -> None:
     quoted = json.dumps({"content": json.dumps({"finish_reason": "length"})})
     assert only(span("call", None, 0, 100, {**CHAT, "output.value": quoted})).truncated == 0
+
+
+def test_the_log_at_the_end_of_a_stream_is_the_rest_of_its_call() -> None:
+    template = "streaming response from {request_data[model]!r} took {duration:.2f}s"
+    log: Attributes = {**CHAT, "logfire.msg_template": template, "duration": 0.06}
+    record = only(
+        span("run", None, 0, 100), span("call", "run", 10, 20, CHAT), span("log", "run", 81, 81, log)
+    )
+    assert (phases_ms(record), record.model_requests) == ({"framework": 30, "model": 70}, 1)

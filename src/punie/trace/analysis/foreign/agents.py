@@ -19,7 +19,7 @@ from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.operations import operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, said_by
-from punie.trace.model import Attributes, AttributeValue, Span
+from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _NS_PER_MICROSECOND: Final = 1_000
@@ -58,6 +58,8 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _translated(span: Span) -> Span:
+    if (streamed := _rest_of_a_stream(span)) is not None:
+        return streamed
     operation = operation_of(span)
     attributes = span.attributes
     is_plain = attributes.get(semconv.OPERATION) == operation
@@ -76,6 +78,24 @@ def _translated(span: Span) -> Span:
 def _say_no_more(names: tuple[str, ...]) -> bool:
     """Whether attributes of these names say nothing in words that aren't the conventions'."""
     return _ALIASES.isdisjoint(names) and not any(map(said_by, names))
+
+
+def _rest_of_a_stream(span: Span) -> Span | None:
+    """What Logfire's log at the end of a stream tells: the span of the call itself ended at the headers.
+
+    chat    |--|
+    log        |- - duration - -|    an instant that becomes the model's time before it
+    """
+    template = semconv.text(span.attributes, semconv.MESSAGE_TEMPLATE) or ""
+    seconds = span.attributes.get(dialects.STREAM_SECONDS)
+    if not template.startswith(dialects.STREAM_ENDED) or not isinstance(seconds, int | float):
+        return None
+    if span.duration_ns or not 0 < seconds * _NS_PER_SECOND < span.start_ns:
+        return None
+    said = {semconv.PHASE: Phase.MODEL.value, semconv.PHASE_PROVENANCE: Provenance.STREAM.value}
+    rest = {name: value for name, value in span.attributes.items() if name != semconv.OPERATION}
+    start_ns = span.start_ns - round(seconds * _NS_PER_SECOND)
+    return replace(span, start_ns=start_ns, attributes={**rest, **said})
 
 
 def _missing(span: Span, operation: str) -> Missing:

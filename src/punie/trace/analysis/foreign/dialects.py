@@ -52,6 +52,10 @@ _OF_TEMPLATE: Final[Mapping[AttributeValue, str]] = MappingProxyType(
 )
 """What Logfire's templates of the OpenAI Agents SDK stand for; nothing else tells."""
 
+STREAM_ENDED: Final = "streaming response from "
+STREAM_SECONDS: Final = "duration"
+"""Logfire's template and attribute of the log at the end of a stream of OpenAI's or Anthropic's client."""
+
 _OF_BEGINNING: Final = (  # the scope of which nothing but a span's name tells ("": any), and how that begins
     (semconv.ADK_SCOPE, "agent_run [", AGENT),
     ("livekit-agents", "agent_turn", AGENT),
