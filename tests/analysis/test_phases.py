@@ -229,7 +229,7 @@ def test_requests_in_a_tool_below_a_chat_do_not_make_the_chat_framework() -> Non
     assert found == {"outer": MODEL, "tool": TOOL, "inner": FRAMEWORK, "POST": MODEL}
 
 
-@pytest.mark.parametrize(("method", "phase"), [("POST", MODEL), ("GET", HTTP)])
+@pytest.mark.parametrize(("method", "phase"), [("POST", MODEL), ("post", MODEL), ("GET", HTTP)])
 def test_only_a_post_can_ask_a_model(method: str, phase: tuple[Phase, Provenance]) -> None:
     assert (
         known(chat("chat", None), post("request", "chat", http__request__method=method))["request"] == phase

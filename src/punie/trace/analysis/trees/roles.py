@@ -100,4 +100,5 @@ def has_failed(span: Span) -> bool:
 def may_ask_a_model(span: Span) -> bool:
     """Whether an HTTP span can carry a model request: these are POSTs that were not sent elsewhere."""
     redirects = (semconv.integer(span.attributes, semconv.HTTP_STATUS) or 0) // 100 == 3
-    return not redirects and semconv.text(span.attributes, semconv.HTTP_METHOD) in ("POST", "_OTHER")
+    method = semconv.text(span.attributes, semconv.HTTP_METHOD) or ""
+    return not redirects and method.upper() in ("POST", "_OTHER")

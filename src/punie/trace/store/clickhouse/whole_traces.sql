@@ -49,7 +49,7 @@ gathered AS (
   SELECT TraceId, $PART AS part, max(is_odd) OR uniqExactIf(ScopeName, role = 1) > 1 AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
     min(machine[-1]) != '' AND arrayAll(names -> length(arrayFilter(name -> name != '', names)) < 2, [groupUniqArray(2)(machine[-1]),
       groupUniqArray(3)(machine[1]), groupUniqArray(3)(machine[2]), groupUniqArray(3)(machine[3])]) AS is_one_machine,
-    groupUniqArray((id, parent, is_top, start_ns, end_ns, role, phase, how, NOT to_headers, method IN ('POST', '_OTHER'))) AS found
+    groupUniqArray((id, parent, is_top, start_ns, end_ns, role, phase, how, NOT to_headers, upper(method) IN ('POST', '_OTHER'))) AS found
   FROM named GROUP BY TraceId
 ),
 -- A span, then its children: what a running count gained from one span to the next is what its children have. (Steps
