@@ -20,7 +20,8 @@ from file_size import file_size_limit
 
 from punie.trace.errors import ExportError
 from punie.trace.telemetry.journal.held import HeldLines, takers
-from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import Journal
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.telemetry.provider import Telemetry, configure
 
 Spans = Callable[[], list[Any]]

@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import Journal
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
 
 RESOURCE = Resource({"service.name": "agent"})

@@ -18,7 +18,8 @@ from opentelemetry import trace
 
 from punie.trace import semconv
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
-from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import Journal
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
 from punie.trace.telemetry.resource import process_resource
 

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, StatusCode
 from punie.trace import semconv
 from punie.trace.model import Disturbance
 from punie.trace.telemetry.clock import SLEW, STEP_NS, Clock, wall_clock_offset_ns
-from punie.trace.telemetry.journal.journal import made_current
+from punie.trace.telemetry.journal.processor import made_current
 from punie.trace.telemetry.provider import Telemetry
 
 EVALUATION: Final = "punie.strict"  # the rules of docs/method/scoring.md

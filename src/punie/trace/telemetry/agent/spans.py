@@ -30,7 +30,7 @@ from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes, nam
 from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.http.attempts import Body
 from punie.trace.telemetry.http.span import CUT_SHORT, CUT_SHORT_TEXT
-from punie.trace.telemetry.journal.journal import made_current
+from punie.trace.telemetry.journal.processor import made_current
 
 if TYPE_CHECKING:
     from pydantic_ai import RunContext

@@ -26,7 +26,7 @@ from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, Target
 from punie.trace.telemetry.http.response import EventsReader, ResponseReader, reader_for
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
-from punie.trace.telemetry.journal.journal import JournalSpanProcessor
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.urls import bare
 
 ENDS_AT_LAST_BYTE: Final = semconv.HTTP_ENDS_AT_LAST_BYTE

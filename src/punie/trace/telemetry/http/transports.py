@@ -22,7 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from punie.trace.telemetry.http.attempts import AttemptLog
 from punie.trace.telemetry.http.span import HttpTracer, RequestSpan
-from punie.trace.telemetry.journal.journal import made_current
+from punie.trace.telemetry.journal.processor import made_current
 from punie.trace.telemetry.provider import Telemetry
 
 _propagator: Final = TraceContextTextMapPropagator()

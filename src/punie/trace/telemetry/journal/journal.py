@@ -14,27 +14,20 @@ import os
 import stat
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
-
-from opentelemetry import trace
-from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import SpanContext
 
 from punie.trace import semconv
 from punie.trace.errors import ExportError
-from punie.trace.open_flags import CLOSE_ON_EXEC, NO_LINK, after_fork_in_child, read_at
-from punie.trace.telemetry.journal.encode import LineEncoder
+from punie.trace.open_flags import CLOSE_ON_EXEC, NO_LINK, after_fork_in_child
 from punie.trace.telemetry.journal.held import HeldLines
+from punie.trace.telemetry.journal.left import Left, is_torn, left_in
+from punie.trace.telemetry.journal.syncer import Syncer
 from punie.trace.units import count_text
 
 _logger: Final = logging.getLogger(__name__)
-_BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +60,10 @@ class Journal:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._sync_lock = threading.RLock()  # taken before the other one, and alone while the disk works
-        self._syncer: _Syncer | None = None
+        self._syncer: Syncer | None = None
         self._fd: int | None = None
         self._torn = False
-        self._left = _Left()
+        self._left = Left()
         self._closed = False
         self._written = 0
         self._lost = 0
@@ -153,7 +146,7 @@ class Journal:
             if self._closed:
                 return
             try:
-                self._syncer = self._syncer or _Syncer(self.sync)
+                self._syncer = self._syncer or Syncer(self.sync)
             except RuntimeError:  # the interpreter ends and starts no more threads
                 self.sync()
             else:
@@ -189,7 +182,7 @@ class Journal:
             os.close(inherited)
         self._pid = os.getpid()
         self._torn = False
-        self._left = _Left()
+        self._left = Left()
         self._held = HeldLines()  # the parent writes them
         self._written = self._lost = self._unsynced = 0
         self._last_error = ""
@@ -223,7 +216,7 @@ class Journal:
             self._torn = self._torn or len(pending) < whole
             raise
         self._torn = False
-        self._left = _Left(self._left.size + whole, self._left.lines + 1)
+        self._left = Left(self._left.size + whole, self._left.lines + 1)
 
     def _look_at_file(self) -> None:
         """Whether the file is still as this process left it; if it was removed the next line makes a new one."""
@@ -235,9 +228,9 @@ class Journal:
             os.close(self._fd)
             self._fd = None
         elif stat.S_ISREG(found.st_mode) and found.st_size < self._left.size:
-            kept = _left_in(self._fd)
+            kept = left_in(self._fd)
             self._count_gone(self._left.lines - kept.lines, "was cut")
-            self._left, self._torn = kept, _is_torn(self._fd, kept.size)
+            self._left, self._torn = kept, is_torn(self._fd, kept.size)
 
     def _count_gone(self, lines: int, why: str) -> None:
         gone = min(lines, self._written)
@@ -251,8 +244,8 @@ class Journal:
         # A link of that name would lead to another file, which isn't ours to write to.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | CLOSE_ON_EXEC | NO_LINK
         fd = os.open(self.path, flags, 0o600)
-        self._left = _left_in(fd)
-        self._torn = _is_torn(fd, self._left.size)
+        self._left = left_in(fd)
+        self._torn = is_torn(fd, self._left.size)
         return fd
 
     def _count_loss(self, reason: str) -> None:
@@ -263,122 +256,6 @@ class Journal:
         if reason != self._last_error:
             _logger.error("%s %s", semconv.LOG_SPANS_LOST, reason)
         self._last_error = reason
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What was in the file when it was left: bytes, and whole lines."""
-
-    size: int = 0
-    lines: int = 0
-
-
-def _left_in(fd: int) -> _Left:
-    size = lines = 0
-    while block := read_at(fd, _BLOCK_BYTES, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b"":
-        size += len(block)
-        lines += block.count(b"\n")
-    return _Left(size, lines)
-
-
-def _is_torn(fd: int, size: int) -> bool:
-    return size > 0 and read_at(fd, 1, size - 1) != b"\n"
-
-
-class _Syncer:
-    """A thread that syncs when it is asked: putting a word in a queue is the least that a waiting user can pay."""
-
-    def __init__(self, sync: Callable[[], None]) -> None:
-        self._asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()  # None is the last
-        self._sync = sync
-        # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
-        self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
-        self._thread.start()
-
-    def ask(self) -> None:
-        """Sync, after the ones that were asked for before."""
-        self._asked.put(self._sync)
-
-    def stop(self) -> None:
-        """Return when all that was asked for is done."""
-        self._asked.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while sync := self._asked.get():
-            sync()
-
-
-_OWN_SPAN: Final = create_key("punie-trace-own-span")
-
-
-@contextmanager
-def made_current(span: trace.Span) -> Iterator[None]:
-    """`span` is current inside the block, and found there also under spans of other providers."""
-    token = attach(set_value(_OWN_SPAN, span.get_span_context(), trace.set_span_in_context(span)))
-    try:
-        yield
-    finally:
-        detach(token)
-
-
-class JournalSpanProcessor(SpanProcessor):
-    """Writes each span to a journal when it ends, in the thread that ends it."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self._encoder = LineEncoder()
-        self._detached = False
-        self._open: set[tuple[int, int]] = set()
-
-    def is_open(self, context: SpanContext) -> bool:
-        """Whether this is a span that has begun, has not ended, and will be in the journal."""
-        return (context.trace_id, context.span_id) in self._open
-
-    def nearest_open(self, context: Context | None = None) -> SpanContext | None:
-        """The span of ours that surrounds the caller; None if none will be in the journal.
-
-        The current one, or, where the current one is a span of another provider, the one that `made_current`
-        put there.
-        """
-        current = trace.get_current_span(context).get_span_context()
-        own = current if self.is_open(current) else get_value(_OWN_SPAN, context)
-        return own if isinstance(own, SpanContext) and self.is_open(own) else None
-
-    def on_start(self, span: trace.Span, parent_context: Context | None = None) -> None:
-        """A span began; it is not in the journal before it ends."""
-        context = span.get_span_context()
-        if not self._detached:
-            self._open.add((context.trace_id, context.span_id))
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Write the span before returning. Never raises into the code that ended the span."""
-        context = span.context
-        if context is not None:
-            self._open.discard((context.trace_id, context.span_id))
-        if self._detached:
-            return
-        try:
-            line = self._encoder.encode(span)
-        except Exception as error:  # noqa: BLE001 - tracing must not break the agent; it is counted and said
-            self.journal.count_loss(f"span {span.name!r} can't be encoded: {error}")
-            return
-        self.journal.write_line(line)
-
-    def detach(self) -> None:
-        """Stop writing and close the journal, in a provider that lives on (it can't drop a processor)."""
-        self._detached = True
-        self._open.clear()
-        self.journal.close()
-
-    def shutdown(self) -> None:
-        """Close the journal."""
-        self.journal.close()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is buffered here: sync to the disk. False if a span was lost."""
-        self.journal.sync()
-        return self.journal.status.lost == 0
 
 
 _journals: Final[weakref.WeakSet[Journal]] = weakref.WeakSet()

@@ -25,7 +25,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from punie.trace.open_flags import after_fork_in_child
 from punie.trace.telemetry.clock import Clock, wall_clock_ns
-from punie.trace.telemetry.journal.journal import JournalSpanProcessor, made_current
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor, made_current
 from punie.trace.telemetry.resource import this_process
 
 _UNSET: Final = Status(StatusCode.UNSET)

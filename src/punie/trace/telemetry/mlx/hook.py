@@ -14,7 +14,8 @@ from opentelemetry.trace import Tracer
 from punie.trace import semconv
 from punie.trace.errors import UsageError
 from punie.trace.telemetry.clock import wall_clock_ns
-from punie.trace.telemetry.journal.journal import Journal, JournalSpanProcessor
+from punie.trace.telemetry.journal.journal import Journal
+from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.telemetry.journal.spans import JournalTracerProvider
 from punie.trace.telemetry.mlx.attributes import Memory
 from punie.trace.telemetry.mlx.contract import find_mismatches
