@@ -1,4 +1,4 @@
-"""How `mlx_lm.server` works inside: where to listen. Whether that is still so, `contract.py` looks at start.
+"""How `mlx_lm.server` works inside: where to listen. `answers.py` notes what passes; `contract.py` checks at start.
 
 The way of a request through mlx_lm 0.32, and what we hear:
 
@@ -19,16 +19,16 @@ mlx_lm and changes between its versions: `contract.find_mismatches` first, then 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial, wraps
 from queue import Queue
-from types import ModuleType, TracebackType
-from typing import Final
+from types import ModuleType
 
+from punie.trace.telemetry.mlx.answers import Answers, Batches
 from punie.trace.telemetry.mlx.attributes import LoadedModel, ServingPath
+from punie.trace.telemetry.mlx.careful import careful
 from punie.trace.telemetry.mlx.contract import Foreign
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.telemetry.mlx.messages import AskedMessages, MessageCounter
@@ -36,8 +36,6 @@ from punie.trace.telemetry.mlx.recorder import Recorder
 from punie.trace.telemetry.mlx.request import TRACE_HEADERS, RequestTrace
 
 Original = Callable[..., Foreign]
-
-_logger: Final = logging.getLogger(__name__)
 
 
 def listen(server: ModuleType, recorder: Recorder, *, keep_tokens: bool = False) -> None:
@@ -73,25 +71,6 @@ def _put(owner: Foreign, name: str, make: Callable[[Original], Original]) -> Non
     setattr(owner, name, wraps(original)(make(original)))
 
 
-class _Careful:
-    """What we do inside the server must not cost an answer: an error of ours is logged, and the request goes on."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        _logger.error("what this span would have said is lost", exc_info=error)
-        return True
-
-
-_careful: Final = _Careful()
-_NO_TOKEN: Final = object()
-
-
 class _Listener:
     """One method for each callable replaced; it gets the original first, then its arguments."""
 
@@ -100,15 +79,14 @@ class _Listener:
         self.keep_tokens = keep_tokens
         self._connection = threading.local()
         self._counter = MessageCounter()  # the writer's alone
-        # The next three belong to the generation thread alone.
+        # The next two belong to the generation thread alone.
         self._newest: tuple[object, RequestTrace] | None = None  # the request that it took last
-        self.batch_calls = 0
-        self.batch_call_ns = 0
+        self.batches = Batches()
 
     # --- connection threads ---
 
     def do_post(self, original: Original, handler: Foreign) -> None:
-        with _careful:
+        with careful:
             headers = {name: value for name in TRACE_HEADERS if (value := handler.headers.get(name))}
             self._connection.trace = self.recorder.begin(headers, handler.path.partition("?")[0])
         try:
@@ -119,7 +97,7 @@ class _Listener:
         finally:
             if (trace := self._current()) is not None:
                 self._connection.trace = None
-                with _careful:
+                with careful:
                     self.recorder.finish(trace)
 
     def send_response(
@@ -155,7 +133,7 @@ class _Listener:
             try:
                 return original(formatter, tool_calls)
             finally:
-                with _careful:
+                with careful:
                     if tool_calls:
                         trace.parsed(start_ns, len(tool_calls))
                     else:
@@ -171,7 +149,11 @@ class _Listener:
         answers, request, arguments = item
         trace.seen.requested_model = arguments.model.model
         trace.queued()
-        return _Answers(self, trace, answers), request, arguments
+        return (
+            Answers(trace, answers, self.batches, self.recorder, keep_tokens=self.keep_tokens),
+            request,
+            arguments,
+        )
 
     def _current(self) -> RequestTrace | None:
         return getattr(self._connection, "trace", None)
@@ -185,13 +167,13 @@ class _Listener:
     def taken(self, item: Foreign) -> None:
         """The generation thread has `item`. It may put it aside until a batch is drained, and takes no other then."""
         answers, request, _ = item
-        self._newest = (request, answers.trace) if isinstance(answers, _Answers) else None
+        self._newest = (request, answers.trace) if isinstance(answers, Answers) else None
 
     def load(self, original: Original, provider: Foreign, *args: Foreign, **kwargs: Foreign) -> Foreign:
         if self._newest is None:  # the default model, at start
             return original(provider, *args, **kwargs)
         trace = self._newest[1]
-        with _careful:
+        with careful:
             trace.taken()
         start_ns, model_before = trace.now(), provider.model_key
         try:
@@ -206,7 +188,7 @@ class _Listener:
         trace = self._trace_of(request)
         if trace is None:
             return original(generator, tokenizer, request, arguments)
-        with _careful:
+        with careful:
             trace.taken()
             self.recorder.work_begins(trace)
             trace.seen.loaded = LoadedModel(*generator.model_provider.model_key)
@@ -214,19 +196,19 @@ class _Listener:
         try:
             tokenized = original(generator, tokenizer, request, arguments)
         finally:
-            with _careful:
+            with careful:
                 trace.templated(start_ns)
-        with _careful:
+        with careful:
             asked = _asked(generator, tokenizer, request, arguments, tokenized)
             trace.seen.count_messages = partial(self._counter.count, asked) if asked is not None else None
         return tokenized
 
     def next_of_batch(self, original: Original) -> Original:
-        now = self.recorder.clock
+        now, batches = self.recorder.clock, self.batches
 
         def next_of(batch: Foreign) -> Foreign:
-            self.batch_calls += 1
-            self.batch_call_ns = now()
+            batches.calls += 1
+            batches.call_ns = now()
             return original(batch)
 
         return next_of
@@ -237,12 +219,12 @@ class _Listener:
             if trace is None:
                 yield from tokens
                 return
-            with _careful:
+            with careful:
                 trace.prefill_began(ServingPath.SINGLE)
                 trace.seen.draft = _draft_counter(kwargs)
             for token in tokens:
                 if trace.seen.draft is not None:
-                    with _careful:
+                    with careful:
                         trace.seen.draft.token(from_draft=token.from_draft, text=token.text)
                 yield token
 
@@ -293,78 +275,12 @@ class _Requests(Queue[Foreign]):
         self._listener = listener
 
     def put(self, item: Foreign, block: bool = True, timeout: float | None = None) -> None:
-        with _careful:
+        with careful:
             item = self._listener.queued(item)
         super().put(item, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Foreign:
         item = super().get(block, timeout)
-        with _careful:
+        with careful:
             self._listener.taken(item)
         return item
-
-
-class _Answers:
-    """The generation thread's end of the queue on which a request gets its answer."""
-
-    def __init__(self, listener: _Listener, trace: RequestTrace, answers: Queue[Foreign]) -> None:
-        self.trace = trace
-        self._listener = listener
-        self._answers = answers
-        self._context: Foreign = None
-        self._accepted_ns = 0
-        self._batch_calls_then = 0
-        self._only_counting = False  # of a token that isn't the last there is nothing else to note any more
-
-    def put(self, item: Foreign) -> None:
-        """Note what it tells, then hand it on: the connection thread must not be ahead of the notes."""
-        if self._only_counting and getattr(item, "finish_reason", _NO_TOKEN) is None:
-            self.trace.another_token()
-        else:
-            with _careful:
-                self._note(item)
-        self._answers.put(item)
-
-    def _note(self, item: Foreign) -> None:
-        if hasattr(item, "finish_reason"):
-            self._note_token(item)
-        elif isinstance(item, tuple):
-            self._note_progress()
-        elif isinstance(item, BaseException):
-            self.trace.failed(item)
-        elif item is not None:
-            self._note_accepted(item)
-
-    def _note_accepted(self, context: Foreign) -> None:
-        self._context = context
-        self._accepted_ns = self.trace.now()
-        self._batch_calls_then = self._listener.batch_calls
-        self.trace.seen.prompt_tokens = len(context.prompt)
-        if self._listener.keep_tokens:
-            self.trace.seen.prompt_ids = tuple(context.prompt)
-            self.trace.seen.token_ids = []
-
-    def _note_token(self, item: Foreign) -> None:
-        self._note_cached_tokens()
-        if self.trace.seen.token_ids is not None:
-            self.trace.seen.token_ids.append(item.token)
-        self.trace.token(item.finish_reason)
-        if item.finish_reason is not None:
-            self._listener.recorder.work_ends(self.trace)
-        self._only_counting = self.trace.seen.token_ids is None and self.trace.seen.cached_tokens is not None
-
-    def _note_progress(self) -> None:
-        self._note_cached_tokens()
-        if self.trace.seen.path is not None:
-            return
-        began_ns = self._listener.batch_call_ns
-        if self._listener.batch_calls - self._batch_calls_then > 1:  # no place in the batch until now
-            self.trace.queued_since(self._accepted_ns)
-            self.trace.taken(began_ns)
-        self.trace.prefill_began(ServingPath.BATCH, began_ns)
-
-    def _note_cached_tokens(self) -> None:
-        if (
-            self.trace.seen.cached_tokens is None and self._context.prompt_cache_count >= 0
-        ):  # -1: not looked up yet
-            self.trace.seen.cached_tokens = self._context.prompt_cache_count
