@@ -24,7 +24,9 @@ from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.parquet.json_rows import ROWS_JSON
 from punie.trace.store.source import JsonFormat, Source
 from punie.trace.store.zipkin import ZIPKIN_JSON
+from punie.trace.waiting import shown
 
+_LOOK_EVERY: Final = 1_024  # lines: to look at the clock takes as long as to read a tenth of one
 JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, CONSOLE_JSON, ZIPKIN_JSON, ROWS_JSON, JAEGER_JSON)
 
 
@@ -68,7 +70,8 @@ def read_documents(
     with without_collections():
         for whole in documents.whole:
             read_document(whole, gatherer, formats)
-        for number, line in documents.numbered_lines():
+        lines = shown(documents.numbered_lines(), lambda count: f"read {count:,} lines", every=_LOOK_EVERY)
+        for number, line in lines:
             if not typed.take(line):
                 read_document(documents.parse_line(number, line), gatherer, formats)
     return gatherer.result()

@@ -14,13 +14,13 @@ import pickle
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from punie.trace.errors import UsageError, WorkerError
 from punie.trace.units import count_text
+from punie.trace.waiting import shown
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 VARIABLE: Final = "PUNIE_PROCESSES"
 _FROM: Final = 2_000  # traces: below, one process has read them before others have begun
 _AT_ONCE: Final = 200  # traces, whose results are sent together
-_SHOWN_AFTER_S: Final = 2.0
 _WITH_THREADS: Final = frozenset(
     {"duckdb", "chdb"}
 )  # once loaded they have threads, which no fork takes along
@@ -42,7 +41,7 @@ def in_processes(read: Callable[[_Given], _Found], given: Sequence[_Given]) -> I
     """As `map`, in several processes where that is worth it. Raises `WorkerError` if one of them dies."""
     processes = _processes(len(given))
     found = map(read, given) if processes < 2 else iter(_forked(read, given, processes))
-    yield from _shown(found, len(given))
+    yield from shown(found, lambda count: f"read {count:,} of {count_text(len(given), 'trace')}")
 
 
 def _processes(given: int) -> int:
@@ -56,21 +55,6 @@ def _processes(given: int) -> int:
     if given < _FROM or not can_fork or not _WITH_THREADS.isdisjoint(sys.modules):
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _shown(found: Iterable[_Found], count: int) -> Iterator[_Found]:
-    """`found`, with a line on a terminal that tells how far it is, once that takes long."""
-    begun = time.monotonic()
-    told = begun + _SHOWN_AFTER_S
-    for number, one in enumerate(found, start=1):
-        yield one
-        if time.monotonic() >= told and sys.stderr is not None and sys.stderr.isatty():
-            told = time.monotonic() + 0.5
-            sys.stderr.write(f"\rread {number:,} of {count_text(count, 'trace')}\x1b[K")
-            sys.stderr.flush()
-    if told > begun + _SHOWN_AFTER_S:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
 
 
 def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes: int) -> Iterator[_Found]:
