@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
 from punie.trace.commands.options import AskedOptions, JudgementOptions, OutputOptions, seed_flag
-from punie.trace.commands.server_options import DEMO, KEY_VARIABLE, seconds
+from punie.trace.commands.server_options import ABOUT_ADAPTER, DEMO, KEY_VARIABLE, adapter_folder, seconds
 from punie.trace.errors import UsageError
 from punie.trace.options import choice, flag, flags_of, group, path, switch, whole_number
 from punie.trace.units import parse_duration_ns
@@ -34,7 +34,7 @@ class BaselineOptions(AskedOptions):
     api_key_env: str | None = flag(
         "--api-key-env", "NAME", "the variable with that server's key", shown=KEY_VARIABLE
     )
-    adapter: str | None = flag("--adapter", "PATH", "a LoRA adapter for the model")
+    adapter: Path | None = flag("--adapter", "PATH", ABOUT_ADAPTER, parse=path)
     cache: str = choice("--cache", ("server", "off"), "the prompt cache of the baseline", default="server")
     max_tokens: int | None = flag(
         "--max-tokens", "N", "limit of one answer", parse=whole_number(1, 10**8), shown="1024"
@@ -220,8 +220,8 @@ def _server(server: ServerSettings, options: Options) -> ServerSettings:
             server = replace(server, **{name: getattr(asked, name)})
     if "cache" in given:
         server = replace(server, prompt_cache=PromptCache(asked.cache))
-    if asked.adapter:
-        server = replace(server, adapter=str(Path(asked.adapter).absolute()))
+    if adapter := adapter_folder(asked.adapter):
+        server = replace(server, adapter=str(adapter.absolute()))
     if server.base_url is None and server.program is None and server.model is None:
         server = replace(server, model=str(target_model_path()))
     return server

@@ -15,6 +15,7 @@ from punie.trace.server.config import KEY_VARIABLE as KEY_VARIABLE
 from punie.trace.server.config import ServerConfig
 
 DEMO: Final = "demo"
+ABOUT_ADAPTER: Final = "a LoRA adapter for the model (demo: one that makes the demo model wordy)"
 DEFAULT_MAX_TOKENS: Final = 1024
 """The server's own default, 512, cuts long answers."""
 
@@ -31,7 +32,7 @@ class ServerOptions:
     adapter: Path | None = flag(
         "--adapter",
         "PATH",
-        "a LoRA adapter for the model (demo: one that makes the demo model wordy)",
+        ABOUT_ADAPTER,
         parse=path,
     )
     draft: str | None = flag(
@@ -75,20 +76,26 @@ _FLAGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+def adapter_folder(asked: Path | None) -> Path | None:
+    """What `--adapter` means."""
+    from punie.trace.demo.paths import wordy_adapter_path
+
+    return wordy_adapter_path() if asked == Path(DEMO) else asked
+
+
 def server_config(options: ServerOptions) -> ServerConfig:
     """Raises UsageError that names the flag."""
-    from punie.trace.demo.paths import draft_model_path, target_model_path, wordy_adapter_path
+    from punie.trace.demo.paths import draft_model_path, target_model_path
 
     if options.num_draft_tokens is not None and options.draft is None:
         raise UsageError("--num-draft-tokens: there is no draft model", remedy="add --draft PATH")
     draft = draft_model_path() if options.draft == DEMO else options.draft
-    adapter = wordy_adapter_path() if options.adapter == Path(DEMO) else options.adapter
     with naming_flags():
         return ServerConfig(
             model=options.model or target_model_path(),
             host=options.host,
             port=options.port,
-            adapter_path=adapter,
+            adapter_path=adapter_folder(options.adapter),
             temperature=options.temperature,
             top_p=options.top_p,
             max_tokens=options.max_tokens,

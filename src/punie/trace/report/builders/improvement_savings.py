@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.improvement.model import BASELINE, Stage
+from punie.trace.analysis.tuning.worth import THRESHOLD as WORTH_TRAINING
+from punie.trace.analysis.what_if.improvements import LESS_OUTPUT
+from punie.trace.report import figures
 from punie.trace.report.document import Figure, Note, Section, Table, Unit
 from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.improvement import stage_arm
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("where", "a query", "by")
 _NOTE: Final = (
-    "a lever: what it saved by itself in the screening; your code: what the baseline's spans say that it costs. They "
+    "a lever: what it saved by itself in the screening; your code and training: what the baseline's spans say. They "
     "overlap, so they don't add up"
 )
 Row = tuple[float, tuple["Cell", ...]]
@@ -26,7 +29,8 @@ Row = tuple[float, tuple["Cell", ...]]
 
 def savings_section(report: ImprovementReport) -> Section:
     """Empty where nothing was found."""
-    rows = sorted((*_of_levers(report), *_of_causes(report)), key=lambda row: -row[0])
+    found = (*_of_levers(report), *_of_causes(report), *_of_words(report))
+    rows = sorted(found, key=lambda row: -row[0])
     if not rows:
         return Section("")
     return Section(
@@ -56,6 +60,16 @@ def _of_causes(report: ImprovementReport) -> Iterator[Row]:
             ends = dict.fromkeys((duration_text(least), duration_text(most)))
             figure = _duration(most, "–".join(ends))
         yield most or 0, (cause_name(cause), figure, "your code")
+
+
+def _of_words(report: ImprovementReport) -> Iterator[Row]:
+    """Where writing takes enough of the time, and telling the model to be brief doesn't help, training may."""
+    predicted = report.baseline.analysis.what_if
+    saving = next((one for one in predicted.savings if one.slug == LESS_OUTPUT), None) if predicted else None
+    told = any(lever.candidate.kind == "brief" for lever in report.state.parts)
+    if saving is None or saving.saved_ns is None or told or (saving.share or 0) < WORTH_TRAINING:
+        return
+    yield saving.saved_ns, (saving.says, figures.duration(saving.saved_ns), "train concise, if it pays")
 
 
 def _duration(ns: float | None, shown: str) -> Figure:
