@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from drawn_reports import document, query
+from drawn_reports import PAGES, document, query
 from html_pages import Shown, write
 from query_trees import forty_queries, seeded
 from sample_reports import DOCUMENTS
@@ -38,7 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Shown]:
     """Every kind of report: of nothing, of one query, of many, of what went wrong."""
     folder = tmp_path_factory.mktemp("pages")
-    return {name: write(make(), folder, name) for name, make in DOCUMENTS.items()}
+    return {name: write(make(), folder, name) for name, make in {**DOCUMENTS, **PAGES}.items()}
 
 
 @pytest.fixture(scope="session")

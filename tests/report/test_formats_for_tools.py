@@ -94,9 +94,9 @@ def test_a_gate_without_anything_to_judge_it_by_is_skipped() -> None:
     assert (case.attrib["classname"], _result(case)) == ("punie-trace.memory", "skipped")
 
 
-@pytest.mark.parametrize("name", ["run empty", "run one", "run many", "run failed", "comparison many"])
+@pytest.mark.parametrize("name", JUDGED)
 def test_junit_as_it_was(name: str, snapshot: SnapshotAssertion) -> None:
-    assert JUNIT.write(DOCUMENTS[name]()) == snapshot
+    assert JUNIT.write(JUDGED[name]()) == snapshot
 
 
 def test_with_gates_named_they_alone_are_cases() -> None:

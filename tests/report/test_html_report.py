@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 import pytest
+from drawn_reports import PAGES
 from query_trees import forty_queries, seeded
 from records import build_record
 from sample_reports import DOCUMENTS, HOSTILE, about
@@ -39,7 +40,7 @@ from punie.trace.report.writers.html.svg import WIDTH
 from punie.trace.usecases.load import Loaded
 from punie.trace.usecases.run_report import Judgement, build_report
 
-SHOWN: Final = ("run empty", "run one", "run failed", "comparison one", "benchmark decided", "preflight")
+ALL: Final = {**DOCUMENTS, **PAGES}
 WORST: Final = (
     "</script><script>alert(1)</script>",
     "<!--<script>",
@@ -92,14 +93,14 @@ class Elements(HTMLParser):
         return [attributes for tag, attributes in self.found if tag == name]
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", ALL)
 def test_whole(name: str, snapshot: SnapshotAssertion) -> None:
-    assert inside(html(DOCUMENTS[name]())) == snapshot
+    assert inside(html(ALL[name]())) == snapshot
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_only_our_own_style_and_script_may_run_and_nothing_is_loaded(name: str) -> None:
-    text = html(DOCUMENTS[name]())
+    text = html(ALL[name]())
     page = Elements.of(text)
     (policy,) = (str(meta["content"]) for meta in page.all("meta") if "http-equiv" in meta)
     for kind in ("style", "script"):
@@ -114,9 +115,9 @@ def test_only_our_own_style_and_script_may_run_and_nothing_is_loaded(name: str) 
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_ids_are_unique_and_every_link_and_label_has_its_target(name: str) -> None:
-    page = Elements.of(html(DOCUMENTS[name]()))
+    page = Elements.of(html(ALL[name]()))
     ids = [str(attributes["id"]) for _, attributes in page.found if "id" in attributes]
     assert len(ids) == len(set(ids))
     named = {str(a["href"])[1:] for a in page.all("a")}
@@ -124,9 +125,9 @@ def test_ids_are_unique_and_every_link_and_label_has_its_target(name: str) -> No
     assert named <= set(ids)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_drawing_has_a_title_or_is_hidden_from_who_can_t_see_it(name: str) -> None:
-    for drawing in re.findall(r"(?s)<svg.*?</svg>", html(DOCUMENTS[name]())):
+    for drawing in re.findall(r"(?s)<svg.*?</svg>", html(ALL[name]())):
         opening = drawing[: drawing.index(">")]
         assert ("role=img" in opening and drawing.startswith(f"{opening}><title>")) or (
             "aria-hidden=true" in opening or "class=" not in opening

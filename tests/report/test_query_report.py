@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 
 import jsonschema
 import pytest
 from drawn_reports import document, failed, query
+from drawn_reports import one_query as shown
 from rich.cells import cell_len
 from small_traces import chat, span
 from syrupy.assertion import SnapshotAssertion
@@ -16,21 +16,13 @@ from syrupy.assertion import SnapshotAssertion
 from punie.trace import semconv
 from punie.trace.analysis.transcript.transcript import ToolUse
 from punie.trace.errors import InputError, UsageError
-from punie.trace.model import Span, SpanSet
-from punie.trace.report.builders.query import build_query, call_text
-from punie.trace.report.document import Document
+from punie.trace.model import Span
+from punie.trace.report.builders.query import call_text
 from punie.trace.report.formats import JSON, MARKDOWN, TEXT, by_name
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import schema_path
-from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.query_report import report_query
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def shown(spans: Iterable[Span], name: str | None = None, *, full: bool = False) -> Document:
-    loaded = Loaded("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
-    return build_query(report_query(loaded, name, full=full))
 
 
 def many() -> list[Span]:

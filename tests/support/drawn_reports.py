@@ -10,9 +10,11 @@ from small_traces import agent, chat, post, server, span, tool
 
 from punie.trace import semconv
 from punie.trace.model import Attributes, Span, SpanSet, StatusCode
+from punie.trace.report.builders.query import build_query
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.document import Document
 from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.query_report import report_query
 from punie.trace.usecases.run_report import Judgement, build_report
 
 AGENT: Final[Attributes] = {"service.name": "agent", "process.pid": 7, "host.name": "here"}
@@ -70,3 +72,18 @@ DRAWN: Final[Mapping[str, Callable[[], Document]]] = {
     "many": lambda: document(one for number in range(5) for one in query(number, 60 * number)),
     "failed": lambda: document(failed()),
 }
+
+
+def one_query(spans: Iterable[Span], name: str | None = None, *, full: bool = False) -> Document:
+    """What `show` says of a query: the slowest, unless one is named."""
+    loaded = Loaded("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
+    return build_query(report_query(loaded, name, full=full))
+
+
+PAGES: Final[Mapping[str, Callable[[], Document]]] = {
+    **{f"drawn {name}": made for name, made in DRAWN.items()},
+    "drawn with content": lambda: document(failed()).with_content(),
+    "query one": lambda: one_query(query(0)),
+    "query failed": lambda: one_query(failed()),
+}
+"""Pages that draw queries, of a run and of one query alone."""
