@@ -210,4 +210,4 @@ def _others(others: Sequence[QueryRecord]) -> Section:
         for record in shown
     )
     more = f", the {len(shown)} slowest of {len(others):,}" if len(shown) < len(others) else ""
-    return Section(f"Other queries{more}: `punie-trace show SOURCE QUERY`", table=Table(_OTHERS, rows))
+    return Section(f"Other queries{more}: punie-trace show SOURCE QUERY", table=Table(_OTHERS, rows))

@@ -22,6 +22,7 @@ _OPEN: Final = frozenset(
     {"thead", "tbody", "tfoot", "tr", "th", "td", "li", "dt", "dd"}
 )  # whose end goes without saying
 _SHAPES: Final = frozenset({"rect", "line", "circle", "path", "polyline"})  # SVG's that end themselves
+_FLAG: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_.%:-]+")  # values that HTML takes without quotes
 
 
@@ -51,8 +52,9 @@ def joined(parts: Iterable[str | None]) -> Markup:
 
 
 def prose(text: str) -> Markup:
-    """A sentence, with no line break inside a quantity."""
-    return Markup(QUANTITY.sub("\u00a0", escape(readable(text), quote=False)))
+    """A sentence, with no line break inside a quantity or a flag."""
+    safe = QUANTITY.sub("\u00a0", escape(readable(text), quote=False))
+    return Markup(_FLAG.sub(r"<span class=flag>\g<0></span>", safe))
 
 
 def lines(text: str) -> Markup:

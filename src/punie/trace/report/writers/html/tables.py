@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def table(shown: Table, *, labelled_by: str | None = None, caption: str | None = None) -> Markup:
     """The table, in a box that scrolls sideways where the page is too narrow."""
     shown = shown.without_empty_columns()
-    numbers = [shown.is_number(column) for column in range(len(shown.columns))]
+    numbers = [column > 0 and shown.is_number(column) for column in range(len(shown.columns))]
     head = tag("tr", *(_heading(name, is_number=n) for name, n in zip(shown.columns, numbers, strict=True)))
     rows = [
         tag("tr", *_cells(row, numbers), class_="strong" if index in shown.strong else None)
