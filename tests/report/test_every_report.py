@@ -123,7 +123,7 @@ def test_sections_have_names_for_programs(name: str) -> None:
     assert all(re.fullmatch("[a-z]+(-[a-z]+)*", slug) for slug in slugs)
 
 
-HOSTILE_CELLS = ("=1+1", "+1", "-cmd", "@x", "\t=1", " =1", "＝1", "＠SUM(1)", "\r\n-1", "\x1b[31m=1")  # noqa: RUF001
+HOSTILE_CELLS = ("=1+1", "+1", "-cmd", "@x", "\t=1", " =1", "＝1", "＠SUM(1)", "\r\n-1", "\x1b[31m=1", "﹦1")  # noqa: RUF001
 
 
 @pytest.mark.parametrize("cell", HOSTILE_CELLS)

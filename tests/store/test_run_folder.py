@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -158,6 +159,18 @@ def changed(**fields: Any) -> str:  # noqa: ANN401 # any JSON value
 def test_a_plan_that_is_wrong_names_file_and_field(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         decode_plan(text, "run.json")
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ('{"max_memory_bytes": -1}', "settings.max_memory_bytes"),
+        (f'{{"repeats": [{"9" * 400}]}}', "settings.repeats[0]"),
+    ],
+)
+def test_a_number_that_can_not_be_is_refused_by_its_field(settings: str, field: str) -> None:
+    with pytest.raises(InputError, match=f"run.json: {re.escape(field)}: out of range"):
+        decode_plan(f'{{"format_version": 2, "settings": {settings}}}', "run.json")
 
 
 def test_a_plan_of_the_first_format_is_read_with_its_settings_typed() -> None:

@@ -7,6 +7,7 @@ present one by its owner, between `parse` and `typed`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
@@ -19,6 +20,8 @@ from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 T = TypeVar("T")
+_MOST: Final = 2**63
+_SUSPECT: Final = re.compile(r'\d{20}|_bytes":\s*-')  # what few documents have: only those are looked through
 MAX_BYTES: Final = 256 * 1024 * 1024
 """A plan of a million queries takes half of it; whatever is larger is no document of ours."""
 
@@ -62,11 +65,26 @@ def read_text(path: Path, *, what: str = "", most_bytes: int = MAX_BYTES) -> str
 
 
 def parse(text: str, file: str) -> Any:  # noqa: ANN401 - JSON
-    """The JSON value of the text of `file`. Raises `InputError`."""
+    """The JSON value of the text of `file`. Raises `InputError`, also for a number that none of ours can be."""
     try:
-        return msgspec.json.decode(text)
+        raw = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{file}: not JSON: {error}") from error
+    if _SUSPECT.search(text):
+        _check_numbers(raw, file)
+    return raw
+
+
+def _check_numbers(raw: object, file: str) -> None:
+    pending: list[tuple[str, object]] = [("", raw)]
+    while pending:
+        place, value = pending.pop()
+        if isinstance(value, dict):
+            pending += [(f"{place}.{key}", item) for key, item in value.items()]
+        elif isinstance(value, list):
+            pending += [(f"{place}[{number}]", item) for number, item in enumerate(value)]
+        elif isinstance(value, int) and not (0 if place.endswith("_bytes") else -_MOST) <= value < _MOST:
+            raise InputError(f"{file}: {place.removeprefix('.')}: out of range")
 
 
 def check_version(raw: object, file: str, known: tuple[int, ...]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from punie.trace.report.page import Page
 
 _FIGURES: Final = ("section", "row", "column", "value", "low", "high", "unit", "text")
-# With what a spreadsheet takes a cell's text for a formula, full width too.
-_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULA: Final = frozenset("=+-@")  # with what a spreadsheet takes a cell's text for a formula
 
 
 def write(document: Document, page: Page) -> str:
@@ -36,7 +36,10 @@ def _plain(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     text = inert(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    first = unicodedata.normalize(
+        "NFKC", text.lstrip()[:1]
+    )  # of full width and of small form they are the same
+    return f"'{text}" if first in _FORMULA else text
 
 
 def _figures(document: Document) -> Iterator[tuple[Value, ...]]:
