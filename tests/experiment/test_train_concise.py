@@ -25,14 +25,15 @@ FEW = {"uses-of-models": 2, "kinds-of-code": 1, "uses-of-constants": 1} | dict.f
     ("topics-django", "topics-database", "topics-python", "control-choice-of-tool"), 1
 )
 MORE = {
-    "uses-of-models": 4,
-    "definitions-of-views": 3,
+    "definitions-of-methods": 3,
     "features": 3,
     "uses-of-functions": 3,
+    "definitions-of-functions": 2,
     "topics-database": 3,
-    "topics-python": 3,
+    "topics-security": 2,
+    "topics-django": 2,
     "comparisons": 2,
-    "control-choice-of-tool": 1,
+    "control-nothing-found": 1,
 }
 SMALL = ("--tool-queries", "2", "--direct-queries", "1", "--validation-queries", "2", "--blocks", "1")
 
@@ -105,8 +106,20 @@ def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad
         ]
     }
     (tmp_path / "own.jsonl").write_text(json.dumps(own) + "\n", encoding="utf-8")
-    wanted = [*SMALL, "--samples", "4", "--seeds", "2", "--examples", "own.jsonl", "--margin", "0.4"]
-    wanted += ["--iterations", "40", "--checkpoints", "2", "--learning-rate", "5e-4"]
+    # Whether it can pay isn't asked: so few questions can't tell.
+    wanted = [
+        *SMALL,
+        "--anyway",
+        "--samples",
+        "6",
+        "--seeds",
+        "2",
+        "--examples",
+        "own.jsonl",
+        "--margin",
+        "0.5",
+    ]
+    wanted += ["--iterations", "12", "--checkpoints", "2"]
     run = str(only(tmp_path, "runs/*"))
 
     planned = punie(tmp_path, "train", "concise", *wanted, "--dry-run", run)
@@ -114,7 +127,7 @@ def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad
     assert "trained on: " in planned.stdout
     assert not (tmp_path / "trainings").exists()
 
-    weights = "trainings/*/adapters/seed-0/from-0000000/0000020_adapters.safetensors"
+    weights = "trainings/*/adapters/seed-0/from-0000000/0000006_adapters.safetensors"
     ended = interrupted(
         tmp_path, "train", "concise", *wanted, run, once=lambda: bool(list(tmp_path.glob(weights)))
     )
@@ -124,7 +137,7 @@ def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad
     # A fused model that is another one, so that it lost what the adapter had.
     shutil.copytree(draft_model_path(), folder / "fused-base-bits")
 
-    resumed = punie(tmp_path, "train", "concise", "--resume", str(folder), "--format", "json")
+    resumed = punie(tmp_path, "train", "concise", "--anyway", "--resume", str(folder), "--format", "json")
     report = json.loads(resumed.stdout)
     assert resumed.returncode == ExitCode.OK, resumed.stderr
     assert (report["ending"], report["verdict"], report["seeds"]) == ("judged", "yes", [0, 1])

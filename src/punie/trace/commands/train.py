@@ -89,7 +89,13 @@ class LoraOptions:
         parse=whole_number(16),
         default=2048,
     )
-    checkpoints: int = flag("--checkpoints", "N", "how many are judged", parse=whole_number(1, 50), default=3)
+    checkpoints: int = flag(
+        "--checkpoints",
+        "N",
+        "how many are judged: the last, half way there, half way to that …",
+        parse=whole_number(1, 12),
+        default=6,
+    )
     seeds: int = flag("--seeds", "N", "trainings with different seeds", parse=whole_number(1, 20), default=1)
     seed: int = flag("--seed", "N", "the first seed, also of the split", parse=whole_number(0), default=0)
 

@@ -68,6 +68,7 @@ class LoraRun:
         state = str(self._saved(_STATE)[done]) if done else None
         result = await job.run({"done": done, "state": state, "settings": self._settings(done)}, on_step)
         self._collect()
+        shutil.copyfile(self._part(done) / WEIGHTS, self.out / f"{self.settings.iters:07d}_{WEIGHTS}")
         losses = Losses(tuple(map(tuple, result["train"])), result["peak_bytes"], int(done > 0))
         documents.write(self.out / _LOSSES, losses)
         return losses
@@ -78,10 +79,11 @@ class LoraRun:
         return documents.read(file, Losses) if file.exists() else None
 
     def checkpoints(self) -> tuple[SavedAdapter, ...]:
-        """What was saved, in the order of iterations."""
+        """What is to be judged, in the order of iterations."""
+        saved = self._saved()
         return tuple(
-            SavedAdapter(self.seed, iteration, self._as_adapter(iteration, file))
-            for iteration, file in sorted(self._saved().items())
+            SavedAdapter(self.seed, iteration, self._as_adapter(iteration, saved[iteration]))
+            for iteration in self.settings.judged
         )
 
     def _settings(self, done: int) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _steps(plan: TrainingPlan, recorded: Recorded) -> Iterator[Step]:
     )
     iterations = plan.settings.iters * len(plan.seeds)
     yield Step("training", count_text(iterations, "iteration"), _training_ns(plan, recorded))
-    checkpoints = plan.settings.checkpoints * len(plan.seeds)
+    checkpoints = len(plan.settings.judged) * len(plan.seeds)
     asked = (1 + checkpoints) * len(split.validation)
     yield Step(
         "validation",
