@@ -223,8 +223,9 @@ def test_vllm_as_known_from_its_source_alone() -> None:
 def test_told_phases_without_a_first_token_lie_from_the_start_and_never_reach_out() -> None:
     told = {key: value for key, value in VLLM.items() if "first_token" not in key}
     assert children(vllm(told)) == [("queue", 1030, 1037), ("prefill", 1037, 1126), ("decode", 1126, 1426)]
-    long = {**told, "gen_ai.latency.time_in_model_decode": 9.0}
+    long = {**told, "gen_ai.latency.time_in_model_decode": 0.5}
     assert children(vllm(long))[-1] == ("decode", 1126, 1470)
+    assert children(vllm({**told, "gen_ai.latency.time_in_model_decode": 9.0})) == []  # in another unit
 
 
 @pytest.mark.parametrize("odd", [-1.0, float("nan"), float("inf"), "0.1", True, None])

@@ -315,3 +315,13 @@ def test_a_servers_request_below_an_agent_whose_calls_nobody_traced_is_one() -> 
     record = only(agent("a", None, 0, 100), server("served", "a", 10, 90, told))
     assert (record.model_requests, record.input_tokens, record.output_tokens) == (1, 7, 2)
     assert phases_ms(record) == {"model": 80, "framework": 20}
+
+
+def test_phases_for_which_a_request_has_no_room_are_told_wrongly() -> None:
+    in_ms: Attributes = {
+        "gen_ai.latency.time_in_model_prefill": 20.0,
+        "gen_ai.latency.time_in_model_decode": 60.0,
+    }
+    spans = (server("served", None, 0, 100, {**in_ms, "gen_ai.usage.output_tokens": 2}),)
+    assert phases_ms(only(*spans)) == {"model": 100}
+    assert findings(*spans)["timings-too-long"] == 1

@@ -7,9 +7,10 @@ into it around the first token:
         |- queue -||--- prefill ---||---- decode ----|
                        first token ^ start + time_to_first_token
 
-What is not told (tokenising, detokenising, the way between its processes) stays `serve`. SGLang makes a span for
-each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the same
-attributes stand on its request's span too, and count only where the steps are missing (a low trace level).
+What is not told (tokenising, detokenising, the way between its processes) stays `serve`. Durations for which the
+request has no room (milliseconds in place of seconds) are not laid into it, and it is marked so. SGLang makes a
+span for each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the
+same attributes stand on its request's span too, and count only where the steps are missing (a low trace level).
 
 Known from their source, not from servers that ran: vLLM `vllm/v1/engine/output_processor.py` (`do_tracing`),
 SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`.
@@ -28,6 +29,9 @@ from punie.trace.model import PHASE_GROUP, Attributes, Group, Phase, Provenance,
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _LONGEST_S: Final = 1e7  # what says more is no duration of a request
+_MOST: Final = (
+    2  # times the request's own duration: phases that take longer in sum are told wrongly, and not laid
+)
 
 # A decode server's own queue and the transfer of the prompt's cache to it are no work of the model.
 _SGLANG_PHASES: Final[Mapping[str, Phase]] = {
@@ -59,7 +63,23 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
         return named
     for key in _above_generation(named):
         tell.pop(key, None)
-    return (*named, *(child for span in tell.values() for child in _told(span)))
+    impossible = {key: told_ns for key, span in tell.items() if (told_ns := _too_long_ns(span))}
+    if impossible:
+        named = tuple([_marked(span, impossible.get((span.trace_id, span.span_id))) for span in named])
+    possible = (span for key, span in tell.items() if key not in impossible)
+    return (*named, *(child for span in possible for child in _told(span)))
+
+
+def _too_long_ns(span: Span) -> int:
+    """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
+    told_ns = sum(_seconds_ns(span.attributes, name) or 0 for name in (semconv.LATENCY_QUEUE, *_DURATIONS))
+    return told_ns if told_ns > _MOST * span.duration_ns else 0
+
+
+def _marked(span: Span, told_ns: int | None) -> Span:
+    if told_ns is None:
+        return span
+    return replace(span, attributes={**span.attributes, semconv.BODY_TOLD_NS: told_ns})
 
 
 def _named(span: Span) -> Span:
