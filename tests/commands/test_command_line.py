@@ -169,6 +169,7 @@ def test_bad_input_is_named_and_leaves_nothing_behind(
         (["run", "--repaet", "2"], "run knows no --repaet; did you mean --repeat?"),
         (["ship"], "RUN"),
         (["report", "x", "--gate", "speed"], "--gate"),
+        (["report", "x", "--gate", "acuracy"], "unknown gate 'acuracy'; did you mean accuracy?"),
         (["reprot"], "did you mean report?"),
         (["unknown"], "unknown"),
     ],
@@ -199,6 +200,25 @@ def test_the_page_of_errors_is_that_of_the_site_or_of_the_clone(
     assert page_of_errors() == ""  # from a wheel file, before there is a site
     (info / "METADATA").write_text(f"{head}Project-URL: Documentation, https://docs.example/\n")
     assert page_of_errors() == "https://docs.example/errors.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ["improve", "--only", "breif", "--dry-run"],
+            ExitCode.USAGE,
+            "lever breif: not known; did you mean brief?",
+        ),
+        (["improve", "--without", "brief,drafft", "--dry-run"], ExitCode.USAGE, "did you mean draft?"),
+        (["run", "--suite", "worspace"], ExitCode.INPUT, "did you mean workspace?"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_refused_with_it(
+    arguments: list[str], code: ExitCode, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+    assert said in capsys.readouterr().err
 
 
 def test_a_flag_by_its_former_name_works_and_says_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from punie.trace.errors import (
     PunieTraceError,
     ServerError,
     UsageError,
+    did_you_mean,
 )
 from punie.trace.options import add_options, read_options, renamed_flags
 from punie.trace.urls import without_passwords
@@ -159,24 +160,17 @@ def _readable(message: str) -> str:
         return text
     known = [name.strip(" '") for name in choices.removesuffix(")").split(",")]
     typed = wrong.rpartition("invalid choice: ")[2].strip("'")
-    return f"{wrong}{_did_you_mean(typed, known)} (choose from {', '.join(known)})"
+    return f"{wrong}{did_you_mean(typed, known)} (choose from {', '.join(known)})"
 
 
 def _unknown_arguments(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> UsageError:
     typed = next((text for text in unknown if text.startswith("-")), unknown[0])
     flags = [name for action in parser._actions for name in action.option_strings]  # noqa: SLF001 - no public way
-    meant = _did_you_mean(typed.partition("=")[0], flags)
+    meant = did_you_mean(typed.partition("=")[0], flags)
     return UsageError(
         f"{parser.prog.rpartition(' ')[2]} knows no {typed}{meant}",
         remedy=_see_help(parser),
     )
-
-
-def _did_you_mean(typed: str, known: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(typed, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _see_help(parser: argparse.ArgumentParser) -> str:

@@ -6,6 +6,7 @@ Only `punie.trace.__main__` catches these; whatever else arrives there is a bug,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
@@ -27,6 +28,14 @@ class ExitCode(IntEnum):
     BUG = 70
     INTERRUPTED = 130
     PIPE_CLOSED = 141
+
+
+def did_you_mean(typed: str, known: Iterable[str]) -> str:
+    """`; did you mean NAME?` where one of the names is close to what was typed, else nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(typed, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 class PunieTraceError(Exception):

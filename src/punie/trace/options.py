@@ -20,6 +20,8 @@ from dataclasses import Field, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from punie.trace.errors import did_you_mean
+
 T = TypeVar("T")
 Parser = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001 - argparse has no public name for it
 _FLAG: Final = "flag"
@@ -218,7 +220,10 @@ def one_of_several(names: Collection[str], what: str) -> Callable[[str], tuple[s
         given = tuple(name.strip() for name in text.split(","))
         unknown = [name for name in given if name not in names]
         if unknown:
-            raise argparse.ArgumentTypeError(f"unknown {what} {unknown[0]!r}: choose from {', '.join(names)}")
+            meant = did_you_mean(unknown[0], names)
+            raise argparse.ArgumentTypeError(
+                f"unknown {what} {unknown[0]!r}{meant} (choose from {', '.join(names)})"
+            )
         return given
 
     return parse

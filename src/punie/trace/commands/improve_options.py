@@ -237,4 +237,12 @@ def _agent(agent: AgentSettings, options: Options) -> AgentSettings:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Levers by their names, with or without a value. Raises UsageError for a name that none has."""
+    from punie.trace.bench.levers.registry import LEVERS, unknown_lever
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    known = {lever.name for lever in LEVERS}
+    for name in names:
+        if name.partition("=")[0] not in known:
+            raise unknown_lever(name)
+    return names

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.errors import InputError, UsageError
+from punie.trace.errors import InputError, UsageError, did_you_mean
 from punie.trace.report.inert import one_line
 
 if TYPE_CHECKING:
@@ -48,10 +47,8 @@ def _slowest(records: Sequence[QueryRecord]) -> QueryRecord:
 
 def _unknown(asked: Sequence[QueryRecord], name: str) -> UsageError:
     names = list(dict.fromkeys(one_line(record.query_id) for record in asked))
-    close = difflib.get_close_matches(name, names, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
     more = ", …" if len(names) > _NAMED else ""
     return UsageError(
-        f"no query is called {name!r}{meant}",
+        f"no query is called {name!r}{did_you_mean(name, names)}",
         remedy=f"one of: {', '.join(names[:_NAMED])}{more}" if names else "leave the query out",
     )

@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
+from punie.trace.errors import InputError, did_you_mean
 from punie.trace.toml_files import parse_toml, read_toml
 from punie.trace.workload.suite_file import Table, checked_suite
 
@@ -124,6 +125,12 @@ def load_suite(path: Path) -> Suite:
     """
     if path.parent == Path() and not path.exists() and (_folder() / f"{path}.toml").is_file():
         return _shipped(str(path))
+    if path.parent == Path() and not path.suffix and not path.exists():
+        shipped = sorted(item.name.removesuffix(".toml") for item in _folder().iterdir())
+        raise InputError(
+            f"suite {path}: no such file, and no suite of that name ships{did_you_mean(str(path), shipped)}",
+            remedy=f"name a TOML file, or one of: {', '.join(shipped)}",
+        )
     return make_suite(read_toml(path, "suite"), f"suite {path}")
 
 

@@ -18,7 +18,7 @@ from punie.trace.bench.levers import (
     tool_results,
 )
 from punie.trace.bench.levers.lever import Change, Lever
-from punie.trace.errors import UsageError
+from punie.trace.errors import UsageError, did_you_mean
 
 LEVERS: Final[tuple[Lever, ...]] = (
     prompt_cache.LEVER,
@@ -35,12 +35,20 @@ LEVERS: Final[tuple[Lever, ...]] = (
 )
 
 
+def unknown_lever(name: str) -> UsageError:
+    """The error of a name that no lever has."""
+    known = [lever.name for lever in LEVERS]
+    return UsageError(
+        f"lever {name}: not known{did_you_mean(name, known)}", remedy=f"known are: {', '.join(known)}"
+    )
+
+
 def parse_change(text: str) -> Change:
     """The lever, and its value behind `=`, that `text` names. Raises UsageError."""
     name, separator, value = text.partition("=")
     lever = next((lever for lever in LEVERS if lever.name == name), None)
     if lever is None:
-        raise UsageError(f"lever {name}: not known", remedy=f"known are: {', '.join(x.name for x in LEVERS)}")
+        raise unknown_lever(name)
     if bool(value) != bool(lever.value):
         wanted = f"needs a value: {name}={lever.value.upper()}" if lever.value else "takes no value"
         raise UsageError(f"lever {name}{separator}{value}: {wanted}")
