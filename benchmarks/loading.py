@@ -20,25 +20,20 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from run_copies import copies_of
 from spans_generator import generate, otlp_lines
 
 from punie.trace.store.json_files import read_journal
 
 _LINES: Final = 80_000  # at least so many of a run's
-_SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that every turn has digits of its own
-_HEX: Final = re.compile(r'(?<=")(?:[0-9a-f]{16}|[0-9a-f]{32})(?=")')
-_NUMBER: Final = re.compile(r'(?<="intValue":")[0-9]+(?=")|(?<=TimeUnixNano":")[0-9]+(?=")')
-_DOUBLE: Final = re.compile(r'(?<="doubleValue":)[0-9]+\.[0-9]+(?=[,}])')
 
 
 class Value(msgspec.Struct, rename="camel"):
@@ -122,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="a run's folder instead of made-up spans")
     options = parser.parse_args(arguments)
     if options.run is not None:
-        _measure(f"{options.run.name}, many times over", _repeated(options.run), options.rounds)
+        _measure(f"{options.run.name}, many times over", copies_of(options.run, _LINES), options.rounds)
         return 0
     _measure("made-up spans", otlp_lines(generate(options.traces)), options.rounds)
     return 0
@@ -137,30 +132,6 @@ def _measure(title: str, lines: Iterable[str], rounds: int) -> None:
     print(f"{title}: {spans} spans, a line each; every one loaded; processor time")
     for name, took in seconds.items():
         print(f"{name:<19} {spans / took / 1e6:5.2f} M spans/s  loader {took / seconds['loader']:5.2f} x")
-
-
-def _repeated(run: Path) -> Iterator[str]:
-    lines = [line for file in sorted(run.glob("spans/*.jsonl")) for line in file.read_text().splitlines()]
-    if not lines:
-        raise SystemExit(f"{run}: no journal in spans/")
-    for turn in range(1, _LINES // len(lines) + 2):
-        for line in lines:
-            other = _HEX.sub(partial(_other_hex, turn), line)
-            other = _NUMBER.sub(partial(_other_number, turn), other)
-            yield _DOUBLE.sub(partial(_other_double, turn), other)
-
-
-def _other_hex(turn: int, found: re.Match[str]) -> str:
-    """Another id or digest, the same one wherever it stands in this turn."""
-    return f"{int(found[0], 16) ^ turn * _SPREAD % 2**64:0{len(found[0])}x}"
-
-
-def _other_number(turn: int, found: re.Match[str]) -> str:
-    return str(int(found[0]) + turn)
-
-
-def _other_double(turn: int, found: re.Match[str]) -> str:
-    return repr(float(found[0]) * (1 + turn / 7))
 
 
 def _check(file: Path) -> int:

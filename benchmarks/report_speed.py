@@ -4,6 +4,9 @@ Spans are made up (`spans_generator.py`), one OTLP JSON document a line. Every c
 turn with the others, and the least of several rounds counts. Times of single processes are processor time (user and
 system), those of several processes wall time: these need a quiet machine. Memory is the largest of one process.
 
+Made-up spans name their phase and little else. `--run FOLDER` adds a line for a run's own spans (`run_copies.py`), with
+their requests, counts and content.
+
 "Before" is commit 1f4eb83, whose sources are taken from the repository's history and run with this environment's
 packages. Without the history its lines say so. `msgspec` is its typed decoding of the same file, all structs kept.
 """
@@ -23,10 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from run_copies import copies_of
 from spans_generator import generate, otlp_lines
 
 BEFORE: Final = "1f4eb83"
 _REPOSITORY: Final = Path(__file__).parents[1]
+_MICROS_A_BLOCK: Final = 5
+_COMPILED: Final = "PYTHONDONTWRITEBYTECODE"  # bytecode is kept, as it is where a package is installed
 _DECODE: Final = """
 import gc, sys
 sys.path.insert(0, sys.argv[1])
@@ -70,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--traces", type=int, default=5_300, help="of about 19 spans each")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
+        "--run", type=Path, metavar="FOLDER", help="a run's folder: also with copies of its own spans"
+    )
+    parser.add_argument(
         "--growth",
         type=int,
         nargs="*",
@@ -82,6 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench = _Bench(Path(folder), options.rounds)
         for row in bench.rows(options.traces):
             print(row, flush=True)
+        if options.run is not None:
+            for row in bench.rows_of_run(options.run, options.traces):
+                print(row, flush=True)
         print(f"\n{'spans':>10} {'processor':>10} {'µs a span':>10} {'MB':>7} {'bytes a span':>13}")
         for traces in options.growth:
             print(bench.growth(traces), flush=True)
@@ -95,6 +107,13 @@ class _Bench:
         self._folder, self._rounds = folder, rounds
         self._before = _sources_before(folder)
         self._spans: dict[int, int] = {}
+        self._compile()
+
+    def _compile(self) -> None:
+        """Run each version once, so that what is measured finds its bytecode."""
+        self._report(self._file(5))
+        if self._before is not None:
+            self._report(self._file(5), before=True)
 
     def rows(self, traces: int) -> Iterator[Row | str]:
         file = self._file(traces)
@@ -115,12 +134,24 @@ class _Bench:
         yield from self._few()
         yield self._compared(traces // 2)
 
+    def rows_of_run(self, run: Path, traces: int) -> Iterator[Row | str]:
+        """The report of a run's own spans, about as many as `traces` of the made-up ones have."""
+        file = self._folder / "run.jsonl"
+        with file.open("w") as into:
+            lines = [into.write(f"{line}\n") for line in copies_of(run, 19 * traces)]
+        now = self._report(file)
+        yield f"{len(lines):,} spans of {run.name}: text in {now.processor_s:.2f} s of processor time"
+        if self._before is not None:
+            ratio = self._report(file, before=True).processor_s / now.processor_s
+            yield Row("report of a run's own spans, times as fast", ratio, 6, at_least=True)
+
     def growth(self, traces: int) -> str:
-        """A line of the last table."""
+        """A line of the last table, and a bar of the time a span: they are equally long where time is linear."""
         cost = self._report(self._file(traces))
         spans = self._spans[traces]
         micros, each = cost.processor_s / spans * 1e6, cost.peak_bytes / spans
-        return f"{spans:>10,} {cost.processor_s:>8.2f} s {micros:>10.1f} {cost.peak_bytes / 1e6:>7.0f} {each:>13.0f}"
+        figures = f"{spans:>10,} {cost.processor_s:>8.2f} s {micros:>10.1f} {cost.peak_bytes / 1e6:>7.0f} {each:>13.0f}"
+        return f"{figures} {'█' * round(micros / _MICROS_A_BLOCK)}"
 
     def _few(self) -> Iterator[Row]:
         file = self._file(5)
@@ -163,7 +194,8 @@ def _program() -> list[str]:
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     begun = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **environment}) as process:
+    inherited = {name: value for name, value in os.environ.items() if name != _COMPILED}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**inherited, **environment}) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
