@@ -10,7 +10,6 @@ import importlib.util
 import shlex
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,8 @@ def install_hint(extra: str) -> str:
 
 def packages_of(extra: str) -> tuple[str, ...]:
     """The requirements of an extra on this Python, without their markers; none where it needs nothing here."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     wanted = [Requirement(text) for text in metadata.requires(PACKAGE) or ()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.commands.options import GateOptions, OutputOptions, content_flag, gone_flag
 from punie.trace.errors import UsageError
 from punie.trace.garbage import without_collections
-from punie.trace.options import argument, choice, group, switch
+from punie.trace.options import argument, choice, group, switch, why_no_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +80,16 @@ def execute(options: Options) -> int:
 
 def _measured_folder(options: Options) -> Path | None:
     """The one source, if it is a folder of `bench` or `improve`: a report of its own, not of queries."""
+    source, *others = options.sources
+    if others or options.in_database or options.by or not _is_folder(source):
+        return None
     from punie.trace.usecases.measured_folder import is_measured_folder
 
-    folder = Path(options.sources[0])
-    if len(options.sources) > 1 or options.in_database or options.by or not is_measured_folder(folder):
-        return None
-    return folder
+    return Path(source) if is_measured_folder(Path(source)) else None
+
+
+def _is_folder(source: str) -> bool:
+    return not why_no_path(Path(source)) and Path(source).is_dir()
 
 
 def _of_folder(folder: Path) -> Document:
