@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -67,6 +67,8 @@ class Design:
     a: Cells
     b: Cells
     paired_starts: tuple[tuple[int, int], ...] = ()
+    _strata_of: dict[Unit, list[Stratum]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _mean_rows: list[Row] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def starts(self) -> tuple[int, int]:
@@ -105,6 +107,12 @@ class Design:
         return self._strata(self.exchanged)
 
     def _strata(self, unit: Unit) -> list[Stratum]:
+        """Made once: every measure asks for them."""
+        if unit not in self._strata_of:
+            self._strata_of[unit] = self._made_of(unit)
+        return self._strata_of[unit]
+
+    def _made_of(self, unit: Unit) -> list[Stratum]:
         match unit:
             case Unit.START_PAIR:
                 a, b = _start_rows(self.a), _start_rows(self.b)
@@ -112,7 +120,8 @@ class Design:
             case Unit.START:
                 return [Stratum(tuple(_start_rows(self.a).values()), tuple(_start_rows(self.b).values()))]
             case Unit.REPEAT:
-                return [Stratum(_of_query(self.a, q), _of_query(self.b, q)) for q in self.queries]
+                of_a, of_b = _by_query(self.a), _by_query(self.b)
+                return [Stratum(tuple(of_a.get(q, ())), tuple(of_b.get(q, ()))) for q in self.queries]
             case Unit.QUERY_PAIR:
                 asked = _query_rows(self.a), _query_rows(self.b)
                 return [Stratum((asked[0][q],), (asked[1][q],)) for q in self.queries]
@@ -134,8 +143,9 @@ class Design:
 
     def mean(self, measure: int) -> tuple[float, float]:
         """Both sides' means of one measure, without any uncertainty: what `means` is about."""
-        rows = [mean_row(_unit_rows(cells, self)) for cells in (self.a, self.b)]
-        return rows[0][measure], rows[1][measure]
+        if not self._mean_rows:
+            self._mean_rows.extend(mean_row(_unit_rows(cells, self)) for cells in (self.a, self.b))
+        return self._mean_rows[0][measure], self._mean_rows[1][measure]
 
     def _over_repeats(self, measure: int) -> TwoMeans | None:
         return of_strata(
@@ -176,15 +186,21 @@ def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> Unit:
 def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
     """A query counts only if every start of both sides answered it: else the sides would be of different queries."""
     found: dict[str, LeftOut] = {}
-    asked = {name: {r.query_id for r in side.records} for name, side in (("A", a), ("B", b))}
+    sides = (("A", a), ("B", b))
+    asked = {name: {r.query_id for r in side.records} for name, side in sides}
+    starts = {name: len(_starts_of(side.answers)) for name, side in sides}
+    answers: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for name, side in sides:
+        for record in side.answers:
+            answers[name, record.query_id].add(record.server_start)
     for query in sorted(asked["A"] | asked["B"]):
-        for name, side in (("A", a), ("B", b)):
-            answered = {record.server_start for record in side.answers if record.query_id == query}
+        for name, _ in sides:
+            answered = answers.get((name, query), ())
             if query not in asked[name]:
                 found[query] = LeftOut(LeftOutReason.NOT_ASKED, name)
             elif not answered:
                 found[query] = LeftOut(LeftOutReason.NO_ANSWER, name)
-            elif len(answered) < len(_starts_of(side.answers)):
+            elif len(answered) < starts[name]:
                 found[query] = LeftOut(LeftOutReason.NO_ANSWER_IN_A_START, name)
     return found
 
@@ -234,11 +250,15 @@ def _start_rows(cells: Cells) -> dict[int, Row]:
 
 
 def _query_rows(cells: Cells) -> dict[str, Row]:
-    return {query: mean_row(_of_query(cells, query)) for query in sorted({q for _, q in cells})}
+    return {query: mean_row(rows) for query, rows in sorted(_by_query(cells).items())}
 
 
-def _of_query(cells: Cells, query: str) -> tuple[Row, ...]:
-    return tuple(row for (_, q), rows in sorted(cells.items()) if q == query for row in rows)
+def _by_query(cells: Cells) -> dict[str, list[Row]]:
+    """The rows of each query, by their server start."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for key in sorted(cells):
+        found[key[1]] += cells[key]
+    return found
 
 
 def _unit_rows(cells: Cells, design: Design) -> list[Row]:
