@@ -80,3 +80,16 @@ def test_with_the_lines_mended_and_what_was_confirmed_it_is_quick(
     assert quick["causes"] == []
     slow = whole[0].run()
     assert slow["totals"]["wall_ns"] > 2.5 * quick["totals"]["wall_ns"]
+
+
+def test_its_folder_is_reported_again_and_decided_by(whole: tuple[Shop, dict[str, Any]]) -> None:
+    shop, report = whole
+    (folder,) = (shop.folder / "improvements").iterdir()
+    improvement = folder.relative_to(shop.folder)  # as it was named when it was made
+    assert shop.command_on("report", improvement) == report
+    shop.run()
+    run = max((shop.folder / "runs").iterdir())
+    decision = shop.command_on("decide", run, improvement)
+    (levers,) = (step for step in decision["steps"] if step["name"] == "levers")
+    assert levers["verdict"] == "yes"
+    assert f"--config {improvement}/config.toml" in decision["conclusion"]

@@ -50,6 +50,11 @@ class Shop:
         command = (sys.executable, "-m", "punie.trace", "improve", "--resume", str(improvement))
         return self._report((*command, "--no-history", "--format", "json"))
 
+    def command_on(self, verb: str, *folders: Path) -> dict[str, Any]:
+        """What `verb` says of folders, as JSON."""
+        names = map(str, folders)
+        return self._report((sys.executable, "-m", "punie.trace", verb, *names, "--format", "json"))
+
     def interrupt(self, cells: int, *arguments: str) -> Path:
         """Begin an improvement and interrupt it as by Ctrl-C, once `cells` server starts are done; its folder."""
         command = self.command("improve", "--no-history", *arguments)

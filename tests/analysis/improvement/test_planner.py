@@ -214,6 +214,12 @@ def test_what_the_budget_does_not_allow_is_named_and_a_confirmation_still_fits()
     assert planted.cells == 16
 
 
+def test_where_the_budget_left_levers_untried_it_is_not_said_that_nothing_helps() -> None:
+    planted = Planted({("a",): 1.0, ("b",): 1.4}, budget_cells=2 + 6 + 8)
+    state, ending = run(planted, candidate("a", 0.3), candidate("b", 0.2))
+    assert (state.planned, state.parts, ending) == (("a",), (), Ending.BUDGET_SPENT)
+
+
 @pytest.mark.parametrize("cells", [3, 12])
 def test_a_budget_that_allows_no_confirmation_is_spent(cells: int) -> None:
     planted = Planted({("a",): 1.5}, budget_cells=cells)

@@ -87,6 +87,15 @@ class BenchFolder(OwnedFolder):
         """Move what an interrupted attempt at `cell` left out of the way; None if there is nothing."""
         return self._set_aside(self.cell(cell).path)
 
+    def keep_only(self, cells: Iterable[Cell]) -> None:
+        """Move out of the way what belongs to a plan with other arms: `cells` are all that count."""
+        planned = {cell.name: (cell.block, tuple(arm.name for arm in cell.arms)) for cell in cells}
+        for path in sorted(self.cells_dir.iterdir()) if self.cells_dir.is_dir() else ():
+            done = _readable([path]) if (path / "cell.json").exists() else ()
+            is_planned = path.name in planned
+            if not is_planned or any((one.block, one.arms) != planned[path.name] for one in done):
+                self._set_aside(path)
+
     def new_conversations(self) -> RunFolder:
         """Where the preflight's conversations go; those of an interrupted attempt are moved out of the way."""
         path = self.path / "preflight-conversations"

@@ -122,6 +122,7 @@ class RealExecutor(RecordedExecutor):
         """Run the blocks that aren't there yet. Raises PunieTraceError for what can't be run."""
         experiment, folder = stage_plan(self.settings, plan), self.folder.stage(plan.stage)
         folder.write_plan(experiment)
+        folder.keep_only(plan_cells(experiment))  # with more budget more levers are tried
         self.say(plan, experiment)
         return self.keep(
             plan, await FolderExecutor(folder, self.progress, self.recommended_bytes).run(experiment)

@@ -139,7 +139,8 @@ def next_step(state: Improvement, budget: Budget) -> StagePlan | Ending:
         arms = tuple((name,) for name in names)
         return StagePlan(Stage.SCREENING, arms, blocks) if arms else Ending.BUDGET_SPENT
     if not state.parts:
-        return Ending.NOTHING_HELPS
+        cut_short = any(reason is LeftOut.NO_BUDGET for _, reason in state.ranking.left_out)
+        return Ending.BUDGET_SPENT if cut_short else Ending.NOTHING_HELPS
     return _combination(state, budget) or _confirmation(state, budget)
 
 

@@ -10,6 +10,7 @@ from punie.trace.analysis.decision.decision import BrevityReason, Decision
 from punie.trace.analysis.decision.levers import TriedArm
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
+from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.verdicts.generation import MeasuredGeneration
 from punie.trace.model import Verdict
@@ -17,7 +18,7 @@ from punie.trace.report.inert import one_line
 from punie.trace.report.wording.advice import half_output_text, next_step
 from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
-from punie.trace.report.wording.verdicts import basis, interval_text
+from punie.trace.report.wording.verdicts import basis
 from punie.trace.units import count_text, duration_text, factor_text, share_text
 
 NOT_KNOWN: Final = "not known"
@@ -69,7 +70,8 @@ def conclusion(decision: Decision) -> str:
     """What to do now: the first thing that is open or that pays."""
     draft, target = decision.draft, decision.target.counts.verdict
     if decision.tried.best is not None and decision.target.arm in (None, decision.tried.best.name):
-        more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
+        then = (_draft if draft is Verdict.UNDECIDED else _brevity)(decision).next_step
+        more = f" Then: {then}" if target is Verdict.NO else ""
         return f"{_levers(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
     if draft is Verdict.YES:
         more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
@@ -100,7 +102,7 @@ def _time(decision: Decision) -> Step:
 def _levers(decision: Decision) -> Step:
     tried, best = decision.tried, decision.tried.best
     if best is not None:
-        ends = f", 95 % interval {interval_text(best.interval)}" if best.interval else ""
+        ends = _ends(best.interval)
         kept = "the same answers" if best.same else "no query that was right became wrong"
         text = f"{one_line(best.name)} in {one_line(best.source)}{ends}, {kept}."
         after = f"Use it: {one_line(best.name)}{_config(best)}."
@@ -114,6 +116,13 @@ def _levers(decision: Decision) -> Step:
         names = ", ".join(one_line(arm.name) for arm in tried.arms if arm.verdict is Verdict.UNDECIDED)
         text, after = f"Open: {names}.", "Go on with more blocks: --resume FOLDER."
     return Step("levers", _LEVERS, tried.verdict, "not measured", text, after, measured=bool(tried.arms))
+
+
+def _ends(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    level, low, high = share_text(interval.level), factor_text(interval.low), factor_text(interval.high)
+    return f", {level} interval {low} to {high} over {count_text(interval.units, 'block')}"
 
 
 def _config(best: TriedArm) -> str:

@@ -1,7 +1,8 @@
-"""How long something will take, by folders in which the same suite was asked."""
+"""Folders of benchmarks: how long something will take by them, and which of their cells count."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from punie.trace.analysis.experiment.arms import Arm, ServerSettings
@@ -49,3 +50,16 @@ def test_another_suite_or_server_shows_nothing(tmp_path: Path) -> None:
     assert last_seen("same", server_name(ARM), (tmp_path,)) is None
     assert last_seen("other", "models/b", (tmp_path,)) is None
     assert "known after the first block" in " ".join(build_experiment_plan(plan(), None).lines)
+
+
+def test_what_a_plan_with_other_arms_left_is_moved_out_of_the_way(tmp_path: Path) -> None:
+    folder = BenchFolder(planted(tmp_path))
+    same = plan()
+    folder.keep_only(plan_cells(same))
+    assert len(folder.records()) == 2
+    more = replace(same, arms=(ARM, replace(ARM, name="brief")))
+    folder.keep_only(plan_cells(more))
+    kept = {record.name for record in folder.records()}
+    assert kept <= {cell.name for cell in plan_cells(more)}
+    assert len(folder.records()) + len(folder.aborted_records()) == 2
+    assert folder.aborted_records()
