@@ -15,6 +15,7 @@ from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
+from punie.trace.store.files.limit import VARIABLE
 from punie.trace.store.sources import read_source
 
 READ: Final = Span(
@@ -263,3 +264,18 @@ def test_without_duckdb_the_error_names_the_extra(tmp_path: Path, monkeypatch: p
     with pytest.raises(InputError, match="is Parquet") as caught:
         read_source(str(path))
     assert "'duckdb>=" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("rows", "name"), [(20_000, "'x'"), (100, "repeat('x', 100000)")])
+def test_a_small_file_of_very_many_or_very_long_rows_is_refused(
+    rows: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.parquet"
+    columns = ", ".join(f"{value} AS {key}" for key, value in {**OURS, "name": name}.items())
+    with duckdb.connect() as connection:
+        connection.sql(f"SELECT {columns} FROM range({rows})").write_parquet(str(path), compression="zstd")  # noqa: S608 - our own columns
+    assert path.stat().st_size < 100_000
+    assert len(read_source(str(path)).spans) == rows
+    monkeypatch.setenv(VARIABLE, "1000000")
+    with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
+        read_source(str(path))

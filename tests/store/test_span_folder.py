@@ -61,6 +61,23 @@ def test_a_file_that_can_not_be_read_is_named_and_the_others_stay(tmp_path: Path
     assert record.reason.startswith("neither JSON nor")
 
 
+def test_what_nobody_may_look_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_text(OTLP)
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "b.jsonl").symlink_to("x" * 300)
+    inside = Path.iterdir
+
+    def refusing(path: Path) -> object:
+        if path.name == "locked":
+            raise PermissionError
+        return inside(path)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    found = read_source(str(tmp_path))
+    assert len(found.spans) == 1
+    assert [Path(record.file).name for record in found.unreadable] == ["b.jsonl", "locked"]
+
+
 def test_files_with_other_endings_and_hidden_ones_are_left(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     for name in ("README.md", "notes.txt", ".hidden.json", ".cache/a.json"):

@@ -14,11 +14,14 @@ _TIMES: Final = 24  # traces as JSON become a fifteenth to a twentieth when they
 
 
 class UnpackedLimit:
-    """Counts what one file unpacks to, in all its parts; raises `InputError` that names the file past the limit."""
+    """Counts what one file unpacks to, in all its parts; raises `InputError` that names the file past the limit.
 
-    def __init__(self, file: str, packed_bytes: int) -> None:
+    `times` is how much larger than packed what is in sound files may be.
+    """
+
+    def __init__(self, file: str, packed_bytes: int, times: int = _TIMES) -> None:
         self._file = file
-        self._most_bytes = _most_from_environment() or _FREE_BYTES + _TIMES * packed_bytes
+        self._most_bytes = _most_from_environment() or _FREE_BYTES + times * packed_bytes
         self._left_bytes = self._most_bytes
 
     def count(self, unpacked_bytes: int) -> None:

@@ -17,3 +17,13 @@ def open_regular(path: Path) -> BinaryIO:
         return cast(BinaryIO, os.fdopen(descriptor, "rb"))
     os.close(descriptor)
     raise OSError("not a regular file")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False too for what nobody can look at, where `Path.is_dir` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there, as `is_folder`."""
+    return os.path.isfile(path)  # noqa: PTH113

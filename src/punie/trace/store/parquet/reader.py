@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +13,7 @@ from punie.trace import semconv
 from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
 from punie.trace.model import Span, SpanSet
+from punie.trace.store.files.limit import UnpackedLimit
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import (
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 _MAGIC: Final = b"PAR1"
 _ROWS: Final = 10_000
 _TRACES: Final = 100
+_TIMES: Final = 200  # the keys of attributes are written once for many rows
 _GLOB: Final = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 Row = Mapping[str, Any]
@@ -75,7 +79,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     columns = choose_columns(types, file)
     into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
-    for number, row in enumerate(_rows(connection, columns, pattern), start=1):
+    for number, row in enumerate(_rows(connection, columns, pattern, _limit(file)), start=1):
         into.take(number, "", partial(span_of, row, events))
     into.note(UNREAD_EVENTS, "column events", events.unread)
     return into.result()
@@ -84,20 +88,32 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
 def _read_tempo(connection: duckdb.DuckDBPyConnection, pattern: str, file: str) -> SpanSet:
     into = SpanGatherer(file)
     found = connection.execute("SELECT TraceID, rs FROM read_parquet(?)", [pattern])
-    for number, (trace, resources) in enumerate(_fetched(found, _TRACES), start=1):
+    for number, (trace, resources) in enumerate(_fetched(found, _TRACES, _limit(file)), start=1):
         read_trace(trace, resources, number, into)
     return into.result()
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str) -> Iterator[Row]:
+def _limit(file: str) -> UnpackedLimit:
+    return UnpackedLimit(file, Path(file).stat().st_size, _TIMES)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str, limit: UnpackedLimit
+) -> Iterator[Row]:
     # The selection is made of column names of the file, quoted; a parameter can't stand there.
     found = connection.execute(f"SELECT {columns.selection} FROM read_parquet(?)", [pattern])  # noqa: S608
-    return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS))
+    return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS, limit))
 
 
-def _fetched(found: duckdb.DuckDBPyConnection, at_once: int) -> Iterator[tuple[Any, ...]]:
-    while rows := found.fetchmany(at_once):
+def _fetched(
+    found: duckdb.DuckDBPyConnection, at_once: int, limit: UnpackedLimit
+) -> Iterator[tuple[Any, ...]]:
+    """Rows; the first few at a time, so that long values are counted before many of them are in memory."""
+    size = 1
+    while rows := found.fetchmany(size):
+        limit.count(len(pickle.dumps(rows)))
         yield from rows
+        size = min(2 * size, at_once)
 
 
 def span_of(row: Row, events: EventReader) -> Span:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import ClassVar, Self
 
 from punie.trace.errors import InputError
+from punie.trace.store.files.regular import is_file, is_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,5 @@ class OwnedFolder:
 
     @classmethod
     def is_at(cls, path: Path) -> bool:
-        """Whether `path` is such a folder; a path that nothing can have isn't."""
-        is_there = (
-            os.path.isdir if cls.holds.endswith("/") else os.path.isfile
-        )  # Path's raise for such a path
-        return is_there(path / cls.holds)
+        """Whether `path` is such a folder; what nobody can look at isn't."""
+        return (is_folder if cls.holds.endswith("/") else is_file)(path / cls.holds)

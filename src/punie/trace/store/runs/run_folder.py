@@ -11,6 +11,7 @@ from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store import documents
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
+from punie.trace.store.files.regular import is_file
 from punie.trace.store.files.span_files import is_hidden, may_hold_spans, refused
 from punie.trace.store.gathering import merge
 from punie.trace.store.json_files import read_journal
@@ -70,7 +71,7 @@ class RunFolder(OwnedFolder):
 def holds_run(path: Path) -> bool:
     """Whether `path` is a run folder with something of a run in it: a plan or a journal."""
     journals = (path / _SPANS).glob(f"*{_JOURNAL}")
-    return RunFolder.is_at(path) and ((path / _PLAN).exists() or any(journals))
+    return RunFolder.is_at(path) and (is_file(path / _PLAN) or any(journals))
 
 
 def recognises(place: Place) -> bool:

@@ -14,6 +14,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
 from punie.trace.store.file_formats import read_file
 from punie.trace.store.files.place import Place
+from punie.trace.store.files.regular import is_folder
 from punie.trace.store.files.span_files import (
     ENDINGS,
     PACKED,
@@ -27,6 +28,7 @@ from punie.trace.store.runs.run_folder import RunFolder, holds_run
 from punie.trace.store.runs.server_log import SERVER_LOG, notes_of
 from punie.trace.store.source import Source
 
+_LOCKED: Final = InputError("can't be read: no right to look into it")
 PASSED_OVER: Final = "passed-over-file"
 
 
@@ -60,9 +62,14 @@ SPAN_FOLDER: Final = Source("a folder of such files", recognises, read)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Its files and its run folders, and those below it."""
-    for path in sorted(folder.iterdir()):
-        if not path.is_dir() or holds_run(path):
+    """Its files and its run folders, and those below it; itself if nobody may look into it."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for path in inside:
+        if not is_folder(path) or holds_run(path):
             yield path
         elif not path.is_symlink() and not is_hidden(path):  # a link may lead back to here
             yield from _files_below(path)
@@ -70,8 +77,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> SpanSet | None:
     """Its spans; None if its name says that it holds none. A file that can't be read is a record, its line 0."""
-    if path.is_dir():
-        return RunFolder(path).load_spans()
+    if is_folder(path):
+        return RunFolder(path).load_spans() if holds_run(path) else SpanSet((), (refused(path, _LOCKED),))
     if not may_hold_spans(path):
         return None
     try:
