@@ -173,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000, help="simulated improves for each planted speed-up")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--planted", type=float, nargs="+", default=PLANTED, help="these lines alone")
     parser.add_argument("--noise", type=Path, default=RECORDED, help="a file that --record wrote")
     parser.add_argument(
         "--made-up", action="store_true", help="noise as of a quiet machine, from a generator"
@@ -187,10 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made_up = Noise.made_up(random.Random(options.seed))  # noqa: S311 # simulation
     noise = made_up if options.made_up else Noise.read(options.noise)
     sys.stdout.write(f"noise: {noise.about}, {len(noise.cells)} cells\n")
-    for planted in PLANTED:
+    for planted in options.planted:
         generator = random.Random(f"{options.seed}/{planted}")  # noqa: S311 # simulation
         runs = [simulate(noise, planted, generator) for _ in range(options.runs)]
         sys.stdout.write(line(planted, runs))
+        sys.stdout.flush()
     return 0
 
 
