@@ -9,6 +9,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
 from punie.trace.store.attribute_values import with_typed_values
 from punie.trace.store.files.place import Place
+from punie.trace.store.files.regular import exists
 from punie.trace.store.json_files import JSON
 from punie.trace.store.otlp.protobuf import OTLP_PROTOBUF
 from punie.trace.store.parquet.reader import PARQUET
@@ -28,7 +29,7 @@ def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet
 
 def _what_is_wrong(place: Place) -> str:
     if not place.is_file:
-        return "no such file or folder" if not place.path.exists() else "neither a file nor a folder"
+        return "no such file or folder" if not exists(place.path) else "neither a file nor a folder"
     if place.torn:
         return place.torn[0].reason
     if not any(message.strip() for message in place.unpacked.messages):

@@ -10,7 +10,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import UnreadableRecord
 from punie.trace.store.files.encoding import encoding_of
 from punie.trace.store.files.json_documents import JsonDocuments, Lines, are_documents, split_documents
-from punie.trace.store.files.regular import open_regular
+from punie.trace.store.files.regular import is_file, is_folder, open_regular
 from punie.trace.store.files.unpack import Unpacked, unpack
 from punie.trace.urls import without_password
 
@@ -41,12 +41,12 @@ class Place:
     @cached_property
     def is_file(self) -> bool:
         """Whether it is a regular file that exists: a pipe or a device may have no end."""
-        return not self.is_url and self.path.is_file()
+        return not self.is_url and is_file(self.path)
 
     @cached_property
     def is_folder(self) -> bool:
         """Whether it is a folder that exists."""
-        return not self.is_url and self.path.is_dir()
+        return not self.is_url and is_folder(self.path)
 
     @cached_property
     def head(self) -> bytes:

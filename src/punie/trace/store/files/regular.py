@@ -27,3 +27,8 @@ def is_folder(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Whether a regular file is there, as `is_folder`."""
     return os.path.isfile(path)  # noqa: PTH113
+
+
+def exists(path: Path) -> bool:
+    """Whether anything is there, as `is_folder`."""
+    return os.path.exists(path)  # noqa: PTH110
