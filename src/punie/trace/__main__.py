@@ -26,7 +26,6 @@ from punie.trace.errors import (
     did_you_mean,
 )
 from punie.trace.options import add_options, read_options, renamed_flags
-from punie.trace.urls import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -230,6 +229,8 @@ def _keep_traceback(error: Exception) -> str:
 
 def _end(code: ExitCode, text: str) -> int:
     """Say on standard error why we end; where that can't be written, the exit code alone tells."""
+    from punie.trace.urls import without_passwords
+
     try:
         write_err(f"punie-trace: {without_passwords(text)}\n")
     except PipeClosedError as closed:
