@@ -23,7 +23,7 @@ from punie.trace.analysis.pipeline import Recorded, read_several
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.bench.improve_stages import BASELINE, RealExecutor, RecordedExecutor
 from punie.trace.bench.improving import improve
-from punie.trace.bench.levers.lever import Change, Evidence, TrialCost
+from punie.trace.bench.levers.lever import Change, Evidence, Lever, TrialCost
 from punie.trace.bench.levers.registry import LEVERS, parse_change
 from punie.trace.bench.plan import plan_cells
 from punie.trace.model import Span, SpanSet
@@ -147,13 +147,18 @@ def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[Candidate]:
         own = [change.value for change in changes if change.lever is lever]
         values = (*own, *(value for value in lever.propose(evidence) if value not in own))
         if why_not or not values:
-            why = why_not or (
-                f"needs --lever {lever.name}=…" if lever.value else "nothing here that it could change"
-            )
+            why = why_not or _nothing_proposed(lever)
             yield Candidate(lever.name, lever.title, lever.name, lever.output, None, why, lever.not_with)
             continue
         for value in values:
             yield _candidate(Change(lever, value), evidence)
+
+
+def _nothing_proposed(lever: Lever) -> str:
+    if lever.cost is TrialCost.OTHER_MODEL:
+        return f"needs --lever {lever.name}=…"
+    value = f" (--lever {lever.name}=… tries it all the same)" if lever.value else ""
+    return f"nothing here that it could change{value}"
 
 
 def _candidate(change: Change, evidence: Evidence) -> Candidate:
