@@ -85,8 +85,8 @@ def card(made: Training) -> str:
         "## Data",
         "",
         f"{made.rows} rows out of the model's own shortest right answers to {len(made.examples)} queries of the suite "
-        f"{made.suite}, {made.samples} answers to each, at temperature {made.temperature:g}. It holds content of those "
-        "runs: treat the adapter as you treat them.",
+        f"{made.suite}, {made.samples} answers to each, at temperature {made.temperature:g}, and of the file given "
+        "with --examples, if any. It holds content of those runs: treat the adapter as you treat them.",
         "",
         "## Settings",
         "",
@@ -131,7 +131,7 @@ def diary(made: Training) -> str:
     """An entry for a diary, and a row for a roadmap."""
     date = made.created.partition("T")[0]
     tried = [
-        f"- {form.name}: {'passes' if form.passes else 'refused'} by the fuse gate" for form in made.fused
+        f"- {form.name} {'passed' if form.passes else 'was refused by'} the fuse gate" for form in made.fused
     ] or ["- nothing was trained"] * (made.ending is not Ending.JUDGED)
     figures = _figures(made) if made.judgement and made.judgement.chosen else ""
     step = next(iter(next_steps(made)), "")
