@@ -14,12 +14,13 @@ def test_a_training_that_is_resumed_goes_on_as_it_was_planned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resume = ("--resume", str(tmp_path))
-    assert main(["train", "concise", *resume, "--anyway", "--format", "json"]) == ExitCode.INPUT
+    more = ("--anyway", "--blocks", "5", "--format", "json")
+    assert main(["train", "concise", *resume, *more]) == ExitCode.INPUT
     assert "not a training: it has no training.json" in capsys.readouterr().err
     for extra, named in (
         (["--samples", "3"], "--samples"),
         (["runs/a"], "RUN"),
-        (["--blocks", "2"], "--blocks"),
+        (["--margin", "0.2"], "--margin"),
     ):
         assert main(["train", "concise", *extra, *resume]) == ExitCode.USAGE
         assert f"{named} can't be used with --resume" in capsys.readouterr().err

@@ -156,6 +156,11 @@ def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad
     assert report["judgement"]["answers"]["answers-kept"] != "no"
     check_outputs(folder)
 
+    more = punie(
+        tmp_path, "train", "concise", "--anyway", "--resume", str(folder), "--blocks", "2", "--format", "json"
+    )
+    assert json.loads(more.stdout)["judgement"]["chosen"]["times"]["estimate"] > 1, more.stderr
+
 
 def check_outputs(folder: Path) -> None:
     """What a training leaves is there, for its user alone; the configuration is the base's, for nothing was won yet."""

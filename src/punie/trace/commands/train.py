@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ DESCRIPTION: Final = (
     "the shortest that is right, trains a LoRA adapter on them with mlx_lm, and judges it on queries that it wasn't "
     "trained on: against the model as it was, and against the model told to be brief. It ends early where decode is "
     "too small a share of the time, or where the model's own answers are no shorter. Exit code 0: it is worth it, 1: "
-    "it is not, 3: undecided. Interrupted, it goes on with --resume."
+    "it is not, 3: undecided. Interrupted, it goes on with --resume; with --blocks it then judges more passes."
 )
 EXAMPLES: Final = (
     "train concise runs/2026-11-23T14-05-09-demo --dry-run",
@@ -133,7 +133,7 @@ class Options:
     given: frozenset[str] = frozenset()
 
 
-_WITH_RESUME: Final = frozenset({"resume", "anyway", "format", "output", "force", "trainings"})
+_WITH_RESUME: Final = frozenset({"resume", "anyway", "blocks", "format", "output", "force", "trainings"})
 
 
 def execute(options: Options) -> int:
@@ -212,7 +212,21 @@ def _resumed(options: Options, path: Path, progress: BenchProgress) -> ConciseTr
         )
     folder = TrainingFolder.open(path)
     plan = folder.read_plan()
+    if "blocks" in options.given:
+        plan = _with_more_blocks(folder, plan, options.judged.blocks)
     return _training(folder, plan, read_runs(plan.runs), progress)
+
+
+def _with_more_blocks(folder: TrainingFolder, plan: TrainingPlan, blocks: int) -> TrainingPlan:
+    """The plan with more passes of the judgement, written down; what was asked in the others is kept."""
+    from punie.trace.tuning.experiments import JUDGEMENT
+    from punie.trace.usecases.experiment import add_blocks
+
+    if (judged := folder.experiment(JUDGEMENT)).has_plan():
+        add_blocks(judged, blocks)
+    plan = replace(plan, blocks=blocks)
+    folder.write_plan(plan)
+    return plan
 
 
 def _training(

@@ -135,7 +135,8 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
         if compared < needed:
             yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
     if judgement.answers.get(Question.FASTER) is Verdict.UNDECIDED:
-        yield "Repeat the judgement with more --blocks: its times are too few to tell."
+        more = f"punie-trace train concise --resume {training.source} --blocks N"
+        yield f"Judge more passes, for its times are too few to tell: {more}"
 
 
 def margin_line(training: Training) -> str:
