@@ -53,6 +53,21 @@ def a_byte_at_a_time() -> Iterator[bytes]:
         yield b" "
 
 
+def about_to_answer() -> Iterator[bytes]:
+    """That it goes on, for ever: every client has to pass that over."""
+    while True:
+        time.sleep(0.05)
+        yield b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def a_header_at_a_time() -> Iterator[bytes]:
+    """As `a_byte_at_a_time`, before there is an answer."""
+    yield b"HTTP/1.1 200 OK\r\nx: "
+    while True:
+        time.sleep(0.2)
+        yield b"a"
+
+
 def huge_headers() -> Iterator[bytes]:
     """More headers than a page of text."""
     yield b"HTTP/1.1 200 OK\r\n"
@@ -100,6 +115,8 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             endless_event,
             endless_error,
             a_byte_at_a_time,
+            about_to_answer,
+            a_header_at_a_time,
             huge_headers,
             bomb,
             odd_error,

@@ -11,6 +11,7 @@ from typing import Final
 
 import psutil
 
+from punie.trace.bounded_get import getting
 from punie.trace.doctor.check import Finding, ok, warn
 from punie.trace.extras import install_command
 from punie.trace.stack_ports import StackPort, stack_port
@@ -98,13 +99,10 @@ def _check_http(subject: StackPort, port: int | None, path: str, mark: bytes) ->
 def _why_not(port: int, path: str, mark: bytes) -> str:
     connection = HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read(4096)
+        with getting(connection, path, whole_s=2 * _TIMEOUT_S) as response:
+            body = response.read(4096)
     except (OSError, HTTPException) as error:
         return f"no answer: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"
-    finally:
-        connection.close()
     if response.status != _OK or mark not in body:
         return f"another answer than expected (HTTP {response.status})"
     return ""

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 from msgspec import structs
 
+from punie.trace.bounded_get import getting
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
 from punie.trace.store.attribute_values import with_typed_values
@@ -112,30 +113,26 @@ class _Answer:
 
 def _get(query: JaegerQuery, path: str, url: str) -> _Answer:
     connection = HTTPConnection(query.host, query.port, timeout=_TIMEOUT_S)
+    accepted = {"Accept": "application/json"}
     try:
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        response = connection.getresponse()
-        body = _read(response)
+        with getting(connection, path, whole_s=_WHOLE_S, headers=accepted) as response:
+            body = _read(response)
     except (OSError, HTTPException) as error:
         raise InputError(
             f"{url}: can't ask Jaeger at {query.host}:{query.port}: {str(error) or type(error).__name__}",
             remedy="Is it running? Its query port is 16686 if nothing else was configured.",
         ) from error
-    finally:
-        connection.close()
     return _Answer(response.status, body, _error_of(body))
 
 
 def _read(response: HTTPResponse) -> bytes:
     """The body, if it has an end that can be waited for. Raises `OSError`."""
-    pieces, size, until_s = [], 0, time.monotonic() + _WHOLE_S
+    pieces, size = [], 0
     while piece := response.read1(_PIECE_BYTES):
         pieces.append(piece)
         size += len(piece)
         if size > _MOST_BYTES:
             raise OSError(f"its answer is larger than {_MOST_BYTES} bytes: a smaller limit= makes it smaller")
-        if time.monotonic() > until_s:
-            raise TimeoutError(f"no whole answer within {_WHOLE_S:g} s")
     if response.length:
         raise OSError(f"its answer ended {response.length} bytes too early")
     return b"".join(pieces)

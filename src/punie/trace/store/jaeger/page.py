@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
 
+from punie.trace.bounded_get import getting
 from punie.trace.errors import UsageError
 from punie.trace.stack_ports import StackPort, stack_port
 from punie.trace.urls import split_url, without_password
@@ -49,14 +50,12 @@ def why_no_page(page: str, *, timeout_s: float = TIMEOUT_S) -> str:
     parts = urlsplit(page)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    accepted = {"Accept": "text/html"}
     try:
-        connection.request("GET", f"{parts.path}/", headers={"Accept": "text/html"})
-        response = connection.getresponse()
-        body = response.read(_START)
+        with getting(connection, f"{parts.path}/", whole_s=2 * timeout_s, headers=accepted) as response:
+            body = response.read(_START)
     except (OSError, HTTPException) as error:
         return f"no answer: {getattr(error, 'strerror', None) or str(error) or type(error).__name__}"
-    finally:
-        connection.close()
     if response.status != _OK:
         return f"HTTP {response.status} {response.reason}".rstrip()
     return "" if _TITLE.search(body) else "something else answers there than Jaeger's page"
