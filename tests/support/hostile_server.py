@@ -102,6 +102,19 @@ def absurd_usage() -> Iterator[bytes]:
     )
 
 
+def deep() -> Iterator[bytes]:
+    """JSON nested deeper than anybody reads."""
+    body = b"[" * 100_000
+    yield _head("application/json", f"Content-Length: {len(body)}")
+    yield body
+
+
+def badly_packed() -> Iterator[bytes]:
+    """What says that it is packed, and isn't."""
+    yield _head("application/json", "Content-Encoding: gzip", "Content-Length: 2")
+    yield b"{}"
+
+
 def nonsense() -> Iterator[bytes]:
     """No HTTP."""
     yield b"\x16\x03\x01\x00SSH-2.0-x\r\n\x00\x00"
@@ -121,6 +134,8 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             bomb,
             odd_error,
             absurd_usage,
+            deep,
+            badly_packed,
             nonsense,
         )
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -135,13 +135,14 @@ async def _ask(
     url: httpx.URL | str,
     **arguments: Any,  # noqa: ANN401 # httpx's
 ) -> httpx.Response:
-    """An answer of which no more is read than what can be one; what is cut off there is no JSON."""
+    """An answer of which no more is read than what can be one; what is cut off there, or badly packed, is no JSON."""
     content = b""
     async with client.stream(method, url, **arguments) as answer:
-        async for piece in answer.aiter_bytes():
-            content += piece[:_LARGEST_ANSWER]
-            if len(content) > _LARGEST_ANSWER:
-                break
+        with suppress(httpx.DecodingError):
+            async for piece in answer.aiter_bytes():
+                content += piece[:_LARGEST_ANSWER]
+                if len(content) > _LARGEST_ANSWER:
+                    break
     headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
@@ -149,6 +150,6 @@ async def _ask(
 def _object(answer: httpx.Response) -> dict[str, object]:
     try:
         value = answer.json()
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from punie.trace.urls import without_password
+
 if TYPE_CHECKING:
     import grpc  # type: ignore[import-untyped] # ships no types
 
@@ -71,7 +73,7 @@ def read_response(status: int, reason: str, headers: Mapping[str, str], body: by
     """What an HTTP response to an export means. Names in `headers` are in small letters."""
     text = f"HTTP {status} {reason}".rstrip()
     if 300 <= status < 400:
-        where = headers.get("location", "nowhere")
+        where = without_password(headers.get("location", "nowhere"))
         return Answer(Outcome.REQUEST_REFUSED, problem=f"{text}: redirected to {where}: give that address")
     if status in _RETRIED_STATUS:
         return Answer(Outcome.UNANSWERED, problem=text, retry_after_s=_pause_s(headers.get("retry-after")))
