@@ -160,6 +160,8 @@ def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad
         tmp_path, "train", "concise", "--anyway", "--resume", str(folder), "--blocks", "2", "--format", "json"
     )
     assert json.loads(more.stdout)["judgement"]["chosen"]["times"]["estimate"] > 1, more.stderr
+    server = tomllib.loads((folder / "config.toml").read_text("utf-8"))["server"]
+    assert all(Path(server[name]).is_absolute() for name in {"model", "adapter"} & server.keys())
 
 
 def check_outputs(folder: Path) -> None:

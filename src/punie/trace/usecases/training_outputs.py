@@ -61,9 +61,9 @@ def _config(training: ConciseTraining, made: Training, adapter: Path) -> str:
     lines = [f"# {QUESTION} {made.verdict.value}: {basis(made)}", "[server]"]
     if chosen is not None and chosen.kind is ArmKind.FUSED:
         form = next(form for form in made.fused if form.name == chosen.name)
-        lines.append(f"model = {json.dumps(str(training.folder.fused(form.way)))}")
+        lines.append(f"model = {json.dumps(str(training.folder.fused(form.way).absolute()))}")
     else:
-        kept = str(adapter) if chosen is not None else plan.adapter
+        kept = str(adapter.absolute()) if chosen is not None else plan.adapter
         lines.append(f"model = {json.dumps(plan.model)}")
         lines += [f"adapter = {json.dumps(kept)}"] if kept else []
     lines.append(f"prompt_cache = {json.dumps(plan.prompt_cache)}")
