@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from random import Random
 
 from hypothesis import given, settings
@@ -79,3 +80,13 @@ def test_every_span_is_in_one_query_or_named_as_in_none(made: list[Span]) -> Non
     assert all(queries.of[root] == root for root in queries.roots)
     assert set(queries.of.values()) == set(queries.roots)
     assert len(traces.forest.order) == len(traces.forest.spans) == len(placed)
+
+
+def test_of_two_copies_of_a_call_the_one_that_is_kept_tells_what_its_tool_left_it() -> None:
+    def made(name: str, parent: str | None, end_ns: int, operation: str) -> Span:
+        said: Attributes = {semconv.OPERATION: operation} if operation else {}
+        return Span("t0", name, parent, name, 1, end_ns, attributes=said)
+
+    copies = (made("s0", "s7", 2, "execute_tool"), made("s7", None, 0, ""), made("s7", None, 3, "chat"))
+    found = {repr(read_queries(SpanSet(order)).records) for order in permutations(copies)}
+    assert len(found) == 1

@@ -241,7 +241,10 @@ def test_nobody_there_is_an_account_and_no_exception(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(status=301, headers=(("location", "https://me:sekret@else/"),)), "redirected to https://me@else/"),
+        (
+            Answer(status=301, headers=(("location", "https://me:sekret@else/"),)),
+            "redirected to https://me@else/",
+        ),
         (Answer(content_type="text/html", body=b"<html>"), "text/html: that is no OTLP receiver"),
         (Answer(body=b"\xff\xff\xff"), "with a body that is not OTLP"),
         (Answer(content_type="application/json", body=b"[1]"), "with a body that is not OTLP"),

@@ -18,7 +18,7 @@ from punie.trace.analysis.queries.server_starts import ServerStart, server_start
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.trees.absolute_time import mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
-from punie.trace.analysis.trees.tree import Forest, SpanKey, grow
+from punie.trace.analysis.trees.tree import Forest, SpanKey, copies_in_order, grow
 from punie.trace.model import Span, SpanSet
 
 PlannedKey = tuple[str, int, int]
@@ -109,7 +109,8 @@ def read_traces(
     are all that there are.
     """
     around = around or Surroundings()
-    forest = grow(with_times_beside_tools(with_foreign_phases(with_conventions(source.spans))))
+    spans = with_conventions(copies_in_order(source.spans))
+    forest = grow(with_times_beside_tools(with_foreign_phases(spans)))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     is_nested = forest.is_one_nested_tree()
     forest, skew = (forest, ClockSkew()) if is_nested else correct_clocks(forest)

@@ -5,7 +5,7 @@ Whatever the order of the input, the result is the same. Nothing here recurses: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -110,6 +110,16 @@ def grow(spans: Iterable[Span]) -> Forest:
         follows=frozenset(follows),
         shared=shared,
     )
+
+
+def copies_in_order(spans: Sequence[Span]) -> Sequence[Span]:
+    """`spans`; where several have one id, in an order in which the copy that a forest keeps is the last of them.
+
+    So whoever looks a span up by its id before the forest is grown finds that copy, in whatever order they came.
+    """
+    if len({(span.trace_id, span.span_id) for span in spans}) == len(spans):
+        return spans
+    return sorted(spans, key=_preference, reverse=True)
 
 
 def with_times(forest: Forest, spans: Mapping[SpanKey, Span]) -> Forest:
