@@ -69,7 +69,7 @@ def make(seed: int, number: int) -> tuple[str, bytes]:
     while True:
         try:
             return kind, KINDS[kind].make(random)
-        except RecursionError:  # damage upon damage nests deeper than it can be written
+        except (RecursionError, MemoryError):  # damage upon damage: deeper or larger than can be written
             continue
 
 
