@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,12 @@ SLOW = (
 
 TOGETHER = ("end_to_end", "stack", "telemetry/test_mlx_")
 """Tests that share what takes seconds to start, in several files: with `-n` one process runs all of them."""
+
+
+def pytest_configure() -> None:
+    """Processes that tests start obey Ctrl-C, also where the tests run in the background of a script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signals import heed_ctrl_c
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
@@ -47,7 +46,6 @@ def start(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
             cwd=folder,
             stdout=progress,
             stderr=subprocess.STDOUT,
-            preexec_fn=heed_ctrl_c,
         )
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-from signals import heed_ctrl_c
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
@@ -199,7 +198,6 @@ def going(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        preexec_fn=heed_ctrl_c,
     )
     try:
         assert process.stderr is not None

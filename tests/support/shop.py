@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signals import heed_ctrl_c
 from slow_agent import copy_agent
 
 LEVERS = "brief,parallel-tools,tool-results=1000"
@@ -58,9 +57,7 @@ class Shop:
     def interrupt(self, cells: int, *arguments: str) -> Path:
         """Begin an improvement and interrupt it as by Ctrl-C, once `cells` server starts are done; its folder."""
         command = self.command("improve", "--no-history", *arguments)
-        with subprocess.Popen(
-            command, cwd=self.folder, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
-        ) as process:
+        with subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True) as process:
             while len(finished(self.folder)) < cells and process.poll() is None:
                 time.sleep(0.02)
             process.send_signal(2)
