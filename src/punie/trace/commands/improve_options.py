@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
 from punie.trace.commands.options import AskedOptions, JudgementOptions, OutputOptions, seed_flag
-from punie.trace.commands.server_options import ABOUT_ADAPTER, DEMO, KEY_VARIABLE, adapter_folder, seconds
+from punie.trace.commands.server_options import (
+    ABOUT_ADAPTER,
+    DEMO,
+    KEY_VARIABLE,
+    adapter_folder,
+    asked_model_flag,
+    base_url_flag,
+    seconds,
+)
 from punie.trace.errors import UsageError
 from punie.trace.options import choice, flag, flags_of, group, path, switch, whole_number
 from punie.trace.units import parse_duration_ns
@@ -25,12 +33,8 @@ class BaselineOptions(AskedOptions):
     """What is to become faster."""
 
     config: Path | None = config_flag()
-    model: str | None = flag(
-        "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
-    )
-    base_url: str | None = flag(
-        "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
-    )
+    model: str | None = asked_model_flag()
+    base_url: str | None = base_url_flag()
     api_key_env: str | None = flag(
         "--api-key-env", "NAME", "the variable with that server's key", shown=KEY_VARIABLE
     )

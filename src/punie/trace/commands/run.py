@@ -19,7 +19,14 @@ from punie.trace.commands.options import (
     jaeger_flag,
     seed_flag,
 )
-from punie.trace.commands.server_options import DEMO, KEY_VARIABLE, ServerOptions, naming_flags
+from punie.trace.commands.server_options import (
+    DEMO,
+    KEY_VARIABLE,
+    ServerOptions,
+    asked_model_flag,
+    base_url_flag,
+    naming_flags,
+)
 from punie.trace.errors import ExportError, UsageError
 from punie.trace.options import flag, flags_of, group, path, switch, whole_number
 
@@ -55,12 +62,8 @@ class RunServerOptions(ServerOptions):
     """A server to start, or one to attach to."""
 
     config: Path | None = config_flag()
-    model: str | None = flag(
-        "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
-    )
-    base_url: str | None = flag(
-        "--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one"
-    )
+    model: str | None = asked_model_flag()
+    base_url: str | None = base_url_flag()
     api_key_env: str = flag(
         "--api-key-env", "NAME", "the variable with that server's key", default=KEY_VARIABLE
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.options import choice, flag, path, real_number, switch, whole_number
@@ -20,6 +20,18 @@ DEFAULT_MAX_TOKENS: Final = 1024
 """The server's own default, 512, cuts long answers."""
 
 seconds = whole_number(1)
+
+
+def asked_model_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
+    """The field of `--model` where a server is started or attached to."""
+    return flag(
+        "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
+    )
+
+
+def base_url_flag() -> Any:  # noqa: ANN401 - as above
+    """The field of `--base-url`."""
+    return flag("--base-url", "URL", "attach to an OpenAI-compatible server instead of starting one")
 
 
 @dataclass(frozen=True, slots=True)
