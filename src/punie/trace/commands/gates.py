@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from punie.trace.console.standard_streams import write_err
 from punie.trace.errors import ExitCode
 from punie.trace.model import Verdict
-from punie.trace.report.document import NOTHING_TO_JUDGE
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from punie.trace.report.document import Document
+from punie.trace.report.document import NOTHING_TO_JUDGE, Document
 
 
 def gate(document: Document, names: Collection[str]) -> ExitCode:

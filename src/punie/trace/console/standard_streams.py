@@ -7,13 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, AnyStr, Final
+from typing import IO, AnyStr, Final
 
 from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
-
-if TYPE_CHECKING:
-    from typing import IO
 
 _OUT: Final = 1
 _STAND_INS: Final = str.maketrans(

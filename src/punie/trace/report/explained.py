@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from punie.trace.report.document import Section, Table
+from punie.trace.report.document import Document, Section, Table
 from punie.trace.report.wording.glossary import GLOSSARY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from punie.trace.report.document import Document
 
 
 def explained(document: Document) -> Document:

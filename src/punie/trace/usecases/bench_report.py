@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.speculative.benchmark import analyse_benchmark
+from punie.trace.analysis.speculative.model import BenchPlan
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.measurements import as_measurements, read_measured
@@ -16,9 +16,6 @@ from punie.trace.report.wording.experiment import looks_notes
 from punie.trace.report.wording.speculative import bench_advice
 from punie.trace.units import bytes_text
 from punie.trace.usecases.about import DEMO_NOTE
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.speculative.model import BenchPlan
 
 
 def build_bench_report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.comparison.compare import DEFAULT_SIZE, Comparison, compare
 from punie.trace.analysis.comparison.facts import ADAPTER, DRAFT, FROM_SPANS, Facts, compare_facts, span_facts
@@ -15,14 +15,12 @@ from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import AskedQueries
 from punie.trace.errors import UsageError
 from punie.trace.report.content import ComparisonReport
+from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.units import count_text
 from punie.trace.urls import without_password
 from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.load import Loaded, load_source
 from punie.trace.usecases.processes import in_processes
-
-if TYPE_CHECKING:
-    from punie.trace.store.runs.run_plan import RunPlan
 
 # Settings of a run that change what is measured, by the name that a reader knows.
 _SETTINGS: Final = {

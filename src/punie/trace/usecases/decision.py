@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.decision.decision import decide
 from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried, together, tried, tried_in
@@ -14,16 +14,13 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.errors import UsageError
-from punie.trace.report.content import BenchReport, DecisionReport
+from punie.trace.report.content import BenchReport, DecisionReport, Report
 from punie.trace.report.wording.improvement import VERDICTS, winner_arm
 from punie.trace.usecases.bench_report import build_bench_report
 from punie.trace.usecases.experiment import build_experiment_report
 from punie.trace.usecases.improvement import read_improvement
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
-
-if TYPE_CHECKING:
-    from punie.trace.report.content import Report
 
 _OTHER_SUITE: Final = "The run and {} asked different suites: what was measured there is about other queries."
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError, UsageError
-from punie.trace.model import SpanSet
+from punie.trace.model import SpanSet, UnreadableRecord
 from punie.trace.options import why_no_path
 from punie.trace.store.files.place import Place
 from punie.trace.store.runs.run_folder import RunFolder, holds_run
@@ -18,11 +19,6 @@ from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.store.sources import read_source
 from punie.trace.units import count_text
 from punie.trace.urls import without_password
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from punie.trace.model import UnreadableRecord
 
 _SHOWN: Final = 200  # characters of what is no path
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.tuning.split import Kind, SuiteQuery, Wanted, split_by_family
 from punie.trace.errors import InputError, UsageError
+from punie.trace.model import Span
 from punie.trace.options import absolute
+from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.tuning.plan import LoraSettings, TrainingPlan
 from punie.trace.usecases.load import load_source
 from punie.trace.workload.suite import Suite, default_suite, load_suite
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.records import QueryRecord
-    from punie.trace.model import Span
-    from punie.trace.store.runs.run_plan import RunPlan
 
 _DEFAULT_AGENT: Final = "default"
 

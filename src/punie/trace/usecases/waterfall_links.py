@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace import semconv
+from punie.trace.model import Span
 from punie.trace.store.jaeger.page import page_url, trace_url, usual_page, why_no_page
 from punie.trace.units import count_text, duration_text
 from punie.trace.urls import without_password
-
-if TYPE_CHECKING:
-    from punie.trace.model import Span
 
 FLAG: Final = "--jaeger"
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from punie.trace.analysis.experiment.results import analyse, answered
+from punie.trace.analysis.experiment.measured import Measured
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.results import ArmResult, analyse, answered
 from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Times, kept
 from punie.trace.analysis.tuning.output_kinds import output_kinds
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.experiment.measured import Measured
-    from punie.trace.analysis.experiment.observation import Observation
-    from punie.trace.analysis.experiment.results import ArmResult
-    from punie.trace.model import Span
+from punie.trace.model import Span
 
 
 def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from punie.trace.analysis.causes.model import Cause
 from punie.trace.report.document import Note, Section
 from punie.trace.report.wording.causes import cause_cases, cause_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from punie.trace.analysis.causes.model import Cause
 
 
 def causes_section(causes: Sequence[Cause]) -> Section:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from punie.trace.analysis.comparison.change import Direction
+from punie.trace.analysis.comparison.change import Change, Direction
+from punie.trace.analysis.comparison.compare import Comparison
 from punie.trace.analysis.comparison.facts import Likeness
-from punie.trace.analysis.comparison.gate import Gate
+from punie.trace.analysis.comparison.gate import Gate, GateResult
 from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.sides import Side
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
 from punie.trace.report.builders.differences import difference, difference_charts, marks, paired_charts
 from punie.trace.report.builders.provenance import facts_of_both
-from punie.trace.report.document import Answer, Document, Section, Table, notes
+from punie.trace.report.content import ComparisonReport
+from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, notes
 from punie.trace.report.inert import one_line, some
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
 from punie.trace.report.wording.comparison import basis, ends, gate_reason, headline
 from punie.trace.units import count_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from collections.abc import Set as AbstractSet
-
-    from punie.trace.analysis.comparison.change import Change
-    from punie.trace.analysis.comparison.compare import Comparison
-    from punie.trace.analysis.comparison.gate import GateResult
-    from punie.trace.analysis.comparison.sides import Side
-    from punie.trace.report.content import ComparisonReport
-    from punie.trace.report.document import Cell, Figure
 
 GATE: Final = "thresholds"  # its answer's slug
 _MOST_QUERIES: Final = 10

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from punie.trace.analysis.decision.decision import Decision
 from punie.trace.report.builders.provenance import decision_provenance
+from punie.trace.report.content import DecisionReport
 from punie.trace.report.document import Answer, Document, Figure, Section, Unit, notes
 from punie.trace.report.published.decision import publish_decision
-from punie.trace.report.wording.decision import conclusion, steps
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.decision.decision import Decision
-    from punie.trace.report.content import DecisionReport
-    from punie.trace.report.wording.decision import Step
+from punie.trace.report.wording.decision import Step, conclusion, steps
 
 
 def build_decision(report: DecisionReport) -> Document:

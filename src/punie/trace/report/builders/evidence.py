@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
+from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.verdicts.generation import GenerationFigures
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
 from punie.trace.report.charts import Mark
 from punie.trace.units import bytes_text, count_text, duration_text, percent_text
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.verdicts.assessment import Assessment
 
 
 def marks(assessment: Assessment[Any]) -> tuple[Mark, ...]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from punie.trace.analysis.experiment.arms import Arm
 from punie.trace.analysis.experiment.gates import GateKind
+from punie.trace.analysis.experiment.plan import ExperimentPlan
+from punie.trace.analysis.experiment.results import ArmResult, Experiment
 from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import starts_section, tokens_plot
@@ -14,7 +18,8 @@ from punie.trace.report.builders.provenance import experiment_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative import speed_up_figure
 from punie.trace.report.charts import Mark, Plot, Range, Ranges
-from punie.trace.report.document import Answer, Document, Figure, Note, Section, Table, Unit, notes
+from punie.trace.report.content import ExperimentReport
+from punie.trace.report.document import Answer, Cell, Document, Figure, Note, Section, Table, Unit, notes
 from punie.trace.report.inert import some
 from punie.trace.report.published.experiment import publish_experiment
 from punie.trace.report.wording.experiment import (
@@ -29,15 +34,6 @@ from punie.trace.report.wording.experiment import (
     verdict_basis,
 )
 from punie.trace.units import count_text, factor_text, percent_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from punie.trace.analysis.experiment.arms import Arm
-    from punie.trace.analysis.experiment.plan import ExperimentPlan
-    from punie.trace.analysis.experiment.results import ArmResult, Experiment
-    from punie.trace.report.content import ExperimentReport
-    from punie.trace.report.document import Cell
 
 _ARMS: Final = ("arm", "against the baseline", "answers")
 _SPEED: Final = ("arm", "speed-up", "a pass", "right", "cut", "worse", "")

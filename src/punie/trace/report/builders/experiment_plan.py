@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
+from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.report.builders.experiment import arms_section, size_text
 from punie.trace.report.document import Document, Section, Table
 from punie.trace.report.published.experiment import publish_plan
 from punie.trace.report.wording.experiment import server_text
 from punie.trace.units import count_text, duration_text, percent_text, time_left_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from punie.trace.analysis.experiment.plan import ExperimentPlan
 
 
 def build_experiment_plan(plan: ExperimentPlan, seen: tuple[int, str] | None) -> Document:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from punie.trace.analysis.improvement.model import Candidate
 from punie.trace.analysis.improvement.planner import Sizes
+from punie.trace.analysis.improvement.settings import ImproveSettings
 from punie.trace.report.document import Document, Section, Table, notes
 from punie.trace.report.published.improvement_plan import publish_improvement_plan
 from punie.trace.units import count_text, duration_text, time_left_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.analysis.improvement.model import Candidate
-    from punie.trace.analysis.improvement.settings import ImproveSettings
 
 _LEVERS: Final = ("lever", "what it does", "answers", "")
 

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.statistics.spread import P95_FROM
-from punie.trace.analysis.summary.database_totals import Where
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
+from punie.trace.analysis.summary.parts import By, Part
 from punie.trace.report import figures
 from punie.trace.report.builders.bars import ledger_bars, part_bars
 from punie.trace.report.builders.integrity import amount, integrity_section
 from punie.trace.report.builders.provenance import run_provenance, totals_provenance
 from punie.trace.report.builders.run import what_was_run
 from punie.trace.report.builders.totals import breakdown, generation_share
-from punie.trace.report.document import Document, Section, Table, notes
+from punie.trace.report.content import Report
+from punie.trace.report.document import Cell, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.part_rows import ALL, part_rows
 from punie.trace.report.published.parts import NOT_COMPUTED, publish_parts, publish_totals
 from punie.trace.units import count_text, duration_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from punie.trace.analysis.summary.database_totals import DatabaseTotals
-    from punie.trace.analysis.summary.parts import Part
-    from punie.trace.report.content import Report
-    from punie.trace.report.document import Cell
 
 _MOST_PARTS: Final = 200
 _NO_MODEL: Final = "no model named"

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from punie.trace.analysis.speculative.model import THRESHOLD
+from punie.trace.analysis.experiment.speedup import SpeedUp
+from punie.trace.analysis.speculative.benchmark import DraftResult
+from punie.trace.analysis.speculative.model import THRESHOLD, BenchPlan, Estimate, Prediction, Preflight
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report import figures
 from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.charts import Mark, Range, Ranges
-from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
+from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, Unit, notes
 from punie.trace.report.published.preflight import publish_preflight
 from punie.trace.report.wording.speculative import preflight_advice, preflight_reason
 from punie.trace.units import bytes_text, factor_text, share_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from punie.trace.analysis.experiment.speedup import SpeedUp
-    from punie.trace.analysis.speculative.benchmark import DraftResult
-    from punie.trace.analysis.speculative.model import BenchPlan, Estimate, Prediction, Preflight
-    from punie.trace.report.document import Cell
 
 _THRESHOLD: Final = (Mark(THRESHOLD, factor_text(THRESHOLD)),)
 _COLUMNS: Final = ("arm", "decode, predicted", "measured", "end to end, predicted", "measured")

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.transcript.messages import from_json
+from punie.trace.analysis.transcript.transcript import ToolUse, Transcript, Turn
+from punie.trace.analysis.waterfall.model import Row, Waterfall
 from punie.trace.model import PHASES
 from punie.trace.report import figures
 from punie.trace.report.builders.queries import DISTURBED, score
-from punie.trace.report.document import Document, Figure, Quote, Section, Table, Unit, notes
+from punie.trace.report.content import QueryReport
+from punie.trace.report.document import Cell, Document, Figure, Quote, Section, Table, Unit, notes
 from punie.trace.report.inert import readable
 from punie.trace.report.published.query import publish_query
 from punie.trace.units import count_text, duration_text, percent_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.analysis.records import QueryRecord
-    from punie.trace.analysis.transcript.transcript import ToolUse, Transcript, Turn
-    from punie.trace.analysis.waterfall.model import Row, Waterfall
-    from punie.trace.report.content import QueryReport
-    from punie.trace.report.document import Cell
 
 _TURNS: Final = ("turn", "prompt", "cached", "output", "first token", "time", "tools")
 _OTHERS: Final = ("query", "wall", "turns", "tools", "score")

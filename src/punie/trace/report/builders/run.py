@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from punie.trace.analysis.summary.summary import RunAnalysis
 from punie.trace.analysis.verdicts.accuracy import AccuracyReason
-from punie.trace.analysis.verdicts.assessment import Question
+from punie.trace.analysis.verdicts.assessment import Assessment, Question
 from punie.trace.analysis.verdicts.memory import MemoryReason
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
@@ -19,6 +21,7 @@ from punie.trace.report.builders.provenance import run_provenance
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
+from punie.trace.report.content import About, Report
 from punie.trace.report.document import Answer, Document, Section, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.run import publish
@@ -27,14 +30,6 @@ from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import QUESTIONS, basis
 from punie.trace.units import count_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.analysis.summary.summary import RunAnalysis
-    from punie.trace.analysis.verdicts.assessment import Assessment
-    from punie.trace.report.content import About, Report
-
 
 _NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
 

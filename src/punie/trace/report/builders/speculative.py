@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.experiment.arms import PromptCache
-from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind
+from punie.trace.analysis.experiment.drafting import Drafting
+from punie.trace.analysis.experiment.speedup import SpeedUp
+from punie.trace.analysis.experiment.summary import ArmSummary
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
+from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, BenchPlan
+from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import acceptance_plot, cells_plot
 from punie.trace.report.builders.preflight import preflight_section
@@ -15,23 +21,12 @@ from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative_why import outputs_section, why_section
 from punie.trace.report.charts import Mark, Range, Ranges
-from punie.trace.report.document import Answer, Document, Figure, Section, Table, Unit, notes
+from punie.trace.report.content import BenchReport
+from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, Unit, notes
 from punie.trace.report.published.speculative import publish_speculative
 from punie.trace.report.wording.speculative import BARS, verdict_basis
 from punie.trace.report.wording.verdicts import basis
 from punie.trace.units import count_text, factor_text, percent_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from punie.trace.analysis.experiment.drafting import Drafting
-    from punie.trace.analysis.experiment.speedup import SpeedUp
-    from punie.trace.analysis.experiment.summary import ArmSummary
-    from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
-    from punie.trace.analysis.speculative.model import BenchPlan
-    from punie.trace.analysis.statistics.spread import Interval
-    from punie.trace.report.content import BenchReport
-    from punie.trace.report.document import Cell
 
 QUESTION: Final = f"{round(100 * (THRESHOLD - 1))} % faster?"
 _ROADMAP: Final = ("date", "question", "verdict", "figure", "next step")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
-from punie.trace.analysis.experiment.observation import DivergenceKind
+from punie.trace.analysis.experiment.losslessness import ArmLosslessness
+from punie.trace.analysis.experiment.observation import Divergence, DivergenceKind
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+from punie.trace.analysis.speculative.decomposition import Decomposition
 from punie.trace.report import figures
-from punie.trace.report.document import Figure, Section, Table, Unit, notes
+from punie.trace.report.document import Cell, Figure, Section, Table, Unit, notes
 from punie.trace.report.inert import some
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS
 from punie.trace.units import count_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from punie.trace.analysis.experiment.losslessness import ArmLosslessness
-    from punie.trace.analysis.experiment.observation import Divergence
-    from punie.trace.analysis.speculative.benchmark import BenchAnalysis
-    from punie.trace.analysis.speculative.decomposition import Decomposition
-    from punie.trace.report.document import Cell
 
 _OUTPUTS: Final = ("arm", "compared", "equal", "ties", "corrupt", "unknown", "lossless", "why")
 _KINDS: Final = (DivergenceKind.TIE, DivergenceKind.CORRUPTION, DivergenceKind.UNKNOWN)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from punie.trace.analysis.tuning.training import Ending
+from punie.trace.analysis.statistics.share import ShareEstimate
+from punie.trace.analysis.tuning.judgement import JudgedArm, Judgement, Kept
+from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import tokens_plot
 from punie.trace.report.builders.provenance import training_provenance
-from punie.trace.report.document import Answer, Document, Section, Table, notes
+from punie.trace.report.document import Answer, Cell, Document, Section, Table, notes
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.published.training import publish_training
 from punie.trace.report.wording import training as wording
 from punie.trace.units import count_text, percent_text
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.statistics.share import ShareEstimate
-    from punie.trace.analysis.tuning.judgement import JudgedArm, Judgement, Kept
-    from punie.trace.analysis.tuning.training import Training
-    from punie.trace.report.document import Cell
 
 QUESTION: Final = "worth training?"
 _JUDGED: Final = (

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, ServerKind
 from punie.trace.analysis.experiment.gates import Gate, GateKind
 from punie.trace.analysis.experiment.measured import Measured
 from punie.trace.analysis.experiment.plan import ExperimentPlan, Stopping
 from punie.trace.analysis.experiment.results import ArmResult, Ended, Ending, Experiment, ending_of
+from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.model import Verdict
 from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import bytes_text, count_text, factor_text, percent_text, share_text
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.experiment.speedup import SpeedUp
 
 EXPECTED: Final = {ExpectedOutput.SAME: "the baseline's", ExpectedOutput.JUDGED: "judged by the suite"}
 _SERVERS: Final = {

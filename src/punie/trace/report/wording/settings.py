@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from punie.trace.analysis.experiment.configuration import configuration_text, difference
+from punie.trace.analysis.experiment.arms import Arm
+from punie.trace.analysis.experiment.configuration import Configuration, configuration_text, difference
 from punie.trace.report.document import Note
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.experiment.arms import Arm
-    from punie.trace.analysis.experiment.configuration import Configuration
 
 
 def settings_notes(baseline: Arm, arm: Arm) -> Iterator[Note]:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from punie.trace.analysis.tuning.judgement import ArmKind, Question
+from punie.trace.analysis.tuning.fusing import Fused
+from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, Question
 from punie.trace.analysis.tuning.linting import SAYS, Arguments, Served
 from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
-from punie.trace.analysis.tuning.training import Ending
+from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
 from punie.trace.units import bytes_text, count_text, percent_text
-
-if TYPE_CHECKING:
-    from punie.trace.analysis.tuning.fusing import Fused
-    from punie.trace.analysis.tuning.judgement import Judgement
-    from punie.trace.analysis.tuning.training import Training
 
 _SERVED: Final = MappingProxyType(
     {

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.cells import cell_len
 from rich.table import Table as Grid
 from rich.text import Text
 
-from punie.trace.report.document import Figure
+from punie.trace.report.document import Cell, Figure, Table
 from punie.trace.report.writers.text_words import whole, words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.report.document import Cell, Table
 
 _GAPS: Final = (2, 1)  # between columns; the smaller where the table doesn't fit else
 _ID_START: Final = (r"\1…", re.compile("^([0-9a-f]{12})[0-9a-f]{20}"))

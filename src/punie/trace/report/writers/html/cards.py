@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from punie.trace.model import Verdict
+from punie.trace.report.document import Answer
 from punie.trace.report.writers.html.markup import Markup, prose, tag
 from punie.trace.report.writers.html.ranges import draw_range
 from punie.trace.report.writers.html.tables import raw
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from punie.trace.report.document import Answer
 
 _SIGNS: Final = {Verdict.YES: "✓", Verdict.NO: "✗", Verdict.UNDECIDED: "?"}
 

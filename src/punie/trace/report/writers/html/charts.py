@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from punie.trace.report import figures
-from punie.trace.report.charts import Chart, Plot, Ranges, StackedBars
-from punie.trace.report.document import Table
+from punie.trace.report.charts import Bar, Chart, Plot, Ranges, StackedBars
+from punie.trace.report.document import Cell, Table
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.writers.html.markup import Markup, joined, tag
 from punie.trace.report.writers.html.plot import draw_plot
 from punie.trace.report.writers.html.ranges import draw_ranges
 from punie.trace.report.writers.html.svg import HEIGHT, place, stretched, tone
 from punie.trace.report.writers.html.tables import raw, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.report.charts import Bar
-    from punie.trace.report.document import Cell
 
 _SHOW: Final[Mapping[Unit, Callable[[float], Figure]]] = {
     Unit.NANOSECONDS: figures.duration,

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.report.inert import inert, readable
 from punie.trace.report.writers.text_words import QUANTITY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Attribute = str | int | float | bool | None
 

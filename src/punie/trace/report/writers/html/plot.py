@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from punie.trace.report.charts import Axis, Plot, Point, Series
 from punie.trace.report.document import Table
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.writers.html.axis import Scale, scale_of, tick_text
 from punie.trace.report.writers.html.markup import Markup, tag
 from punie.trace.report.writers.html.svg import drawing, ruler
 from punie.trace.report.writers.html.tables import table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.report.charts import Axis, Plot, Point, Series
 
 _HEIGHT: Final = 200  # pixels
 _AIR: Final = 8

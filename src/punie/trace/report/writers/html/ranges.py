@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.writers.html.axis import Scale, scale_of
 from punie.trace.report.writers.html.markup import Markup, tag
 from punie.trace.report.writers.html.svg import drawing, grid, ruler
 from punie.trace.report.writers.html.tables import raw
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.report.charts import Mark, Range, Ranges
 
 _ROW: Final = 22  # pixels
 _APART: Final = 5

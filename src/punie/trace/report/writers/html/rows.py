@@ -9,19 +9,15 @@ the drawing. The table has the numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
-from punie.trace.analysis.waterfall.model import RowRole
+from punie.trace.analysis.waterfall.model import Row, RowRole, Waterfall, Window
 from punie.trace.report.figures import Unit
 from punie.trace.report.writers.html.axis import Scale
 from punie.trace.report.writers.html.markup import Markup, joined, tag
 from punie.trace.report.writers.html.svg import place, ruler, stretched
 from punie.trace.units import count_text, duration_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from punie.trace.analysis.waterfall.model import Row, Waterfall, Window
 
 ROW: Final = 22  # pixels
 BAR: Final = 12

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from punie.trace.report.document import Figure
+from punie.trace.report.document import Cell, Figure, Table
 from punie.trace.report.writers.html.markup import Markup, tag
 from punie.trace.report.writers.html.terms import term
-
-if TYPE_CHECKING:
-    from punie.trace.report.document import Cell, Table
 
 
 def table(shown: Table, *, labelled_by: str | None = None, caption: str | None = None) -> Markup:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from punie.trace.report.wording.glossary import GLOSSARY
 from punie.trace.report.writers.html.markup import Markup, prose, tag
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LINK: Final = re.compile('href="#w-([a-z0-9-]+)"')
 
