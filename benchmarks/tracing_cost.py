@@ -58,8 +58,9 @@ from punie.trace.telemetry.mlx.hook import HOOK, SPANS_VARIABLE
 from punie.trace.telemetry.provider import Telemetry, configure
 from punie.trace.telemetry.query import QueryLabels, query_span
 from punie.trace.units import NS_PER_MS, duration_text
-from punie.trace.workload.agent import Subject, default_subject, server_model
+from punie.trace.workload.agent import default_subject, server_model
 from punie.trace.workload.ask import Asker, Reply
+from punie.trace.workload.subject import Subject
 from punie.trace.workload.suite import Query, Suite, default_suite, load_suite
 
 PAUSE_S = 0.01

@@ -15,7 +15,6 @@ import pytest
 from fuzzing.oracle import CONTROLS, check_document
 from hostile_ground import SECRET, Ground, make_ground
 from hostile_texts import TEXTS
-from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
@@ -24,8 +23,9 @@ from punie.trace.report.builders.run import build_run
 from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
-from punie.trace.workload.agent import Subject, default_subject
+from punie.trace.workload.agent import default_subject
 from punie.trace.workload.ask import Asker
+from punie.trace.workload.subject import Subject
 from punie.trace.workload.tools.tools import ERROR_PREFIX, WorkspaceTools
 
 READERS: Final = (
@@ -164,7 +164,7 @@ def hostile_model(text: str) -> FunctionModel:
 def test_what_a_model_says_is_not_obeyed(ground: Ground, tmp_path: Path) -> None:
     """Through the real agent, its tools, the journal and every format of reports."""
     subject = default_subject(ground.workspace)
-    agent: Agent[None, str] = subject.agent
+    agent = subject.agent
     telemetry = punie.trace.instrument(agent, journal_dir=tmp_path)
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):

@@ -21,8 +21,9 @@ from punie.trace.server.attach import AttachedServer
 from punie.trace.telemetry.shipping.answers import Outcome
 from punie.trace.telemetry.shipping.http_sender import HttpSender
 from punie.trace.telemetry.shipping.targets import flag_target
-from punie.trace.workload.agent import Subject, server_model
+from punie.trace.workload.agent import server_model
 from punie.trace.workload.ask import Asker
+from punie.trace.workload.subject import Subject
 
 LIMIT_S = 4.0
 _QUICKLY_S = 1.0  # what never ends needs no longer to be given up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from http.server import BaseHTTPRequestHandler
 from itertools import count
@@ -17,7 +18,8 @@ from pydantic_ai.models import Model
 
 from punie.trace.errors import ExitCode, WorkloadError
 from punie.trace.server.address import ServerAddress
-from punie.trace.workload.agent import Subject, load_subject, server_model
+from punie.trace.workload.agent import server_model
+from punie.trace.workload.subject import SubjectSource, load_subject
 
 MODULES = count()
 
@@ -25,7 +27,7 @@ MODULES = count()
 class Loader(Protocol):
     """Loads `attribute` of a module with `source` in the working directory."""
 
-    def __call__(self, source: str, attribute: str = "agent") -> Subject: ...
+    def __call__(self, source: str, attribute: str = "agent") -> SubjectSource: ...
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
 
-    def load(source: str, attribute: str = "agent") -> Subject:
+    def load(source: str, attribute: str = "agent") -> SubjectSource:
         name = f"users_module_{next(MODULES)}"
         (tmp_path / f"{name}.py").write_text(source)
         return load_subject(f"{name}:{attribute}")
@@ -70,20 +72,90 @@ async def _ask_once(model: Model) -> None:
 AGENT = "from pydantic_ai import Agent\nagent = Agent(name='theirs', defer_model_check=True)\n"
 
 
+MADE = {
+    "an agent": "made = agent",
+    "an attribute of an object": "class Bot:\n    made = agent\nbot = Bot()",
+    "a wrapped agent": "from pydantic_ai.agent import WrapperAgent\nmade = WrapperAgent(agent)",
+    "a function": "def made(): return agent",
+    "a class of agents": "class made(Agent):\n    def __init__(self):\n"
+    "        super().__init__(name='theirs', defer_model_check=True)",
+    "an async function": "async def made(): return agent",
+    "a coroutine": "async def make(): return agent\nmade = make()",
+    "a function that returns a coroutine": "async def make(): return agent\ndef made(): return make()",
+    "a context manager": "@contextmanager\ndef made():\n    entered.append(1)\n    yield agent\n    left.append(1)",
+    "an async context manager": "@asynccontextmanager\nasync def made():\n    entered.append(1)\n    yield agent\n"
+    "    left.append(1)",
+    "one in an async function": "@asynccontextmanager\nasync def open_it():\n    entered.append(1)\n    yield agent\n"
+    "    left.append(1)\nasync def made(): return open_it()",
+}
+WITH_DEPENDENCIES = {
+    "a pair": "made = agent, 'a database'",
+    "a function of a pair": "def made(): return agent, 'a database'",
+    "an async function of a pair": "async def made(): return agent, 'a database'",
+    "a context manager of a pair": "@asynccontextmanager\nasync def made():\n    entered.append(1)\n"
+    "    yield agent, 'a database'\n    left.append(1)",
+}
+
+
 @pytest.mark.parametrize(
     ("source", "deps"),
     [
-        (AGENT, None),
-        (f"{AGENT}def made():\n    return agent\n", None),
-        (f"{AGENT}def made():\n    return agent, 'a database'\n", "a database"),
-        (f"{AGENT}pair = (agent, 3)\n", 3),
+        *((source, None) for source in MADE.values()),
+        *((each, "a database") for each in WITH_DEPENDENCIES.values()),
     ],
-    ids=["an agent", "a function", "a function with dependencies", "a pair"],
+    ids=[*MADE, *WITH_DEPENDENCIES],
 )
 def test_what_may_be_named(loaded: Loader, source: str, deps: object) -> None:
-    attribute = "made" if "def made" in source else "pair" if "pair" in source else "agent"
-    subject = loaded(source, attribute)
-    assert (subject.agent.name, subject.deps) == ("theirs", deps)
+    head = f"from contextlib import asynccontextmanager, contextmanager\nentered, left = [], []\n{AGENT}"
+    source_of_it = loaded(f"{head}{source}\n", "bot.made" if "Bot" in source else "made")
+    module = sys.modules[f"users_module_{next(MODULES) - 1}"]
+
+    async def look() -> None:
+        async with source_of_it.opened(pytest.fail) as subject:
+            assert (subject.agent.name, subject.deps) == ("theirs", deps)
+            assert not module.left
+
+    asyncio.run(look())
+    assert len(module.left) == len(module.entered) == ("yield" in source)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("async def agent(): raise OSError('no database')", "making the agent failed: OSError: no database"),
+        (
+            "async def agent(): import sys; sys.exit('no license')",
+            "making the agent failed: SystemExit: no license",
+        ),
+        ("async def agent(): return 3", "expected a pydantic_ai.Agent, but it is a int"),
+        ("async def agent(): yield 3", "expected a pydantic_ai.Agent, but it is a async_generator"),
+        ("agent = open(__file__)", "expected a pydantic_ai.Agent, but it is a TextIOWrapper"),
+    ],
+)
+def test_what_fails_when_it_is_opened_is_a_sentence_too(loaded: Loader, source: str, message: str) -> None:
+    async def look() -> None:
+        async with loaded(source).opened(pytest.fail):
+            pytest.fail("opened")
+
+    with pytest.raises(WorkloadError, match=re.escape(message)):
+        asyncio.run(look())
+
+
+def test_what_fails_at_the_end_or_is_missing_is_said(loaded: Loader) -> None:
+    source = (
+        "from contextlib import contextmanager\nfrom pydantic_ai import Agent\n@contextmanager\ndef agent():\n"
+        "    yield Agent(name='theirs', deps_type=int, defer_model_check=True)\n    raise OSError('no end')\n"
+    )
+    said: list[object] = []
+
+    async def look() -> None:
+        async with loaded(source).opened(said.append):
+            pass
+
+    asyncio.run(look())
+    missing, end = map(str, said)
+    assert missing.startswith("the agent theirs declares dependencies (int) and is given none")
+    assert end.endswith("what it does at its end failed: OSError: no end")
 
 
 @pytest.mark.parametrize(
@@ -103,10 +175,9 @@ def test_what_may_be_named(loaded: Loader, source: str, deps: object) -> None:
         ),
         ("def agent(): raise OSError('no database')", "agent() failed: OSError: no database"),
         ("def agent(need): ...", "agent() failed: TypeError: "),
-        ("other = 1", "agent is no such attribute, not a pydantic_ai.Agent"),
-        ("agent = 1", "agent is a int, not a pydantic_ai.Agent"),
-        ("async def agent(): pass", "agent is an async function, not a pydantic_ai.Agent"),
-        ("def agent(): return 'x'", "agent is a str, not a pydantic_ai.Agent"),
+        ("other = 1", "expected a pydantic_ai.Agent, but there is no agent in "),
+        ("agent = 1", "expected a pydantic_ai.Agent, but it is a int"),
+        ("def agent(): return 'x'", "expected a pydantic_ai.Agent, but it is a str"),
     ],
 )
 def test_whatever_the_module_does_is_one_sentence_that_names_it(
@@ -126,9 +197,15 @@ def test_a_reference_needs_both_parts(reference: str) -> None:
         load_subject(reference)
 
 
+def test_a_file_is_refused_with_what_to_write_instead() -> None:
+    with pytest.raises(WorkloadError, match="is a file") as caught:
+        load_subject("shop/my-agents.py:agent")
+    assert caught.value.remedy == "--agent shop.my-agents:agent"
+
+
 def test_a_file_of_the_users_takes_no_librarys_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "this.py").write_text("raise RuntimeError('taken for the library')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    with pytest.raises(WorkloadError, match="this:agent: agent is no such attribute"):
+    with pytest.raises(WorkloadError, match=r"this:agent: expected .* there is no agent in .*this\.py"):
         load_subject("this:agent")

@@ -26,10 +26,10 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.telemetry.agent.cut_streams import note_cut_stream
 from punie.trace.usecases.interruption import run_without_waiting_for_others
-from punie.trace.workload.agent import Subject
 from punie.trace.workload.ask import Asker, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
 from punie.trace.workload.scoring.answer import ToolCall
+from punie.trace.workload.subject import Subject
 from punie.trace.workload.threads import query_has_ended
 
 Answerer = Callable[[list[ModelMessage], AgentInfo], ModelResponse]

@@ -12,9 +12,10 @@ from small_traces import tool
 
 from punie.trace.demo.paths import workspace_path
 from punie.trace.errors import InputError, WorkloadError
-from punie.trace.workload.agent import Subject, default_subject
+from punie.trace.workload.agent import default_subject
 from punie.trace.workload.listed_tools import ListedTool, listed_tools
 from punie.trace.workload.replay import ReplayTools, recording_of
+from punie.trace.workload.subject import Subject
 
 
 def send(to: str) -> str:

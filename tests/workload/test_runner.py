@@ -18,11 +18,11 @@ from punie.trace.errors import ServerError, WorkloadError
 from punie.trace.model import Attributes
 from punie.trace.store.sources import read_source
 from punie.trace.telemetry.provider import configure
-from punie.trace.workload.agent import Subject
 from punie.trace.workload.ask import Asker
 from punie.trace.workload.plan import plan_queries
 from punie.trace.workload.runner import WARMUP_TEXTS, Session, run_server_start
 from punie.trace.workload.scoring.score import Score
+from punie.trace.workload.subject import Subject
 from punie.trace.workload.suite import ExpectAny, ExpectDirect, Query, Suite
 
 SUITE = Suite(

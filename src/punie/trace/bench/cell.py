@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
     from punie.trace.telemetry.provider import Telemetry
-    from punie.trace.workload.agent import Subject
     from punie.trace.workload.ask import Asker
     from punie.trace.workload.runner import Session
+    from punie.trace.workload.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +77,28 @@ class CellRun:
         )
 
     async def _serve(self, telemetry: Telemetry, server: CellServer) -> None:
-        subjects = self._subjects_instrumented(telemetry)
-        async with server:
+        async with self._subjects_instrumented(telemetry) as subjects, server:
             self.folder.write_plan(self._plan(server.command))
             askers = {
                 arm.name: self._asker(arm, subjects[arm.name], server, telemetry) for arm in self.cell.arms
             }
             await self._ask_all(telemetry, askers, server)
 
-    def _subjects_instrumented(self, telemetry: Telemetry) -> Mapping[str, Subject]:
+    @asynccontextmanager
+    async def _subjects_instrumented(self, telemetry: Telemetry) -> AsyncIterator[Mapping[str, Subject]]:
         """The agent of each arm; arms with the same one share it."""
         from punie.trace.telemetry.instrument import instrument
 
         keys = {arm.name: (arm.agent.agent, arm.agent.workspace) for arm in self.cell.arms}
-        subjects = {keys[arm.name]: subject_of(arm.agent) for arm in self.cell.arms}
-        for subject in subjects.values():
-            instrument(subject.agent, telemetry=telemetry)
-        return {name: subjects[key] for name, key in keys.items()}
+        sources = {keys[arm.name]: subject_of(arm.agent) for arm in self.cell.arms}
+        async with AsyncExitStack() as until_asked:
+            subjects = {
+                key: await until_asked.enter_async_context(source.opened(self.progress.say))
+                for key, source in sources.items()
+            }
+            for subject in subjects.values():
+                instrument(subject.agent, telemetry=telemetry)
+            yield {name: subjects[key] for name, key in keys.items()}
 
     def _asker(self, arm: Arm, subject: Subject, server: CellServer, telemetry: Telemetry) -> Asker:
         from punie.trace.workload.agent import server_model

@@ -18,8 +18,8 @@ from punie.trace.errors import InputError, UsageError
 from punie.trace.workload.suite import Suite, default_suite, load_suite
 
 if TYPE_CHECKING:
-    from punie.trace.workload.agent import Subject
     from punie.trace.workload.replay import Recording
+    from punie.trace.workload.subject import SubjectSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class Runtime:
         return self.own_suites[arm.suite] if arm.suite else self.suite
 
 
-def subject_of(settings: AgentSettings) -> Subject:
+def subject_of(settings: AgentSettings) -> SubjectSource:
     """The agent to ask: the user's, else the default one. Raises WorkloadError or UsageError."""
-    from punie.trace.workload.agent import default_subject, load_subject
+    from punie.trace.workload.agent import default_subject
+    from punie.trace.workload.subject import load_subject
 
     if settings.agent:
         return load_subject(settings.agent)

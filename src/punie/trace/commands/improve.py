@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.improve_options import (
@@ -106,8 +107,12 @@ def _tools(settings: ImproveSettings) -> tuple[ListedTool, ...]:
     from punie.trace.console.standard_streams import kept_for_the_report
     from punie.trace.workload.listed_tools import listed_tools
 
+    async def look() -> tuple[ListedTool, ...]:
+        async with subject_of(settings.baseline.agent).opened(lambda _: None) as subject:
+            return listed_tools(subject)
+
     with kept_for_the_report():  # the user's module is imported
-        return listed_tools(subject_of(settings.baseline.agent))
+        return asyncio.run(look())
 
 
 def _about_tools(settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.usecases.run_servers import RunServer
     from punie.trace.usecases.suite_run import Asking
-    from punie.trace.workload.agent import Subject
+    from punie.trace.workload.subject import SubjectSource
     from punie.trace.workload.suite import Suite
 
 HELP: Final = "ask a suite of queries on a real server and show where the time went"
@@ -260,9 +260,10 @@ def _asking(options: Options, configuration: Configuration) -> Asking:
     )
 
 
-def _subject(workload: WorkloadOptions) -> Subject:
+def _subject(workload: WorkloadOptions) -> SubjectSource:
     from punie.trace.demo.paths import workspace_path
-    from punie.trace.workload.agent import default_subject, load_subject
+    from punie.trace.workload.agent import default_subject
+    from punie.trace.workload.subject import load_subject
 
     if workload.agent:
         return load_subject(workload.agent)

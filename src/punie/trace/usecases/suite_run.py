@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.telemetry.provider import Telemetry
-    from punie.trace.workload.agent import Subject
     from punie.trace.workload.runner import Session
+    from punie.trace.workload.subject import Subject, SubjectSource
     from punie.trace.workload.suite import Suite
     from punie.trace.workload.turns import Turns
 
@@ -40,7 +40,7 @@ class Asking:
     """
 
     suite: Suite
-    subject: Subject
+    subject: SubjectSource
     stream: bool
     query_timeout_s: float
     ready_timeout_s: float
@@ -73,12 +73,13 @@ class SuiteRun:
         cancel_on(signal.SIGTERM)
         telemetry = configure(self.folder.spans_dir.absolute())
         try:
-            instrument(self.asking.subject.agent, telemetry=telemetry)
-            session = self._session(telemetry, await self._turns())
-            session.check()
-            with every_agent_instrumented(telemetry), self.progress.shown():
-                for start in range(self.plan.settings.server_starts):
-                    await self._server_start(session, start)
+            async with self.asking.subject.opened(self.progress.say) as subject:
+                instrument(subject.agent, telemetry=telemetry)
+                session = self._session(telemetry, await self._turns())
+                session.check()
+                with every_agent_instrumented(telemetry), self.progress.shown():
+                    for start in range(self.plan.settings.server_starts):
+                        await self._server_start(session, subject, start)
         finally:
             telemetry.shutdown()
         return telemetry.journal.status
@@ -109,7 +110,7 @@ class SuiteRun:
             turns=turns,
         )
 
-    async def _server_start(self, session: Session, start: int) -> None:
+    async def _server_start(self, session: Session, subject: Subject, start: int) -> None:
         from punie.trace.workload.agent import server_model
         from punie.trace.workload.ask import Asker
         from punie.trace.workload.runner import run_server_start
@@ -122,7 +123,7 @@ class SuiteRun:
             model = server_model(server.address, server.model_name, said, timeout_s=timeout_s)
             settings = self.asking.settings
             asker = Asker(
-                self.asking.subject,
+                subject,
                 model,
                 self.asking.stream,
                 timeout_s,

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import WorkloadError
 from punie.trace.workload.bounded_answers import NO_PACKING, bound
+from punie.trace.workload.subject import Subject
 from punie.trace.workload.tools.tools import WorkspaceTools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_ai import Agent
     from pydantic_ai.models import Model
     from pydantic_ai.profiles import ModelProfile
 
@@ -31,14 +27,6 @@ INSTRUCTIONS: Final = (
 AGENT_NAME: Final = "assistant"
 READ_ONLY: Final = "read_only"
 """The key of a tool's metadata that declares it: `Tool(search, metadata={"read_only": True})`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The agent under test, and the dependencies that its tools are given."""
-
-    agent: Agent[Any, Any]
-    deps: Any = None
 
 
 def default_subject(workspace: Path) -> Subject:
@@ -62,54 +50,6 @@ def default_subject(workspace: Path) -> Subject:
         defer_model_check=True,
     )
     return Subject(agent)
-
-
-def load_subject(reference: str) -> Subject:
-    """What the user has at `module:attribute`: an agent, or a function that makes one, or one and its dependencies.
-
-    The working directory is importable, after all else: a file of the user's can't take the place of a library's.
-    Raises `WorkloadError` that names the flag, the module and the attribute, whatever the user's code raises.
-    """
-    module_name, separator, attribute = reference.partition(":")
-    if not (module_name and separator and attribute):
-        raise WorkloadError(
-            f"--agent {reference}: expected module:attribute", remedy="e.g. --agent myapp.agents:agent"
-        )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    with _naming(f"--agent {reference}: can't import {module_name}"):
-        module = importlib.import_module(module_name)
-    with _naming(f"--agent {reference}: {attribute}() failed"):
-        return _subject(reference, attribute, getattr(module, attribute, None))
-
-
-def _subject(reference: str, attribute: str, value: object) -> Subject:
-    from pydantic_ai import Agent
-
-    made = value if isinstance(value, Agent) or not callable(value) else value()
-    agent, deps = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-    if isinstance(agent, Agent):
-        return Subject(agent, deps)
-    what = "no such attribute" if value is None else f"a {type(made).__name__}"
-    if isinstance(made, Coroutine):
-        made.close()  # else Python warns that nobody awaited it
-        what = "an async function"
-    raise WorkloadError(
-        f"--agent {reference}: {attribute} is {what}, not a pydantic_ai.Agent",
-        remedy="name an agent, or a function that returns an agent or a pair of an agent and its dependencies",
-    )
-
-
-@contextmanager
-def _naming(what: str) -> Iterator[None]:
-    """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
-    try:
-        yield
-    except (WorkloadError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        lines = str(error).splitlines()
-        raise WorkloadError(f"{what}: {type(error).__name__}{f': {lines[0]}' if lines else ''}") from error
 
 
 def server_model(

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pydantic_ai.capabilities import AbstractCapability
     from pydantic_ai.models import Model
 
-    from punie.trace.workload.agent import Subject
     from punie.trace.workload.guard import QueryGuard
     from punie.trace.workload.replay import Recording
     from punie.trace.workload.scoring.answer import Answer
+    from punie.trace.workload.subject import Subject
 
 _GRACE_S: Final = 2.0  # beyond the time limit, before code that blocks the event loop is interrupted
 _CANCELS: Final = 3

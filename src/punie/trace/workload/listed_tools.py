@@ -11,7 +11,7 @@ from punie.trace.workload.agent import READ_ONLY
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import AbstractToolset
 
-    from punie.trace.workload.agent import Subject
+    from punie.trace.workload.subject import Subject
 
 _HINT: Final = "readOnlyHint"  # the Model Context Protocol's, which toolsets hand on in a tool's annotations
 

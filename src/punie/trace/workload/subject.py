@@ -1,0 +1,179 @@
+"""The agent under test: one that is there, or what `--agent` names and makes one."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
+
+from punie.trace.errors import WorkloadError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from types import ModuleType
+
+    from pydantic_ai.agent import AbstractAgent
+
+Say = Callable[[str], object]
+_STEPS: Final = 4  # a function, what it awaits, a context manager, and what that gives
+_REMEDY: Final = (
+    "name an agent, or what makes one, or a pair of an agent and its dependencies: a function, plain or async, "
+    "or one with @contextmanager or @asynccontextmanager"
+)
+
+
+class SubjectSource(Protocol):
+    """What gives the agent for as long as it is asked."""
+
+    def opened(self, say: Say) -> AbstractAsyncContextManager[Subject]:
+        """The agent, inside; `say` hears what may surprise. Raises WorkloadError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The agent under test, and the dependencies that its tools are given."""
+
+    agent: AbstractAgent[Any, Any]
+    deps: Any = None
+
+    @asynccontextmanager
+    async def opened(self, say: Say) -> AsyncIterator[Subject]:
+        """Itself: there is nothing to open."""
+        needed = self.agent.deps_type
+        if self.deps is None and needed not in (NoneType, object, Any) and NoneType not in get_args(needed):
+            say(
+                f"the agent {self.agent.name or ''} declares dependencies ({_name(needed)}) and is given none: "
+                "name a function that returns it with them, as a pair".replace("  ", " ")
+            )
+        yield self
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSubject:
+    """What makes an agent only in an event loop: an async function, or a context manager that is left at the end."""
+
+    reference: str
+    value: object
+
+    @asynccontextmanager
+    async def opened(self, say: Say) -> AsyncIterator[Subject]:
+        """The agent, made anew. What fails after it was asked is told to `say`: the answers are no less good."""
+        stack = AsyncExitStack()
+        try:
+            with _naming(f"--agent {self.reference}: making the agent failed"):
+                subject = _ready(self.reference, await self._made(stack))
+            async with subject.opened(say):
+                yield subject
+        finally:
+            try:
+                await stack.aclose()
+            except Exception as error:  # noqa: BLE001 # the user's code; it is said
+                say(f"--agent {self.reference}: what it does at its end failed: {_first_line(error)}")
+
+    async def _made(self, stack: AsyncExitStack) -> object:
+        value: Any = self.value
+        for _ in range(_STEPS):
+            if _subject(value):
+                break
+            if inspect.isawaitable(value):
+                value = await value
+            elif hasattr(value, "__aenter__"):
+                value = await stack.enter_async_context(value)
+            elif hasattr(value, "__enter__"):
+                value = stack.enter_context(value)
+            elif callable(value):
+                value = value()
+        return value
+
+
+def load_subject(reference: str) -> SubjectSource:
+    """What the user has at `module:attribute`: an agent, or what makes one, or one and its dependencies.
+
+    The working directory is importable, after all else: a file of the user's can't take the place of a library's.
+    Raises `WorkloadError` that names the flag, the module and the attribute, whatever the user's code raises.
+    """
+    module_name, separator, attribute = reference.partition(":")
+    if not (module_name and separator and attribute):
+        raise WorkloadError(
+            f"--agent {reference}: expected module:attribute", remedy="e.g. --agent myapp.agents:agent"
+        )
+    if module_name.endswith(".py"):
+        dotted = ".".join(Path(module_name).with_suffix("").parts)
+        raise WorkloadError(
+            f"--agent {reference}: {module_name} is a file, expected a module",
+            remedy=f"--agent {dotted}:{attribute}",
+        )
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    with _naming(f"--agent {reference}: can't import {module_name}"):
+        module = importlib.import_module(module_name)
+    with _naming(f"--agent {reference}: {attribute}() failed"):
+        return _source(reference, attribute, module)
+
+
+def _source(reference: str, attribute: str, module: ModuleType) -> SubjectSource:
+    try:
+        value: Any = functools.reduce(getattr, attribute.split("."), module)
+    except AttributeError:
+        raise _refusal(
+            reference, f"there is no {attribute} in {module.__file__ or module.__name__}"
+        ) from None
+    made = value() if callable(value) and not _subject(value) and not _only_in_a_loop(value) else value
+    if _only_in_a_loop(made):
+        return MadeSubject(reference, made)
+    return _ready(reference, made)
+
+
+def _only_in_a_loop(value: object) -> bool:
+    if _subject(value) or isinstance(value, type):  # an agent is a context manager, too
+        return False
+    is_manager = hasattr(value, "__aenter__") or hasattr(value, "__enter__")
+    return inspect.iscoroutinefunction(value) or inspect.isawaitable(value) or is_manager
+
+
+def _subject(value: object) -> Subject | None:
+    from pydantic_ai.agent import AbstractAgent
+
+    agent, deps = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+    return Subject(agent, deps) if isinstance(agent, AbstractAgent) else None
+
+
+def _ready(reference: str, value: object) -> Subject:
+    subject = _subject(value)
+    if subject is None:
+        raise _refusal(reference, f"it is a {type(value).__name__}")
+    return subject
+
+
+def _refusal(reference: str, what: str) -> WorkloadError:
+    return WorkloadError(f"--agent {reference}: expected a pydantic_ai.Agent, but {what}", remedy=_REMEDY)
+
+
+def _name(kind: object) -> str:
+    return getattr(kind, "__name__", None) or str(kind)
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
+    import asyncio
+
+    try:
+        yield
+    except (WorkloadError, KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise WorkloadError(f"{what}: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}{f': {lines[0]}' if lines else ''}"
