@@ -11,8 +11,8 @@ PAGE = Path(__file__).with_suffix(".md")
 
 _HEAD = """# What can be wrong with traces
 
-Every report lists what is wrong with its spans before any figure. A finding has a name, a count, up to three examples,
-and one of three effects. Spans of warm-up queries are left out of findings about single queries.
+Every report lists what is wrong with its spans before any figure. A finding has a name, a count, up to three
+examples, one of three effects, and what to do. Spans of warm-up queries are left out of findings about single queries.
 """
 _EFFECTS = {
     Effect.NO_VERDICT: "The figures are shown; no verdict rests on them.",

@@ -16,7 +16,7 @@ from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.commands import run
 from punie.trace.console.progress import Progress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
-from punie.trace.manual import page_of_errors
+from punie.trace.manual import ERRORS, FINDINGS, page, page_on_site
 from punie.trace.options import read_options
 
 HEAVY = (
@@ -187,19 +187,18 @@ def test_usage_errors_are_short_and_say_what_to_do(
     assert len(lines) == 3
 
 
-def test_the_page_of_errors_is_that_of_the_site_or_of_the_clone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = Path(__file__).parents[2] / "docs" / "errors.md"
-    assert Path(page_of_errors()) == page
+def test_a_page_is_that_of_the_site_or_of_the_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    assert [Path(page(name)) for name in (ERRORS, FINDINGS)] == [docs / "errors.md", docs / "findings.md"]
+    assert page_on_site(ERRORS) == ""
     info = tmp_path / "punie_trace-9.dist-info"
     info.mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
     head = "Metadata-Version: 2.4\nName: punie-trace\nVersion: 9\n"
     (info / "METADATA").write_text(head)
-    assert page_of_errors() == ""  # from a wheel file, before there is a site
+    assert page(ERRORS) == ""  # from a wheel file, before there is a site
     (info / "METADATA").write_text(f"{head}Project-URL: Documentation, https://docs.example/\n")
-    assert page_of_errors() == "https://docs.example/errors.html"
+    assert page(ERRORS) == page_on_site(ERRORS) == "https://docs.example/errors.html"
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class _VersionAction(argparse.Action):
 
 
 def _report_error(error: PunieTraceError) -> int:
-    from punie.trace.manual import page_of_errors
+    from punie.trace.manual import ERRORS, page
 
     lines = [f"error: {error.message} [{error.slug}]"]
     if isinstance(error, ServerError) and error.log_tail and not error.is_explained:
@@ -198,8 +198,8 @@ def _report_error(error: PunieTraceError) -> int:
         lines += ["the server's last lines:", *(f"  | {line}" for line in tail)]
     if error.remedy:
         lines.append(f"next: {error.remedy}")
-    if page := page_of_errors():
-        lines.append(f"more: {page}#{error.slug}")
+    if explained := page(ERRORS):
+        lines.append(f"more: {explained}#{error.slug}")
     return _end(error.exit_code, "\n".join(lines))
 
 

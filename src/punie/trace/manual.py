@@ -10,25 +10,36 @@ from urllib.parse import unquote, urlsplit
 
 _PACKAGE: Final = "punie-trace"
 _SITE: Final = "Documentation"  # its label in `[project.urls]`
+ERRORS: Final = "errors"  # the page with a section for each error's slug
+FINDINGS: Final = "findings"  # the page with a section for each finding's
 
 
-def page_of_errors() -> str:
-    """The page with a section for each slug; empty where none is known."""
+def page(name: str) -> str:
+    """The address or the path of a page; empty where neither a site nor a clone is known."""
+    return page_on_site(name) or _in_clone(name)
+
+
+def page_on_site(name: str) -> str:
+    """A page's address, which works for whoever reads it; empty where no site is known."""
+    found = _installed()
+    named = (
+        dict(url.split(", ", 1) for url in (found.metadata.get_all("Project-URL") or ()) if ", " in url)
+        if found
+        else {}
+    )
+    return f"{named[_SITE].rstrip('/')}/{name}.html" if _SITE in named else ""
+
+
+def _in_clone(name: str) -> str:
+    """What the installer noted (PEP 610) of where it installed from; a folder is a clone."""
+    found = _installed()
+    url = urlsplit(json.loads((found and found.read_text("direct_url.json")) or "{}").get("url", ""))
+    path = Path(unquote(url.path)) / "docs" / f"{name}.md"
+    return str(path) if url.scheme == "file" and path.is_file() else ""
+
+
+def _installed() -> metadata.Distribution | None:
     try:
-        found = metadata.distribution(_PACKAGE)
+        return metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError:
-        return ""
-    site = _site(found.metadata.get_all("Project-URL") or ())
-    return f"{site}/errors.html" if site else _in_clone(found.read_text("direct_url.json") or "{}")
-
-
-def _site(urls: list[str] | tuple[str, ...]) -> str:
-    named = dict(url.split(", ", 1) for url in urls if ", " in url)
-    return named.get(_SITE, "").rstrip("/")
-
-
-def _in_clone(origin: str) -> str:
-    """`origin` is what the installer noted (PEP 610); a folder is a clone."""
-    url = urlsplit(json.loads(origin).get("url", ""))
-    page = Path(unquote(url.path)) / "docs" / "errors.md"
-    return str(page) if url.scheme == "file" and page.is_file() else ""
+        return None

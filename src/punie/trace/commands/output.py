@@ -17,6 +17,7 @@ from punie.trace.console.standard_streams import (
     write_out_readable,
 )
 from punie.trace.errors import OutputError, PunieTraceError, UsageError
+from punie.trace.manual import FINDINGS, page, page_on_site
 from punie.trace.report.explained import explained
 from punie.trace.report.formats import (
     HTML,
@@ -86,7 +87,7 @@ class Output:
         if self.path is None and not self.opens:
             self._print(document, self.format)
             return
-        made = self.format.write_bytes(document, Page(gates=self.gates))
+        made = self.format.write_bytes(document, Page(gates=self.gates, manual=page_on_site(FINDINGS)))
         try:
             path = _in_temporary_file(made) if self.path is None else self._in_file(self.path, made)
         except PunieTraceError:
@@ -106,7 +107,7 @@ class Output:
             write_out_bytes(chosen.write_bytes(document))
         else:
             write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out
-            write(chosen.write(document, Page(terminal_width(), colored(), self.gates)))
+            write(chosen.write(document, Page(terminal_width(), colored(), self.gates, page(FINDINGS))))
 
 
 def _in_temporary_file(made: bytes) -> Path:

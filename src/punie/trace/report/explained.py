@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from punie.trace.report.document import Document, Section, Table
+from punie.trace.report.wording.findings import FINDINGS, counted
 from punie.trace.report.wording.glossary import GLOSSARY
 
 
 def explained(document: Document) -> Document:
     """The same report and a table of those of its words that the glossary has."""
     used = {word.strip() for section in document.sections for word in _words(section)}
-    rows = tuple((word, meaning) for word, meaning in GLOSSARY.items() if word in used)
+    sentences = (*document.lines, *(note.text for section in document.sections for note in section.notes))
+    rows = (
+        *((word, meaning) for word, meaning in GLOSSARY.items() if word in used),
+        *((slug, FINDINGS[slug]) for slug in counted(sentences)),
+    )
     return replace(
         document,
         sections=(*document.sections, Section("What the words mean", table=Table(("word", "meaning"), rows))),

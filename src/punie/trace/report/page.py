@@ -13,9 +13,11 @@ class Page:
     """What a format may use of its surroundings.
 
     Columns of text, whether the reader's terminal shows colours, and the verdicts that the exit code depends on
-    (none: all of them are of interest).
+    (none: all of them are of interest). `manual` is where the reader finds the page of findings: an address or, of
+    what is read on this machine, a path; empty where there is none.
     """
 
     width: int = PLAIN_WIDTH
     color: bool = False
     gates: tuple[str, ...] = ()
+    manual: str = ""

@@ -32,6 +32,11 @@ class IntegrityFinding:
     examples: tuple[str, ...]
     examples_left_out: int = 0
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return FINDING_KIND[self.slug].remedy
+
 
 class Cases(msgspec.Struct, frozen=True, gc=False):
     """The cases of one kind in one trace; `effect` is a lighter one than the kind's own."""

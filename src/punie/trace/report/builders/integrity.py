@@ -55,6 +55,7 @@ def _examples(item: IntegrityFinding) -> Iterator[str]:
     more = len(item.examples[_EXAMPLES:]) + item.examples_left_out
     if more:
         yield f"and {more} more"
+    yield f"→ {item.remedy}"
 
 
 def _missing(planned: Sequence[PlannedQuery]) -> Note:

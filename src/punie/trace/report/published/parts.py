@@ -11,12 +11,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, Part
 from punie.trace.report.content import Report
 from punie.trace.report.published.base import Published, fields_of, joined
+from punie.trace.report.published.run import Finding
 
 NOT_COMPUTED: Final = (
     "integrity",
@@ -41,7 +41,7 @@ class PartsReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     """Queries by day or by model, from spans that were read."""
 
     source: str
-    integrity: tuple[IntegrityFinding, ...]
+    integrity: tuple[Finding, ...]
     missing: tuple[PlannedQuery, ...]
     schema: Literal["punie.trace.parts"] = "punie.trace.parts"
     schema_version: Literal[2] = 2

@@ -77,6 +77,12 @@ class Summary(msgspec.Struct, frozen=True):
     failed: tuple[FailedAnswer, ...]
 
 
+class Finding(joined(IntegrityFinding)):  # type: ignore[misc] # made at import
+    """Something that is wrong with the traces, and what to do about it."""
+
+    remedy: str
+
+
 class RunTotals(known_only(Totals, always=("answers",))):  # type: ignore[misc] # made at import
     """What the answers that count add up to; their number alone, where that is 0."""
 
@@ -92,7 +98,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     schema_version: Literal[2] = 2
     about: About
     headline: str
-    integrity: tuple[IntegrityFinding, ...]
+    integrity: tuple[Finding, ...]
     missing: tuple[PlannedQuery, ...]
     verdicts: Mapping[str, Judged]
     totals: RunTotals

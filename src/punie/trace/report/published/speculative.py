@@ -52,6 +52,7 @@ class FindingCount(msgspec.Struct, frozen=True):
     slug: str
     effect: str
     count: int
+    remedy: str
 
 
 class SpeculativeReport(Published, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.inert import inert, one_line, readable
 from punie.trace.report.page import PLAIN_WIDTH
+from punie.trace.report.wording.findings import pieces
 from punie.trace.report.writers.text_waterfall import draw
 from punie.trace.units import count_text
 
@@ -22,25 +23,25 @@ _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~$])")
 
 def write(document: Document, page: Page) -> str:
     """The whole document."""
-    return "\n".join(_document(document)) + "\n"
+    return "\n".join(_document(document, page.manual if "://" in page.manual else "")) + "\n"
 
 
-def _document(document: Document) -> Iterator[str]:
+def _document(document: Document, site: str) -> Iterator[str]:
     yield f"# {escape(document.title)}\n"
     if document.headline:
         yield f"**{escape(document.headline)}**\n"
-    yield from (f"{escape(line)}  " for line in document.lines)
+    yield from (f"{_linked(line, site)}  " for line in document.lines)
     for section in document.sections:
         yield f"\n## {escape(section.title)}\n"
-        yield "\n\n".join("\n".join(block) for block in _blocks(section) if block)
+        yield "\n\n".join("\n".join(block) for block in _blocks(section, site) if block)
 
 
-def _blocks(section: Section) -> Iterator[list[str]]:
+def _blocks(section: Section, site: str) -> Iterator[list[str]]:
     yield [line for answer in section.answers for line in _answer(answer)]
     if section.waterfall is not None:
         yield _fenced([line.plain.rstrip() for line in draw(section.waterfall, PLAIN_WIDTH)])
     yield [*_table(section.table)] if section.table and section.table.rows else []
-    yield [line for note in section.notes for line in _note(note)]
+    yield [line for note in section.notes for line in _note(note, site)]
     for quote in section.quotes:
         more = [f"… {count_text(quote.left_out, 'more line')}"] if quote.left_out else []
         yield [f"**{escape(quote.label)}**"]
@@ -73,11 +74,29 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _note(note: Note) -> Iterator[str]:
-    yield f"- {escape(note.text)}"
+def _note(note: Note, site: str) -> Iterator[str]:
+    yield f"- {_linked(note.text, site)}"
     yield from (f"  - {escape(case)}" for case in note.cases)
+
+
+def _linked(text: str, site: str) -> str:
+    """`text` with a link from each finding that it counts, if there is a site to lead to."""
+    if not site:
+        return escape(text)
+    cut = pieces(_one_line(text))
+    return "".join(
+        f"[{piece}]({site}#{piece})" if at % 2 else _literal(piece) for at, piece in enumerate(cut)
+    )
 
 
 def escape(text: str) -> str:
     """`text` as literal Markdown on one line: it may be a model's words."""
-    return _MARKUP.sub(r"\\\1", one_line(readable(text)))
+    return _literal(_one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return one_line(readable(text))
+
+
+def _literal(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", text)

@@ -11,11 +11,14 @@ from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report.inert import inert
+from punie.trace.report.wording.findings import more
 from punie.trace.report.writers.text_grid import fitting, grid, with_bars
 from punie.trace.report.writers.text_words import unglued, words
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from punie.trace.report.document import Answer, Document, Quote, Section
     from punie.trace.report.page import Page
 
@@ -33,19 +36,27 @@ def write(document: Document, page: Page) -> str:
         color_system="standard" if page.color else None,
         highlight=False,
     )
-    _write(console, document)
+    _write(console, document, page.manual)
     return "".join(f"{line.rstrip()}\n" for line in unglued(out.getvalue()).splitlines())
 
 
-def _write(console: Console, document: Document) -> None:
+def _write(console: Console, document: Document, manual: str) -> None:
     if document.headline:
         _line(console, document.headline, indent=0, style="bold")
     console.print(Text(inert(document.title)), soft_wrap=True)
     for line in document.lines:
         _line(console, line, indent=0)
+    _write_more(console, document.lines, manual)
     for section in document.sections:
         console.print(Text(f"\n{inert(section.title)}", style="bold"))
         _write_section(console, section)
+        _write_more(console, [note.text for note in section.notes], manual, indent=_INDENT)
+
+
+def _write_more(console: Console, texts: Iterable[str], manual: str, indent: int = 0) -> None:
+    """Where the findings in `texts` are explained, in one line however long, so that it can be followed."""
+    if line := more(texts, manual):
+        console.print(Text(" " * indent + inert(line)), soft_wrap=True)
 
 
 def _write_section(console: Console, section: Section) -> None:

@@ -10,7 +10,7 @@ from punie.trace.report.writers.html.charts import draw
 from punie.trace.report.writers.html.markup import Markup, joined, prose, tag
 from punie.trace.report.writers.html.quotes import draw_quotes
 from punie.trace.report.writers.html.tables import table
-from punie.trace.report.writers.html.terms import glossary
+from punie.trace.report.writers.html.terms import glossary, with_findings
 from punie.trace.report.writers.html.waterfalls import one_waterfall, waterfalls
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _body(document: Document) -> Iterator[Markup]:
         "header",
         tag("p", document.title, class_="source"),
         tag("h1", prose(document.headline or document.title)),
-        tag("ul", *(tag("li", prose(line)) for line in document.lines), class_="about"),
+        tag("ul", *(tag("li", with_findings(line)) for line in document.lines), class_="about"),
         class_="head",
     )
     drawn = _drawn(document)
@@ -109,7 +109,7 @@ def _notes(section: Section) -> Markup | None:
 
 def _note(note: Note) -> Markup:
     cases = tag("ul", *(tag("li", prose(case)) for case in note.cases)) if note.cases else None
-    return tag("li", prose(note.text), cases)
+    return tag("li", with_findings(note.text), cases)
 
 
 def _help() -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from punie.trace.report.document import Cell, Figure, Table
 from punie.trace.report.writers.html.markup import Markup, tag
-from punie.trace.report.writers.html.terms import term
+from punie.trace.report.writers.html.terms import term, with_findings
 
 
 def table(shown: Table, *, labelled_by: str | None = None, caption: str | None = None) -> Markup:
@@ -55,4 +55,4 @@ def _cell(cell: Cell, *, is_number: bool) -> Markup:
     class_ = "n" if is_number else None
     if isinstance(cell, Figure):
         return tag("td", cell.shown, class_=class_, data_v=raw(cell))
-    return tag("td", cell, class_=class_)
+    return tag("td", with_findings(cell, str), class_=class_)
