@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from pydantic import BaseModel
 from pydantic_ai import Agent, DeferredToolRequests, TextOutput
 from pydantic_ai.capabilities import Instrumentation
-from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry
+from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelAPIError, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -30,6 +30,7 @@ from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.telemetry.instrument import every_agent_instrumented, instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.query import QueryLabels, query_span
+from punie.trace.workload.transcript import read_answer
 
 # The fixtures' own types live in conftest.py, which test modules can't import.
 Spans = Callable[[], list[Any]]
@@ -344,6 +345,40 @@ async def test_an_answer_that_was_cut_off_is_a_failed_run(
     for name in ("POST", "chat stub", "invoke_agent helper"):
         span = named(spans(), name)
         assert (span.status, span.attributes["error.type"]) == (2, "IncompleteStream"), name
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"), [({"status": 429}, "429"), ({"hang_up": True}, "RemoteProtocolError")]
+)
+async def test_a_streamed_request_that_failed_is_a_failed_call(
+    refusal: dict[str, Any],
+    error: str,
+    telemetry: Telemetry,
+    spans: Spans,
+    stub: Stub,
+    make_reply: MakeReply,
+) -> None:
+    stub.script = [make_reply(**refusal)]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    with pytest.raises(ModelAPIError):
+        await agent.run("count", event_stream_handler=drain)
+    chat = named(spans(), "chat stub")
+    assert (chat.status, chat.attributes["error.type"]) == (2, error)
+
+
+async def test_a_finish_reason_that_pydantic_ai_does_not_know_is_kept(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    reply = openai_replies.streamed(["half", " an"])
+    stub.script = [
+        replace(reply, chunks=[piece.replace(b'"stop"', b'"max_tokens"') for piece in reply.chunks])
+    ]
+    agent = make_agent(stub.url)
+    instrument(agent, telemetry=telemetry)
+    result = await agent.run("count", event_stream_handler=drain)
+    assert named(spans(), "chat stub").attributes["gen_ai.response.finish_reasons"] == ["max_tokens"]
+    assert read_answer(result.all_messages(), result.output).finish_reasons == ("max_tokens",)
 
 
 @pytest.mark.parametrize("reason", [b"abort", b"error"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punie.trace.model import Phase, Provenance
-from punie.trace.telemetry.http.response import DocumentReader, EventsReader, reader_for
+from punie.trace.telemetry.http.response import reader_for
 from punie.trace.telemetry.http.sse import LONGEST_EVENT
+from punie.trace.telemetry.http.stream.chunk import Usage
 from punie.trace.telemetry.http.stream.phases import StreamMarks, stream_phases
 from punie.trace.telemetry.http.stream.reader import StreamReader
 
@@ -32,6 +35,7 @@ CALL = event({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments":
 STOP = event(finish="stop")
 CALLED = event(finish="tool_calls")
 USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 9}}\n\n'
+COUNTED = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
@@ -191,23 +195,49 @@ def test_headers_that_come_with_the_first_token_show_no_prefill() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "kind"),
+    ("status", "headers", "is_read"),
     [
-        (200, {"content-type": "text/event-stream; charset=utf-8"}, EventsReader),
-        (200, {"content-type": "Text/Event-Stream"}, EventsReader),
-        (200, {"content-type": "application/json"}, DocumentReader),
-        (200, {"content-type": "application/x-ndjson"}, DocumentReader),
-        (500, {"content-type": "text/event-stream"}, None),
-        (200, {"content-type": "text/event-stream", "content-encoding": "gzip"}, None),
-        (200, {"content-type": "text/html"}, None),
-        (200, {}, None),
+        (200, {"content-type": "text/event-stream; charset=utf-8"}, True),
+        (200, {"content-type": "Text/Event-Stream"}, True),
+        (200, {"content-type": "text/plain"}, True),
+        (200, {"content-type": "application/json"}, True),
+        (200, {}, True),
+        (500, {"content-type": "text/event-stream"}, False),
+        (200, {"content-type": "text/event-stream", "content-encoding": "zstd"}, False),
     ],
 )
-def test_who_reads_what(status: int, headers: dict[str, str], kind: type | None) -> None:
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"\xef\xbb\xbf", b": keep alive\n\n"])
+def test_a_stream_of_events_is_one_by_its_first_bytes(
+    status: int, headers: dict[str, str], size: int, before: bytes, *, is_read: bool
+) -> None:
     reader = reader_for(status, headers, HEADERS)
-    assert isinstance(reader, (EventsReader, DocumentReader)) is (kind is not None)
-    if kind is not None:
-        assert isinstance(reader, kind)
-    else:
-        reader.feed(TEXT, 130)
-        assert reader.phases(0, 200) == ()
+    body = before + TEXT
+    for at in range(0, len(body), size):
+        reader.feed(body[at : at + size], 130)
+    reader.feed(TEXT + STOP, 150)
+    assert (reader.stream is not None) is is_read
+    assert [(one.phase, one.start_ns, one.end_ns) for one in reader.phases(0, 200)] == (
+        [(Phase.PREFILL, HEADERS, 130), (Phase.DECODE, 130, 150)] if is_read else []
+    )
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_of_a_packed_stream_all_is_read_but_when_its_tokens_came(encoding: str) -> None:
+    pack = zlib.compressobj(wbits=zlib.MAX_WBITS + 16 * (encoding == "gzip"))
+    packed = pack.compress(TEXT + COUNTED) + pack.flush(zlib.Z_SYNC_FLUSH)
+    reader = reader_for(200, {"content-encoding": encoding}, HEADERS)
+    for at in range(0, len(packed), 7):
+        reader.feed(packed[at : at + 7], 130)
+    assert reader.stream is not None
+    assert (reader.stream.events, reader.stream.cut_short, reader.stream.usage) == (2, True, Usage(9, 3))
+    reader.feed(pack.compress(TEXT + STOP) + pack.flush(), 150)
+    assert not reader.stream.cut_short
+    assert reader.phases(0, 200) == ()
+
+
+@pytest.mark.parametrize("body", [b"data: no gzip", gzip.compress(b"data: " + bytes(64 << 20))])
+def test_what_is_badly_packed_or_too_much_is_not_read(body: bytes) -> None:
+    reader = reader_for(200, {"content-encoding": "gzip"}, HEADERS)
+    reader.feed(body, 130)
+    assert reader.stream is None

@@ -114,7 +114,7 @@ SHOW_NOTHING: dict[str, tuple[Sequence[bytes], str, tuple[tuple[str, str], ...]]
     "an answer in one piece": ([READ_ALL + TEXT + DONE], "text/event-stream", ()),
     "an error": ([b'data: {"error": {"message": "no"}}\n\n'], "text/event-stream", ()),
     "nothing": ([], "text/event-stream", ()),
-    "another format": ([TEXT, DONE], "text/plain", ()),
+    "another format": ([b"word ", b"word"], "text/plain", ()),
     "an encoding that isn't undone": (
         [TEXT, DONE],
         "text/event-stream",

@@ -378,6 +378,7 @@ def test_a_sound_call_that_failed(result: str | None) -> None:
         (Answer("..."), ("no-answer",)),
         (Answer(DIRECT_TEXT, finish_reasons=("stop",)), ()),
         (Answer(DIRECT_TEXT, finish_reasons=("length",)), ("truncated",)),
+        (Answer(DIRECT_TEXT, finish_reasons=("stop", "max_tokens")), ("truncated",)),
         (Answer(None, finish_reasons=("length",)), ("no-answer", "truncated")),
         (Answer(f"{DIRECT_TEXT} and so on and so on and so on and so on"), ("degenerate",)),
         (Answer("inject depend pass " * 4), ("degenerate",)),

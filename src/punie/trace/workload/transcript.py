@@ -19,12 +19,14 @@ def read_answer(
     """The scorer's view of a run. A call of one of `output_tools` is how structured output is given, and no tool."""
     from pydantic_ai.messages import ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
 
+    from punie.trace.telemetry.agent.finish import finish_reason
+
     calls: dict[str, ToolCallPart] = {}
     results: dict[str, str] = {}
     finish_reasons: list[str] = []
     for message in messages:
-        if isinstance(message, ModelResponse) and message.finish_reason:
-            finish_reasons.append(message.finish_reason)
+        if isinstance(message, ModelResponse) and (reason := finish_reason(message)):
+            finish_reasons.append(reason)
         for part in message.parts:
             if isinstance(part, ToolCallPart) and part.tool_name not in output_tools:
                 calls[part.tool_call_id] = part

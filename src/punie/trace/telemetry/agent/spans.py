@@ -8,6 +8,7 @@ the last request's messages and its answer). Tools, output functions and realtim
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from pydantic_ai.usage import RequestUsage, RunUsage
 
 from punie.trace import semconv
 from punie.trace.telemetry.agent.cut_streams import note_cut_stream
+from punie.trace.telemetry.agent.finish import finish_reason, is_broken
 from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes, name_query
 from punie.trace.telemetry.digest import PromptReader, compact_json
 from punie.trace.telemetry.http.attempts import Body
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = ("max_tokens", "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
 _NS_PER_SECOND: Final = 1_000_000_000
-# SGLang and vLLM say `abort`, OpenRouter `error`, OpenAI's Responses API the rest.
-_BROKEN: Final = ("abort", "aborted", "error", "failed", "cancelled")
 
 Attributes = dict[str, AttributeValue]
 _logger: Final = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class AgentSpans(ParseSpans, Instrumentation):
                 if body is not None and body.first_event_ns is not None:
                     seconds = (body.first_event_ns - begun_ns) / _NS_PER_SECOND
                     said[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
-                self._cut_short = _is_broken(response) or (body is not None and body.cut_short)
+                self._cut_short = is_broken(response) or (body is not None and body.cut_short)
                 if self._cut_short:
                     _mark_cut_short(span)
                     note_cut_stream(model.model_name)
@@ -185,8 +185,8 @@ class AgentSpans(ParseSpans, Instrumentation):
             found[semconv.RESPONSE_MODEL] = response.model_name
         if response.provider_response_id is not None:
             found[semconv.RESPONSE_ID] = response.provider_response_id
-        if response.finish_reason is not None:
-            found[semconv.FINISH_REASONS] = (response.finish_reason,)
+        if (reason := finish_reason(response)) is not None:
+            found[semconv.FINISH_REASONS] = (reason,)
         return found
 
     @contextmanager
@@ -205,6 +205,14 @@ class AgentSpans(ParseSpans, Instrumentation):
             span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
             raise
+        except (
+            asyncio.CancelledError
+        ):  # so ends this task, too, where the one that reads the stream has failed
+            error_type = self.attempts.last_error(span.get_span_context())
+            if error_type is not None:
+                span.set_attribute(semconv.ERROR_TYPE, error_type)
+                span.set_status(StatusCode.ERROR)
+            raise
         finally:
             span.end(end_time=self.clock())
 
@@ -216,11 +224,6 @@ def _known(tell: Callable[[], Attributes]) -> Attributes:
     except Exception:
         _logger.exception("a part of what a span says is not known")
         return {}
-
-
-def _is_broken(response: ModelResponse) -> bool:
-    """Whether the server says that it gave up: PydanticAI knows no such reason and takes what came for the answer."""
-    return (response.provider_details or {}).get("finish_reason") in _BROKEN
 
 
 def _mark_cut_short(span: trace.Span) -> None:

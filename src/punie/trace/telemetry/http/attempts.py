@@ -52,6 +52,7 @@ class AttemptLog:
         self._lock = threading.Lock()
         self._failures: OrderedDict[Target, Resend] = OrderedDict()
         self._bodies: OrderedDict[tuple[int, int], Body] = OrderedDict()
+        self._errors: OrderedDict[tuple[int, int], str] = OrderedDict()
 
     def resend(self, target: Target) -> Resend | None:
         """The failed attempts that a new request to `target` follows, or None if it is the first."""
@@ -78,12 +79,30 @@ class AttemptLog:
             self._bodies[key] = body if before is None or before.end_ns <= body.end_ns else before
             _trim(self._bodies)
 
+    def ended(self, parent: SpanContext, error: str | None) -> None:
+        """A request made under `parent` ended, with `error` (a status or a type) or without one."""
+        with self._lock:
+            key = (parent.trace_id, parent.span_id)
+            self._errors.pop(key, None)
+            if error is not None:
+                self._errors[key] = error
+                _trim(self._errors)
+
+    def last_error(self, parent: SpanContext) -> str | None:
+        """What the request under `parent` that ended last failed by; None if it didn't."""
+        with self._lock:
+            return self._errors.get((parent.trace_id, parent.span_id))
+
     def last_body(self, parent: SpanContext) -> Body | None:
         """The body that ended last of those for requests under `parent`; None if there was no request."""
         with self._lock:
             return self._bodies.get((parent.trace_id, parent.span_id))
 
 
-def _trim(entries: OrderedDict[Target, Resend] | OrderedDict[tuple[int, int], Body]) -> None:
+def _trim(
+    entries: OrderedDict[Target, Resend]
+    | OrderedDict[tuple[int, int], Body]
+    | OrderedDict[tuple[int, int], str],
+) -> None:
     while len(entries) > _REMEMBERED:
         entries.popitem(last=False)

@@ -1,7 +1,11 @@
-"""Reads what an answer tells of its own making while its bytes pass: by its events, or by timings in its body."""
+"""Reads what an answer tells of its own making while its bytes pass: by its events, or by timings in its body.
+
+What an answer is its first bytes tell: not all servers and proxies name a stream of events as one.
+"""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,9 +22,12 @@ LARGEST_BODY: Final = 4 << 20
 PIECES_AT_ONCE: Final = 32
 """Pieces of a stream that are kept until they are read together; at most so many wait when the last one comes."""
 
-_EVENTS: Final = "text/event-stream"
 _LINES: Final = ("application/x-ndjson", "application/jsonl")
-_JSON: Final = "application/json"
+_PACKED: Final = ("gzip", "x-gzip", "deflate")
+_EVENT_STARTS: Final = (b"data:", b":", b"event:", b"id:", b"retry:")
+_LONGEST_START: Final = max(map(len, _EVENT_STARTS))
+_EITHER_FORMAT: Final = 32  # zlib's own, or gzip's
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"  # with a byte order mark
 
 
 class ResponseReader:
@@ -32,6 +39,11 @@ class ResponseReader:
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
         """What the server did, for a request that lasted from `start_ns` to `end_ns`."""
         return ()
+
+    @property
+    def stream(self) -> StreamReader | None:
+        """What its events said that came so far; None if it isn't a stream of events."""
+        return None
 
 
 class EventsReader(ResponseReader):
@@ -110,13 +122,67 @@ class DocumentReader(ResponseReader):
         self._timings = read_timings(body) or self._timings
 
 
+class StartReader(ResponseReader):
+    """Looks at how a body begins, and gives it to who can read it: events, or JSON."""
+
+    def __init__(self, headers_ns: int, *, by_line: bool) -> None:
+        self._headers_ns = headers_ns
+        self._by_line = by_line
+        self._start = b""
+        self._reader: ResponseReader | None = None
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        if self._reader is not None:
+            self._reader.feed(chunk, now_ns)
+            return
+        self._start = (self._start + chunk).lstrip(_BLANK)
+        if len(self._start) >= _LONGEST_START or self._start[:1] in (b"{", b":"):
+            self._reader = self._choose(self._start)
+            self._reader.feed(self._start, now_ns)
+
+    def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
+        """What the chosen one knows."""
+        return () if self._reader is None else self._reader.phases(start_ns, end_ns)
+
+    @property
+    def stream(self) -> StreamReader | None:
+        """As above."""
+        return None if self._reader is None else self._reader.stream
+
+    def _choose(self, start: bytes) -> ResponseReader:
+        if start.startswith(_EVENT_STARTS):
+            return EventsReader(self._headers_ns)
+        return DocumentReader(by_line=self._by_line) if start.startswith(b"{") else ResponseReader()
+
+
+class PackedReader(ResponseReader):
+    """Unpacks what another one reads. When events came shows only when the server packed some: there are no phases."""
+
+    def __init__(self, inner: ResponseReader) -> None:
+        self._inner = inner
+        self._unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | _EITHER_FORMAT)
+
+    def feed(self, chunk: bytes, now_ns: int) -> None:
+        """The next piece of the body."""
+        try:
+            self._inner.feed(self._unpacker.decompress(chunk, LARGEST_BODY), now_ns)
+        except zlib.error:  # not ours to judge: the caller gets the same bytes
+            self._inner = ResponseReader()
+        if self._unpacker.unconsumed_tail:  # more than an answer can be
+            self._inner = ResponseReader()
+
+    @property
+    def stream(self) -> StreamReader | None:
+        """As above."""
+        return self._inner.stream
+
+
 def reader_for(status: int, headers: Mapping[str, str], headers_ns: int) -> ResponseReader:
-    """The reader for an answer whose headers arrived at `headers_ns`. An encoded body isn't decoded for this."""
+    """The reader for an answer whose headers arrived at `headers_ns`."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if status >= 400 or headers.get("content-encoding", "identity") != "identity":
+    packing = headers.get("content-encoding", "identity").strip().lower()
+    if status >= 400 or packing not in ("identity", *_PACKED):
         return ResponseReader()
-    if kind == _EVENTS:
-        return EventsReader(headers_ns)
-    if kind == _JSON or kind in _LINES:
-        return DocumentReader(by_line=kind in _LINES)
-    return ResponseReader()
+    reader = StartReader(headers_ns, by_line=kind in _LINES)
+    return reader if packing == "identity" else PackedReader(reader)

@@ -23,7 +23,7 @@ from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, Target
-from punie.trace.telemetry.http.response import EventsReader, ResponseReader, reader_for
+from punie.trace.telemetry.http.response import ResponseReader, reader_for
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
 from punie.trace.telemetry.journal.processor import JournalSpanProcessor
@@ -96,6 +96,7 @@ class RequestSpan:
         self._lock = threading.Lock()
         self._ended = False
         self._failed = False
+        self._error: str | None = None
         self._waiting = True
         self._first_ns: int | None = None
         self._last_ns: int | None = None
@@ -108,7 +109,7 @@ class RequestSpan:
         now = self._http.clock()
         self._said |= {semconv.HTTP_HEADERS_NS: now - self._start_ns, semconv.HTTP_STATUS[0]: status}
         if status >= 400:
-            self._said[semconv.ERROR_TYPE] = str(status)
+            self._said[semconv.ERROR_TYPE] = self._error = str(status)
             self.span.set_status(StatusCode.ERROR)
         self._failed = status in _RETRIED_STATUS or status >= 500
         self._reader = reader_for(status, headers, now)
@@ -149,6 +150,8 @@ class RequestSpan:
             self.closed()
             return
         self._said[semconv.ERROR_TYPE] = type(error).__qualname__
+        if isinstance(error, Exception):  # else the caller ended it, and it may have been well
+            self._error = type(error).__qualname__
         self.span.set_status(StatusCode.ERROR, str(error) or type(error).__qualname__)
         self._failed = self._failed or (before_headers and isinstance(error, Exception))
         self._end(self._http.clock(), None)
@@ -188,9 +191,10 @@ class RequestSpan:
         return None if stream is None else stream.done_ns
 
     def _stream(self) -> StreamReader | None:
-        return self._reader.stream if isinstance(self._reader, EventsReader) else None
+        return self._reader.stream
 
     def _log(self, body: Body) -> None:
+        self._http.attempts.ended(self._caller, self._error)
         if self._failed:
             self._said[semconv.PHASE] = Phase.RETRY.value
             self._said[semconv.PHASE_PROVENANCE] = Provenance.CLIENT.value

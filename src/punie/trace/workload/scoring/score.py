@@ -13,6 +13,7 @@ from typing import Final
 
 import regex
 
+from punie.trace.analysis.calls.finish_reasons import ended_by_limit
 from punie.trace.workload.scoring.answer import Answer
 from punie.trace.workload.scoring.evidence import repeated_words
 from punie.trace.workload.scoring.grounding import ungrounded
@@ -166,5 +167,5 @@ def _text_checks(query: Query, answer: Answer) -> Iterator[_Check]:
         yield _Check("no-loop", Failure.DEGENERATE, loop and f"the answer repeats: {loop}")
         if answer.tool_calls:
             yield _Check("grounded", Failure.UNGROUNDED, ungrounded(query.text, text, answer.tool_calls))
-    cut = "a model request ended at its token limit" if "length" in answer.finish_reasons else None
+    cut = "a model request ended at its token limit" if ended_by_limit(answer.finish_reasons) else None
     yield _Check("complete", Failure.TRUNCATED, cut)
