@@ -23,6 +23,14 @@ def named(name: str, parent: str, start: float, end: float, called: str, call_id
         ((named("x", "a", 10, 20, "lookup"), mcp("y", "x", 11, 19, "server__lookup")), 1),
         ((named("x", "a", 10, 20, "lookup"), mcp("y", "a", 11, 19)), 1),  # the protocol's hangs beside it
         ((named("x", "a", 10, 20, "lookup"), server("s", "x", 11, 19), mcp("y", "s", 12, 18)), 1),
+        (
+            (
+                named("x", "a", 10, 20, "lookup"),
+                mcp("y", "x", 11, 19, "tools/call.mcp"),
+                named("z", "y", 12, 18, "lookup"),
+            ),
+            1,  # Traceloop's server shows it once more
+        ),
         ((mcp("x", "a", 10, 20), mcp("y", "a", 11, 19)), 2),
         ((named("x", "a", 10, 20, "lookup"), named("y", "a", 11, 19, "lookup")), 2),  # two in parallel
         ((named("x", "a", 10, 20, "lookup"), named("y", "x", 11, 19, "lookup")), 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from small_traces import agent, chat, findings, only, phases_ms, server, span
+from small_traces import agent, chat, findings, only, phases_ms, read, server, span
 
 from punie.trace.analysis.foreign.dialects import AGENT, CHAT, NOTHING_OF_THESE, TOOL, WORKFLOW
 from punie.trace.analysis.foreign.operations import operation_of
@@ -39,6 +39,7 @@ WORD: Final = "gen_ai.operation.name"
         ),
         *((word, NOTHING_OF_THESE) for word in ("embeddings", "aembedding", "rerank", "image_generation")),
         *((word, NOTHING_OF_THESE) for word in ("create_agent", "search_memory", "guardrail", "moderation")),
+        *((word, NOTHING_OF_THESE) for word in ("schedule_tool_calls", "DECISION")),
         *((word, None) for word in ("framework", "ponder", "")),
     ],
 )
@@ -112,6 +113,12 @@ def test_a_chat_that_is_another_thing_by_its_kind_is_no_call(kind: str) -> None:
     query = only(agent("a", None, 0, 100), span("p", "a", 0, 10, said), asked)
     assert (query.model_requests, query.output_tokens) == (1, 1)
     assert phases_ms(query) == {"model": 50, "framework": 50}
+
+
+@pytest.mark.parametrize(("name", "queries"), [("workflow.run", 1), ("pipeline", 2), ("evaluate", 2)])
+def test_a_workflow_that_its_name_alone_tells_is_one_query(name: str, queries: int) -> None:
+    runs = (agent("a", name, 0, 40), chat("c", "a", 0, 40), agent("b", name, 50, 90), chat("d", "b", 50, 90))
+    assert len(read(span(name, None, 0, 100), *runs).records) == queries
 
 
 def test_a_template_tells_where_nothing_else_does() -> None:

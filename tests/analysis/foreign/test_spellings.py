@@ -9,7 +9,7 @@ import pytest
 from small_traces import only, phases_ms, span
 
 from punie.trace.analysis.foreign.spellings import Said, count, said_by
-from punie.trace.model import Attributes, Span
+from punie.trace.model import Attributes, AttributeValue, Span
 
 CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 
@@ -30,6 +30,9 @@ CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
         ("acme.finishReason", Said.FINISH),
         ("openai.response.status", Said.FINISH),
         ("gen_ai.usage.input_tokens", None),  # has an entry
+        ("gen_ai.usage.input_token_details", Said.DETAILS),
+        ("ttft_ms", Said.FIRST),
+        ("ai.response.msToFirstChunk", Said.FIRST),
         ("http.response.status", None),
         ("session.usage.input_tokens", None),  # a sum
         ("gen_ai.usage.reasoning.output_tokens", None),
@@ -125,6 +128,31 @@ def test_a_step_of_a_tools_call_is_no_other_call() -> None:
 )
 def test_an_answer_that_was_cut_says_so_wherever_it_does(said: Attributes) -> None:
     assert only(span("call", None, 0, 100, {**CHAT, **said})).truncated == 1
+
+
+@pytest.mark.parametrize(
+    "details", ["{'audio': 0, 'cache_read': 8}", '{"cached_tokens": 8}', {"cacheRead": 8}]
+)
+def test_cached_tokens_stand_in_an_object_of_details(details: AttributeValue) -> None:
+    said = {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.input_token_details": details}
+    assert only(span("call", None, 0, 100, {**CHAT, **said})).cached_tokens == 8
+
+
+@pytest.mark.parametrize(
+    ("said", "first_ms"),
+    [
+        ({"ttft_ms": 40}, 40),
+        ({"ai.response.msToFirstChunk": 40.5}, 40.5),
+        ({"acme.time_to_first_token": 0.04}, 40),
+        ({"gen_ai.server.time_to_first_token": 40}, 40),  # Strands: in fact milliseconds
+        ({"gen_ai.server.time_to_first_token": 0.04}, 40),
+        ({"gen_ai.server.time_to_first_token": 400}, None),
+        ({"gen_ai.server.time_to_first_token": 0.4}, 400),  # its span ended at the headers
+    ],
+)
+def test_the_first_chunk_in_any_unit(said: Attributes, first_ms: float | None) -> None:
+    first_ns = only(span("call", None, 0, 100, {**CHAT, **said})).time_to_first_chunk_ns
+    assert first_ns == (() if first_ms is None else (round(first_ms * 1e6),))
 
 
 def test_a_quoted_reason_is_none() -> None:

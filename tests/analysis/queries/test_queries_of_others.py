@@ -174,6 +174,24 @@ def test_a_gateway_s_trace_is_no_query_where_a_client_of_another_service_tells_o
     assert len(read(*client, *from_proxy).records) == queries
 
 
+@pytest.mark.parametrize(
+    ("model", "tokens", "start", "queries"),
+    [("m", 1, 11, 1), ("org/m", 1, 11, 1), ("m", 2, 11, 2), ("m", 1, 5, 2)],
+)
+@pytest.mark.parametrize("service", ["agent", "proxy"])
+def test_a_call_that_another_library_shows_alone_is_no_query(
+    service: str, model: str, tokens: int, start: float, queries: int
+) -> None:
+    def told(name: str, tokens: int = 1) -> Attributes:
+        counts = {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": tokens}
+        return {"gen_ai.request.model": name, **counts}
+
+    mine = {"resource": {"service.name": "agent"}}
+    here = (agent("a", None, 0, 100, **mine), chat("asks", "a", 10, 90, told("m"), **mine))
+    again = chat("litellm_request", None, start, 89, told(model, tokens), trace=OTHER, scope="litellm")
+    assert len(read(*here, replace(again, resource={"service.name": service})).records) == queries
+
+
 def test_where_the_root_is_missing_the_first_top_that_asks_a_model_stands_in() -> None:
     found = read(span("early", "lost", 0, 1), chat("one", "lost", 10, 50), chat("two", "lost", 60, 90))
     assert [record.wall_ns / 1e6 for record in found.records] == [40]

@@ -7,7 +7,7 @@ tools/call lookup          |----------|           the protocol's server
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from punie.trace import semconv
@@ -27,9 +27,8 @@ def tool_calls(forest: Forest, role: Roles, keys: Iterable[SpanKey]) -> list[Spa
     tools = [(key, forest.spans[key]) for key in keys if role[key] is Role.TOOL]
     found: list[SpanKey] = []
     for at, (key, span) in enumerate(tools):
-        above = _tool_above(forest, role, key)
         others = (other for _, other in tools[:at] + (tools[at + 1 :] if _is_of_protocol(span) else []))
-        is_shown = above is not None and _is_one_call(span, above)
+        is_shown = any(_is_one_call(span, above) for above in _tools_above(forest, role, key))
         if not (_is_merging(span) or is_shown or any(_shows_the_same(other, span) for other in others)):
             found.append(key)
     return found
@@ -40,13 +39,15 @@ def _is_merging(span: Span) -> bool:
     return name.startswith(_MERGED) or span.name.rpartition(" ")[2].startswith(_MERGED)
 
 
-def _tool_above(forest: Forest, role: Roles, key: SpanKey) -> Span | None:
+def _tools_above(forest: Forest, role: Roles, key: SpanKey) -> Iterator[Span]:
+    """The next tool's span above one, and those above it as long as they are the protocol's."""
     for above in forest.above(key):
         if role[above] in _HIDES:
-            return None
+            return
         if role[above] is Role.TOOL:
-            return forest.spans[above]
-    return None
+            yield forest.spans[above]
+            if not _is_of_protocol(forest.spans[above]):
+                return
 
 
 def _is_one_call(inner: Span, outer: Span) -> bool:

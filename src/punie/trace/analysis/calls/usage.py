@@ -22,6 +22,7 @@ from punie.trace.analysis.trees.roles import Role, role_of
 from punie.trace.model import AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
+_NS_PER_MILLISECOND: Final = 1_000_000
 Teller = tuple[str, str | None]
 """The instrumentation's scope and the model: who tells tokens in one way."""
 
@@ -151,9 +152,20 @@ def _total(counts: Sequence[int | None]) -> int | None:
 
 
 def first_chunk_ns(call: Call) -> int | None:
-    """The convention's seconds as nanoseconds, by the first span that has them."""
-    for span in call.client_spans:
-        seconds = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
-        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < float("inf"):
-            return round(seconds * _NS_PER_SECOND)
-    return None
+    """How long a request's first chunk took in nanoseconds, by the first span that tells."""
+    return next((ns for span in call.client_spans if (ns := _first_chunk_of(span)) is not None), None)
+
+
+def _first_chunk_of(span: Span) -> int | None:
+    """The convention's seconds as nanoseconds; a whole number beyond the span's end is meant in milliseconds.
+
+    Strands writes the milliseconds of Bedrock under the convention's name.
+    """
+    told = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < float("inf"):
+        return None
+    first_ns = round(told * _NS_PER_SECOND)
+    if isinstance(told, float) or first_ns <= span.duration_ns:
+        return first_ns
+    first_ns = told * _NS_PER_MILLISECOND
+    return first_ns if first_ns <= span.duration_ns else None

@@ -118,6 +118,8 @@ def _of_request(span: Span) -> Missing:
         first_ns = _first_token_ns(span)
         if first_ns is not None and span.start_ns <= first_ns <= span.end_ns:
             yield semconv.TIME_TO_FIRST_CHUNK[0], (first_ns - span.start_ns) / _NS_PER_SECOND
+        elif first_ns is None:
+            yield semconv.TIME_TO_FIRST_CHUNK[0], spellings.first_chunk_s(attributes)
 
 
 def _counts(attributes: Attributes) -> Missing:
@@ -130,6 +132,8 @@ def _counts(attributes: Attributes) -> Missing:
         if semconv.integer(attributes, names) is None:
             told = total(usage) if usage else None
             yield names[0], spellings.count(attributes, said) if told is None else told
+    if semconv.integer(attributes, semconv.CACHED_TOKENS) is None:
+        yield semconv.CACHED_TOKENS[0], spellings.cached_in_details(attributes)
 
 
 def _finish_reason(span: Span) -> AttributeValue:

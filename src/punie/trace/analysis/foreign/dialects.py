@@ -116,6 +116,8 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
         "advisor",
         "toolslist",
         "listtools",
+        "toolcalls",  # a step around several
+        "decision",
         "chunk",
     ),
 )
@@ -140,6 +142,12 @@ def _words() -> Iterable[tuple[str, str]]:
 
 _OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(dict(_words()))
 
+_WORKFLOW_NAMES: Final = frozenset(  # a root may be called "pipeline" around anything
+    word
+    for word, operation in _OPERATIONS.items()
+    if operation == WORKFLOW and any(map(word.count, _PARTS[3][1]))
+)
+
 
 def operation_of_name(scope: str, name: str, template: AttributeValue) -> str | None:
     """What a span of one of the instrumentations stands for that tell by its name, or by Logfire's template, alone."""
@@ -150,8 +158,11 @@ def operation_of_name(scope: str, name: str, template: AttributeValue) -> str | 
 
 @lru_cache(maxsize=4096)
 def operation_of_beginning(scope: str, name: str) -> str | None:
-    """What a span stands for by how its name begins."""
-    return next((op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None)
+    """What a span stands for by how its name begins; a plain `workflow.run` is one (Microsoft's Agent Framework)."""
+    found = next(
+        (op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None
+    )
+    return found or (WORKFLOW if _letters(name) in _WORKFLOW_NAMES else None)
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,9 @@ same. What stands before the first word that is known names who wrote it, and sa
 | input tokens, usage prompt, token count input, … | tokens of the prompt |
 | output tokens, usage completion, … | tokens of the answer |
 | cached tokens, cache read input tokens, … | tokens of the prompt that came from a cache |
+| input token details, prompt tokens details | an object, as JSON or as Python prints it, with the cached tokens |
 | finish reason, stop reason, … | why the answer ended |
+| ttft, time to first token, ms to first chunk, … | when the first chunk came, in seconds or as the name says |
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ class Said(Enum):
     INPUT = auto()
     OUTPUT = auto()
     CACHED = auto()
+    DETAILS = auto()
     FINISH = auto()
+    FIRST = auto()
 
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -42,6 +46,11 @@ _FILLERS: Final = {*_OF_COUNTS, "count", "counts", "number", "n"}
 _INPUT: Final = {"input", "prompt"}
 _OUTPUT: Final = {"output", "completion", "generated"}
 _CACHE: Final = {"cache", "cached"}
+_CHUNKS: Final = {"token", "chunk", "byte", "output"}
+_PER_SECOND: Final[Mapping[str, int]] = MappingProxyType(
+    {"ms": 1_000, "millis": 1_000, "milliseconds": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+)
+_CACHED_DETAIL: Final = re.compile(r"cache(?:d|_?read)\w*['\"]?\s*:\s*(\d+)", re.IGNORECASE)
 _COUNTS: Final[Mapping[frozenset[str], Said]] = MappingProxyType(
     {
         **{frozenset({word}): Said.INPUT for word in _INPUT},
@@ -70,6 +79,10 @@ def said_by(name: str) -> Said | None:
     if name in semconv.TABLE.types:
         return None
     words = [word.lower() for word in _WORDS.findall(name)]
+    if "ttft" in words or ("first" in words[:-1] and words[words.index("first") + 1] in _CHUNKS):
+        return Said.FIRST
+    if words[-1:] == ["details"] and not _INPUT.isdisjoint(words) and not _OF_COUNTS.isdisjoint(words):
+        return Said.DETAILS
     return _ENDINGS.get((*words[-2:],)) or _ENDINGS.get((*words[-3:],)) or _count_in(words)
 
 
@@ -90,6 +103,21 @@ def count(attributes: Attributes, what: Said) -> int | None:
     """The count that attributes without an entry hold; None if there is none, or if they differ."""
     found = {_whole(value) for name, value in attributes.items() if said_by(name) is what} - {None}
     return found.pop() if len(found) == 1 else None
+
+
+def cached_in_details(attributes: Attributes) -> int | None:
+    """The cached tokens in an object of details: LangSmith writes Python's text of one."""
+    details = (str(value) for name, value in attributes.items() if said_by(name) is Said.DETAILS)
+    return next((int(found[1]) for one in details if (found := _CACHED_DETAIL.search(one))), None)
+
+
+def first_chunk_s(attributes: Attributes) -> float | None:
+    """Seconds to the first chunk, by the first attribute without an entry that tells."""
+    for name, value in attributes.items():
+        if said_by(name) is Said.FIRST and isinstance(value, int | float) and not isinstance(value, bool):
+            units = (_PER_SECOND.get(word.lower()) for word in _WORDS.findall(name))
+            return value / next((unit for unit in units if unit is not None), 1)
+    return None
 
 
 def finish_reasons(attributes: Attributes) -> AttributeValue:

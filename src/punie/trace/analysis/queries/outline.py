@@ -27,9 +27,10 @@ class Asks(IntEnum):
 
 
 class Request(NamedTuple):
-    """What one service tells of one request to a model: which, how many tokens, which answer."""
+    """What an instrumentation in one service tells of one request: which model, how many tokens, which answer."""
 
     service: AttributeValue
+    scope: str
     model: AttributeValue
     told: tuple[AttributeValue, ...]
 
@@ -46,7 +47,7 @@ class Candidate(NamedTuple):
     """One candidate: what it is, when, of which service, and who asks a model in it.
 
     `is_run` is an agent's run that failed or counts tokens: a query, whoever asks. `passes_on` is the only request of
-    a trace that a gateway, or a client without its context, may have made alone.
+    a trace that a gateway, or a client or library without its context, may have made alone.
     """
 
     key: SpanKey
@@ -103,7 +104,7 @@ def _candidate(
         asks=asks,
         is_run=role is Role.AGENT and _is_run_all_the_same(span),
         passes_on=_passed_on(key, forest, calls, within)
-        if asks is Asks.CLIENT and role in (Role.SERVER, Role.HTTP)
+        if asks is Asks.CLIENT and role in (Role.SERVER, Role.HTTP, Role.CHAT)
         else None,
     )
 
@@ -143,6 +144,7 @@ def _request(span: Span) -> Request:
     attributes = span.attributes
     return Request(
         service=span.resource.get(semconv.SERVICE_NAME),
+        scope=span.scope,
         model=semconv.first(attributes, semconv.REQUEST_MODEL),
         told=tuple([semconv.first(attributes, names) for names in _TOLD_OF_A_REQUEST]),
     )

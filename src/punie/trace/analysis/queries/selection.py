@@ -72,7 +72,11 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
 
     fates = {key: fate(one) for key, one in candidates.items()}
     adopted = {
-        key: run for key, run in around.items() if fates[key] is Fate.PART and fates[run] is Fate.QUERY
+        key: run
+        for key, run in around.items()
+        if fates[key] is Fate.PART
+        and fates[run] is Fate.QUERY
+        and (key in lost or candidates[key].role is Role.TOOL)
     }
     return {key: Judged(found, adopted.get(key)) for key, found in fates.items()}
 
@@ -116,11 +120,12 @@ class _Calls:
         self._starts = [call.start_ns for call in self._by_start]
 
     def were_passed_on(self, one: Candidate, request: Request) -> bool:
-        """Whether a whole trace shows what a call was at: a gateway's, or a POST that lost its call's context."""
+        """Whether a whole trace shows what a call was at: a gateway's, another library's, or a POST without context."""
         earlier = self._by_start[: bisect_right(self._starts, one.start_ns)]
         return any(
             is_inside(one, call)
-            and (_is_its_post(one, call) if one.role is Role.HTTP else _is_one_request(call, request))
+            and (_is_its_post(one, call) if one.role is Role.HTTP else _is_one_request(call.request, request))
+            and (one.role is not Role.CHAT or _lasts_longer(call, one))
             for call in reversed(earlier[-_AT_ONCE:])
         )
 
@@ -131,12 +136,19 @@ def _is_its_post(post: Candidate, call: AskedCall) -> bool:
     return post.service == call.request.service and 2 * (post.end_ns - post.start_ns) > lasted_ns
 
 
-def _is_one_request(call: AskedCall, behind: Request) -> bool:
-    """Whether two services tell of one request: the same model, and no count that differs."""
-    asked = call.request
-    if asked.service == behind.service or asked.model != behind.model:
+def _lasts_longer(call: AskedCall, one: Candidate) -> bool:
+    """Of two clients' spans of one request the outer one asks: never both for each other."""
+    return call.end_ns - call.start_ns > one.end_ns - one.start_ns
+
+
+def _is_one_request(asked: Request, behind: Request) -> bool:
+    """Whether two services, or two libraries of one, tell of one request.
+
+    No count may differ. Between services the same model is enough; where a gateway has another name for it, and within
+    a service, the counts or the answer's id have to agree.
+    """
+    pairs = zip(asked.told, behind.told, strict=True)
+    told = [one == other for one, other in pairs if one is not None and other is not None]
+    if not all(told) or (asked.service, asked.scope) == (behind.service, behind.scope):
         return False
-    return all(
-        one is None or other is None or one == other
-        for one, other in zip(asked.told, behind.told, strict=True)
-    )
+    return (asked.service != behind.service and asked.model == behind.model) or len(told) > 1
