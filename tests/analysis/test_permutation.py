@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from punie.trace.analysis.statistics import permutation
 from punie.trace.analysis.statistics.permutation import Stratum, permute
 from punie.trace.analysis.statistics.two_means import of_pairs, of_separate, of_strata, units_to_detect
 
@@ -125,3 +126,48 @@ def test_measures_outside_the_family_keep_their_own_p() -> None:
 def test_a_measure_that_never_moves_is_no_part_of_the_family() -> None:
     stratum = Stratum(((1.0, 3.0), (2.0, 3.0)), ((8.0, 3.0), (9.0, 3.0)))
     assert permute([stratum]).family_p == (2 / 6, 1.0)
+
+
+def _made_up(units: int, rare: float, seed: int) -> list[tuple[float, float, float]]:
+    generator = random.Random(seed)  # noqa: S311 - made-up values
+    found = []
+    for _ in range(units):
+        long = generator.lognormvariate(0.0, 0.7)
+        seldom = generator.expovariate(0.2) if generator.random() < rare else 0.0
+        found.append((long + seldom, long, seldom))
+    return found
+
+
+@pytest.mark.parametrize(("on_a", "rare"), [(400, 0.5), (100, 0.5), (400, 0.005)])
+def test_sums_of_very_many_units_are_drawn_as_units_are_dealt(
+    on_a: int, rare: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one side has few, and where a measure is of four units: those weigh, and are dealt one by one."""
+    rows = _made_up(800, rare, seed=2)
+    strata = [Stratum(tuple(rows[:on_a]), tuple(rows[on_a:]))]
+    monkeypatch.setattr(permutation, "MANY", 800)
+    drawn = permute(strata)
+    monkeypatch.setattr(permutation, "MANY", 801)
+    dealt = permute(strata)
+    assert (drawn.normal, dealt.normal) == (True, False)
+    assert drawn.p == pytest.approx(
+        dealt.p, abs=0.03
+    )  # four standard errors of 4999 draws, and the approximation's
+    assert drawn.family_p == pytest.approx(dealt.family_p, abs=0.03)
+
+
+def test_pairs_of_very_many_units_swap(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = _made_up(800, 0.01, seed=3)
+    strata = [Stratum((a,), (b,)) for a, b in zip(rows[:400], rows[400:], strict=True)]
+    monkeypatch.setattr(permutation, "MANY", 800)
+    drawn = permute(strata)
+    monkeypatch.setattr(permutation, "MANY", 801)
+    assert drawn.p == pytest.approx(permute(strata).p, abs=0.03)
+
+
+def test_a_measure_that_is_the_sum_of_others_or_never_moves_is_drawn_as_such() -> None:
+    rows = [(long, long, 1.0) for long, _, _ in _made_up(1_000, 0.0, seed=4)]
+    found = permute([Stratum(tuple(rows[:500]), tuple(rows[500:]))])
+    assert found.normal
+    assert found.p[0] == found.p[1]
+    assert found.p[2] == found.family_p[2] == 1.0

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from punie.trace.analysis.comparison.change import Change, Claims, Direction, change_of
-from punie.trace.analysis.comparison.design import Design, Unit, design_of
+from punie.trace.analysis.comparison.design import Cells, Design, Unit, design_of
 from punie.trace.analysis.comparison.facts import FactComparison
 from punie.trace.analysis.comparison.measures import Kind, Measure, measures
 from punie.trace.analysis.comparison.sides import Side, like_with_like
@@ -21,6 +21,7 @@ from punie.trace.analysis.statistics.permutation import Permuted, permute
 from punie.trace.analysis.statistics.two_means import units_to_detect
 
 DEFAULT_SIZE: Final = 0.05
+_END_TO_END: Final = 0  # the place of the first measure
 
 
 class Obstacle(StrEnum):
@@ -181,15 +182,16 @@ def _p(design: Design, test: Permuted, of: Sequence[Measure]) -> list[tuple[floa
 def _queries(design: Design) -> tuple[QueryChange, ...]:
     if not design.paired_queries:
         return ()
-    place = 0  # END_TO_END is the first measure
-    found = []
-    for query in design.queries:
-        values = []
-        for cells in (design.a, design.b):
-            means = [sum(r[place] for r in rows) / len(rows) for (_, q), rows in cells.items() if q == query]
-            values.append(sum(means) / len(means))
-        found.append(QueryChange(query, *values))
-    return tuple(found)
+    a, b = _wall_means(design.a), _wall_means(design.b)
+    return tuple(QueryChange(query, a[query], b[query]) for query in design.queries)
+
+
+def _wall_means(cells: Cells) -> dict[str, float]:
+    """Of each query the mean over its starts of the mean over their repeats."""
+    found: dict[str, list[float]] = {}
+    for (_, query), rows in cells.items():
+        found.setdefault(query, []).append(sum(row[_END_TO_END] for row in rows) / len(rows))
+    return {query: sum(means) / len(means) for query, means in found.items()}
 
 
 def _undecided(

@@ -15,7 +15,8 @@ from typing import Final
 from punie.trace.analysis.comparison.measures import Measure, mean_row, row
 from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.statistics.permutation import ALPHA, Row, Stratum, smallest_p
+from punie.trace.analysis.statistics.many_units import Row
+from punie.trace.analysis.statistics.permutation import ALPHA, Stratum, smallest_p
 from punie.trace.analysis.statistics.two_means import TwoMeans, of_pairs, of_separate, of_strata
 
 REPEATS_NEEDED: Final = 3

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.statistics.permutation import Row
+from punie.trace.analysis.statistics.many_units import Row
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase
 
 

@@ -31,21 +31,28 @@ def token_changes(a: Side, b: Side, queries: Sequence[str]) -> tuple[TokenChange
     """The counts over `queries`, the same on both sides; empty without queries."""
     if not queries:
         return ()
-    return tuple(
-        TokenChange(name, _mean(a.answers, queries, count), _mean(b.answers, queries, count))
-        for name, count in _COUNTS
-    )
+    of_a, of_b = _by_query(a, queries), _by_query(b, queries)
+    return tuple(TokenChange(name, _mean(of_a, count), _mean(of_b, count)) for name, count in _COUNTS)
+
+
+def _by_query(side: Side, queries: Sequence[str]) -> Sequence[Sequence[QueryRecord]]:
+    """The answers to each of `queries`: empty for one of the other side alone, where nothing is paired."""
+    found: dict[str, list[QueryRecord]] = {query: [] for query in queries}
+    for record in side.answers:
+        if record.query_id in found:
+            found[record.query_id].append(record)
+    return list(found.values())
 
 
 def _mean(
-    records: Sequence[QueryRecord], queries: Sequence[str], count: Callable[[QueryRecord], int | None]
+    of_queries: Sequence[Sequence[QueryRecord]], count: Callable[[QueryRecord], int | None]
 ) -> float | None:
     means = []
-    for query in queries:
-        values = [count(record) for record in records if record.query_id == query]
+    for records in of_queries:
+        values = list(map(count, records))
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return None
-        if known:  # a query of the other side alone, where nothing is paired
+        if known:
             means.append(sum(known) / len(known))
     return sum(means) / len(means) if means else None

@@ -15,20 +15,23 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Final
 
+from punie.trace.analysis.statistics.many_units import Row, dealt_at_random
+
 MOST_EXACT: Final = 5_000  # arrangements that are all looked at; of more, SAMPLED are drawn
 SAMPLED: Final = 4_999
 SEED: Final = 20_260_102
 ALPHA: Final = 0.05
+MANY: Final = 1_000  # units whose sums are drawn, not the units (`many_units`)
 _ROUNDING: Final = 1e-9
 _LARGEST_TABLE: Final = 1_000
-
-Row = tuple[float, ...]
-"""One unit's value of every measure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Units that could have been on either side: the rows of those that were on A and on B. Neither is empty."""
+    """Units that could have been on either side: the rows of those that were on A and on B. Neither is empty.
+
+    A row is a unit's value of every measure.
+    """
 
     a: tuple[Row, ...]
     b: tuple[Row, ...]
@@ -43,8 +46,8 @@ class Stratum:
 class Permuted:
     """What came out. `p` has each measure judged alone, `family_p` together with the others; both two-sided.
 
-    `units` could be exchanged, in `arrangements` ways; `exact` if all of them were looked at. `smallest_p` is the
-    least that so many arrangements can give.
+    `units` could be exchanged, in `arrangements` ways; `exact` if all of them were looked at, `normal` if these were so
+    many that their sums were drawn. `smallest_p` is the least that so many arrangements can give.
     """
 
     p: Row
@@ -53,6 +56,7 @@ class Permuted:
     arrangements: int
     exact: bool
     smallest_p: float
+    normal: bool = False
 
     @property
     def can_decide(self) -> bool:
@@ -71,7 +75,8 @@ def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> P
     arrangements = math.prod(stratum.arrangements for stratum in strata)
     exact = arrangements <= MOST_EXACT
     observed = _sum([_difference(stratum.a, stratum.b) for stratum in strata])
-    seen = list(_all(strata) if exact else _drawn(strata))
+    normal = not exact and sum(len(stratum.a) + len(stratum.b) for stratum in strata) >= MANY
+    seen = list(_all(strata) if exact else _dealt(strata) if normal else _drawn(strata))
     if not exact:
         seen.append(observed)
     together = range(len(observed)) if family is None else family
@@ -83,6 +88,7 @@ def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> P
         arrangements=arrangements,
         exact=exact,
         smallest_p=smallest_p(strata),
+        normal=normal,
     )
 
 
@@ -102,6 +108,11 @@ def _units(strata: Sequence[Stratum]) -> int:
 
 def _all(strata: Sequence[Stratum]) -> Iterator[Row]:
     return (_sum(chosen) for chosen in product(*(_table(stratum) for stratum in strata)))
+
+
+def _dealt(strata: Sequence[Stratum]) -> Iterator[Row]:
+    generator = random.Random(SEED)  # noqa: S311 - resampling, no secret
+    return dealt_at_random([(stratum.a, stratum.b) for stratum in strata], SAMPLED, generator)
 
 
 def _drawn(strata: Sequence[Stratum]) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from punie.trace.analysis.comparison.design import (
 from punie.trace.analysis.comparison.gate import GateReason, GateResult
 from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.analysis.comparison.sides import Side
-from punie.trace.analysis.statistics.permutation import Permuted
+from punie.trace.analysis.statistics.permutation import SAMPLED, Permuted
 from punie.trace.report import figures
 from punie.trace.report.document import Figure
 from punie.trace.report.inert import some
@@ -111,10 +111,11 @@ def _method(design: Design, test: Permuted) -> str:
     asked = count_text(len(design.queries), "query", "queries")
     paired = "paired by query" if design.paired_queries else "which can't be paired: other ids on each side"
     over = _VARIES[design.unit][1]
-    how = f"all {test.arrangements}" if test.exact else "4999 of the"
+    how = f"all {test.arrangements}" if test.exact else f"{SAMPLED} of the"
+    sums = ", of which only the sums are drawn," if test.normal else ""
     return (
-        f"{asked}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]} "
-        f"between A and B."
+        f"{asked}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]}"
+        f"{sums} between A and B."
     )
 
 
