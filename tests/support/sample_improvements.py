@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import median
 from typing import Any, Final
 
 from benches import build_observation
@@ -21,7 +22,7 @@ from punie.trace.analysis.experiment.arms import (
 from punie.trace.analysis.experiment.measured import CellFacts, Measured
 from punie.trace.analysis.experiment.observation import Observation
 from punie.trace.analysis.experiment.plan import ExperimentPlan, Stopping
-from punie.trace.analysis.experiment.results import Experiment, analyse
+from punie.trace.analysis.experiment.results import ArmResult, Experiment, analyse
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.improvement.model import (
     BASELINE,
@@ -190,11 +191,13 @@ def _candidates() -> tuple[Candidate, ...]:
 
 def _measured(stage: Stage, found: Experiment, levers: Sequence[LeverSet]) -> StageMeasurement:
     arms = {result.arm.levers: result for result in found.arms}
-    return StageMeasurement(
-        stage,
-        found.plan.blocks,
-        {one: ArmMeasurement(one, _blocks(found, arms[one].arm), arms[one].gates) for one in levers},
-    )
+    return StageMeasurement(stage, found.plan.blocks, {one: _arm(found, arms[one]) for one in levers})
+
+
+def _arm(found: Experiment, result: ArmResult) -> ArmMeasurement:
+    blocks = _blocks(found, result.arm)
+    typical = median(unit.part / unit.whole for unit in blocks)
+    return ArmMeasurement(result.arm.levers, blocks, typical, result.gates)
 
 
 def _blocks(found: Experiment, arm: Arm) -> tuple[RatioUnit, ...]:

@@ -11,8 +11,15 @@ import pytest
 import speculative_rates
 from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, observe_all
 
-from punie.trace.analysis.experiment.pairing import comparable, decode_ns, pair, wall_ns
-from punie.trace.analysis.experiment.speedup import SpeedUp, best_of, blocks_needed, judge, speed_up
+from punie.trace.analysis.experiment.pairing import Pair, comparable, decode_ns, pair, wall_ns
+from punie.trace.analysis.experiment.speedup import (
+    SpeedUp,
+    best_of,
+    blocks_needed,
+    judge,
+    speed_up,
+    typical_speed_up,
+)
 from punie.trace.analysis.speculative.model import BATCHED, THRESHOLD
 from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.model import Phase, Verdict
@@ -36,6 +43,15 @@ def test_the_speed_up_is_the_ratio_of_sums() -> None:
     assert found is not None
     assert found.estimate == pytest.approx((400 + 40 + 20) / (250 + 100 + 20))
     assert (found.blocks, found.pairs, found.censored) == (5, 15, 0)
+
+
+def test_what_is_typical_withstands_a_burst_of_other_work() -> None:
+    quiet = {"short": (200.0, 100.0), "long": (800.0, 800.0)}
+    pairs = [Pair(block, query, times) for block in range(3) for query, times in quiet.items()]
+    assert typical_speed_up(pairs) == pytest.approx(1000 / 900)
+    burst = [Pair(2, "long", (800.0, 2400.0)) if p.block == 2 and p.query_id == "long" else p for p in pairs]
+    assert typical_speed_up(burst) == pytest.approx(1000 / 900)
+    assert typical_speed_up([]) is None
 
 
 def test_identical_blocks_have_an_interval_without_width() -> None:

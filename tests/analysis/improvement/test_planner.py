@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import pytest
 
@@ -67,7 +68,14 @@ class Planted:
             for name in levers:
                 speed_up *= self.true[(name,)]
         units = tuple(RatioUnit(JITTER[n % 4], 1 / speed_up) for n in range(blocks))
-        return ArmMeasurement(levers, units, (self.gates.get(levers, ALL_RIGHT),))
+        return arm_of(levers, units, (self.gates.get(levers, ALL_RIGHT),))
+
+
+def arm_of(
+    levers: LeverSet, units: tuple[RatioUnit, ...], gates: tuple[Gate, ...] = (ALL_RIGHT,)
+) -> ArmMeasurement:
+    """Of one query: what is typical is the median of the blocks."""
+    return ArmMeasurement(levers, units, median(unit.part / unit.whole for unit in units), gates)
 
 
 def run(planted: Planted, *candidates: Candidate, choice: Choice | None = None) -> tuple[Improvement, Ending]:
@@ -155,7 +163,7 @@ def test_levers_that_few_blocks_can_not_drop_are_screened_in_more() -> None:
             made = super()._arm(levers, blocks)
             unlucky = levers == ("slow-starter",) and blocks == 3
             units = tuple(RatioUnit(part, 1.0) for part in (0.9, 1.1, 1.0))
-            return replace(made, blocks=units) if unlucky else made
+            return arm_of(levers, units, made.gates) if unlucky else made
 
     planted = Unlucky({("slow-starter",): 1.2})
     state, ending = run(planted, candidate("slow-starter"))
@@ -182,7 +190,7 @@ def test_what_helped_by_luck_is_not_sold() -> None:
         def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
             made = super()._arm(levers, blocks)
             lucky = self.asked[-1].stage is Stage.SCREENING
-            return replace(made, blocks=tuple(RatioUnit(1.2, 1.0) for _ in made.blocks)) if lucky else made
+            return replace(made, typical=1.2) if lucky else made
 
     planted = Lucky({("useless",): 1.0})
     state, ending = run(planted, candidate("useless"))
@@ -231,9 +239,7 @@ def test_a_budget_that_allows_no_confirmation_is_spent(cells: int) -> None:
 def test_a_confirmation_that_stays_open_takes_more_blocks_until_the_last_look() -> None:
     class Noisy(Planted):
         def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
-            return ArmMeasurement(
-                levers, tuple(RatioUnit(1.6 - 0.6 * (n % 2), 1.2) for n in range(blocks)), (ALL_RIGHT,)
-            )
+            return arm_of(levers, tuple(RatioUnit(1.6 - 0.6 * (n % 2), 1.2) for n in range(blocks)))
 
     planted = Noisy({})
     _, ending = run(planted, candidate("noisy"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from improve_rates import Noise, simulate
+from improve_rates import RECORDED, Noise, simulate
 
 from punie.trace.analysis.improvement.model import Ending
 
@@ -27,6 +27,12 @@ def test_useless_levers_are_hardly_ever_sold() -> None:
     generator = random.Random(1)  # noqa: S311 # simulation
     runs = [simulate(noise(), 1.0, generator) for _ in range(RUNS)]
     assert sum(run.ending is Ending.IMPROVED for run in runs) <= 3
+
+
+def test_ten_percent_are_confirmed_on_recorded_noise_with_its_bursts() -> None:
+    generator = random.Random(4)  # noqa: S311 # simulation
+    runs = [simulate(Noise.read(RECORDED), 1.1, generator) for _ in range(60)]
+    assert sum(run.ending is Ending.IMPROVED and run.holds and run.true == 1.1 for run in runs) >= 0.9 * 60
 
 
 def test_a_planted_lever_is_confirmed_with_an_interval_that_holds_it() -> None:

@@ -17,6 +17,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from statistics import median
 from typing import Final
 
 from punie.trace.analysis.experiment.observation import Observation
@@ -227,12 +228,30 @@ def block_units(pairs: Iterable[Pair]) -> dict[int, RatioUnit]:
     return {block: _unit(of_block) for block, of_block in blocks.items()}
 
 
-def _by_query(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
+def typical_speed_up(pairs: Iterable[Pair]) -> float | None:
+    """Each query's median over the blocks, queries weighed by their median time in the baseline; None without pairs.
+
+    A burst of other work in a few answers moves it little, while it moves the ratio of the sums a lot. It has no
+    interval: it serves to choose between arms, not to claim how fast one is. Pairs are of baseline and arm.
+    """
+    before = after = 0.0
+    for of_query in _queries(pairs).values():
+        weight = median(item.values[0] for item in of_query)
+        before += weight
+        after += weight / median(item.values[0] / item.values[1] for item in of_query)
+    return before / after if after else None
+
+
+def _by_query(pairs: Iterable[Pair]) -> tuple[tuple[str, float], ...]:
+    units = {query_id: _unit(of_query) for query_id, of_query in sorted(_queries(pairs).items())}
+    return tuple((query_id, unit.part / unit.whole) for query_id, unit in units.items())
+
+
+def _queries(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
     queries: dict[str, list[Pair]] = {}
     for item in pairs:
         queries.setdefault(item.query_id, []).append(item)
-    units = {query_id: _unit(of_query) for query_id, of_query in sorted(queries.items())}
-    return tuple((query_id, unit.part / unit.whole) for query_id, unit in units.items())
+    return queries
 
 
 def _unit(pairs: Sequence[Pair]) -> RatioUnit:

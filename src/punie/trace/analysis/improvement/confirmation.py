@@ -17,7 +17,7 @@ from punie.trace.analysis.improvement.model import ArmMeasurement
 from punie.trace.analysis.statistics.spread import LEVEL, Interval
 from punie.trace.model import Verdict
 
-LOOKS: Final = (4, 8, 12, 16, 24)
+LOOKS: Final = (4, 8, 16, 24, 36)
 """Blocks after which a confirmation is looked at."""
 WORTH_HAVING: Final = 1.02
 """A speed-up that is surely smaller is none."""

@@ -87,11 +87,12 @@ class ArmMeasurement:
     """What one set of levers came to, in one stage.
 
     `blocks` pair the baseline's time (part) with the arm's (whole), over the queries that both answered rightly there.
-    `gates` are what was held against it.
+    `typical` is the speed-up by which levers are chosen (`typical_speed_up`), `gates` what was held against it.
     """
 
     levers: LeverSet
     blocks: tuple[RatioUnit, ...]
+    typical: float | None
     gates: tuple[Gate, ...] = ()
 
     @property

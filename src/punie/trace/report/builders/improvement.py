@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 QUESTION: Final = "Faster, in fresh blocks?"
 _AS_FAST: Final = (Mark(1.0, "as fast"),)
-_LEVERS: Final = ("lever", "predicted", "measured", "right", "outcome")
+_LEVERS: Final = ("lever", "predicted", "measured", "typical", "right", "outcome")
 _ROADMAP: Final = ("phase", "goal", "before", "after", "verdict", "link")
 _STAGES: Final = ("arm", "speed-up", "95 % interval", "a pass", "output", "right")
 _MEASURED: Final = {
@@ -166,6 +166,7 @@ def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, .
         lever.candidate.name,
         Figure(predicted.speed_up if predicted else None, Unit.RATIO, prediction_text(predicted)),
         _measured(lever.speed_up, lever.interval),
+        figures.factor(lever.typical),
         right,
         outcome_text(lever),
     )

@@ -26,12 +26,16 @@ from punie.trace.report.wording.improvement import VERDICTS, headline, next_step
 
 
 class TriedLever(msgspec.Struct, frozen=True):
-    """A lever by itself: predicted as a share of the wall time that it saves, measured as a speed-up."""
+    """A lever by itself: predicted as a share of the wall time that it saves, measured as a speed-up.
+
+    `typical` is what it is chosen by: each query's median over the blocks, weighed by its time.
+    """
 
     name: str
     kind: str
     prediction: Prediction | None
     speed_up: float | None
+    typical: float | None
     interval: Interval | None
     outcome: Screened
     gates: tuple[Gate, ...]
@@ -93,6 +97,7 @@ def publish_improvement(report: ImprovementReport) -> ImprovementDocument:
                 "kind": lever.candidate.kind,
                 "prediction": lever.candidate.prediction,
                 "speed_up": lever.speed_up,
+                "typical": lever.typical,
                 "interval": lever.interval,
                 "outcome": lever.outcome,
                 "gates": lever.gates,

@@ -187,8 +187,9 @@ def accuracy_text(result: ArmResult) -> str:
 def screening_note() -> str:
     """What the table of levers is."""
     return (
-        f"measured: each lever by itself, screened in few blocks; one that comes to {LEAST_SCREENED:.2f}× or more is "
-        "tried further. Only the confirmation's interval is a claim"
+        "measured: each lever by itself, screened in few blocks; typical: each query's median over them, which a burst "
+        f"of other work hardly moves; one that typically comes to {LEAST_SCREENED:.2f}× or more is tried further. Only "
+        "the confirmation's interval is a claim"
     )
 
 
