@@ -7,9 +7,15 @@ import json
 from pathlib import Path
 
 import pytest
+from sample_trainings import nothing_shorter, worth_it
 
 from punie.trace.__main__ import main
+from punie.trace.analysis.tuning.training import Training
 from punie.trace.errors import ExitCode
+from punie.trace.report.builders.training import build_training
+from punie.trace.report.formats import JSON
+from punie.trace.tuning.folder import TrainingFolder
+from punie.trace.tuning.plan import TrainingPlan
 
 
 def _run_folder(parent: Path) -> Path:
@@ -54,6 +60,46 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     run = _run_folder(tmp_path)
     assert main(["decide", str(run), str(run)]) == ExitCode.INPUT
     assert "not a benchmark" in capsys.readouterr().err
+
+
+def _training_folder(parent: Path, training: Training) -> Path:
+    folder = TrainingFolder.create(parent, "taught")
+    folder.write_plan(TrainingPlan("taught", "", (), training.model, training.suite, "", training.split))
+    (folder.path / "report.json").write_text(JSON.write(build_training(training)), encoding="utf-8")
+    return folder.path
+
+
+@pytest.mark.parametrize(
+    ("training", "verdict", "then"),
+    [(worth_it(), "yes", "Serve it: "), (nothing_shorter(), "no", "Keep the model as it is")],
+)
+def test_a_training_answers_the_last_step(
+    training: Training, verdict: str, then: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = _run_folder(tmp_path), _training_folder(tmp_path / "trainings", training)
+    assert main(["decide", str(run), str(folder), "--format", "json"]) == ExitCode.OK
+    decided = json.loads(capsys.readouterr().out)
+    brevity = decided["steps"][-1]
+    assert (brevity["name"], brevity["verdict"]) == ("brevity", verdict)
+    assert brevity["next_step"].startswith(then)
+    assert decided["conclusion"].startswith("Serve it") is (verdict == "yes")
+
+
+def test_the_report_of_a_training_can_be_shown_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _training_folder(tmp_path / "trainings", worth_it())
+    assert main(["report", str(folder), "--format", "json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == json.loads((folder / "report.json").read_text())
+
+
+def test_a_training_that_has_not_ended_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = _run_folder(tmp_path), _training_folder(tmp_path / "trainings", worth_it())
+    (folder / "report.json").unlink()
+    assert main(["decide", str(run), str(folder)]) == ExitCode.INPUT
+    assert f"train concise --resume {folder}" in capsys.readouterr().err
 
 
 def test_a_decision_as_a_table_has_a_line_a_step(tmp_path: Path) -> None:

@@ -94,6 +94,14 @@ def test_on_the_model_as_it_ships_there_is_nothing_to_win(runs: Path) -> None:
     assert report["lint"]["served"] == {"same-tokens": report["rows"]}
     assert not list(runs.glob("trainings/*/adapters"))
 
+    training = str(only(runs, "trainings/*"))
+    shown = punie(runs, "report", training)
+    assert "not surely above 10 %" in shown.stdout, shown.stderr
+    decided = json.loads(punie(runs, "decide", str(run), training, "--format", "json").stdout)
+    brevity = decided["steps"][-1]
+    assert (brevity["name"], brevity["verdict"]) == ("brevity", "no")
+    assert brevity["next_step"].startswith("Keep the model as it is")
+
 
 def test_a_wordy_model_learns_to_say_less_through_an_interruption_and_past_a_bad_fuse(tmp_path: Path) -> None:
     write_suite(tmp_path / "more.toml", MORE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,34 @@ def test_control_families_are_never_trained_on() -> None:
     split = split_by_family(queries, seed=1, trained=Wanted(3, 0), validated=Wanted(3, 0))
     assert split.control == ("control-choice-0", "control-choice-1", "control-choice-2")
     assert len(split.train) == len(split.validation) == len(split.held_out) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_tool_that_several_families_call_is_trained_validated_and_judged(seed: int) -> None:
+    reads = ("files-to-read", "files-by-name", "definitions-of-forms")
+    queries = [
+        replace(one, tools=frozenset({"read_file"} if one.family in reads else {"run_command"}))
+        if one.kind is Kind.TOOL
+        else one
+        for one in workspace()
+    ]
+    split = split_by_family(queries, seed=seed)
+    readers = {one.query_id for one in queries if "read_file" in one.tools}
+    assert split.untrained_tools == ()
+    assert all(readers & set(part) for part in (split.train, split.validation, split.held_out))
+    tools = sum(one.kind is Kind.TOOL for one in queries if one.query_id in split.train)
+    assert 25 <= tools <= 30
+
+
+def test_a_tool_of_one_family_is_left_to_judge_and_said() -> None:
+    families = ("a", "b", "c", "d")
+    queries = [
+        SuiteQuery(f"{family}-{n}", f"{family} {n}", Kind.TOOL, family, frozenset({f"tool-{family > 'c'}"}))
+        for family in families
+        for n in range(2)
+    ]
+    found = [split_by_family(queries, seed=n, trained=Wanted(2, 0), validated=Wanted(2, 0)) for n in range(9)]
+    assert {split.untrained_tools for split in found} == {("tool-True",)}
 
 
 def test_too_few_families_are_refused() -> None:

@@ -29,7 +29,10 @@ class Options:
 
     run: str = argument("RUN", "what `report` takes: a run folder, a file of spans, jaeger://…")
     benches: tuple[Path, ...] = argument(
-        "BENCH", "folders that `bench` and `improve` made of the same model and suite", nargs="*", parse=path
+        "BENCH",
+        "folders that `bench`, `improve` and `train` made of the same model and suite",
+        nargs="*",
+        parse=path,
     )
     judgement: JudgementOptions = group("judgement", JudgementOptions)
     output: OutputOptions = group("output", OutputOptions)

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from punie.trace.analysis.decision.decision import decide
 from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried, together, tried, tried_in
 from punie.trace.analysis.experiment.summary import Limits
+from punie.trace.analysis.tuning.training import Training
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.errors import UsageError
 from punie.trace.report.content import BenchReport, DecisionReport, Report
 from punie.trace.report.wording.improvement import VERDICTS, winner_arm
+from punie.trace.tuning.folder import TrainingFolder
 from punie.trace.usecases.bench_report import build_bench_report
 from punie.trace.usecases.experiment import build_experiment_report
 from punie.trace.usecases.improvement import read_improvement
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.training_outputs import read_training
 
+_T = TypeVar("_T")
 _OTHER_SUITE: Final = "The run and {} asked different suites: what was measured there is about other queries."
 
 
@@ -33,32 +37,40 @@ class _Measured:
     suite_hash: str
     notes: tuple[str, ...]
     drafts: BenchReport | None = None
+    trained: Training | None = None
     levers: Tried = NOTHING_TRIED
 
 
 def decide_from(run_source: str, folders: Sequence[Path], judgement: Judgement) -> DecisionReport:
-    """Read all and decide. Raises InputError, UsageError for two benchmarks of drafts."""
+    """Read all and decide. Raises InputError, UsageError for two benchmarks of drafts, or two trainings."""
     loaded = load_source(run_source)
     judged = judgement.with_plan(loaded.plan)
     run = build_report(loaded, judgement)
     measured = [_read(folder, judged) for folder in folders]
-    drafts = [one.drafts for one in measured if one.drafts]
-    if len(drafts) > 1:
-        raise UsageError(f"{len(drafts)} benchmarks of draft models", remedy="name one")
-    bench = drafts[0] if drafts else None
+    bench = _only([one.drafts for one in measured if one.drafts], "benchmarks of draft models")
+    trained = _only([one.trained for one in measured if one.trained], "trainings")
     notes = dict.fromkeys(
         (*run.about.notes, *(note for one in measured for note in one.notes), *_mismatches(run, measured))
     )
     levers = together([one.levers for one in measured])
-    decision = decide(run.analysis, bench.analysis if bench else None, levers, run.causes)
+    decision = decide(run.analysis, bench.analysis if bench else None, levers, run.causes, trained)
     benches = tuple(one.source for one in measured)
     return DecisionReport(run.about.source, benches, decision, tuple(notes), run, bench)
+
+
+def _only(found: Sequence[_T], what: str) -> _T | None:
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} {what}", remedy="name one")
+    return found[0] if found else None
 
 
 def _read(folder: Path, judged: Judgement) -> _Measured:
     """What `folder` is, and says. Raises InputError."""
     if ImproveFolder.is_at(folder):
         return _of_improvement(folder)
+    if TrainingFolder.is_at(folder):
+        trained = read_training(folder)
+        return _Measured(trained.source, TrainingFolder(folder).read_plan().suite_hash, (), trained=trained)
     plan = BenchFolder.open(folder).read_plan()
     if plan.speculative is None:
         limits = Limits(judged.target_ns or DEFAULT_TARGET_NS, judged.max_memory_bytes)

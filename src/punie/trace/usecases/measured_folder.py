@@ -1,4 +1,4 @@
-"""The report of a folder that `bench` or `improve` made, for whoever wants to see it again."""
+"""The report of a folder that `bench`, `improve` or `train` made, for whoever wants to see it again."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.improve_folder import ImproveFolder
+from punie.trace.tuning.folder import TrainingFolder
 
 if TYPE_CHECKING:
     from punie.trace.report.document import Document
 
 
 def is_measured_folder(path: Path) -> bool:
-    """Whether a benchmark or an improvement is there."""
-    return BenchFolder.is_at(path) or ImproveFolder.is_at(path)
+    """Whether a benchmark, an improvement or a training is there."""
+    return any(kind.is_at(path) for kind in (BenchFolder, ImproveFolder, TrainingFolder))
 
 
 def measured_document(path: Path) -> Document:
     """Its report. Raises InputError."""
+    if TrainingFolder.is_at(path):
+        from punie.trace.report.builders.training import build_training
+        from punie.trace.usecases.training_outputs import read_training
+
+        return build_training(read_training(path))
     if not ImproveFolder.is_at(path):
         return bench_documents(path)[0]
     from punie.trace.report.builders.improvement import build_improvement

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.tuning.judgement import ArmKind
 from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.errors import InputError
 from punie.trace.model import Verdict
 from punie.trace.report.builders.training import QUESTION
 from punie.trace.report.formats import HTML, JSON, MARKDOWN
 from punie.trace.report.wording.training import basis, next_steps, seeds_line
+from punie.trace.store import documents
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
+from punie.trace.tuning.folder import TrainingFolder
 from punie.trace.units import percent_text
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from punie.trace.usecases.concise_training import ConciseTraining
 
 _ADAPTER: Final = "adapter"
+_REPORT: Final = "report.json"
 
 
 def write_outputs(training: ConciseTraining, made: Training, document: Document) -> Iterator[str]:
@@ -35,7 +39,19 @@ def write_outputs(training: ConciseTraining, made: Training, document: Document)
     yield f"diary entry: {_write(folder / 'diary.md', diary(made))}"
     yield f"report: {_write(folder / 'report.md', MARKDOWN.write(document))}"
     yield f"report as a page: {_write(folder / 'report.html', HTML.write(document))}"
-    _write(folder / "report.json", JSON.write(document))
+    _write(folder / _REPORT, JSON.write(document))
+
+
+def read_training(path: Path) -> Training:
+    """The training in the folder at `path`, as it ended. Raises InputError if it hasn't."""
+    folder = TrainingFolder.open(path)
+    report = folder.path / _REPORT
+    if not report.exists():
+        raise InputError(
+            f"{path}: the training hasn't ended", remedy=f"go on: punie-trace train concise --resume {path}"
+        )
+    raw = documents.parse(documents.read_text(report), str(report))
+    return documents.typed(raw, Training, str(report))
 
 
 def _write(path: Path, text: str) -> Path:

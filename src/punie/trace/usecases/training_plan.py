@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from punie.trace import semconv
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.tuning.split import Kind, SuiteQuery, Wanted, split_by_family
@@ -122,7 +123,10 @@ def make_training_plan(
         suite_name=suite.name,
         suite_hash=suite.sha256,
         split=split_by_family(
-            suite_queries(suite), seed=wishes.seeds[0], trained=wishes.trained, validated=wishes.validated
+            suite_queries(suite, tools_called(recorded)),
+            seed=wishes.seeds[0],
+            trained=wishes.trained,
+            validated=wishes.validated,
         ),
         agent=agent,
         workspace=wishes.workspace or run.settings.workspace,
@@ -150,9 +154,23 @@ def suite_of(run: RunPlan, file: str | None) -> Suite:
     return suite
 
 
-def suite_queries(suite: Suite) -> list[SuiteQuery]:
-    """The suite as the split sees it."""
-    return [SuiteQuery(query.id, query.text, Kind(query.expected), query.family) for query in suite.queries]
+def suite_queries(suite: Suite, tools: Mapping[str, frozenset[str]]) -> list[SuiteQuery]:
+    """The suite as the split sees it; `tools` by query, as `tools_called` has them."""
+    return [
+        SuiteQuery(one.id, one.text, Kind(one.expected), one.family, tools.get(one.id, frozenset()))
+        for one in suite.queries
+    ]
+
+
+def tools_called(recorded: Recorded) -> Mapping[str, frozenset[str]]:
+    """By query the names of the tools that its right answers called."""
+    queries = {record.trace_id: record.query_id for record in recorded.records if record.succeeded}
+    found: dict[str, set[str]] = {}
+    for span in recorded.spans:
+        name = semconv.text(span.attributes, semconv.TOOL_NAME)
+        if name and span.trace_id in queries:
+            found.setdefault(queries[span.trace_id], set()).add(name)
+    return {query_id: frozenset(names) for query_id, names in found.items()}
 
 
 def with_absolute_paths(wishes: Wishes) -> Wishes:

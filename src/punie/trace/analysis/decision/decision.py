@@ -17,6 +17,7 @@ from punie.trace.analysis.improvement.ranking import LEAST_SHARE
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.summary.summary import RunAnalysis
+from punie.trace.analysis.tuning.training import Training
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment
 from punie.trace.analysis.verdicts.generation import GenerationFigures
 from punie.trace.analysis.verdicts.target import TargetFigures
@@ -33,6 +34,7 @@ class BrevityReason(StrEnum):
     TIME_OPEN = "time-open"
     DECODE_NOT_KNOWN = "decode-not-known"
     PAYS = "pays"
+    TRAINED = "trained"
     TIME_IS_ELSEWHERE = "time-is-elsewhere"
 
 
@@ -54,7 +56,8 @@ class TargetStep:
 class Decision:
     """All steps in order: `time`, what was `tried` of levers, `draft` (whether one can be used), `target`, `brevity`.
 
-    `savings` are what the run predicts of levers, `causes` what in the user's own code costs time.
+    `savings` are what the run predicts of levers, `causes` what in the user's own code costs time. `trained` is a
+    training of this model to say less: where there is one, what it came to is the last step's answer.
     `ceiling` is the speed-up if decode took no time at all, at the favourable end of its interval; None with a
     benchmark, which has its own, and where it isn't known. Below the threshold it excludes every draft.
     """
@@ -69,6 +72,7 @@ class Decision:
     brevity_reason: BrevityReason
     tried: Tried = NOTHING_TRIED
     causes: tuple[Cause, ...] = ()
+    trained: Training | None = None
 
     @property
     def savings(self) -> tuple[Saving, ...]:
@@ -82,6 +86,7 @@ def decide(
     bench: BenchAnalysis | None = None,
     tried: Tried = NOTHING_TRIED,
     causes: tuple[Cause, ...] = (),
+    trained: Training | None = None,
 ) -> Decision:
     """The decision from a run, and from what was measured of the same model and suite (the caller's word)."""
     time, target = run.verdicts.generation, _target(run, bench, tried)
@@ -89,6 +94,8 @@ def decide(
     out_of_reach = ceiling is not None and ceiling < THRESHOLD
     draft = bench.usable if bench else Verdict.NO if out_of_reach else Verdict.UNDECIDED
     reason = _brevity_reason(time, draft, target.counts.verdict)
+    if trained is not None:
+        reason = BrevityReason.TRAINED
     return Decision(
         run=run,
         bench=bench,
@@ -96,10 +103,11 @@ def decide(
         draft=draft,
         ceiling=ceiling,
         target=target,
-        brevity=_BREVITY.get(reason, Verdict.UNDECIDED),
+        brevity=trained.verdict if trained else _BREVITY.get(reason, Verdict.UNDECIDED),
         brevity_reason=reason,
         tried=tried,
         causes=causes,
+        trained=trained,
     )
 
 

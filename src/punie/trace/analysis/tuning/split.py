@@ -2,6 +2,9 @@
 
 Whole families go into one part: a query of a family that was trained on shows nothing about the others. Families whose
 names begin with `control` are asked at the end and never trained on.
+
+A model that is trained on answers which never use a tool soon forgets that tool. So each tool gets a family in the
+training part, as long as another family is left that uses it and can show what became of it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Final
 from punie.trace.errors import InputError
 
 CONTROL_PREFIX: Final = "control"
+_LATER_PARTS: Final = 2  # validation and held out
 
 
 class Kind(StrEnum):
@@ -27,12 +31,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SuiteQuery:
-    """A query as the split sees it; "" is a family of its own."""
+    """A query as the split sees it: `tools` are those that right answers to it called. "" is a family of its own."""
 
     query_id: str
     text: str
     kind: Kind
     family: str = ""
+    tools: frozenset[str] = frozenset()
 
     @property
     def family_name(self) -> str:
@@ -64,12 +69,16 @@ VALIDATED: Final = Wanted(tool=6, direct=4)
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Ids of queries by part, in the suite's order; a query is in one part alone."""
+    """Ids of queries by part, in the suite's order; a query is in one part alone.
+
+    `untrained_tools` are called by other parts and by no query that is trained on.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     held_out: tuple[str, ...]
     control: tuple[str, ...]
+    untrained_tools: tuple[str, ...] = ()
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -87,8 +96,9 @@ def split_by_family(
     scored = [query for query in queries if query.kind is not Kind.ANY]
     families = _families(query for query in scored if not query.is_control)
     order = random.Random(f"{seed} families").sample(sorted(families), len(families))  # noqa: S311 # reproducible
-    train = _take(families, order, trained)
-    validation = _take(families, [name for name in order if name not in train], validated)
+    train = _take(families, _a_family_of_each_tool(families, order), trained)
+    rest = [name for name in order if name not in train]
+    validation = _take(families, _a_family_of_each_tool(families, rest), validated)
     names = {"train": train, "validation": validation, "held-out": set(order) - train - validation}
     if missing := [part for part, found in names.items() if not found]:
         raise InputError(
@@ -105,6 +115,7 @@ def split_by_family(
         parts["validation"],
         parts["held-out"],
         tuple(query.query_id for query in scored if query.is_control),
+        tuple(sorted(_tools(scored) - _tools(query for name in train for query in families[name]))),
     )
     refuse_overlap(split, {query.query_id: query.text for query in queries})
     return split
@@ -134,6 +145,24 @@ def _families(queries: Iterable[SuiteQuery]) -> dict[str, list[SuiteQuery]]:
     for query in queries:
         families.setdefault(query.family_name, []).append(query)
     return families
+
+
+def _tools(queries: Iterable[SuiteQuery]) -> frozenset[str]:
+    return frozenset(tool for query in queries for tool in query.tools)
+
+
+def _a_family_of_each_tool(families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str]) -> list[str]:
+    """`order`, but first a family of each tool that several call, and last those that later parts need of it."""
+    callers: dict[str, list[str]] = {}
+    for name in order:
+        for tool in sorted(_tools(families[name])):
+            callers.setdefault(tool, []).append(name)
+    first, last = set[str](), set[str]()
+    for names in sorted(callers.values(), key=lambda names: (len(names), names)):
+        if not first & set(names) and len(names) > 1:
+            first.add(names[0])
+        last |= set([name for name in names if name not in first][:_LATER_PARTS])
+    return sorted(order, key=lambda name: 0 if name in first else 2 if name in last else 1)
 
 
 def _take(families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str], wanted: Wanted) -> set[str]:

@@ -54,7 +54,8 @@ class SeedLoss:
 class Training:
     """One training. What wasn't reached is None or empty.
 
-    texts: the question of each query id; families: its family. settings: by mlx_lm's names, as text.
+    texts: the question of each query id, which isn't published; families: its family. settings: by mlx_lm's names, as
+    text.
     examples: queries that gave an example; rows: of training data, own ones included.
     versions, machine: with what and where it began.
     """
@@ -65,8 +66,6 @@ class Training:
     adapter: str | None
     suite: str
     split: Split
-    texts: Mapping[str, str]
-    families: Mapping[str, str]
     margin: float
     settings: Mapping[str, str]
     seeds: tuple[int, ...]
@@ -85,6 +84,8 @@ class Training:
     best: Checkpoint | None = None
     fused: tuple[Fused, ...] = ()
     judgement: Judgement | None = None
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    families: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     is_demo: bool = False
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -49,7 +49,10 @@ def _speed_up(decision: Decision) -> float | None:
     return best.speed_up.estimate if best else None
 
 
-def _decode(decision: Decision) -> float | None:
+def _brevity(decision: Decision) -> float | None:
+    if decision.trained is not None:
+        judged = decision.trained.judgement.chosen if decision.trained.judgement else None
+        return judged.times.saved if judged and judged.times else None
     decode = decision.run.decode
     return decode.share.estimate if decode and decode.share else None
 
@@ -59,5 +62,5 @@ _VALUES: Final[Mapping[str, Callable[[Decision], tuple[float | None, Unit]]]] = 
     "levers": lambda decision: (decision.tried.best.speed_up if decision.tried.best else None, Unit.RATIO),
     "draft": lambda decision: (_speed_up(decision), Unit.RATIO),
     "target": lambda decision: (decision.target.counts.estimate, Unit.NANOSECONDS),
-    "brevity": lambda decision: (_decode(decision), Unit.SHARE),
+    "brevity": lambda decision: (_brevity(decision), Unit.SHARE),
 }

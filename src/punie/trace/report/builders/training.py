@@ -199,6 +199,8 @@ def _data(training: Training) -> Section:
         lines.append(
             f"{count_text(len(training.examples), 'query', 'queries')} gave an example, {missing} had no right answer"
         )
+    if split.untrained_tools:
+        lines.append(wording.untrained_tools_line(split.untrained_tools))
     if training.ending is Ending.PLANNED:
         lines += [f"trained on: {training.texts[query_id]}" for query_id in split.train]
     return Section("Data", table=Table(_PARTS, rows), notes=notes(*lines, *wording.lint_lines(training)))

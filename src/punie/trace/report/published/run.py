@@ -14,6 +14,7 @@ import msgspec
 
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.causes.model import Cause
+from punie.trace.analysis.improvement.track_record import TrackRecord
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.path.path_summary import PathSummary
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryLedger, QueryRecord
@@ -91,7 +92,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     """One analysed run. `missing` are planned queries without a trace; `totals` are over those that count.
 
     `failed_totals` are over those that failed, `cached_repeats` counts right answers that don't count: asked before in
-    their server start, with the prompt cache on.
+    their server start, with the prompt cache on. `track_records` say how predictions of levers did on this machine.
     """
 
     schema: Literal["punie.trace.report"] = "punie.trace.report"
@@ -109,6 +110,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     critical_path: PathSummary | None
     cache: CacheBill
     what_if: WhatIf | None
+    track_records: tuple[TrackRecord, ...]
     causes: tuple[Cause, ...]
     warmup: tuple[Query, ...]
 
@@ -130,6 +132,7 @@ def publish(report: Report) -> RunReport:
         "critical_path": analysis.critical_path,
         "cache": analysis.cache,
         "what_if": analysis.what_if,
+        "track_records": report.past,
         "causes": report.causes,
         "warmup": [query_values(record) for record in analysis.warmup],
     }

@@ -17,7 +17,7 @@ from punie.trace.analysis.tuning.training import Training
 from punie.trace.model import Verdict
 from punie.trace.report.published.base import Published, fields_of, joined
 
-_SHOWN = joined(Training, without=("texts", "families"), base=Published)
+_SHOWN = joined(Training, without=("texts",), base=Published)
 
 
 class TrainingReport(_SHOWN, frozen=True, kw_only=True):  # type: ignore[misc, valid-type, call-arg] # made at import

@@ -11,15 +11,17 @@ from punie.trace.analysis.decision.levers import TriedArm
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
 from punie.trace.analysis.statistics.spread import Interval
+from punie.trace.analysis.tuning.training import Training
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.verdicts.generation import MeasuredGeneration
 from punie.trace.model import Verdict
 from punie.trace.report.inert import one_line
+from punie.trace.report.wording import training as training_words
 from punie.trace.report.wording.advice import half_output_text, next_step
 from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
 from punie.trace.report.wording.verdicts import basis
-from punie.trace.units import count_text, duration_text, factor_text, share_text
+from punie.trace.units import count_text, duration_text, factor_text, percent_text, share_text
 
 NOT_KNOWN: Final = "not known"
 _MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --num-draft-tokens 2,3,5."
@@ -76,6 +78,8 @@ def conclusion(decision: Decision) -> str:
     if draft is Verdict.YES:
         more = f" Then: {_brevity(decision).next_step}" if target is Verdict.NO else ""
         return f"{_draft(decision).next_step} By that {_WITH_DRAFT[target]}.{more}"
+    if decision.trained is not None and decision.brevity is Verdict.YES:
+        return _brevity(decision).next_step
     if target is Verdict.YES:
         return "The target is met: nothing has to change."
     if decision.tried.verdict is Verdict.UNDECIDED and (
@@ -189,6 +193,8 @@ def _slowest(target: Assessment[Any]) -> str:
 
 
 def _brevity(decision: Decision) -> Step:
+    if decision.trained is not None:
+        return _trained(decision.trained)
     measured = decision.time.figures.measured
     text = " ".join((_BREVITY_BASIS[decision.brevity_reason], *_ceiling(measured)))
     figure, known = NOT_KNOWN, False
@@ -196,6 +202,15 @@ def _brevity(decision: Decision) -> Step:
         known = measured.decode.share is not None
         figure = f"decode {'' if known else '≤ '}{share_text(measured.decode.at_most.estimate)}"
     return Step("brevity", _BREVITY, decision.brevity, figure, text, _after_brevity(decision), measured=known)
+
+
+def _trained(training: Training) -> Step:
+    """What a training of this model came to."""
+    judged = training.judgement.chosen if training.judgement else None
+    figure = f"{percent_text(judged.times.saved)} less wall time" if judged and judged.times else NOT_KNOWN
+    text = f"Tried in {one_line(training.source)}: {training_words.basis(training)}"
+    after = " ".join(training_words.next_steps(training))
+    return Step("brevity", _BREVITY, training.verdict, figure, text, after, measured=judged is not None)
 
 
 def _after_brevity(decision: Decision) -> str:

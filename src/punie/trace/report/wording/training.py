@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -13,6 +13,7 @@ from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
 from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
+from punie.trace.report.inert import some
 from punie.trace.units import bytes_text, count_text, percent_text
 
 _SERVED: Final = MappingProxyType(
@@ -146,6 +147,11 @@ def margin_line(training: Training) -> str:
     if smallest > training.margin:
         return f"{line}; the margin is {percent_text(training.margin)}, so the verdict can only be undecided or no"
     return f"{line} (margin: {percent_text(training.margin)}; fewer count where the base itself is wrong)"
+
+
+def untrained_tools_line(tools: Sequence[str]) -> str:
+    """Tools that the training may make the model forget."""
+    return f"no query that is trained on calls {some(tools)}: the model may forget it; more families that do would help"
 
 
 def lint_lines(training: Training) -> Iterator[str]:
