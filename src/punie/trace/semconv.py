@@ -299,8 +299,7 @@ FOREIGN_INPUT: Final = _any(
 FOREIGN_OUTPUT: Final = _any(
     CONTENT, "output.value langfuse.observation.output traceloop.entity.output ai.response.text"
 )
-# a model's whole answer, which may tell why it ended
-ANSWERS: Final = (OUTPUT_MESSAGES, *FOREIGN_OUTPUT, GENKIT_OUTPUT)
+PROMPT_TEMPLATE: Final = "llm.prompt_template"  # prefix of its text, variables and version
 # prefixes: an attribute for each field of each message, `llm.input_messages.0.message.role`
 FLAT_INPUT_MESSAGES: Final = _any(CONTENT, "llm.input_messages gen_ai.prompt")
 FLAT_OUTPUT_MESSAGES: Final = _any(CONTENT, "llm.output_messages gen_ai.completion")
@@ -317,6 +316,7 @@ HTTP_METHOD: Final = _any(WORD, "http.request.method http.method")
 HTTP_STATUS: Final = _any(HTTP_CODE, "http.response.status_code http.status_code")
 URL_PATH: Final = _one(URL, "url.path")
 URL_TARGET: Final = _one(URL, "http.target")
+HTTP_ROUTE: Final = _one(URL, "http.route")
 URL_FULL: Final = _any(URL, "url.full http.url")
 SERVER_ADDRESS: Final = _any(WORD, "server.address net.peer.name")
 SERVER_PORT: Final = _any(PORT, "server.port net.peer.port")

@@ -80,6 +80,11 @@ def test_known_operations_have_known_synonyms(word: str, operation: str | None) 
         ({"mcp.method.name": "tools/list"}, NOTHING_OF_THESE),
         ({"mlflow.spanType": '"CHAT_MODEL"'}, CHAT),
         ({"haystack.component.type": "OpenAIChatGenerator"}, CHAT),
+        ({"openinference.span.kind": "LLM", "llm.prompt_template.template": "{x}"}, NOTHING_OF_THESE),
+        (
+            {"openinference.span.kind": "LLM", "llm.prompt_template.template": "{x}", "llm.model_name": "m"},
+            CHAT,
+        ),
     ],
 )
 def test_what_a_span_has_decides_where_no_word_does(said: Attributes, operation: str | None) -> None:

@@ -124,6 +124,10 @@ def test_a_step_of_a_tools_call_is_no_other_call() -> None:
         {"output.value": json.dumps({"stop_reason": "max_tokens"})},
         {"gen_ai.output.messages": json.dumps([{"finishReason": "MAX_TOKENS"}])},
         {"acme.response.finish_reason": "length"},
+        {"mlflow.spanOutputs": json.dumps({"choices": [{"finish_reason": "length"}]})},
+        {"braintrust.output_json": json.dumps([{"finish_reason": "length"}])},
+        {"gcp.vertex.agent.llm_response": json.dumps({"finish_reason": "MAX_TOKENS"})},
+        {"gen_ai.completion": json.dumps({"generations": [{"finish_reason": "length"}]})},
     ],
 )
 def test_an_answer_that_was_cut_says_so_wherever_it_does(said: Attributes) -> None:

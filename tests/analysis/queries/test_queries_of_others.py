@@ -156,6 +156,12 @@ def test_a_server_s_trace_is_no_query_where_a_client_tells_of_its_call(parent: s
     assert walls_ms(beside) == [60]
 
 
+@pytest.mark.parametrize(("kind", "wall"), [("invoke_workflow", 100), ("ponder", 40)])
+def test_a_tool_beside_the_only_run_of_a_workflow_is_in_its_query(kind: str, wall: float) -> None:
+    graph = span("graph", None, 0, 100, {"gen_ai.operation.name": kind})
+    assert walls_ms(graph, *run("node", "graph", 0, 40), tool("lookup", "graph", 50, 60)) == [wall]
+
+
 def gateway(trace: str, model: str = "m", tokens: int = 1) -> tuple[Span, Span]:
     counts: Attributes = {"gen_ai.request.model": model, "gen_ai.usage.output_tokens": tokens}
     return server("proxy", None, 20, 80, trace=trace), chat("passes on", "proxy", 21, 79, counts, trace=trace)
@@ -190,6 +196,11 @@ def test_a_call_that_another_library_shows_alone_is_no_query(
     here = (agent("a", None, 0, 100, **mine), chat("asks", "a", 10, 90, told("m"), **mine))
     again = chat("litellm_request", None, start, 89, told(model, tokens), trace=OTHER, scope="litellm")
     assert len(read(*here, replace(again, resource={"service.name": service})).records) == queries
+
+
+def test_a_server_that_tells_its_route_alone_answers_as_a_model_by_it() -> None:
+    said: Attributes = {"http.request.method": "POST", "http.route": "/v1/chat/completions"}
+    assert phases_ms(only(server("POST", None, 0, 100, said))) == {"model": 100}
 
 
 def test_where_the_root_is_missing_the_first_top_that_asks_a_model_stands_in() -> None:

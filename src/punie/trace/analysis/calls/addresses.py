@@ -24,6 +24,8 @@ _MODEL_PATH: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_PATHS: Final = (semconv.URL_PATH, semconv.URL_TARGET, semconv.HTTP_ROUTE)
+
 
 def address(request: Span) -> str:
     """Host, port and path, without scheme, query and credentials; empty where the span doesn't tell."""
@@ -33,7 +35,7 @@ def address(request: Span) -> str:
     if not place:
         host = semconv.text(request.attributes, semconv.SERVER_ADDRESS) or ""
         port = semconv.first(request.attributes, semconv.SERVER_PORT)
-        path = semconv.text(request.attributes, (semconv.URL_PATH, semconv.URL_TARGET)) or url
+        path = semconv.text(request.attributes, _PATHS) or url
         place = f"{host}:{port}{path}" if host and port is not None else f"{host}{path}"
     return re.split(r"[?#]", place, maxsplit=1)[0].rstrip("/").lower()
 

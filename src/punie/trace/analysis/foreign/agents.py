@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.operations import operation_of, tell_nothing
-from punie.trace.analysis.foreign.spellings import Said, said_by
+from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -28,7 +28,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALIASES: Final = frozenset(
     {
         *semconv.USAGE_OBJECTS,
-        *semconv.ANSWERS,
         semconv.LANGFUSE_FIRST_TOKEN,
         *semconv.FOREIGN_KIND,
         *dialects.MODEL_NAMES[1:],
@@ -77,7 +76,7 @@ def _translated(span: Span) -> Span:
 @lru_cache(maxsize=4096)
 def _say_no_more(names: tuple[str, ...]) -> bool:
     """Whether attributes of these names say nothing in words that aren't the conventions'."""
-    return _ALIASES.isdisjoint(names) and not any(map(said_by, names))
+    return _ALIASES.isdisjoint(names) and not any(said_by(name) or holds_an_answer(name) for name in names)
 
 
 def _rest_of_a_stream(span: Span) -> Span | None:
@@ -138,14 +137,20 @@ def _counts(attributes: Attributes) -> Missing:
 
 def _finish_reason(span: Span) -> AttributeValue:
     """Why the answer ended, by the event or the message that holds it, where no attribute tells."""
-    reasons: list[AttributeValue] = [*_reasons_in(semconv.first(span.attributes, semconv.ANSWERS))]
+    reasons: list[AttributeValue] = [*_reasons_in_answers(span.attributes)]
     for event in span.events:
         if event.name == semconv.CHOICE_EVENT:
             reasons.append(event.attributes.get(semconv.CHOICE_FINISH_REASON))
-        reasons += _reasons_in(semconv.first(event.attributes, semconv.ANSWERS))
+        reasons += _reasons_in_answers(event.attributes)
         told = event.attributes.get(semconv.FINISH_REASONS)
         reasons += told if isinstance(told, list | tuple) else (told,)
     return tuple(reason for reason in reasons if isinstance(reason, str)) or None
+
+
+def _reasons_in_answers(attributes: Attributes) -> Sequence[AttributeValue]:
+    """Those of the first attribute that holds an answer and tells."""
+    answers = (value for name, value in attributes.items() if holds_an_answer(name))
+    return next((reasons for answer in answers if (reasons := [*_reasons_in(answer)])), ())
 
 
 def _reasons_in(answer: AttributeValue) -> Iterable[AttributeValue]:

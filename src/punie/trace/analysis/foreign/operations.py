@@ -55,7 +55,15 @@ def operation_of(span: Span) -> str | None:
     words = [written, *[attributes[name] for name in _kinds((*attributes,))]]
     named = (dialects.operation_named(word) for word in words if isinstance(word, str))
     found = next((operation for operation in named if operation is not None), None)
+    if found == dialects.CHAT and _fills_a_template(attributes):
+        return dialects.NOTHING_OF_THESE
     return _by_what_it_has(span) if found is None else found
+
+
+def _fills_a_template(attributes: Attributes) -> bool:
+    """Whether a span has a prompt's template and nothing of a model: Haystack calls its prompt builders LLM."""
+    has_template = any(name.startswith(semconv.PROMPT_TEMPLATE) for name in attributes)
+    return has_template and not _has(attributes, dialects.MODEL_NAMES) and not shows_an_answer(attributes)
 
 
 @lru_cache(maxsize=4096)

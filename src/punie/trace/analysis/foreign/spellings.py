@@ -46,6 +46,8 @@ _FILLERS: Final = {*_OF_COUNTS, "count", "counts", "number", "n"}
 _INPUT: Final = {"input", "prompt"}
 _OUTPUT: Final = {"output", "completion", "generated"}
 _CACHE: Final = {"cache", "cached"}
+_FORMS: Final = {"json", "value", "text", "data", "messages"}
+_ANSWERS: Final = {"output", "outputs", "response", "completion", "replies"}
 _CHUNKS: Final = {"token", "chunk", "byte", "output"}
 _PER_SECOND: Final[Mapping[str, int]] = MappingProxyType(
     {"ms": 1_000, "millis": 1_000, "milliseconds": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -92,6 +94,15 @@ def _count_in(words: list[str]) -> Said | None:
     if _OF_COUNTS.isdisjoint(words) or not _SUMS.isdisjoint(words[:start]):
         return None
     return _COUNTS.get(frozenset(words[start:]) - _FILLERS)
+
+
+@lru_cache(maxsize=4096)
+def holds_an_answer(name: str) -> bool:
+    """Whether the attribute `name` holds what a model gave back, by its words, be it in the table or not."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    while words and words[-1] in _FORMS:
+        words.pop()
+    return bool(words) and words[-1] in _ANSWERS
 
 
 def says(attributes: Attributes, what: Said) -> bool:

@@ -2,7 +2,7 @@
 
 1. The spans that a run of ours wrote as queries.
 2. An agent's run that is part of no other one: not below another agent, a tool or a call, and not in the time of a
-   tool of its trace. Where several runs, or a run and calls beside it, are below one request, workflow or
+   tool of its trace. Where several runs, or a run and calls or tools beside it, are below one request, workflow or
    conversation, all of that is one query. A plain root around runs that follow each other (an evaluation loop) keeps
    them apart; around runs in parallel it is the query itself.
 3. A root with a model call below it; where no trace of the source asks a model, any root.
@@ -116,13 +116,16 @@ class Trace:
         return [self._shared(cluster, by_start) for cluster in found]
 
     def _groups(self, runs: Sequence[SpanKey]) -> dict[SpanKey, SpanKey]:
-        """For each run the request, workflow or conversation around it, if others or calls beside it are there too."""
+        """For each run the request, workflow or conversation around it, if others, calls or tools are there too."""
         around = {run: group for run in runs if (group := self._group(run)) is not None}
         if not around:
             return {}
         count = Counter(around.values())
         spans = self.forest.spans
-        for key in self.calls.calls.keys() & set(self.keys) - self.forest.below(runs):
+        below, parts = self.forest.below(runs), (Role.CHAT, Role.TOOL)
+        for key in self.keys:
+            if key in below or (key not in self.calls.calls and self.calls.role[key] not in parts):
+                continue
             is_beside = not any(is_inside(spans[key], spans[run]) for run in runs)
             if is_beside and (group := self._group(key)) is not None:
                 count[group] += 1
