@@ -19,6 +19,7 @@ SLOW = (
     "doctor",
     "end_to_end",
     "hostile/test_models.py",
+    "hostile/test_secrets.py",
     "hostile/test_servers.py",
     "project/test_one_file_one_line.py",
     "project/test_packaging.py",

@@ -16,10 +16,8 @@ RUN = Path(__file__).parents[1] / "data/recorded/frameworks/openllmetry_langgrap
 
 def test_it_is_shown_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bundle.json"
-    assert (
-        main(["doctor", "--bundle", str(file), "--run", str(RUN), "--runs", str(tmp_path / "secret/runs")])
-        == 0
-    )
+    places = ["--runs", str(tmp_path / "my secret/runs"), "--model", "secret model/q"]
+    assert main(["doctor", "--bundle", str(file), "--run", str(RUN), *places]) == 0
     shown, told = capsys.readouterr()
     assert file.read_text() == shown
     assert "look through it" in told

@@ -214,7 +214,7 @@ def test_an_answer_that_breaks_off(jaeger: Jaeger) -> None:
     [
         ("jaeger://", "names no host"),
         ("jaeger://?service=a", "names no host"),
-        ("jaeger://h:x?service=a", "Port could not be cast"),
+        ("jaeger://h:x?service=a", "its host or port can't be read"),
         ("jaeger://h", "service= is missing"),
         ("jaeger://h?service=", "service= is missing"),
         ("jaeger://h?service=a&serivce=b", "unknown parameter 'serivce'"),

@@ -53,8 +53,14 @@ VERBS: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns an `ExitCode`; `--help` and `--version` raise SystemExit, as argparse has it."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if any("@" in word or "?" in word for word in arguments):
+        from punie.trace.urls import remember_secrets
+
+        for word in arguments:
+            remember_secrets(word)
     try:
-        return _run_verb(sys.argv[1:] if arguments is None else arguments)
+        return _run_verb(arguments)
     except PipeClosedError as error:
         return int(error.exit_code)
     except PunieTraceError as error:
@@ -204,35 +210,19 @@ def _report_error(error: PunieTraceError) -> int:
 
 
 def _report_bug(error: Exception) -> int:
-    problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    from punie.trace.console.bugs import describe_bug
+
     return _end(
         ExitCode.BUG,
-        f"a bug of punie-trace: {problem} (its traceback: {_keep_traceback(error)})\n"
+        f"{describe_bug(error)}\n"
         "next: please report it with that file, the command and the output of `punie-trace doctor`",
     )
 
 
-def _keep_traceback(error: Exception) -> str:
-    """The path of a file that only this user can read, for the traceback may quote what was being worked on."""
-    import tempfile
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    try:
-        descriptor, path = tempfile.mkstemp(prefix="punie-trace-", suffix=".txt")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as unwritable:
-        return f"not kept, {unwritable}; its last lines: {text[-1_000:]}"
-    return path
-
-
 def _end(code: ExitCode, text: str) -> int:
     """Say on standard error why we end; where that can't be written, the exit code alone tells."""
-    from punie.trace.urls import without_passwords
-
     try:
-        write_err(f"punie-trace: {without_passwords(text)}\n")
+        write_err(f"punie-trace: {text}\n")
     except PipeClosedError as closed:
         return int(closed.exit_code)
     except OutputError:

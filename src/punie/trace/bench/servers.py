@@ -64,6 +64,11 @@ def _address(cell: Cell) -> ServerAddress:
     """Raises UsageError that names the arm."""
     settings = cell.arms[0].server
     name = settings.api_key_env
+    if "@" in (settings.base_url or ""):
+        raise UsageError(
+            f"arm {cell.arms[0].name}: base_url has a user or a password, which the benchmark's files would keep",
+            remedy="give a key in a variable (api_key_env), or a proxy that adds the password",
+        )
     if name and not os.environ.get(name):
         raise UsageError(f"api_key_env: the variable {name} isn't set", remedy=f"export {name}=…")
     try:

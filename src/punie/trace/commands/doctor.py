@@ -68,15 +68,17 @@ def execute(options: Options) -> int:
 def _bundle(options: Options, checks: Sequence[Finding]) -> None:
     """Print the bundle, then write it where the user named a file."""
     from punie.trace.commands.output import STANDARD_OUTPUT
-    from punie.trace.console.standard_streams import write_err, write_out_inert
+    from punie.trace.console.standard_streams import harmless, write_err, write_out
     from punie.trace.doctor.bundle import Bundle
     from punie.trace.machine.facts import machine_facts
     from punie.trace.store.files.whole_file import write_whole
     from punie.trace.usecases.provenance import package_versions
 
     findings = None if options.run is None else _findings_of(options.run)
-    text = Bundle(package_versions(), machine_facts(), checks, findings).as_json()
-    write_out_inert(text)
+    places = (options.model, options.run, str(options.runs.absolute()), str(Path.cwd()), str(Path.home()))
+    bundle = Bundle(package_versions(), machine_facts(), checks, findings, [*filter(None, places)])
+    text = harmless(bundle.as_json())
+    write_out(text)
     if options.bundle is not None and options.bundle != STANDARD_OUTPUT:
         write_whole(options.bundle, text)
         write_err(f"Wrote {options.bundle}: look through it before you send it\n")

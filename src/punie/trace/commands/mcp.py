@@ -89,28 +89,30 @@ def make_server(answers: Answers) -> MCPServer[Any]:
         flags = [f"{name}={value}" for name, value in given.items() if value is not None]
         try:
             return await answers.run(flags)
-        except PunieTraceError as error:
+        except Exception as error:  # noqa: BLE001 # an edge of the program, as `main` is
             raise _tool_error(error) from None
 
     return server
 
 
 def _errors_in_words(tool: Callable[P, R]) -> Callable[P, R]:
-    """An error of ours reaches the agent as a sentence with its remedy."""
+    """An error reaches the agent as a sentence, ours with its remedy."""
 
     @wraps(tool)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return tool(*args, **kwargs)
-        except PunieTraceError as error:
+        except Exception as error:  # noqa: BLE001 # as above
             raise _tool_error(error) from None
 
     return call
 
 
-def _tool_error(error: PunieTraceError) -> Exception:
+def _tool_error(error: Exception) -> Exception:
     from mcp.server.mcpserver.exceptions import ToolError
 
+    from punie.trace.console.bugs import describe_bug
+    from punie.trace.console.standard_streams import harmless
     from punie.trace.usecases.tool_answers import in_words
 
-    return ToolError(in_words(error))
+    return ToolError(harmless(in_words(error) if isinstance(error, PunieTraceError) else describe_bug(error)))

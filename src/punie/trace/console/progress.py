@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from punie.trace.console.standard_streams import reopen_standard_error
+from punie.trace.console.standard_streams import harmless, reopen_standard_error
 from punie.trace.errors import OutputError, PipeClosedError
-from punie.trace.report.inert import inert
 from punie.trace.units import duration_text, rough_duration_text
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Progress:
         """A line that stays."""
         reopen_standard_error()
         try:
-            self._console.print(Text(inert(line)), soft_wrap=True)
+            self._console.print(Text(harmless(line)), soft_wrap=True)
         except OSError as error:
             raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
 
@@ -64,7 +63,7 @@ class Progress:
     def working(self, text: str) -> None:
         """What is being done now."""
         if self._status is not None and self._console.is_terminal:
-            self._status.update(Text(inert(text)))
+            self._status.update(Text(harmless(text)))
 
 
 class RunProgress(Progress):

@@ -83,7 +83,7 @@ def write_out_bytes(content: bytes) -> None:
 def write_err(text: str) -> None:
     """Write to standard error, as `write_out`; of what others named only that a terminal doesn't obey it."""
     reopen_standard_error()
-    _write(sys.stderr, "standard error", _inert_lines(text))
+    _write(sys.stderr, "standard error", harmless(text))
 
 
 def reopen_standard_error() -> None:
@@ -94,7 +94,7 @@ def reopen_standard_error() -> None:
 
 def write_out_inert(text: str) -> None:
     """Write to standard output what holds words of others that no writer of reports has made harmless."""
-    write_out(_inert_lines(text))
+    write_out(harmless(text))
 
 
 def colored() -> bool:
@@ -107,8 +107,11 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _inert_lines(text: str) -> str:
-    return "\n".join(map(inert, text.split("\n")))
+def harmless(text: str) -> str:
+    """Words of others as they may be shown: nothing that a terminal obeys, and no password of a URL."""
+    from punie.trace.urls import without_passwords
+
+    return "\n".join(map(inert, without_passwords(text).split("\n")))
 
 
 def _write(stream: IO[AnyStr] | None, name: str, text: AnyStr) -> None:

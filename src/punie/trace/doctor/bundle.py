@@ -26,12 +26,16 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The parts; `run` holds the integrity findings of a run that the reporter named, None without one."""
+    """The parts; `run` holds the integrity findings of a run that the reporter named, None without one.
+
+    `places` are paths and names that the reporter gave: they are replaced, whatever they look like.
+    """
 
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     checks: Sequence[Finding]
     run: Sequence[Integrity] | None = None
+    places: Sequence[str] = ()
 
     def as_json(self) -> str:
         """The whole bundle, to be looked through by who sends it."""
@@ -43,8 +47,8 @@ class Bundle:
                 {
                     "subject": item.subject,
                     "status": item.status.value,
-                    "found": without_places(item.found),
-                    "next_step": without_places(item.next_step) or None,
+                    "found": without_places(item.found, self.places),
+                    "next_step": without_places(item.next_step, self.places) or None,
                 }
                 for item in self.checks
             ],
@@ -55,8 +59,10 @@ class Bundle:
         return json.dumps(document, indent=2) + "\n"
 
 
-def without_places(text: str) -> str:
-    """`text` with paths and the addresses of other machines replaced by `<path>` and `<url>`."""
+def without_places(text: str, places: Sequence[str] = ()) -> str:
+    """`text` with `places`, paths and the addresses of other machines replaced by `<path>` and `<url>`."""
+    for place in sorted(filter(None, places), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.]){re.escape(place)}(?!\w)", "<path>", text)
     return _PATH.sub("<path>", _QUOTED_PATH.sub("<path>", _URL.sub(_url, text)))
 
 

@@ -12,6 +12,7 @@ import psutil
 
 from punie.trace.doctor.check import Finding, fail, ok, unknown, warn
 from punie.trace.server.memory_limit import MemoryLimit
+from punie.trace.store.files.regular import is_folder
 from punie.trace.units import bytes_text
 
 _CONFIG: Final = "config.json"
@@ -39,12 +40,16 @@ class Model:
 
 def find_model(reference: str | Path) -> Model:
     """A folder as it is; else the snapshot in Hugging Face's cache, if there is one."""
-    path = Path(reference).expanduser()
-    if path.exists() or isinstance(reference, Path) or reference.count("/") != 1 or reference[0] in "./~":
+    path = Path(os.path.expanduser(reference))  # noqa: PTH111 # pathlib's raises for a user who isn't there
+    if is_folder(path) or isinstance(reference, Path) or reference.count("/") != 1 or reference[0] in "./~":
         return Model(str(reference), path)
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(reference, _CONFIG)
+    try:
+        found = try_to_load_from_cache(reference, _CONFIG)
+    except HFValidationError:  # no name of a repository
+        return Model(reference, path)
     return Model(reference, Path(found).parent if isinstance(found, str) else None)
 
 

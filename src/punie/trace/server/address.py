@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypedDict
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import proxy_bypass
 
 from punie.trace.errors import ConfigError
 from punie.trace.server.validation import is_loopback
-from punie.trace.urls import bare, host_and_port, split_url
+from punie.trace.urls import (
+    bare,
+    basic,
+    host_and_port,
+    secrets_of,
+    split_url,
+    without_password,
+    without_secrets,
+)
 
-HIDDEN: Final = "…"
 _THIS_MACHINE: Final = ("0.0.0.0", "::")  # noqa: S104 - where servers say that they listen, and clients then connect
 
 
@@ -77,20 +83,20 @@ class ServerAddress:
         )
 
     def moved_to(self, url: str) -> Self:
-        """The same server at another address, as a redirect names it; another host gets no credentials."""
-        parts = urlsplit(url)
-        same_host = parts.hostname == urlsplit(self.base_url).hostname
+        """The same server at another address, as a redirect names it; other hosts and plain HTTP get no credentials."""
+        parts, before = urlsplit(url), urlsplit(self.base_url)
+        is_same = parts.hostname == before.hostname and parts.scheme in (before.scheme, "https")
         address = f"{parts.scheme}://{host_and_port(parts)}{parts.path.rstrip('/')}"
-        return replace(self, base_url=address, authorization=self.authorization if same_host else None)
+        return replace(self, base_url=address, authorization=self.authorization if is_same else None)
 
     def hidden(self, text: str) -> str:
-        """`text` without the key, which some servers quote in their refusals."""
-        secret = (self.authorization or "").partition(" ")[2]
-        return text.replace(secret, HIDDEN) if secret else text
+        """`text` without the key or password, which some servers quote in their refusals."""
+        return without_secrets(text, secrets_of(self.authorization or ""))
 
 
 def without_credentials(url: str) -> str:
     """`url` as it may be shown: no user, no password, no query."""
+    url = without_password(url)
     try:
         parts = urlsplit(url)
         shown = bare(parts)
@@ -117,10 +123,8 @@ def _split(url: str) -> SplitResult:
 
 
 def _basic(parts: SplitResult) -> str | None:
-    if parts.username is None:
-        return None
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    account, at, _ = parts.netloc.rpartition("@")
+    return basic(account) if at else None
 
 
 def _certificates(environment: Mapping[str, str]) -> ssl.SSLContext | bool:

@@ -12,6 +12,7 @@ import httpx
 
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
+from punie.trace.urls import without_passwords
 
 T = TypeVar("T")
 RETRY_S: Final = 0.05
@@ -29,7 +30,8 @@ class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into
     """The server answered with something else than what was asked for."""
 
     def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(f"{answer.status_code} {' '.join(answer.text[:_EXCERPT].split())}".rstrip())
+        text = without_passwords(answer.text)[:_EXCERPT]  # a secret that is cut would not be known again
+        super().__init__(f"{answer.status_code} {' '.join(text.split())}".rstrip())
         self.status = answer.status_code
         self.retry_after = answer.headers.get("retry-after", "")
 
@@ -143,7 +145,7 @@ async def _ask(
                 content += piece[:_LARGEST_ANSWER]
                 if len(content) > _LARGEST_ANSWER:
                     break
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() != b"content-encoding"]
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.errors import PunieTraceError, WorkloadError
 from punie.trace.report.formats import JSON
+from punie.trace.report.inert import inert
 from punie.trace.server.command import SAFELY
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.without_content import without_content
@@ -110,9 +111,13 @@ def in_words(error: PunieTraceError) -> str:
 
 
 def _cut(value: Any, rows: int, path: str, left_out: dict[str, int]) -> Any:  # noqa: ANN401 - any JSON
-    """`value` with the first `rows` of every list; `left_out` gets how many more there were, by path."""
+    """Harmless texts, and the first `rows` of every list; `left_out` gets how many more there were, by path."""
     if isinstance(value, dict):
-        return {key: _cut(item, rows, f"{path}.{key}".lstrip("."), left_out) for key, item in value.items()}
+        return {
+            inert(key): _cut(item, rows, f"{path}.{key}".lstrip("."), left_out) for key, item in value.items()
+        }
+    if isinstance(value, str):  # it may be shown in a terminal
+        return "\n".join(map(inert, value.split("\n")))
     if not isinstance(value, list):
         return value
     if len(value) > rows:

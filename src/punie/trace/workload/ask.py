@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
+from punie.trace.urls import without_passwords
 from punie.trace.workload.alarm import alarm
 from punie.trace.workload.threads import ForeignExitError, ToolThreads
 from punie.trace.workload.transcript import read_answer
@@ -172,7 +173,7 @@ def _sentence(error: BaseException) -> str:
         leaves = _leaves(error)
         more = f" (and {len(leaves) - _SHOWN_ERRORS} more)" if len(leaves) > _SHOWN_ERRORS else ""
         return "; ".join(map(_sentence, leaves[:_SHOWN_ERRORS])) + more
-    text = f"{type(error).__name__}: {error}"
+    text = without_passwords(f"{type(error).__name__}: {error}")
     return text if len(text) <= _LONGEST_ERROR else shorten(text, _LONGEST_ERROR, placeholder="…")
 
 

@@ -24,6 +24,7 @@ from punie.trace.store.clickhouse.tables import TABLES, Row, Table
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.source import Source
+from punie.trace.urls import without_passwords, without_secrets
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -68,7 +69,7 @@ def client_errors() -> tuple[type[Exception], ...]:
 def refusal(query: ClickHouseQuery, error: Exception) -> InputError:
     """What went wrong in one line, without the password if it should stand in it."""
     text = _unreachable(error) or (str(error).splitlines()[0] if str(error) else type(error).__name__)
-    text = text.replace(query.password, "***") if query.password else text
+    text = without_passwords(without_secrets(text, [query.password]))
     return InputError(
         f"{query.shown}: can't ask ClickHouse at {query.host}:{query.port}: {text}",
         remedy="Is it running? Its HTTP port is 8123 (8443 with secure=1); "

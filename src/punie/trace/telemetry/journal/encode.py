@@ -20,12 +20,15 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
+from punie.trace.urls import without_passwords
+
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _FLAG_HAS_REMOTE: Final = 0x100  # the next flag is known
 _FLAG_IS_REMOTE: Final = 0x200  # the parent lives in another process
 _EMPTY_SCOPE: Final = InstrumentationScope(name="")
 _CACHED_PREFIXES: Final = 64
+_EXCEPTION: Final = "exception"
 
 Json = dict[str, Any]
 
@@ -147,9 +150,15 @@ def _value_text(value: object) -> str:
 
 
 def _event_text(event: Event) -> str:
+    attributes = event.attributes
+    if event.name == _EXCEPTION and attributes:  # whoever raised it may quote where we asked, and with what
+        attributes = {
+            key: without_passwords(value) if isinstance(value, str) else value
+            for key, value in attributes.items()
+        }
     return (
         f'{{"timeUnixNano":"{event.timestamp}","name":{_quoted(event.name)},'
-        f'"attributes":{_attributes_text(event.attributes)}}}'
+        f'"attributes":{_attributes_text(attributes)}}}'
     )
 
 
@@ -165,7 +174,7 @@ def _link_text(link: Link) -> str:
 def _status_text(status: Status) -> str:
     code = status.status_code.value  # the same numbers in the SDK and in OTLP
     if status.description:
-        return f'{{"code":{code},"message":{_quoted(status.description)}}}'
+        return f'{{"code":{code},"message":{_quoted(without_passwords(status.description))}}}'
     return f'{{"code":{code}}}' if code else "{}"
 
 

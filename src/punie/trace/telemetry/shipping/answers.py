@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from punie.trace.urls import without_password
+from punie.trace.urls import without_password, without_passwords
 
 if TYPE_CHECKING:
     import grpc  # type: ignore[import-untyped] # ships no types
@@ -39,6 +39,7 @@ _TOO_LARGE: Final = (
     "larger than max"  # has the code of a receiver that is busy, and is as large the next time
 )
 _LONGEST_PAUSE_S: Final = 24 * 3_600.0
+_LONGEST_READ: Final = 10_000
 _QUOTED: Final = 200  # characters of a receiver's text
 
 
@@ -177,4 +178,4 @@ def _reason(error: BaseException) -> str:
 def _quoted(headers: Mapping[str, str], body: bytes) -> str:
     if not media_type(headers).startswith(("text/plain", JSON)):
         return ""
-    return body[:_QUOTED].decode("utf-8", "replace").strip()
+    return without_passwords(body[:_LONGEST_READ].decode("utf-8", "replace"))[:_QUOTED].strip()

@@ -10,6 +10,7 @@ from typing import Final
 from punie.trace.telemetry.shipping.targets import Target
 from punie.trace.units import count_text
 
+_LONGEST_PROBLEM: Final = 1_000  # characters
 _SHOWN: Final = 5
 """Problems in a summary: a receiver may say one of each span."""
 
@@ -119,7 +120,9 @@ class DeliveryCount:
         """What became of a batch."""
         with self._lock:
             self._received += receipt
-            self._errors |= dict.fromkeys(problem for problem in receipt.problems if problem)
+            self._errors |= dict.fromkeys(
+                problem[:_LONGEST_PROBLEM] for problem in receipt.problems if problem
+            )
 
     def problem(self, text: str) -> None:
         """Something to say, once; empty is nothing."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import grpc  # type: ignore[import-untyped] # ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
@@ -14,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from punie.trace.telemetry.shipping.answers import Answer, read_partial, read_rpc_error
 from punie.trace.telemetry.shipping.outgoing import OutgoingSpan, protobuf_request
 from punie.trace.telemetry.shipping.targets import Compression, Target
+from punie.trace.urls import basic
 
 _COMPRESSION: Final = {
     Compression.NONE: grpc.Compression.NoCompression,
@@ -65,8 +65,7 @@ def _netloc(target: Target) -> str:
 def _account(target: Target) -> tuple[tuple[str, str], ...]:
     """User and password of the address as HTTP's clients send them."""
     account, at, _ = _netloc(target).rpartition("@")
-    encoded = base64.b64encode(unquote(account).encode()).decode()
-    return (("authorization", f"Basic {encoded}"),) if at else ()
+    return (("authorization", basic(account)),) if at else ()
 
 
 def _grpc_credentials(target: Target) -> grpc.ChannelCredentials:

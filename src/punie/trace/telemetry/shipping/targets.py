@@ -135,7 +135,7 @@ def flag_target(url: str) -> Target:
     return Target(Origin.FLAG, Transport.HTTP, _with_traces_path(url))
 
 
-def _parts(url: str, named_by: Origin) -> SplitResult:
+def _parts(url: str, named_by: str) -> SplitResult:
     """The parts of a URL. Raises `UsageError` for one whose host or port can't be read."""
     try:
         parts = split_url(url)
@@ -246,6 +246,8 @@ def _logfire_targets(environ: Mapping[str, str]) -> tuple[Target, ...]:
 def _logfire_target(token: str, base_url: str | None) -> Target:
     from logfire import AdvancedOptions
 
+    if base_url:
+        _parts(base_url, "LOGFIRE_BASE_URL")
     # A token carries its region, and logfire knows the regions.
     base = AdvancedOptions(base_url=base_url).generate_base_url(token, warn_unknown_region=False)
     return Target(
