@@ -240,6 +240,12 @@ def test_throttling_is_counted_where_the_kernel_tells(tmp_path: Path) -> None:
     )
 
 
+def test_on_macos_throttling_is_what_is_taken_from_the_cpus_speed(tmp_path: Path) -> None:
+    said = "Note: No thermal warning level has been recorded\nCPU_Speed_Limit \t= 62\n"
+    assert read_throttling(tmp_path, "darwin", lambda _: said) == 38
+    assert read_throttling(tmp_path, "darwin", lambda _: "") is None
+
+
 def test_a_disturbed_block_is_run_again_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     stub = f"{sys.executable} {STUB} {{port}} {tmp_path}"

@@ -16,7 +16,7 @@ from punie.trace.server.diagnosis import death_line, describe_exit, find_cause, 
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
 from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
 from punie.trace.server.memory import MemorySampler
-from punie.trace.server.memory_limit import LimitSource, recommended_limit
+from punie.trace.server.memory_limit import LimitSource, MemoryLimit, recommended_limit
 from punie.trace.server.port import url
 
 
@@ -147,6 +147,27 @@ def test_recommended_limit_is_at_most_all_memory() -> None:
     limit = recommended_limit()
     assert 0 < limit.limit_bytes <= psutil.virtual_memory().total
     assert limit.source is (LimitSource.METAL if sys.platform == "darwin" else LimitSource.TOTAL)
+
+
+ALL_MEMORY = MemoryLimit(psutil.virtual_memory().total, LimitSource.TOTAL)
+
+
+@pytest.mark.parametrize(
+    ("mlx_says", "limit"),
+    [
+        ("echo 22906503168", MemoryLimit(22906503168, LimitSource.METAL)),
+        ("echo None", ALL_MEMORY),
+        ("echo \"KeyError: 'max_recommended_working_set_size'\" >&2; exit 1", ALL_MEMORY),
+    ],
+)
+def test_on_macos_mlx_recommends_the_limit_and_ends_no_run_if_it_does_not(
+    mlx_says: str, limit: MemoryLimit, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{mlx_says}\n")
+    python.chmod(0o755)
+    assert recommended_limit(platform="darwin", python=str(python)) == limit
+    assert recommended_limit(platform="darwin", python=str(tmp_path / "none")) == ALL_MEMORY
 
 
 def test_importing_the_server_package_loads_nothing_heavy() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+Ask = Callable[[Sequence[str]], str]
+"""How a program is asked: its command in, what it printed out."""
 _MOST_S: Final = 10.0
 
 

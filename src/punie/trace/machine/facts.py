@@ -6,15 +6,12 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from punie.trace.machine.ask import ask_program
-
-Ask = Callable[[Sequence[str]], str]
+from punie.trace.machine.ask import Ask, ask_program
 
 _CHIP: Final = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
 _BATTERY: Final = ("/usr/bin/pmset", "-g", "batt")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import psutil
 
-from punie.trace.machine.ask import ask_program
+from punie.trace.machine.ask import Ask, ask_program
 
 _VM_STAT: Final = ("/usr/bin/vm_stat",)
 _PAGE: Final = re.compile(r"page size of (\d+) bytes")
@@ -30,7 +29,7 @@ class Swap:
     out_bytes: int | None
 
 
-def read_swap(platform: str = sys.platform, ask: Callable[[Sequence[str]], str] = ask_program) -> Swap:
+def read_swap(platform: str = sys.platform, ask: Ask = ask_program) -> Swap:
     """The machine's swap as it is."""
     memory = psutil.swap_memory()
     if platform != "darwin":

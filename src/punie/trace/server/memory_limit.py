@@ -9,7 +9,6 @@ from enum import StrEnum
 
 import psutil
 
-from punie.trace.errors import ServerError
 from punie.trace.server.command import SAFELY
 
 _ASK_MLX = "import mlx.core as mx; print(mx.device_info()['max_recommended_working_set_size'])"
@@ -19,7 +18,7 @@ class LimitSource(StrEnum):
     """Who says so.
 
     `metal`: the GPU's recommended working set, beyond which macOS starts to evict and to compress.
-    `total`: all memory of the machine; nobody recommends less.
+    `total`: all memory of the machine: nobody recommends less, or it isn't known what MLX recommends.
     """
 
     METAL = "metal"
@@ -35,16 +34,21 @@ class MemoryLimit:
 
 
 def recommended_limit(*, platform: str = sys.platform, python: str = sys.executable) -> MemoryLimit:
-    """The recommended working set on Apple silicon, else all memory.
+    """The recommended working set on Apple silicon, else all memory, as where MLX recommends nothing.
 
-    MLX is asked in a process of its own: importing it here would take memory and time. Raises `ServerError` if
-    that fails.
+    MLX is asked in a process of its own: importing it here would take memory and time.
     """
-    if platform != "darwin":
+    recommended = _ask_mlx(python) if platform == "darwin" else None
+    if recommended is None:
         return MemoryLimit(psutil.virtual_memory().total, LimitSource.TOTAL)
-    answer = subprocess.run(
-        (python, SAFELY, "-c", _ASK_MLX), capture_output=True, text=True, check=False, timeout=60
-    )
-    if answer.returncode != 0:
-        raise ServerError("MLX doesn't report the recommended memory", log_tail=answer.stderr[-2000:])
-    return MemoryLimit(int(answer.stdout), LimitSource.METAL)
+    return MemoryLimit(recommended, LimitSource.METAL)
+
+
+def _ask_mlx(python: str) -> int | None:
+    """None where it doesn't say: a figure that is missing ends no run."""
+    command = (python, SAFELY, "-c", _ASK_MLX)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        return int(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
