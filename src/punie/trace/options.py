@@ -48,8 +48,8 @@ def flag(
     The help ends with the default, or with `shown` where the value doesn't say it. `formerly` is the flag's name in
     older versions: it still works, isn't shown, and is warned of (`renamed_flags`).
     """
-    shown = shown or ("" if default in (None, ()) else str(default))
-    words = f"{text} (default: {shown})" if shown else text
+    shown = shown or ("none" if default in (None, (), "") else str(default))
+    words = text if arguments.get("required") else f"{text} (default: {shown})"
     _name_type(arguments)
     if metavar:
         arguments["metavar"] = metavar

@@ -66,7 +66,13 @@ class TryOptions(JudgementOptions):
         action="append",
         default=(),
     )
-    only: str = flag("--only", "NAMES", "try these levers alone (commas between them)", default="")
+    only: str = flag(
+        "--only",
+        "NAMES",
+        "try these levers alone (commas between them)",
+        default="",
+        shown="all that could help",
+    )
     without: str = flag("--without", "NAMES", "don't try these", default="")
     seed: int = seed_flag()
 

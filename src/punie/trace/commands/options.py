@@ -41,8 +41,10 @@ class AskedOptions:
     """What is asked of whom."""
 
     suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
-    workspace: Path | None = flag("--workspace", "DIR", "what the default agent's tools see", parse=path)
+    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent", shown="ours")
+    workspace: Path | None = flag(
+        "--workspace", "DIR", "what our agent's tools see", parse=path, shown="the demo project"
+    )
     query_timeout: int = flag(
         "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300
     )
@@ -56,7 +58,11 @@ class JudgementOptions:
         "--target", "TIME", "how long a query may take, e.g. 10s or 800ms", parse=target, shown="10s"
     )
     max_memory_bytes: int | None = flag(
-        "--max-memory", "SIZE", "what the server's process may use, e.g. 32GB", parse=memory_size
+        "--max-memory",
+        "SIZE",
+        "what the server's process may use, e.g. 32GB",
+        parse=memory_size,
+        shown="what the machine recommends",
     )
 
 
@@ -84,7 +90,12 @@ class OutputOptions:
         shown="guessed from -o's ending, else text",
     )
     output: Path | None = flag(
-        "--output", "FILE", "write the report to FILE; - is standard output", parse=path, short="-o"
+        "--output",
+        "FILE",
+        "write the report to FILE; - is standard output",
+        parse=path,
+        short="-o",
+        shown="-",
     )
     force: bool = switch("--force", "overwrite FILE")
     explain: bool = switch(
@@ -96,7 +107,7 @@ class OutputOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SendingOptions:
+class ReceiverOptions:
     """Where spans are sent."""
 
     otlp: str | None = flag(
@@ -108,6 +119,12 @@ class SendingOptions:
     no_export: bool = switch(
         "--no-export", "send nothing, even if a Collector listens or OTEL_* variables are set"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SendingOptions(ReceiverOptions):
+    """Where spans are sent, and with what in them."""
+
     send_content: bool = switch(
         "--send-content", "send prompts, answers and arguments too (default: kept local)"
     )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag, read_config, with_config
+from punie.trace.commands.options import ReceiverOptions
 from punie.trace.commands.server_options import ServerOptions
 from punie.trace.errors import ExitCode, ExportError, UsageError
-from punie.trace.options import argument, flag, group, path, switch, whole_number
+from punie.trace.options import argument, flag, group, path, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,12 +49,10 @@ class ServedOptions(ServerOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class SpanOptions:
+class SpanOptions(ReceiverOptions):
     """Where the server's spans go. They carry no prompt and no answer, so there is no content to choose."""
 
     spans_dir: Path = flag("--spans-dir", "DIR", "spans and log", parse=path, default=Path("spans"))
-    otlp: str | None = flag("--otlp", "URL", "send spans here as well, e.g. http://127.0.0.1:4318")
-    no_export: bool = switch("--no-export", "send nothing, even if OTEL_* variables are set")
 
     @property
     def log(self) -> Path:
