@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.improve_options import (
@@ -103,6 +102,8 @@ def _folder(place: PlaceOptions, settings: ImproveSettings) -> ImproveFolder:
 
 
 def _tools(settings: ImproveSettings) -> tuple[ListedTool, ...]:
+    import asyncio
+
     from punie.trace.bench.runtime import subject_of
     from punie.trace.console.standard_streams import kept_for_the_report
     from punie.trace.workload.listed_tools import listed_tools

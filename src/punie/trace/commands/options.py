@@ -41,9 +41,11 @@ class AskedOptions:
     """What is asked of whom."""
 
     suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent", shown="ours")
+    agent: str | None = flag(
+        "--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent", shown="one that reads --workspace"
+    )
     workspace: Path | None = flag(
-        "--workspace", "DIR", "what our agent's tools see", parse=path, shown="the demo project"
+        "--workspace", "DIR", "what the default agent's tools see", parse=path, shown="the demo project"
     )
     query_timeout: int = flag(
         "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300

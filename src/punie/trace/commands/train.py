@@ -40,7 +40,9 @@ class DataOptions:
 
     suite: str | None = flag("--suite", "FILE", "the suite that the runs asked", shown="as in the runs")
     agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "the agent", shown="as in the runs")
-    workspace: str | None = flag("--workspace", "DIR", "what our agent's tools see", shown="as in the runs")
+    workspace: str | None = flag(
+        "--workspace", "DIR", "what the default agent's tools see", shown="as in the runs"
+    )
     examples: str | None = flag(
         "--examples", "FILE", "rows of your own, one JSON object with messages a line"
     )
