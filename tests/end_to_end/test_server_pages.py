@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 from loopback import serving_http
+from page_server import WORDS, page_server
 from pages import PROJECT, Snippet, commands
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
 
 PAGES: Final = PROJECT / "docs" / "servers"
-WORDS: Final = ["An", "interface", "between", "a", "web", "server", "and", "an", "application."]
 TOLD_MS: Final = {"prefill": 25, "decode": 60}  # what bodies tell; the stub takes a little longer
 SUITE: Final = """\
 name = "one"
@@ -51,64 +49,6 @@ def _examples() -> list[tuple[Snippet, str]]:
     return [(one, match[1]) for one, match in found if match]
 
 
-def _chunk(delta: dict[str, Any], model: object, finish: str | None = None) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
-
-
-def _server(path: str, models: list[str], extra: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
-    """Streams an answer word by word; the last chunk has the usage and `extra`."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            if self.path != f"{path}/models":  # not each of these servers tells its health
-                self.send_error(404)
-                return
-            self._whole({"object": "list", "data": [{"id": name} for name in models]})
-
-        def _whole(self, document: dict[str, Any]) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            assert self.path == f"{path}/chat/completions"
-            assert asked["model"] in models
-            if not asked.get("stream"):  # the question whether it is ready
-                message = {"role": "assistant", "content": " ".join(WORDS)}
-                choice = {"index": 0, "message": message, "finish_reason": "stop"}
-                self._whole(_chunk({}, asked["model"]) | {"object": "chat.completion", "choices": [choice]})
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            time.sleep(0.03)
-            for word in WORDS:
-                self._event(_chunk({"role": "assistant", "content": f"{word} "}, asked["model"]))
-                time.sleep(0.008)
-            usage = {"prompt_tokens": 20, "completion_tokens": len(WORDS), "total_tokens": 20 + len(WORDS)}
-            self._event(_chunk({}, asked["model"], "stop"))
-            self._event(_chunk({}, asked["model"]) | {"choices": [], "usage": usage} | extra)
-            self.wfile.write(b"data: [DONE]\n\n")
-            self.close_connection = True
-
-        def _event(self, chunk: dict[str, Any]) -> None:
-            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
-            self.wfile.flush()
-
-    return Handler
-
-
 def test_every_server_page_has_an_example() -> None:
     found = {(one.page.name, urlsplit(url).path) for one, url in _examples() if one.page.name != "index.md"}
     assert found == TELLS.keys()
@@ -127,7 +67,7 @@ def test_the_example_runs_and_phases_are_known_from_where_the_page_says(
     others = [] if model == "the-only-one" else ["another"]
     suite = tmp_path / "suite.toml"
     suite.write_text(SUITE)
-    with serving_http(_server(path, [model, *others], extra)) as here:
+    with serving_http(page_server(path, [model, *others], extra)) as here:
         asked = [word.replace(url, here + path) for word in words]
         more = ["--suite", str(suite), "--runs", str(tmp_path / "runs"), "--no-export", "--format", "json"]
         assert main([*asked, *more, "--gate", "accuracy"]) in (ExitCode.OK, ExitCode.GATE_UNDECIDED)

@@ -16,18 +16,30 @@ PAGES: Final = tuple(
     if path.name != "CHANGELOG.md"  # it tells of what was
 )
 _BLOCK: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_NOT_RUN: Final = re.compile(r"<!-- not run(?:, ([^>:]+))?: ([^>]+) -->\n")
+_MARKS: Final = re.compile(rf"(?:^ *{_NOT_RUN.pattern})+\Z", re.MULTILINE)
 _INLINE: Final = re.compile(r"`([^`]+)`")
 _LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
 @dataclass(frozen=True)
 class Snippet:
-    """A block of a page in `language` (blank: output, a drawing), with the line on which it starts."""
+    """A block of a page in `language` (blank: output, a drawing), with the line on which it starts.
+
+    `not_run` are the comments before it, `<!-- not run, PATTERN: the reason -->`: lines with this pattern aren't run,
+    without one none is.
+    """
 
     page: Path
     line: int
     language: str
     text: str
+    not_run: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def why_not_run(self) -> str:
+        """The reason why it isn't run; empty if it is."""
+        return next((reason for pattern, reason in self.not_run if re.search(pattern, self.text)), "")
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(PROJECT)}:{self.line}"
@@ -42,7 +54,13 @@ def _blocks(page: Path) -> Iterator[Snippet]:
     text = page.read_text(encoding="utf-8")
     for match in _BLOCK.finditer(text):
         body = "\n".join(line.removeprefix(match[1]) for line in match[3].splitlines())
-        yield Snippet(page, text.count("\n", 0, match.start()) + 2, match[2], body)
+        line = text.count("\n", 0, match.start()) + 2
+        yield Snippet(page, line, match[2], body, _marks(text[: match.start()]))
+
+
+def _marks(before: str) -> tuple[tuple[str, str], ...]:
+    marks = _MARKS.search(before)
+    return tuple(_NOT_RUN.findall(marks[0])) if marks else ()
 
 
 def commands() -> list[Snippet]:
@@ -51,12 +69,22 @@ def commands() -> list[Snippet]:
     for block in snippets("sh"):
         lines = block.text.replace("\\\n", " ").splitlines()
         shown = [(number, re.sub(r"(^|\s)#.*", "", line).strip()) for number, line in enumerate(lines)]
-        found += [Snippet(block.page, block.line + number, "sh", line) for number, line in shown if line]
+        found += [
+            Snippet(block.page, block.line + number, "sh", line, block.not_run)
+            for number, line in shown
+            if line
+        ]
     for page in PAGES:
         prose = _BLOCK.sub("", page.read_text(encoding="utf-8"))
         quoted = [" ".join(text.split()) for text in _INLINE.findall(prose)]
         found += [Snippet(page, 0, "sh", text) for text in quoted if re.match(r"punie-trace \w", text)]
     return found
+
+
+def typed() -> list[Snippet]:
+    """The lines of all shell blocks, of those that are the same on several pages the first."""
+    lines = [line for line in commands() if line.line]
+    return [*{line.text: line for line in reversed(lines)}.values()][::-1]
 
 
 def links() -> list[tuple[Path, str]]:
