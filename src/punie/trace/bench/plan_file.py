@@ -45,7 +45,7 @@ from punie.trace.errors import InputError, PunieTraceError, UsageError
 from punie.trace.store import documents
 from punie.trace.toml_files import read_toml
 from punie.trace.units import parse_bytes, parse_duration_ns
-from punie.trace.workload.suite import default_suite, load_suite
+from punie.trace.workload.suite import load_suite
 
 Settings = TypeVar("Settings", ServerSettings, RequestSettings, AgentSettings)
 BASELINE: Final = "baseline"
@@ -161,7 +161,7 @@ def _plan(
     again = replace(baseline, name=f"{baseline.name}{SAME_AGAIN_SUFFIX}") if table.same_again else None
     file = reader.path(table.suite)
     with reader.naming("suite"):
-        suite = load_suite(Path(file)) if file else default_suite()
+        suite = load_suite(file)
     with reader.naming("target or max_memory"):
         target_ns = parse_duration_ns(table.target, flag="target") if table.target else None
         max_memory = parse_bytes(table.max_memory, flag="max_memory") if table.max_memory else None

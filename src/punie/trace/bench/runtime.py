@@ -15,7 +15,7 @@ from punie.trace.analysis.experiment.arms import AgentSettings, Arm, RequestSett
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.demo.paths import workspace_path
 from punie.trace.errors import InputError, UsageError
-from punie.trace.workload.suite import Suite, default_suite, load_suite
+from punie.trace.workload.suite import Suite, load_suite
 
 if TYPE_CHECKING:
     from punie.trace.workload.replay import Recording
@@ -33,13 +33,13 @@ class Runtime:
     @classmethod
     def of(cls, plan: ExperimentPlan) -> Runtime:
         """Raises InputError if the suite isn't the one that was planned, or an arm's has other queries."""
-        suite = load_suite(Path(plan.suite)) if plan.suite else default_suite()
+        suite = load_suite(plan.suite)
         if suite.sha256 != plan.suite_hash:
             raise InputError(
                 f"suite {plan.suite or suite.name}: has changed since the benchmark was planned",
                 remedy="restore it, or begin a new benchmark",
             )
-        own = {arm.suite: load_suite(Path(arm.suite)) for arm in plan.arms if arm.suite}
+        own = {arm.suite: load_suite(arm.suite) for arm in plan.arms if arm.suite}
         for file, other in own.items():
             if {query.id for query in other.queries} != set(plan.queries):
                 raise InputError(

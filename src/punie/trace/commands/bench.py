@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.bench.options import NAMES, BenchOptions
 from punie.trace.commands.configured import config_flag, named_options, read_config, with_config
-from punie.trace.commands.options import OutputOptions
+from punie.trace.commands.options import OutputOptions, refuse_given
 from punie.trace.errors import ExitCode, UsageError
-from punie.trace.options import argument, flag, flags_of, group, path, switch
+from punie.trace.options import argument, flag, group, path, switch
 from punie.trace.units import parse_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from punie.trace.analysis.experiment.configuration import Configuration
     from punie.trace.analysis.experiment.measured import Measured
     from punie.trace.analysis.experiment.plan import ExperimentPlan
@@ -110,9 +108,13 @@ def execute(options: Options) -> int:
 
 def _refuse(options: Options) -> None:
     """Flags of the other benchmark, and those that a plan which is there already doesn't take."""
-    is_run, place = options.benchmark == RUN, options.place
-    wrong = {"plan", "quick", "preflight_only", *NAMES} - _OF_THE_PLAN if is_run else {"plan_toml"}
-    _refuse_given(options, wrong, f"can't be used with bench {options.benchmark}", "write it into the plan")
+    is_run, place, given = options.benchmark == RUN, options.place, options.given
+    elsewhere = f"can't be used with bench {options.benchmark}"
+    if is_run:
+        wrong = {"plan", "quick", "preflight_only", *NAMES} - _OF_THE_PLAN
+        refuse_given(Options, given & wrong, elsewhere, "write it into the plan")
+    elif options.plan_toml is not None:
+        raise UsageError(f"PLAN {elsewhere}", remedy="write it into the plan")
     if is_run and (options.plan_toml is None) == (place.resume is None):
         raise UsageError(
             "bench run: needs a plan", remedy="punie-trace bench run PLAN.toml, or --resume FOLDER"
@@ -120,14 +122,7 @@ def _refuse(options: Options) -> None:
     if place.resume is not None:
         fixed = {"plan", "config", "quick", "seed", "width", "until_decided", "dry_run", *NAMES} - {"blocks"}
         reason = "can't be used with --resume: the benchmark goes on as it was planned"
-        _refuse_given(options, fixed, reason, "leave it out, or begin a new benchmark")
-
-
-def _refuse_given(options: Options, names: Iterable[str], reason: str, remedy: str) -> None:
-    flags = flags_of(Options) | {"plan_toml": "PLAN"}
-    for name in sorted(names):
-        if name in options.given and (name != "plan_toml" or options.plan_toml is not None):
-            raise UsageError(f"{flags[name]} {reason}", remedy=remedy)
+        refuse_given(Options, given & fixed, reason, "leave it out, or begin a new benchmark")
 
 
 def _planned(options: Options, created: datetime) -> ExperimentPlan:
@@ -160,7 +155,7 @@ def _planned_drafts(options: Options, day: str, provenance: Provenance) -> Exper
     from punie.trace.bench.runtime import subject_of
     from punie.trace.bench.speculative_plan import make_plan
     from punie.trace.commands.server_options import naming_flags
-    from punie.trace.workload.suite import default_suite, load_suite
+    from punie.trace.workload.suite import load_suite
 
     place, stop = options.place, options.stopping
     configuration = read_config(place.config)
@@ -172,7 +167,7 @@ def _planned_drafts(options: Options, day: str, provenance: Provenance) -> Exper
     measured = replace(measured, **places)
     given = options.given | named_options(configuration)
     merged = merge_options(measured, given, plan_file=place.plan, quick=place.quick)
-    suite = load_suite(Path(merged.suite)) if merged.suite else default_suite()
+    suite = load_suite(merged.suite)
     label = Path(merged.model).name if merged.model else "demo"
     with naming_flags():
         plan = make_plan(merged, suite, f"{day}-{label}", provenance)

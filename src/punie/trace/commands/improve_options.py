@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
-from punie.trace.commands.options import AskedOptions, JudgementOptions, OutputOptions, seed_flag
+from punie.trace.commands.options import (
+    AskedOptions,
+    JudgementOptions,
+    OutputOptions,
+    refuse_given,
+    seed_flag,
+)
 from punie.trace.commands.server_options import (
     ABOUT_ADAPTER,
     DEMO,
@@ -20,7 +26,7 @@ from punie.trace.commands.server_options import (
     seconds,
 )
 from punie.trace.errors import UsageError
-from punie.trace.options import choice, flag, flags_of, group, path, switch, whole_number
+from punie.trace.options import choice, flag, group, path, switch, whole_number
 from punie.trace.units import parse_duration_ns
 
 if TYPE_CHECKING:
@@ -139,10 +145,10 @@ def settings_of(options: Options) -> ImproveSettings:
     from punie.trace.demo.paths import target_model_path
     from punie.trace.machine.facts import machine_facts
     from punie.trace.usecases.provenance import package_versions
-    from punie.trace.workload.suite import default_suite, load_suite
+    from punie.trace.workload.suite import load_suite
 
     baseline, tried = options.baseline, options.tried
-    suite = load_suite(baseline.suite) if baseline.suite else default_suite()
+    suite = load_suite(baseline.suite)
     arm = _baseline_arm(options)
     for text in tried.lever:
         change = parse_change(text)
@@ -182,13 +188,8 @@ def resumed_settings(options: Options) -> ImproveSettings:
     """What an improvement that is gone on with was asked for, with more budget if that is named. Raises UsageError."""
     from punie.trace.bench.improve_folder import ImproveFolder
 
-    flags = flags_of(Options)
-    refused = [name for name in flags if name in options.given and name not in _WITH_RESUME]
-    if refused:
-        raise UsageError(
-            f"{flags[refused[0]]} can't be used with --resume: the improvement goes on as it was begun",
-            remedy="leave it out, or begin a new one",
-        )
+    reason = "can't be used with --resume: the improvement goes on as it was begun"
+    refuse_given(Options, options.given - _WITH_RESUME, reason, "leave it out, or begin a new one")
     if options.place.resume is None:
         raise AssertionError("nothing is resumed")
     settings = ImproveFolder.open(options.place.resume).read_settings()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from punie.trace.errors import UsageError
-from punie.trace.options import choice, flag, one_of_several, path, switch, whole_number
+from punie.trace.options import choice, flag, flags_of, one_of_several, path, switch, whole_number
 from punie.trace.report.formats import FORMATS
 from punie.trace.units import parse_bytes, parse_duration_ns
 
@@ -145,3 +145,10 @@ def jaeger_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
 def seed_flag() -> Any:  # noqa: ANN401 - as above
     """The field of `--seed`."""
     return flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
+
+
+def refuse_given(kind: type, given: Collection[str], reason: str, remedy: str = "") -> None:
+    """Raise UsageError if the user set any of the fields `given` of `kind`; it names the first one's flag."""
+    for field, name in flags_of(kind).items():
+        if field in given:
+            raise UsageError(f"{name} {reason}", remedy=remedy or f"leave {name} out")

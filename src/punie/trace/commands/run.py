@@ -17,6 +17,7 @@ from punie.trace.commands.options import (
     SendingOptions,
     content_flag,
     jaeger_flag,
+    refuse_given,
     seed_flag,
 )
 from punie.trace.commands.server_options import (
@@ -28,7 +29,7 @@ from punie.trace.commands.server_options import (
     naming_flags,
 )
 from punie.trace.errors import ExportError, UsageError
-from punie.trace.options import flag, flags_of, group, path, switch, whole_number
+from punie.trace.options import flag, group, path, switch, whole_number
 
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.configuration import Configuration
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from punie.trace.telemetry.journal.journal import JournalStatus
     from punie.trace.usecases.run_servers import RunServer
     from punie.trace.usecases.suite_run import Asking
-    from punie.trace.workload.subject import SubjectSource
     from punie.trace.workload.suite import Suite
 
 HELP: Final = "ask a suite of queries on a real server and show where the time went"
@@ -192,15 +192,11 @@ def workload_warnings(workload: WorkloadOptions) -> tuple[str, ...]:
 
 
 def _refuse_conflicts(options: Options) -> None:
-    flags = flags_of(Options)
-    refused = _OWN_SERVER_ONLY if options.server.base_url else ("api_key_env",)
-    for name in refused:
-        if name in options.given:
-            reason = "can't be used with --base-url: that server is already running"
-            raise UsageError(
-                f"{flags[name]} {reason if options.server.base_url else 'is for --base-url'}",
-                remedy=f"leave {flags[name]} out",
-            )
+    if options.server.base_url:
+        reason = "can't be used with --base-url: that server is already running"
+        refuse_given(Options, options.given & _OWN_SERVER_ONLY, reason)
+    else:
+        refuse_given(Options, options.given & {"api_key_env"}, "is for --base-url")
     if options.workload.agent and options.workload.workspace:
         raise UsageError(
             "--workspace is for the default agent; --agent brings its own tools",
@@ -212,23 +208,22 @@ def _server(options: Options, configuration: Configuration) -> tuple[RunServer, 
     """The server, and what to say of it before it is started. Raises UsageError that shows no credentials."""
     from punie.trace.commands.server_options import check_draft, server_config
     from punie.trace.serving.traced_server import ServerTracing
-    from punie.trace.usecases.run_servers import RunningServer, StartedProgram, StartedServer
+    from punie.trace.usecases.run_servers import running_server, started_program, started_server
 
     server, program = options.server, configuration.value("server", "program")
     sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
     settings = {name: value for name, value in sampling.items() if value is not None}
     if server.base_url:
-        return RunningServer(_endpoint(options), server.model, settings, server.ready_timeout), ()
+        return running_server(_endpoint(options), server.model, settings, server.ready_timeout), ()
     if program is not None:
-        return StartedProgram(program, server.model, settings, server.ready_timeout), ()
+        return started_program(program, server.model, settings, server.ready_timeout), ()
     config = server_config(server)
     if (step := configuration.value("server", "prefill_step_size")) is not None:
         config = replace(config, prefill_step_size=step)
     warnings = tuple(check_draft(config, allow_vocab_mismatch=server.allow_vocab_mismatch))
     label = Path(server.model).name if server.model else DEMO
-    return StartedServer(
-        config, label, ServerTracing(spans=not server.plain_server), server.ready_timeout
-    ), warnings
+    tracing = ServerTracing(spans=not server.plain_server)
+    return started_server(config, label, tracing, server.ready_timeout), warnings
 
 
 def _endpoint(options: Options) -> ServerAddress:
@@ -244,13 +239,16 @@ def _endpoint(options: Options) -> ServerAddress:
 
 
 def _asking(options: Options, configuration: Configuration) -> Asking:
+    from punie.trace.analysis.experiment.arms import AgentSettings
+    from punie.trace.bench.runtime import subject_of
     from punie.trace.usecases.suite_run import Asking
-    from punie.trace.workload.suite import default_suite, load_suite
+    from punie.trace.workload.suite import load_suite
 
     workload = options.workload
+    workspace = None if workload.workspace is None else str(workload.workspace)
     return Asking(
-        suite=load_suite(workload.suite) if workload.suite else default_suite(),
-        subject=_subject(workload),
+        suite=load_suite(workload.suite),
+        subject=subject_of(AgentSettings(workload.agent, workspace)),
         stream=not workload.no_stream,
         query_timeout_s=workload.query_timeout,
         ready_timeout_s=options.server.ready_timeout,
@@ -260,25 +258,11 @@ def _asking(options: Options, configuration: Configuration) -> Asking:
     )
 
 
-def _subject(workload: WorkloadOptions) -> SubjectSource:
-    from punie.trace.demo.paths import workspace_path
-    from punie.trace.workload.agent import default_subject
-    from punie.trace.workload.subject import load_subject
-
-    if workload.agent:
-        return load_subject(workload.agent)
-    workspace = workload.workspace or workspace_path()
-    if not workspace.is_dir():
-        raise UsageError(f"--workspace {workspace}: no such folder")
-    return default_subject(workspace)
-
-
 def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFolder, RunPlan]:
     from punie.trace.machine.facts import machine_facts
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
     from punie.trace.usecases.provenance import package_versions
-    from punie.trace.usecases.run_servers import StartedServer
     from punie.trace.workload.plan import plan_queries
 
     created = datetime.now().astimezone()
@@ -297,11 +281,7 @@ def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFold
         cache=server.cache,
         seed=workload.seed,
         created=created.isoformat(timespec="seconds"),
-        settings=_settings(
-            options,
-            server.base_url,
-            demo_model=isinstance(server, StartedServer) and not options.server.model,
-        ),
+        settings=_settings(options, server.base_url, demo_model=server.is_ours and not options.server.model),
         versions=package_versions(),
         machine=machine_facts(),
     )

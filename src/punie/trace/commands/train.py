@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.commands.options import OutputOptions
+from punie.trace.commands.options import OutputOptions, refuse_given
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.options import absolute, argument, flag, group, real_number, switch, whole_number
 
@@ -198,18 +198,14 @@ def _begun(options: Options, progress: BenchProgress) -> ConciseTraining:
 
 
 def _resumed(options: Options, path: Path, progress: BenchProgress) -> ConciseTraining:
-    from punie.trace.options import flags_of
     from punie.trace.tuning.folder import TrainingFolder
     from punie.trace.usecases.training_plan import read_runs
 
-    flags = flags_of(Options)
-    refused = ["RUN"] * bool(options.runs)
-    refused += [name for field, name in flags.items() if field in options.given and field not in _WITH_RESUME]
-    if refused:
-        raise UsageError(
-            f"{refused[0]} can't be used with --resume: the training goes on as it was planned",
-            remedy="leave it out, or begin a new training",
-        )
+    reason = "can't be used with --resume: the training goes on as it was planned"
+    remedy = "leave it out, or begin a new training"
+    if options.runs:
+        raise UsageError(f"RUN {reason}", remedy=remedy)
+    refuse_given(Options, options.given - _WITH_RESUME, reason, remedy)
     folder = TrainingFolder.open(path)
     plan = folder.read_plan()
     if "blocks" in options.given:

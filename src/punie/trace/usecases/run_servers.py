@@ -14,92 +14,60 @@ from punie.trace.serving.traced_server import ServerFiles, ServerTracing, Traced
 from punie.trace.store.runs.run_folder import RunFolder
 
 ModelServer = TracedServer | ProgramServer | AttachedServer
+Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
-class StartedServer:
-    """A server of ours; `label` is the model's name for people."""
+class RunServer:
+    """A server that isn't started yet: `new` makes it, which writes into a folder and says what it waits for.
 
-    config: ServerConfig
+    `label` is what people call it, `draft` their name for its draft model, `cache` the arm of the prompt cache.
+    `base_url` is set, without credentials, if it runs already; `is_ours` if it is an mlx_lm.server that we start.
+    """
+
     label: str
-    tracing: ServerTracing
-    ready_timeout_s: float
-    base_url: None = None
-
-    @property
-    def draft(self) -> str | None:
-        """The draft model's name for people."""
-        return Path(self.config.draft_model).name if self.config.draft_model else None
-
-    @property
-    def cache(self) -> str:
-        """The arm of the prompt cache."""
-        return "off" if self.config.prompt_cache_size == 0 else "server"
-
-    def new(self, folder: RunFolder, _say: Callable[[str], object]) -> TracedServer:
-        """A server that writes into `folder`."""
-        files = ServerFiles(folder.spans_dir, folder.log_path)
-        return TracedServer(self.config, files, self.tracing, ready_timeout_s=self.ready_timeout_s)
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server of somebody else's. `model` is the name to ask for, `settings` fields of every request."""
-
-    address: ServerAddress
-    model: str | None
-    settings: Mapping[str, object]
-    ready_timeout_s: float
-    draft: None = None
+    new: Callable[[RunFolder, Say], ModelServer]
+    base_url: str | None = None
+    draft: str | None = None
     cache: str = "unknown"
-
-    @property
-    def base_url(self) -> str:
-        """Its address, without credentials."""
-        return self.address.base_url
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        return self.model or self.base_url
-
-    def new(self, _folder: RunFolder, say: Callable[[str], object]) -> AttachedServer:
-        """The server; `say` hears that it is waited for."""
-        return AttachedServer(
-            self.address,
-            model=self.model,
-            ready_timeout_s=self.ready_timeout_s,
-            settings=self.settings,
-            say=say,
-        )
+    is_ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StartedProgram:
+def started_server(
+    config: ServerConfig, label: str, tracing: ServerTracing, ready_timeout_s: float
+) -> RunServer:
+    """An mlx_lm.server of ours."""
+
+    def new(folder: RunFolder, _: Say) -> TracedServer:
+        files = ServerFiles(folder.spans_dir, folder.log_path)
+        return TracedServer(config, files, tracing, ready_timeout_s=ready_timeout_s)
+
+    draft = Path(config.draft_model).name if config.draft_model else None
+    cache = "off" if config.prompt_cache_size == 0 else "server"
+    return RunServer(label, new, draft=draft, cache=cache, is_ours=True)
+
+
+def started_program(
+    line: str, model: str | None, settings: Mapping[str, object], ready_timeout_s: float
+) -> RunServer:
     """A program of the user's with a line for its command. `settings` are fields of every request."""
 
-    line: str
-    model: str | None
-    settings: Mapping[str, object]
-    ready_timeout_s: float
-    base_url: None = None
-    draft: None = None
-    cache: str = "unknown"
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        return self.model or Path(program_command(self.line)[0]).name
-
-    def new(self, folder: RunFolder, _say: Callable[[str], object]) -> ProgramServer:
-        """A server that logs into `folder`."""
+    def new(folder: RunFolder, _: Say) -> ProgramServer:
         return ProgramServer(
-            self.line,
-            folder.log_path,
-            model=self.model,
-            settings=self.settings,
-            ready_timeout_s=self.ready_timeout_s,
+            line, folder.log_path, model=model, settings=settings, ready_timeout_s=ready_timeout_s
         )
 
+    return RunServer(model or Path(program_command(line)[0]).name, new)
 
-RunServer = StartedServer | StartedProgram | RunningServer
+
+def running_server(
+    address: ServerAddress, model: str | None, settings: Mapping[str, object], ready_timeout_s: float
+) -> RunServer:
+    """A server of somebody else's. `model` is the name to ask for, `settings` fields of every request."""
+
+    def new(_: RunFolder, say: Say) -> AttachedServer:
+        return AttachedServer(
+            address, model=model, settings=settings, ready_timeout_s=ready_timeout_s, say=say
+        )
+
+    return RunServer(model or address.base_url, new, base_url=address.base_url)

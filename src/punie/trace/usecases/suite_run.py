@@ -13,7 +13,7 @@ from punie.trace.bench.runtime import recording_at, request_fields
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.serving.traced_server import TracedServer
 from punie.trace.usecases.interruption import cancel_on
-from punie.trace.usecases.run_servers import ModelServer, RunServer, StartedServer
+from punie.trace.usecases.run_servers import ModelServer, RunServer
 
 if TYPE_CHECKING:
     from punie.trace.console.progress import RunProgress
@@ -99,13 +99,12 @@ class SuiteRun:
     def _session(self, telemetry: Telemetry, turns: Turns) -> Session:
         from punie.trace.workload.runner import Session
 
-        is_ours = isinstance(self.server, StartedServer)
         return Session(
             suite=self.asking.suite,
             telemetry=telemetry,
             run_id=self.plan.run_id,
             cache=self.plan.cache,
-            recommended_memory_bytes=recommended_limit().limit_bytes if is_ours else None,
+            recommended_memory_bytes=recommended_limit().limit_bytes if self.server.is_ours else None,
             progress=self.progress,
             turns=turns,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from punie.trace import semconv
@@ -17,7 +16,7 @@ from punie.trace.options import absolute
 from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.tuning.plan import LoraSettings, TrainingPlan
 from punie.trace.usecases.load import load_source
-from punie.trace.workload.suite import Suite, default_suite, load_suite
+from punie.trace.workload.suite import Suite, load_suite
 
 _DEFAULT_AGENT: Final = "default"
 
@@ -145,7 +144,7 @@ def make_training_plan(
 
 def suite_of(run: RunPlan, file: str | None) -> Suite:
     """The suite of the run. Raises UsageError if it is another one than was asked."""
-    suite = load_suite(Path(file)) if file else default_suite()
+    suite = load_suite(file)
     if suite.sha256 != run.suite_hash:
         raise UsageError(
             f"--suite {file or suite.name}: the run asked another suite, {run.suite_name}, or it has changed",

@@ -118,11 +118,14 @@ def _folder() -> Traversable:
     return files("punie.trace.workload") / "suites"
 
 
-def load_suite(path: Path) -> Suite:
-    """The suite in the TOML file `path`; the bare name of one that ships with the package means that one.
+def load_suite(file: Path | str | None) -> Suite:
+    """The suite in a TOML file, or the default one; the bare name of one that ships with the package means that one.
 
     Raises InputError that names the file, and each query and field that is wrong.
     """
+    if not file:
+        return default_suite()
+    path = Path(file)
     if path.parent == Path() and not path.exists() and (_folder() / f"{path}.toml").is_file():
         return _shipped(str(path))
     if path.parent == Path() and not path.suffix and not path.exists():
