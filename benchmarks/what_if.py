@@ -156,7 +156,7 @@ def _run(trial: Trial, flags: Sequence[str], folder: Path, repeats: int) -> Run:
     run = RunFolder.open(next(folder.iterdir()))
     read = read_queries(run.load_spans(), run.read_plan().planned)
     asked = [replace(record, truncated=0) for record in read.records if not record.warmup]
-    observed = observe(asked, read.requests, read.activity, cache_bill(read.requests))
+    observed = observe(asked, read.requests, read.tools, cache_bill(read.requests))
     model = cost_model(observed.queries)
     return Run(_means(observed.queries), model.costs if model else None, _decode_ns(asked))
 

@@ -20,7 +20,7 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model, fit
 from punie.trace.analysis.what_if.improvements import combinations, combined, saved_ns
-from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, Turn, observe
+from punie.trace.analysis.what_if.observed import ObservedQuery, Turn, Window, observe
 from punie.trace.analysis.what_if.prediction import Saving, WhatIf, what_if
 from punie.trace.model import Phase
 from punie.trace.report.builders.what_if import what_if_section
@@ -39,32 +39,30 @@ FIVE: Sequence[Plan] = (
 
 def _ask(
     plans: Sequence[Plan], *, phases: bool, noise: float = 0.0, repeats: int = 1
-) -> tuple[list[QueryRecord], list[ModelRequest], dict[str, Activity]]:
+) -> tuple[list[QueryRecord], list[ModelRequest], dict[str, tuple[Window, ...]]]:
     """Queries whose turns cost what is planted, 50 ms of tools after every turn but the last."""
     chance = random.Random(3)  # noqa: S311 - planted noise, no secret
-    records, requests, activity = [], [], {}
+    records, requests, ran = [], [], {}
     for number, plan in enumerate(plans):
         for repeat in range(repeats):
             name, clock = f"q{number}", (number * repeats + repeat) * 100 * SECOND
-            start, decode, prefill, tools = clock, [], [], []
+            start, tools = clock, []
             record = build_record(name, {Phase.DECODE: 1}, repeat=repeat)
             for turn, (prompt, cached, output) in enumerate(plan):
                 reading, writing = (prompt - cached) * PER_UNCACHED, output * PER_OUTPUT
                 writing = round(writing * (1 + noise * chance.gauss()))
-                first = clock + OVERHEAD // 2
-                prefill.append((first, first + reading))
-                decode.append((first + reading, first + reading + writing))
                 end = clock + OVERHEAD + reading + writing
-                requests.append(_request(record, turn, (clock, end), TokenCounts(prompt, cached, output)))
+                asked = _request(record, turn, (clock, end), TokenCounts(prompt, cached, output))
+                apart = {"prefill_ns": reading, "decode_ns": writing} if phases else {}
+                requests.append(structs.replace(asked, **apart))
                 clock = end
                 if turn < len(plan) - 1:
                     tools.append((clock, clock + 50 * MS))
                     clock += 50 * MS
             ledger = replace(record.ledger, start_ns=start, wall_ns=clock - start)
             records.append(replace(record, ledger=ledger))
-            apart = (tuple(decode), tuple(prefill)) if phases else ((), ())
-            activity[ledger.query_key] = Activity(*apart, tools=tuple(tools))
-    return records, requests, activity
+            ran[ledger.query_key] = tuple(tools)
+    return records, requests, ran
 
 
 def _request(record: QueryRecord, turn: int, window: tuple[int, int], tokens: TokenCounts) -> ModelRequest:
@@ -86,8 +84,8 @@ def _request(record: QueryRecord, turn: int, window: tuple[int, int], tokens: To
 
 
 def _predict(plans: Sequence[Plan], *, target_ns: int = SECOND, **how: object) -> WhatIf:
-    records, requests, activity = _ask(plans, **how)  # type: ignore[arg-type]
-    found = what_if(records, requests, activity, cache_bill(requests), target_ns=target_ns)
+    records, requests, tools = _ask(plans, **how)  # type: ignore[arg-type]
+    found = what_if(records, requests, tools, cache_bill(requests), target_ns=target_ns)
     assert found is not None
     return found
 
@@ -141,13 +139,13 @@ def test_the_most_saving_change_comes_first_and_every_estimate_lies_in_its_inter
 
 def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
     cold: list[Plan] = [((90 + 7 * n, 0, 20 + n * n), (200 + 11 * n, 0, 12 + n)) for n in range(5)]
-    records, asked, activity = _ask(cold, phases=True)
+    records, asked, tools = _ask(cold, phases=True)
     lists = [(f"P{r.query_id}", "U", "A", "T")[: 2 + 2 * r.turn] for r in asked]
     requests = [
         structs.replace(r, told=MessageList(digests), agent=r.query_id)
         for r, digests in zip(asked, lists, strict=True)
     ]
-    found = what_if(records, requests, activity, cache_bill(requests), target_ns=SECOND)
+    found = what_if(records, requests, tools, cache_bill(requests), target_ns=SECOND)
     assert found is not None
     read_twice = sum(plan[0][0] for plan in cold) / len(cold)
     assert _saving(found, "cache").saved_ns == pytest.approx(read_twice * PER_UNCACHED)
@@ -155,12 +153,12 @@ def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
 
 def _untold(plans: Sequence[Plan], untold: set[int], *, phases: bool) -> WhatIf:
     """As `_predict`, with nobody telling the cached tokens of the requests at `untold`."""
-    records, requests, activity = _ask(plans, phases=phases)
+    records, requests, tools = _ask(plans, phases=phases)
     asked = [
         structs.replace(r, tokens=structs.replace(r.tokens, cached=None)) if place in untold else r
         for place, r in enumerate(requests)
     ]
-    found = what_if(records, asked, activity, cache_bill(asked), target_ns=SECOND)
+    found = what_if(records, asked, tools, cache_bill(asked), target_ns=SECOND)
     assert found is not None
     assert found.model is not None
     assert found.left_out == {}
@@ -209,7 +207,7 @@ def test_tokens_that_vary_together_tell_neither_cost() -> None:
 
 
 def test_a_cost_that_cannot_be_told_from_zero_is_not_known() -> None:
-    records, requests, activity = _ask(FIVE, phases=False)
+    records, requests, tools = _ask(FIVE, phases=False)
     waited = (0, 700, 100, 600, 0, 400, 500, 0)  # ms that have nothing to do with the tokens
     shaken = [
         structs.replace(r, start_ns=r.start_ns - ms * MS) for r, ms in zip(requests, waited, strict=True)
@@ -218,7 +216,7 @@ def test_a_cost_that_cannot_be_told_from_zero_is_not_known() -> None:
         structs.replace(r, start_ns=r.start_ns + r.turn * SECOND, end_ns=r.end_ns + r.turn * SECOND)
         for r in shaken
     ]
-    observed = observe(records, apart, activity, cache_bill([]))
+    observed = observe(records, apart, tools, cache_bill([]))
     model = cost_model(observed.queries)
     assert model is not None
     assert model.per_output.value is None
@@ -233,7 +231,7 @@ def test_fewer_than_three_queries_predict_nothing_and_say_so() -> None:
 
 
 def test_queries_that_a_turn_model_cannot_describe_are_left_out_and_counted() -> None:
-    records, requests, activity = _ask(FIVE, phases=True)
+    records, requests, tools = _ask(FIVE, phases=True)
     cut = replace(records[0], truncated=1)
     silent = [
         structs.replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == "q1" else r
@@ -241,7 +239,7 @@ def test_queries_that_a_turn_model_cannot_describe_are_left_out_and_counted() ->
     ]
     parallel = [structs.replace(r, start_ns=r.start_ns - 200 * MS) if r.turn == 1 else r for r in silent]
     of_q2 = [r for r in silent if r.query_id != "q2"] + [r for r in parallel if r.query_id == "q2"]
-    observed = observe([cut, *records[1:]], of_q2, activity, cache_bill([]))
+    observed = observe([cut, *records[1:]], of_q2, tools, cache_bill([]))
     assert [query.query_id for query in observed.queries] == ["q3", "q4"]
     assert observed.left_out == {
         "an answer cut at its token limit": 1,
@@ -251,11 +249,10 @@ def test_queries_that_a_turn_model_cannot_describe_are_left_out_and_counted() ->
 
 
 def test_tools_of_one_turn_save_all_but_the_longest() -> None:
-    records, requests, activity = _ask(FIVE[2:3], phases=True)
+    records, requests, _ = _ask(FIVE[2:3], phases=True)
     first, last = (r for r in requests)
     gap = (first.end_ns, first.end_ns + 20 * MS), (first.end_ns + 20 * MS, first.end_ns + 50 * MS)
-    own = replace(activity[records[0].ledger.query_key], tools=gap)
-    observed = observe(records, [first, last], {records[0].ledger.query_key: own}, cache_bill([]))
+    observed = observe(records, [first, last], {records[0].ledger.query_key: gap}, cache_bill([]))
     assert observed.queries[0].tools_apart_ns == 20 * MS
 
 
@@ -275,14 +272,14 @@ def test_a_target_names_the_fewest_changes_that_reach_it() -> None:
 
 
 def test_a_target_that_a_query_left_out_misses_is_not_said_to_be_met() -> None:
-    records, requests, activity = _ask([*FIVE, FIVE[0]], phases=True)
+    records, requests, tools = _ask([*FIVE, FIVE[0]], phases=True)
     last = records[-1]
     slow = replace(last, model_requests=2, ledger=replace(last.ledger, wall_ns=90 * SECOND))
     untold = [
         structs.replace(r, tokens=TokenCounts(None, None, None)) if r.query_id == last.query_id else r
         for r in requests
     ]
-    found = what_if([*records[:-1], slow], untold, activity, cache_bill(untold), target_ns=80 * SECOND)
+    found = what_if([*records[:-1], slow], untold, tools, cache_bill(untold), target_ns=80 * SECOND)
     assert found is not None
     assert found.left_out
     assert found.reach is not None

@@ -26,7 +26,7 @@ from punie.trace.analysis.queries.traces import Surroundings, missing_planned
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.trace_reading import Reading, read_trace
 from punie.trace.analysis.trees.tree import SpanKey
-from punie.trace.analysis.what_if.observed import Activity
+from punie.trace.analysis.what_if.observed import Window
 from punie.trace.model import Span, SpanSet
 
 
@@ -35,15 +35,15 @@ class QueryRecords:
     """What a source's spans hold.
 
     `records` are its queries (warm-up among them) by their start, `missing` the planned queries without one, `findings`
-    what is wrong with the traces, the gravest first, `requests` every request to a model by its start, `activity` when
-    each query (by its key) decoded, read prompts and ran tools.
+    what is wrong with the traces, the gravest first, `requests` every request to a model by its start, `tools` when
+    the tools of each query (by its key) ran.
     """
 
     records: tuple[QueryRecord, ...]
     missing: tuple[PlannedQuery, ...]
     findings: tuple[IntegrityFinding, ...]
     requests: tuple[ModelRequest, ...] = ()
-    activity: Mapping[str, Activity] = field(default_factory=dict)
+    tools: Mapping[str, Sequence[Window]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def _together(read: Sequence[Sequence[Reading]], sources: Sequence[Recorded]) ->
         missing=missing,
         findings=findings(checks, _said(sources), planned, missing, records, requests),
         requests=tuple(requests),
-        activity={key: activity for one in readings for key, activity in one.activity.items()},
+        tools={key: windows for one in readings for key, windows in one.tools.items()},
     )
 
 

@@ -29,7 +29,7 @@ from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryPath, QueryRecord
 from punie.trace.analysis.trees.roles import has_failed
 from punie.trace.analysis.trees.tree import SpanKey
-from punie.trace.analysis.what_if.observed import Activity, activities
+from punie.trace.analysis.what_if.observed import Window, tool_windows
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
 
 _DISTURBANCES: Final = frozenset(Disturbance)
@@ -40,14 +40,15 @@ _NAME_LENGTH: Final = 40  # characters of a question
 class Reading:
     """What is known of one trace, or of several that belong together.
 
-    `records` are its queries by their start, `requests` theirs to models, `activity` is by the query's key. `checks`
-    add up with those of others. Of what others have to know: `outlines` and what became of the candidates (`judged`);
-    `filling` addresses and `strange` ones (`calls/contexts`); who tells tokens, and who of these tells prompts `apart`.
+    `records` are its queries by their start, `requests` theirs to models, `tools` when their tools ran, by the query's
+    key. `checks` add up with those of others. Of what others have to know: `outlines` and what became of the candidates
+    (`judged`); `filling` addresses and `strange` ones (`calls/contexts`); who tells tokens, and who of these tells
+    prompts `apart`.
     """
 
     records: tuple[QueryRecord, ...]
     requests: tuple[ModelRequest, ...]
-    activity: Mapping[str, Activity]
+    tools: Mapping[str, tuple[Window, ...]]
     checks: Checks
     planned: frozenset[PlannedKey]
     outlines: tuple[Outline, ...]
@@ -73,7 +74,7 @@ def read_trace(
     return Reading(
         records=read_records(traces, compute_ledgers(phased), requests, paths),
         requests=tuple(request for of_query in requests.values() for request in of_query),
-        activity=activities(phased),
+        tools=tool_windows(phased),
         checks=check_traces(traces),
         planned=planned_keys(traces) if planned else frozenset(),
         outlines=traces.outlines,

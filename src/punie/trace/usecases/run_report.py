@@ -63,7 +63,7 @@ def build_report_of_several(sources: Sequence[Loaded], judgement: Judgement) -> 
         memory=memory_use(spans, limit_bytes=judged.max_memory_bytes),
         missing=read.missing,
         requests=read.requests,
-        activity=read.activity,
+        tools=read.tools,
     )
     causes = find_causes(read.requests, spans)
     drawings = drawings_of(sources, read.records)

@@ -14,6 +14,7 @@ from punie.trace.analysis.calls.calls import Call, PhaseSpan
 from punie.trace.analysis.calls.usage import Teller, TokenCounts, teller, tells_apart, token_counts
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces
+from punie.trace.analysis.queries.windows import union_ns
 from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Phase, Provenance, Span
@@ -43,9 +44,9 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
     """One request to a model, as its spans tell it.
 
     `turn` counts the requests of its query, from 0, by their start. `server` names what shares one prompt cache:
-    run, server start, address, model. `prefill_ns` is the last attempt's, None where no span tells prefill apart;
-    `prefill_known` says how it is known. `told` are the messages as the client tells them, `served` as the server
-    that answered last does: each digests them in its own way, so the two can't be compared.
+    run, server start, address, model. `prefill_ns` and `decode_ns` are the last attempt's, None where no span tells
+    them apart; `prefill_known` says how prefill is known. `told` are the messages as the client tells them, `served` as
+    the server that answered last does: each digests them in its own way, so the two can't be compared.
     """
 
     query_key: str
@@ -63,6 +64,7 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
     tokens: TokenCounts
     prefill_ns: int | None = None
     prefill_known: Provenance | None = None
+    decode_ns: int | None = None
     told: MessageList = MessageList()
     served: MessageList = MessageList()
 
@@ -109,19 +111,15 @@ def read_requests(
     }
 
 
-def _prefills(call: Call) -> list[PhaseSpan]:
-    """Those of the last attempt, by their start."""
-    found = [one for one in call.phases if one.phase is Phase.PREFILL]
+def _of_phase(call: Call, phase: Phase) -> list[PhaseSpan]:
+    """Those of the last attempt that has any, by their start."""
+    found = [one for one in call.phases if one.phase is phase]
     return [one for one in found if one.attempt == found[-1].attempt]
 
 
-def _union_ns(by_start: Sequence[PhaseSpan]) -> int:
+def _open_ns(phases: Sequence[PhaseSpan]) -> int | None:
     """The time in which any is open: SGLang's prefill in pieces has a span for each piece, and one around them."""
-    total_ns, reached_ns = 0, by_start[0].span.start_ns
-    for one in by_start:
-        total_ns += max(0, one.span.end_ns - max(one.span.start_ns, reached_ns))
-        reached_ns = max(reached_ns, one.span.end_ns)
-    return total_ns
+    return union_ns((one.span.start_ns, one.span.end_ns) for one in phases) if phases else None
 
 
 def _request(
@@ -135,7 +133,7 @@ def _request(
 ) -> ModelRequest:
     root, chat = traces.forest.spans[root_key], call.span
     said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
-    prefills = _prefills(call)
+    prefills, decodes = _of_phase(call, Phase.PREFILL), _of_phase(call, Phase.DECODE)
     return ModelRequest(
         query_key=query,
         query_id=query_id,
@@ -150,8 +148,9 @@ def _request(
         start_ns=chat.start_ns,
         end_ns=chat.end_ns,
         tokens=token_counts(call, cache_arm=arm, apart=apart),
-        prefill_ns=_union_ns(prefills) if prefills else None,
+        prefill_ns=_open_ns(prefills),
         prefill_known=prefills[-1].provenance if prefills else None,
+        decode_ns=_open_ns(decodes),
         told=_NO_MESSAGES if is_server(chat) else _messages(chat),
         served=_messages(call.servers[-1]) if call.servers else _NO_MESSAGES,
     )

@@ -35,6 +35,15 @@ def overlap(one: Span, other: Span) -> bool:
     return late.start_ns < _end_ns(early)
 
 
+def union_ns(windows: Iterable[tuple[int, int]]) -> int:
+    """The time in which any of `windows` (start, end) is open."""
+    total_ns = reached_ns = 0
+    for start_ns, end_ns in sorted(windows):
+        total_ns += max(0, end_ns - max(start_ns, reached_ns))
+        reached_ns = max(reached_ns, end_ns)
+    return total_ns
+
+
 def clusters(spans: Spans, by_start: Sequence[SpanKey]) -> Iterator[list[SpanKey]]:
     """Runs of spans of which each overlaps with one before it."""
     found: list[SpanKey] = []

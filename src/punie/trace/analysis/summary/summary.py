@@ -19,7 +19,7 @@ from punie.trace.analysis.verdicts.generation import GenerationFigures, Predicte
 from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
 from punie.trace.analysis.what_if.improvements import CACHE
-from punie.trace.analysis.what_if.observed import Activity
+from punie.trace.analysis.what_if.observed import Window
 from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 
 
@@ -101,12 +101,11 @@ def analyse(
     memory: MemoryUse | None = None,
     missing: Sequence[PlannedQuery] = (),
     requests: Sequence[ModelRequest] = (),
-    activity: Mapping[str, Activity] | None = None,
+    tools: Mapping[str, Sequence[Window]] | None = None,
 ) -> RunAnalysis:
     """Analyse the queries of one run.
 
-    `requests` are their model requests, warm-up included, `activity` what else a prediction needs of them, by
-    query key.
+    `requests` are their model requests, warm-up included, `tools` when their tools ran, by query key.
 
     `missing` are the planned queries without a root span, empty where no plan is known (somebody else's
     traces). Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
@@ -118,7 +117,7 @@ def analyse(
     warmup = tuple(record for record in ordered if record.warmup)
     queries = AskedQueries(asked, tuple(integrity), tuple(missing))
     bill = cache_bill(requests)
-    predicted = what_if(queries.counted, requests, activity or {}, bill, target_ns=target_ns)
+    predicted = what_if(queries.counted, requests, tools or {}, bill, target_ns=target_ns)
     if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
         predicted = replace(predicted, reach=None)
     counted = queries.counted

@@ -10,20 +10,12 @@ from itertools import pairwise
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.queries.requests import ModelRequest
+from punie.trace.analysis.queries.windows import union_ns
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Phase
 
 Window = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """When the spans of one query decoded, read prompts and ran tools: (start, end) in ns, by their start."""
-
-    decode: tuple[Window, ...] = ()
-    prefill: tuple[Window, ...] = ()
-    tools: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +67,19 @@ class Observed:
     left_out: Mapping[str, int]
 
 
-def activities(phased: Iterable[PhasedSpan]) -> Mapping[str, Activity]:
-    """The activity of every query, by its key."""
-    found: dict[str, dict[Phase, list[Window]]] = defaultdict(lambda: defaultdict(list))
+def tool_windows(phased: Iterable[PhasedSpan]) -> Mapping[str, tuple[Window, ...]]:
+    """When the tools of every query ran, by its key: (start, end) in ns, by their start."""
+    found: dict[str, list[Window]] = defaultdict(list)
     for span in phased:
-        if span.end_ns > span.start_ns:
-            found[span.query_key][span.phase].append((span.start_ns, span.end_ns))
-    return {
-        key: Activity(
-            decode=tuple(sorted(windows.get(Phase.DECODE, ()))),
-            prefill=tuple(sorted(windows.get(Phase.PREFILL, ()))),
-            tools=tuple(sorted(windows.get(Phase.TOOL, ()))),
-        )
-        for key, windows in found.items()
-    }
+        if span.phase is Phase.TOOL and span.end_ns > span.start_ns:
+            found[span.query_key].append((span.start_ns, span.end_ns))
+    return {key: tuple(sorted(windows)) for key, windows in found.items()}
 
 
 def observe(
     records: Sequence[QueryRecord],
     requests: Sequence[ModelRequest],
-    activity: Mapping[str, Activity],
+    tools: Mapping[str, Sequence[Window]],
     bill: CacheBill,
 ) -> Observed:
     """The queries of `records` (asked and succeeded) whose requests tell their tokens and don't overlap."""
@@ -116,7 +101,7 @@ def observe(
         if reason:
             left_out[reason] += 1
         else:
-            queries.append(_query(record, asked, activity.get(key, Activity()), again))
+            queries.append(_query(record, asked, tools.get(key, ()), again))
     return Observed(tuple(queries), dict(left_out))
 
 
@@ -137,48 +122,31 @@ def _unusable(record: QueryRecord, requests: Sequence[ModelRequest]) -> str:
 def _query(
     record: QueryRecord,
     requests: Sequence[ModelRequest],
-    activity: Activity,
+    tools: Sequence[Window],
     again: Mapping[SpanKey, tuple[int, int]],
 ) -> ObservedQuery:
-    turns = tuple(_turn(request, activity, again) for request in requests)
+    turns = tuple(_turn(request, again) for request in requests)
     return ObservedQuery(
         query_id=record.query_id,
         repeat=record.repeat,
         server_start=record.server_start,
         wall_ns=record.wall_ns,
         turns=turns,
-        tools_apart_ns=_apart_ns(activity.tools, [turn.start_ns for turn in turns]),
+        tools_apart_ns=_apart_ns(tools, [turn.start_ns for turn in turns]),
     )
 
 
-def _turn(request: ModelRequest, activity: Activity, again: Mapping[SpanKey, tuple[int, int]]) -> Turn:
+def _turn(request: ModelRequest, again: Mapping[SpanKey, tuple[int, int]]) -> Turn:
     tokens, cached = request.tokens, request.tokens.cached
-    window = (request.start_ns, request.end_ns)
     return Turn(
         start_ns=request.start_ns,
         end_ns=request.end_ns,
         uncached_tokens=None if cached is None else max(0, (tokens.input or 0) - cached),
         output_tokens=tokens.output or 0,
-        prefill_ns=_inside_ns(activity.prefill, window),
-        decode_ns=_inside_ns(activity.decode, window),
+        prefill_ns=request.prefill_ns,
+        decode_ns=request.decode_ns,
         read_again=again.get((request.trace_id, request.span_id)),
     )
-
-
-def _inside_ns(windows: Sequence[Window], outer: Window) -> int | None:
-    """Time of `windows` inside `outer`, overlaps once; None if none lies there."""
-    inside = [(max(start, outer[0]), min(end, outer[1])) for start, end in windows]
-    inside = [(start, end) for start, end in inside if start < end]
-    return _union_ns(inside) if inside else None
-
-
-def _union_ns(windows: Sequence[Window]) -> int:
-    total, until = 0, None
-    for start, end in sorted(windows):
-        begin = start if until is None else max(start, until)
-        total += max(0, end - begin)
-        until = end if until is None else max(until, end)
-    return total
 
 
 def _apart_ns(tools: Sequence[Window], starts: Sequence[int]) -> int:
@@ -186,6 +154,4 @@ def _apart_ns(tools: Sequence[Window], starts: Sequence[int]) -> int:
     of_turn: dict[int, list[Window]] = defaultdict(list)
     for window in tools:
         of_turn[sum(1 for start in starts if start <= window[0])].append(window)
-    return sum(
-        _union_ns(windows) - max(end - start for start, end in windows) for windows in of_turn.values()
-    )
+    return sum(union_ns(windows) - max(end - start for start, end in windows) for windows in of_turn.values())

@@ -28,7 +28,7 @@ from punie.trace.analysis.what_if.improvements import (
     saved_ns,
     unknown,
 )
-from punie.trace.analysis.what_if.observed import Activity, ObservedQuery, observe
+from punie.trace.analysis.what_if.observed import ObservedQuery, Window, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ class WhatIf:
 def what_if(
     records: Sequence[QueryRecord],
     requests: Sequence[ModelRequest],
-    activity: Mapping[str, Activity],
+    tools: Mapping[str, Sequence[Window]],
     bill: CacheBill,
     *,
     target_ns: int,
 ) -> WhatIf | None:
     """Predict from the queries that succeeded, `records`; None if none of them asked a model."""
-    observed = observe(records, requests, activity, bill)
+    observed = observe(records, requests, tools, bill)
     if not observed.queries and set(observed.left_out) <= {"no request to a model"}:
         return None
     model = cost_model(observed.queries)
