@@ -17,12 +17,13 @@ from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import Place, Turn, place_of
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.plan import Cell, Provenance, plan_cells
+from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.console.bench_progress import BenchProgress, TimeLeft
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError
+from punie.trace.machine.environment import Environment
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.units import NS_PER_S, time_left_text
 from punie.trace.workload.suite import default_suite
@@ -90,7 +91,7 @@ def test_a_server_that_fails_twice_is_written_down_and_the_others_go_on(tmp_path
     broken.mkdir()
     (broken / "config.json").write_bytes((draft_model_path() / "config.json").read_bytes())
     options = BenchOptions(draft=(str(broken),), blocks=1, k=(2,))
-    planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
+    planned = make_plan(options, default_suite(), "b", Environment("now", {}, {}))
     runtime = Runtime.of(planned)
     folder = BenchFolder.create(tmp_path, "b")
     done = [cell for cell in plan_cells(planned) if cell.draft is None]
@@ -113,7 +114,7 @@ def test_a_damaged_cell_is_done_again_and_said(
     (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # no server starts, and each says so at once
     options = BenchOptions(draft=(str(draft_model_path()),), blocks=1, k=(2,))
-    planned = make_plan(options, default_suite(), "b", Provenance("now", {}, {}))
+    planned = make_plan(options, default_suite(), "b", Environment("now", {}, {}))
     folder = BenchFolder.create(tmp_path, "b")
     for cell in plan_cells(planned):
         folder.cell(cell).spans_dir.mkdir(parents=True)
@@ -177,7 +178,7 @@ def test_the_time_left_is_known_from_what_is_done() -> None:
 
 def test_the_plan_on_disk_is_whole_json(tmp_path: Path) -> None:
     folder = BenchFolder.create(tmp_path, "b")
-    planned = make_plan(BenchOptions(), default_suite(), "b", Provenance("now", {}, {"system": "x"}))
+    planned = make_plan(BenchOptions(), default_suite(), "b", Environment("now", {}, {"system": "x"}))
     folder.write_plan(planned)
     assert folder.read_plan() == planned
     assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 3

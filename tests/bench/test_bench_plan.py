@@ -13,19 +13,20 @@ from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.bench.documents import decode_plan
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.plan import Provenance, balanced_orders, plan_asks, plan_cells
+from punie.trace.bench.plan import balanced_orders, plan_asks, plan_cells
 from punie.trace.bench.plan_options import merge_options
 from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.bench.servers import server_config
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import InputError
+from punie.trace.machine.environment import Environment
 from punie.trace.store.documents import encode
 from punie.trace.workload.suite import Query, Suite, default_suite
 
 
 def plan_of(**given: Any) -> ExperimentPlan:  # noqa: ANN401 # fields of BenchOptions
     return make_plan(
-        merge_options(BenchOptions(**given), given), default_suite(), "bench", Provenance("now", {}, {})
+        merge_options(BenchOptions(**given), given), default_suite(), "bench", Environment("now", {}, {})
     )
 
 
@@ -105,6 +106,6 @@ def test_requests_say_how_they_are_to_be_served() -> None:
 
 def test_a_suite_that_changed_since_is_refused() -> None:
     changed = Suite("discrimination", 99, tuple[Query, ...](default_suite().queries))
-    plan = make_plan(BenchOptions(), changed, "bench", Provenance("now", {}, {}))
+    plan = make_plan(BenchOptions(), changed, "bench", Environment("now", {}, {}))
     with pytest.raises(InputError, match="has changed"):
         Runtime.of(plan)

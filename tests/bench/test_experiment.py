@@ -23,13 +23,14 @@ from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.levers import brief, parallel_tools
 from punie.trace.bench.levers.registry import LEVERS, parse_change
 from punie.trace.bench.measurements import read_measured
-from punie.trace.bench.plan import Cell, Provenance, plan_cells
+from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.plan_file import Changes, read_experiment
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.servers import server_config
 from punie.trace.commands.configured import read_config
 from punie.trace.console.bench_progress import BenchProgress
 from punie.trace.errors import ExitCode, InputError, UsageError
+from punie.trace.machine.environment import Environment
 from punie.trace.server.command import server_arguments
 from punie.trace.server.program import ProgramServer
 from punie.trace.units import NS_PER_S
@@ -56,7 +57,7 @@ levers = ["brief", "max-tokens=77", "thinking-off"]
 name = "whole"
 levers = ["no-stream", "parallel-tools"]
 """
-NOW = Provenance("2026-11-23T14:05:09+00:00", {}, {})
+NOW = Environment("2026-11-23T14:05:09+00:00", {}, {})
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import pytest
 from punie.trace.analysis.speculative.model import BenchPlan, TargetKind
 from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.plan import Provenance
 from punie.trace.bench.preflight.judge import Bounds, judge, verification
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import ServerError
+from punie.trace.machine.environment import Environment
 from punie.trace.model import Verdict
 from punie.trace.report.builders.preflight import build_preflight
 from punie.trace.report.formats import TEXT
@@ -23,7 +23,7 @@ NO_BOUNDS = Bounds(None, None)
 
 
 def plan() -> BenchPlan:
-    return as_benchmark(make_plan(BenchOptions(), default_suite(), "bench", Provenance("now", {}, {})))
+    return as_benchmark(make_plan(BenchOptions(), default_suite(), "bench", Environment("now", {}, {})))
 
 
 def steps(count: int, taken: float, places: int = 5) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from punie.trace.analysis.experiment.arms import (
 )
 from punie.trace.analysis.experiment.configuration import Configuration, configuration_text, difference
 from punie.trace.errors import InputError
-from punie.trace.store.configuration import read_configuration, write_configuration
+from punie.trace.store.configuration import read_configuration
 
 BASELINE = Arm("baseline", ServerSettings(model="m", prompt_cache=PromptCache.OFF))
 FASTER = Arm(
@@ -29,7 +29,8 @@ FASTER = Arm(
 
 def test_what_differs_is_written_and_read_again(tmp_path: Path) -> None:
     made = difference(BASELINE, FASTER)
-    write_configuration(tmp_path / "config.toml", made, "2.1 times faster\nby three levers")
+    text = configuration_text(made, "2.1 times faster\nby three levers")
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
     assert (tmp_path / "config.toml").read_text() == (
         "# 2.1 times faster\n"
         "# by three levers\n"

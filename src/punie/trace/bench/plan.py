@@ -7,7 +7,7 @@ blocks (Williams' design), and so is the order of k inside a server. All of it f
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,15 +16,6 @@ from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.records import PlannedQuery
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where and with what a benchmark is run. `created` is ISO 8601."""
-
-    created: str
-    versions: Mapping[str, str]
-    machine: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,12 @@ from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPl
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.bench.documents import problems
 from punie.trace.bench.levers.registry import parse_change
-from punie.trace.bench.plan import Cell, Provenance, grouped
+from punie.trace.bench.plan import Cell, grouped
 from punie.trace.bench.runtime import Runtime, subject_of
 from punie.trace.bench.servers import check_server
 from punie.trace.demo.paths import target_model_path
 from punie.trace.errors import InputError, PunieTraceError, UsageError
+from punie.trace.machine.environment import Environment
 from punie.trace.store import documents
 from punie.trace.toml_files import read_toml
 from punie.trace.units import parse_bytes, parse_duration_ns
@@ -123,7 +124,7 @@ class Changes:
 def read_experiment(
     path: Path,
     bench_id: str,
-    provenance: Provenance,
+    environment: Environment,
     changes: Changes = Changes(),  # frozen
 ) -> ExperimentPlan:
     """The experiment that `plan.toml` at `path` means, checked as far as that goes without starting anything.
@@ -133,7 +134,7 @@ def read_experiment(
     file = f"plan {path}"
     table = documents.typed(read_toml(path, "plan"), PlanTable, file)
     begun = changes.config.onto(Arm(BASELINE))
-    plan = _plan(_Reader(file, path.parent), table, begun, bench_id, provenance)
+    plan = _plan(_Reader(file, path.parent), table, begun, bench_id, environment)
     changed = _changed(plan, changes)
     for problem in problems(changed):
         raise InputError(f"{file}: {problem}")
@@ -153,7 +154,7 @@ def _changed(plan: ExperimentPlan, changes: Changes) -> ExperimentPlan:
 
 
 def _plan(
-    reader: _Reader, table: PlanTable, begun: Arm, bench_id: str, provenance: Provenance
+    reader: _Reader, table: PlanTable, begun: Arm, bench_id: str, environment: Environment
 ) -> ExperimentPlan:
     baseline = reader.arm(begun, table.baseline, BASELINE)
     baseline = replace(baseline, output=ExpectedOutput.SAME)
@@ -177,7 +178,7 @@ def _plan(
         blocks=table.blocks,
         repeats=table.repeat,
         seed=table.seed,
-        created=provenance.created,
+        created=environment.created,
         threshold=table.threshold,
         stopping=Stopping(table.stop.looks, table.stop.width, table.stop.decided),
         target_ns=target_ns,
@@ -185,8 +186,8 @@ def _plan(
         query_timeout=table.query_timeout,
         ready_timeout=table.ready_timeout,
         is_demo=baseline.server.model == str(target_model_path()),
-        versions=provenance.versions,
-        machine=provenance.machine,
+        versions=environment.versions,
+        machine=environment.machine,
     )
 
 

@@ -20,15 +20,15 @@ from punie.trace.analysis.speculative.model import (
 )
 from punie.trace.analysis.speculative.preset import as_experiment
 from punie.trace.bench.options import DEMO, BenchOptions
-from punie.trace.bench.plan import Provenance
 from punie.trace.demo.paths import draft_model_path, target_model_path
+from punie.trace.machine.environment import Environment
 from punie.trace.server.config import ServerConfig
 from punie.trace.workload.suite import Suite
 
 _PATHS: Final = ("suite", "workspace", "adapter")
 
 
-def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Provenance) -> ExperimentPlan:
+def make_plan(options: BenchOptions, suite: Suite, bench_id: str, environment: Environment) -> ExperimentPlan:
     """The plan that `options` mean. Raises ConfigError for a model or a draft that isn't there."""
     is_demo = options.model is None
     model = str(options.model or target_model_path())
@@ -45,15 +45,15 @@ def make_plan(options: BenchOptions, suite: Suite, bench_id: str, provenance: Pr
         blocks=options.blocks,
         repeats=options.repeats,
         seed=options.seed,
-        created=provenance.created,
+        created=environment.created,
         temperature=options.temperature,
         max_tokens=options.max_tokens,
         target_ns=options.target_ns,
         max_memory_bytes=options.max_memory_bytes,
         is_demo=is_demo,
         settings=_settings(options),
-        versions=provenance.versions,
-        machine=provenance.machine,
+        versions=environment.versions,
+        machine=environment.machine,
     )
     return as_experiment(plan)
 

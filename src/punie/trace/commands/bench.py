@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
     from punie.trace.analysis.experiment.measured import Measured
     from punie.trace.analysis.experiment.plan import ExperimentPlan
     from punie.trace.bench.folder import BenchFolder
-    from punie.trace.bench.plan import Provenance
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
+    from punie.trace.machine.environment import Environment
     from punie.trace.report.document import Document
 
 HELP: Final = "measure what a change brings: a draft model, or any arms of a plan"
@@ -97,7 +96,7 @@ def execute(options: Options) -> int:
     output = Output.of(options.output, (Material.VERDICTS,))  # refused before anybody waits for the report
     _refuse(options)
     if options.place.resume is None:
-        plan = _planned(options, datetime.now().astimezone())
+        plan = _planned(options)
         if options.place.dry_run:
             return _show_plan(plan, options.place.benches, output)
         folder = _created(options.place.benches, plan)
@@ -125,15 +124,12 @@ def _refuse(options: Options) -> None:
         refuse_given(Options, given & fixed, reason, "leave it out, or begin a new benchmark")
 
 
-def _planned(options: Options, created: datetime) -> ExperimentPlan:
-    from punie.trace.bench.plan import Provenance
-    from punie.trace.machine.facts import machine_facts
-    from punie.trace.usecases.provenance import package_versions
+def _planned(options: Options) -> ExperimentPlan:
+    from punie.trace.machine.environment import Environment
 
-    provenance = Provenance(created.isoformat(timespec="seconds"), package_versions(), machine_facts())
-    day = f"{created:%Y-%m-%dT%H-%M-%S}"
+    environment = Environment.now()
     if options.benchmark == SPECULATIVE:
-        return _planned_drafts(options, day, provenance)
+        return _planned_drafts(options, environment)
     from punie.trace.bench.plan_file import Changes, read_experiment
 
     given, stop = options.given, options.stopping
@@ -145,10 +141,10 @@ def _planned(options: Options, created: datetime) -> ExperimentPlan:
         config=read_config(options.place.config),
     )
     file = options.plan_toml or Path()
-    return read_experiment(file, f"{day}-{file.stem}", provenance, changes)
+    return read_experiment(file, environment.name(file.stem), environment, changes)
 
 
-def _planned_drafts(options: Options, day: str, provenance: Provenance) -> ExperimentPlan:
+def _planned_drafts(options: Options, environment: Environment) -> ExperimentPlan:
     from punie.trace.analysis.experiment.looks import default_looks
     from punie.trace.analysis.experiment.plan import Stopping
     from punie.trace.bench.plan_options import merge_options
@@ -170,7 +166,7 @@ def _planned_drafts(options: Options, day: str, provenance: Provenance) -> Exper
     suite = load_suite(merged.suite)
     label = Path(merged.model).name if merged.model else "demo"
     with naming_flags():
-        plan = make_plan(merged, suite, f"{day}-{label}", provenance)
+        plan = make_plan(merged, suite, environment.name(label), environment)
     subject_of(plan.arms[0].agent)  # a wrong agent or workspace is refused before anything is written
     if stop.width is None and not stop.until_decided:
         return plan

@@ -70,9 +70,9 @@ def _bundle(options: Options, checks: Sequence[Finding]) -> None:
     from punie.trace.commands.output import STANDARD_OUTPUT
     from punie.trace.console.standard_streams import harmless, write_err, write_out
     from punie.trace.doctor.bundle import Bundle
+    from punie.trace.machine.environment import package_versions
     from punie.trace.machine.facts import machine_facts
     from punie.trace.store.files.whole_file import write_whole
-    from punie.trace.usecases.provenance import package_versions
 
     findings = None if options.run is None else _findings_of(options.run)
     places = (options.model, options.run, str(options.runs.absolute()), str(Path.cwd()), str(Path.home()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -143,8 +142,7 @@ def settings_of(options: Options) -> ImproveSettings:
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.bench.levers.registry import parse_change
     from punie.trace.demo.paths import target_model_path
-    from punie.trace.machine.facts import machine_facts
-    from punie.trace.usecases.provenance import package_versions
+    from punie.trace.machine.environment import Environment
     from punie.trace.workload.suite import load_suite
 
     baseline, tried = options.baseline, options.tried
@@ -154,19 +152,19 @@ def settings_of(options: Options) -> ImproveSettings:
         change = parse_change(text)
         if why_not := change.lever.applies(arm):
             raise UsageError(f"--lever {text}: {why_not}", remedy="leave it out")
-    created = datetime.now().astimezone()
+    environment = Environment.now()
     label = Path(arm.server.model or DEMO).name
     if arm.server.kind is not ServerKind.MLX:
         label = arm.server.kind.value
     is_demo = arm.server.model == str(target_model_path())
     return ImproveSettings(
-        improve_id=f"{created:%Y-%m-%dT%H-%M-%S}-{DEMO if is_demo else label}",
+        improve_id=environment.name(DEMO if is_demo else label),
         baseline=arm,
         suite=str(baseline.suite.absolute()) if baseline.suite else None,
         suite_name=suite.name,
         suite_hash=suite.sha256,
         queries=tuple(query.id for query in suite.queries),
-        created=created.isoformat(timespec="seconds"),
+        created=environment.created,
         levers=tried.lever,
         only=_names(tried.only),
         without=_names(tried.without),
@@ -179,8 +177,8 @@ def settings_of(options: Options) -> ImproveSettings:
         is_demo=is_demo,
         replay=str(options.tools.replay_tools.absolute()) if options.tools.replay_tools else None,
         history=not options.place.no_history,
-        versions=package_versions(),
-        machine=machine_facts(),
+        versions=environment.versions,
+        machine=environment.machine,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -259,15 +258,14 @@ def _asking(options: Options, configuration: Configuration) -> Asking:
 
 
 def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFolder, RunPlan]:
-    from punie.trace.machine.facts import machine_facts
+    from punie.trace.machine.environment import Environment
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan
-    from punie.trace.usecases.provenance import package_versions
     from punie.trace.workload.plan import plan_queries
 
-    created = datetime.now().astimezone()
-    label = "attached" if server.base_url else server.label
-    folder = RunFolder.create(options.spans.runs, f"{created:%Y-%m-%dT%H-%M-%S}-{label}")
+    environment = Environment.now()
+    name = environment.name("attached" if server.base_url else server.label)
+    folder = RunFolder.create(options.spans.runs, name)
     workload = options.workload
     plan = RunPlan(
         run_id=folder.path.name,
@@ -280,10 +278,10 @@ def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFold
         draft=server.draft,
         cache=server.cache,
         seed=workload.seed,
-        created=created.isoformat(timespec="seconds"),
+        created=environment.created,
         settings=_settings(options, server.base_url, demo_model=server.is_ours and not options.server.model),
-        versions=package_versions(),
-        machine=machine_facts(),
+        versions=environment.versions,
+        machine=environment.machine,
     )
     folder.write_plan(plan)
     return folder, plan

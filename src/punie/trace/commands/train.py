@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -172,24 +171,17 @@ def _exit_code(made: Training) -> int:
 
 
 def _begun(options: Options, progress: BenchProgress) -> ConciseTraining:
-    from punie.trace.machine.facts import machine_facts
+    from punie.trace.machine.environment import Environment
     from punie.trace.tuning.folder import TrainingFolder
-    from punie.trace.usecases.provenance import package_versions
     from punie.trace.usecases.training_plan import make_training_plan, read_runs, with_absolute_paths
 
     if not options.runs:
         raise UsageError("train concise: which runs?", remedy="punie-trace train concise runs/FOLDER")
     sources = tuple(absolute(source) for source in options.runs)
     recorded = read_runs(sources)
-    created = datetime.now().astimezone()
-    name = f"{created:%Y-%m-%dT%H-%M-%S}-{options.goal}"
-    about = {
-        "training_id": name,
-        "created": created.isoformat(timespec="seconds"),
-        "versions": package_versions(),
-        "machine": machine_facts(),
-    }
-    plan = make_training_plan(recorded, sources, with_absolute_paths(_wishes(options)), about)
+    environment = Environment.now()
+    name = environment.name(options.goal)
+    plan = make_training_plan(recorded, sources, with_absolute_paths(_wishes(options)), name, environment)
     if options.judged.dry_run:
         return _training(TrainingFolder(options.judged.trainings / name), plan, recorded, progress)
     folder = TrainingFolder.create(options.judged.trainings, name)

@@ -10,10 +10,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from punie.trace.analysis.experiment.configuration import TABLES, Configuration, configuration_text
+from punie.trace.analysis.experiment.configuration import TABLES, Configuration
 from punie.trace.errors import InputError
 from punie.trace.store import documents
-from punie.trace.store.files.whole_file import write_whole
 from punie.trace.toml_files import read_toml
 
 _PATHS: Final = (("server", "adapter"), ("server", "model"), ("server", "draft"), ("agent", "workspace"))
@@ -40,11 +39,6 @@ def read_configuration(path: Path) -> Configuration:
         for name, kind in TABLES.items()
     }
     return Configuration(**settings, named=named)
-
-
-def write_configuration(path: Path, configuration: Configuration, *comments: str) -> None:
-    """Write it, under `comments`. Raises OutputError."""
-    write_whole(path, configuration_text(configuration, *comments))
 
 
 def _absolute(folder: Path, table: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from punie.trace.analysis.experiment.arms import PromptCache, ServerSettings
+from punie.trace.analysis.experiment.configuration import Configuration, configuration_text
 from punie.trace.analysis.tuning.judgement import ArmKind
 from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.errors import InputError
@@ -74,16 +76,15 @@ def _config(training: ConciseTraining, made: Training, adapter: Path) -> str:
     """The winner as `run`, `serve` and `bench` take it; the base where nothing was won."""
     plan, judgement = training.plan, made.judgement
     chosen = judgement.chosen if judgement and judgement.verdict is Verdict.YES else None
-    lines = [f"# {QUESTION} {made.verdict.value}: {basis(made)}", "[server]"]
+    server = ServerSettings(plan.model, adapter=plan.adapter, prompt_cache=PromptCache(plan.prompt_cache))
     if chosen is not None and chosen.kind is ArmKind.FUSED:
         form = next(form for form in made.fused if form.name == chosen.name)
-        lines.append(f"model = {json.dumps(str(training.folder.fused(form.way).absolute()))}")
-    else:
-        kept = str(adapter.absolute()) if chosen is not None else plan.adapter
-        lines.append(f"model = {json.dumps(plan.model)}")
-        lines += [f"adapter = {json.dumps(kept)}"] if kept else []
-    lines.append(f"prompt_cache = {json.dumps(plan.prompt_cache)}")
-    return "\n".join(lines) + "\n"
+        server = replace(server, model=str(training.folder.fused(form.way).absolute()), adapter=None)
+    elif chosen is not None:
+        server = replace(server, adapter=str(adapter.absolute()))
+    named = ("model", "prompt_cache", *(["adapter"] if server.adapter else []))
+    configuration = Configuration(server, named=frozenset(("server", name) for name in named))
+    return configuration_text(configuration, f"{QUESTION} {made.verdict.value}: {basis(made)}")
 
 
 def card(made: Training) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.tuning.split import Kind, SuiteQuery, Wanted, split_by_family
 from punie.trace.errors import InputError, UsageError
+from punie.trace.machine.environment import Environment
 from punie.trace.model import Span
 from punie.trace.options import absolute
 from punie.trace.store.runs.run_plan import RunPlan
@@ -100,9 +101,9 @@ def server_flags(plan: RunPlan) -> Mapping[str, str]:
 
 
 def make_training_plan(
-    recorded: Recorded, sources: Sequence[str], wishes: Wishes, about: Mapping[str, Any]
+    recorded: Recorded, sources: Sequence[str], wishes: Wishes, name: str, environment: Environment
 ) -> TrainingPlan:
-    """The plan; `about` are its id, time, versions and machine. Raises InputError or UsageError."""
+    """The plan of a training called `name`. Raises InputError or UsageError."""
     run, flags = recorded.plan, server_flags(recorded.plan)
     if "--model" not in flags:
         where = f"at {run.settings.base_url}" if run.settings.base_url else "of another kind"
@@ -114,6 +115,8 @@ def make_training_plan(
     file = wishes.suite or run.settings.suite
     suite = suite_of(run, file)
     return TrainingPlan(
+        training_id=name,
+        created=environment.created,
         runs=tuple(sources),
         model=flags["--model"],
         adapter=flags.get("--adapter-path"),
@@ -138,7 +141,8 @@ def make_training_plan(
         margin=wishes.margin,
         examples=wishes.examples,
         is_demo=run.settings.demo_model,
-        **about,
+        versions=environment.versions,
+        machine=environment.machine,
     )
 
 
