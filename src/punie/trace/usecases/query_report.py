@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.pipeline import read_queries
+from punie.trace.errors import InputError, UsageError, did_you_mean
 from punie.trace.report.content import QueryReport
+from punie.trace.report.inert import one_line
 from punie.trace.units import count_text
-from punie.trace.usecases.query_choice import asking, choose_query
 from punie.trace.usecases.run_report import drawings_of
 
 if TYPE_CHECKING:
@@ -44,3 +46,46 @@ def _which(records: Sequence[QueryRecord], record: QueryRecord, name: str | None
         return ()
     names = ", ".join(asking(one) for one in same if one is not record)
     return (f"the slowest of {count_text(len(same), 'asking')}, {asking(record)}; the others: {names}",)
+
+
+_LEAST_ID: Final = 6  # characters of a trace id
+_NAMED: Final = 8
+
+
+def asking(record: QueryRecord) -> str:
+    """The name of one asking of a query, as reports write it: `view-functions#0.1` (server start, repeat)."""
+    return f"{record.query_id}#{record.server_start}.{record.repeat}"
+
+
+def choose_query(records: Sequence[QueryRecord], name: str | None) -> QueryRecord:
+    """The asking that `name` means: a query's name (its slowest), one with `#START.REPEAT`, a trace id's beginning.
+
+    Without a name it is the slowest query that was asked. Raises InputError if there is none, UsageError if the name is
+    none of them.
+    """
+    asked = [record for record in records if not record.warmup]
+    if name is None:
+        if not asked:
+            raise InputError(
+                "no query was asked in this source", remedy="`punie-trace report` says what is in it"
+            )
+        return _slowest(asked)
+    found = [one for one in records if name in (one.query_id, asking(one), asking(one).replace("#", " #"))]
+    if not found and len(name) >= _LEAST_ID:
+        found = [record for record in records if record.trace_id.startswith(name.lower())]
+    if not found:
+        raise _unknown(asked, name)
+    return _slowest(found)
+
+
+def _slowest(records: Sequence[QueryRecord]) -> QueryRecord:
+    return max(records, key=lambda record: record.wall_ns)
+
+
+def _unknown(asked: Sequence[QueryRecord], name: str) -> UsageError:
+    names = list(dict.fromkeys(one_line(record.query_id) for record in asked))
+    more = ", …" if len(names) > _NAMED else ""
+    return UsageError(
+        f"no query is called {name!r}{did_you_mean(name, names)}",
+        remedy=f"one of: {', '.join(names[:_NAMED])}{more}" if names else "leave the query out",
+    )

@@ -9,18 +9,21 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from punie.trace.errors import PunieTraceError, WorkloadError
 from punie.trace.report.formats import JSON
 from punie.trace.report.inert import inert
 from punie.trace.server.command import SAFELY
+from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.usecases.load import load_source
-from punie.trace.usecases.without_content import without_content
 
 if TYPE_CHECKING:
+    from punie.trace.model import Event, Span
     from punie.trace.report.document import Document
     from punie.trace.usecases.load import Loaded
 
@@ -127,3 +130,23 @@ def _cut(value: Any, rows: int, path: str, left_out: dict[str, int]) -> Any:  # 
 
 def _folders(runs: Path) -> set[Path]:
     return set(runs.iterdir()) if runs.is_dir() else set()
+
+
+def without_content(loaded: Loaded) -> Loaded:
+    """The same source with what may leave the machine unasked, by the same list as the shipper's."""
+    spans = tuple(map(_span, loaded.spans.spans))
+    return replace(loaded, spans=replace(loaded.spans, spans=spans))
+
+
+def _span(span: Span) -> Span:
+    return msgspec.structs.replace(
+        span,
+        attributes=ContentPolicy.STRIP.apply(span.attributes),
+        resource=ContentPolicy.STRIP.apply(span.resource),
+        status_message="",
+        events=tuple(map(_event, span.events)),
+    )
+
+
+def _event(event: Event) -> Event:
+    return replace(event, attributes=ContentPolicy.STRIP.apply(event.attributes))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.comparison.change import Change, Direction
 from punie.trace.analysis.comparison.compare import Comparison
@@ -15,14 +16,21 @@ from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.analysis.comparison.sides import Side
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
-from punie.trace.report.builders.differences import difference, difference_charts, marks, paired_charts
 from punie.trace.report.builders.provenance import facts_of_both
+from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.content import ComparisonReport
 from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, notes
 from punie.trace.report.inert import one_line, some
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
 from punie.trace.report.wording.comparison import basis, ends, gate_reason, headline
-from punie.trace.units import count_text
+from punie.trace.units import count_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from punie.trace.analysis.comparison.change import Change
+    from punie.trace.analysis.comparison.compare import Comparison, QueryChange
+    from punie.trace.report.figures import Figure
 
 GATE: Final = "thresholds"  # its answer's slug
 _MOST_QUERIES: Final = 10
@@ -194,3 +202,43 @@ def _censored(comparison: Comparison) -> Iterator[str]:
             queries = dict.fromkeys(record.query_id for record in records)
             if queries:
                 yield f"{name}: {len(records)} {word} ({some(list(queries))}), in no average"
+
+
+def paired_charts(queries: Sequence[QueryChange]) -> tuple[Ranges, ...]:
+    """Each query's time on both sides, on one axis; nothing without queries."""
+    rows = tuple(
+        Range(one_line(q.query_id), figures.duration(q.a_ns), figures.duration(q.b_ns)) for q in queries
+    )
+    return (Ranges("Each query's mean time, A and B", rows, names=("A", "B")),) if rows else ()
+
+
+def difference_charts(comparison: Comparison) -> tuple[Ranges, ...]:
+    """B - A of end to end and of each phase, which sum to it; nothing where nothing was compared."""
+    shown = [change for change in comparison.changes if change.measure.known and _is_part(change)]
+    rows = tuple(Range(_name(change), difference(change)) for change in shown)
+    sums = all(change.measure.known for change in comparison.changes)
+    title = f"B - A, a query{': the phases sum to end to end' if sums else ''}"
+    return (Ranges(title, rows, marks(comparison)),) if rows else ()
+
+
+def difference(change: Change) -> Figure:
+    """B minus A with its interval."""
+    low, high = change.interval_ns or (None, None)
+    return replace(figures.signed_duration(change.difference_ns), low=low, high=high)
+
+
+def _is_part(change: Change) -> bool:
+    return change.measure.kind in (Kind.END_TO_END, Kind.PHASE)
+
+
+def _name(change: Change) -> str:
+    return "end to end" if change.measure.kind is Kind.END_TO_END else change.measure.name
+
+
+def marks(comparison: Comparison) -> tuple[Mark, ...]:
+    """No difference, and the smallest one that was to be found."""
+    none = Mark(0.0, "0")
+    if comparison.sensitivity is None:
+        return (none,)
+    size_ns = comparison.sensitivity.size_ns
+    return none, Mark(size_ns, f"+{duration_text(size_ns)}")

@@ -19,8 +19,7 @@ from punie.trace.report.builders.totals import breakdown, generation_share
 from punie.trace.report.content import Report
 from punie.trace.report.document import Cell, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
-from punie.trace.report.published.part_rows import ALL, part_rows
-from punie.trace.report.published.parts import NOT_COMPUTED, publish_parts, publish_totals
+from punie.trace.report.published.parts import ALL, NOT_COMPUTED, part_rows, publish_parts, publish_totals
 from punie.trace.units import count_text, duration_text
 
 _MOST_PARTS: Final = 200

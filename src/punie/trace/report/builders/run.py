@@ -8,28 +8,29 @@ from functools import partial
 from typing import Any, Final
 
 from punie.trace.analysis.summary.summary import RunAnalysis
-from punie.trace.analysis.verdicts.accuracy import AccuracyReason
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, AccuracyReason
 from punie.trace.analysis.verdicts.assessment import Assessment, Question
-from punie.trace.analysis.verdicts.memory import MemoryReason
+from punie.trace.analysis.verdicts.generation import GenerationFigures
+from punie.trace.analysis.verdicts.memory import MemoryReason, MemoryUse
+from punie.trace.analysis.verdicts.target import TargetFigures
 from punie.trace.report import figures
 from punie.trace.report.builders.cache import cache_section
 from punie.trace.report.builders.causes import causes_section
 from punie.trace.report.builders.critical_path import path_sections
-from punie.trace.report.builders.evidence import evidence, marks
 from punie.trace.report.builders.integrity import amount, integrity_section, known_from
 from punie.trace.report.builders.provenance import run_provenance
 from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
+from punie.trace.report.charts import Mark
 from punie.trace.report.content import About, Report
 from punie.trace.report.document import Answer, Document, Section, notes
 from punie.trace.report.inert import one_line
-from punie.trace.report.published.run import publish
-from punie.trace.report.published.run_rows import query_rows
+from punie.trace.report.published.run import publish, query_rows
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import QUESTIONS, basis
-from punie.trace.units import count_text
+from punie.trace.units import bytes_text, count_text, duration_text, percent_text
 
 _NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
 
@@ -112,8 +113,8 @@ def answer(assessment: Assessment[Any], question: str = "", *, steps: bool = Tru
         figure,
         basis(assessment),
         (next_step(assessment),) if steps else (),
-        marks(assessment),
-        evidence(assessment),
+        _marks(assessment),
+        _evidence(assessment),
     )
 
 
@@ -123,3 +124,35 @@ _FIGURES: Final = {
     Question.TARGET: figures.duration,
     Question.MEMORY: figures.size,
 }
+
+
+def _marks(assessment: Assessment[Any]) -> tuple[Mark, ...]:
+    """The thresholds, in the figure's unit."""
+    match assessment.figures:
+        case GenerationFigures() as judged:
+            return (Mark(judged.threshold, percent_text(judged.threshold)),)
+        case AccuracyFigures():
+            return (Mark(1.0, percent_text(1.0)),)
+        case TargetFigures() as judged:
+            return (Mark(judged.target_ns, duration_text(judged.target_ns)),)
+        case MemoryUse() as judged:
+            return tuple(Mark(size, bytes_text(size)) for size in judged.bounds.values())
+        case judged:
+            raise TypeError(f"no threshold of {judged!r}")
+
+
+def _evidence(assessment: Assessment[Any]) -> str:
+    """How many queries or answers; empty where that isn't what counts."""
+    match assessment.figures:
+        case GenerationFigures() as judged:
+            return _queries(judged.queries)
+        case AccuracyFigures() as judged:
+            return count_text(judged.answers, "answer")
+        case TargetFigures() as judged:
+            return _queries(len(judged.queries))
+        case _:
+            return ""
+
+
+def _queries(count: int) -> str:
+    return count_text(count, "query", "queries")

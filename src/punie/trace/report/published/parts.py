@@ -7,16 +7,23 @@ History of the formats (`schema_version`), both alike:
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.model import PHASES
 from punie.trace.report.content import Report
+from punie.trace.report.document import Rows, Value
 from punie.trace.report.published.base import Published, fields_of, joined
 from punie.trace.report.published.run import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from punie.trace.analysis.summary.parts import Part
 
 NOT_COMPUTED: Final = (
     "integrity",
@@ -76,3 +83,26 @@ def publish_totals(totals: DatabaseTotals) -> DatabaseReport:
     """A database's sums as their published type."""
     values = {**fields_of(Figures, totals.total), **fields_of(DatabaseReport, totals)}
     return msgspec.convert(values, DatabaseReport, from_attributes=True)
+
+
+ALL: Final = "all"
+_COUNTS: Final = ("answers", "failed", "warmup", "needs_tree", "network_known", "wall_ns")
+_SPREAD: Final = ("mean_ns", "median_ns", "min_ns", "max_ns", "p95_ns", "p99_ns")
+_COLUMNS: Final = (
+    *("part", *_COUNTS, *_SPREAD),
+    *(f"{phase.value}_ns" for phase in PHASES),
+    *(f"{phase.value}_contested_ns" for phase in PHASES),
+)
+
+
+def part_rows(total: Part, parts: Sequence[Part] | None) -> Rows:
+    """Times are integer nanoseconds. `parts` is None where nothing was put together: then the row is for all."""
+    named = [(ALL, total)] if parts is None else [(part.name, part) for part in parts]
+    return Rows(_COLUMNS, tuple((name, *_row(part)) for name, part in named))
+
+
+def _row(part: Part) -> Iterator[Value]:
+    yield from (getattr(part, name) for name in _COUNTS)
+    yield from (getattr(part.wall, name) if part.wall else None for name in _SPREAD)
+    yield from (entry.ns for entry in part.phases)
+    yield from (entry.contested_ns for entry in part.phases)

@@ -8,7 +8,7 @@ History of the format (`schema_version`):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -22,12 +22,18 @@ from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.summary.totals import Totals
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.what_if.prediction import WhatIf
-from punie.trace.model import Phase, Verdict
+from punie.trace.model import PHASES, Phase, Verdict
 from punie.trace.report.content import About, Report
+from punie.trace.report.document import Rows, Value
 from punie.trace.report.published.base import Published, fields_of, joined, known_only
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import UNITS, basis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from punie.trace.analysis.records import QueryRecord
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -158,3 +164,37 @@ def query_values(record: QueryRecord) -> dict[str, object]:
     """The record with its ledger beside its other values, to be converted to `Query`."""
     known = {phase: hows for phase, hows in record.ledger.provenance.items() if hows}
     return fields_of(Query, record) | fields_of(Query, record.ledger) | {"provenance": known}
+
+
+_ASKED: Final = ("query_id", "trace_id", "server_start", "repeat", "position", "warmup", "expected", "ok")
+_COUNTS: Final = (
+    "model_requests",
+    "tool_calls",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "truncated",
+)
+_COLUMNS: Final = (
+    *_ASKED,
+    *("failures", "error", "start_ns", "wall_ns"),
+    *(f"{phase.value}_ns" for phase in PHASES),
+    *(f"path_{phase.value}_ns" for phase in PHASES),
+    "parallel_ns",
+    *_COUNTS,
+)
+
+
+def query_rows(records: Iterable[QueryRecord]) -> Rows:
+    """Times are integer nanoseconds."""
+    return Rows(_COLUMNS, tuple(tuple(_row(record)) for record in records))
+
+
+def _row(record: QueryRecord) -> Iterator[Value]:
+    path = record.critical_path
+    yield from (getattr(record, name) for name in _ASKED)
+    yield from (" ".join(record.failures), record.error, record.ledger.start_ns, record.wall_ns)
+    yield from (record.ledger.phases_ns[phase] for phase in PHASES)
+    yield from (path.phases_ns[phase] if path else None for phase in PHASES)
+    yield path.parallel_ns if path else None
+    yield from (getattr(record, name) for name in _COUNTS)
