@@ -49,7 +49,7 @@ def asked(
         start_ns=at,
         tokens=TokenCounts(tokens, cached, 10),
         prefill_ns=prefill_ns,
-        told=MessageList(tuple(messages), tuple(LENGTH[m] for m in messages)),
+        client_messages=MessageList(tuple(messages), tuple(LENGTH[m] for m in messages)),
         **(defaults | fields),
     )
 
@@ -125,11 +125,13 @@ COUNTED: Final = {"P": 60, "U": 10, "V": 12, "A": 20, "T": 280, "t": 40, "B": 30
 def counted(request: ModelRequest, *, unknown: str = "") -> ModelRequest:
     """The same with the server's list: its own digests, and tokens, but where `unknown` messages end."""
     total, tokens = 0, list[int | None]()
-    for message in request.told.digests:
+    for message in request.client_messages.digests:
         total += COUNTED[message]
         tokens.append(None if message in unknown else total)
-    digests = tuple(f"{message} served" for message in request.told.digests)
-    return replace(request, served=MessageList(digests, request.told.lengths, tuple(tokens)))
+    digests = tuple(f"{message} served" for message in request.client_messages.digests)
+    return replace(
+        request, server_messages=MessageList(digests, request.client_messages.lengths, tuple(tokens))
+    )
 
 
 def test_a_part_in_common_is_exact_where_the_server_counted_it() -> None:
@@ -146,13 +148,16 @@ def test_a_part_in_common_is_exact_where_the_server_counted_it() -> None:
 def test_counts_that_differ_for_the_same_messages_are_no_counts() -> None:
     first = counted(asked("PU", 75, 0, at=0))
     other = counted(asked("PV", 77, 0, at=10, query="two"))
-    assert bounds(first, replace(other, served=replace(other.served, tokens=(61, 73)))) == (0, 75)
+    assert bounds(first, replace(other, server_messages=replace(other.server_messages, tokens=(61, 73)))) == (
+        0,
+        75,
+    )
 
 
 def test_what_the_server_digested_is_not_held_against_what_the_client_did() -> None:
     first, other = asked("PU", 75, 0, at=0), asked("PV", 77, 0, at=10, query="two")
     assert bounds(first, counted(other)) == bounds(counted(first), other) == (0, 75)
-    served_alone = [replace(counted(request), told=MessageList()) for request in (first, other)]
+    served_alone = [replace(counted(request), client_messages=MessageList()) for request in (first, other)]
     assert bounds(*served_alone) == (60, 60)
     assert bounds(first, served_alone[1]) is None  # nothing to compare, so nothing is said to have changed
 
@@ -211,7 +216,7 @@ def test_a_warm_up_is_read_before_and_not_on_the_bill() -> None:
 
 def test_what_is_not_known_is_said_and_not_guessed() -> None:
     silent = asked("PU", 100, None, at=0)
-    bare = replace(asked("PU", 100, 0, at=10), told=MessageList())
+    bare = replace(asked("PU", 100, 0, at=10), client_messages=MessageList())
     untimed = asked("PU", 100, 0, at=20, query="two", prefill_ns=None)
     found = cache_bill([silent, bare, untimed])
     assert [entry.judged for entry in found.requests] == [False, False, True]

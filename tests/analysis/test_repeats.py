@@ -122,4 +122,4 @@ def test_interrupted_is_not_wrong(error: str) -> None:
     accuracy = found.verdicts.accuracy
     assert (accuracy.figures.answers, accuracy.figures.unscored, accuracy.figures.wrong) == (1, 1, {})
     assert accuracy.verdict is Verdict.UNDECIDED
-    assert [record.query_id for record in found.failed] == ["r"], "and in no average"
+    assert [record.query_id for record in found.failed] == ["r"], "and excluded from averages"

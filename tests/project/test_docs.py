@@ -16,9 +16,9 @@ import yaml
 from pages import PAGES, PROJECT, Snippet, commands, links, snippets
 
 from punie.trace.__main__ import VERBS, build_parser
-from punie.trace.bench.plan import Provenance
 from punie.trace.bench.plan_file import read_experiment
 from punie.trace.errors import UsageError
+from punie.trace.machine.environment import Environment
 from punie.trace.toml_files import parse_toml
 from punie.trace.workload.suite import make_suite
 
@@ -103,7 +103,7 @@ def test_a_command_that_is_wrong_is_seen() -> None:
 def test_every_suite_and_every_plan_is_read(snippet: Snippet, tmp_path: Path) -> None:
     if "[[arm]]" in snippet.text:
         (tmp_path / "plan.toml").write_text(snippet.text)
-        assert read_experiment(tmp_path / "plan.toml", "plan", Provenance("now", {}, {})).arms
+        assert read_experiment(tmp_path / "plan.toml", "plan", Environment("now", {}, {})).arms
         return
     assert make_suite(parse_toml(snippet.text.encode(), str(snippet)), str(snippet)).queries
 

@@ -133,7 +133,7 @@ def _request(turn: int, messages: str, tokens: TokenCounts, query: int = 0) -> M
         tokens=tokens,
         prefill_ns=40_000_000,
         prefill_known=Provenance.SERVER,
-        told=MessageList(tuple(messages), tuple(100 * ord(m) for m in messages)),
+        client_messages=MessageList(tuple(messages), tuple(100 * ord(m) for m in messages)),
     )
 
 

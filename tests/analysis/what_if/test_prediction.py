@@ -142,7 +142,7 @@ def test_a_cache_that_hits_saves_the_reading_of_what_was_read_before() -> None:
     records, asked, tools = _ask(cold, phases=True)
     lists = [(f"P{r.query_id}", "U", "A", "T")[: 2 + 2 * r.turn] for r in asked]
     requests = [
-        structs.replace(r, told=MessageList(digests), agent=r.query_id)
+        structs.replace(r, client_messages=MessageList(digests), agent=r.query_id)
         for r, digests in zip(asked, lists, strict=True)
     ]
     found = what_if(records, requests, tools, cache_bill(requests), target_ns=SECOND)

@@ -116,13 +116,15 @@ class _Source:
         together = _together_by_part(judged)
         for trace_id, one in list(self.readings.items()):
             others = together.get(trace_id)
-            is_told_otherwise = not apart.isdisjoint(one.tellers) and not one.apart.issuperset(
-                apart & one.tellers
+            is_counted_otherwise = not apart.isdisjoint(one.reporters) and not one.apart.issuperset(
+                apart & one.reporters
             )
             if others is not None:
                 if others[0] == trace_id:
                     self._read_again(others, Surroundings(self._addresses, apart, judged))
-            elif is_told_otherwise or any(judged.get(key, fate) != fate for key, fate in one.judged.items()):
+            elif is_counted_otherwise or any(
+                judged.get(key, fate) != fate for key, fate in one.judged.items()
+            ):
                 self._read_again([trace_id], Surroundings(self._addresses, apart, judged))
 
     def _judged(self) -> Mapping[SpanKey, Judged]:

@@ -15,14 +15,19 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.tools import tool_calls
-from punie.trace.analysis.calls.usage import Teller, failed_answer, usage_of
+from punie.trace.analysis.calls.usage import Reporter, failed_answer, usage_of
 from punie.trace.analysis.integrity.checks import Checks, check_traces
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.path.query_paths import query_paths
 from punie.trace.analysis.queries.candidates import is_query
 from punie.trace.analysis.queries.outline import Outline
-from punie.trace.analysis.queries.requests import ModelRequest, read_requests, tellers, tellers_apart
+from punie.trace.analysis.queries.requests import (
+    ModelRequest,
+    read_requests,
+    reporters,
+    reporters_excluding_cached,
+)
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.selection import Judged
 from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
@@ -55,8 +60,8 @@ class Reading:
     judged: Mapping[SpanKey, Judged]
     filling: Set[str]
     strange: Set[str]
-    tellers: frozenset[Teller]
-    apart: frozenset[Teller]
+    reporters: frozenset[Reporter]
+    apart: frozenset[Reporter]
 
 
 def read_trace(
@@ -81,8 +86,8 @@ def read_trace(
         judged=traces.judged,
         filling=traces.calls.contexts.filling or frozenset(),
         strange=traces.calls.contexts.strange or frozenset(),
-        tellers=tellers(traces),
-        apart=tellers_apart(traces),
+        reporters=reporters(traces),
+        apart=reporters_excluding_cached(traces),
     )
 
 

@@ -2,7 +2,7 @@
 
 |---- a query ----| given up
 |---------- the server's work on it ----------|
-                  |-- we wait --|  |-- the next query --| is marked: it counts in no average
+                  |-- we wait --|  |-- the next query --| is marked: it is excluded from averages
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class _ReadBefore:
 
 def _lists(request: ModelRequest) -> tuple[MessageList, MessageList]:
     """The server's own first: it has counts."""
-    return request.served, request.told
+    return request.server_messages, request.client_messages
 
 
 def _longest(root: _Node, messages: MessageList) -> Prefix | None:

@@ -239,9 +239,9 @@ def _lone_servers(
     forest: Forest, role: Roles, below: Mapping[SpanKey, int], contexts: Contexts
 ) -> Iterator[SpanKey]:
     """Servers that answered as models, in traces in which no client tells of a call: their span stands for it."""
-    told = {key[0] for key in contexts.call}
+    traced = {key[0] for key in contexts.call}
     for key, own in role.items():
-        if own is not Role.SERVER or key[0] in told or below[key] & Below.SERVER:
+        if own is not Role.SERVER or key[0] in traced or below[key] & Below.SERVER:
             continue
         if below[key] & Below.GENERATION or _answers_as_a_model(forest.spans[key]):
             yield key

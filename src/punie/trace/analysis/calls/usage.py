@@ -23,7 +23,7 @@ from punie.trace.model import AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _NS_PER_MILLISECOND: Final = 1_000_000
-Teller = tuple[str, str | None]
+Reporter = tuple[str, str | None]
 """The instrumentation's scope and the model: who tells tokens in one way."""
 
 
@@ -47,7 +47,7 @@ class Usage:
     truncated: int
 
 
-def tells_apart(call: Call) -> bool:
+def excludes_cached(call: Call) -> bool:
     """Whether a request's client tells more cached tokens than prompt: then its prompt is the rest without them."""
     attributes = call.span.attributes
     cached = semconv.integer(attributes, semconv.CACHED_TOKENS)
@@ -62,12 +62,12 @@ def prompt_is_short(call: Call) -> bool:
     return prompt is not None and cached is not None and cached > prompt
 
 
-def teller(call: Call) -> Teller:
+def reporter_of(call: Call) -> Reporter:
     """Who tells the tokens of a request."""
     return call.span.scope, semconv.text(call.span.attributes, semconv.REQUEST_MODEL)
 
 
-def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = frozenset()) -> TokenCounts:
+def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = frozenset()) -> TokenCounts:
     """The counts of one request; `apart` are those who tell the prompt without what of it was cached.
 
     A client that leaves zeros out (PydanticAI does) tells nothing of a request without cached tokens; from a server
@@ -76,7 +76,7 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = froz
     served = tuple(reversed(call.servers))
     cached = _first_count((*served, *call.client_spans), semconv.CACHED_TOKENS)
     prompt = _first_count((*call.client_spans, *served), semconv.INPUT_TOKENS)
-    if prompt is not None and cached is not None and (teller(call) in apart or cached > prompt):
+    if prompt is not None and cached is not None and (reporter_of(call) in apart or cached > prompt):
         created = _first_count(call.client_spans, semconv.CACHE_WRITE_TOKENS) or 0
         whole = _first_count(served, semconv.INPUT_TOKENS)
         prompt = whole if whole is not None and whole >= cached else prompt + cached + created
@@ -87,8 +87,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Teller] = froz
 
 def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
-    told = (span for span in with_conventions(spans) if semconv.OPERATION in span.attributes)
-    chats = (span for span in told if role_of(span) is Role.CHAT)
+    operations = (span for span in with_conventions(spans) if semconv.OPERATION in span.attributes)
+    chats = (span for span in operations if role_of(span) is Role.CHAT)
     names = (semconv.text(span.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL)) for span in chats)
     return tuple(sorted({name for name in names if name}))
 
@@ -121,8 +121,8 @@ def is_truncated(call: Call) -> bool:
 
 def failed_answer(calls: Sequence[Call]) -> str | None:
     """What became of the last answer of a query, if its model was kept from giving one; None if it gave one."""
-    told = [call for call in calls if not call.is_refused or _finish_reasons(call)]
-    last = max(told, key=lambda call: call.span.end_ns, default=None)
+    answered = [call for call in calls if not call.is_refused or _finish_reasons(call)]
+    last = max(answered, key=lambda call: call.span.end_ns, default=None)
     reason = failure_in(_finish_reasons(last)) if last else None
     return reason and f"the last answer ended by {reason}"
 

@@ -34,7 +34,7 @@ def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt])
     if not changed:
         return
     least_ns, most_ns = _cost(requests)
-    of = sum(1 for prompt in prompts if prompt.request.told.digests)
+    of = sum(1 for prompt in prompts if prompt.request.client_messages.digests)
     for kind, pairs in _kinds(changed).items():
         first, other = pairs[0]
         yield Cause(
@@ -45,20 +45,20 @@ def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt])
             most_ns=most_ns,
             message=0,
             change=_change(kind, first, other),
-            digests=(first.request.told.digests[0], other.request.told.digests[0]),
+            digests=(first.request.client_messages.digests[0], other.request.client_messages.digests[0]),
         )
 
 
 def _by_agent(prompts: Iterable[Prompt]) -> Iterable[list[Prompt]]:
     found: dict[str, list[Prompt]] = {}
     for prompt in prompts:
-        if prompt.request.told.digests:
+        if prompt.request.client_messages.digests:
             found.setdefault(prompt.request.agent, []).append(prompt)
     return found.values()
 
 
 def _differ(one: Prompt, other: Prompt) -> bool:
-    return one.request.told.digests[0] != other.request.told.digests[0]
+    return one.request.client_messages.digests[0] != other.request.client_messages.digests[0]
 
 
 def _kinds(changed: Sequence[tuple[Prompt, Prompt]]) -> dict[CauseKind, list[tuple[Prompt, Prompt]]]:
@@ -122,7 +122,11 @@ def _least(bill: CacheBill) -> int:
 
 
 def _steady(request: ModelRequest) -> ModelRequest:
-    return replace(request, told=_same_start(request.told), served=_same_start(request.served))
+    return replace(
+        request,
+        client_messages=_same_start(request.client_messages),
+        server_messages=_same_start(request.server_messages),
+    )
 
 
 def _same_start(messages: MessageList) -> MessageList:

@@ -177,7 +177,7 @@ def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iter
 
 def _ns_a_character(request: ModelRequest, result: ToolResult, *, again: bool) -> float | None:
     """Of the request's prefill; 0 for what came from the prompt cache, as only what was read before can."""
-    lengths, tokens = request.told.lengths, request.tokens
+    lengths, tokens = request.client_messages.lengths, request.tokens
     if request.prefill_ns is None or not lengths or not tokens.input or tokens.cached is None:
         return None
     a_character = tokens.input / max(1, sum(lengths))

@@ -15,7 +15,7 @@ from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import AttributeValue, Span
 
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
-_TOLD_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.RESPONSE_ID)
+_FACTS_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.RESPONSE_ID)
 
 
 class Asks(IntEnum):
@@ -32,7 +32,7 @@ class Request(NamedTuple):
     service: AttributeValue
     scope: str
     model: AttributeValue
-    told: tuple[AttributeValue, ...]
+    facts: tuple[AttributeValue, ...]
 
 
 class AskedCall(NamedTuple):
@@ -146,5 +146,5 @@ def _request(span: Span) -> Request:
         service=span.resource.get(semconv.SERVICE_NAME),
         scope=span.scope,
         model=semconv.first(attributes, semconv.REQUEST_MODEL),
-        told=tuple([semconv.first(attributes, names) for names in _TOLD_OF_A_REQUEST]),
+        facts=tuple([semconv.first(attributes, names) for names in _FACTS_OF_A_REQUEST]),
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, PhaseSpan
-from punie.trace.analysis.calls.usage import Teller, TokenCounts, teller, tells_apart, token_counts
+from punie.trace.analysis.calls.usage import Reporter, TokenCounts, excludes_cached, reporter_of, token_counts
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces
 from punie.trace.analysis.queries.windows import union_ns
@@ -19,7 +19,7 @@ from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Phase, Provenance, Span
 
-_TOLD_OF_MESSAGES: Final = frozenset(
+_MESSAGE_ATTRIBUTES: Final = frozenset(
     {semconv.MESSAGE_DIGESTS, semconv.MESSAGE_LENGTHS, semconv.MESSAGE_TOKENS}
 )
 _PROCESS: Final = (semconv.HOST_NAME, semconv.PROCESS_PID)
@@ -45,8 +45,8 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
 
     `turn` counts the requests of its query, from 0, by their start. `server` names what shares one prompt cache:
     run, server start, address, model. `prefill_ns` and `decode_ns` are the last attempt's, None where no span tells
-    them apart; `prefill_known` says how prefill is known. `told` are the messages as the client tells them, `served` as
-    the server that answered last does: each digests them in its own way, so the two can't be compared.
+    them apart; `prefill_known` says how prefill is known. `client_messages` are what it was asked as the client wrote
+    it, `server_messages` as the last server did: each digests in its own way, so the two can't be compared.
     """
 
     query_key: str
@@ -65,40 +65,40 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
     prefill_ns: int | None = None
     prefill_known: Provenance | None = None
     decode_ns: int | None = None
-    told: MessageList = MessageList()
-    served: MessageList = MessageList()
+    client_messages: MessageList = MessageList()
+    server_messages: MessageList = MessageList()
 
     @property
     def has_messages(self) -> bool:
         """Whether client or server wrote what the model was asked."""
-        return bool(self.told.digests or self.served.digests)
+        return bool(self.client_messages.digests or self.server_messages.digests)
 
 
-def tellers(traces: Traces) -> frozenset[Teller]:
+def reporters(traces: Traces) -> frozenset[Reporter]:
     """Who tells the tokens of requests."""
-    return _one_set(frozenset(map(teller, traces.calls.requests.values())))
+    return _one_set(frozenset(map(reporter_of, traces.calls.requests.values())))
 
 
-def tellers_apart(traces: Traces) -> frozenset[Teller]:
+def reporters_excluding_cached(traces: Traces) -> frozenset[Reporter]:
     """Who tells prompts without what of them was cached."""
-    apart = [teller(call) for call in traces.calls.requests.values() if tells_apart(call)]
+    apart = [reporter_of(call) for call in traces.calls.requests.values() if excludes_cached(call)]
     return _one_set(frozenset(apart))
 
 
 @lru_cache(maxsize=64)
-def _one_set(of: frozenset[Teller]) -> frozenset[Teller]:
+def _one_set(of: frozenset[Reporter]) -> frozenset[Reporter]:
     """The same object for equal sets: nearly all traces of a source have one."""
     return of
 
 
 def read_requests(
-    traces: Traces, query_ids: Mapping[SpanKey, str], apart: Set[Teller] = frozenset()
+    traces: Traces, query_ids: Mapping[SpanKey, str], apart: Set[Reporter] = frozenset()
 ) -> Mapping[SpanKey, tuple[ModelRequest, ...]]:
     """The model requests of every query by its root, in the order of their start; `query_ids` names the roots.
 
     `apart` are those of other traces who tell prompts without what of them was cached.
     """
-    apart = apart | tellers_apart(traces)
+    apart = apart | reporters_excluding_cached(traces)
     names = {root: query_key(root) for root in traces.requests}  # each name once
     return {
         root: tuple(
@@ -129,18 +129,18 @@ def _request(
     query_id: str,
     turn: int,
     call: Call,
-    apart: Set[Teller],
+    apart: Set[Reporter],
 ) -> ModelRequest:
     root, chat = traces.forest.spans[root_key], call.span
-    said, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
+    attributes, arm = root.attributes, semconv.text(root.attributes, semconv.QUERY_CACHE)
     prefills, decodes = _of_phase(call, Phase.PREFILL), _of_phase(call, Phase.DECODE)
     return ModelRequest(
         query_key=query,
         query_id=query_id,
         trace_id=chat.trace_id,
         span_id=chat.span_id,
-        warmup=said.get(semconv.QUERY_WARMUP) is True,
-        repeat=semconv.integer(said, semconv.QUERY_REPEAT) or 0,
+        warmup=attributes.get(semconv.QUERY_WARMUP) is True,
+        repeat=semconv.integer(attributes, semconv.QUERY_REPEAT) or 0,
         server_start=traces.starts[root_key].number,
         turn=turn,
         server=_server(root, chat),
@@ -151,13 +151,13 @@ def _request(
         prefill_ns=_open_ns(prefills),
         prefill_known=prefills[-1].provenance if prefills else None,
         decode_ns=_open_ns(decodes),
-        told=_NO_MESSAGES if is_server(chat) else _messages(chat),
-        served=_messages(call.servers[-1]) if call.servers else _NO_MESSAGES,
+        client_messages=_NO_MESSAGES if is_server(chat) else _messages(chat),
+        server_messages=_messages(call.servers[-1]) if call.servers else _NO_MESSAGES,
     )
 
 
 def _messages(span: Span) -> MessageList:
-    if _TOLD_OF_MESSAGES.isdisjoint(span.attributes):
+    if _MESSAGE_ATTRIBUTES.isdisjoint(span.attributes):
         return _NO_MESSAGES
     digests = tuple([str(item) for item in _items(span.attributes.get(semconv.MESSAGE_DIGESTS))])
     tokens = _counts(span, semconv.MESSAGE_TOKENS)

@@ -147,8 +147,8 @@ def _is_one_request(asked: Request, behind: Request) -> bool:
     No count may differ. Between services the same model is enough; where a gateway has another name for it, and within
     a service, the counts or the answer's id have to agree.
     """
-    pairs = zip(asked.told, behind.told, strict=True)
-    told = [one == other for one, other in pairs if one is not None and other is not None]
-    if not all(told) or (asked.service, asked.scope) == (behind.service, behind.scope):
+    pairs = zip(asked.facts, behind.facts, strict=True)
+    agree = [one == other for one, other in pairs if one is not None and other is not None]
+    if not all(agree) or (asked.service, asked.scope) == (behind.service, behind.scope):
         return False
-    return (asked.service != behind.service and asked.model == behind.model) or len(told) > 1
+    return (asked.service != behind.service and asked.model == behind.model) or len(agree) > 1

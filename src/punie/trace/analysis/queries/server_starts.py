@@ -73,5 +73,5 @@ def _start(root: Span) -> ServerStart:
 
 
 def _run_id(root: Span) -> str | None:
-    told = semconv.first(root.attributes, semconv.RUN_ID)
-    return None if told is None else str(told) or None
+    run_id = semconv.first(root.attributes, semconv.RUN_ID)
+    return None if run_id is None else str(run_id) or None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
-from punie.trace.analysis.calls.usage import Teller
+from punie.trace.analysis.calls.usage import Reporter
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
 from punie.trace.analysis.foreign.servers import with_foreign_phases
@@ -34,7 +34,7 @@ class Surroundings:
     """
 
     addresses: Set[str] = frozenset()
-    apart: Set[Teller] = frozenset()
+    apart: Set[Reporter] = frozenset()
     judged: Mapping[SpanKey, Judged] | None = None
 
 

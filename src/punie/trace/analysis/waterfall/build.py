@@ -8,7 +8,13 @@ from typing import TypedDict
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Calls
-from punie.trace.analysis.calls.usage import TokenCounts, first_chunk_ns, teller, tells_apart, token_counts
+from punie.trace.analysis.calls.usage import (
+    TokenCounts,
+    excludes_cached,
+    first_chunk_ns,
+    reporter_of,
+    token_counts,
+)
 from punie.trace.analysis.ledger.ledger import Stretch, stretches
 from punie.trace.analysis.ledger.phases import PhasedSpan, phased_spans
 from punie.trace.analysis.path.critical_path import Section, critical_path
@@ -46,7 +52,7 @@ def read_waterfalls(
             members[span.query_key].append(span)
     roots = {query_key(root): root for root in traces.queries.roots}
     left_out = _left_out(traces, members)
-    apart = {teller(call) for call in traces.calls.requests.values() if tells_apart(call)}
+    apart = {reporter_of(call) for call in traces.calls.requests.values() if excludes_cached(call)}
     for record in records:
         key = record.ledger.query_key
         requests = {

@@ -74,7 +74,7 @@ def capped_output(evidence: Evidence, value: str) -> Saving | None:
         record.ledger.query_key: max(0, (record.output_tokens or 0) - cap) * a_token
         for record in evidence.records
     }
-    return _of_records(evidence, saved, "nobody misses what is beyond the cap")
+    return _of_records(evidence, saved, "what is beyond the cap isn't missed")
 
 
 def tools_together(evidence: Evidence, _value: str) -> Saving | None:

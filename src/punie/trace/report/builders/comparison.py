@@ -65,7 +65,7 @@ def build_comparison(report: ComparisonReport) -> Document:
 def _sections(report: ComparisonReport) -> Iterator[Section]:
     comparison = report.comparison
     yield Section("Comparability", notes=notes(*_comparability(comparison)))
-    yield Section("Failed or cut off, in no average", notes=notes(*_censored(comparison)))
+    yield Section("Failed or cut off, excluded from averages", notes=notes(*_censored(comparison)))
     yield _answer(comparison)
     if report.gate is not None:
         yield Section("Gate", answers=(_gate(report.gate, comparison),))
@@ -196,12 +196,12 @@ def _work(comparison: Comparison) -> Section:
 
 
 def _censored(comparison: Comparison) -> Iterator[str]:
-    """Answers that are in no average."""
+    """Answers that are excluded from averages."""
     for name, side in (("A", comparison.a), ("B", comparison.b)):
         for records, word in ((side.failed, "failed"), (side.truncated, "truncated")):
             queries = dict.fromkeys(record.query_id for record in records)
             if queries:
-                yield f"{name}: {len(records)} {word} ({some(list(queries))}), in no average"
+                yield f"{name}: {len(records)} {word} ({some(list(queries))}), excluded from averages"
 
 
 def paired_charts(queries: Sequence[QueryChange]) -> tuple[Ranges, ...]:

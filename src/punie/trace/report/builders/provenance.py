@@ -44,7 +44,7 @@ def run_provenance(report: Report) -> Section:
         "prompt cache": about.cache,
         "read": f"{about.spans:,} spans of {about.traces:,} traces",
         "integrity": _integrity(report.analysis.integrity),
-        "in no average": _in_no_average(report.analysis),
+        "excluded from averages": _excluded(report.analysis),
         **{f"set: {name}": value for name, value in report.settings.items()},
     }
     return _section(facts, about.machine, about.versions)
@@ -97,7 +97,7 @@ def improvement_provenance(
             sum(one.planned for one in stages),
             [*baseline.analysis.integrity, *(item for one in stages for item in one.integrity)],
         ),
-        "in no average": _in_no_average(baseline.analysis),
+        "excluded from averages": _excluded(baseline.analysis),
         "levers named": ", ".join((*settings.levers, *settings.only)),
         "levers not wanted": ", ".join(settings.without),
         "tools answered from": settings.replay or "",
@@ -140,7 +140,7 @@ def totals_provenance(totals: DatabaseTotals) -> Section:
     facts = {
         "read": totals.source,
         "added up": f"on {totals.where.value}",
-        "in no average": _counts(counts),
+        "excluded from averages": _counts(counts),
         "cut by limit=": "perhaps" if totals.may_be_cut else "no",
     }
     return _section(facts)
@@ -176,7 +176,7 @@ def _integrity(found: Sequence[Integrity]) -> str:
     return ", ".join(wrong) or _FINE
 
 
-def _in_no_average(analysis: RunAnalysis) -> str:
+def _excluded(analysis: RunAnalysis) -> str:
     counts = (
         (len(analysis.warmup), "warm-up"),
         (len(analysis.failed), "failed"),

@@ -63,7 +63,7 @@ def _repeated_row(summary: QuerySummary) -> tuple[Cell, ...]:
         one_line(summary.query_id),
         figures.count(summary.asked),
         right,
-        # only where something is in no average
+        # only where something is excluded from averages
         figures.count(counted) if counted != summary.asked else "",
     )
     if totals is None:
@@ -107,7 +107,7 @@ def score(record: QueryRecord) -> str:
 
 def failed_section(analysis: RunAnalysis) -> Section:
     """Each failed query with its reasons; none of them is in an average. Of many the first."""
-    return Section("Failed, in no average", notes=notes(*_failures(analysis)))
+    return Section("Failed, excluded from averages", notes=notes(*_failures(analysis)))
 
 
 def _failures(analysis: RunAnalysis) -> Iterator[str]:

@@ -183,9 +183,11 @@ def _score(record: QueryRecord) -> Section:
     if record.error is not None:
         return Section("Score", notes=notes(f"error: {record.error}.{expected}"))
     if record.disturbed_by is not None:
-        return Section("Score", notes=notes(f"in no average: {DISTURBED[record.disturbed_by]}.{expected}"))
+        return Section(
+            "Score", notes=notes(f"excluded from averages: {DISTURBED[record.disturbed_by]}.{expected}")
+        )
     if record.ok is None:
-        return Section("Score", notes=notes(f"not scored: nobody said what a right answer is.{expected}"))
+        return Section("Score", notes=notes(f"not scored: no expected answer is known.{expected}"))
     if record.ok:
         return Section("Score", notes=notes(f"ok: every check passed.{expected}"))
     why = record.failure_details or record.failures

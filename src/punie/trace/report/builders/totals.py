@@ -38,7 +38,9 @@ def failed_ledger_section(analysis: RunAnalysis) -> Section:
     failed = analysis.failed_totals
     if failed is None:
         return Section("")
-    title = f"Beside it, in no average: {count_text(failed.answers, 'failed query', 'failed queries')}"
+    title = (
+        f"Beside it, excluded from averages: {count_text(failed.answers, 'failed query', 'failed queries')}"
+    )
     return breakdown(failed, title=title)
 
 

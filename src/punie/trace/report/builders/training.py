@@ -101,7 +101,7 @@ def _judgement(training: Training, judgement: Judgement) -> Section:
         if arm.kept.asked
     )
     return Section(
-        "Judgement, queries that nobody trained on",
+        "Judgement, on queries that weren't trained on",
         table=Table(_JUDGED, rows),
         notes=notes(*lines),
         charts=plot,

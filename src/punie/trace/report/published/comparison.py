@@ -28,7 +28,7 @@ from punie.trace.report.wording.comparison import caveats, gate_reason, left_out
 
 
 class Left(msgspec.Struct, frozen=True):
-    """An answer that is in no average."""
+    """An answer that is excluded from averages."""
 
     query_id: str
     trace_id: str

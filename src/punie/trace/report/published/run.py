@@ -65,7 +65,7 @@ class Query(joined(QueryRecord, QueryLedger, without=("ledger", "query_key"))): 
 
 
 class FailedAnswer(msgspec.Struct, frozen=True):
-    """An answer that is in no average."""
+    """An answer that is excluded from averages."""
 
     trace_id: str
     failures: tuple[str, ...]

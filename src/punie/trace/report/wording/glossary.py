@@ -15,7 +15,7 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "gen": "Share of the query's wall time in which the model was at work.",
         "decode": "The model writes its answer, token by token, from the first token to the last.",
         "prefill": "The model reads the part of the prompt that its cache doesn't hold, up to the first token.",
-        "model": "The model is at work, and nobody tells reading from writing.",
+        "model": "The model is at work; reading the prompt and writing the answer aren't measured apart.",
         "server": "The model server around the model: queue, template, serve.",
         "queue": "A request waits in the server for its turn.",
         "template": "The server turns messages and tools into the prompt's tokens.",

@@ -131,7 +131,7 @@ def gate_text(gate: Gate) -> str:
     more = f" and {len(gate.queries) - 3} more" if len(gate.queries) > 3 else ""
     match gate.kind:
         case GateKind.ACCURACY if gate.verdict is Verdict.UNDECIDED:
-            return "can't be judged: nobody scores the answers (ask a suite that states what is expected)"
+            return "can't be judged: the answers aren't scored (ask a suite that states what is expected)"
         case GateKind.ACCURACY:
             return f"gets answers wrong that were right: {queries}{more}"
         case GateKind.SAME_ANSWERS:

@@ -101,8 +101,9 @@ def _asides(waterfall: Waterfall, shown: int) -> Iterator[str]:
     if more:
         yield f"{count_text(more, 'shorter span is', 'shorter spans are')} left out"
     if waterfall.left_out:
-        told = count_text(waterfall.left_out, "span tells", "spans tell")
-        yield f"{told} again what a better source tells, and {'is' if waterfall.left_out == 1 else 'are'} left out"
+        one = waterfall.left_out == 1
+        spans = count_text(waterfall.left_out, "span")
+        yield f"{spans} left out: {'it repeats' if one else 'they repeat'} what a better source reports"
 
 
 def _drawing(waterfall: Waterfall, shown: Sequence[int], name: str) -> Markup:
