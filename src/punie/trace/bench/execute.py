@@ -27,13 +27,6 @@ _MOST_IN_VAIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of all cells: those that failed twice, each with what was wrong."""
-
-    failed: tuple[tuple[Cell, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Execution:
     """The cells of a plan, run into a folder. `is_over` is asked after each block, with the number of blocks so far."""
 
@@ -43,30 +36,28 @@ class Execution:
     recommended_bytes: int | None
     is_over: Callable[[int], bool] = lambda _: False
 
-    async def run(self) -> Outcome:
+    async def run(self) -> None:
         """Run every cell that isn't done. Raises what isn't a server's failure, KeyboardInterrupt among it."""
-        failed: list[tuple[Cell, str]] = []
         for block, cells in groupby(plan_cells(self.runtime.plan), key=lambda cell: cell.block):
-            failed += await self._block(block, tuple(cells))
+            await self._block(block, tuple(cells))
             if self.is_over(block + 1):
                 break
-        return Outcome(tuple(failed))
 
-    async def _block(self, block: int, cells: tuple[Cell, ...]) -> list[tuple[Cell, str]]:
-        failed = await self._cells(cells)
+    async def _block(self, block: int, cells: tuple[Cell, ...]) -> None:
+        await self._cells(cells)
         records = [record for cell in cells if (record := self.folder.record(cell))]
         reasons = sorted({reason for record in records for reason in record.disturbed})
         if not reasons:
-            return failed
+            return
         what = f"  block {block + 1}: {'; '.join(reasons)}"
         again = self.folder.disturbed_blocks()
         if block in again or (len(again) >= _MOST_IN_VAIN and self._in_vain(again)):
             self.progress.say(f"{what}: kept, since running blocks again didn't help")
-            return failed
+            return
         self.progress.say(f"{what}: run again")
         for cell in cells:
             self.folder.set_aside(cell)
-        return await self._cells(cells)
+        await self._cells(cells)
 
     def _in_vain(self, again: frozenset[int]) -> bool:
         """Whether the blocks that were run again were disturbed again."""
@@ -74,17 +65,13 @@ class Execution:
         records = [record for cell in cells if (record := self.folder.record(cell))]
         return {record.block for record in records if record.disturbed} >= again
 
-    async def _cells(self, cells: tuple[Cell, ...]) -> list[tuple[Cell, str]]:
-        failed: list[tuple[Cell, str]] = []
+    async def _cells(self, cells: tuple[Cell, ...]) -> None:
         for cell in cells:
             record = self._record(cell)
             if record is not None and record.status is CellStatus.DONE:
                 self.progress.cell_done(cell, None)
-                continue
-            error = await self._attempt(cell)
-            if error is not None:
-                failed.append((cell, error))
-        return failed
+            else:
+                await self._attempt(cell)
 
     def _record(self, cell: Cell) -> CellRecord | None:
         """What `cell.json` says; None if the cell isn't done, or if that can't be read: it is then done again."""
@@ -94,8 +81,8 @@ class Execution:
             self.progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
             return None
 
-    async def _attempt(self, cell: Cell) -> str | None:
-        """None if it is done, else what was wrong the last time."""
+    async def _attempt(self, cell: Cell) -> None:
+        """Run it; what was wrong the last time is written down."""
         problem = ""
         for attempt in range(ATTEMPTS):
             self.folder.set_aside(cell)
@@ -110,9 +97,8 @@ class Execution:
             else:
                 self.folder.finish(cell, record)
                 self.progress.cell_done(cell, record.took_ns)
-                return None
+                return
         arms = tuple(arm.name for arm in cell.arms)
         self.folder.finish(
             cell, CellRecord(CellStatus.FAILED, cell.name, cell.block, arms=arms, error=problem)
         )
-        return problem

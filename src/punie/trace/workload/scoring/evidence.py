@@ -147,7 +147,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ToolEvidence:
     """All that a grounded answer may rest on: the question, and what the tools returned."""
 
     question: str

@@ -14,7 +14,7 @@ from typing import Final
 
 from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
-from punie.trace.workload.scoring.evidence import Evidence, Parts, parts, read_output
+from punie.trace.workload.scoring.evidence import Parts, ToolEvidence, parts, read_output
 from punie.trace.workload.scoring.substance import adds_nothing, says_unknown
 
 _DENIAL: Final = re.compile(
@@ -58,7 +58,7 @@ _FROM_FIRST: Final = ("./",)
 
 def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | None:
     """What is wrong with `answer` to `question` after `calls`, or None."""
-    evidence = Evidence(question, tuple(read_output(call) for call in calls if call.succeeded))
+    evidence = ToolEvidence(question, tuple(read_output(call) for call in calls if call.succeeded))
     tools = {*DEFAULT_TOOLS, *(call.name for call in calls)}
     made = [claim for claim in claims(_without_commands(answer, evidence)) if claim.text not in tools]
     invented = [shorten(str(claim), 80, placeholder="…") for claim in made if not _backed(claim, evidence)]
@@ -69,7 +69,7 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
             _affirmed(question, answer)
         )
         return None if in_vain else "nothing was found, and the answer doesn't say so"
-    asked, returned = Evidence(question, ()), Evidence("", evidence.outputs)
+    asked, returned = ToolEvidence(question, ()), ToolEvidence("", evidence.outputs)
     if _denies(question, answer) or says_unknown(answer):
         kept = [
             claim
@@ -108,7 +108,7 @@ def _denies(question: str, text: str) -> bool:
     return bool(names and re.search(lacks, text, re.IGNORECASE))
 
 
-def _without_commands(answer: str, evidence: Evidence) -> str:
+def _without_commands(answer: str, evidence: ToolEvidence) -> str:
     """The answer without quotations of the commands that were run: they say nothing about the project."""
     for output in evidence.outputs:
         for argument in output.arguments:
@@ -116,14 +116,14 @@ def _without_commands(answer: str, evidence: Evidence) -> str:
     return answer
 
 
-def _names_returned(answer: str, evidence: Evidence) -> bool:
+def _names_returned(answer: str, evidence: ToolEvidence) -> bool:
     """A capitalised word inside a sentence (a product, a class of one word) that a tool returned."""
     inside = _CAPITALISED.findall(answer)
     returned = {word.casefold() for word in re.findall(r"\w+", evidence.returned)}
     return any(word.casefold() in returned for word in inside)
 
 
-def _backed(claim: Claim, evidence: Evidence) -> bool:
+def _backed(claim: Claim, evidence: ToolEvidence) -> bool:
     match claim.kind:
         case ClaimKind.PATH:
             return _known_path(claim.text, evidence)
@@ -159,7 +159,7 @@ def _whole(text: str, within: str) -> bool:
     return re.search(before + re.escape(text) + after, within) is not None
 
 
-def _known_path(path: str, evidence: Evidence) -> bool:
+def _known_path(path: str, evidence: ToolEvidence) -> bool:
     wanted = parts(path)
     if path.startswith(("/", "~")) or "://" in path or ".." in wanted:
         return _whole(path, evidence.text) or _whole(path.rstrip("/"), evidence.text)
@@ -184,17 +184,17 @@ def _is_run(path: str, known: Parts) -> bool:
     return any(run[start : start + len(wanted)] == wanted for start in starts for run in (known, stems))
 
 
-def _known_place(claim: Claim, evidence: Evidence) -> bool:
+def _known_place(claim: Claim, evidence: ToolEvidence) -> bool:
     if any(line == claim.number and _is_end(claim.text, path) for path, line in evidence.places):
         return True
     return _whole(f"{claim.text}:{claim.number}", evidence.text)
 
 
-def _asked_line(number: int, evidence: Evidence) -> bool:
+def _asked_line(number: int, evidence: ToolEvidence) -> bool:
     return re.search(rf"\bline {number}\b", evidence.text) is not None
 
 
-def _known_symbol(symbol: str, evidence: Evidence) -> bool:
+def _known_symbol(symbol: str, evidence: ToolEvidence) -> bool:
     if (
         symbol in evidence.words
         or _whole(symbol, evidence.text)
@@ -209,7 +209,7 @@ def _known_symbol(symbol: str, evidence: Evidence) -> bool:
     return begins_sentence and symbol.lower() in evidence.words
 
 
-def _known_dotted(names: list[str], evidence: Evidence) -> bool:
+def _known_dotted(names: list[str], evidence: ToolEvidence) -> bool:
     """`Order.total` of a class that was shown, or `shop.models.Order` where shop/models.py was."""
     if all(name in evidence.words for name in names) and names[0][:1].isupper():
         return True
@@ -220,7 +220,7 @@ def _known_dotted(names: list[str], evidence: Evidence) -> bool:
     return False
 
 
-def _known_code(code: str, evidence: Evidence) -> bool:
+def _known_code(code: str, evidence: ToolEvidence) -> bool:
     if PATH.fullmatch(code):
         return _known_path(code, evidence)
     pieces = [" ".join(piece.split()) for piece in re.split(r"\.\.\.|…", code.removesuffix("()"))]

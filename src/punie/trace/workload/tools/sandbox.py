@@ -48,7 +48,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedCommand:
     """What to run: `argv` (absolute program first) once for each of `batches`, appended to it.
 
     `sort_lines` asks for the output's lines to be sorted, where the program prints in the file system's order.
@@ -90,7 +90,7 @@ def _refuse_operator(piece: str) -> None:
     raise RefusedError(f"there is no shell, so {piece} does nothing here: run one program, quote the pattern")
 
 
-def plan_command(command: str, root: Path) -> Plan:
+def plan_command(command: str, root: Path) -> PlannedCommand:
     """Checks `command` against the policy and says what to run in folder `root`.
 
     Raises RefusedError with the reason. `root` must be resolved (no links in it).
@@ -140,15 +140,19 @@ def _numbers_joined(pairs: list[tuple[str, str]], numeric: str) -> Iterator[tupl
             yield from group
 
 
-def _plan_simple(program: str, name: str, parsed: Parsed, root: Path) -> Plan:
+def _plan_simple(program: str, name: str, parsed: Parsed, root: Path) -> PlannedCommand:
     operands = [path for word in parsed.operands for path in expand(word, root)]
     if not operands and POLICY[name].needs_operand:
         raise RefusedError(f"{name} needs a file")
     argv = (program, *(option + value for option, value in parsed.options), "--")
-    return Plan((*argv, *operands)) if name == "ls" else Plan(argv, _one_batch(operands), reads=True)
+    return (
+        PlannedCommand((*argv, *operands))
+        if name == "ls"
+        else PlannedCommand(argv, _one_batch(operands), reads=True)
+    )
 
 
-def _plan_grep(program: str, parsed: Parsed, root: Path) -> Plan:
+def _plan_grep(program: str, parsed: Parsed, root: Path) -> PlannedCommand:
     patterns, operands = parsed.values("-e"), parsed.operands
     if not patterns:
         if not operands:
@@ -165,10 +169,10 @@ def _plan_grep(program: str, parsed: Parsed, root: Path) -> Plan:
     paths = [path for word in operands or (".",) for path in expand(word, root)]
     argv = [program, *passed_on, *(word for pattern in patterns for word in ("-e", pattern))]
     if not recursive:
-        return Plan((*argv, "--"), _one_batch(paths), reads=True)
+        return PlannedCommand((*argv, "--"), _one_batch(paths), reads=True)
     if not parsed.values("-h") and (len(paths) > 1 or (root / paths[0]).is_dir()):
         argv.insert(1, "-H")
-    return Plan((*argv, "--"), _batches(_searched(paths, parsed, root)), reads=True)
+    return PlannedCommand((*argv, "--"), _batches(_searched(paths, parsed, root)), reads=True)
 
 
 def _searched(paths: list[str], parsed: Parsed, root: Path) -> list[str]:
@@ -224,7 +228,7 @@ def _batches(files: list[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(tuple, batches))
 
 
-def _plan_find(program: str, words: list[str], root: Path) -> Plan:
+def _plan_find(program: str, words: list[str], root: Path) -> PlannedCommand:
     is_path = [not word.startswith("-") and word not in ("!", "(", ")") for word in words]
     first = is_path.index(False) if False in is_path else len(words)
     paths = [path for word in words[:first] or ["."] for path in expand(word, root)]
@@ -240,4 +244,4 @@ def _plan_find(program: str, words: list[str], root: Path) -> Plan:
             raise RefusedError(f"find: {word} needs a value")
         if pattern.fullmatch(text := queue.pop(0)) is None:
             raise RefusedError(f"find: {shlex.quote(text)} can't be a value of {word}")
-    return Plan((program, *paths, *words[first:]), sort_lines=True)
+    return PlannedCommand((program, *paths, *words[first:]), sort_lines=True)

@@ -16,7 +16,7 @@ from punie.trace.errors import WorkloadError
 from punie.trace.workload.tools.bounded import Finished, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
 from punie.trace.workload.tools.opened import Opened, opened
-from punie.trace.workload.tools.sandbox import Plan, plan_command
+from punie.trace.workload.tools.sandbox import PlannedCommand, plan_command
 
 ERROR_PREFIX: Final = "error: "
 EMPTY_FILE: Final = "(empty file)"
@@ -68,7 +68,7 @@ class WorkspaceTools:
             return f"{ERROR_PREFIX}{error}"
         return limited(_text(data), self.output_limit, more=more) or EMPTY_FILE
 
-    def _run(self, plan: Plan) -> Finished:
+    def _run(self, plan: PlannedCommand) -> Finished:
         """The outputs of all batches as one; status 0 if any batch has it, else the highest."""
         root = self.root.resolve()
         deadline = time.monotonic() + self.time_limit_s
