@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from punie.trace.analysis.experiment.arms import Arm
@@ -16,6 +17,7 @@ from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import Place, Turn, place_of
+from punie.trace.bench.measurements import IntegrityCount
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, plan_cells
 from punie.trace.bench.runtime import Runtime
@@ -24,6 +26,7 @@ from punie.trace.console.bench_progress import BenchProgress, TimeLeft
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import InputError, ServerError
 from punie.trace.machine.environment import Environment
+from punie.trace.report.published.speculative import FindingCount
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
 from punie.trace.units import NS_PER_S, time_left_text
 from punie.trace.workload.suite import default_suite
@@ -181,3 +184,8 @@ def test_the_plan_on_disk_is_whole_json(tmp_path: Path) -> None:
     folder.write_plan(planned)
     assert folder.read_plan() == planned
     assert json.loads((folder.path / "bench.json").read_text())["format_version"] == 3
+
+
+def test_a_finding_of_a_benchmark_is_published_with_what_to_do() -> None:
+    counted = IntegrityCount("uncovered-model-call", "downgraded", 1)
+    assert msgspec.convert(counted, FindingCount, from_attributes=True).remedy

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from punie.trace.analysis.experiment.measured import CellFacts, Measured
 from punie.trace.analysis.experiment.observing import observe
 from punie.trace.analysis.experiment.results import Ending, ending_of
+from punie.trace.analysis.integrity.kinds import FINDING_KIND
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.speculative.benchmark import Measurements
 from punie.trace.analysis.speculative.preset import as_benchmark
@@ -28,6 +29,11 @@ class IntegrityCount:
     slug: str
     effect: str
     count: int
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return FINDING_KIND[self.slug].remedy
 
 
 def read_measured(folder: BenchFolder) -> Measured:
