@@ -6,7 +6,7 @@
 | times | text | microseconds, a duration | `[seconds, nanoseconds]` |
 | kinds | names | numbers from 0 | numbers from 0 |
 
-Attributes are objects, in Phoenix's some in others: `{"llm": {"model_name": …}}`.
+Attributes are objects, in Phoenix's some in others: `{"llm": {"model_name": …}}`. MLflow 2 writes traces as Python's.
 Sources: https://github.com/open-telemetry/opentelemetry-python/blob/main/opentelemetry-sdk/src/opentelemetry/sdk/trace,
 https://github.com/open-telemetry/opentelemetry-js/tree/main/packages/opentelemetry-sdk-trace-base/src
 """
@@ -64,8 +64,10 @@ CONSOLE_JSON: Final = JsonFormat("spans as OpenTelemetry's SDKs print them", rec
 
 
 def _spans(document: object) -> list[Any]:
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
-        document = document["data"]
+    """The spans, which may lie in `data` or `spans`, or both (MLflow 2)."""
+    for name in ("data", "spans"):
+        if isinstance(document, dict) and isinstance(document.get(name), list | dict):
+            document = document[name]
     return document if isinstance(document, list) else [document]
 
 

@@ -12,10 +12,11 @@ from punie.trace.store.files.place import Place
 from punie.trace.store.files.regular import exists
 from punie.trace.store.json_files import JSON
 from punie.trace.store.otlp.protobuf import OTLP_PROTOBUF
+from punie.trace.store.parquet.json_rows import ROWS_CSV
 from punie.trace.store.parquet.reader import PARQUET
 from punie.trace.store.source import Source
 
-FILE_FORMATS: Final = (PARQUET, OTLP_PROTOBUF, JSON)
+FILE_FORMATS: Final = (PARQUET, OTLP_PROTOBUF, JSON, ROWS_CSV)
 
 
 def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet:

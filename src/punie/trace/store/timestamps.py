@@ -9,16 +9,20 @@ from typing import Final
 from punie.trace.store.otlp.values import Unreadable, integer
 
 _TIMESTAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(.*)")
+_MILLISECONDS: Final = re.compile(r"(\d{13})\.(\d{1,6})")  # the Collector's to Elasticsearch
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_SECOND: Final = 1_000_000_000
+_NS_PER_MILLISECOND: Final = 1_000_000
 _FRACTION_DIGITS: Final = 9
 
 
 def timestamp_ns(value: object) -> int | None:
-    """Nanoseconds, from a whole number of them or from a timestamp in ISO 8601 (UTC where it names no offset)."""
+    """Nanoseconds: from a whole number of them, milliseconds with a point, or ISO 8601 (UTC where it has no offset)."""
     number = integer(value)
     if number is not None:
         return number
+    if isinstance(value, str) and (of_epoch := _MILLISECONDS.fullmatch(value)):
+        return int(of_epoch[1]) * _NS_PER_MILLISECOND + int(of_epoch[2].ljust(_FRACTION_DIGITS - 3, "0"))
     parts = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         return None

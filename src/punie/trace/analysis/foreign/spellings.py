@@ -5,7 +5,7 @@ same. What stands before the first word that is known names who wrote it, and sa
 
 | words | what it holds |
 | --- | --- |
-| span kind, span type | what the span is |
+| span kind, span type, run type | what the span is |
 | input tokens, usage prompt, token count input, … | tokens of the prompt |
 | output tokens, usage completion, … | tokens of the answer |
 | cached tokens, cache read input tokens, … | tokens of the prompt that came from a cache |
@@ -68,6 +68,7 @@ _ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
     {
         ("span", "kind"): Said.KIND,
         ("span", "type"): Said.KIND,
+        ("run", "type"): Said.KIND,  # LangSmith's runs
         **{(end, word): Said.FINISH for end in ("finish", "stop") for word in ("reason", "reasons")},
         ("openai", "response", "status"): Said.FINISH,  # "incomplete"
         ("ai", "response", "status"): Said.FINISH,

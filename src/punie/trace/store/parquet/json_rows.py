@@ -1,35 +1,36 @@
-"""Rows of a table as JSON, an object a line or in the `data` of ClickHouse's answer: the columns of `columns`.
+"""Rows of a table as JSON, an object a line or in lists and answers of many kinds, or as CSV: see `row_names`.
 
 Timestamps are text or nanoseconds.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from punie.trace.model import Span
+from punie.trace.model import Span, SpanSet
+from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
-from punie.trace.store.otlp.values import objects
-from punie.trace.store.parquet.columns import NAMES
+from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.parquet.reader import span_of
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader
-from punie.trace.store.source import JsonFormat
-from punie.trace.store.timestamps import required_ns
+from punie.trace.store.row_names import is_row, our_row, rows_in
+from punie.trace.store.source import JsonFormat, Source
 
-_NEEDED: Final = ("trace_id", "span_id", "name", "start")
-_TIMES: Final = ("start", "end")
+_LONGEST_CELL: Final = 2**24  # characters
 
 
 def recognises(document: object) -> bool:
-    """Whether it is a row with the ids, the name and the start of a span, or a list of such rows."""
-    found = _rows(document)
-    return bool(found) and isinstance(found[0], dict) and all(_has(found[0], ours) for ours in _NEEDED)
+    """Whether the first row has the ids, the name, the start and the end of a span."""
+    return is_row(next(rows_in(document), None))
 
 
 def read(document: object, line: int, into: SpanGatherer) -> None:
     """Give the span of every row to `into`."""
-    events, rows = EventReader(), objects(_rows(document), "rows")
+    events, rows = EventReader(), [*rows_in(document)]
     for number, raw in enumerate(rows):
         into.take(line, f"[{number}]" if len(rows) > 1 else "row", partial(_span, raw, events))
     into.note(UNREAD_EVENTS, "column events", events.unread)
@@ -38,20 +39,38 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
 ROWS_JSON: Final = JsonFormat("rows as JSON", recognises, read)
 
 
-def _rows(document: object) -> list[Any]:
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
-        document = document["data"]
-    return document if isinstance(document, list) else [document]
+def recognises_csv(place: Place) -> bool:
+    """Whether the file's first line names the columns of spans."""
+    if not place.is_file or place.head[:1] in (b"{", b"["):
+        return False
+    return is_row(dict.fromkeys(next(_cells(place), ())))
 
 
-def _has(raw: dict[str, Any], ours: str) -> bool:
-    return any(name in raw for name in NAMES[ours])
+def read_csv(place: Place) -> SpanSet:
+    """The spans of a file that is recognised; a record's line is the number of its row, from 1."""
+    into, events, rows = SpanGatherer(place.text, unreadable=list(place.torn)), EventReader(), _cells(place)
+    names = next(rows)
+    for number, cells in enumerate(rows, start=2):
+        if any(cells):
+            into.take(number, "", partial(_span, dict(zip(names, cells, strict=False)), events))
+    into.note(UNREAD_EVENTS, "column events", events.unread)
+    return into.result()
 
 
-def _span(raw: dict[str, Any], events: EventReader) -> Span:
-    row = {ours: raw[name] for ours, names in NAMES.items() for name in reversed(names) if name in raw}
-    row.setdefault("parent_id", None)
-    for ours in _TIMES:
-        if row.get(ours):
-            row[ours] = required_ns(row[ours], ours)
-    return span_of(row, events)
+ROWS_CSV: Final = Source("CSV", recognises_csv, read_csv)
+
+
+def _cells(place: Place) -> Iterator[list[str]]:
+    """The cells of each row; what follows damage is lost."""
+    csv.field_size_limit(_LONGEST_CELL)
+    for message in place.unpacked.messages:
+        try:
+            yield from csv.reader(io.StringIO(message.decode("utf-8-sig"), newline=""))
+        except (csv.Error, UnicodeDecodeError):
+            return
+
+
+def _span(raw: object, events: EventReader) -> Span:
+    if not isinstance(raw, dict):
+        raise Unreadable("is no object")
+    return span_of(our_row(raw), events)
