@@ -6,12 +6,14 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_cases import queries, reference
+from ledger_cases import queries, queries_in_turn, reference
 from msgspec.structs import replace
 
-from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.in_turn import by_query
+from punie.trace.analysis.ledger.ledger import compute_ledgers, ledgers_of
 from punie.trace.analysis.ledger.phases import PhasedSpan
-from punie.trace.model import PHASES
+from punie.trace.analysis.path.query_paths import paths_of
+from punie.trace.model import PHASES, Span
 
 
 @settings(deadline=None, max_examples=200)
@@ -24,6 +26,17 @@ def test_agrees_to_the_nanosecond_in_any_order(spans: list[PhasedSpan], random: 
     assert dict(ledger.phases_ns) == totals
     assert dict(ledger.contested_ns) == contested
     assert {phase: set(found) for phase, found in ledger.provenance.items() if found} == sources
+
+
+@settings(deadline=None, max_examples=200)
+@given(queries_in_turn())
+def test_self_times_of_what_was_done_in_turn_are_what_the_sweep_finds(spans: list[PhasedSpan]) -> None:
+    (found,) = by_query(spans)
+    assert found.in_turn is not None
+    (of_self_times,) = ledgers_of([found])
+    assert (of_self_times,) == ledgers_of([found._replace(in_turn=None)])
+    names = {("t", span.span_id): Span("t", span.span_id, None, span.phase, 0, 0) for span in spans}
+    assert paths_of([found], names) == paths_of([found._replace(in_turn=None)], names)
 
 
 @settings(deadline=None, max_examples=30)

@@ -69,3 +69,18 @@ def queries(draw: st.DrawFn) -> list[PhasedSpan]:
         phase, provenance = draw(st.sampled_from(palette)), draw(st.sampled_from(list(Provenance)))
         spans.append(PhasedSpan("q", "t", f"s{number}", parent, low, high, phase, provenance))
     return spans + draw(st.lists(st.sampled_from(spans), max_size=4))
+
+
+@st.composite
+def queries_in_turn(draw: st.DrawFn) -> list[PhasedSpan]:
+    """One query in which one thing is done after another, each inside what asked for it; some take no time."""
+    spans = [PhasedSpan("q", "t", "s0", None, 0, 40, Phase.FRAMEWORK, Provenance.CLIENT, is_root=True)]
+    free = {0: (0, 40)}  # by span: from where to where a further child may lie
+    for number in range(1, draw(st.integers(1, 14))):
+        above = draw(st.sampled_from(sorted(free)))
+        low = draw(st.integers(free[above][0], free[above][1]))
+        high = draw(st.integers(low, free[above][1]))
+        phase, provenance = draw(st.sampled_from(PHASES)), draw(st.sampled_from(list(Provenance)))
+        spans.append(PhasedSpan("q", "t", f"s{number}", f"s{above}", low, high, phase, provenance))
+        free[above], free[number] = (high, free[above][1]), (low, high)
+    return spans

@@ -17,9 +17,10 @@ from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.tools import tool_calls
 from punie.trace.analysis.calls.usage import Reporter, failed_answer, usage_of
 from punie.trace.analysis.integrity.checks import Checks, check_traces
-from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.in_turn import by_query
+from punie.trace.analysis.ledger.ledger import ledgers_of
 from punie.trace.analysis.ledger.phases import phased_spans
-from punie.trace.analysis.path.query_paths import query_paths
+from punie.trace.analysis.path.query_paths import paths_of
 from punie.trace.analysis.queries.candidates import is_query
 from punie.trace.analysis.queries.outline import Outline
 from punie.trace.analysis.queries.requests import (
@@ -75,9 +76,10 @@ def read_trace(
     traces = read_traces(SpanSet(tuple(spans)), planned, now_ns=now_ns, around=around)
     phased = phased_spans(traces.forest, traces.queries, traces.calls)
     requests = read_requests(traces, _query_ids(traces), around.apart)
-    paths = query_paths(phased, traces.forest.spans)
+    queries = by_query(phased)
+    paths = paths_of(queries, traces.forest.spans)
     return Reading(
-        records=read_records(traces, compute_ledgers(phased), requests, paths),
+        records=read_records(traces, ledgers_of(queries), requests, paths),
         requests=tuple(request for of_query in requests.values() for request in of_query),
         tools=tool_windows(phased),
         checks=check_traces(traces),

@@ -9,6 +9,7 @@ Every instant belongs to the first open phase, in the order of `Phase`:
                   f  h s           d          h     f
 
 An instant is contested while a span of another group than the winner's is at work itself: open, with no open child.
+Where one thing was done after another (`in_turn`), the same follows from self times, without a sweep.
 ClickHouse computes the same in SQL where the spans lie (`store/clickhouse`); tests hold it to this sweep.
 """
 
@@ -22,6 +23,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from punie.trace.analysis.ledger.in_turn import InTurn, QuerySpans, by_query
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
@@ -35,6 +37,8 @@ _ONE_OF_PHASE: Final = tuple(1 << _BITS * rank for rank in range(len(PHASES)))
 _ONE_OF_GROUP: Final = tuple(1 << _BITS * group for group in _GROUP_OF_RANK)
 
 _NOTHING: Final[Mapping[Phase, int]] = MappingProxyType(dict.fromkeys(PHASES, 0))
+_Sums = Sequence[int]
+_Seen = set[tuple[Phase, Provenance]]
 _Lasted = Mapping[tuple[int, int], int]
 """Nanoseconds by how many spans of each phase were open, and of each group at work themselves (counts side by side)."""
 
@@ -59,11 +63,15 @@ class Stretch(NamedTuple):
 
 def compute_ledgers(spans: Iterable[PhasedSpan]) -> tuple[QueryLedger, ...]:
     """One checked ledger a query, in the order of their start. A query without its root span has none."""
-    by_query: dict[str, list[PhasedSpan]] = {}
-    for span in spans:
-        by_query.setdefault(span.query_key, []).append(span)
-    ledgers = [ledger for found in by_query.values() for ledger in _ledgers(_without_copies(found))]
-    return tuple(sorted(ledgers, key=lambda ledger: (ledger.start_ns, ledger.query_key)))
+    return ledgers_of(by_query(spans))
+
+
+def ledgers_of(queries: Iterable[QuerySpans]) -> tuple[QueryLedger, ...]:
+    """As `compute_ledgers`, of spans by query."""
+    ledgers = [ledger for query in queries for ledger in _ledgers(query)]
+    if len(ledgers) > 1:
+        ledgers.sort(key=lambda ledger: (ledger.start_ns, ledger.query_key))
+    return tuple(ledgers)
 
 
 def _without_copies(spans: Sequence[PhasedSpan]) -> Sequence[PhasedSpan]:
@@ -88,12 +96,32 @@ def _preference(span: PhasedSpan) -> tuple[int, int, int, str, str]:
     )
 
 
-def _ledgers(spans: Sequence[PhasedSpan]) -> Iterator[QueryLedger]:
-    for root in (span for span in spans if span.is_root):
+def _ledgers(query: QuerySpans) -> Iterator[QueryLedger]:
+    if query.in_turn is not None:
+        yield _checked(query.spans[0], *_of_self_times(query.spans, query.in_turn))
+        return
+    spans = _without_copies(query.spans)
+    for root in [span for span in spans if span.is_root]:
         cut = _cut(spans, root)
-        ledger = _ledger(root, cut, _lasted(cut))
-        ledger.check()
-        yield ledger
+        yield _checked(root, {(one.span.phase, one.span.provenance) for one in cut}, *_sums(_lasted(cut)))
+
+
+def _of_self_times(spans: Sequence[PhasedSpan], turns: InTurn) -> tuple[_Seen, _Sums, _Sums]:
+    """Every instant of a span's self time belongs to the first phase of itself and its ancestors."""
+    phases_ns, contested_ns = [0] * len(PHASES), [0] * len(PHASES)
+    owners: list[int] = []
+    seen: _Seen = set()
+    for span, parent, ns in zip(spans, *turns, strict=True):
+        rank = owner = PHASE_RANK[span.phase]
+        if parent != _NO_PARENT and owners[parent] < rank:
+            owner = owners[parent]
+        owners.append(owner)
+        if span.start_ns < span.end_ns:
+            seen.add((span.phase, span.provenance))
+            phases_ns[owner] += ns
+            if _GROUP_OF_RANK[owner] != _GROUP_OF_RANK[rank]:
+                contested_ns[owner] += ns
+    return seen, phases_ns, contested_ns
 
 
 def stretches(spans: Sequence[PhasedSpan]) -> Iterator[Stretch]:
@@ -105,7 +133,8 @@ def stretches(spans: Sequence[PhasedSpan]) -> Iterator[Stretch]:
     cut = _cut(spans, root)
     at: Stretch | None = None
     for start_ns, end_ns, opened, working in _sweep(cut):
-        phase, is_contested = _owner(opened, working)
+        rank, is_contested = _owner(opened, working)
+        phase = PHASES[rank]
         if at is not None and (at.phase, at.is_contested) == (phase, is_contested):
             at = at._replace(end_ns=end_ns)
             continue
@@ -183,42 +212,44 @@ def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
     return [place.get((one.span.trace_id, one.span.parent_id or ""), _NO_PARENT) for one in spans]
 
 
-def _ledger(root: PhasedSpan, spans: Sequence[_Cut], lasted: _Lasted) -> QueryLedger:
-    phases_ns: dict[Phase, int] = dict.fromkeys(PHASES, 0)
-    contested_ns: dict[Phase, int] = {}
+def _sums(lasted: _Lasted) -> tuple[_Sums, _Sums]:
+    """Nanoseconds of each phase, and what of them is contested."""
+    phases_ns, contested_ns = [0] * len(PHASES), [0] * len(PHASES)
     for (opened, working), ns in lasted.items():
-        phase, is_contested = _owner(opened, working)
-        phases_ns[phase] += ns
+        rank, is_contested = _owner(opened, working)
+        phases_ns[rank] += ns
         if is_contested:
-            contested_ns[phase] = contested_ns.get(phase, 0) + ns
-    return QueryLedger(
+            contested_ns[rank] += ns
+    return phases_ns, contested_ns
+
+
+def _checked(root: PhasedSpan, seen: _Seen, phases_ns: _Sums, contested_ns: _Sums) -> QueryLedger:
+    by_phase = dict(zip(PHASES, phases_ns, strict=True))
+    contested = dict(zip(PHASES, contested_ns, strict=True)) if any(contested_ns) else None
+    ledger = QueryLedger(
         query_key=root.query_key,
         start_ns=root.start_ns,
         wall_ns=max(0, root.end_ns - root.start_ns),
-        phases_ns=MappingProxyType(phases_ns),
-        contested_ns=MappingProxyType({**_NOTHING, **contested_ns}) if contested_ns else _NOTHING,
-        provenance=_provenance(
-            frozenset([(one.span.phase, one.span.provenance) for one in spans]), phases_ns
-        ),
+        phases_ns=MappingProxyType(by_phase),
+        contested_ns=_NOTHING if contested is None else MappingProxyType(contested),
+        provenance=_known_by(frozenset([one for one in seen if by_phase[one[0]]])),
     )
+    ledger.check()
+    return ledger
 
 
-def _owner(opened: int, working: int) -> tuple[Phase, bool]:
-    """Whose an instant is, by what is open, and whether it is contested."""
+def _owner(opened: int, working: int) -> tuple[int, bool]:
+    """Whose (the rank of the phase) an instant is, by what is open, and whether it is contested."""
     rank = ((opened & -opened).bit_length() - 1) // _BITS  # the lowest count: the phase that goes first
-    return PHASES[rank], bool(working & ~(_COUNT << _BITS * _GROUP_OF_RANK[rank]))
-
-
-def _provenance(
-    seen: frozenset[tuple[Phase, Provenance]], phases_ns: Mapping[Phase, int]
-) -> Mapping[Phase, tuple[Provenance, ...]]:
-    """How the spans of each phase with time were known, in the order of `Provenance`."""
-    return _known_by(frozenset([one for one in seen if phases_ns[one[0]]]))
+    return rank, bool(working & ~(_COUNT << _BITS * _GROUP_OF_RANK[rank]))
 
 
 @lru_cache(maxsize=1024)
 def _known_by(seen: frozenset[tuple[Phase, Provenance]]) -> Mapping[Phase, tuple[Provenance, ...]]:
-    """The same for all queries that show the same: there are few kinds of them, and one value serves many."""
+    """How the spans of each phase were known, in the order of `Provenance`.
+
+    The same for all queries that show the same: there are few kinds of them, and one value serves many.
+    """
     return MappingProxyType(
         {phase: tuple(how for how in Provenance if (phase, how) in seen) for phase in PHASES}
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
+from punie.trace.analysis.ledger.in_turn import QuerySpans, by_query
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.critical_path import path_columns
 from punie.trace.analysis.path.self_time import self_times
@@ -13,39 +13,45 @@ from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.trees.windows import Windows, clip
 from punie.trace.model import Phase, Span
 
-
-@dataclass(frozen=True, slots=True)
-class QuerySpans:
-    """The spans of one query as arrays: parents before their children, the root first."""
-
-    spans: Sequence[PhasedSpan]
-    windows: Windows
+Share = tuple[int, int]
+"""Nanoseconds of a span on the path, and at work itself."""
 
 
 def query_paths(phased: Iterable[PhasedSpan], spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
     """The checked path of each query by its key. `phased` has parents first; `spans` know their names."""
-    paths = {query.spans[0].query_key: _path(query, spans) for query in query_spans(phased)}
-    for path in paths.values():
+    return paths_of(by_query(phased), spans)
+
+
+def paths_of(queries: Iterable[QuerySpans], spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
+    """As `query_paths`, of spans by query."""
+    paths: dict[str, QueryPath] = {}
+    for query in queries:
+        if query.in_turn is not None:
+            path = _path(query.spans, zip(query.in_turn.self_ns, query.in_turn.self_ns, strict=True), spans)
+        elif (beside := _members(query.spans)) is not None:
+            members, windows = beside
+            shares = zip(on_path_ns(windows), self_times(windows), strict=True)
+            path = _path(members, shares, spans)
+        else:
+            continue
         path.check()
+        paths[query.spans[0].query_key] = path
     return paths
 
 
-def query_spans(phased: Iterable[PhasedSpan]) -> Iterator[QuerySpans]:
-    """The spans of each query that has one root. What has lost its parent hangs under the root.
+def _members(spans: Sequence[PhasedSpan]) -> tuple[Sequence[PhasedSpan], Windows] | None:
+    """The spans of a query that has one root, the root first. What has lost its parent hangs under the root.
 
     The root waits for such a span as for any other: that its parent is missing doesn't say that nobody waited.
     What only follows another span is left out: that says so.
     """
-    by_query: dict[str, list[PhasedSpan]] = {}
-    for span in phased:
-        if not span.detached:
-            by_query.setdefault(span.query_key, []).append(span)
-    for spans in by_query.values():
-        roots = [span for span in spans if span.is_root]
-        if len(roots) == 1:
-            members = spans if spans[0].is_root else [*roots, *[one for one in spans if not one.is_root]]
-            starts, ends = [span.start_ns for span in members], [span.end_ns for span in members]
-            yield QuerySpans(members, clip(_parents(members), starts, ends))
+    spans = [span for span in spans if not span.detached]
+    roots = [span for span in spans if span.is_root]
+    if len(roots) != 1:
+        return None
+    members = spans if spans[0].is_root else [*roots, *[one for one in spans if not one.is_root]]
+    starts, ends = [span.start_ns for span in members], [span.end_ns for span in members]
+    return members, clip(_parents(members), starts, ends)
 
 
 def _parents(members: Sequence[PhasedSpan]) -> list[int]:
@@ -60,18 +66,20 @@ def _parents(members: Sequence[PhasedSpan]) -> list[int]:
     return parents
 
 
-def _path(query: QuerySpans, spans: Mapping[SpanKey, Span]) -> QueryPath:
+def _path(members: Sequence[PhasedSpan], shares: Iterable[Share], spans: Mapping[SpanKey, Span]) -> QueryPath:
     sums: dict[tuple[Phase, str], list[int]] = {}
-    for span, ns, self_ns in zip(
-        query.spans, on_path_ns(query.windows), self_times(query.windows), strict=True
-    ):
+    for span, (ns, self_ns) in zip(members, shares, strict=True):
         kind = (span.phase, spans[span.trace_id, span.span_id].name)
-        total = sums.get(kind) or sums.setdefault(kind, [0, 0, 0, 0])
+        total = sums.get(kind)
+        if total is None:
+            sums[kind] = [ns, self_ns, 1 if ns else 0, 1]
+            continue
         total[0] += ns
         total[1] += self_ns
         total[2] += ns > 0
         total[3] += 1
-    return QueryPath(query.windows.ends_ns[0] - query.windows.starts_ns[0], _parts(sums))
+    root = members[0]
+    return QueryPath(max(0, root.end_ns - root.start_ns), _parts(sums))
 
 
 def on_path_ns(windows: Windows) -> list[int]:
