@@ -26,7 +26,7 @@ from punie.trace import semconv
 from punie.trace.__main__ import main as punie_trace
 from punie.trace.analysis.queries.traces import Traces, read_traces
 from punie.trace.analysis.statistics.spread import P95_FROM, median_ns, percentile
-from punie.trace.analysis.trees.roles import Role, written_phase, written_provenance
+from punie.trace.analysis.trees.roles import Role, written, written_provenance
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Phase, Provenance, Span
 from punie.trace.store.runs.run_folder import RunFolder
@@ -135,9 +135,9 @@ def _below(traces: Traces, key: SpanKey) -> Iterator[SpanKey]:
 def _phases(spans: Sequence[Span], provenance: Provenance) -> dict[str, int]:
     own = [span for span in spans if written_provenance(span) is provenance]
     found = {
-        phase.value: sum(span.duration_ns for span in own if written_phase(span) is phase)
+        phase.value: sum(span.duration_ns for span in own if written(span) == (phase, provenance))
         for phase in (Phase.PREFILL, Phase.DECODE)
-        if any(written_phase(span) is phase for span in own)
+        if any(written(span) == (phase, provenance) for span in own)
     }
     return {**found, INFERENCE: sum(found.values())} if len(found) == len(PHASES) - 1 else found
 

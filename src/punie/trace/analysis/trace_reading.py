@@ -74,7 +74,7 @@ def read_trace(
     """Read the spans of one trace, or of several that belong together; without `around` there are no others."""
     around = around or Surroundings()
     traces = read_traces(SpanSet(tuple(spans)), planned, now_ns=now_ns, around=around)
-    phased = phased_spans(traces.forest, traces.queries, traces.calls)
+    phased = phased_spans(traces.forest, traces.queries, traces.calls, is_nested=traces.is_one_nested_tree)
     requests = read_requests(traces, _query_ids(traces), around.apart)
     queries = by_query(phased)
     paths = paths_of(queries, traces.forest.spans)

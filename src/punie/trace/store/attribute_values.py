@@ -25,6 +25,7 @@ from punie.trace.store.tags import has_error
 
 NUMBERS_AS_TEXT: Final = "numbers-as-text"
 LEFT_OUT: Final = "value-left-out"
+_MOST: Final = 4_096  # attributes that are remembered: what has content hardly comes again
 _TRUTHS: Final = MappingProxyType({"true": True, "false": False, "1": True, "0": False})
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{0,25})?([eE][+-]?\d{1,3})?")
 _BRACKETED: Final = re.compile(r"\[(.*)\]", re.DOTALL)
@@ -50,15 +51,17 @@ class _Reader:
     from_text: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     plain: dict[int, Attributes] = field(default_factory=dict)
-    """Resources that are as their names mean them, by their identity: many spans share one."""
+    """Attributes that are as their names mean them and tell of no error, by their identity: many spans share one."""
 
     def read_span(self, span: Span) -> Span:
-        attributes, resource = self.read(span.attributes), span.resource
-        if id(resource) not in self.plain:
-            resource = self.read(resource)
-            if resource is span.resource:
-                self.plain[id(resource)] = resource
+        if id(span.attributes) in self.plain and id(span.resource) in self.plain:
+            return span
+        attributes, resource = self.read(span.attributes), self.read(span.resource)
         status = span.status
+        if len(self.plain) < _MOST:
+            for read, own in ((attributes, span.attributes), (resource, span.resource)):
+                if read is own and not has_error(own):
+                    self.plain[id(own)] = own
         if status is StatusCode.UNSET and has_error(span.attributes):
             status = StatusCode.ERROR
         if attributes is span.attributes and resource is span.resource and status is span.status:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Set
 from typing import Final
 
 from punie.trace.analysis.calls.contexts import Roles
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model, written_provenance
+from punie.trace.analysis.trees.roles import Known, Role, ends_at_headers, may_ask_a_model
 from punie.trace.analysis.trees.tree import Forest, SpanKey
-from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance
+from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
 
 class Below:
@@ -27,12 +27,12 @@ class Below:
 FINER_THAN_CHAT: Final = Below.REQUEST | Below.SERVER | Below.GENERATION
 FINER_THAN_SERVER: Final = Below.SERVER | Below.PHASE | Below.CHAT
 
-_PLAIN_PHASES: Final = {phase for phase, group in PHASE_GROUP.items() if group is not Group.GENERATION}
 _SHOWN: Final = {Role.CHAT, Role.SERVER, Role.HTTP}
+_GENERATION: Final = {phase for phase, group in PHASE_GROUP.items() if group is Group.GENERATION}
 
 
 def look_below(
-    forest: Forest, role: Roles, phases: Mapping[SpanKey, Phase], apart: Set[SpanKey]
+    forest: Forest, role: Roles, phases: Mapping[SpanKey, Known], apart: Set[SpanKey]
 ) -> dict[SpanKey, int]:
     """Walk each tree once, from below; `apart` are calls that are no part of the call above them."""
     found = dict.fromkeys(forest.order, Below.NOTHING)
@@ -40,30 +40,26 @@ def look_below(
     for key in reversed(forest.order):
         parent, own = parents[key], role[key]
         if parent is not None and own is not Role.TOOL and key not in apart:
-            phase = phases.get(key)
-            if own is Role.OTHER and phase in _PLAIN_PHASES:
-                found[parent] |= found[key] | Below.PHASE
-            elif phase is not None or own in _SHOWN:
-                found[parent] |= found[key] | _own(forest, key, own, phase, found[key])
-            elif found[key]:
-                found[parent] |= found[key]
+            bits, known = found[key], phases.get(key)
+            if own in _SHOWN:
+                bits |= _of_role(forest.spans[key], own, bits)
+            if known is not None:
+                bits |= _of_phase(*known)
+            if bits:
+                found[parent] |= bits
     return found
 
 
-def _own(forest: Forest, key: SpanKey, role: Role, phase: Phase | None, below: int) -> int:
-    own = Below.NOTHING
+def _of_role(span: Span, role: Role, below: int) -> int:
     if role is Role.CHAT:
-        own = Below.CHAT
-    elif role is Role.SERVER:
-        own = Below.SERVER | Below.SERVED_GENERATION if below & Below.GENERATION else Below.SERVER
-    elif role is Role.HTTP:
-        span = forest.spans[key]
-        if may_ask_a_model(span) and not ends_at_headers(span):
-            own = Below.REQUEST
-    if phase is None:
-        return own
-    if PHASE_GROUP[phase] is not Group.GENERATION:
-        return own | Below.PHASE
-    if written_provenance(forest.spans[key]) is Provenance.BODY:
-        own |= Below.REPORTED_GENERATION
-    return own | Below.PHASE | Below.GENERATION
+        return Below.CHAT
+    if role is Role.SERVER:
+        return Below.SERVER | Below.SERVED_GENERATION if below & Below.GENERATION else Below.SERVER
+    return Below.REQUEST if may_ask_a_model(span) and not ends_at_headers(span) else Below.NOTHING
+
+
+def _of_phase(phase: Phase, provenance: Provenance) -> int:
+    if phase not in _GENERATION:
+        return Below.PHASE
+    reported = Below.REPORTED_GENERATION if provenance is Provenance.BODY else Below.NOTHING
+    return Below.PHASE | Below.GENERATION | reported

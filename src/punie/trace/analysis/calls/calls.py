@@ -26,12 +26,12 @@ from punie.trace.analysis.calls.contexts import Contexts, Roles, find_contexts
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT, covers
 from punie.trace.analysis.calls.finish_reasons import failure_in
 from punie.trace.analysis.trees.roles import (
+    Known,
     Role,
     has_failed,
     may_ask_a_model,
     role_of,
-    written_phase,
-    written_provenance,
+    written,
 )
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
@@ -89,8 +89,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     def is_refused(self) -> bool:
         """Whether it failed and no answer came of it: neither tokens nor work of the model."""
         return (
-            (has_failed(self.span) or _broke_off(self.span, self.attempts))
-            and not any(PHASE_GROUP[one.phase] is Group.GENERATION for one in self.phases)
+            not any(PHASE_GROUP[one.phase] is Group.GENERATION for one in self.phases)
+            and (has_failed(self.span) or _broke_off(self.span, self.attempts))
             and not any(semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) for span in self.all_spans)
         )
 
@@ -112,14 +112,14 @@ class Calls:
 
     `requests` are the calls that are one request to a model each, `refused` those that failed without an answer,
     `unreported` POSTs to a model that no call and no count tells of. `superseded` are spans that tell of a request
-    what a better source tells as well. `phases` has the phase of each span that names one. `gateways` are servers
+    what a better source tells as well. `phases` has what each span says that names its phase. `gateways` are servers
     that pass one request on, where only servers were traced.
     """
 
     role: Roles
     contexts: Contexts
     below: Mapping[SpanKey, int]
-    phases: Mapping[SpanKey, Phase]
+    phases: Mapping[SpanKey, Known]
     calls: Mapping[SpanKey, Call] = field(default_factory=dict)
     requests: Mapping[SpanKey, Call] = field(default_factory=dict)
     refused: Set[SpanKey] = frozenset()
@@ -134,7 +134,7 @@ def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
     `addresses` are those at which models answer in other traces (`Contexts.filling`).
     """
     role = {key: role_of(span) for key, span in forest.spans.items()}
-    phases = {key: phase for key, span in forest.spans.items() if (phase := written_phase(span)) is not None}
+    phases = {key: known for key, span in forest.spans.items() if (known := written(span)) is not None}
     contexts = find_contexts(forest, role, addresses)
     wrapper = dict(_wrappers(forest, contexts))
     apart = contexts.outer.keys() - wrapper.keys()
@@ -144,7 +144,7 @@ def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
     lone = tuple(_lone_servers(forest, role, below, contexts))
     for key in lone:
         contexts.call.update(dict.fromkeys(forest.below([key]), key))
-    superseded = frozenset(_superseded(forest, contexts, below, phases))
+    superseded = frozenset(_superseded(contexts, below, phases))
     calls = _gather(forest, role, contexts, below, phases, wrapper, superseded)
     refused = frozenset(key for key, call in calls.items() if not call.inner and call.is_refused)
     requests = {
@@ -263,14 +263,14 @@ def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[
 
 
 def _superseded(
-    forest: Forest, contexts: Contexts, below: Mapping[SpanKey, int], phases: Iterable[SpanKey]
+    contexts: Contexts, below: Mapping[SpanKey, int], phases: Mapping[SpanKey, Known]
 ) -> Iterator[SpanKey]:
     """They are left out rather than renamed: beside the server's spans they would look like work in parallel."""
-    for key in phases:
+    for key, (_, how) in phases.items():
         request = contexts.request.get(key)
         if request is None or request == key:
             continue
-        match written_provenance(forest.spans[key]):
+        match how:
             case Provenance.STREAM if below[request] & (Below.SERVED_GENERATION | Below.REPORTED_GENERATION):
                 yield key
             case Provenance.BODY if below[request] & Below.SERVED_GENERATION:
@@ -293,21 +293,20 @@ def _gather(
     role: Roles,
     contexts: Contexts,
     below: Mapping[SpanKey, int],
-    phases: Mapping[SpanKey, Phase],
+    phases: Mapping[SpanKey, Known],
     wrapper: Mapping[SpanKey, SpanKey],
     superseded: Set[SpanKey],
 ) -> dict[SpanKey, Call]:
     members: dict[SpanKey, _Members] = {}
     for key, call in contexts.call.items():
         into = members.get(call) or members.setdefault(call, _Members())
-        span, phase = forest.spans[key], phases.get(key)
+        span, known = forest.spans[key], phases.get(key)
         if role[key] is Role.HTTP:
             into.attempts.append(span)
         elif role[key] is Role.SERVER:
             into.servers.append(span)
-        if phase is not None and key not in superseded:
-            attempt = contexts.request.get(key, call)
-            into.phases.append(PhaseSpan(span, phase, written_provenance(span), attempt))
+        if known is not None and key not in superseded:
+            into.phases.append(PhaseSpan(span, *known, contexts.request.get(key, call)))
     inner: dict[SpanKey, list[SpanKey]] = {}
     for key, around in wrapper.items():
         inner.setdefault(around, []).append(key)

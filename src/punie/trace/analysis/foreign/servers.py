@@ -24,7 +24,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.trees.roles import is_server, written_phase
+from punie.trace.analysis.trees.roles import is_server, written
 from punie.trace.model import PHASE_GROUP, Attributes, Group, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -106,8 +106,8 @@ def _above_generation(spans: Sequence[Span]) -> Iterator[Key]:
     parents = {(span.trace_id, span.span_id): span.parent_id for span in spans}
     seen: set[Key] = set()
     for span in spans:
-        phase = written_phase(span)
-        if phase is None or PHASE_GROUP[phase] is not Group.GENERATION:
+        known = written(span)
+        if known is None or PHASE_GROUP[known[0]] is not Group.GENERATION:
             continue
         at = span.parent_id
         while at is not None and (span.trace_id, at) not in seen:

@@ -17,7 +17,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.queries.traces import Traces, span_name
-from punie.trace.analysis.trees.roles import Role, saw_the_end, written_phase, written_provenance
+from punie.trace.analysis.trees.roles import Role, saw_the_end, written, written_provenance
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
 
@@ -100,8 +100,10 @@ def _answered(traces: Traces, key: SpanKey) -> tuple[Span, Span] | None:
 def _contradicts(role: Role, span: Span, request: Span, served: Span) -> bool:
     if span.start_ns < request.start_ns - TOLERANCE_NS:
         return True
-    phase = written_phase(span)
-    is_generation = role is not Role.SERVER and phase is not None and PHASE_GROUP[phase] is Group.GENERATION
+    known = written(span)
+    is_generation = (
+        role is not Role.SERVER and known is not None and PHASE_GROUP[known[0]] is Group.GENERATION
+    )
     if not (is_generation and saw_the_end(request)):
         return False
     fits = served.duration_ns <= request.duration_ns + TOLERANCE_NS

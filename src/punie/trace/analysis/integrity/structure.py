@@ -39,21 +39,25 @@ def roots(traces: Traces) -> Checked:
     ]
     yield Cases("broken-root", names(broken))
     roots_of = [span.trace_id for span in spans.values() if span.parent_id is None]
-    several = [trace_id for trace_id, count in Counter(roots_of).items() if count > 1] if roots_of[1:] else []
-    yield Cases("several-roots", sorted(several))
+    if len(roots_of) > 1:
+        several = [trace_id for trace_id, count in Counter(roots_of).items() if count > 1]
+        yield Cases("several-roots", sorted(several))
     if queries.outside:
         asked = {trace_id for trace_id, _ in queries.roots}
         yield Cases("outside-query", names(key for key in queries.outside if key[0] in asked))
         none = {*queries.without_model, *queries.parts}
         others = {trace_id for trace_id, _ in queries.outside} - asked - {trace_id for trace_id, _ in none}
         yield Cases("other-trace", sorted(others))
-    yield Cases("trace-without-model-call", names(queries.without_model))
-    yield Cases("part-of-other-trace", names(queries.parts))
+    if queries.without_model or queries.parts:
+        yield Cases("trace-without-model-call", names(queries.without_model))
+        yield Cases("part-of-other-trace", names(queries.parts))
 
 
 def links(traces: Traces) -> Checked:
     """Cycles, lost parents, spans that only follow, spans of no query."""
     forest = traces.forest
+    if not (forest.cyclic or forest.orphans or forest.follows or traces.queries.unplaced):
+        return
     yield Cases("cycle", names(forest.cyclic))
     lost = forest.orphans - traces.queries.from_afar
     parents = sorted(f"{key[0]}/{forest.spans[key].parent_id}" for key in lost)
@@ -65,6 +69,8 @@ def links(traces: Traces) -> Checked:
 def copies(traces: Traces) -> Checked:
     """Spans that are there more than once."""
     forest = traces.forest
+    if not (forest.repeats or forest.shared):
+        return
     yield Cases("duplicate-span", names(key for key in forest.repeats if key not in forest.conflicts))
     yield Cases("conflicting-duplicate", names(forest.conflicts))
     yield Cases("shared-id", names(forest.shared))

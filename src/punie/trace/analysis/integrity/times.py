@@ -17,9 +17,10 @@ _CLIPPED_PERCENT: Final = 1
 
 def times(traces: Traces) -> Checked:
     """Inverted and unended spans, spans outside their query or parent."""
-    counted = [key for key, _ in traces.counted() if key in traces.impossible] if traces.impossible else []
-    yield Cases("impossible-time", names(counted))
-    yield Cases("impossible-time", names(traces.impossible.difference(counted)), Effect.SHOWN)
+    if traces.impossible:
+        counted = [key for key, _ in traces.counted() if key in traces.impossible]
+        yield Cases("impossible-time", names(counted))
+        yield Cases("impossible-time", names(traces.impossible.difference(counted)), Effect.SHOWN)
     if traces.is_one_nested_tree:  # then no time below can be wrong
         return
     inverted = [(key, span) for key, span in traces.counted() if span.end_ns < span.start_ns]
@@ -57,6 +58,8 @@ def _reach_ns(span: Span, around: Span) -> int:
 
 def clocks(traces: Traces) -> Checked:
     """Other machines' clocks that can't be brought together."""
+    if not (traces.skew.unclear or traces.skew.unknown):
+        return
     yield Cases("clock-skew-unclear", traces.skew.unclear)
     yield Cases("host-not-known", [span_name(key) for key in traces.skew.unknown])
 

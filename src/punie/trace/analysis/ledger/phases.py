@@ -32,11 +32,10 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.roots import Queries, query_key
-from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, written_provenance
+from punie.trace.analysis.trees.roles import Known, Role, has_failed, may_ask_a_model
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_RANK, Phase, Provenance, Span
 
-Known = tuple[Phase, Provenance]
 FRAMEWORK: Known = (Phase.FRAMEWORK, Provenance.CLIENT)
 MODEL: Known = (Phase.MODEL, Provenance.INFERRED)
 HTTP: Known = (Phase.HTTP, Provenance.CLIENT)
@@ -66,12 +65,17 @@ class PhasedSpan(msgspec.Struct, frozen=True, gc=False):
     detached: bool = False
 
 
-def phased_spans(forest: Forest, queries: Queries, calls: Calls) -> tuple[PhasedSpan, ...]:
-    """Phase and query of every span that belongs to one. Parents come before their children."""
+def phased_spans(
+    forest: Forest, queries: Queries, calls: Calls, *, is_nested: bool = False
+) -> tuple[PhasedSpan, ...]:
+    """Phase and query of every span that belongs to one. Parents come before their children.
+
+    Where the forest `is_nested` (`Forest.is_one_nested_tree`) no span goes on when the one above has ended.
+    """
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
-    until = _open_until(forest, calls, known)
-    parents = _parents(forest, queries, calls, detached, until)
+    until = {} if is_nested else _open_until(forest, calls, known)
+    parents = _parents(forest, queries, calls, detached, until, is_nested=is_nested)
     names = {root: query_key(root) for root in queries.roots}
     found: list[PhasedSpan] = []
     for key in forest.order:
@@ -129,7 +133,13 @@ def _open_until(forest: Forest, calls: Calls, known: Mapping[SpanKey, Known]) ->
 
 
 def _parents(
-    forest: Forest, queries: Queries, calls: Calls, detached: Set[SpanKey], until: Mapping[SpanKey, int]
+    forest: Forest,
+    queries: Queries,
+    calls: Calls,
+    detached: Set[SpanKey],
+    until: Mapping[SpanKey, int],
+    *,
+    is_nested: bool,
 ) -> Mapping[SpanKey, SpanKey | None]:
     """The parents, but for what goes on when the span above has ended: the nearest that is open for the half of it.
 
@@ -137,7 +147,7 @@ def _parents(
     """
     moved: dict[SpanKey, SpanKey | None] = dict(_beside_their_wrapper(forest, calls))
     spans, roots = forest.spans, {*queries.roots}
-    for key in forest.order:
+    for key in () if is_nested else forest.order:
         above, span = forest.parent[key], spans[key]
         if (
             above is None
@@ -175,13 +185,14 @@ def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:
     retried = _retried(forest, calls)
     known: dict[SpanKey, Known] = {}
     for key in forest.order:
-        parent, phase = forest.parent[key], calls.phases.get(key)
-        around = FRAMEWORK if parent is None else known[parent]
-        if phase is not None:
-            known[key] = phase, written_provenance(forest.spans[key])
+        written = calls.phases.get(key)
+        if written is not None:
+            known[key] = written
         elif key in retried:
             known[key] = RETRY
         else:
+            parent = forest.parent[key]
+            around = FRAMEWORK if parent is None else known[parent]
             known[key] = _by_role(forest.spans[key], key, calls, around)
     return known
 

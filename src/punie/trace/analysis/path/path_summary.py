@@ -106,7 +106,7 @@ def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
         wall_ns=wall_ns,
         parallel_ns=sum(query.path.parallel_ns for query in queries),
         moved_ns=sum(map(_moved_ns, queries)),
-        phases=tuple(_phase(phase, queries, names, wall_ns) for phase in PHASES),
+        phases=_phases(queries, names, wall_ns),
         names=names,
         slow=_slow(queries),
     )
@@ -117,14 +117,22 @@ def _moved_ns(query: _Query) -> int:
     return sum(max(ns - ledger[phase], 0) for phase, ns in query.phases_ns.items())
 
 
-def _phase(phase: Phase, queries: Sequence[_Query], names: Sequence[NameOnPath], wall_ns: int) -> PhaseOnPath:
+def _phases(queries: Sequence[_Query], names: Sequence[NameOnPath], wall_ns: int) -> tuple[PhaseOnPath, ...]:
+    ledger_ns = dict.fromkeys(PHASES, 0)
+    for query in queries:
+        for phase, ns in query.record.ledger.phases_ns.items():
+            ledger_ns[phase] += ns
+    return tuple(_phase(phase, ledger_ns[phase], names, wall_ns) for phase in PHASES)
+
+
+def _phase(phase: Phase, ledger_ns: int, names: Sequence[NameOnPath], wall_ns: int) -> PhaseOnPath:
     parts = [name.part for name in names if name.part.phase is phase]
     ns = sum(part.ns for part in parts)
     return PhaseOnPath(
         phase=phase,
         ns=ns,
         share=ns / wall_ns if wall_ns else 0.0,
-        ledger_ns=sum([query.record.ledger.phases_ns[phase] for query in queries]),
+        ledger_ns=ledger_ns,
         self_ns=sum(part.self_ns for part in parts),
     )
 

@@ -48,6 +48,8 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     if all(one.is_settled for of_trace in outlines for one in of_trace.candidates):
         return {one.key: _QUERY for of_trace in outlines for one in of_trace.candidates}
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
+    if len(candidates) == 1 and all(one.passes_on is None for one in candidates.values()):
+        return dict.fromkeys(candidates, _QUERY)  # nothing is there that it could be a part of
     runs = _Runs([one for one in candidates.values() if one.role is Role.AGENT])
     around = {
         key: run

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance, Span, SpanKind, StatusCode
 
-_PHASES: Final = {phase.value: phase for phase in Phase}
+Known = tuple[Phase, Provenance]
+"""A phase, and how it is known."""
+
 _PROVENANCES: Final = {provenance.value: provenance for provenance in Provenance}
+_WRITTEN: Final[Mapping[str, Mapping[str | None, Known]]] = {
+    phase.value: {
+        None: (phase, Provenance.CLIENT),
+        **{value: (phase, provenance) for value, provenance in _PROVENANCES.items()},
+    }
+    for phase in Phase
+}
 
 
 class Role(Enum):
@@ -59,10 +69,14 @@ def is_server(span: Span) -> bool:
     return module is not None and isinstance(module, str) and module.startswith(semconv.SGLANG_MODULES)
 
 
-def written_phase(span: Span) -> Phase | None:
-    """The phase that the span itself names; None if it names none that we know."""
-    value = span.attributes.get(semconv.PHASE)
-    return _PHASES.get(value) if isinstance(value, str) else None
+def written(span: Span) -> Known | None:
+    """The phase that the span itself names, and how it is known; None if it names none that we know."""
+    phase = span.attributes.get(semconv.PHASE)
+    ways = _WRITTEN.get(phase) if isinstance(phase, str) else None
+    if ways is None:
+        return None
+    how = span.attributes.get(semconv.PHASE_PROVENANCE)
+    return ways.get(how, ways[None]) if isinstance(how, str) else ways[None]
 
 
 def written_provenance(span: Span) -> Provenance:
