@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from punie.trace.units import bytes_text, duration_text, factor_text, percent_text, seconds_text, share_text
 
@@ -89,6 +89,34 @@ def size(value: float | None, *, absent: str = DASH) -> Figure:
 def factor(value: float | None, *, absent: str = DASH) -> Figure:
     """A ratio of two times as `1.20×`."""
     return Figure(value, Unit.RATIO, absent if value is None else factor_text(value))
+
+
+class Ends(Protocol):
+    """Whatever has the ends of an interval."""
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+
+
+def speed_up(
+    value: float | None, ends: Ends | None = None, *, times: str = "×", threshold: float | None = None
+) -> Figure:
+    """A ratio of two times with its interval: `1.20× (1.10–1.30)`; no end is rounded onto a `threshold` it misses."""
+    if value is None or ends is None:
+        return replace(factor(value), shown=DASH if value is None else f"{value:.2f}{times}")
+    shown = f"{value:.2f}{times} ({_end(ends.low, threshold)}–{_end(ends.high, threshold)})"
+    return Figure(value, Unit.RATIO, shown, ends.low, ends.high)
+
+
+def _end(value: float, threshold: float | None) -> str:
+    text = f"{value:.2f}"
+    is_rounded_onto = threshold is not None and text == f"{threshold:.2f}" and value != threshold
+    return f"{value:.3f}" if is_rounded_onto else text
 
 
 def count(value: float | None, *, decimals: int = 0) -> Figure:

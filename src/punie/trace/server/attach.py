@@ -17,7 +17,6 @@ from punie.trace.server.config import DEFAULT_MODEL, KEY_VARIABLE
 CHECK_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.5
 _MOST_RETRY_S: Final = 5.0
-_NAMED: Final = 8
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -134,7 +133,10 @@ class AttachedServer:
     async def _first_token(self) -> None:
         listed = await self._models()
         if self._model is None:
-            self._model = self._choose(listed)
+            server = f"the server at {self.base_url}"
+            self._model = (
+                listed.only(server, remedy="Name one with --model NAME.") if listed else DEFAULT_MODEL
+            )
         async with self._client() as client:
             try:
                 await probe.complete_one_token(client, self._model)
@@ -157,16 +159,6 @@ class AttachedServer:
             self._say(f"{self.base_url} redirects to {moved}: asked there")
             self.address = self.address.moved_to(moved)
         return listed
-
-    def _choose(self, listed: probe.Models | None) -> str:
-        if listed is None or listed.of_mlx:
-            return DEFAULT_MODEL
-        if len(listed.ids) == 1:
-            return listed.ids[0]
-        raise ServerError(
-            f"the server at {self.base_url} lists {len(listed.ids)} models: {_named(listed.ids)}",
-            remedy="Name one with --model NAME.",
-        )
 
     def _client(self) -> httpx.AsyncClient:
         return probe.open_client(self.address, timeout_s=self._ready_timeout_s)
@@ -192,15 +184,10 @@ class AttachedServer:
                 else f"Give the key in {KEY_VARIABLE}, or name its variable with --api-key-env NAME."
             )
         elif listed and listed.ids:
-            remedy = f"Check the model's name (--model). The server lists: {_named(listed.ids)}"
+            remedy = f"Check the model's name (--model). The server lists: {listed.named()}"
         return ServerError(
             f"the server at {self.base_url} refused a request: {self._shown(answer)}", remedy=remedy
         )
-
-
-def _named(ids: tuple[str, ...]) -> str:
-    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return (", ".join(ids[:_NAMED]) or "none") + more
 
 
 def _pause_s(retry_after: str) -> float:

@@ -12,6 +12,7 @@ import httpx
 
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
+from punie.trace.server.config import DEFAULT_MODEL
 from punie.trace.urls import without_passwords
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ RETRY_S: Final = 0.05
 # Trace context that asks not to be recorded (W3C: flags 00): nobody wants to see the probe among the requests.
 _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
+_NAMED: Final = 8
 _LARGEST_ANSWER: Final = 1 << 20  # bytes
 _NOT_YET: Final = (httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT)
 # mlx_lm.server answers through the standard library's http.server.
@@ -109,6 +111,17 @@ class Models:
     ids: tuple[str, ...]
     url: str
     of_mlx: bool
+
+    def only(self, server: str, *, remedy: str) -> str:
+        """The model of `server`: of mlx_lm.server what it was started with. Raises ServerError if it lists several."""
+        if self.of_mlx or len(self.ids) == 1:
+            return DEFAULT_MODEL if self.of_mlx else self.ids[0]
+        raise ServerError(f"{server} lists {len(self.ids)} models: {self.named()}", remedy=remedy)
+
+    def named(self) -> str:
+        """Their names, of many the first."""
+        more = f" and {len(self.ids) - _NAMED} more" if len(self.ids) > _NAMED else ""
+        return (", ".join(self.ids[:_NAMED]) or "none") + more
 
 
 async def list_models(client: httpx.AsyncClient) -> Models:

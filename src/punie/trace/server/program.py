@@ -13,10 +13,9 @@ from typing import Final
 
 import httpx
 
-from punie.trace.errors import ConfigError, ServerError
+from punie.trace.errors import ConfigError
 from punie.trace.server import probe
 from punie.trace.server.command import SAFELY
-from punie.trace.server.config import DEFAULT_MODEL
 from punie.trace.server.memory import MemorySampler
 from punie.trace.server.process import ListeningProcess
 
@@ -97,20 +96,10 @@ class ProgramServer(ListeningProcess):
         while True:
             try:
                 if self._model is None:
-                    self._model = _only(await probe.until_answered(lambda: probe.list_models(client)))
+                    listed = await probe.until_answered(lambda: probe.list_models(client))
+                    self._model = listed.only("the server", remedy="Name one with model = …")
                 return await probe.until_one_token(client, self._model)
             except probe.Refused as answer:
                 if not answer.is_loading:
                     raise
                 await asyncio.sleep(_LOADING_S)
-
-
-def _only(listed: probe.Models) -> str:
-    if listed.of_mlx:
-        return DEFAULT_MODEL
-    if len(listed.ids) == 1:
-        return listed.ids[0]
-    raise ServerError(
-        f"the server lists {len(listed.ids)} models: {', '.join(listed.ids[:8])}",
-        remedy="Name one with model = …",
-    )

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from punie.trace.analysis.experiment.results import ArmResult
     from punie.trace.analysis.improvement.model import Candidate
     from punie.trace.analysis.improvement.screening import ScreenedLever
-    from punie.trace.analysis.statistics.spread import Interval
     from punie.trace.report.content import ImprovementReport
     from punie.trace.report.document import Cell
 
@@ -139,7 +138,11 @@ def _levers(report: ImprovementReport) -> Section:
 def _levers_chart(report: ImprovementReport) -> tuple[Ranges, ...]:
     """Every lever that was measured, beside it what was predicted."""
     rows = tuple(
-        Range(lever.candidate.name, _measured(lever.speed_up, lever.interval), _predicted(lever.candidate))
+        Range(
+            lever.candidate.name,
+            figures.speed_up(lever.speed_up, lever.interval),
+            _predicted(lever.candidate),
+        )
         for lever in report.state.screened
         if lever.speed_up is not None
     )
@@ -165,20 +168,11 @@ def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, .
     return (
         lever.candidate.name,
         Figure(predicted.speed_up if predicted else None, Unit.RATIO, prediction_text(predicted)),
-        _measured(lever.speed_up, lever.interval),
+        figures.speed_up(lever.speed_up, lever.interval),
         figures.factor(lever.typical),
         right,
         outcome_text(lever),
     )
-
-
-def _measured(speed_up: float | None, interval: Interval | None) -> Figure:
-    if speed_up is None:
-        return figures.factor(None)
-    if interval is None:
-        return figures.factor(speed_up)
-    shown = f"{speed_up:.2f}× ({interval.low:.2f}–{interval.high:.2f})"
-    return Figure(speed_up, Unit.RATIO, shown, interval.low, interval.high)
 
 
 def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
@@ -194,7 +188,9 @@ def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
         yield from (Note(f"{lever.candidate.name} {gate_text(gate)}") for gate in lever.closed)
     same = report.experiments[Stage.SCREENING].same_again if Stage.SCREENING in report.experiments else None
     if same is not None:
-        yield Note(f"noise: the baseline against itself came to {_measured(same.estimate, same.interval)}")
+        yield Note(
+            f"noise: the baseline against itself came to {figures.speed_up(same.estimate, same.interval)}"
+        )
     kinds = {lever.candidate.kind for lever in state.screened}
     records = [track_text(record) for record in track_records(report.history) if record.kind in kinds]
     if records:

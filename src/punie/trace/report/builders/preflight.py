@@ -106,10 +106,7 @@ def _measured(speed_up: SpeedUp | None) -> Figure:
 
 
 def _predicted(estimate: Estimate | None) -> Figure:
-    if estimate is None:
-        return figures.factor(None)
-    shown = f"{factor_text(estimate.value)} ({estimate.low:.2f} to {estimate.high:.2f})"
-    return Figure(estimate.value, Unit.RATIO, shown, estimate.low, estimate.high)
+    return figures.speed_up(estimate.value if estimate else None, estimate)
 
 
 def _costs(preflight: Preflight) -> Iterator[str]:

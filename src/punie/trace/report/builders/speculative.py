@@ -93,17 +93,8 @@ def speed_up_figure(
     """A speed-up with its interval; `interval` in place of the speed-up's own."""
     if speed_up is None:
         return figures.factor(None)
-    shown, interval = f"{speed_up.estimate:.2f}{times}", interval or speed_up.interval
-    if interval is None:
-        return Figure(speed_up.estimate, Unit.RATIO, shown)
-    ends = f"{_end(interval.low)}–{_end(interval.high)}"
-    return Figure(speed_up.estimate, Unit.RATIO, f"{shown} ({ends})", interval.low, interval.high)
-
-
-def _end(value: float) -> str:
-    """An end of an interval, never rounded onto the threshold that it misses."""
-    text = f"{value:.2f}"
-    return f"{value:.3f}" if text == f"{THRESHOLD:.2f}" and value != THRESHOLD else text
+    ends = interval or speed_up.interval
+    return figures.speed_up(speed_up.estimate, ends, times=times, threshold=THRESHOLD)
 
 
 def _name(model: str) -> str:

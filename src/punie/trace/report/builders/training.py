@@ -13,7 +13,7 @@ from punie.trace.report import figures
 from punie.trace.report.builders.cells import tokens_plot
 from punie.trace.report.builders.provenance import training_provenance
 from punie.trace.report.document import Answer, Cell, Document, Section, Table, notes
-from punie.trace.report.figures import Figure, Unit
+from punie.trace.report.figures import Figure
 from punie.trace.report.published.training import publish_training
 from punie.trace.report.wording import training as wording
 from punie.trace.units import count_text, percent_text
@@ -117,19 +117,11 @@ def _judged_row(arm: JudgedArm) -> tuple[Cell, ...]:
         figures.count(arm.kinds.tool_calls, decimals=1),
         figures.NOT_KNOWN if arm.kinds.thinking is None else figures.count(arm.kinds.thinking),
         figures.duration(arm.wall_ns),
-        _faster(arm),
+        figures.speed_up(arm.times.estimate if arm.times else None, arm.times, times=""),
         figures.part(kept.right, kept.asked),
         figures.share(kept.at_least_right),
         *_lost(arm, kept),
     )
-
-
-def _faster(arm: JudgedArm) -> Figure:
-    if arm.times is None:
-        return figures.factor(None)
-    times = arm.times
-    shown = f"{times.estimate:.2f} ({times.low:.2f}–{times.high:.2f})"
-    return Figure(times.estimate, Unit.RATIO, shown, times.low, times.high)
 
 
 def _lost(arm: JudgedArm, kept: Kept) -> tuple[Cell, ...]:

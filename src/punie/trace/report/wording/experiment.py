@@ -14,6 +14,7 @@ from punie.trace.analysis.experiment.results import ArmResult, Ended, Ending, Ex
 from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.model import Verdict
+from punie.trace.report import figures
 from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import bytes_text, count_text, factor_text, percent_text, share_text
@@ -114,14 +115,13 @@ def headline(found: Experiment) -> str:
             if found.others
             else "nothing is compared: there is no arm but the baseline"
         )
-    interval = best.interval
-    ends = f" ({interval.low:.2f}–{interval.high:.2f})" if interval else ""
     claims = {
         Verdict.YES: "is faster than",
         Verdict.NO: "is the fastest, and not fast enough, against",
         Verdict.UNDECIDED: "may be faster than",
     }
-    return f"{best.arm.name} {claims[best.verdict]} {found.plan.baseline}: {factor_text(best.speed_up.estimate)}{ends}"
+    figure = figures.speed_up(best.speed_up.estimate, best.interval)
+    return f"{best.arm.name} {claims[best.verdict]} {found.plan.baseline}: {figure}"
 
 
 def ended_text(ended: Ended, plan: ExperimentPlan) -> str:

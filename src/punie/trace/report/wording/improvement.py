@@ -10,6 +10,7 @@ from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
 from punie.trace.analysis.improvement.ranking import LEAST_SHARE, LeftOut
 from punie.trace.analysis.improvement.screening import LEAST_SCREENED, Screened, ScreenedLever
 from punie.trace.model import Verdict
+from punie.trace.report import figures
 from punie.trace.report.inert import one_line, some
 from punie.trace.report.wording.causes import change_text
 from punie.trace.units import bytes_text, count_text, percent_text, share_text
@@ -63,8 +64,7 @@ def speed_up_text(report: ImprovementReport) -> str:
     found = report.state.confirmation
     if found is None or found.speed_up is None:
         return "not confirmed"
-    ends = f" ({found.interval.low:.2f}–{found.interval.high:.2f})" if found.interval else ""
-    return f"{found.speed_up:.2f}×{ends}"
+    return str(figures.speed_up(found.speed_up, found.interval))
 
 
 def basis(report: ImprovementReport) -> str:
