@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from punie.trace.server import launcher
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import ServerConfig
 from punie.trace.server.process import ServerProcess
@@ -112,7 +114,29 @@ def test_stops_in_the_middle_of_an_answer_and_closes_what_the_hook_opened(
     asyncio.run(session())
 
 
-def test_launcher_ends_with_its_pipe_before_the_server_is_loaded(tiny_model: Path) -> None:
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6, 0.9, 1.2])
+def test_launcher_ends_with_its_pipe_before_the_server_is_loaded(after_s: float, tiny_model: Path) -> None:
+    """Whatever is being loaded then: MLX's extension made an ImportError of the SystemExit."""
     command = build_server_command(ServerConfig(tiny_model), port=0)
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
-    assert ended.returncode == 128 + signal.SIGTERM
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as started:
+        time.sleep(after_s)
+        assert started.stdin is not None
+        started.stdin.close()
+        assert started.wait(60) == 128 + signal.SIGTERM
+
+
+def test_an_error_that_a_signal_was_turned_into_is_not_taken_for_another() -> None:
+    def load() -> None:
+        try:
+            launcher._end(signal.SIGTERM, None)  # noqa: SLF001 # as the system calls it
+        except SystemExit as end:
+            raise ImportError("an extension") from end
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert launcher.exit_code(load) == 128 + signal.SIGTERM
+    finally:
+        launcher._received.clear()  # noqa: SLF001 # of this process
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert launcher.exit_code(lambda: import_module("nobody.has.it") and None) == 1

@@ -25,7 +25,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 Hook = Callable[[ExitStack], None]
 
@@ -62,6 +62,7 @@ def run_server(arguments: LauncherArguments) -> None:
     """Run the unmodified server until it ends or a signal raises SystemExit."""
     from mlx_lm import server  # takes seconds, and the parent is watched by now
 
+    end_on_signals()
     with ExitStack() as cleanup:
         if arguments.hook is not None:
             load_hook(arguments.hook)(cleanup)
@@ -85,25 +86,43 @@ def _end_with_pipe(pipe: int, grace_s: float) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def leave_on_signals() -> None:
+    """SIGTERM and SIGINT end the process at once: nothing has to be closed yet.
+
+    An extension module that is being loaded may turn an exception into another one, or drop it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: os._exit(128 + received))
+
+
 def end_on_signals() -> None:
     """SIGTERM and SIGINT raise SystemExit in the main thread, once; the stack is closed in peace."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
 
 
+_received: Final[list[int]] = []
+
+
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    _received.append(number)
     for again in (signal.SIGTERM, signal.SIGINT):
         signal.signal(again, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def exit_code(run: Callable[[], None]) -> int:
-    """Run it; the exit code that its end stands for, with the traceback of an error on standard error."""
+    """Run it; the exit code that its end stands for, with the traceback of an error on standard error.
+
+    What is raised after a signal comes of the signal: whoever was interrupted may have made an error of its own of it.
+    """
     try:
         run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - the edge of the process: printed, and shown by the exit code
+        if _received:
+            return 128 + _received[0]
         traceback.print_exc()
         return 1
     return 0
@@ -112,7 +131,7 @@ def exit_code(run: Callable[[], None]) -> int:
 def main(argv: Sequence[str]) -> NoReturn:
     """Run the server as `argv` says; never returns."""
     arguments = parse_arguments(argv)
-    end_on_signals()
+    leave_on_signals()
     watch_parent(arguments.grace_s)
     code = exit_code(lambda: run_server(arguments))
     sys.stdout.flush()
