@@ -198,5 +198,8 @@ def test_a_dot_on_a_panel_leads_to_a_query_of_the_run(
         start=run.at_s - 600,
         end=run.at_s,
     )
+    assert series
+    assert all(one["exemplars"] for one in series)
     led_to = {exemplar["labels"]["trace_id"] for one in series for exemplar in one["exemplars"]}
-    assert led_to == {span.trace_id for span in run.asked.queries}
+    # A bucket has one example a scrape: of queries that fall into the same one, as on a slow machine, one has a dot.
+    assert led_to <= {span.trace_id for span in run.asked.queries}
