@@ -26,6 +26,8 @@ QUERIES = 5
 CLOCK_ALLOWS_NS = 60_000_000
 SWITCHES = 10
 THRESHOLD = 0.7
+# A query that a busy machine stopped for long weighs as much as many: no bound on its share bounds the interval then.
+EVEN = 1.5
 
 SUITE = "name = 'planted'\nversion = 1\n" + "".join(
     f"[[query]]\nid = 'q{n}'\ntext = 'question {n}'\nexpect = 'tool'\ntool = ['slow_tool']\narguments = '.*'\n"
@@ -77,8 +79,10 @@ def _inside(noted: list[tuple[int, int]], query: dict[str, Any]) -> int:
     return sum(last - first for first, last in noted if start <= first and last <= end)
 
 
-def _decided(shares: list[tuple[float, float]]) -> str:
+def _decided(shares: list[tuple[float, float]], walls_ns: list[int]) -> str:
     """The verdict that no figure between what generation took at least and at most, of each query, can change."""
+    if max(walls_ns) > EVEN * min(walls_ns):
+        return ""
     low, high = min(low for low, _ in shares), max(high for _, high in shares)
     if low - (high - low) > THRESHOLD:
         return "yes"
@@ -113,7 +117,7 @@ def test_planted_phases_come_out(share: float, stream: str, run_stub: RunStub) -
     wrong = "no" if true_generation > THRESHOLD * true_wall else "yes"
     assert verdict["verdict"] != wrong
     assert verdict["interval"]["low"] <= verdict["estimate"] <= verdict["interval"]["high"]
-    decided = _decided(shares)
+    decided = _decided(shares, [query["wall_ns"] for query in report["queries"]])
     assert verdict["verdict"] == decided or not decided
 
 
