@@ -38,6 +38,33 @@ def read(place: Place) -> SpanSet:
 
 LINES = Source("lines of three words", lambda place: place.text.endswith(".words"), read)
 """
+LEVER = """\
+from dataclasses import replace
+
+from punie.trace.analysis.experiment.arms import ExpectedOutput
+from punie.trace.bench.levers.lever import Lever, Scope
+
+LEVER = Lever(
+    name="cold",
+    title="no randomness",
+    scope=Scope.REQUEST,
+    output=ExpectedOutput.SAME,
+    apply=lambda arm, _value: replace(arm, request=replace(arm.request, temperature=0.0)),
+    applies=lambda arm: "",
+    propose=lambda evidence: ("",),
+    unpredicted="it costs no time",
+)
+"""
+PLAN = """\
+blocks = 2
+[baseline.server]
+base_url = "http://127.0.0.1:9/v1"
+[baseline.agent]
+workspace = "."
+[[arm]]
+name = "cold"
+levers = ["cold"]
+"""
 VERB = """\
 from dataclasses import dataclass
 
@@ -107,8 +134,8 @@ def add_source(copy: Copy) -> None:
         "store/words.py",
         SOURCE,
         "store/sources.py",
-        "\nSOURCES: Final = (JAEGER_API,",
-        "from punie.trace.store.words import LINES\n\nSOURCES: Final = (LINES, JAEGER_API,",
+        "    Source,\n",
+        '    Source,\n    "punie.trace.store.words:LINES",\n',
     )
 
 
@@ -139,3 +166,16 @@ def test_a_verb(copy: Copy) -> None:
     assert copy.run("hello", "world") == "hello, world\n"
     assert "say hello" in copy.run("--help")
     assert "punie-trace hello you" in copy.run("hello", "--help")
+
+
+def test_a_lever(copy: Copy, tmp_path: Path) -> None:
+    copy.add(
+        "bench/levers/cold.py",
+        LEVER,
+        "bench/levers/registry.py",
+        "    Lever,\n",
+        '    Lever,\n    "punie.trace.bench.levers.cold:LEVER",\n',
+    )
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    assert "cold" in copy.run("bench", "run", str(plan), "--dry-run")

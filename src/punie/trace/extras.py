@@ -7,7 +7,9 @@ doesn't matter whether we came from a clone, from a wheel file or from the index
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,11 +39,22 @@ def packages_of(extra: str) -> tuple[str, ...]:
 
 
 def install_command(requirements: Iterable[str], prefix: Path | None = None) -> str:
-    """With the pip that is here, else by uv into the environment at `prefix`, this one by default."""
+    """With the pip that is here, else by uv into the environment at `prefix` (by default ours), else by a new pip."""
     names = " ".join(map(shlex.quote, requirements))
     prefix = prefix or Path(sys.prefix)
     if any(part.startswith(_UVX) for part in prefix.parts):
         return f"uvx --from … --with {names.replace(' ', ' --with ')} punie-trace …"
     if importlib.util.find_spec("pip") is not None:
         return f"python -m pip install {names}"
-    return f"python3 -m uv pip install --python {shlex.quote(str(prefix))} {names}"
+    python = shlex.quote(sys.executable)
+    if uv := _uv():
+        return f"{uv} pip install --python {shlex.quote(str(prefix))} {names}"
+    return f"{python} -m ensurepip && {python} -m pip install {names}"
+
+
+def _uv() -> str | None:
+    """How uv is called: as it called us, by its name, or as a module; environments that it made have neither."""
+    called_by = os.environ.get("UV")
+    if called_by or shutil.which("uv"):
+        return shlex.quote(called_by) if called_by else "uv"
+    return f"{shlex.quote(sys.executable)} -m uv" if importlib.util.find_spec("uv") else None

@@ -7,16 +7,19 @@ from typing import Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
+from punie.trace.registered import registered
 from punie.trace.store.attribute_values import with_typed_values
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.regular import exists
-from punie.trace.store.json_files import JSON
-from punie.trace.store.otlp.protobuf import OTLP_PROTOBUF
-from punie.trace.store.parquet.json_rows import ROWS_CSV
-from punie.trace.store.parquet.reader import PARQUET
 from punie.trace.store.source import Source
 
-FILE_FORMATS: Final = (PARQUET, OTLP_PROTOBUF, JSON, ROWS_CSV)
+FILE_FORMATS: Final = registered(
+    Source,
+    "punie.trace.store.parquet.reader:PARQUET",
+    "punie.trace.store.otlp.protobuf:OTLP_PROTOBUF",
+    "punie.trace.store.json_files:JSON",
+    "punie.trace.store.parquet.json_rows:ROWS_CSV",
+)
 
 
 def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet:

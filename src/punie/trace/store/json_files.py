@@ -12,22 +12,25 @@ from typing import Final
 from punie.trace.errors import InputError
 from punie.trace.garbage import without_collections
 from punie.trace.model import SpanSet
-from punie.trace.store.console import CONSOLE_JSON
+from punie.trace.registered import registered
 from punie.trace.store.files.json_documents import Document, JsonDocuments, lines_of
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
-from punie.trace.store.jaeger.json_format import JAEGER_JSON
-from punie.trace.store.langfuse import LANGFUSE_JSON
-from punie.trace.store.otlp.json_format import OTLP_JSON
 from punie.trace.store.otlp.typed_lines import TypedLines
 from punie.trace.store.otlp.values import Unreadable
-from punie.trace.store.parquet.json_rows import ROWS_JSON
 from punie.trace.store.source import JsonFormat, Source
-from punie.trace.store.zipkin import ZIPKIN_JSON
 from punie.trace.waiting import shown
 
 _LOOK_EVERY: Final = 1_024  # lines: to look at the clock takes as long as to read a tenth of one
-JSON_FORMATS: Final = (OTLP_JSON, LANGFUSE_JSON, CONSOLE_JSON, ZIPKIN_JSON, ROWS_JSON, JAEGER_JSON)
+JSON_FORMATS: Final = registered(
+    JsonFormat,
+    "punie.trace.store.otlp.json_format:OTLP_JSON",
+    "punie.trace.store.langfuse:LANGFUSE_JSON",
+    "punie.trace.store.console:CONSOLE_JSON",
+    "punie.trace.store.zipkin:ZIPKIN_JSON",
+    "punie.trace.store.parquet.json_rows:ROWS_JSON",
+    "punie.trace.store.jaeger.json_format:JAEGER_JSON",
+)
 
 
 def recognises(place: Place) -> bool:

@@ -11,16 +11,19 @@ from typing import Final
 
 from punie.trace.errors import InputError
 from punie.trace.model import SpanSet
-from punie.trace.store.clickhouse.source import CLICKHOUSE
+from punie.trace.registered import registered
 from punie.trace.store.file_formats import FILE_FORMATS, read_file
 from punie.trace.store.files.place import Place
-from punie.trace.store.jaeger.api import JAEGER_API
 from punie.trace.store.otlp.json_format import OTHER_SIGNALS
-from punie.trace.store.runs.run_folder import RUN_FOLDER
-from punie.trace.store.runs.span_folder import SPAN_FOLDER
 from punie.trace.store.source import Source
 
-SOURCES: Final = (JAEGER_API, CLICKHOUSE, RUN_FOLDER, SPAN_FOLDER)
+SOURCES: Final = registered(
+    Source,
+    "punie.trace.store.jaeger.api:JAEGER_API",
+    "punie.trace.store.clickhouse.source:CLICKHOUSE",
+    "punie.trace.store.runs.run_folder:RUN_FOLDER",
+    "punie.trace.store.runs.span_folder:SPAN_FOLDER",
+)
 
 
 def read_source(text: str, sources: Sequence[Source] = SOURCES) -> SpanSet:

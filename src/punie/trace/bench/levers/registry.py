@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from punie.trace.bench.levers import (
-    adapter,
-    brief,
-    draft,
-    max_tokens,
-    model,
-    no_stream,
-    parallel_tools,
-    prefill_step_size,
-    prompt_cache,
-    thinking_off,
-    tool_results,
-)
 from punie.trace.bench.levers.lever import Change, Lever
 from punie.trace.errors import UsageError, did_you_mean
+from punie.trace.registered import registered
 
-LEVERS: Final[tuple[Lever, ...]] = (
-    prompt_cache.LEVER,
-    prefill_step_size.LEVER,
-    brief.LEVER,
-    max_tokens.LEVER,
-    thinking_off.LEVER,
-    parallel_tools.LEVER,
-    tool_results.LEVER,
-    no_stream.LEVER,
-    draft.LEVER,
-    adapter.LEVER,
-    model.LEVER,
+LEVERS: Final = registered(
+    Lever,
+    "punie.trace.bench.levers.prompt_cache:LEVER",
+    "punie.trace.bench.levers.prefill_step_size:LEVER",
+    "punie.trace.bench.levers.brief:LEVER",
+    "punie.trace.bench.levers.max_tokens:LEVER",
+    "punie.trace.bench.levers.thinking_off:LEVER",
+    "punie.trace.bench.levers.parallel_tools:LEVER",
+    "punie.trace.bench.levers.tool_results:LEVER",
+    "punie.trace.bench.levers.no_stream:LEVER",
+    "punie.trace.bench.levers.draft:LEVER",
+    "punie.trace.bench.levers.adapter:LEVER",
+    "punie.trace.bench.levers.model:LEVER",
 )
 
 
