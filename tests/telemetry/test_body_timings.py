@@ -55,8 +55,8 @@ def shown(body: bytes) -> dict[str, Any]:
     return dict(json.JSONDecoder().raw_decode(body[start:].decode())[0])
 
 
-WHOLE = ["whole.json", "call.json"]
-STREAMED = ["streamed.txt", "streamed_per_token.txt", "call_streamed.txt"]
+WHOLE = ["whole.json", "call.json", "drafted.json"]
+STREAMED = ["streamed.txt", "streamed_per_token.txt", "call_streamed.txt", "drafted_streamed.txt"]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
@@ -74,6 +74,9 @@ def test_answers_recorded_from_llama_cpp(name: str, size: int) -> None:
     assert prefill.attributes["gen_ai.usage.input_tokens"] == told["prompt_n"] + told["cache_n"]
     assert prefill.attributes["gen_ai.usage.cache_read.input_tokens"] == told["cache_n"]
     assert decode.attributes["gen_ai.usage.output_tokens"] == told["predicted_n"]
+    assert decode.attributes.get("punie.server.drafted_tokens") == told.get("draft_n")
+    assert decode.attributes.get("punie.server.accepted_tokens") == told.get("draft_n_accepted")
+    assert ("draft_n" in told) == name.startswith("drafted")
 
 
 @pytest.mark.parametrize("name", STREAMED)

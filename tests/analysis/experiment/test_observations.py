@@ -68,6 +68,16 @@ def test_an_observation_is_read_off_the_spans() -> None:
     assert (found.wall_ns, found.decode_ns, found.counts) == (300, 100, True)
 
 
+def test_drafts_that_only_the_body_tells_are_counted() -> None:
+    told = {semconv.PHASE: "decode", semconv.SERVER_DRAFTED_TOKENS: 48, semconv.SERVER_ACCEPTED_TOKENS: 20}
+    root, *_ = _spans().spans
+    chat = _span("c", "root", "chat m", 20, 110, a={semconv.OPERATION: "chat"})
+    source = SpanSet((root, chat, _span("d", "c", "decode", 50, 100, a=told)))
+    (found,) = observe(source.spans, read_queries(source))
+    assert found.drafting == Drafting(0, 48, 20, ())
+    assert found.drafting.share == pytest.approx(20 / 48)
+
+
 @pytest.mark.parametrize("change", [{semconv.QUERY_WARMUP: True}, {semconv.BENCH_ARM: None}])
 def test_warm_up_and_other_runs_are_no_observations(change: dict[str, Any]) -> None:
     source = _spans(**change)

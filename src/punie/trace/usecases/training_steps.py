@@ -81,13 +81,13 @@ def _training_ns(plan: TrainingPlan, recorded: Recorded) -> int | None:
         if semconv.text(span.attributes, semconv.PHASE) == Phase.PREFILL
         and (tokens := _read_tokens(span)) > 0
     ]
-    prompts = [
-        record.input_tokens / record.model_requests
+    rows = [
+        (record.input_tokens + (record.output_tokens or 0)) / record.model_requests
         for record in recorded.records
         if record.input_tokens and record.model_requests
     ]
-    if not read or not prompts:
+    if not read or not rows:
         return None
     token_ns = sum(ns for ns, _ in read) / sum(tokens for _, tokens in read)
     iterations = plan.settings.iters * len(plan.seeds) * plan.settings.batch_size
-    return round(iterations * _PASSES * statistics.fmean(prompts) * token_ns)
+    return round(iterations * _PASSES * statistics.fmean(rows) * token_ns)

@@ -22,14 +22,20 @@ def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...
     """
     roots: dict[str, Span] = {}
     servers: dict[str, dict[str, Span]] = {}
+    drafters: dict[str, dict[str, Span]] = {}
     for span in spans:
         if semconv.text(span.attributes, semconv.BENCH_ARM) is not None:
             roots.setdefault(query_key((span.trace_id, span.span_id)), span)
         elif span.kind is SpanKind.SERVER:
             servers.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
+        if semconv.integer(span.attributes, semconv.SERVER_DRAFTED_TOKENS) is not None:
+            drafters.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
     found = [
         _observation(
-            record, roots[record.ledger.query_key], _in_order(servers.get(record.trace_id, {}).values())
+            record,
+            roots[record.ledger.query_key],
+            _in_order(servers.get(record.trace_id, {}).values()),
+            drafters.get(record.trace_id, {}).values(),
         )
         for record in read.records
         if not record.warmup and record.ledger.query_key in roots
@@ -37,7 +43,9 @@ def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...
     return tuple(sorted(found, key=lambda seen: (seen.record.ledger.start_ns, seen.record.trace_id)))
 
 
-def _observation(record: QueryRecord, root: Span, servers: Sequence[Span]) -> Observation:
+def _observation(
+    record: QueryRecord, root: Span, servers: Sequence[Span], drafters: Iterable[Span]
+) -> Observation:
     attributes = root.attributes
     peaks = _known(semconv.integer(span.attributes, semconv.SERVER_PEAK_MEMORY) for span in servers)
     return Observation(
@@ -46,7 +54,7 @@ def _observation(record: QueryRecord, root: Span, servers: Sequence[Span]) -> Ob
         server_start=str(semconv.first(attributes, semconv.BENCH_SERVER_START) or ""),
         record=record,
         outputs=tuple(map(_output, servers)),
-        drafting=add_up([turn for turn in map(_drafting, servers) if turn is not None]),
+        drafting=add_up(list(map(_drafting, drafters))),
         peak_bytes=max(peaks, default=None),
         footprint_bytes=semconv.integer(attributes, semconv.SERVER_PEAK_FOOTPRINT),
         recommended_bytes=semconv.integer(attributes, semconv.MACHINE_RECOMMENDED_MEMORY),
@@ -65,12 +73,10 @@ def _output(server: Span) -> TurnOutput:
     )
 
 
-def _drafting(server: Span) -> Drafting | None:
-    """What one turn drafted; None if it didn't."""
+def _drafting(server: Span) -> Drafting:
+    """What one turn drafted: by the server's span, or by the body of its answer."""
     count = partial(semconv.integer, server.attributes)
-    steps = count(semconv.SERVER_DRAFT_STEPS)
-    if steps is None:
-        return None
+    steps = count(semconv.SERVER_DRAFT_STEPS) or 0
     accepted = _whole_numbers(server.attributes.get(semconv.SERVER_ACCEPTED_BY_POSITION))
     in_calls = _whole_numbers(server.attributes.get(semconv.SERVER_TOOL_CALL_ACCEPTED_BY_POSITION))
     call_steps = count(semconv.SERVER_TOOL_CALL_STEPS)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm
+from punie.trace.analysis.experiment.drafting import Drafting
 from punie.trace.analysis.experiment.gates import GateKind
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.experiment.results import ArmResult, Experiment
@@ -25,6 +26,7 @@ from punie.trace.report.published.experiment import publish_experiment
 from punie.trace.report.wording.experiment import (
     EXPECTED,
     difference,
+    draft_notes,
     ended_text,
     gate_text,
     headline,
@@ -160,8 +162,23 @@ def _speed_chart(found: Experiment) -> tuple[Ranges, ...]:
 
 
 def _cost(found: Experiment) -> Section:
-    rows = tuple(_cost_row(result) for result in found.arms)
-    return Section("Tokens a query, memory", table=Table(_COST, rows), charts=_tokens_chart(found))
+    drafts = any(result.summary.drafting for result in found.arms)
+    rows = tuple(
+        (*_cost_row(result), *([_drafts_taken(result.summary.drafting)] * drafts)) for result in found.arms
+    )
+    return Section(
+        "Tokens a query, memory",
+        table=Table((*_COST, *(["drafts taken"] * drafts)), rows),
+        notes=notes(*draft_notes(found)),
+        charts=_tokens_chart(found),
+    )
+
+
+def _drafts_taken(drafting: Drafting | None) -> Figure:
+    if drafting is None:
+        return figures.count(None)
+    shown = f"{drafting.accepted} of {drafting.drafted}"
+    return Figure(drafting.share if drafting.drafted else None, Unit.SHARE, shown)
 
 
 def _cost_row(result: ArmResult) -> tuple[Cell, ...]:

@@ -189,3 +189,18 @@ def server_text(arm: Arm) -> str:
     server = arm.server
     where = server.program or server.base_url or (server.model or "").rstrip("/").rpartition("/")[2]
     return f"{_SERVERS[server.kind]}: {where}"
+
+
+def draft_notes(experiment: Experiment) -> Iterator[str]:
+    """What acceptance is worth that a server of somebody else's tells."""
+    told = [r for r in experiment.arms if r.summary.drafting and r.arm.server.kind is not ServerKind.MLX]
+    if not told:
+        return
+    yield "drafts taken: of the tokens that were proposed, those that the model took, as the server's answers tell"
+    repeats = experiment.plan.repeats
+    seen_before = repeats > 1 or any(r.arm.server.kind is ServerKind.ATTACHED for r in told)
+    again = ", so that these are taken more often than on new questions" if seen_before else ""
+    yield (
+        "n-gram drafts copy what the server has seen: a prompt that it saw before drafts from its own earlier answer"
+        f"{again}"
+    )
