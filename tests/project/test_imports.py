@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,11 +13,18 @@ from module_graph import PACKAGE, PROJECT, Modules, circles, ours, room, rooms
 IMPORTS = ours().imports()
 
 
-def layers() -> dict[str, int]:
-    """The level of each room, from the top: the first contract of `pyproject.toml`."""
+def layers(contract: int = 0) -> dict[str, int]:
+    """The level of each room, from the top: the first contract of `pyproject.toml`; the second is the analysis'."""
     tools = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]
-    lines = tools["importlinter"]["contracts"][0]["layers"]
+    lines = tools["importlinter"]["contracts"][contract]["layers"]
     return {name.strip(): level for level, line in enumerate(lines) for name in line.split("|")}
+
+
+@pytest.mark.parametrize("contract", [0, 1], ids=["rooms", "packages of the analysis"])
+def test_the_architecture_names_every_layer(contract: int) -> None:
+    chapter = (PROJECT / "ARCHITECTURE.md").read_text().partition("## Layers")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)(?:/|\.py)?`", chapter))
+    assert layers(contract).keys() - named == set()
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
