@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
@@ -24,6 +25,21 @@ def test_files_can_be_read_in_one_go() -> None:
     assert len(OURS) > 500
     assert _longer_than(400, "src") == {}
     assert _longer_than(600, "") == {}
+
+
+def test_every_usage_error_says_what_to_do() -> None:
+    calls = [
+        (path.name, node)
+        for path in OURS
+        if path.is_relative_to(PROJECT / "src") and path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UsageError"
+    ]
+    assert len(calls) > 50
+    without = [
+        (name, node.lineno) for name, node in calls if "remedy" not in {one.arg for one in node.keywords}
+    ]
+    assert without == []
 
 
 def test_there_is_no_package_where_others_may_own_it() -> None:

@@ -223,7 +223,7 @@ class _Reader:
             for lever in table.levers:
                 change = parse_change(lever)
                 if why_not := change.lever.applies(arm):
-                    raise UsageError(f"lever {lever}: {why_not}")
+                    raise UsageError(f"lever {lever}: {why_not}", remedy="leave it out of the plan")
                 arm = change.to(arm)
         arm = replace(arm, server=self._paths(arm.server))
         if table.output is not None or is_changed:

@@ -5,7 +5,6 @@ The command line wins over the plan file, the plan file over `--quick`, that ove
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ import msgspec
 from punie.trace.bench.options import NAMES, BenchOptions
 from punie.trace.errors import InputError, UsageError
 from punie.trace.store import documents
-
-LARGEST_PLAN_FILE: Final = 1_000_000
-"""Bytes. A plan has twenty keys; whatever is larger is another file."""
+from punie.trace.toml_files import read_toml
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -70,7 +67,7 @@ def read_plan_file(path: Path) -> dict[str, Any]:
 
     Raises InputError that names the file and the key that is unknown or of the wrong type.
     """
-    table = {_FORMER_NAMES.get(name, name): value for name, value in _read_toml(path).items()}
+    table = {_FORMER_NAMES.get(name, name): value for name, value in read_toml(path, "plan").items()}
     for name in table:
         if name not in NAMES:
             raise InputError(f"plan {path}: {name} is not known", remedy=f"known are: {', '.join(NAMES)}")
@@ -80,14 +77,6 @@ def read_plan_file(path: Path) -> dict[str, Any]:
     return found | {
         name: str(path.parent / Path(found[name]).expanduser()) for name in _PATHS if name in found
     }
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    text = documents.read_text(path, what=f"plan {path}", most_bytes=LARGEST_PLAN_FILE)
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
-        raise InputError(f"plan {path}: not valid TOML: {error}") from error
 
 
 def _check(options: BenchOptions) -> None:

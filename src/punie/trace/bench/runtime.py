@@ -62,7 +62,7 @@ def subject_of(settings: AgentSettings) -> SubjectSource:
         return load_subject(settings.agent)
     workspace = Path(settings.workspace or workspace_path())
     if not workspace.is_dir():
-        raise UsageError(f"--workspace {workspace}: no such folder")
+        raise UsageError(f"--workspace {workspace}: no such folder", remedy="check its path")
     return default_subject(workspace)
 
 

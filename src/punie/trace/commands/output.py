@@ -162,8 +162,8 @@ def _refuse_terminal(chosen: Format, path: Path | None) -> None:
 def refuse_unwritable(path: Path, *, force: bool) -> None:
     """Raise UsageError if a new file can't be written at `path`, before anybody waits for what goes there."""
     if path.is_dir():
-        raise UsageError(f"-o {path}: is a folder")
+        raise UsageError(f"-o {path}: is a folder", remedy="name a file in it")
     if path.exists() and not force:
         raise UsageError(f"-o {path}: the file exists", remedy="add --force to overwrite it")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"-o {path}: its folder doesn't exist")
+        raise UsageError(f"-o {path}: its folder doesn't exist", remedy=f"mkdir -p {path.parent}")

@@ -132,7 +132,10 @@ def _added_up(options: Options) -> Document:
     if others:
         raise UsageError(f"--in-database: sums one source, not {1 + len(others)}", remedy="name one")
     if not source.startswith(f"{SCHEME}://"):
-        raise UsageError(f"--in-database: {without_password(source)} is no {SCHEME}:// URL")
+        raise UsageError(
+            f"--in-database: {without_password(source)} is no {SCHEME}:// URL",
+            remedy="leave --in-database out: the spans are then read from here",
+        )
     return build_totals(total(source, By(options.by) if options.by else None))
 
 

@@ -49,7 +49,7 @@ def _processes(given: int) -> int:
     text = os.environ.get(VARIABLE, "")
     if text:
         if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 3 and int(text)):
-            raise UsageError(f"{VARIABLE}={text}: no number of processes")
+            raise UsageError(f"{VARIABLE}={text}: no number of processes", remedy=f"e.g. {VARIABLE}=2")
         return int(text)
     can_fork = hasattr(os, "fork") and threading.active_count() == 1
     if given < _FROM or not can_fork or not _WITH_THREADS.isdisjoint(sys.modules):

@@ -39,6 +39,7 @@ def parse_change(text: str) -> Change:
     if lever is None:
         raise unknown_lever(name)
     if bool(value) != bool(lever.value):
-        wanted = f"needs a value: {name}={lever.value.upper()}" if lever.value else "takes no value"
-        raise UsageError(f"lever {name}{separator}{value}: {wanted}")
+        wanted = "needs a value" if lever.value else "takes no value"
+        usage = f"{name}={lever.value.upper()}" if lever.value else name
+        raise UsageError(f"lever {name}{separator}{value}: {wanted}", remedy=f"write {usage}")
     return Change(lever, value)

@@ -39,5 +39,5 @@ def _most_from_environment() -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 15):
-        raise UsageError(f"{VARIABLE}={text}: no whole number of bytes")
+        raise UsageError(f"{VARIABLE}={text}: no whole number of bytes", remedy=f"e.g. {VARIABLE}=8000000000")
     return int(text)
