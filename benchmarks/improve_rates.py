@@ -156,12 +156,17 @@ class Run:
     blocks: int
 
 
+def improve_with(executor: Simulated) -> tuple[Improvement, Ending]:
+    """The whole way, with the levers that the executor knows."""
+    candidates = tuple(Candidate(name, name, name, ExpectedOutput.SAME) for name in executor.true)
+    return asyncio.run(improve(executor, lambda _baseline: Improvement(rank(candidates), {})))
+
+
 def simulate(noise: Noise, planted: float, generator: random.Random) -> Run:
     """One `improve` with a lever of `planted` speed-up among useless ones."""
     true = {f"useless-{number}": 1.0 for number in range(USELESS)} | {"planted": planted}
     executor = Simulated(noise, true, generator)
-    candidates = tuple(Candidate(name, name, name, ExpectedOutput.SAME) for name in true)
-    state, ending = asyncio.run(improve(executor, lambda _baseline: Improvement(rank(candidates), {})))
+    state, ending = improve_with(executor)
     found = state.confirmation
     speed_up = executor.speed_up(state.winner or ())
     holds = found is not None and found.interval is not None and found.interval.holds(speed_up)

@@ -289,6 +289,24 @@ def test_the_plan_for_the_production_pair_has_every_lever(
     assert arms["draft"]["output"] == "same"
 
 
+def test_the_plan_for_llama_cpp_asks_each_query_once_a_server_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An n-gram draft of a repeated prompt copies its own earlier answer."""
+    server = tmp_path / "llama-server"
+    server.write_text("#!/bin/sh\n")
+    server.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    plan = read_experiment(Path(__file__).parents[2] / "benchmarks/plans/llama-cpp-ngram.toml", "b", NOW)
+    assert plan.repeats == 1
+    commands = {arm.name: arm.server.program or "" for arm in plan.arms}
+    assert [name for name, line in commands.items() if "--spec-type ngram-" in line] == [
+        "ngram-simple-3",
+        "ngram-simple",
+        "ngram-mod",
+    ]
+
+
 def test_a_configuration_is_what_the_baseline_begins_with(tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     (tmp_path / "won.toml").write_text(

@@ -171,6 +171,24 @@ def test_levers_that_few_blocks_can_not_drop_are_screened_in_more() -> None:
     assert (state.winner, ending) == (("slow-starter",), Ending.IMPROVED)
 
 
+def test_a_burst_of_other_work_in_one_block_drops_no_lever() -> None:
+    class Burst(Planted):
+        def _arm(self, levers: LeverSet, blocks: int) -> ArmMeasurement:
+            made = super()._arm(levers, blocks)
+            first = RatioUnit(1.0, 2.0)  # the arm was disturbed
+            return (
+                arm_of(levers, (first, *made.blocks[1:])) if self.asked[-1].stage is Stage.SCREENING else made
+            )
+
+    planted = Burst({("brief",): 1.2})
+    state, ending = run(planted, candidate("brief"))
+    (screened,) = state.screened
+    assert screened.speed_up is not None
+    assert screened.speed_up < 1
+    assert screened.outcome is Screened.HELPS
+    assert ending is Ending.IMPROVED
+
+
 def test_a_lever_that_breaks_answers_is_kept_out_however_fast_it_is() -> None:
     planted = Planted({("fast",): 3.0}, gates={("fast",): WRONG})
     state, ending = run(planted, candidate("fast", 0.7))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 
-from improve_rates import RECORDED, Noise, simulate
+import pytest
+from improve_rates import RECORDED, Noise, Simulated, improve_with, simulate
 
-from punie.trace.analysis.improvement.model import Ending
+from punie.trace.analysis.improvement.model import Ending, StageMeasurement, StagePlan
 
 RUNS = 25
 
@@ -39,3 +40,38 @@ def test_a_planted_lever_is_confirmed_with_an_interval_that_holds_it() -> None:
     generator = random.Random(2)  # noqa: S311 # simulation
     runs = [simulate(noise(), 1.5, generator) for _ in range(RUNS)]
     assert sum(run.ending is Ending.IMPROVED and run.holds and run.true == 1.5 for run in runs) >= 0.9 * RUNS
+
+
+class StoppedError(Exception):
+    """Somebody pressed Ctrl-C."""
+
+
+class Interruptible(Simulated):
+    """Ends before the measurement whose number is `last`; what was measured by then is kept."""
+
+    last: int | None = None
+    asked: int = 0
+
+    async def measure(self, plan: StagePlan) -> StageMeasurement:
+        self.asked += 1
+        if self.asked == self.last:
+            raise StoppedError
+        return await super().measure(plan)
+
+
+def interruptible() -> Interruptible:
+    true = {"cache": 1.3, "brief": 1.15, "nothing": 1.0}
+    return Interruptible(Noise.read(RECORDED), true, random.Random(9))  # noqa: S311 # simulation
+
+
+def test_interrupted_before_any_step_and_resumed_it_comes_to_the_same() -> None:
+    whole = interruptible()
+    expected = improve_with(whole)
+    assert expected[1] is Ending.IMPROVED
+    for last in range(1, whole.asked + 1):
+        executor = interruptible()
+        executor.last = last
+        with pytest.raises(StoppedError):
+            improve_with(executor)
+        executor.last = None
+        assert improve_with(executor) == expected
