@@ -18,6 +18,7 @@ SLOW = (
     "demo/test_demo_model_scores.py",
     "doctor",
     "end_to_end",
+    "hostile/test_grpc_receivers.py",
     "hostile/test_models.py",
     "hostile/test_secrets.py",
     "hostile/test_servers.py",

@@ -38,6 +38,10 @@ _SPANS_CODES: Final = frozenset({"INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"})
 _TOO_LARGE: Final = (
     "larger than max"  # has the code of a receiver that is busy, and is as large the next time
 )
+_UNREADABLE: Final = (  # as our own side of gRPC says it, with the codes of who refuses spans
+    "Exception deserializing response",
+    "CLIENT: Received message larger than max",
+)
 _LONGEST_PAUSE_S: Final = 24 * 3_600.0
 _LONGEST_READ: Final = 10_000
 _QUOTED: Final = 200  # characters of a receiver's text
@@ -107,6 +111,8 @@ def read_rpc_error(error: grpc.RpcError) -> Answer:
     """What an error status of gRPC means."""
     code, details = error.code().name, error.details() or ""
     problem = f"gRPC {code}: {details}"
+    if any(said in details for said in _UNREADABLE):
+        return _no_receiver(f"an answer that can't be read ({details})")
     if code in _SPANS_CODES or _TOO_LARGE in details:
         return Answer(Outcome.SPANS_REFUSED, problem=problem)
     if code in _RETRIED_CODES:
@@ -148,6 +154,10 @@ def _pause_s(text: str | None) -> float | None:
         seconds = float(text) if text.strip().isdigit() else _until_s(text)
     except (ValueError, OverflowError):
         return None
+    return _bounded_s(seconds)
+
+
+def _bounded_s(seconds: float) -> float:
     return min(max(seconds, 0.0), _LONGEST_PAUSE_S)
 
 
@@ -159,12 +169,15 @@ def _retry_delay_s(error: grpc.RpcError) -> float | None:
     from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # ships no types
     from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # as above
 
-    for name, value in error.trailing_metadata() or ():
-        if name == "grpc-status-details-bin":
-            for detail in Status.FromString(value).details:
-                found = RetryInfo()
-                if detail.Unpack(found):
-                    return float(found.retry_delay.ToTimedelta().total_seconds())
+    try:
+        for name, value in error.trailing_metadata() or ():
+            if name == "grpc-status-details-bin":
+                for detail in Status.FromString(value).details:
+                    found = RetryInfo()
+                    if detail.Unpack(found):
+                        return _bounded_s(found.retry_delay.seconds + found.retry_delay.nanos / 1e9)
+    except DecodeError:  # it asks for nothing that can be understood
+        return None
     return None
 
 
