@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -137,3 +138,13 @@ def test_a_limit_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(VARIABLE, "2 GB")
     with pytest.raises(UsageError, match=f"{VARIABLE}=2 GB"):
         UnpackedLimit("f", 10)
+
+
+@both
+def test_tens_of_thousands_of_tiny_members_take_no_time(compress: Compress) -> None:
+    """What is behind each of them isn't copied each time."""
+    member, count = compress(b"\n"), 20_000
+    began_s = time.process_time()
+    assert unpack(member * count, "x").messages == (b"\n" * count,)
+    assert time.process_time() - began_s < 2
+    assert unpack(member * count + member[:-3], "x").faults

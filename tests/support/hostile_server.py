@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import sys
 import threading
 import time
 import zlib
@@ -13,6 +15,11 @@ from types import MappingProxyType
 from typing import Final
 
 from hostile_texts import TEXTS
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import compress as zstd_compress
+else:
+    from backports.zstd import compress as zstd_compress
 
 Behaviour = Callable[[], Iterator[bytes]]
 _ODD: Final = "".join(text for text in TEXTS.values() if len(text) < 200).encode("utf-8", "replace")
@@ -81,6 +88,19 @@ def bomb() -> Iterator[bytes]:
     yield _head("application/json", "content-encoding: gzip", f"content-length: {len(packed)}") + packed
 
 
+def bomb_in_a_bomb() -> Iterator[bytes]:
+    """Packed twice: two kilobytes for as much."""
+    packed = gzip.compress(_packed_zeros(512))
+    kind = ("content-encoding: gzip, gzip", f"content-length: {len(packed)}")
+    yield _head("application/json", *kind) + packed
+
+
+def bomb_of_another_kind() -> Iterator[bytes]:
+    """Sixteen kilobytes of zstd."""
+    packed = zstd_compress(bytes(1 << 20)) * 512
+    yield _head("application/json", "content-encoding: zstd", f"content-length: {len(packed)}") + packed
+
+
 @cache
 def _packed_zeros(megabytes: int) -> bytes:
     """A megabyte at a time: the test that looks at memory makes none of it."""
@@ -132,6 +152,8 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             a_header_at_a_time,
             huge_headers,
             bomb,
+            bomb_in_a_bomb,
+            bomb_of_another_kind,
             odd_error,
             absurd_usage,
             deep,

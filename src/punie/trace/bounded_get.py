@@ -1,4 +1,4 @@
-"""A GET over HTTP that ends in time, whatever the server does: a socket's timeout begins anew with every byte."""
+"""Answers over HTTP within bounds: a GET that ends in time (a socket's timeout begins anew with every byte), no bombs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from types import MappingProxyType
 from typing import Final
 
+PLAIN: Final[Mapping[str, str]] = MappingProxyType({"accept-encoding": "identity"})
+"""Headers that ask for an answer as it is: what is packed may become thousands of times as large."""
+_PACKED_LITTLE: Final = ("", "identity", "gzip", "deflate")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def refuse_bombs(encoding: str) -> None:
+    """Raises `ConnectionError` for a body that clients would unpack at once to any size: packed twice, or by zstd."""
+    if encoding.strip().lower() not in _PACKED_LITTLE:
+        raise ConnectionError(f"the answer is packed as {encoding[:40]!a}, which nobody asked for")
 
 
 @contextmanager

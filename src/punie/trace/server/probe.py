@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from punie.trace.bounded_get import PLAIN, refuse_bombs
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.config import DEFAULT_MODEL
@@ -53,7 +54,7 @@ def open_client(address: ServerAddress, *, timeout_s: float | None) -> httpx.Asy
         return httpx.AsyncClient(
             base_url=address.base_url,
             timeout=timeout_s,
-            headers=address.headers,
+            headers={**address.headers, **PLAIN},
             **address.client_arguments(),
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -153,6 +154,10 @@ async def _ask(
     """An answer of which no more is read than what can be one; what is cut off there, or badly packed, is no JSON."""
     content = b""
     async with client.stream(method, url, **arguments) as answer:
+        try:
+            refuse_bombs(answer.headers.get("content-encoding", ""))
+        except ConnectionError as error:
+            raise httpx.ReadError(str(error)) from error
         with suppress(httpx.DecodingError):
             async for piece in answer.aiter_bytes():
                 content += piece[:_LARGEST_ANSWER]

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from punie.trace.bounded_get import PLAIN
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.bounded_answers import NO_PACKING, bound
+from punie.trace.workload.bounded_answers import bound
 from punie.trace.workload.subject import Subject
 from punie.trace.workload.tools.tools import WorkspaceTools
 
@@ -67,7 +68,7 @@ def server_model(
     client = openai.AsyncOpenAI(
         base_url=address.base_url,
         api_key="not-needed",  # the library insists on one; the address's own wins
-        default_headers={**address.headers, **NO_PACKING},
+        default_headers={**address.headers, **PLAIN},
         max_retries=0,
         timeout=timeout_s,
         http_client=openai.DefaultAsyncHttpxClient(

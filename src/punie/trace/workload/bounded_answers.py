@@ -6,15 +6,16 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from punie.trace.bounded_get import refuse_bombs
+
 MOST_BYTES: Final = 64 << 20
 """Of one answer, a stream's events with all their braces: a million tokens take less."""
 _MOST_PACKED_BYTES: Final = 256 << 10  # packed bytes may become a thousand times as many
-NO_PACKING: Final = {"accept-encoding": "identity"}
-"""Headers of a request that asks for an answer as it is."""
 
 
 async def bound(response: Any) -> None:  # noqa: ANN401 # of httpx or of httpx2
-    """From now on reading `response` raises `ConnectionError` past the limit."""
+    """From now on reading `response` raises `ConnectionError` past the limit; at once for what has none."""
+    refuse_bombs(response.headers.get("content-encoding", ""))
     is_packed = response.headers.get("content-encoding", "identity") != "identity"
     response.stream = _bounded(response.stream, _MOST_PACKED_BYTES if is_packed else MOST_BYTES)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from punie.trace.store.files.encoding import encoding_of
-from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
+from punie.trace.store.files.limit import PACKED_BYTES, PIECE_BYTES, UnpackedLimit
 from punie.trace.store.files.zstd import decompress_zstd
 
 _GZIP: Final = b"\x1f\x8b"
@@ -101,16 +101,17 @@ def _join(parts: Iterator[Unpacked]) -> Unpacked:
 def _decompress_gzip(data: bytes, limit: UnpackedLimit) -> tuple[bytes, str]:
     """All members that can be read, and why not the rest: a file that is still being written has no end."""
     plain: list[bytes] = []
-    while data.startswith(_GZIP):
+    at = 0
+    while data.startswith(_GZIP, at):
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
-            while data and not member.eof:
-                plain.append(member.decompress(data, PIECE_BYTES))
+            while at < len(data) and not member.eof:
+                piece = data[at : at + PACKED_BYTES]
+                plain.append(member.decompress(piece, PIECE_BYTES))
                 limit.count(len(plain[-1]))
-                data = member.unconsumed_tail
+                at += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
         except zlib.error as error:
             return b"".join(plain), f"damaged gzip: {error}"
         if not member.eof:
             return b"".join(plain), "torn gzip: it has no end"
-        data = member.unused_data
-    return b"".join(plain), "bytes after the end of the gzip" if data.strip(b"\0") else ""
+    return b"".join(plain), "bytes after the end of the gzip" if data[at:].strip(b"\0") else ""

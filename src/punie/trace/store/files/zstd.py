@@ -6,7 +6,7 @@ import sys
 
 from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
-from punie.trace.store.files.limit import PIECE_BYTES, UnpackedLimit
+from punie.trace.store.files.limit import PACKED_BYTES, PIECE_BYTES, UnpackedLimit
 
 
 def decompress_zstd(data: bytes, name: str, limit: UnpackedLimit) -> tuple[bytes, str]:
@@ -25,17 +25,18 @@ def decompress_zstd(data: bytes, name: str, limit: UnpackedLimit) -> tuple[bytes
             remedy=f"{install_hint('zstd')}, or unpack the file with `zstd -d`",
         ) from error
     plain: list[bytes] = []
-    while data:
+    at = 0
+    while at < len(data):
         frame = zstd.ZstdDecompressor()
         try:
-            plain.append(frame.decompress(data, PIECE_BYTES))
-            limit.count(len(plain[-1]))
-            while not (frame.eof or frame.needs_input):
-                plain.append(frame.decompress(b"", PIECE_BYTES))
+            while not frame.eof and (at < len(data) or not frame.needs_input):
+                piece = data[at : at + PACKED_BYTES] if frame.needs_input else b""
+                plain.append(frame.decompress(piece, PIECE_BYTES))
                 limit.count(len(plain[-1]))
+                at += len(piece)
+            at -= len(frame.unused_data) if frame.eof else 0
         except zstd.ZstdError as error:
             return b"".join(plain), f"damaged zstd: {error}"
         if not frame.eof:
             return b"".join(plain), "torn zstd: it has no end"
-        data = frame.unused_data
     return b"".join(plain), ""

@@ -12,6 +12,7 @@ from typing import Final
 import httpx2
 import msgspec
 
+from punie.trace.bounded_get import PLAIN, refuse_bombs
 from punie.trace.telemetry.shipping.answers import (
     JSON,
     PROTOBUF,
@@ -75,6 +76,7 @@ class HttpSender:
         headers = {
             "content-type": _MEDIA_TYPES[encoding],
             "user-agent": "punie-trace",
+            **PLAIN,
             **self._target.headers,
         }
         if compression is not Compression.NONE:
@@ -97,6 +99,7 @@ class HttpSender:
             asyncio.timeout(self._timeout_s),
             self._client.stream("POST", self._target.endpoint, content=body, headers=headers) as response,
         ):
+            refuse_bombs(response.headers.get("content-encoding", ""))
             content = b""
             async for piece in response.aiter_bytes():
                 content += piece
