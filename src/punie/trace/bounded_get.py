@@ -1,4 +1,4 @@
-"""Answers over HTTP within bounds: a GET that ends in time (a socket's timeout begins anew with every byte), no bombs."""
+"""Answers over HTTP within bounds: a GET that ends in time (a socket's timeout begins anew each byte); no bombs."""
 
 from __future__ import annotations
 
