@@ -1,21 +1,26 @@
-"""A benchmark as it ran: cells in their order, where drift and warm-up show; acceptance; tokens against accuracy."""
+"""What the reports of all benchmarks share: how much was asked, cells in their order, noise, acceptance, figures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
+from punie.trace.analysis.experiment.drafting import Drafting
+from punie.trace.analysis.experiment.measured import CellFacts
+from punie.trace.analysis.experiment.observation import Observation
+from punie.trace.analysis.experiment.plan import ExperimentPlan
+from punie.trace.analysis.experiment.results import Experiment
+from punie.trace.analysis.experiment.speedup import SpeedUp
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis
+from punie.trace.analysis.speculative.model import THRESHOLD, BenchPlan
+from punie.trace.analysis.statistics.spread import Interval
+from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
+from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.report import figures
 from punie.trace.report.charts import Axis, Plot, Point, Series
-from punie.trace.report.document import Note, Section, Table
-from punie.trace.report.figures import Unit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from punie.trace.analysis.experiment.drafting import Drafting
-    from punie.trace.analysis.experiment.measured import CellFacts
-    from punie.trace.analysis.experiment.observation import Observation
-    from punie.trace.report.document import Cell
+from punie.trace.report.document import Cell, Note, Section, Table
+from punie.trace.report.figures import Figure, Unit
+from punie.trace.units import count_text, percent_text
 
 _STARTS: Final = ("start", "block", "arms", "took", "")
 
@@ -84,3 +89,44 @@ def _starts_plot(cells: Sequence[CellFacts]) -> tuple[Plot, ...]:
     lines = tuple(Series(name, tuple(points), joined=True) for name, points in series.items())
     x, y = Axis("server start", Unit.COUNT), Axis("took", Unit.NANOSECONDS)
     return (Plot("How long each server start took", x, y, lines),) if lines else ()
+
+
+def size_text(plan: ExperimentPlan | BenchPlan) -> str:
+    """How much is asked of how many arms."""
+    return (
+        f"suite {plan.suite_name}: {count_text(len(plan.queries), 'query', 'queries')} × "
+        f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')} × "
+        f"{count_text(plan.repeats, 'repeat')}"
+    )
+
+
+def integrity_lines(found: Experiment | BenchAnalysis) -> Iterator[str]:
+    """What is wrong in the traces of all cells; that nothing is, if nothing is missing either."""
+    wrong = [item for item in found.integrity if item.count]
+    yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in wrong)
+    if not wrong and not found.missing:
+        yield f"integrity: nothing wrong in {count_text(found.planned, 'asking')}"
+
+
+def noise_lines(same_again: SpeedUp | None) -> Iterator[str]:
+    """How far two starts of the baseline differ; nothing where that has no interval."""
+    if same_again is not None and same_again.interval is not None:
+        low, high = same_again.interval.low, same_again.interval.high
+        floor = percent_text(max(abs(1 - low), abs(high - 1)))
+        yield f"noise: the baseline against itself is {speed_up_figure(same_again)}; less than {floor} is nothing"
+
+
+def speed_up_figure(
+    speed_up: SpeedUp | None, interval: Interval | None = None, *, times: str = "×"
+) -> Figure:
+    """A speed-up with its interval; `interval` in place of the speed-up's own."""
+    if speed_up is None:
+        return figures.factor(None)
+    ends = interval or speed_up.interval
+    return figures.speed_up(speed_up.estimate, ends, times=times, threshold=THRESHOLD)
+
+
+def right_figure(accuracy: Assessment[AccuracyFigures]) -> Figure:
+    """How many of the scored answers are right: `9/10`."""
+    shown = f"{accuracy.figures.answers_right}/{accuracy.figures.answers}"
+    return Figure(accuracy.estimate, Unit.SHARE, shown)

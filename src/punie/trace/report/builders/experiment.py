@@ -14,10 +14,17 @@ from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.experiment.results import ArmResult, Experiment
 from punie.trace.analysis.verdicts.assessment import Question
 from punie.trace.report import figures
-from punie.trace.report.builders.cells import starts_section, tokens_plot
+from punie.trace.report.builders.cells import (
+    integrity_lines,
+    noise_lines,
+    right_figure,
+    size_text,
+    speed_up_figure,
+    starts_section,
+    tokens_plot,
+)
 from punie.trace.report.builders.provenance import experiment_provenance
 from punie.trace.report.builders.run import answer
-from punie.trace.report.builders.speculative import speed_up_figure
 from punie.trace.report.charts import Mark, Plot, Range, Ranges
 from punie.trace.report.content import ExperimentReport
 from punie.trace.report.document import Answer, Cell, Document, Figure, Note, Section, Table, Unit, notes
@@ -35,7 +42,7 @@ from punie.trace.report.wording.experiment import (
     server_text,
     verdict_basis,
 )
-from punie.trace.units import count_text, factor_text, percent_text
+from punie.trace.units import factor_text
 
 _ARMS: Final = ("arm", "against the baseline", "answers")
 _SPEED: Final = ("arm", "speed-up", "a pass", "right", "cut", "worse", "")
@@ -69,19 +76,7 @@ def _lines(report: ExperimentReport) -> Iterator[str]:
     yield ended_text(found.ended, plan)
     yield from filter(None, (level_text(found.ended, plan),))
     yield from report.notes
-    wrong = [item for item in found.integrity if item.count]
-    yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in wrong)
-    if not wrong and not found.missing:
-        yield f"integrity: nothing wrong in {count_text(found.planned, 'asking')}"
-
-
-def size_text(plan: ExperimentPlan) -> str:
-    """How much is asked of how many arms."""
-    return (
-        f"suite {plan.suite_name}: {count_text(len(plan.queries), 'query', 'queries')} × "
-        f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')} × "
-        f"{count_text(plan.repeats, 'repeat')}"
-    )
+    yield from integrity_lines(found)
 
 
 def _sections(found: Experiment) -> Iterator[Section]:
@@ -125,8 +120,6 @@ def _speed(found: Experiment) -> Section:
 
 
 def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
-    accuracy = result.summary.accuracy
-    right = f"{accuracy.figures.answers_right}/{accuracy.figures.answers}"
     is_baseline = result is found.baseline
     judged = figures.DASH if result.closed else result.verdict.value
     worse = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
@@ -134,7 +127,7 @@ def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
         result.arm.name,
         speed_up_figure(result.speed_up, result.interval, times=""),
         figures.duration(result.summary.wall_ns),
-        Figure(accuracy.estimate, Unit.SHARE, right),
+        right_figure(result.summary.accuracy),
         figures.count(result.summary.truncated),
         figures.count(None if worse is None or not worse.of else len(worse.queries)),
         "" if is_baseline else judged,
@@ -142,11 +135,8 @@ def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
 
 
 def _noise(found: Experiment) -> Iterator[str]:
-    same = found.same_again
-    if same is not None and same.interval is not None:
-        floor = percent_text(max(abs(1 - same.interval.low), abs(same.interval.high - 1)))
-        yield f"noise: the baseline against itself is {speed_up_figure(same)}; less than {floor} is nothing"
-    elif same is None:
+    yield from noise_lines(found.same_again)
+    if found.same_again is None:
         yield "noise: not known, the baseline wasn't run a second time"
     yield "a pass: all queries asked once, answers that count alone"
 

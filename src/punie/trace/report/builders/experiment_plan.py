@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from punie.trace.analysis.experiment.plan import ExperimentPlan
-from punie.trace.report.builders.experiment import arms_section, size_text
+from punie.trace.report.builders.cells import size_text
+from punie.trace.report.builders.experiment import arms_section
 from punie.trace.report.document import Document, Section, Table
 from punie.trace.report.published.experiment import publish_plan
 from punie.trace.report.wording.experiment import server_text

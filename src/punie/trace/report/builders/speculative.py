@@ -13,20 +13,27 @@ from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.experiment.summary import ArmSummary
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
 from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, BenchPlan
-from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.report import figures
-from punie.trace.report.builders.cells import acceptance_plot, cells_plot
+from punie.trace.report.builders.cells import (
+    acceptance_plot,
+    cells_plot,
+    integrity_lines,
+    noise_lines,
+    right_figure,
+    size_text,
+    speed_up_figure,
+)
 from punie.trace.report.builders.preflight import preflight_section
 from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative_why import outputs_section, why_section
 from punie.trace.report.charts import Mark, Range, Ranges
 from punie.trace.report.content import BenchReport
-from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, Unit, notes
+from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, notes
 from punie.trace.report.published.speculative import publish_speculative
 from punie.trace.report.wording.speculative import BARS, verdict_basis
 from punie.trace.report.wording.verdicts import basis
-from punie.trace.units import count_text, factor_text, percent_text
+from punie.trace.units import count_text, factor_text
 
 QUESTION: Final = f"{round(100 * (THRESHOLD - 1))} % faster?"
 _ROADMAP: Final = ("date", "question", "verdict", "figure", "next step")
@@ -87,16 +94,6 @@ def _answer(report: BenchReport) -> Answer:
     )
 
 
-def speed_up_figure(
-    speed_up: SpeedUp | None, interval: Interval | None = None, *, times: str = "×"
-) -> Figure:
-    """A speed-up with its interval; `interval` in place of the speed-up's own."""
-    if speed_up is None:
-        return figures.factor(None)
-    ends = interval or speed_up.interval
-    return figures.speed_up(speed_up.estimate, ends, times=times, threshold=THRESHOLD)
-
-
 def _name(model: str) -> str:
     """A model without its folders."""
     return model.rstrip("/").rpartition("/")[2]
@@ -106,22 +103,11 @@ def _headline(report: BenchReport) -> Iterator[str]:
     plan = report.analysis.plan
     drafts = " · ".join(f"draft{index} {_name(name)}" for index, name in enumerate(plan.drafts))
     yield " · ".join(part for part in (f"model {_name(plan.model)}", drafts) if part)
-    yield (
-        f"suite {plan.suite_name}: {count_text(len(plan.queries), 'query', 'queries')} × "
-        f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')} × "
-        f"{count_text(plan.repeats, 'repeat')} · temperature {plan.temperature:g}"
-    )
+    yield f"{size_text(plan)} · temperature {plan.temperature:g}"
     yield from report.notes
-    yield from _integrity(report.analysis)
-
-
-def _integrity(analysis: BenchAnalysis) -> Iterator[str]:
-    found = [item for item in analysis.integrity if item.count]
-    if analysis.missing:
-        yield f"not finished: no trace of {analysis.missing} of {analysis.planned} planned askings"
-    yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in found)
-    if not analysis.missing and not found:
-        yield f"integrity: nothing wrong in {count_text(analysis.planned, 'asking')}"
+    if report.analysis.missing:
+        yield f"not finished: no trace of {report.analysis.missing} of {report.analysis.planned} planned askings"
+    yield from integrity_lines(report.analysis)
 
 
 def _speed_ups(analysis: BenchAnalysis) -> Section:
@@ -165,11 +151,7 @@ def _speed_lines(analysis: BenchAnalysis) -> Iterator[str]:
     for result in analysis.drafts:
         if result.barred:
             yield f"{result.arm.name} is not counted: {BARS[result.barred]}"
-    same = analysis.same_again
-    if same is not None and same.interval is not None:
-        floor = percent_text(max(abs(1 - same.interval.low), abs(same.interval.high - 1)))
-        seen = speed_up_figure(same)
-        yield f"noise: the baseline against itself is {seen}; less than {floor} is nothing"
+    yield from noise_lines(analysis.same_again)
     if analysis.ceiling is not None:
         yield f"if decode took no time at all: {factor_text(analysis.ceiling)}"
 
@@ -193,13 +175,11 @@ def _right(analysis: BenchAnalysis) -> Iterator[str]:
 
 def _arm_row(plan: BenchPlan, summary: ArmSummary) -> tuple[Cell, ...]:
     times = (summary.wall_ns, summary.prefill_ns, summary.decode_ns, summary.token_ns)
-    accuracy = summary.accuracy.figures
-    right = f"{accuracy.answers_right}/{accuracy.answers}"
     return (
         summary.arm,
         "off" if plan.arm(summary.arm).prompt_cache is PromptCache.OFF else "on",
         *map(figures.duration, times),
-        Figure(summary.accuracy.estimate, Unit.SHARE, right),
+        right_figure(summary.accuracy),
         figures.count(summary.truncated),
         *map(figures.size, (summary.peak_bytes, summary.footprint_bytes)),
     )
