@@ -174,6 +174,7 @@ OPERATION_CHAT: Final = ("chat", "text_completion", "generate_content", "complet
 OPERATION_AGENT: Final = "invoke_agent"
 OPERATION_TOOL: Final = "execute_tool"
 OPERATION_WORKFLOW: Final = "invoke_workflow"
+OPERATION_EVALUATION: Final = "evaluate"  # ours: the conventions have an event alone
 PROVIDER: Final = _any(WORD, "gen_ai.provider.name gen_ai.system")
 REQUEST_MODEL: Final = _one(NAME, "gen_ai.request.model")
 RESPONSE_MODEL: Final = _one(NAME, "gen_ai.response.model")

@@ -39,7 +39,7 @@ WORD: Final = "gen_ai.operation.name"
         ),
         *((word, NOTHING_OF_THESE) for word in ("embeddings", "aembedding", "rerank", "image_generation")),
         *((word, NOTHING_OF_THESE) for word in ("create_agent", "search_memory", "guardrail", "moderation")),
-        *((word, NOTHING_OF_THESE) for word in ("schedule_tool_calls", "DECISION")),
+        *((word, NOTHING_OF_THESE) for word in ("schedule_tool_calls", "DECISION", "tts")),
         *((word, None) for word in ("framework", "ponder", "")),
     ],
 )

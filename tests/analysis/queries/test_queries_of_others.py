@@ -162,6 +162,30 @@ def test_a_tool_beside_the_only_run_of_a_workflow_is_in_its_query(kind: str, wal
     assert walls_ms(graph, *run("node", "graph", 0, 40), tool("lookup", "graph", 50, 60)) == [wall]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"langfuse.observation.type": "evaluator"},
+        {"openinference.span.kind": "EVALUATOR"},
+        {"braintrust.span_attributes": '{"type": "score"}'},
+        {"mastra.span.type": "scorer_run"},
+        {"logfire.msg_template": "evaluator: {evaluator_name}"},
+    ],
+)
+def test_a_judge_s_run_is_no_query(said: Attributes) -> None:
+    asked = run("a", "case", 0, 50)
+    beside = (
+        span("case", None, 0, 100),
+        *asked,
+        span("judges", "case", 20, 90, said),
+        *run("j", "judges", 20, 90),
+    )
+    assert walls_ms(*beside) == [50]
+    apart = (span("judges", None, 60, 90, said, trace=OTHER), chat("why", "judges", 60, 90, trace=OTHER))
+    assert walls_ms(*run("a", None, 0, 50), *apart) == [50]
+    assert walls_ms(*apart) == [30]  # nothing else was asked
+
+
 def gateway(trace: str, model: str = "m", tokens: int = 1) -> tuple[Span, Span]:
     counts: Attributes = {"gen_ai.request.model": model, "gen_ai.usage.output_tokens": tokens}
     return server("proxy", None, 20, 80, trace=trace), chat("passes on", "proxy", 21, 79, counts, trace=trace)

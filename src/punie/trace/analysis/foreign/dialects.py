@@ -6,6 +6,7 @@
 | `execute_tool` | one call of a tool |
 | `invoke_agent` | an agent's run, with all its turns |
 | `invoke_workflow` | runs or steps that belong together: a workflow, a conversation, a crew, a chain |
+| `evaluate` | what judges an answer: an evaluator, a scorer |
 | `NOTHING_OF_THESE` | something else, said in so many words: an embedding, a retrieval, a guardrail |
 
 Words are compared by their letters alone, in small ones: `chat.completions`, `ChatCompletions` and `chat_completions`
@@ -27,7 +28,10 @@ CHAT: Final = semconv.OPERATION_CHAT[0]
 TOOL: Final = semconv.OPERATION_TOOL
 AGENT: Final = semconv.OPERATION_AGENT
 WORKFLOW: Final = semconv.OPERATION_WORKFLOW
+EVALUATION: Final = semconv.OPERATION_EVALUATION
 NOTHING_OF_THESE: Final = ""
+OTHERS: Final = frozenset({NOTHING_OF_THESE, EVALUATION})
+"""What is no call, no run and no workflow, whatever it counts."""
 
 MODEL_NAMES: Final = (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, *semconv.FOREIGN_MODEL)
 TOOL_NAMES: Final = (semconv.TOOL_NAME, *semconv.FOREIGN_TOOL_NAME)
@@ -48,9 +52,10 @@ _OF_TEMPLATE: Final[Mapping[AttributeValue, str]] = MappingProxyType(
         "Function: {name}": TOOL,
         "Agent run: {name!r}": AGENT,
         "OpenAI Agents trace: {name}": WORKFLOW,
+        "evaluator: {evaluator_name}": EVALUATION,  # of Pydantic Evals
     }
 )
-"""What Logfire's templates of the OpenAI Agents SDK stand for; nothing else tells."""
+"""What Logfire's templates stand for where nothing else tells."""
 
 STREAM_ENDED: Final = "streaming response from "
 STREAM_SECONDS: Final = "duration"
@@ -103,7 +108,6 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
         "speech",
         "transcri",
         "guardrail",
-        "evaluat",
         "memory",
     ),
     *(
@@ -122,6 +126,8 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
     ),
 )
 
+_EVALUATIONS: Final = ("evaluat", "scorer")
+
 
 _PARTS: Final = (  # of words that nobody listed: create_chat_completion, mcp.tools/call, agent_run_stream
     (CHAT, ("chatcompletion", "textcompletion", "generatecontent", "completionscreate")),
@@ -136,7 +142,14 @@ def _letters(word: str) -> str:
 
 
 def _words() -> Iterable[tuple[str, str]]:
-    of_word = ((CHAT, _CHAT_WORDS), (TOOL, _TOOL_WORDS), (AGENT, _AGENT_WORDS), (WORKFLOW, _WORKFLOW_WORDS))
+    of_word = (
+        (CHAT, _CHAT_WORDS),
+        (TOOL, _TOOL_WORDS),
+        (AGENT, _AGENT_WORDS),
+        (WORKFLOW, _WORKFLOW_WORDS),
+        (EVALUATION, "score"),
+        (NOTHING_OF_THESE, "stt tts vad asr"),  # of voice: too short to be parts of words
+    )
     return ((_letters(word), operation) for operation, words in of_word for word in words.split())
 
 
@@ -175,6 +188,8 @@ def operation_named(word: str) -> str | None:
     found = _OPERATIONS.get(letters)
     if found is not None:
         return found
+    if any(part in letters for part in _EVALUATIONS):
+        return EVALUATION
     if any(part in letters for part in _OTHER_WORDS):
         return NOTHING_OF_THESE
     for operation, parts in _PARTS:

@@ -78,9 +78,7 @@ def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
     if written not in semconv.OPERATION_CHAT:
         return False
     kinds = [attributes[name] for name in _kinds((*attributes,))]
-    return any(
-        dialects.operation_named(kind) == dialects.NOTHING_OF_THESE for kind in kinds if isinstance(kind, str)
-    )
+    return any(dialects.operation_named(kind) in dialects.OTHERS for kind in kinds if isinstance(kind, str))
 
 
 def _by_what_it_has(span: Span) -> str | None:
@@ -98,7 +96,7 @@ def _by_what_it_has(span: Span) -> str | None:
 def looks_like_a_call(span: Span) -> bool:
     """Whether a span tells of an answer, or names a model and an operation that isn't known."""
     attributes = span.attributes
-    if operation_of(span) == dialects.NOTHING_OF_THESE or semconv.PHASE in attributes:
+    if operation_of(span) in dialects.OTHERS or semconv.PHASE in attributes:
         return False
     is_unknown = operation_of(span) is None and attributes.get(semconv.OPERATION) not in (None, "framework")
     return shows_an_answer(attributes) or (is_unknown and _has(attributes, dialects.MODEL_NAMES))

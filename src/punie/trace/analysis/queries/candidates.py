@@ -1,10 +1,10 @@
 """Which spans of a trace may be queries: by the first of these rules that finds any.
 
 1. The spans that a run of ours wrote as queries.
-2. An agent's run that is part of no other one: not below another agent, a tool or a call, and not in the time of a
-   tool of its trace. Where several runs, or a run and calls or tools beside it, are below one request, workflow or
-   conversation, all of that is one query. A plain root around runs that follow each other (an evaluation loop) keeps
-   them apart; around runs in parallel it is the query itself.
+2. An agent's run that is part of no other one: not below another agent, a tool, a call or an evaluation, and not in the
+   time of a tool of its trace. Where several runs, or a run and calls or tools beside it, are below one request,
+   workflow or conversation, all of that is one query. A plain root around runs that follow each other (an evaluation
+   loop) keeps them apart; around runs in parallel it is the query itself.
 3. A root with a model call below it; where no trace of the source asks a model, any root.
 4. What a server answered for a client that is traced elsewhere.
 5. The first span of a trace whose root is missing stands in for it.
@@ -27,7 +27,7 @@ from punie.trace.analysis.trees.roles import Role, is_server, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Provenance, Span, SpanKind
 
-_PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT}
+_PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT, Role.EVALUATION}
 
 
 _OF_QUERIES: Final = frozenset({semconv.QUERY_ID, semconv.QUERY_WARMUP})
@@ -122,7 +122,8 @@ class Trace:
             return {}
         count = Counter(around.values())
         spans = self.forest.spans
-        below, parts = self.forest.below(runs), (Role.CHAT, Role.TOOL)
+        judging = (key for key in self.keys if self.calls.role[key] is Role.EVALUATION)
+        below, parts = self.forest.below([*runs, *judging]), (Role.CHAT, Role.TOOL)
         for key in self.keys:
             if key in below or (key not in self.calls.calls and self.calls.role[key] not in parts):
                 continue

@@ -14,6 +14,7 @@ from punie.trace.analysis.trees.roles import Role, has_failed
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import AttributeValue, Span
 
+_UNSETTLED: Final = {Role.TOOL, Role.CHAT, Role.EVALUATION}
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
 _FACTS_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.RESPONSE_ID)
 
@@ -63,7 +64,7 @@ class Candidate(NamedTuple):
     @property
     def is_settled(self) -> bool:
         """Whether it is a query whatever other traces hold."""
-        is_common = self.role is not Role.TOOL and self.role is not Role.CHAT and self.passes_on is None
+        is_common = self.role not in _UNSETTLED and self.passes_on is None
         return self.source is Source.OWN or (self.asks is Asks.CLIENT and is_common)
 
 

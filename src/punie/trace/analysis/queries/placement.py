@@ -1,8 +1,8 @@
 """Spans that hang below no query: to which one they belong all the same.
 
 Trees whose top lost its parent go to the query they must belong to: the only one of their trace, or the one around
-them. So do runs, calls and tools that hang beside a query and lie in its time. What only follows another span goes to
-that one's query. Inside several queries at once a tree stays unplaced.
+them. So do runs, calls and tools that hang beside a query and lie in its time, but for what judges an answer. What only
+follows another span goes to that one's query. Inside several queries at once a tree stays unplaced.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class _Rest:
         self._roots: dict[str, list[SpanKey]] = {}
         for root in roots:
             self._roots.setdefault(root[0], []).append(root)
-        self._no_part = {key for root in roots for key in forest.above(root)} | none
+        judging = (key for key, own in role.items() if own is Role.EVALUATION and key not in of)
+        self._no_part = {key for root in roots for key in forest.above(root)} | none | forest.below(judging)
         self.outside: list[SpanKey] = []
         self.unplaced: dict[SpanKey, None] = {}
 

@@ -1,6 +1,7 @@
 """Which candidates of all traces are queries, and why the others are none.
 
-Where some trace asks a model, one that asks none is no query: a health check, a page, an agent's creation. An agent's
+Where some trace asks a model, one that asks none is no query: a health check, a page, an agent's creation. Nor is an
+evaluation, whoever it asks. An agent's
 run that failed is one, although it didn't come so far, and so is one that counts tokens. A trace that begins with a
 tool has lost its caller's context, and so has a call in the time of a run that has none; both belong to the run around
 them, if there is one alone. One of a server's spans alone repeats what clients tell of.
@@ -56,7 +57,7 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
         for key, one in candidates.items()
         if one.role in _STRAYS and (run := runs.around(one)) is not None
     }
-    asks = {key: one.asks for key, one in candidates.items()}
+    asks = {key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()}
     lost = {key for key, run in around.items() if candidates[key].role is Role.CHAT and not asks[run]}
     asks.update({around[key]: Asks.CLIENT for key in lost})
     others = max(

@@ -31,6 +31,7 @@ class Role(Enum):
     TOOL = auto()
     AGENT = auto()
     WORKFLOW = auto()  # several runs or steps that belong together: a workflow, a conversation, a crew
+    EVALUATION = auto()  # what judges an answer: nobody waited for it
     HTTP = auto()
     SERVER = auto()
     OTHER = auto()
@@ -41,6 +42,7 @@ _ROLES: Final = {
     semconv.OPERATION_TOOL: Role.TOOL,
     semconv.OPERATION_AGENT: Role.AGENT,
     semconv.OPERATION_WORKFLOW: Role.WORKFLOW,
+    semconv.OPERATION_EVALUATION: Role.EVALUATION,
 }
 
 
