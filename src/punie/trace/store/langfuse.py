@@ -8,7 +8,6 @@ Source: https://api.reference.langfuse.com (Trace, Observations)
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -137,7 +136,11 @@ def _attributes(raw: Raw, kind: str) -> Iterator[tuple[str, AttributeValue]]:
 def _hex_id(text: str, digits: int) -> str:
     plain = text.replace("-", "").lower()
     is_hex = re.fullmatch(rf"[0-9a-f]{{{digits}}}", plain) is not None and plain.strip("0") != ""
-    return plain if is_hex else hashlib.sha256(text.encode()).hexdigest()[:digits]
+    if is_hex:
+        return plain
+    from hashlib import sha256
+
+    return sha256(text.encode()).hexdigest()[:digits]
 
 
 def _camel_case(raw: Raw) -> Raw:

@@ -14,7 +14,6 @@ one thing. Besides those of `parquet.columns`:
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -166,7 +165,11 @@ def _id(value: object, size: int, *, is_decimal: bool) -> object:
         return f"{number % 2 ** (8 * size):0{2 * size}x}"
     text = value.removeprefix("0x").replace("-", "") if isinstance(value, str) else value
     is_uuid = isinstance(text, str) and size == SPAN_ID_BYTES and len(text) == 2 * TRACE_ID_BYTES
-    return hashlib.sha256(str(text).encode()).hexdigest()[: 2 * size] if is_uuid else text
+    if not is_uuid:
+        return text
+    from hashlib import sha256
+
+    return sha256(str(text).encode()).hexdigest()[: 2 * size]
 
 
 def _duration_ns(row: Raw, *, in_ms: str) -> int:

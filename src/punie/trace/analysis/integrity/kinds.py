@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import pkgutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
@@ -34,7 +34,7 @@ class FindingKind:
 
 
 def _read() -> Mapping[str, FindingKind]:
-    table = tomllib.loads(files(__package__).joinpath("findings.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((pkgutil.get_data(__package__, "findings.toml") or b"").decode())
     return MappingProxyType(
         {slug: FindingKind(slug, **row | {"effect": Effect(row["effect"])}) for slug, row in table.items()}
     )

@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from msgspec import structs
 
-from punie.trace.bounded_get import getting
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
 from punie.trace.store.attribute_values import with_typed_values
@@ -26,6 +24,9 @@ from punie.trace.store.json_files import read_document
 from punie.trace.store.otlp.json_format import OTLP_JSON
 from punie.trace.store.otlp.values import array_in
 from punie.trace.store.source import Source
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 _TIMEOUT_S: Final = 60
 _WHOLE_S: Final = 600.0  # the other one begins anew with every byte
@@ -112,6 +113,10 @@ class _Answer:
 
 
 def _get(query: JaegerQuery, path: str, url: str) -> _Answer:
+    from http.client import HTTPConnection, HTTPException  # with what these need: for those who ask a server
+
+    from punie.trace.bounded_get import getting
+
     connection = HTTPConnection(query.host, query.port, timeout=_TIMEOUT_S)
     accepted = {"Accept": "application/json"}
     try:
