@@ -23,7 +23,7 @@ _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SERVE_PORT: Final = 8080
 _TIMEOUT_S: Final = 2.0
 _OK: Final = 200
-_START_STACK: Final = "optional: docker compose up -d"
+_START_STACK: Final = "optional: docker compose up -d, in a clone of the repository"
 
 
 def check_serve_port(port: int = SERVE_PORT) -> Finding:

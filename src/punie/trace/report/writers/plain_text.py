@@ -67,7 +67,7 @@ def _write_section(console: Console, section: Section) -> None:
 
         for line in draw(section.waterfall, console.width - _INDENT):
             console.print(Padding(line, (0, 0, 0, _INDENT)))
-    if section.table is not None:
+    if section.table is not None and section.table.rows:
         for table in fitting(with_bars(section.table, console.width - _INDENT), console.width - _INDENT):
             console.print(Padding(grid(table, console.width - _INDENT), (0, 0, 0, _INDENT)))
     for note in section.notes:
