@@ -17,13 +17,16 @@ DIST = PROJECT / "dist"
 FOREIGN = re.compile(
     r"(^|/)(\.?venv[^/]*|__pycache__|\.git|\.mypy_cache)(/|$)|\.pyc$|^[^/]*/?(runs|benches|improvements)/"
 )
+URLS = ("Homepage", "Documentation", "Issues", "Changelog")  # pages of the index and errors link to them
 UV = (sys.executable, "-m", "uv")
 
 
 def main(tag: str | None) -> None:
-    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    version = project["version"]
     if tag is not None:
         check_tag(tag, version)
+        check_urls(project.get("urls", {}))
     for old in DIST.glob("*"):
         old.unlink()
     run(*UV, "build", "--out-dir", DIST, PROJECT)
@@ -44,6 +47,14 @@ def check_tag(tag: str, version: str) -> None:
         re.MULTILINE,
     ):
         sys.exit(f"CHANGELOG.md has no section '## {version} (YYYY-MM-DD)'")
+
+
+def check_urls(urls: dict[str, str]) -> None:
+    missing = [name for name in URLS if not urls.get(name, "").startswith("https://")]
+    if missing:
+        sys.exit(
+            f"[project.urls] in pyproject.toml lacks {', '.join(missing)}: see docs/project/releasing.md"
+        )
 
 
 def check_names(archive: str, names: list[str]) -> None:

@@ -123,6 +123,8 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     ("arguments", "code", "said"),
     [
         (["report", "/nowhere"], ExitCode.INPUT, "/nowhere"),
+        (["--versoin"], ExitCode.USAGE, "punie-trace knows no --versoin; did you mean --version?"),
+        (["--format", "json", "report", "x"], ExitCode.USAGE, "punie-trace knows no --format"),
         (["report", ""], ExitCode.INPUT, "empty"),
         (["compare", "", ""], ExitCode.INPUT, "empty"),
         (["report", "/nowhere", "--target", "soon"], ExitCode.USAGE, "--target"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ import pytest
 from otlp_receiver import http_receiving, serving
 
 from punie.trace.__main__ import main
+from punie.trace.console.standard_streams import write_out_inert
 from punie.trace.demo.paths import target_model_path
 from punie.trace.doctor import clock, model, packages, ports, server_package
 from punie.trace.doctor.check import AskError, Finding, Status, ask_python, run_checks
@@ -273,6 +275,22 @@ FINDINGS = (
     Finding(Status.OK, "all there", subject="packages"),
     Finding(Status.FAIL, "there is no folder /a/rather/long/path/" + "x" * 40, "give another one", "model"),
 )
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_it_is_as_wide_as_the_terminal(width: int) -> None:
+    found = "nobody listens there, and the sentence that says so is longer than any terminal is wide: " * 2
+    lines = as_text((Finding(Status.WARN, found, "do this " * 20, "Jaeger"),), width).splitlines()
+    assert width - 12 < max(map(len, lines)) <= width
+
+
+def test_a_terminal_without_our_signs_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", ascii_only)
+    write_out_inert(as_text((Finding(Status.WARN, "512 × 512", "do this", "matmul"),)))
+    assert ascii_only.buffer.getvalue() == b"warn     matmul         512 x 512\n" + b" " * 24 + (
+        b"-> do this\n\n0 failures, 1 warning, 0 unknown, 0 ok\n"
+    )
 
 
 def test_the_text_fits_80_columns_and_counts() -> None:

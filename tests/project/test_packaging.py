@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -52,6 +53,24 @@ def test_the_wheel_does_not_own_the_namespace(wheel: Path) -> None:
     assert "punie/trace/store/clickhouse/whole_traces.sql" in names
     assert "punie/trace/demo/models/target/model.safetensors" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("training/")]
+
+
+def test_the_metadata_has_no_address_that_leads_nowhere() -> None:
+    """No host has us yet, so there is none; once there is one, all that readers look for are named."""
+    urls = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"].get("urls", {})
+    assert urls.keys() in (set(), {"Homepage", "Documentation", "Issues", "Changelog"})
+    assert [url for url in urls.values() if not url.startswith("https://") or "example" in url] == []
+
+
+def test_a_release_needs_addresses(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(PROJECT / ".ci" / "release.py", tmp_path / ".ci")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "9.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text("## 9.0 (2026-12-01)\n")
+    command = [sys.executable, str(tmp_path / ".ci" / "release.py"), "v9.0"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 1
+    assert "[project.urls]" in refused.stderr
 
 
 def test_the_wheel_has_every_file_of_the_sources(wheel: Path) -> None:

@@ -77,6 +77,8 @@ def _run_verb(arguments: Sequence[str]) -> int:
     if not arguments:
         parser.print_help()
         return ExitCode.OK
+    if arguments[0].startswith("-") and arguments[0] not in parser.flags:
+        raise _unknown_arguments(parser, arguments[:1])
     given, unknown = parser.parse_known_args(arguments)
     command, verb_parser = given.__dict__.pop("command"), given.__dict__.pop("parser")
     if unknown and not _take_after_flags(verb_parser, given, unknown):
@@ -103,7 +105,7 @@ def _take_after_flags(
     return True
 
 
-def build_parser(names: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+def build_parser(names: Iterable[str] = VERBS) -> _Parser:
     """The command line as one parser: of all verbs, or of those named, since each costs its imports."""
     parser = _Parser(
         prog="punie-trace",
@@ -146,6 +148,11 @@ class _HelpFormatter(argparse.HelpFormatter):
 class _Parser(argparse.ArgumentParser):
     """Its help and its errors go the way of all others."""
 
+    @property
+    def flags(self) -> list[str]:
+        """Every name of every flag."""
+        return [name for action in self._actions for name in action.option_strings]
+
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Write the help to standard output, or to `file`."""
         if file is None:
@@ -169,10 +176,9 @@ def _readable(message: str) -> str:
     return f"{wrong}{did_you_mean(typed, known)} (choose from {', '.join(known)})"
 
 
-def _unknown_arguments(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> UsageError:
+def _unknown_arguments(parser: _Parser, unknown: Sequence[str]) -> UsageError:
     typed = next((text for text in unknown if text.startswith("-")), unknown[0])
-    flags = [name for action in parser._actions for name in action.option_strings]  # noqa: SLF001 - no public way
-    meant = did_you_mean(typed.partition("=")[0], flags)
+    meant = did_you_mean(typed.partition("=")[0], parser.flags)
     return UsageError(
         f"{parser.prog.rpartition(' ')[2]} knows no {typed}{meant}",
         remedy=_see_help(parser),

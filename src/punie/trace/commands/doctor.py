@@ -48,7 +48,7 @@ class Options:
 
 def execute(options: Options) -> int:
     """Run every check and print what was found. Raises UsageError for an address or a file that can't be used."""
-    from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable
+    from punie.trace.commands.output import STANDARD_OUTPUT, refuse_unwritable, terminal_width
     from punie.trace.console.standard_streams import write_out_inert
     from punie.trace.doctor.check import run_checks
     from punie.trace.doctor.text import as_json, as_text, failed
@@ -61,7 +61,8 @@ def execute(options: Options) -> int:
     if options.bundle is not None:
         _bundle(options, findings)
         return int(ExitCode.OK)
-    write_out_inert(as_json(findings) if options.format == "json" else as_text(findings))
+    as_wanted = as_json(findings) if options.format == "json" else as_text(findings, terminal_width())
+    write_out_inert(as_wanted)
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
 
 

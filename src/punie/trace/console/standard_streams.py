@@ -94,7 +94,7 @@ def reopen_standard_error() -> None:
 
 def write_out_inert(text: str) -> None:
     """Write to standard output what holds words of others that no writer of reports has made harmless."""
-    write_out(harmless(text))
+    write_out_readable(harmless(text))
 
 
 def colored() -> bool:

@@ -1,4 +1,4 @@
-"""A diagnosis as text for a terminal, 80 columns wide, and as JSON."""
+"""A diagnosis as text for a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _STATUS_WIDTH: Final = 9
 _SUBJECT_WIDTH: Final = 15
 
 
-def as_text(findings: Sequence[Finding]) -> str:
-    """A line or more for each finding, then how many want attention."""
-    lines = [line for finding in findings for line in _lines(finding)]
+def as_text(findings: Sequence[Finding], width: int = WIDTH) -> str:
+    """A line or more for each finding, of at most `width` columns, then how many want attention."""
+    lines = [line for finding in findings for line in _lines(finding, width)]
     return "\n".join((*lines, "", _summary(findings))) + "\n"
 
 
@@ -45,18 +45,18 @@ def failed(findings: Sequence[Finding]) -> bool:
     return any(item.status is Status.FAIL for item in findings)
 
 
-def _lines(finding: Finding) -> list[str]:
+def _lines(finding: Finding, width: int) -> list[str]:
     head = f"{finding.status.value:{_STATUS_WIDTH}}{finding.subject:{_SUBJECT_WIDTH}}"
     margin = " " * len(head)
-    lines = _wrapped(finding.found, head, margin)
+    lines = _wrapped(finding.found, head, margin, width)
     if finding.next_step:
-        lines += _wrapped(finding.next_step, f"{margin}→ ", f"{margin}  ")
+        lines += _wrapped(finding.next_step, f"{margin}→ ", f"{margin}  ", width)
     return lines
 
 
-def _wrapped(text: str, head: str, margin: str) -> list[str]:
+def _wrapped(text: str, head: str, margin: str, width: int) -> list[str]:
     """Lines of `text`, `head` before the first; names and commands are whole where they fit, hyphens or not."""
-    return textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=margin, break_on_hyphens=False)
+    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=margin, break_on_hyphens=False)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
