@@ -286,7 +286,11 @@ def test_server_starts_that_differ_widen_the_interval(make_record: RecordMaker) 
     assert found.verdict is U
     assert found.interval is not None
     assert (found.interval.over, found.interval.units) == (UnitKind.SERVER_START, 3)
-    assert "server starts like these 3" in next_step(found)
+    assert next_step(found).startswith("To decide: about ")
+    assert "server starts like these 3. Not reachable by repeats alone." in next_step(found)
+    needed = measured(found).needed
+    assert needed is not None
+    assert (needed.unit, needed.repeats, needed.repeats_known) == (UnitKind.SERVER_START, None, True)
     assert judge(records[:5]).verdict is Y
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from punie.trace import semconv
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
-from punie.trace.analysis.verdicts.memory import MemoryReason, MemorySource, MemoryUse, memory_verdict
-from punie.trace.model import Verdict
+from punie.trace.analysis.verdicts.memory import (
+    MemoryReason,
+    MemorySource,
+    MemoryUse,
+    memory_use,
+    memory_verdict,
+)
+from punie.trace.model import AttributeValue, Span, Verdict
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.verdicts import basis
 
@@ -51,3 +58,17 @@ def test_without_memory() -> None:
     found = memory_verdict(None)
     assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, None)
     assert basis(found) == "The server's memory was not measured."
+
+
+def test_the_largest_peak_and_the_least_recommendation_of_any_span_count() -> None:
+    def span(**attributes: AttributeValue) -> Span:
+        names = {"peak": semconv.SERVER_PEAK_FOOTPRINT, "least": semconv.MACHINE_RECOMMENDED_MEMORY}
+        return Span(
+            "1" * 32, "2" * 16, None, "query", 1, 2, attributes={names[n]: v for n, v in attributes.items()}
+        )
+
+    spans = [span(peak=20 * GB, least=25 * GB), span(), span(peak=22 * GB, least=24 * GB), span(peak=True)]
+    assert memory_use(spans, limit_bytes=32 * GB) == MemoryUse(
+        22 * GB, limit_bytes=32 * GB, recommended_bytes=24 * GB
+    )
+    assert memory_use([span()], limit_bytes=None) == MemoryUse(None)
