@@ -57,6 +57,13 @@ def test_what_counts_of_a_span_without_children(start: int, end: int, expected: 
     assert window([ROOT, span("odd", "root", start, end)], "odd") == expected
 
 
+@pytest.mark.parametrize(("days", "is_odd"), [(10, False), (30, False), (31, True)])
+def test_a_span_may_last_thirty_days(days: int, is_odd: bool) -> None:
+    forest, odd = mend_absolute_times(grow([span("long", None, NOW - days * DAY, NOW)]), NOW)
+    assert forest.spans[T, "long"].duration_ns == days * DAY
+    assert odd == ({(T, "long")} if is_odd else frozenset())
+
+
 def test_a_root_without_a_start_counts_from_its_first_child_on() -> None:
     children = [span("a", "root", NOW + 2 * S, NOW + 3 * S), span("b", "root", NOW + 4 * S, NOW + 20 * S)]
     root = span("root", None, 0, NOW + 10 * S)

@@ -131,6 +131,14 @@ def test_where_no_one_shift_fits_nothing_is_moved_and_it_is_said() -> None:
     assert (finding.effect, finding.count) == (Effect.DOWNGRADED, 1)
 
 
+def test_a_server_at_work_for_the_whole_request_fits_one_shift() -> None:
+    length = POST.end_ns - POST.start_ns
+    served = span("served", "POST", POST.start_ns + 9_000, POST.start_ns + 9_000 + length, BOX)
+    times, skew = corrected(ROOT, POST, served)
+    assert times["served"] == (POST.start_ns, POST.end_ns)
+    assert skew == ClockSkew(shifts=(Shift(T, "box", -9_000, 0),))
+
+
 def test_events_move_and_an_end_that_was_never_told_stays_untold() -> None:
     served = replace(span("served", "POST", 10_100, 0, BOX), events=(Event("token", 10_200),))
     forest, _ = correct_clocks(grow((ROOT, POST, served)))

@@ -7,8 +7,10 @@ from typing import Final
 import pytest
 from small_traces import agent, chat, only, server, span
 
+from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.model import Phase, SpanKind
+from punie.trace.model import Phase, Provenance, SpanKind
 
 POST: Final = {"http.request.method": "POST"}
 
@@ -55,3 +57,17 @@ def test_what_goes_on_after_the_query_stays_its_own() -> None:
 def test_a_call_whose_parent_is_missing_contests_nothing_with_its_query() -> None:
     record = only(agent("a", None, 0, 100), chat("call", "a span that nobody exported", 10, 90))
     assert (record.ledger.phases_ns[Phase.MODEL], contested(record)) == (80_000_000, {})
+
+
+def test_a_parents_id_means_a_span_of_the_same_trace() -> None:
+    """A tool, and in another trace of the query a call whose own parent there has the tool's id and is missing."""
+    how = Provenance.CLIENT
+    root = PhasedSpan("q", "one", "root", None, 0, 100, Phase.FRAMEWORK, how, is_root=True)
+    tool = PhasedSpan("q", "one", "tool", "root", 10, 50, Phase.TOOL, how)
+    other = PhasedSpan("q", "other", "call", "tool", 10, 50, Phase.DECODE, how)
+    (beside,) = compute_ledgers([root, tool, other])
+    assert beside.contested_ns[Phase.DECODE] == 40
+    (below,) = compute_ledgers(
+        [root, tool, PhasedSpan("q", "one", "call", "tool", 10, 50, Phase.DECODE, how)]
+    )
+    assert not any(below.contested_ns.values())

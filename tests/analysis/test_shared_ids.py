@@ -12,7 +12,7 @@ from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
-from punie.trace.analysis.trees.tree import grow
+from punie.trace.analysis.trees.tree import copies_in_order, grow
 from punie.trace.model import Phase, Span, SpanKind, SpanSet
 
 T: Final = "a" * 32
@@ -97,3 +97,12 @@ def test_other_copies_that_differ_stay_a_conflict(other: Span) -> None:
     forest = grow((ROOT, CLIENT, other, DECODE))
     assert (set(forest.shared), set(forest.conflicts)) == (set(), {(T, "2")})
     assert forest.spans[T, "2"] == CLIENT
+
+
+def test_of_copies_the_longest_is_the_last_whatever_their_order() -> None:
+    short, long = replace(DECODE, end_ns=200), replace(DECODE, end_ns=650)
+    other = replace(long, trace_id="b" * 32)
+    for order in permutations((short, long, other)):
+        found = {(span.trace_id, span.span_id): span for span in copies_in_order(order)}
+        assert found == {(T, "3"): long, ("b" * 32, "3"): other}
+    assert copies_in_order((long, other)) == (long, other)

@@ -25,12 +25,10 @@ from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.trees.roles import has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.trees.windows import clip
-from punie.trace.analysis.waterfall.gaps import find_gaps
 from punie.trace.analysis.waterfall.lanes import lanes
-from punie.trace.analysis.waterfall.model import Row, RowRole, Track, Waterfall
-from punie.trace.analysis.waterfall.order import Ordered, in_rows
+from punie.trace.analysis.waterfall.model import Row, RowRole, Track, Waterfall, Window
 from punie.trace.analysis.waterfall.tracks import ROLES, place
-from punie.trace.model import Span, SpanSet
+from punie.trace.model import Phase, Span, SpanSet
 
 
 def read_waterfalls(
@@ -215,3 +213,59 @@ def _told(span: Span) -> TokenCounts | None:
     names = (semconv.INPUT_TOKENS, semconv.CACHED_TOKENS, semconv.OUTPUT_TOKENS)
     counts = TokenCounts(*(semconv.integer(span.attributes, name) for name in names))
     return None if counts == TokenCounts(None, None, None) else counts
+
+
+def find_gaps(rows: Sequence[Row], ledger: Iterable[Stretch]) -> Iterator[Window]:
+    """In the order of time."""
+    with_rows_below = {row.parent for row in rows} | {0}
+    leaves = sorted(
+        (row.start_ns, row.end_ns) for index, row in enumerate(rows) if index not in with_rows_below
+    )
+    at = 0
+    for stretch in ledger:
+        reached_ns = stretch.start_ns
+        while at < len(leaves) and leaves[at][0] < stretch.end_ns:
+            if reached_ns < leaves[at][0] and stretch.phase is Phase.FRAMEWORK:
+                yield Window(reached_ns, leaves[at][0])
+            reached_ns = max(reached_ns, leaves[at][1])
+            at += 1
+        if reached_ns < stretch.end_ns and stretch.phase is Phase.FRAMEWORK:
+            yield Window(reached_ns, stretch.end_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The query's root first; right below each span what hangs below it, by start. `parents` and `depths` by place."""
+
+    spans: tuple[PhasedSpan, ...]
+    parents: tuple[int, ...]
+    depths: tuple[int, ...]
+
+
+def in_rows(members: Sequence[PhasedSpan]) -> Ordered:
+    """Order the spans of one query, which has one root. What has lost its parent hangs below the root."""
+    root = next(index for index, span in enumerate(members) if span.is_root)
+    places = {(span.trace_id, span.span_id): index for index, span in enumerate(members)}
+    children: dict[int, list[int]] = {}
+    for index, span in enumerate(members):
+        if index != root:
+            above = places.get((span.trace_id, span.parent_id or ""), root)
+            children.setdefault(above, []).append(index)
+    order: list[int] = []
+    parents: list[int] = []
+    depths: list[int] = []
+    waiting = [(root, -1, 0)]
+    while waiting:
+        index, parent, depth = waiting.pop()
+        below = children.get(index, ())
+        place = len(order)
+        order.append(index)
+        parents.append(parent)
+        depths.append(depth)
+        by_start = sorted(below, key=lambda child: _place(members[child]), reverse=True)
+        waiting.extend((child, place, depth + 1) for child in by_start)
+    return Ordered(tuple(members[index] for index in order), tuple(parents), tuple(depths))
+
+
+def _place(span: PhasedSpan) -> tuple[int, int, str, str]:
+    return (span.start_ns, span.end_ns, span.trace_id, span.span_id)
