@@ -134,6 +134,24 @@ ROWS: Final[dict[str, Raw]] = {
         "meta": {"error": "true"},
         "metrics": {COUNT: 9},
     },
+    "signoz": {
+        "timestamp": f"{START}000Z",
+        **ids("trace_id", "span_id", "parent_span_id"),
+        "name": "chat m",
+        "duration_nano": 2_000_000,
+        "attributes_string": {"error": "true"},
+        "attributes_number": {COUNT: 9},
+        "resources_string": {"service.name": "app"},
+    },
+    "new relic": {
+        "timestamp": START_NS // 1_000,
+        **ids("trace.id", "id", "parent.id"),
+        "name": "chat m",
+        "duration.ms": 2,
+        "service.name": "app",
+        "error": True,
+        COUNT: 9,
+    },
     "google": {
         "traceId": TRACE,
         "spanId": str(int(SPAN, 16)),
@@ -160,7 +178,13 @@ def check(file: Path) -> None:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_row_is_a_span_whatever_its_columns_are_called(tmp_path: Path, row: Raw) -> None:
     for number, document in enumerate(
-        (row, [row], {"rows": [row]}, {"hits": {"hits": [{"_source": row}]}}, {"data": {"spans": [row]}})
+        (
+            row,
+            [row],
+            {"data": {"results": [{"rows": [{"data": row}]}]}},
+            {"hits": {"hits": [{"_source": row}]}},
+            {"data": {"spans": [row]}},
+        )
     ):
         file = tmp_path / f"{number}.json"
         file.write_text(json.dumps(document))

@@ -181,6 +181,8 @@ def test_a_judge_s_run_is_no_query(said: Attributes) -> None:
         *run("j", "judges", 20, 90),
     )
     assert walls_ms(*beside) == [50]
+    plain = (span("case", None, 0, 100), chat("c", "case", 0, 60), beside[-3], *run("j", "judges", 20, 90))
+    assert walls_ms(*plain) == [60]
     apart = (span("judges", None, 60, 90, said, trace=OTHER), chat("why", "judges", 60, 90, trace=OTHER))
     assert walls_ms(*run("a", None, 0, 50), *apart) == [50]
     assert walls_ms(*apart) == [30]  # nothing else was asked

@@ -6,9 +6,9 @@ one thing. Besides those of `parquet.columns`:
 | what | columns | of |
 | --- | --- | --- |
 | ids | `trace.trace_id`, `context.trace_id`, `operation_Id`: hex, base64, numbers, UUIDs | Honeycomb, Phoenix, Azure |
-| start, end | `start_timestamp`, `@timestamp`, `TimeGenerated`: text or nanoseconds | Logfire, Elasticsearch, Azure |
+| start, end | `start_timestamp`, `@timestamp`, `TimeGenerated`: text or a number | Logfire, Elasticsearch, Azure |
 | duration | `duration`, `durationInNanos` (ns), `duration_ms`, `DurationMs` | OpenSearch, Honeycomb, Azure |
-| attributes | `customDimensions`, `Properties`, `labels`, `meta` and `metrics` | Azure, Google Cloud, Datadog |
+| attributes | `customDimensions`, `labels`, `meta`, `attributes_string` | Azure, Google, Datadog, SigNoz |
 | or one a column | `attributes.NAME`, `span.attributes.NAME`; else all other columns | Elasticsearch, Honeycomb |
 """
 
@@ -44,16 +44,18 @@ _MORE: Final[Mapping[str, str]] = MappingProxyType(
         "status": "status otelStatusCode",
         "status_message": "otelStatusMessage",
         "success": "success",
-        "attributes": "customDimensions properties labels meta",
-        "metrics": "metrics",
-        "resource": "otelResourceAttributes",
+        "attributes": "customDimensions properties labels meta attributesString",
+        "numbers": "metrics attributesNumber",
+        "truths": "attributesBool",
+        "resource": "otelResourceAttributes resourcesString",
         "service": "service cloudRoleName appRoleName",
         "scope": "otelScopeName instrumentationScope instrumentationScopeName",
     }
 )
 _NEEDED: Final = {"trace_id", "span_id", "name", "start"}
 _ENDS: Final = frozenset({"end", "duration", "duration_ms"})
-_OBJECTS: Final = frozenset({"attributes", "metrics", "resource"})
+_ATTRIBUTES: Final = ("attributes", "numbers", "truths")
+_OBJECTS: Final = frozenset({*_ATTRIBUTES, "resource"})
 _AZURE: Final = "operation_Id"  # beside it, a `duration` is in milliseconds
 _GOOGLE: Final = "labels"  # beside them, ids of spans are decimal numbers
 _OPENINFERENCE_KIND: Final = "openinference.span.kind"
@@ -61,9 +63,10 @@ _OPENINFERENCE: Final = frozenset(
     {"LLM", "TOOL", "AGENT", "CHAIN", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL"}
 )
 _OF_COLUMNS: Final = re.compile(r"(?i)(?:span\.)?(attributes|resource)\.(?:attributes\.)?(.+)")
-_CONTAINERS: Final = ("hits", "data", "rows", "spans", "traces")
-_DEEPEST: Final = 4
+_CONTAINERS: Final = ("hits", "data", "results", "rows", "spans", "traces", "events")
+_DEEPEST: Final = 8
 _NS_PER_MILLISECOND: Final = 1_000_000
+_UNIT_BY_DIGITS: Final[Mapping[int, int]] = MappingProxyType({13: 1_000_000, 16: 1_000})
 _OTHER: Final = re.compile(r"[^0-9a-z]")
 
 Raw = dict[str, Any]
@@ -99,7 +102,7 @@ def is_row(raw: object) -> bool:
 
 
 def rows_in(document: object, depth: int = 0) -> Iterator[object]:
-    """The rows of a document: itself, or what its `hits`, `data`, `rows`, `spans` or `traces` hold."""
+    """The rows of a document: itself, or what its `hits`, `data`, `rows`, `spans` and so on hold."""
     if isinstance(document, list) and depth <= _DEEPEST:
         for one in document:
             yield from rows_in(one, depth + 1)
@@ -126,9 +129,10 @@ def our_row(raw: Raw) -> Raw:
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
     parent = _id(row.get("parent_id") or None, SPAN_ID_BYTES, is_decimal=is_decimal)
     row["parent_id"] = None if is_azure and row.get("parent_id") == row.get("trace_id") else parent
-    row["start"] = required_ns(row.get("start"), "start")
+    unit = 1 if "ns" in columns["start"] or "nano" in columns["start"].lower() else _unit_of(row.get("start"))
+    row["start"] = required_ns(row.get("start"), "start") * unit
     if "end" in columns:
-        row["end"] = required_ns(row["end"], "end") if row.get("end") else 0
+        row["end"] = required_ns(row["end"], "end") * unit if row.get("end") else 0
     else:
         row["end"] = row["start"] + _duration_ns(row, in_ms="duration" if is_azure else "duration_ms")
     row["status"], row["status_message"] = _status(row)
@@ -138,7 +142,9 @@ def our_row(raw: Raw) -> Raw:
     if isinstance(held, str) and not held.lstrip().startswith("{"):  # Datadog's: what was asked for
         row["name"], held = held, None
     found = {
-        "attributes": {**plain_attributes(row.get("attributes")), **plain_attributes(row.get("metrics"))},
+        "attributes": {
+            key: value for name in _ATTRIBUTES for key, value in plain_attributes(row.get(name)).items()
+        },
         "resource": dict(plain_attributes(held.get("attributes", held) if isinstance(held, dict) else held)),
     }
     for (kind, key), value in _one_a_column(raw, columns):
@@ -170,6 +176,11 @@ def _id(value: object, size: int, *, is_decimal: bool) -> object:
     from hashlib import sha256
 
     return sha256(str(text).encode()).hexdigest()[: 2 * size]
+
+
+def _unit_of(time: object) -> int:
+    """What a whole number counts since 1970 where its name doesn't say, in nanoseconds: told by its digits, today."""
+    return _UNIT_BY_DIGITS.get(len(str(integer(time) or "")), 1)
 
 
 def _duration_ns(row: Raw, *, in_ms: str) -> int:

@@ -155,7 +155,16 @@ class Trace:
 
     def _roots(self) -> Iterable[SpanKey]:
         roots = [key for key in self.keys if self.forest.spans[key].parent_id is None]
-        return [key for key in roots if key in self.asking] or roots
+        return [self._beside_judges(key) for key in roots if key in self.asking] or roots
+
+    def _beside_judges(self, key: SpanKey) -> SpanKey:
+        """A root, or what below it asks a model for itself: the only one beside evaluations that ask one too."""
+        while True:
+            asking = [child for child in self.forest.children.get(key, ()) if child in self.asking]
+            judged = [child for child in asking if self.calls.role[child] is not Role.EVALUATION]
+            if len(judged) != 1 or len(judged) == len(asking):
+                return key
+            key = judged[0]
 
     def _served_from_afar(self) -> Iterable[SpanKey]:
         """The requests that a server answered, if the server alone was traced: no client's span is without its parent.
