@@ -20,9 +20,10 @@ from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, AttributeValue, Provenance, Span, SpanKind, SpanSet
+from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanKind, SpanSet
 from punie.trace.model import StatusCode as Status
 from punie.trace.store.clickhouse.in_database import total
+from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import traces_sql
 
 
@@ -88,7 +89,8 @@ def fill(front: int, spans: Sequence[Span], more: str = "") -> str:
 
 def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
     """State and members of every trace in the table."""
-    sql = traces_sql().replace("otel_spans", "added.otel_traces")
+    table = f"(SELECT {EXPORTER.exporter_columns} FROM added.otel_traces)"  # noqa: S608
+    sql = traces_sql().replace("otel_spans", table)
     found = str(session().query(f"SELECT TraceId, state, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
     rows = [json.loads(line) for line in found.splitlines()]
     return {
@@ -140,6 +142,16 @@ def test_every_span_of_a_plain_query_gets_the_phase_that_python_gives_it(front: 
 def test_a_status_in_a_tag_needs_the_tree(front: int, tag: dict[str, str]) -> None:
     root, *rest = Tree(0, seeded(1)).spans
     fill(front, [replace(root, attributes={**root.attributes, **tag}), *rest])
+    assert [state for state, _ in judged().values()] == ["tree"]
+
+
+def test_an_exception_without_a_status_needs_the_tree(front: int) -> None:
+    root, *rest = Tree(0, seeded(1)).spans
+    at = next(
+        n for n, one in enumerate(rest) if one.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT
+    )
+    rest[at] = replace(rest[at], events=(Event("exception", rest[at].end_ns),))
+    fill(front, [root, *rest])
     assert [state for state, _ in judged().values()] == ["tree"]
 
 

@@ -273,6 +273,7 @@ FOREIGN_FINISH_REASON: Final = _any(
     gen_ai.finish_reasons gen_ai.finish_reason llm.response.finish_reason llm.response.stop_reason
     llm.output_messages.0.message.finish_reason stop_reason""",
 )
+EXCEPTION_EVENT: Final = "exception"
 CHOICE_EVENT: Final = "gen_ai.choice"  # the answer as an event, with why it ended
 CHOICE_FINISH_REASON: Final = "finish_reason"
 TABLE.family(MEASURE, "pydantic_ai.cache.")

@@ -43,7 +43,6 @@ _WORDS_OF_A_REQUEST: Final = (
     semconv.INPUT_TOKENS,
     semconv.OUTPUT_TOKENS,
 )
-_EXCEPTION: Final = "exception"
 _INSIDE_PERCENT: Final = 90
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
@@ -100,7 +99,7 @@ def _broke_off(span: Span, attempts: Sequence[Span]) -> bool:
     reasons = span.attributes.get(semconv.FINISH_REASONS)
     if reasons:
         return failure_in(reasons) is not None
-    if any(event.name == _EXCEPTION for event in span.events):
+    if any(event.name == semconv.EXCEPTION_EVENT for event in span.events):
         return True
     rest_ns = span.end_ns - max((one.end_ns for one in attempts if may_ask_a_model(one)), default=0)
     return all(map(has_failed, attempts)) and rest_ns * 100 <= span.duration_ns * AFTER_PERCENT

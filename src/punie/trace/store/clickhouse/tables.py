@@ -165,7 +165,7 @@ EXPORTER: Final = Table(
         }
     ),
     exporter_columns="TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
-    "SpanAttributes, ResourceAttributes",
+    "SpanAttributes, ResourceAttributes, `Events.Name` AS EventNames",
     make_span=_exporter_span,
 )
 JAEGER: Final = Table(
@@ -195,7 +195,8 @@ JAEGER: Final = Table(
     exporter_columns="trace_id AS TraceId, id AS SpanId, parent_span_id AS ParentSpanId, "
     "if(kind = 'server', 'Server', kind) AS SpanKind, scope_name AS ScopeName, start_time AS Timestamp, "
     "reinterpretAsUInt64(duration) AS Duration, status_code AS StatusCode, "
-    f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes",
+    f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes, "
+    "`events.name` AS EventNames",
     make_span=_jaeger_span,
 )
 TABLES: Final = (EXPORTER, JAEGER)

@@ -120,6 +120,7 @@ def traces_sql(by: By | None = None) -> str:
         ERROR_TYPE=_quoted(semconv.ERROR_TYPE),
         REFERENCE=_quoted(semconv.PARENT_REFERENCE),
         STATUS_TAGS=_list(STATUS_TAGS),
+        EXCEPTION=_quoted(semconv.EXCEPTION_EVENT),
         SGLANG_SCOPE=_quoted(semconv.SGLANG_SCOPE),
         SGLANG_MODULE=_quoted(semconv.SGLANG_MODULE),
         SGLANG_MODULES=_quoted(semconv.SGLANG_MODULES),

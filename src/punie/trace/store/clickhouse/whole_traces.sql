@@ -6,7 +6,7 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent, tool and chat, the others for nine tenths), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
--- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
+-- span of another framework's words, none whose status is a tag, no chat with an exception's event, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
@@ -39,6 +39,7 @@ named AS (
       OR (operation = '' AND role NOT IN (5, 6, 7) AND hasAny(mapKeys(SpanAttributes), $TELLING))
       OR (role = 5 AND phase < 0 AND hasAny(mapKeys(SpanAttributes), $LATENCIES))
       OR (role IN (1, 4) AND phase < 0 AND (is_error OR status >= 400 OR SpanAttributes[$ERROR_TYPE] != ''))
+      OR (role = 1 AND phase < 0 AND has(EventNames, $EXCEPTION))
       OR (role = 1 AND SpanAttributes[$OUTPUT_TOKENS] IN ('', '0') AND SpanAttributes[$FINISH_REASONS] != '')
       OR (role = 6 AND phase < 0) OR (role != 6 AND how IN (2, 3))
       OR is_top != is_query OR is_query != (role = 7) AS is_odd
