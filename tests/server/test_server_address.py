@@ -32,6 +32,11 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     assert "pw" not in str(caught.value)
 
 
+def test_a_chat_endpoint_is_taken_for_its_server() -> None:
+    url = " http://127.0.0.1:8080/v1/chat/completions/ \n"
+    assert ServerAddress.of(url).base_url == "http://127.0.0.1:8080/v1"
+
+
 def test_the_path_of_a_url_is_kept() -> None:
     assert ServerAddress.of("https://host/openai/v2/").base_url == "https://host/openai/v2"
     assert ServerAddress.of("http://host:1").base_url == "http://host:1/v1"

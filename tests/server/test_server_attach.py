@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -17,6 +17,7 @@ from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attach import AttachedServer
 from punie.trace.server.probe import Refused
+from punie.trace.workload.agent import server_model
 
 Answers = dict[str, tuple[int, Any]]
 COMPLETION: Answers = {"POST /v1/chat/completions": (200, {"choices": []})}
@@ -170,6 +171,52 @@ def test_who_says_when_to_come_again_is_asked_again(
     status: int, headers: dict[str, str], *, is_loading: bool
 ) -> None:
     assert Refused(httpx.Response(status, headers=headers)).is_loading == is_loading
+
+
+@pytest.mark.parametrize(
+    "listed", [[{"id": "qwen"}], {"data": [{"id": "qwen"}, {"id": "qwen"}]}], ids=["a bare list", "twice"]
+)
+def test_the_only_model_is_found_in_other_forms(listed: object) -> None:
+    with server_with(COMPLETION | {"GET /v1/models": (200, listed)}) as (url, _):
+        assert entered(AttachedServer(ServerAddress.of(url))) == "qwen"
+
+
+def _refusing(*sentences: str) -> Callable[[], tuple[int, Any]]:
+    answers = iter([*((400, {"error": each}) for each in sentences), (200, {"choices": []})])
+    return lambda: next(answers)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "limit"),
+    [
+        ((), "max_tokens"),
+        (("max_tokens must be at least 16",), "max_tokens"),
+        (("max_tokens must be at least 16", "use max_completion_tokens"), "max_completion_tokens"),
+    ],
+)
+def test_the_limit_of_tokens_is_sent_under_the_name_that_the_server_takes(
+    refusals: tuple[str, ...], limit: str
+) -> None:
+    completions: Answers = {"POST /v1/chat/completions": (0, _refusing(*refusals))}
+    with server_with(completions | models("gpt")) as (url, _):
+        server = AttachedServer(ServerAddress.of(url))
+        entered(server)
+        assert server.address.token_limit == limit
+        model = server_model(server.address, "gpt", {"max_tokens": 7}, timeout_s=9)
+        newer = dict(model.profile)["openai_chat_supports_max_completion_tokens"]
+        assert newer is (limit != "max_tokens")
+
+
+def test_a_server_that_refuses_every_limit_is_an_error() -> None:
+    completions: Answers = {"POST /v1/chat/completions": (0, _refusing(*["too few tokens"] * 3))}
+    with server_with(completions | models("gpt")) as (url, _), pytest.raises(ServerError, match="too few"):
+        entered(AttachedServer(ServerAddress.of(url)))
+
+
+def test_http_behind_https_is_named() -> None:
+    with server_with(COMPLETION) as (url, _), pytest.raises(ServerError) as caught:
+        entered(AttachedServer(ServerAddress.of(url.replace("http:", "https:"))))
+    assert caught.value.remedy == "The server doesn't speak TLS: write http:// in --base-url."
 
 
 def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:

@@ -19,7 +19,8 @@ from pydantic_ai.models import Model
 from punie.trace.errors import ExitCode, WorkloadError
 from punie.trace.server.address import ServerAddress
 from punie.trace.workload.agent import server_model
-from punie.trace.workload.subject import SubjectSource, load_subject
+from punie.trace.workload.ask import Asker
+from punie.trace.workload.subject import Subject, SubjectSource, load_subject
 
 MODULES = count()
 
@@ -67,6 +68,41 @@ def test_a_key_that_a_server_quotes_is_in_no_error() -> None:
 async def _ask_once(model: Model) -> None:
     async with model:
         await Agent(model).run("?")
+
+
+class Whole(Refusing):
+    """Can't stream."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'\n {"choices": [], "key": "%s"}' % self.headers["Authorization"].encode())
+
+
+class Gone(Refusing):
+    """Ends every connection."""
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        (
+            Whole,
+            r'ConnectionError: the server sent a whole .*--no-stream.*: \{"choices": \[\], "key": "Bearer …"\}',
+        ),
+        (Gone, r"ModelConnectionError: Connection error\. \(RemoteProtocolError: Server disconnected .*\)"),
+    ],
+)
+def test_what_came_in_place_of_a_stream_is_said(server: type[BaseHTTPRequestHandler], sentence: str) -> None:
+    with serving_http(server) as url:
+        model = server_model(ServerAddress.of(url, api_key="sekret"), "m", {}, timeout_s=20)
+        agent = Agent[None, str](defer_model_check=True)
+        reply = asyncio.run(Asker(Subject(agent), model, True, 20, clock=lambda: 0).ask("?"))
+    assert re.fullmatch(sentence, reply.error or ""), reply.error
 
 
 AGENT = "from pydantic_ai import Agent\nagent = Agent(name='theirs', defer_model_check=True)\n"

@@ -22,6 +22,10 @@ from punie.trace.urls import (
     without_secrets,
 )
 
+MAX_TOKENS: Final = "max_tokens"
+MAX_COMPLETION_TOKENS: Final = "max_completion_tokens"
+"""OpenAI's newer name of the field, which some servers insist on and many don't know."""
+_ENDPOINT: Final = "/chat/completions"
 _THIS_MACHINE: Final = ("0.0.0.0", "::")  # noqa: S104 - where servers say that they listen, and clients then connect
 
 
@@ -37,24 +41,28 @@ class ClientArguments(TypedDict):
 class ServerAddress:
     """An OpenAI-compatible server. `base_url` has a path, no slash at its end, and no credentials.
 
-    `authorization` is the value of the header of that name: it is part of no text, record or span.
+    `authorization` is the value of the header of that name: it is part of no text, record or span. `token_limit` is the
+    field by which a request limits its answer.
     """
 
     base_url: str
     authorization: str | None = field(default=None, repr=False)
+    token_limit: str = MAX_TOKENS
 
     @classmethod
     def of(cls, url: str, *, api_key: str | None = None) -> Self:
-        """From what a user names; a URL without a path gets `/v1`. User and password of the URL are sent as such.
+        """From what a user names, also a chat endpoint; a URL without a path gets `/v1`.
+
+        User and password of the URL are sent as such.
 
         `api_key` is sent as a bearer token and wins over them. Raises `ConfigError`, which doesn't show the URL's
         credentials.
         """
-        parts = _split(url)
+        parts = _split(url.strip())
         api_key = (api_key or "").strip()
         if not (api_key.isascii() and api_key.isprintable()):
             raise ConfigError("api_key", "has characters that no header may have", remedy="set it again")
-        path = parts.path.rstrip("/") or "/v1"
+        path = parts.path.rstrip("/").removesuffix(_ENDPOINT) or "/v1"
         authorization = f"Bearer {api_key}" if api_key else _basic(parts)
         return cls(f"{parts.scheme}://{host_and_port(parts)}{path}", authorization)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
@@ -17,6 +18,12 @@ from punie.trace.server.config import DEFAULT_MODEL, KEY_VARIABLE
 CHECK_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.5
 _MOST_RETRY_S: Final = 5.0
+_UNREACHABLE: Final = "Check that the server runs and that the URL names its host, port and path (often /v1)."
+_SIGNS: Final = {
+    "mismatch": "The certificate names another host: write that one in --base-url.",
+    "CERTIFICATE_VERIFY_FAILED": "Name the certificate of the server, or of who signed it, with SSL_CERT_FILE.",
+    "WRONG_VERSION_NUMBER": "The server doesn't speak TLS: write http:// in --base-url.",
+}
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -139,11 +146,12 @@ class AttachedServer:
             )
         async with self._client() as client:
             try:
-                await probe.complete_one_token(client, self._model)
+                limit = await probe.complete_few_tokens(client, self._model)
             except probe.Refused as answer:
                 if answer.is_loading:
                     raise
                 raise self._refused(answer, listed) from answer
+        self.address = replace(self.address, token_limit=limit)
 
     async def _models(self) -> probe.Models | None:
         """What the server lists, and its address after redirects; None if it lists nothing and needn't."""
@@ -167,12 +175,10 @@ class AttachedServer:
         return self.address.hidden(str(answer))
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
-        certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        remedies = (remedy for sign, remedy in _SIGNS.items() if sign in str(error))
         return ServerError(
             f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
-            remedy="Name the certificate of the server, or of who signed it, with SSL_CERT_FILE."
-            if certificate
-            else "Check that the server runs and that the URL names its host, port and path (often /v1).",
+            remedy=next(remedies, _UNREACHABLE),
         )
 
     def _refused(self, answer: probe.Refused, listed: probe.Models | None = None) -> ServerError:

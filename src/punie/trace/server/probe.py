@@ -12,7 +12,7 @@ import httpx
 
 from punie.trace.bounded_get import PLAIN, refuse_bombs
 from punie.trace.errors import ServerError
-from punie.trace.server.address import ServerAddress
+from punie.trace.server.address import MAX_COMPLETION_TOKENS, MAX_TOKENS, ServerAddress
 from punie.trace.server.config import DEFAULT_MODEL
 from punie.trace.urls import without_passwords
 
@@ -23,6 +23,8 @@ _NOT_RECORDED: Final = {"traceparent": f"00-{1:032x}-{1:016x}-00"}
 _EXCERPT: Final = 400
 _NAMED: Final = 8
 _LARGEST_ANSWER: Final = 1 << 20  # bytes
+_NOT_SO: Final = (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY)
+_LIMITS: Final = ((MAX_TOKENS, 1), (MAX_TOKENS, 16), (MAX_COMPLETION_TOKENS, 16))
 _NOT_YET: Final = (httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT)
 # mlx_lm.server answers through the standard library's http.server.
 _MLX_SERVER_HEADER: Final = "BaseHTTP/"
@@ -36,7 +38,13 @@ class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into
         text = without_passwords(answer.text)[:_EXCERPT]  # a secret that is cut would not be known again
         super().__init__(f"{answer.status_code} {' '.join(text.split())}".rstrip())
         self.status = answer.status_code
+        self._text = answer.text
         self.retry_after = answer.headers.get("retry-after", "")
+
+    @property
+    def is_about_the_limit(self) -> bool:
+        """Whether it refuses how, or how strictly, the length of the answer was limited."""
+        return self.status in _NOT_SO and "tokens" in self._text
 
     @property
     def is_loading(self) -> bool:
@@ -69,9 +77,31 @@ def proxy_problem(error: Exception) -> str:
     return "SOCKS needs the package socksio" if isinstance(error, ImportError) else "it is no URL of a proxy"
 
 
+async def complete_few_tokens(client: httpx.AsyncClient, model: str) -> str:
+    """Ask for a completion of one token, or of few where that is refused. Returns the field that limited them.
+
+    Raises `Refused` or an `httpx.TransportError`.
+    """
+    for name, most in _LIMITS[:-1]:
+        try:
+            await _complete(client, model, name, most)
+        except Refused as answer:
+            if not answer.is_about_the_limit:
+                raise
+        else:
+            return name
+    name, most = _LIMITS[-1]
+    await _complete(client, model, name, most)
+    return name
+
+
 async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
     """Ask for a completion of one token. Raises `Refused` or an `httpx.TransportError`."""
-    body = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
+    await _complete(client, model, MAX_TOKENS, 1)
+
+
+async def _complete(client: httpx.AsyncClient, model: str, limit: str, most: int) -> None:
+    body = {"model": model, limit: most, "messages": [{"role": "user", "content": "ping"}]}
     answer = await _ask(client, "POST", "/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
         raise Refused(answer)
@@ -130,11 +160,18 @@ async def list_models(client: httpx.AsyncClient) -> Models:
     answer = await _ask(client, "GET", "/models")
     if await _is_mlx(client, answer):
         return Models((), str(answer.url), of_mlx=True)
-    entries = _object(answer).get("data")
+    entries = _list_of_models(answer)
     if answer.status_code != httpx.codes.OK or not isinstance(entries, list):
         raise Refused(answer)
     ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
-    return Models(tuple(name for name in ids if isinstance(name, str)), str(answer.url), of_mlx=False)
+    names = dict.fromkeys(name for name in ids if isinstance(name, str))
+    return Models(tuple(names), str(answer.url), of_mlx=False)
+
+
+def _list_of_models(answer: httpx.Response) -> object:
+    """Some servers send it as it is, without an object around it."""
+    value = _json(answer)
+    return value.get("data") if isinstance(value, dict) else value
 
 
 async def _is_mlx(client: httpx.AsyncClient, answer: httpx.Response) -> bool:
@@ -168,8 +205,12 @@ async def _ask(
 
 
 def _object(answer: httpx.Response) -> dict[str, object]:
-    try:
-        value = answer.json()
-    except (ValueError, RecursionError):
-        return {}
+    value = _json(answer)
     return value if isinstance(value, dict) else {}
+
+
+def _json(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -37,11 +38,24 @@ def _all_end(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def cancel_on(*signals: signal.Signals) -> None:
-    """Each of `signals` cancels the present task, so that whatever it started is stopped."""
+    """Each of `signals` cancels the present task, so that whatever it started is stopped.
+
+    A forked child (of a tool's `multiprocessing.Pool`, say) ends by them as any process: it shares the pipe through
+    which a loop hears of signals, and one that ends the child would cancel the task here.
+    """
     task = asyncio.current_task()
-    if task is not None:
+    if task is None:
+        return
+    for number in signals:
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+    def in_child() -> None:
+        signal.set_wakeup_fd(-1)
         for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            signal.signal(number, signal.SIG_DFL)
+
+    if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+        os.register_at_fork(after_in_child=in_child)
 
 
 @contextmanager

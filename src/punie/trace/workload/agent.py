@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.bounded_get import PLAIN
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.bounded_answers import bound
+from punie.trace.server.address import MAX_COMPLETION_TOKENS
+from punie.trace.workload.bounded_answers import bounding
 from punie.trace.workload.subject import Subject
 from punie.trace.workload.tools.tools import WorkspaceTools
 
@@ -73,14 +75,14 @@ def server_model(
         timeout=timeout_s,
         http_client=openai.DefaultAsyncHttpxClient(
             timeout=timeout_s,
-            event_hooks={"response": [bound, _hiding(address)]},
+            event_hooks={"response": [bounding(address.hidden), _hiding(address)]},
             **address.client_arguments(),
         ),
     )
     return OpenAIChatModel(
         model_name,
         provider=OpenAICompatibleProvider("mlx_lm", openai_client=client),
-        profile=_with_max_tokens,
+        profile=partial(_with_limit, address.token_limit),
         settings=OpenAIChatModelSettings(**request_settings),  # type: ignore[typeddict-item] # by name
     )
 
@@ -96,9 +98,10 @@ def _hiding(address: ServerAddress) -> Callable[[Any], Awaitable[None]]:
     return hide
 
 
-def _with_max_tokens(profile: ModelProfile) -> ModelProfile:
-    """The limit is sent as `max_tokens`: servers other than OpenAI's may not know the newer name of the field."""
+def _with_limit(name: str, profile: ModelProfile) -> ModelProfile:
+    """The limit is sent under the name that the server takes: PydanticAI's choice goes by the model's name."""
     from pydantic_ai.profiles import merge_profile
     from pydantic_ai.profiles.openai import OpenAIModelProfile
 
-    return merge_profile(profile, OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False))
+    is_newer = name == MAX_COMPLETION_TOKENS
+    return merge_profile(profile, OpenAIModelProfile(openai_chat_supports_max_completion_tokens=is_newer))

@@ -29,6 +29,7 @@ _CANCELS: Final = 3
 _CANCEL_S: Final = 1.0
 _SHOWN_ERRORS: Final = 3  # of a group; more would bury them
 _LONGEST_ERROR: Final = 2000
+_CONNECTION: Final = "Connection error."
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,18 @@ def _sentence(error: BaseException) -> str:
         leaves = _leaves(error)
         more = f" (and {len(leaves) - _SHOWN_ERRORS} more)" if len(leaves) > _SHOWN_ERRORS else ""
         return "; ".join(map(_sentence, leaves[:_SHOWN_ERRORS])) + more
-    text = without_passwords(f"{type(error).__name__}: {error}")
+    text = without_passwords(f"{type(error).__name__}: {error}{_of_the_connection(error)}")
     return text if len(text) <= _LONGEST_ERROR else shorten(text, _LONGEST_ERROR, placeholder="…")
+
+
+def _of_the_connection(error: BaseException) -> str:
+    """What broke it: client libraries say of all that went wrong with a connection that it did."""
+    said = ""
+    cause = error.__cause__ if str(error) == _CONNECTION else None
+    while cause is not None:
+        said = f" ({type(cause).__name__}: {cause})" if str(cause) not in ("", _CONNECTION) else said
+        cause = cause.__cause__
+    return said
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
