@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.report.document import Section, Table
 from punie.trace.report.inert import one_line
-from punie.trace.units import count_text
+from punie.trace.units import bytes_text, count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -159,7 +159,11 @@ def _section(
     machine: Mapping[str, str] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> Section:
-    rows = (*_given(facts), *_prefixed("machine", machine or {}), *_prefixed("version", versions or {}))
+    rows = (
+        *_given(facts),
+        *_prefixed("machine", _readable(machine or {})),
+        *_prefixed("version", versions or {}),
+    )
     return Section(_TITLE, table=Table(_COLUMNS, rows))
 
 
@@ -213,6 +217,13 @@ def _set(values: Mapping[str, object]) -> dict[str, str]:
 
 def _given(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((name, one_line(value)) for name, value in facts.items() if value)
+
+
+def _readable(machine: Mapping[str, str]) -> dict[str, str]:
+    """The facts of a machine in words: `memory_bytes` is `memory`, with a unit."""
+    words = {name.replace("_", " "): value for name, value in machine.items() if name != "memory_bytes"}
+    memory = machine.get("memory_bytes", "")
+    return words | ({"memory": bytes_text(int(memory))} if memory.isdecimal() else {})
 
 
 def _prefixed(kind: str, facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
