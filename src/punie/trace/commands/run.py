@@ -125,9 +125,7 @@ def execute(options: Options) -> int:
     options = with_config(options, configuration, options.given)
     options = replace(options, given=options.given | named_options(configuration))
     _refuse_conflicts(options)
-    output = Output.of(
-        options.output, gates=options.judgement.gate
-    )  # nobody should wait for one that can't be written
+    output = Output.of(options.output, gates=options.judgement.gate)  # refused before anything is started
     server, warnings = _server(options, configuration)
     with kept_for_the_report():  # the user's module is imported
         asking = _asking(options, configuration)

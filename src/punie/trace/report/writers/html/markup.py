@@ -16,9 +16,8 @@ from punie.trace.report.writers.text_words import QUANTITY
 Attribute = str | int | float | bool | None
 
 _VOID: Final = frozenset({"meta", "link", "br", "hr", "input"})  # HTML's elements without an end
-_OPEN: Final = frozenset(
-    {"thead", "tbody", "tfoot", "tr", "th", "td", "li", "dt", "dd"}
-)  # whose end goes without saying
+# Whose end tags HTML lets one leave out.
+_OPEN: Final = frozenset({"thead", "tbody", "tfoot", "tr", "th", "td", "li", "dt", "dd"})
 _SHAPES: Final = frozenset({"rect", "line", "circle", "path", "polyline"})  # SVG's that end themselves
 _FLAG: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_.%:-]+")  # values that HTML takes without quotes
