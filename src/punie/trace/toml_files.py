@@ -38,9 +38,8 @@ def parse_toml(data: bytes, source: str) -> dict[str, Any]:
         raise InputError(f"{source} is not UTF-8: {error.reason} at byte {error.start}") from error
     except RecursionError as error:
         raise InputError(f"{source} is nested too deeply") from error
-    except (
-        ValueError
-    ) as error:  # TOMLDecodeError is one; Python refuses decimal numbers of thousands of digits by another
+    # TOMLDecodeError is one; Python refuses decimal numbers of thousands of digits by another
+    except ValueError as error:
         raise InputError(f"{source} is not valid TOML: {error}") from error
 
 

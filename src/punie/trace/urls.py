@@ -36,10 +36,11 @@ def split_url(url: str) -> SplitResult:
     try:
         url.encode()
         parts = urlsplit(url)
+        # which stand alone where the credentials are gone
         _ = (
             parts.port,
             urlsplit(f"//{host_and_port(parts)}"),
-        )  # which stand alone where the credentials are gone
+        )
     except ValueError:
         raise ValueError("its host or port can't be read") from None
     return parts

@@ -72,9 +72,8 @@ class Child:
     def kill(self) -> None:
         """SIGKILL unless it has ended, for it and all that it started in its session, and reap it."""
         if self._process.poll() is None:  # not reaped yet: its id is still that of its group
-            with suppress(
-                ProcessLookupError, PermissionError
-            ):  # macOS refuses a group whose members are dying
+            # macOS refuses a group whose members are dying
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait(_REAP_S)

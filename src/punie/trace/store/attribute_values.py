@@ -86,9 +86,8 @@ class _Reader:
     def _count(self, name: str, value: AttributeValue, typed: AttributeValue) -> None:
         if typed is None:
             self.left_out[name] += 1
-        elif isinstance(value, str) and typed != (
-            value.strip('"'),
-        ):  # one word is a list of one, and no more
+        # one word is a list of one, and no more
+        elif isinstance(value, str) and typed != (value.strip('"'),):
             self.from_text[name] += 1
 
     def notes(self, source: str) -> Iterator[SourceNote]:

@@ -18,9 +18,8 @@ from punie.trace.errors import InputError
 from punie.trace.open_flags import CLOSE_ON_EXEC
 from punie.trace.store.files.whole_file import PRIVATE
 
-_MOST_BYTES: Final = (
-    16 * 2**20
-)  # some 40,000 lines; older ones count no more than newer ones, so the end is read
+# some 40,000 lines; older ones count no more than newer ones, so the end is read
+_MOST_BYTES: Final = 16 * 2**20
 
 
 def history_path() -> Path:

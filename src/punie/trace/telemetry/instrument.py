@@ -92,8 +92,7 @@ def _default_directory(agent_name: str) -> Path:
     started = datetime.now().astimezone().strftime("%Y-%m-%dT%H-%M-%S")
     name = re.sub(r"[^\w.-]+", "-", agent_name)[:_LONGEST_NAME]
     folder = Path("runs") / f"{started}-{name}" / "spans"
-    with suppress(
-        OSError
-    ):  # the working directory may be gone: then nothing can be written, and that is said
+    # the working directory may be gone: then nothing can be written, and that is said
+    with suppress(OSError):
         folder = folder.absolute()
     return folder

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 VARIABLE: Final = "PUNIE_PROCESSES"
 _FROM: Final = 2_000  # traces: below, one process has read them before others have begun
 _AT_ONCE: Final = 200  # traces, whose results are sent together
-_WITH_THREADS: Final = frozenset(
-    {"duckdb", "chdb"}
-)  # once loaded they have threads, which no fork takes along
+# once loaded they have threads, which no fork takes along
+_WITH_THREADS: Final = frozenset({"duckdb", "chdb"})
 
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")

@@ -32,9 +32,8 @@ def alarm(seconds: float) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def ring(_number: int, _frame: FrameType | None) -> None:
-        if (
-            asyncio.current_task(loop) is not None
-        ):  # else the loop is at its own work, and comes to the time limit
+        # else the loop is at its own work, and comes to the time limit
+        if asyncio.current_task(loop) is not None:
             raise BlockedLoopError(f"blocked the event loop for {seconds:g} s")
 
     handler = signal.signal(signal.SIGALRM, ring)

@@ -85,9 +85,8 @@ class Suite:
 
 
 def _query_meaning(query: Query) -> list[object]:
-    family = (
-        [query.family] if query.family else []
-    )  # suites from before there were families keep their digest
+    # suites from before there were families keep their digest
+    family = [query.family] if query.family else []
     return [query.id, query.text, _meaning(query.expectation), *family]
 
 

@@ -28,9 +28,8 @@ def _cut_message(message: ModelMessage, characters: int) -> ModelMessage:
 
 
 def _cut_part(part: ModelRequestPart, characters: int) -> ModelRequestPart:
-    if (
-        type(part) is not ToolReturnPart
-    ):  # its subclasses are the library's own, of a form that it reads again
+    # its subclasses are the library's own, of a form that it reads again
+    if type(part) is not ToolReturnPart:
         return part
     text = part.model_response_str()
     if len(text) <= characters:

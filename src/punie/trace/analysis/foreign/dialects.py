@@ -182,9 +182,8 @@ def operation_of_beginning(scope: str, name: str) -> str | None:
 def operation_named(word: str) -> str | None:
     """The operation that a word stands for, whoever's word it is; None for a word that says nothing or isn't known."""
     of_object = _TYPE_IN_JSON.match(word)  # Braintrust: {"type": "llm"}
-    letters = _letters(of_object[1] if of_object else word).removeprefix(
-        "genai"
-    )  # Sentry: gen_ai.execute_tool
+    # Sentry: gen_ai.execute_tool
+    letters = _letters(of_object[1] if of_object else word).removeprefix("genai")
     found = _OPERATIONS.get(letters)
     if found is not None:
         return found

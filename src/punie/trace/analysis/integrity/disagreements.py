@@ -55,9 +55,8 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
 def differing_counts(traces: Traces) -> Iterator[str]:
     """The model calls that one server span answered, and of which that tells other token counts: which, and both."""
     for call in traces.counted_calls():
-        if (
-            len(call.servers) != 1 or call.servers[0] is call.span
-        ):  # of retries and of proxies each has its own
+        # of retries and of proxies each has its own
+        if len(call.servers) != 1 or call.servers[0] is call.span:
             continue
         differ = [
             f"{name} {one} and {other}"

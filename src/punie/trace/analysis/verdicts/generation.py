@@ -264,9 +264,8 @@ def _needed(share: ShareEstimate, records: Sequence[QueryRecord], again: Again) 
         return None
     margin = abs(share.estimate - THRESHOLD)
     units = units_needed(units=interval.units, half_width=_half_width(share, interval), margin=margin)
-    if (
-        interval.over is UnitKind.SERVER_START
-    ):  # what differs between starts is not smoothed by repeats in one
+    # what differs between starts is not smoothed by repeats in one
+    if interval.over is UnitKind.SERVER_START:
         return Needed(units, interval.over, repeats=None, repeats_known=True, again=again)
     need = repeats_needed(repeats_by_query(records, generation_ns), margin=margin)
     return Needed(units, interval.over, need.total, need.known, again)

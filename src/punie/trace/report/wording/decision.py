@@ -97,9 +97,8 @@ def _time(decision: Decision) -> Step:
         f"{total.group} {share_text(total.share) if total.known else NOT_KNOWN}" for total in totals.groups
     )
     figure = NOT_KNOWN if time.estimate is None else f"generation {share_text(time.estimate)}"
-    after = (
-        "" if time.verdict is Verdict.YES else next_step(time)
-    )  # what follows from a yes is step 4's to say
+    # what follows from a yes is step 4's to say
+    after = "" if time.verdict is Verdict.YES else next_step(time)
     return Step("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
 
 

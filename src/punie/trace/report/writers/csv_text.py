@@ -36,9 +36,8 @@ def _plain(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     text = inert(value)
-    first = unicodedata.normalize(
-        "NFKC", text.lstrip()[:1]
-    )  # of full width and of small form they are the same
+    # of full width and of small form they are the same
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
     return f"'{text}" if first in _FORMULA else text
 
 

@@ -29,9 +29,8 @@ def write(document: Document, page: Page) -> str:
 def _indented(data: Published) -> str:
     try:
         return msgspec.json.format(msgspec.json.encode(data, enc_hook=_mapping), indent=2).decode()
-    except (
-        UnicodeEncodeError
-    ):  # a file's name need not be text: half a surrogate pair stands for each odd byte
+    # a file's name need not be text: half a surrogate pair stands for each odd byte
+    except UnicodeEncodeError:
         values = msgspec.to_builtins(data, str_keys=True, enc_hook=_mapping)
         return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
 

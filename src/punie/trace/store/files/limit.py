@@ -9,9 +9,8 @@ from punie.trace.errors import InputError, UsageError
 
 VARIABLE: Final = "PUNIE_MAX_UNPACKED_BYTES"
 PIECE_BYTES: Final = 8 << 20  # unpacked at once
-PACKED_BYTES: Final = (
-    16 << 10
-)  # handed over at once: what a member leaves of it is copied, and members may be tiny
+# handed over at once: what a member leaves of it is copied, and members may be tiny
+PACKED_BYTES: Final = 16 << 10
 _FREE_BYTES: Final = 64 << 20
 _TIMES: Final = 24  # traces as JSON become a fifteenth to a twentieth when they are packed
 

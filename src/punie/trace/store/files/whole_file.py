@@ -20,17 +20,15 @@ def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     (`/dev/null`, `/dev/stdout`) is written to and never replaced; of a symbolic link the file that it names is.
     """
     content = content.encode() if isinstance(content, str) else content
-    if (
-        path.exists() and not path.is_file()
-    ):  # before links are followed: what /dev/stdout names may have no path
+    # before links are followed: what /dev/stdout names may have no path
+    if path.exists() and not path.is_file():
         _write_through(path, content)
         return
     path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.unlink(
-            missing_ok=True
-        )  # of a process that had the same number, or a link that somebody put there
+        # of a process that had the same number, or a link that somebody put there
+        temporary.unlink(missing_ok=True)
         with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(content)
             file.flush()

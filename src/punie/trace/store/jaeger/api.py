@@ -65,9 +65,8 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
         if not _is_empty(document):
             read_document(document, into, (OTLP_JSON,))
     found = into.result()
-    found = replace(
-        found, spans=tuple(_with_arrays(span) for span in found.spans)
-    )  # its storages keep them as text
+    # its storages keep them as text
+    found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
     found = with_typed_values(found, url)
     if not found.spans and not found.unreadable:
         _say_why_nothing(query, url)

@@ -205,9 +205,8 @@ class AgentSpans(ParseSpans, Instrumentation):
             span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
             raise
-        except (
-            asyncio.CancelledError
-        ):  # so ends this task, too, where the one that reads the stream has failed
+        # so ends this task, too, where the one that reads the stream has failed
+        except asyncio.CancelledError:
             error_type = self.attempts.last_error(span.get_span_context())
             if error_type is not None:
                 span.set_attribute(semconv.ERROR_TYPE, error_type)

@@ -93,7 +93,6 @@ class Answers:
         self.trace.prefill_began(ServingPath.BATCH, began_ns)
 
     def _note_cached_tokens(self) -> None:
-        if (
-            self.trace.seen.cached_tokens is None and self._context.prompt_cache_count >= 0
-        ):  # -1: not looked up yet
+        # -1: not looked up yet
+        if self.trace.seen.cached_tokens is None and self._context.prompt_cache_count >= 0:
             self.trace.seen.cached_tokens = self._context.prompt_cache_count

@@ -257,9 +257,8 @@ class RequestTrace:
             self._span.set_status(StatusCode.ERROR, f"{kind}: {message}" if message else kind)
         elif code is not None and code >= HTTPStatus.BAD_REQUEST:
             self._span.set_attribute(semconv.ERROR_TYPE, str(code))
-            if (
-                code >= HTTPStatus.INTERNAL_SERVER_ERROR
-            ):  # the client's mistakes are no errors of the server's
+            # the client's mistakes are no errors of the server's
+            if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._span.set_status(StatusCode.ERROR)
 
 

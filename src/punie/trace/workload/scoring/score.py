@@ -23,9 +23,8 @@ from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Quer
 
 PATTERN_TIMEOUT_S: Final = 1.0
 """A suite's pattern that searches longer in one call's arguments is given up."""
-_CURLY: Final = regex.compile(
-    r"(?<=\w)\u2019(?=\w)"
-)  # the apostrophe as typesetters and many models write it
+# the apostrophe as typesetters and many models write it
+_CURLY: Final = regex.compile(r"(?<=\w)\u2019(?=\w)")
 
 
 class Failure(StrEnum):
