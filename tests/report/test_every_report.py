@@ -21,6 +21,7 @@ from punie.trace.report.document import Document, Figure, Rows
 from punie.trace.report.formats import FORMATS, JSON, TEXT, Format, by_ending, by_name
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import PUBLISHED, schema_path
+from punie.trace.report.writers import json_text
 
 FORMAT_NAMES = [entry.name for entry in FORMATS if not entry.needs]
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -51,6 +52,16 @@ def test_json_is_as_its_schema_says(name: str) -> None:
     schema = json.loads(schema_path(kind).read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(JSON.write(document)), schema)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_json_in_parts_is_what_it_is_as_a_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that end within a part, and ones that fill several."""
+    document = DOCUMENTS[name]()
+    whole = JSON.write(document)
+    assert whole == json.dumps(json.loads(whole), indent=2, ensure_ascii=False) + "\n"
+    monkeypatch.setattr(json_text, "_AT_ONCE", 2)
+    assert "".join(JSON.pieces(document)) == whole
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -107,7 +107,9 @@ class Output:
             write_out_bytes(chosen.write_bytes(document))
         else:
             write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out
-            write(chosen.write(document, Page(terminal_width(), colored(), self.gates, page(FINDINGS))))
+            made = Page(terminal_width(), colored(), self.gates, page(FINDINGS))
+            for piece in chosen.pieces(document, made):
+                write(piece)
 
 
 def _in_temporary_file(made: bytes) -> Path:

@@ -11,7 +11,8 @@ from punie.trace.errors import UsageError
 from punie.trace.report.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+    from types import ModuleType
 
     from punie.trace.report.document import Document
 
@@ -27,7 +28,8 @@ class Material(Enum):
 class Format:
     """A format's name, the endings of files that mean it, and the module whose `write` makes it.
 
-    It is for reports that have all of `needs`. `is_binary`: its `write` gives bytes, which are for no terminal.
+    A module that has `write_parts` too makes it a part at a time. It is for reports that have all of `needs`.
+    `is_binary`: its `write` gives bytes, which are for no terminal.
     """
 
     name: str
@@ -38,22 +40,29 @@ class Format:
 
     def write(self, document: Document, page: Page | None = None) -> str:
         """The whole document as text that ends with a newline; TypeError if the format is binary."""
-        made = self._make(document, page)
+        made = self._writer(document).write(document, page or Page())
         if isinstance(made, bytes):
             raise TypeError(f"{self.name} is binary: write_bytes")
-        return made
+        return str(made)
+
+    def pieces(self, document: Document, page: Page | None = None) -> Iterator[str]:
+        """What `write` gives, a part at a time where the format can."""
+        writer = self._writer(document)
+        if hasattr(writer, "write_parts"):
+            yield from writer.write_parts(document, page or Page())
+        else:
+            yield self.write(document, page)
 
     def write_bytes(self, document: Document, page: Page | None = None) -> bytes:
         """The whole document as it lies in a file."""
-        made = self._make(document, page)
+        made: str | bytes = self._writer(document).write(document, page or Page())
         return made if isinstance(made, bytes) else made.encode()
 
-    def _make(self, document: Document, page: Page | None) -> str | bytes:
+    def _writer(self, document: Document) -> ModuleType:
         """The writer is imported now. Raises UsageError for a report without what the format is made of."""
         if document.drawings is None:
             refuse_unfit(self, {*Material} - {Material.QUERIES})
-        made: str | bytes = importlib.import_module(self.module).write(document, page or Page())
-        return made
+        return importlib.import_module(self.module)
 
 
 TEXT: Final = Format("text", (".txt",), "punie.trace.report.writers.plain_text")
