@@ -69,5 +69,6 @@ def test_what_is_not_run_is_marked_with_a_pattern_that_is_there() -> None:
 
 
 def test_most_commands_run() -> None:
-    assert len(RUN) > len(typed()) / 2, "a mark that stands for too much"
+    marked = [line for line in typed() if line.why_not_run]
+    assert len(marked) < len(typed()) / 2, "a mark that stands for too much"
     assert {line.page.parent.name for line in RUN} >= {"tasks", "docs", "servers", PROJECT.name}

@@ -72,6 +72,12 @@ def compose(words: list[str]) -> None:
     assert set(words[2:]) <= {"up", "down", "-d", "--wait", "--profile", "scale", "-v"}
 
 
+def one_of_others(words: list[str]) -> None:
+    """Of a program that isn't ours: ours behind it, after `&&` or as what `uvx --from` runs, is understood."""
+    if "punie-trace" in words:
+        understood(words[words.index("punie-trace") :])
+
+
 UV_VERSION = re.findall(r"uv==([\d.]+)", (PROJECT / ".ci/run").read_text())[0]
 CHECKS: MappingProxyType[str, Callable[[list[str]], None]] = MappingProxyType(
     {
@@ -81,6 +87,7 @@ CHECKS: MappingProxyType[str, Callable[[list[str]], None]] = MappingProxyType(
         ".": activation,
         "docker": compose,
         ".ci/run": check_script,
+        **dict.fromkeys(("cd", "sed", "printf", "uvx", "llama-server"), one_of_others),
     }
 )
 
@@ -90,6 +97,12 @@ def test_every_command_is_understood(command: Snippet) -> None:
     words = shlex.split(command.text)
     assert words[0] in CHECKS, f"a kind of command that no test knows: {command.text}"
     CHECKS[words[0]](words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_a_command_stands_in_a_block_of_its_language(page: Path) -> None:
+    """Where it is understood, and run or marked; an indented line is neither."""
+    assert re.findall(r"^    (?:punie-trace|python3?|uvx?|cd|sed) .*", page.read_text(), re.MULTILINE) == []
 
 
 def test_a_command_that_is_wrong_is_seen() -> None:

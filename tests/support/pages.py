@@ -11,7 +11,7 @@ from typing import Final
 PROJECT: Final = Path(__file__).parents[2]
 PAGES: Final = tuple(
     path
-    for pattern in ("*.md", "docs/**/*.md", "src/punie/trace/demo/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "src/punie/trace/demo/*.md")
     for path in sorted(PROJECT.glob(pattern))
     if path.name != "CHANGELOG.md"  # it tells of what was
 )
