@@ -153,4 +153,4 @@ def test_arms_of_a_benchmark_are_refused_in_several_files_too(
 
 def test_a_database_sums_one_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "clickhouse://a/b", "clickhouse://a/c", "--in-database"]) == ExitCode.USAGE
-    assert "--in-database: sums one source, not 2" in capsys.readouterr().err
+    assert "--in-database: sums one URL, not 2 sources" in capsys.readouterr().err

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from random import Random
 from urllib.parse import quote
 
 import pytest
+from changed_trees import changed, with_named
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
@@ -20,57 +20,10 @@ from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanKind, SpanSet
-from punie.trace.model import StatusCode as Status
+from punie.trace.model import PHASE_RANK, Event, Provenance, Span, SpanSet
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import traces_sql
-
-
-def _with(span: Span, **attributes: AttributeValue) -> Span:
-    names = {
-        "foreign": "traceloop.span.kind",
-        "reference": semconv.PARENT_REFERENCE,
-        "query": semconv.QUERY_ID,
-    }
-    return replace(span, attributes={**span.attributes, **{names[key]: v for key, v in attributes.items()}})
-
-
-def _any_change(span: Span, other: Span, random: Random) -> Span:
-    """A span that somebody else might have written, or one that went wrong."""
-    changes: list[Callable[[], Span]] = [
-        lambda: replace(span, parent_id="f" * 16),
-        lambda: replace(span, parent_id=None),
-        lambda: replace(span, parent_id=other.span_id),
-        lambda: replace(span, end_ns=span.start_ns - 1),
-        lambda: replace(span, end_ns=0),
-        lambda: replace(span, start_ns=span.start_ns - LENGTH_NS),
-        lambda: replace(span, end_ns=span.end_ns + LENGTH_NS),
-        lambda: replace(span, kind=random.choice(list(SpanKind))),
-        lambda: replace(span, attributes={}),
-        lambda: replace(span, attributes=other.attributes),
-        lambda: replace(span, status=Status.ERROR),
-        lambda: replace(span, scope="opentelemetry.instrumentation.httpx2"),
-        lambda: replace(span, scope="sglang"),
-        lambda: replace(span, resource={"host.name": "there", "host.id": "1"}),
-        lambda: replace(span, resource={"host.name": "here", "host.id": random.choice("12")}),
-        lambda: _with(span, foreign=random.choice(("tool", "prompt"))),
-        lambda: _with(span, reference=semconv.FOLLOWS_FROM),
-        lambda: _with(span, query="q"),
-    ]
-    return random.choice(changes)()
-
-
-def _changed(spans: list[Span], random: Random) -> list[Span]:
-    found = list(spans)
-    for _ in range(random.choice((0, 1, 1, 2, 3))):
-        place = random.randrange(len(found))
-        found[place] = _any_change(found[place], random.choice(found), random)
-    if random.random() < 0.2:
-        found.append(random.choice(found))
-    if random.random() < 0.1:
-        found.append(replace(found[-1], end_ns=found[-1].end_ns - 1))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +42,7 @@ def fill(front: int, spans: Sequence[Span], more: str = "") -> str:
 
 def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
     """State and members of every trace in the table."""
-    table = f"(SELECT {EXPORTER.exporter_columns} FROM added.otel_traces)"  # noqa: S608
-    sql = traces_sql().replace("otel_spans", table)
+    sql = traces_sql().replace("otel_spans", f"(SELECT {EXPORTER.exporter_columns} FROM added.otel_traces)")  # noqa: S608
     found = str(session().query(f"SELECT TraceId, state, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
     rows = [json.loads(line) for line in found.splitlines()]
     return {
@@ -157,9 +109,7 @@ def test_an_exception_without_a_status_needs_the_tree(front: int) -> None:
 
 def test_a_trace_of_any_other_shape_is_left_aside_or_read_as_python_reads_it(front: int) -> None:
     random = seeded(6)
-    traces = [
-        _changed(Tree(number, random, open_ended=number % 2 > 0).spans, random) for number in range(800)
-    ]
+    traces = [changed(Tree(number, random, open_ended=number % 2 > 0).spans, random) for number in range(800)]
     fill(front, [span for spans in traces for span in spans])
     found = judged()
     states = {"counted": 0, "failed": 0, "tree": 0}
@@ -179,7 +129,7 @@ def test_a_trace_of_any_other_shape_is_left_aside_or_read_as_python_reads_it(fro
         lambda span: replace(span, end_ns=span.end_ns + LENGTH_NS),
         lambda span: replace(span, end_ns=0),
         lambda span: replace(span, attributes={}),
-        lambda span: _with(span, reference=semconv.FOLLOWS_FROM),
+        lambda span: with_named(span, reference=semconv.FOLLOWS_FROM),
     ],
 )
 def test_a_wrong_trace_is_counted_and_named(front: int, wrong: Callable[[Span], Span]) -> None:
@@ -260,7 +210,7 @@ def test_no_spans_are_refused(front: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a/folder"], "is no clickhouse:// URL"),
+        (["jaeger://h:1"], "is neither Parquet nor a clickhouse:// URL"),
         (["clickhouse://h/d", "--gate", "target"], "gives no verdicts"),
         (["clickhouse://h/d", "-o", "there.pdf"], "no report format has this ending"),
     ],

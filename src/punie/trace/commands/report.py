@@ -47,8 +47,8 @@ class Options:
     engine: None = gone_flag("--engine", "leave it out: nothing has to be chosen any more")
     in_database: bool = switch(
         "--in-database",
-        "of clickhouse://…: ClickHouse sums the ledgers of all traces that match, and only the sums travel; no "
-        "verdicts, no integrity, no critical path",
+        "of clickhouse://… or Parquet: the database (of files: DuckDB) sums the ledgers of all traces, and only the "
+        "sums travel; no verdicts, no integrity, no critical path",
     )
     by: str | None = choice(
         "--by",
@@ -124,19 +124,9 @@ def _by_part(report: Report, sources: Sequence[Loaded], by: str) -> Document:
 def _added_up(options: Options) -> Document:
     from punie.trace.analysis.summary.parts import By
     from punie.trace.report.builders.parts import build_totals
-    from punie.trace.store.clickhouse.in_database import total
-    from punie.trace.store.clickhouse.query import SCHEME
-    from punie.trace.urls import without_password
+    from punie.trace.usecases.in_database import added_up
 
-    source, *others = options.sources
-    if others:
-        raise UsageError(f"--in-database: sums one source, not {1 + len(others)}", remedy="name one")
-    if not source.startswith(f"{SCHEME}://"):
-        raise UsageError(
-            f"--in-database: {without_password(source)} is no {SCHEME}:// URL",
-            remedy="leave --in-database out: the spans are then read from here",
-        )
-    return build_totals(total(source, By(options.by) if options.by else None))
+    return build_totals(added_up(options.sources, By(options.by) if options.by else None))
 
 
 def _refuse_judgement(options: Options, folder: Path | None) -> None:

@@ -14,6 +14,7 @@ class Where(StrEnum):
     ONE_SERVER = "one server"
     EACH_SHARD = "each shard"  # only sums travelled between the servers
     GATHERED = "gathered"  # spans of several servers travelled to the one that was asked
+    FILES = "this machine"  # from files, by DuckDB
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class DatabaseTotals:
     """The ledgers of the queries in `total`, added up, and of the same ones by day or model in `parts`.
 
     `named` are up to three of the traces that need the tree. `may_be_cut` if as many traces were looked at as the
-    limit allows.
+    limit allows. `memory` says how much an engine of ours takes, and where what doesn't fit waits; "" for a server's.
     """
 
     source: str
@@ -31,3 +32,4 @@ class DatabaseTotals:
     may_be_cut: bool
     by: By | None = None
     parts: tuple[Part, ...] = ()
+    memory: str = ""

@@ -30,6 +30,7 @@ _WHERE: Final[Mapping[Where, str]] = {
     Where.ONE_SERVER: "added up in the database; only sums travelled",
     Where.EACH_SHARD: "added up on each shard; only sums travelled",
     Where.GATHERED: "added up on one server: the spans travelled there from the others",
+    Where.FILES: "added up by DuckDB on this machine",
 }
 
 
@@ -52,7 +53,7 @@ def build_totals(totals: DatabaseTotals) -> Document:
     return Document(
         title=totals.source,
         data=partial(publish_totals, totals),
-        lines=(_WHERE[totals.where],),
+        lines=(_WHERE[totals.where], *((f"memory: {totals.memory}",) if totals.memory else ())),
         sections=(
             *filter(None, _sections(totals.total, totals.by, totals.parts)),
             Section("Not computed here", notes=notes(*_aside(totals))),
@@ -72,7 +73,8 @@ def _aside(totals: DatabaseTotals) -> Iterator[str]:
         )
     if totals.may_be_cut:
         yield "as many traces as limit= allows: there may be more"
-    yield f"{', '.join(NOT_COMPUTED)}: without --in-database the newest traces are read, and all of it is computed"
+    read = "the spans" if totals.where is Where.FILES else "the newest traces"
+    yield f"{', '.join(NOT_COMPUTED)}: without --in-database {read} are read, and all of it is computed"
 
 
 def _sections(total: Part, by: By | None, parts: Sequence[Part]) -> Iterator[Section]:

@@ -61,6 +61,7 @@ class DatabaseReport(Figures, kw_only=True):  # type: ignore[call-arg] # as abov
     where: Where
     named: tuple[str, ...]
     may_be_cut: bool
+    memory: str
     not_computed: tuple[str, ...] = NOT_COMPUTED
     schema: Literal["punie.trace.in_database"] = "punie.trace.in_database"
     schema_version: Literal[2] = 2

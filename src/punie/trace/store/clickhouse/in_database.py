@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from punie.trace.analysis.statistics.spread import Spread, spread_of_extremes
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, Part
-from punie.trace.analysis.summary.totals import group_totals, phase_totals
 from punie.trace.errors import InputError
-from punie.trace.model import PHASES, Provenance
+from punie.trace.model import PHASES, Phase
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
 from punie.trace.store.clickhouse.query import NO_LIMIT, ClickHouseQuery, parse_query
 from punie.trace.store.clickhouse.source import (
@@ -27,6 +25,7 @@ from punie.trace.store.clickhouse.source import (
 )
 from punie.trace.store.clickhouse.tables import Table
 from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql
+from punie.trace.store.in_database.sums import StateSums, part_of_sums
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -137,44 +136,25 @@ def _total(query: ClickHouseQuery, answer: _Answer, by: By | None) -> DatabaseTo
 
 
 def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
-    states = {row.state: row for row in rows}
-    counts = {state: row.queries for state, row in states.items()}
-    counted = states.get("counted")
-    wall_ns = counted.root_ns if counted else 0
-    network_known = bool(counted and counted.network_known)
-    known = counted.known if counted else 0
-    phases = phase_totals(
-        _by_phase(counted.phases) if counted else {},
-        _by_phase(counted.contested) if counted else {},
-        {
-            phase: [how for bit, how in enumerate(Provenance) if known >> (rank * len(Provenance) + bit) & 1]
-            for rank, phase in enumerate(PHASES)
-        },
-        wall_ns=wall_ns,
-        network_known=network_known,
-    )
-    if sum(phase.ns for phase in phases) != wall_ns:
-        raise InputError(f"{query.shown}: its traces changed while they were read", remedy="ask again")
-    return Part(
-        name=name,
-        answers=counts.get("counted", 0),
-        wall_ns=wall_ns,
-        wall=_spread(counted) if counted else None,
-        phases=phases,
-        groups=group_totals(phases),
-        network_known=network_known,
-        failed=counts.get("failed", 0),
-        warmup=counts.get("warm-up", 0),
-        needs_tree=counts.get("tree", 0),
-    )
+    states = {
+        row.state: StateSums(
+            row.queries,
+            row.root_ns,
+            row.walls,
+            _by_phase(row.phases),
+            _by_phase(row.contested),
+            row.known,
+            bool(row.network_known),
+        )
+        for row in rows
+    }
+    try:
+        return part_of_sums(name, states)
+    except ValueError:
+        raise InputError(
+            f"{query.shown}: its traces changed while they were read", remedy="ask again"
+        ) from None
 
 
-def _by_phase(sums: tuple[Sequence[int], Sequence[int]]) -> dict[Any, int]:
+def _by_phase(sums: tuple[Sequence[int], Sequence[int]]) -> Mapping[Phase, int]:
     return {PHASES[rank]: ns for rank, ns in zip(*sums, strict=True)}
-
-
-def _spread(row: _Row) -> Spread:
-    least, most, low, high, p95, p99 = row.walls
-    return spread_of_extremes(
-        count=row.queries, sum_ns=row.root_ns, least=least, most=most, middle=(low, high), p95=p95, p99=p99
-    )

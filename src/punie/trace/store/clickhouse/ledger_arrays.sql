@@ -1,7 +1,7 @@
 -- The ledger where the rows already lie: what `analysis/ledger/ledger.py` defines, to the nanosecond, in ClickHouse's
 -- words. Each server works on the queries that it has: arithmetic on a query's arrays, no join and no window.
 --
--- In:  a row a query: query_key (of any type), copies (its spans, sorted; see `gathered`), ids (of `copies`).
+-- In:  a row a query with a root: query_key (of any type), spans_of (its spans, see `single`).
 -- Out: by `texts.py`, which puts both ends in their place: a row a query and phase, or sums over whole traces.
 --
 -- phase ranks are places in `model.Phase`:
@@ -15,15 +15,12 @@
 --
 -- No lambda names an array from outside itself: ClickHouse would copy the array for every element.
 WITH
--- A query's spans, sorted: 1 id, 2 start - end, 3 start, 4 phase, 5 provenance, 6 parent, 7 has a parent, 8 is the root
-gathered AS (
-  $GATHERED
-),
+-- A query's spans, each once: 1 id, 2 start - end, 3 start, 4 phase, 5 provenance, 6 parent, 7 has a parent, 8 is the root
 single AS (
-  SELECT query_key,
-    arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS spans_of,
-    arrayFirst(x -> x.8 = 1, spans_of) AS root, root.3 AS low_ns, root.3 + greatest(-root.2, 0) AS high_ns
-  FROM gathered WHERE has(copies.8, 1)
+  SELECT query_key, spans_of, arrayFirst(x -> x.8 = 1, spans_of) AS root, root.3 AS low_ns, root.3 + greatest(-root.2, 0) AS high_ns
+  FROM (
+  $SPANS
+  )
 ),
 -- |------ root ------|
 --      |---- span ----|     what is outside the query's window is cut off; an inverted span has no length
@@ -40,7 +37,7 @@ alive AS (
 families AS (
   SELECT query_key, low_ns, high_ns, open,
     arrayFilter(x -> x.7 = 1, open) AS below,
-    arraySort(arrayConcat(
+    arraySort(f -> bitShiftLeft(toInt128(f.1), 64) + f.3 * 2 + (f.4 > 0), arrayConcat(
       arrayMap(x -> (x.1, 0, toInt64(0), 0, x.4, x.2, x.3), open),
       arrayMap(x -> (x.6, 1, x.2, -1, toInt64(0), toInt64(0), toInt64(0)), below),
       arrayMap(x -> (x.6, 1, x.3, 1, toInt64(0), toInt64(0), toInt64(0)), below)

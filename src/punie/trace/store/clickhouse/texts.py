@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -11,15 +11,15 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT
-from punie.trace.analysis.foreign.operations import TELLING
 from punie.trace.analysis.summary.parts import By
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
-from punie.trace.model import PHASES, Provenance
-from punie.trace.store.tags import STATUS_TAGS
+from punie.trace.store.in_database.spans import WORDS, listed, quoted, spans_sql
 
-_ROWS = """SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
-    ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
-  FROM spans GROUP BY query_key"""
+_ROWS = """SELECT query_key,
+    arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS spans_of
+  FROM (SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
+      ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
+    FROM spans GROUP BY query_key) WHERE has(copies.8, 1)"""
 _ROWS_OF_PHASES = """SELECT query_key, low_ns AS start_ns, high_ns - low_ns AS wall_ns, phase_rank,
   arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.2) AS ns,
   arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.3) AS contested_ns,
@@ -31,8 +31,8 @@ FROM owned LEFT ARRAY JOIN arrayDistinct(parts.1) AS phase_rank"""  # noqa: E501
 # length, so that it comes out with no time. In query_key: 1 trace, 2 state, 3 part, 4 wall time, 5 network known,
 # 6 spans.
 _TRACES = """SELECT (TraceId, state, part, root_ns, is_network_known, toInt64(length(members))) AS query_key,
-    arraySort(arrayMap(m -> (m.1, m.3 - m.4, m.3, m.6, m.7, ifNull(m.2, -1), isNotNull(m.2), m.8),
-      if(state = 'counted', members, $NOTHING))) AS copies, copies.1 AS ids
+    arrayMap(m -> (m.1, m.3 - m.4, m.3, m.6, m.7, ifNull(m.2, -1), isNotNull(m.2), m.8),
+      if(state = 'counted', members, $NOTHING)) AS spans_of
   FROM traces"""
 _NOTHING = (
     "[(toInt64(0), NULL, toInt64(0), toInt64(0), (toInt64(10), toInt64(1)), toInt64(10), toInt64(1), true)]"
@@ -92,45 +92,12 @@ def traces_sql(by: By | None = None) -> str:
     """
     return Template(_text("whole_traces.sql")).substitute(
         PART=_PARTS[by],
-        PHASES=_list(PHASES),
-        PROVENANCES=_list(Provenance),
-        MACHINES=_list(semconv.MACHINE_NAMES),
-        PHASE=_quoted(semconv.PHASE),
-        PROVENANCE=_quoted(semconv.PHASE_PROVENANCE),
-        OPERATION=_quoted(semconv.OPERATION),
-        CHATS=_list(semconv.OPERATION_CHAT),
-        TOOL=_quoted(semconv.OPERATION_TOOL),
-        AGENT=_quoted(semconv.OPERATION_AGENT),
-        OUTPUT_TOKENS=_quoted(semconv.OUTPUT_TOKENS[0]),
-        FINISH_REASONS=_quoted(semconv.FINISH_REASONS),
-        REQUEST_MODEL=_quoted(semconv.REQUEST_MODEL),
-        RESPONSE_MODEL=_quoted(semconv.RESPONSE_MODEL),
-        WARMUP=_quoted(semconv.QUERY_WARMUP),
-        QUERY_ID=_quoted(semconv.QUERY_ID),
-        METHOD=_quoted(semconv.HTTP_METHOD[0]),
-        OLD_METHOD=_quoted(semconv.HTTP_METHOD[1]),
-        STATUS=_quoted(semconv.HTTP_STATUS[0]),
-        OLD_STATUS=_quoted(semconv.HTTP_STATUS[1]),
-        ENDS_AT=_quoted(semconv.HTTP_ENDS_AT),
-        HEADERS=_quoted(semconv.HTTP_ENDS_AT_HEADERS),
-        HEADERS_SCOPES=_list(semconv.HTTP_SCOPES_TO_HEADERS),
-        OK=_quoted(semconv.QUERY_OK),
-        ERROR=_quoted(semconv.QUERY_ERROR),
-        DISTURBED=_quoted(semconv.QUERY_DISTURBED),
-        ERROR_TYPE=_quoted(semconv.ERROR_TYPE),
-        REFERENCE=_quoted(semconv.PARENT_REFERENCE),
-        STATUS_TAGS=_list(STATUS_TAGS),
-        EXCEPTION=_quoted(semconv.EXCEPTION_EVENT),
-        SGLANG_SCOPE=_quoted(semconv.SGLANG_SCOPE),
-        SGLANG_MODULE=_quoted(semconv.SGLANG_MODULE),
-        SGLANG_MODULES=_quoted(semconv.SGLANG_MODULES),
-        FOREIGN=_list(semconv.FOREIGN_KIND),
-        TELLING=_list(sorted(TELLING)),
+        ONE_MACHINE=_one_machine(),
+        NAMED=spans_sql(_words(), _has_any),
         AFTER_PERCENT=AFTER_PERCENT,
         EARLIEST_NS=EARLIEST_NS,
         LONGEST_NS=LONGEST_NS,
         DAY_NS=DAY_NS,
-        LATENCIES=_list((semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)),
     )
 
 
@@ -154,17 +121,45 @@ def report_sql(shards: str) -> str:
     return _REPORT.format(shards=shards)
 
 
-def _ledger(gathered: str, result: str) -> str:
-    return Template(_text("ledger_arrays.sql")).substitute(GATHERED=gathered, RESULT=result)
+def _ledger(spans: str, result: str) -> str:
+    return Template(_text("ledger_arrays.sql")).substitute(SPANS=spans, RESULT=result)
 
 
 def _text(name: str) -> str:
     return files("punie.trace.store.clickhouse").joinpath(name).read_text(encoding="utf-8")
 
 
-def _list(names: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quoted, names))}]"
+def _words() -> str:
+    """The words of the spans in `otel_spans`, as `store/in_database/spans.py` lists them."""
+    words = ", ".join(f"{_text_of(name)} AS {word}" for word, name in WORDS.items())
+    names = ", ".join(f"ResourceAttributes[{quoted(name)}]" for name in semconv.MACHINE_NAMES)
+    return (
+        f"SELECT TraceId, SpanAttributes, {words}, [{names}] AS machine, ScopeName AS scope, "  # noqa: S608
+        "reinterpretAsInt64(unhex(SpanId)) AS id, reinterpretAsInt64(unhex(ParentSpanId)) AS parent, "
+        "toUnixTimestamp64Nano(Timestamp) AS start_ns, start_ns + reinterpretAsInt64(Duration) AS end_ns, "
+        "ParentSpanId = '' AS is_top, SpanKind = 'Server' AS is_server, StatusCode = 'Error' AS is_error, "
+        f"{_is_hex('TraceId', 32)} AND {_is_hex('SpanId', 16)} AND id != 0 AND start_ns >= 0 "
+        f"AND (is_top OR ({_is_hex('ParentSpanId', 16)} AND parent != 0)) AS is_sound, "
+        f"has(EventNames, {quoted(semconv.EXCEPTION_EVENT)}) AS has_exception FROM otel_spans"
+    )
 
 
-def _quoted(name: str) -> str:
-    return f"'{name}'"
+def _one_machine() -> str:
+    """Whether all spans of a trace name their host, and no two of them different machines."""
+    names = range(1, len(semconv.MACHINE_NAMES) + 1)
+    same = (f"minIf(machine[{n}], machine[{n}] != '') = max(machine[{n}])" for n in names)
+    return " AND ".join(("min(machine[-1]) != ''", *same))
+
+
+def _text_of(name: str) -> str:
+    return f"SpanAttributes[{quoted(name)}]"
+
+
+def _has_any(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"mapContains(SpanAttributes, {quoted(names[0])})"
+    return f"hasAny(mapKeys(SpanAttributes), [{listed(names)}])"
+
+
+def _is_hex(text: str, digits: int) -> str:
+    return f"match({text}, '^[0-9a-f]{{{digits}}}$')"

@@ -6,61 +6,40 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent, tool and chat, the others for nine tenths), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
--- span of another framework's words, none whose status is a tag, no chat with an exception's event, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
+-- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
--- Roles: 1 chat, 2 tool, 3 agent, 4 HTTP, 5 server, 6 a phase by its own word, 7 query. Ranks as in the ledger's text.
+-- Roles and ranks as in `store/in_database/spans.sql`, which tells what each span is by its own words.
 WITH
 named AS (
-  SELECT TraceId, ScopeName, ParentSpanId = '' AS is_top, arrayMap(name -> ResourceAttributes[name], $MACHINES) AS machine,
-    reinterpretAsInt64(unhex(SpanId)) AS id, reinterpretAsInt64(unhex(ParentSpanId)) AS parent,
-    toUnixTimestamp64Nano(Timestamp) AS start_ns, start_ns + reinterpretAsInt64(Duration) AS end_ns,
-    indexOf($PHASES, SpanAttributes[$PHASE]) - 1 AS phase,
-    multiIf(indexOf($PROVENANCES, SpanAttributes[$PROVENANCE]) = 0, 1, indexOf($PROVENANCES, SpanAttributes[$PROVENANCE]) - 1) AS how,
-    SpanAttributes[$OPERATION] AS operation, SpanAttributes[$WARMUP] = 'true' AS is_warmup,
-    mapContains(SpanAttributes, $QUERY_ID) OR is_warmup AS is_query,
-    if(mapContains(SpanAttributes, $METHOD), SpanAttributes[$METHOD], SpanAttributes[$OLD_METHOD]) AS method,
-    toInt64OrZero(if(mapContains(SpanAttributes, $STATUS), SpanAttributes[$STATUS], SpanAttributes[$OLD_STATUS])) AS status,
-    multiIf(SpanKind = 'Server', 5, operation IN ($CHATS), 1, operation = $TOOL, 2, operation = $AGENT, 3,
-      method != '', 4, is_query, 7, 6) AS role,
-    role = 4 AND if(mapContains(SpanAttributes, $ENDS_AT), SpanAttributes[$ENDS_AT] = $HEADERS,
-      arrayExists(scope -> startsWith(ScopeName, scope), $HEADERS_SCOPES)) AS to_headers,
-    if(role = 1, if(SpanAttributes[$REQUEST_MODEL] != '', SpanAttributes[$REQUEST_MODEL], SpanAttributes[$RESPONSE_MODEL]), '') AS asked,
-    if(role = 5, SpanAttributes[$RESPONSE_MODEL], '') AS served,
-    StatusCode = 'Error' AS is_error,
-    SpanAttributes[$OK] = 'false' OR mapContains(SpanAttributes, $ERROR) OR mapContains(SpanAttributes, $DISTURBED) OR SpanAttributes[$ERROR_TYPE] != '' OR is_error AS is_failed,
-    NOT match(TraceId, '^[0-9a-f]{32}$$') OR NOT match(SpanId, '^[0-9a-f]{16}$$') OR id = 0 OR start_ns < 0
-      OR (NOT is_top AND (NOT match(ParentSpanId, '^[0-9a-f]{16}$$') OR parent = 0))
-      OR mapContains(SpanAttributes, $REFERENCE) OR hasAny(mapKeys(SpanAttributes), $STATUS_TAGS) OR startsWith(ScopeName, $SGLANG_SCOPE)
-      OR startsWith(SpanAttributes[$SGLANG_MODULE], $SGLANG_MODULES)
-      OR (operation NOT IN ($CHATS) AND operation NOT IN ('', $TOOL, $AGENT)) OR (role = 5 AND operation IN ($TOOL, $AGENT))
-      OR ((operation = '' OR operation IN ($CHATS)) AND hasAny(mapKeys(SpanAttributes), $FOREIGN))
-      OR (operation = '' AND role NOT IN (5, 6, 7) AND hasAny(mapKeys(SpanAttributes), $TELLING))
-      OR (role = 5 AND phase < 0 AND hasAny(mapKeys(SpanAttributes), $LATENCIES))
-      OR (role IN (1, 4) AND phase < 0 AND (is_error OR status >= 400 OR SpanAttributes[$ERROR_TYPE] != ''))
-      OR (role = 1 AND phase < 0 AND has(EventNames, $EXCEPTION))
-      OR (role = 1 AND SpanAttributes[$OUTPUT_TOKENS] IN ('', '0') AND SpanAttributes[$FINISH_REASONS] != '')
-      OR (role = 6 AND phase < 0) OR (role != 6 AND how IN (2, 3))
-      OR is_top != is_query OR is_query != (role = 7) AS is_odd
-  FROM otel_spans
+  $NAMED
+),
+-- Numbers are brought together a column each, small ones in one: ClickHouse is slow at arrays of tuples there.
+gathered AS (
+  SELECT TraceId, $PART AS part, max(is_odd) OR minIf(scope, role = 1) != maxIf(scope, role = 1) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
+    $ONE_MACHINE AS is_one_machine,
+    groupArray(id) AS ids, groupArray(parent) AS above, groupArray(start_ns) AS starts, groupArray(end_ns) AS ends,
+    groupArray(toUInt32(is_top + 2 * (NOT to_headers) + 4 * asks + 8 * role + 128 * (phase + 1) + 2048 * how)) AS facts
+  FROM named GROUP BY TraceId
 ),
 -- 1 id, 2 parent, 3 is_top, 4 start, 5 end, 6 role, 7 phase, 8 how, 9 lasts to the last byte, 10 may ask a model
-gathered AS (
-  SELECT TraceId, $PART AS part, max(is_odd) OR uniqExactIf(ScopeName, role = 1) > 1 AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
-    min(machine[-1]) != '' AND arrayAll(names -> length(arrayFilter(name -> name != '', names)) < 2, [groupUniqArray(2)(machine[-1]),
-      groupUniqArray(3)(machine[1]), groupUniqArray(3)(machine[2]), groupUniqArray(3)(machine[3])]) AS is_one_machine,
-    groupUniqArray((id, parent, is_top, start_ns, end_ns, role, phase, how, NOT to_headers, upper(method) IN ('POST', '_OTHER'))) AS found
-  FROM named GROUP BY TraceId
+without_copies AS (
+  SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine,
+    arrayMap((id, above, start, end, f) -> (id, above, bitTest(f, 0), start, end, toUInt8(bitAnd(intDiv(f, 8), 15)), toInt8(bitAnd(intDiv(f, 128), 15)) - 1,
+        toUInt8(intDiv(f, 2048)), bitTest(f, 1), bitTest(f, 2)),
+      arrayFilter((x, n) -> n = 1, ids, copy), arrayFilter((x, n) -> n = 1, above, copy), arrayFilter((x, n) -> n = 1, starts, copy),
+      arrayFilter((x, n) -> n = 1, ends, copy), arrayFilter((x, n) -> n = 1, facts, copy)) AS found
+  FROM (SELECT *, arrayEnumerateUniq(ids, above, starts, ends, facts) AS copy FROM gathered)
 ),
 -- A span, then its children: what a running count gained from one span to the next is what its children have. (Steps
 -- that name an array many times stand apart: ClickHouse's analyzer copies what a name stands for, each time.)
 families AS (
   SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
-    arraySort(f -> (f.1, f.2), arrayConcat(
+    arraySort(f -> toInt128(f.1) * 2 + f.2, arrayConcat(
       arrayMap(x -> (x.1, 0, x), found), arrayMap(x -> (x.2, 1, x), arrayFilter(x -> NOT x.3, found))
     )) AS family
-  FROM gathered
+  FROM without_copies
 ),
 counted AS (
   SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
@@ -84,7 +63,7 @@ parents AS (
 ),
 grandparents AS (
   SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found,
-    arraySort(f -> (f.1, f.2), arrayConcat(
+    arraySort(f -> toInt128(f.1) * 2 + f.2, arrayConcat(
       arrayMap(k -> (k.1.1, 0, k), known), arrayMap(k -> (k.1.2, 1, k), arrayFilter(k -> NOT k.1.3, known))
     )) AS family
   FROM parents
@@ -110,7 +89,7 @@ looked AS (
 ),
 placed AS (
   SELECT TraceId, part, is_odd, is_warmup, is_failed, is_one_machine, found, arrayFirst(k -> k.1.1.3, known) AS root,
-    arraySort(f -> (f.1, f.2), arrayConcat(
+    arraySort(f -> toInt128(f.1) * 2 + f.2, arrayConcat(
       arrayMap(k -> (k.1.1.1, 0, k), known), arrayMap(k -> (k.1.1.2, 1, k), arrayFilter(k -> NOT k.1.1.3, known))
     )) AS family
   FROM looked

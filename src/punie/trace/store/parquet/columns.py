@@ -61,9 +61,10 @@ _INTEGERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What to select, by our names, and the clock step of the times in nanoseconds."""
+    """What to select, by our names, of which types it is, and the clock step of the times in nanoseconds."""
 
     expressions: Mapping[str, str]
+    kinds: Mapping[str, str]
     resolution_ns: int
 
     @property
@@ -89,6 +90,7 @@ def choose_columns(types: Mapping[str, str], file: str) -> Columns:
     steps = [_step_ns(file, chosen[ours], types[chosen[ours]]) for ours in _TIMES if ours in chosen]
     return Columns(
         MappingProxyType({ours: _expression(ours, theirs, types[theirs]) for ours, theirs in chosen.items()}),
+        MappingProxyType({ours: types[theirs] for ours, theirs in chosen.items()}),
         max(steps),
     )
 
@@ -104,10 +106,14 @@ def _missing(file: str, names: tuple[str, ...], types: Mapping[str, str]) -> Inp
     )
 
 
+INTEGERS: Final = frozenset(f"{sign}{name}" for sign in ("", "U") for name in _INTEGERS)
+"""DuckDB's names of whole numbers."""
+
+
 def _step_ns(file: str, column: str, kind: str) -> int:
     if kind.startswith("TIMESTAMP"):
         return 1 if kind.endswith("_NS") else _MICROSECOND_NS  # DuckDB reads milliseconds as microseconds
-    if kind.removeprefix("U") in _INTEGERS:
+    if kind in INTEGERS:
         return 1
     raise InputError(f"{file}: column {column} is {kind}: neither whole nanoseconds nor a timestamp")
 

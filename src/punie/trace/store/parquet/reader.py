@@ -70,8 +70,13 @@ def read(place: Place) -> SpanSet:
 PARQUET: Final = Source("Parquet", recognises, read)
 
 
+def file_pattern(file: str) -> str:
+    """What DuckDB reads as this one file: it takes some characters for wildcards."""
+    return file.translate(_GLOB)
+
+
 def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
-    pattern = file.translate(_GLOB)  # DuckDB would take these characters for wildcards
+    pattern = file_pattern(file)
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
     if is_tempo(tuple(types)):

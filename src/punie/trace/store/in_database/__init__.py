@@ -1,0 +1,1 @@
+"""Engines that add up ledgers where the spans lie: what ClickHouse and DuckDB share."""

@@ -1,0 +1,114 @@
+"""What an engine reads of a span, and the SQL that tells its role and phase from it: one text for all engines.
+
+A relation of words has, beside what the engine needs itself (ids, times), these columns:
+
+| column | holds |
+| --- | --- |
+| a name of `WORDS` | the attribute as text, "" if the span lacks it |
+| `is_top`, `is_server`, `is_error` | it names no parent; its kind is SERVER; its status is ERROR |
+| `has_exception` | one of its events is an exception |
+| `is_sound` | its ids and times can be read |
+| `scope` | the name of its instrumentation |
+
+Whether a span has any attribute of an entry of `MARKS` is a condition, since most of them are asked of few spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from string import Template
+from types import MappingProxyType
+from typing import Final
+
+from punie.trace import semconv
+from punie.trace.analysis.foreign.operations import TELLING
+from punie.trace.model import PHASES, Provenance
+from punie.trace.store.tags import STATUS_TAGS
+
+WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "phase_word": semconv.PHASE,
+        "provenance_word": semconv.PHASE_PROVENANCE,
+        "operation": semconv.OPERATION,
+        "warmup": semconv.QUERY_WARMUP,
+        "new_method": semconv.HTTP_METHOD[0],
+        "old_method": semconv.HTTP_METHOD[1],
+        "new_status": semconv.HTTP_STATUS[0],
+        "old_status": semconv.HTTP_STATUS[1],
+        "ends_at": semconv.HTTP_ENDS_AT,
+        "request_model": semconv.REQUEST_MODEL,
+        "response_model": semconv.RESPONSE_MODEL,
+        "ok": semconv.QUERY_OK,
+        "error_type": semconv.ERROR_TYPE,
+        "finish_reasons": semconv.FINISH_REASONS,
+        "output_tokens": semconv.OUTPUT_TOKENS[0],
+        "sglang_module": semconv.SGLANG_MODULE,
+    }
+)
+"""Attributes whose text is looked at, by the column's name."""
+
+MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "has_query_id": (semconv.QUERY_ID,),
+        "has_method": (semconv.HTTP_METHOD[0],),
+        "has_status": (semconv.HTTP_STATUS[0],),
+        "has_ends_at": (semconv.HTTP_ENDS_AT,),
+        "has_query_error": (semconv.QUERY_ERROR,),
+        "has_disturbed": (semconv.QUERY_DISTURBED,),
+        "has_reference": (semconv.PARENT_REFERENCE,),
+        "has_status_tag": tuple(STATUS_TAGS),
+        "has_foreign": tuple(semconv.FOREIGN_KIND),
+        "has_telling": tuple(sorted(TELLING)),
+        "has_latency": (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE),
+    }
+)
+"""Attributes of which it only matters whether one of them is there, by the condition's name."""
+
+
+def spans_sql(words: str, has_any: Callable[[Sequence[str]], str]) -> str:
+    """All columns of the relation `words` (a SELECT), and what follows from them.
+
+    `has_any` is the condition, in the engine's words, that a span has one of some attributes.
+
+    These are role, phase, how, is_chat, is_query, is_warmup, is_failed, is_odd, method, asks (a model, perhaps),
+    to_headers, asked and served (models).
+    """
+    return Template(_text()).substitute(
+        WORDS=words,
+        **{name: f"({has_any(attributes)})" for name, attributes in MARKS.items()},
+        PHASES=_ranks(PHASES),
+        PROVENANCES=_ranks(Provenance),
+        CHATS=listed(semconv.OPERATION_CHAT),
+        TOOL=quoted(semconv.OPERATION_TOOL),
+        AGENT=quoted(semconv.OPERATION_AGENT),
+        HEADERS=quoted(semconv.HTTP_ENDS_AT_HEADERS),
+        SCOPE_TO_HEADERS=" OR ".join(
+            f"startsWith(scope, {quoted(scope)})" for scope in semconv.HTTP_SCOPES_TO_HEADERS
+        ),
+        SGLANG_SCOPE=quoted(semconv.SGLANG_SCOPE),
+        SGLANG_MODULES=quoted(semconv.SGLANG_MODULES),
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Our own names as SQL, between commas."""
+    return ", ".join(map(quoted, names))
+
+
+def quoted(name: str) -> str:
+    """A name of ours as text in SQL."""
+    return f"'{name}'"
+
+
+def _ranks(names: Iterable[str]) -> str:
+    return " ".join(f"WHEN {quoted(name)} THEN {rank}" for rank, name in enumerate(names))
+
+
+@cache
+def _text() -> str:
+    lines = (
+        files("punie.trace.store.in_database").joinpath("spans.sql").read_text(encoding="utf-8").splitlines()
+    )
+    return "\n".join(line for line in lines if not line.startswith("--"))

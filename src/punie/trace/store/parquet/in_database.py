@@ -1,0 +1,221 @@
+"""The ledger of every trace in Parquet files, added up by DuckDB and in columns: spans never become objects.
+
+DuckDB reads the files, makes a few numbers of each span and brings those of a trace together; what doesn't fit into
+`MEMORY` waits on the disk. Blocks of whole traces are then added up (`blocks.py`), in several threads, and forgotten.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from punie.trace import semconv
+from punie.trace.analysis.summary.parts import By
+from punie.trace.errors import InputError
+from punie.trace.extras import install_hint
+from punie.trace.store.files.place import Place
+from punie.trace.store.files.span_files import is_hidden
+from punie.trace.store.parquet.columns import Columns, choose_columns
+from punie.trace.store.parquet.reader import file_pattern, recognises
+from punie.trace.store.parquet.tempo import is_tempo
+from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
+from punie.trace.waiting import shown
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from punie.trace.analysis.summary.database_totals import DatabaseTotals
+    from punie.trace.store.parquet.blocks import BlockSums
+
+MEMORY: Final = "1GB"
+"""As much as DuckDB takes before it waits on the disk."""
+
+_BLOCK: Final = 2**18  # spans; a block has whole traces, so it may have more
+
+
+def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
+    """What is found over all traces of the files, folders and patterns in `sources`.
+
+    Raises InputError as reading spans does, and if there are no spans.
+    """
+    named = ", ".join(sources)
+    files = [file for source in sources for file in _files_of(source)]
+    duckdb = _duckdb(named)
+    with tempfile.TemporaryDirectory(prefix="punie-trace-") as folder:
+        try:
+            with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection:
+                return _total(connection, named, files, by)
+        except duckdb.OutOfMemoryException as error:
+            raise InputError(f"{named}: {MEMORY} and the disk don't suffice: {_first_line(error)}") from error
+        except duckdb.Error as error:
+            raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _duckdb(named: str) -> Any:  # noqa: ANN401 - a module
+    try:
+        import duckdb
+        import numpy  # noqa: F401 - DuckDB gives its columns as numpy's
+    except ImportError as error:
+        raise InputError(
+            f"{named}: DuckDB and numpy, which add up Parquet, aren't both installed",
+            remedy=install_hint("duckdb"),
+        ) from error
+    return duckdb
+
+
+def _files_of(source: str) -> Iterator[str]:
+    """The Parquet files that `source` names. Raises InputError for anything else, and if there are none."""
+    place = Place(source)
+    if place.is_folder:
+        found = [path for path in sorted(place.path.rglob("*.parquet")) if not is_hidden(path)]
+    elif not place.is_file and glob.has_magic(source):
+        found = [Path(path) for path in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 - may be absolute
+    else:
+        found = [place.path]
+    if not found:
+        raise InputError(f"{source}: holds no Parquet", remedy="Name files, or a folder with *.parquet.")
+    for path in found:
+        if not Place(str(path)).is_file:
+            raise InputError(f"{path}: no such file or folder")
+        if not recognises(Place(str(path))):
+            raise InputError(
+                f"{path}: is no Parquet",
+                remedy="--in-database adds up Parquet and clickhouse://…: leave it out for anything else.",
+            )
+        yield str(path)
+
+
+def _total(
+    connection: duckdb.DuckDBPyConnection, named: str, files: Sequence[str], by: By | None
+) -> DatabaseTotals:
+    from punie.trace.store.parquet.blocks import Together
+
+    for macro in MACROS:
+        connection.execute(macro)
+    together = Together(_bring_together(connection, files, by), by)
+    now_ns = time.time_ns()
+
+    def read(block: tuple[int, int]) -> BlockSums:
+        return together.of_block(_columns(connection, *block), now_ns)
+
+    for sums in shown(
+        _in_threads(read, _borders(connection)), lambda number: f"{number * _BLOCK:,} spans added up"
+    ):
+        together.take(sums)
+    return together.totals(named, f"{MEMORY} for DuckDB, then the disk below {tempfile.gettempdir()}")
+
+
+def _bring_together(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[str], by: By | None
+) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
+    """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
+
+    These are the places (the names that tell of a machine, the scope) and, by model, the models.
+    """
+    narrow = _narrow(connection, files, ", asked, served" if by is By.MODEL else "")
+    places = _numbered(connection, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
+    models, model = None, ""
+    if by is By.MODEL:
+        models = _numbered(connection, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
+        model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
+    connection.execute(
+        f"CREATE TABLE spans AS SELECT trace, span, parent, start_ns, end_ns, facts, "  # noqa: S608
+        f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace"
+    )
+    none = SEPARATOR * len(semconv.MACHINE_NAMES)
+    return [(place or none).split(SEPARATOR) for place in places], models
+
+
+def _narrow(connection: duckdb.DuckDBPyConnection, files: Sequence[str], more: str) -> str:
+    """The spans of all files, one SELECT for those that have the same columns."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for file in files:
+        described = connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet(?)", [file_pattern(file)]
+        ).fetchall()
+        alike.setdefault(tuple((str(row[0]), str(row[1])) for row in described), []).append(file)
+    return " UNION ALL ".join(
+        _narrow_of(connection, dict(types), same, more) for types, same in alike.items()
+    )
+
+
+def _narrow_of(
+    connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], files: Sequence[str], more: str
+) -> str:
+    if is_tempo(tuple(types)):
+        raise InputError(
+            f"{files[0]}: is a block of Tempo's, whose rows are traces", remedy="leave --in-database out"
+        )
+    columns = choose_columns(types, files[0])
+    listed = ", ".join("'" + file_pattern(file).replace("'", "''") + "'" for file in files)
+    relation = f"read_parquet([{listed}])"
+    try:
+        return narrow_sql(columns, _fields(connection, columns, relation), relation, more)
+    except InputError as error:
+        raise InputError(f"{files[0]}: {error.message}") from None
+
+
+def _fields(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, relation: str
+) -> Mapping[str, frozenset[str]]:
+    """The fields of the columns that are structs, by our names."""
+    structs = [
+        ours for ours, kind in columns.kinds.items() if kind.startswith("STRUCT(") and not kind.endswith("]")
+    ]
+    chosen = ", ".join(columns.expressions[ours] for ours in structs)
+    if not structs:
+        return {}
+    found = connection.sql(f"SELECT {chosen} FROM {relation} LIMIT 0").types  # noqa: S608 - quoted
+    return {
+        ours: frozenset(name for name, _ in kind.children) for ours, kind in zip(structs, found, strict=True)
+    }
+
+
+def _numbered(connection: duckdb.DuckDBPyConnection, name: str, texts: str) -> Sequence[str]:
+    """Make an enum of `texts`, a SELECT: with it DuckDB turns them into numbers, the places in what is returned."""
+    found = connection.execute(f"SELECT DISTINCT * FROM ({texts})").fetchall()  # noqa: S608
+    words = sorted({"", *(str(row[0]) for row in found)})  # "" is 0
+    listed = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
+    connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+    return words
+
+
+def _borders(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[int, int]]:
+    """The blocks of `spans`, from which row to before which: each begins with a trace."""
+    found = connection.execute(
+        f"SELECT min(rowid) FROM spans WHERE trace IN (SELECT trace FROM spans WHERE rowid % {_BLOCK} = 0) "  # noqa: S608
+        "GROUP BY trace ORDER BY 1"
+    ).fetchall()
+    ((size,),) = connection.execute("SELECT count(*) FROM spans").fetchall()
+    firsts = [int(row[0]) for row in found]
+    return list(zip(firsts, [*firsts[1:], int(size)], strict=True))
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, begin: int, end: int) -> Mapping[str, Any]:
+    with connection.cursor() as cursor:
+        return cursor.execute(
+            "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
+            f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
+            [begin, end],
+        ).fetchnumpy()
+
+
+def _in_threads(
+    read: Callable[[tuple[int, int]], BlockSums], blocks: Sequence[tuple[int, int]]
+) -> Iterator[BlockSums]:
+    """What is read of each block, in their order, as many at a time as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            yield from pool.map(read, blocks)
+        finally:
+            pool.shutdown(cancel_futures=True)

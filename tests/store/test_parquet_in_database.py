@@ -1,0 +1,230 @@
+"""The ledger of Parquet files added up by DuckDB: what is counted is Python's to the nanosecond, the rest is said."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace as with_field
+from pathlib import Path
+
+import pytest
+from changed_trees import changed
+from msgspec.structs import replace
+from parquet_spans import Form, write_parquet
+from query_trees import Tree, forty_queries, seeded
+
+from punie.trace.__main__ import main
+from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.summary.database_totals import Where
+from punie.trace.analysis.summary.parts import By, Part, namer, part_of, parts_of
+from punie.trace.analysis.trees.absolute_time import DAY_NS
+from punie.trace.errors import InputError
+from punie.trace.model import Span, SpanSet
+from punie.trace.store.parquet import in_database
+from punie.trace.store.parquet.in_database import total
+
+
+def _on_days(traces: Sequence[Sequence[Span]]) -> list[Span]:
+    """Each trace on a day of its own, so that `--by day` gives a part a trace."""
+    found = []
+    for number, spans in enumerate(traces):
+        for span in spans:
+            before = number * DAY_NS
+            end_ns = span.end_ns - before if span.end_ns > before else span.end_ns
+            found.append(replace(span, start_ns=span.start_ns - before, end_ns=end_ns))
+    return found
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_each_trace_is_added_up_as_python_does_or_left_aside(tmp_path: Path, form: Form) -> None:
+    random = seeded(6)
+    plain = [Tree(number, random).spans for number in range(200)]
+    other = [
+        changed(Tree(number, random, open_ended=number % 2 > 0).spans, random) for number in range(200, 1000)
+    ]
+    spans = _on_days([*plain, *other])
+    parts = total([write_parquet(tmp_path / "spans.parquet", spans, form)], By.DAY).parts
+    by_trace: dict[str, list[Span]] = {}
+    for span in spans:
+        by_trace.setdefault(span.trace_id, []).append(span)
+    expected: dict[str, Part] = {}
+    for found in by_trace.values():
+        records = read_queries(SpanSet(tuple(found))).records
+        expected |= {part.name: part for part in parts_of(records, namer(By.DAY, found))}
+    judged = [part for part in parts if not part.needs_tree]
+    for part in judged:
+        assert part == expected[part.name]
+    assert sum(part.needs_tree for part in parts) + len(judged) >= 1000
+    assert len(judged) > 400
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_the_sums_are_those_of_a_report(
+    tmp_path: Path, form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_parquet(tmp_path / "spans.parquet", forty_queries(seeded(3)), form)
+    assert main(["report", file, "--in-database", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["report", file, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    for name in ("answers", "wall_ns", "wall", "phases", "groups", "network_known"):
+        assert found[name] == report["totals"][name]
+    assert (found["answers"], found["failed"], found["warmup"], found["needs_tree"]) == (40, 2, 2, 0)
+
+
+@pytest.mark.parametrize("by", list(By))
+def test_parts_are_those_of_spans_that_were_read(tmp_path: Path, by: By) -> None:
+    random = seeded(9)
+    models = ("", "a", "b, c", "it's")
+    spans = _on_days([Tree(number, random, models[number % 4]).spans for number in range(60)])
+    file = write_parquet(tmp_path / "spans.parquet", spans)
+    records = read_queries(SpanSet(tuple(spans))).records
+    totals = total([file], by)
+    assert totals.parts == parts_of(records, namer(by, spans))
+    assert totals.total == part_of("", records)
+
+
+def test_blocks_of_few_spans_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_parquet(tmp_path / "spans.parquet", forty_queries(seeded(3)))
+    whole = total([file], By.DAY)
+    monkeypatch.setattr(in_database, "_BLOCK", 7)
+    assert total([file], By.DAY) == whole
+
+
+def test_several_files_of_any_form_a_folder_and_a_pattern_are_one(tmp_path: Path) -> None:
+    spans = forty_queries(seeded(3))
+    whole = total([write_parquet(tmp_path / "all.parquet", spans)]).total
+    folder = tmp_path / "odd [name]'s"
+    (folder / "below").mkdir(parents=True)
+    files = [
+        write_parquet(folder / "a.parquet", spans[::3], Form.EXPORTER),
+        write_parquet(folder / "below" / "b.parquet", spans[1::3], Form.BYTES),
+        write_parquet(folder / "below" / "c.parquet", spans[2::3]),
+    ]
+    for sources in (files, [str(folder)], [files[0], f"{tmp_path}/odd*/below/*.parquet"]):
+        found = total(sources)
+        assert (found.total, found.where) == (whole, Where.FILES)
+
+
+def test_copies_of_a_span_count_once_and_contradicting_ones_need_the_tree(tmp_path: Path) -> None:
+    spans = Tree(0, seeded(1)).spans
+    once = total([write_parquet(tmp_path / "once.parquet", spans)]).total
+    assert total([write_parquet(tmp_path / "twice.parquet", [*spans, *spans])]).total == once
+    other = replace(spans[-1], end_ns=spans[-1].end_ns + 1)
+    found = total([write_parquet(tmp_path / "other.parquet", [*spans, other])])
+    assert (found.total.needs_tree, found.named) == (1, (spans[0].trace_id,))
+
+
+def test_an_id_that_is_none_needs_the_tree(tmp_path: Path) -> None:
+    sound, odd = Tree(0, seeded(1)).spans, Tree(1, seeded(1)).spans
+    spans = [*sound, *(replace(span, trace_id="nonsense") for span in odd)]
+    found = total([write_parquet(tmp_path / "spans.parquet", spans)])
+    assert (found.total.answers, found.total.needs_tree, found.named) == (1, 1, ("0" * 32,))
+
+
+def test_attributes_that_are_no_json_need_the_tree(tmp_path: Path) -> None:
+    import duckdb
+
+    file = write_parquet(tmp_path / "spans.parquet", [*Tree(0, seeded(1)).spans, *Tree(1, seeded(2)).spans])
+    broken = tmp_path / "broken.parquet"
+    trace = f"{1:032x}"
+    select = f"SELECT * REPLACE (if(trace_id = '{trace}', '{{', attributes) AS attributes) FROM '{file}'"  # noqa: S608
+    duckdb.connect().execute(f"COPY ({select}) TO '{broken}' (FORMAT parquet)")
+    found = total([str(broken)])
+    assert (found.total.answers, found.total.needs_tree, found.named) == (1, 1, (trace,))
+
+
+def test_a_struct_of_attributes_is_read(tmp_path: Path) -> None:
+    import duckdb
+
+    file = write_parquet(tmp_path / "spans.parquet", Tree(0, seeded(1)).spans)
+    other = tmp_path / "struct.parquet"
+    names = (
+        "punie.query.id",
+        "gen_ai.operation.name",
+        "punie.phase",
+        "punie.phase.provenance",
+        "http.method",
+        "http.request.method",
+        "punie.http.ends_at",
+    )
+    fields = ", ".join(f'"{name}" := attributes ->> \'$."{name}"\'' for name in names)
+    select = f"SELECT * REPLACE (struct_pack({fields}) AS attributes) FROM '{file}'"  # noqa: S608
+    duckdb.connect().execute(f"COPY ({select}) TO '{other}' (FORMAT parquet)")
+    assert total([str(other)]).total == total([file]).total
+
+
+def test_the_text_says_where_and_in_how_much_memory_and_what_was_not_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spans = forty_queries(seeded(3))
+    file = write_parquet(
+        tmp_path / "spans.parquet", [*spans, replace(spans[0], trace_id="e" * 32, attributes={})]
+    )
+    assert main(["report", file, "--in-database"]) == 0
+    said = capsys.readouterr().out
+    for part in ("by DuckDB", in_database.MEMORY, "40 answered queries", "1 trace more", "Not computed here"):
+        assert part in said
+
+
+def test_spans_that_do_not_fit_into_memory_wait_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    seed = write_parquet(tmp_path / "seed.parquet", forty_queries(seeded(3)), Form.EXPORTER)
+    file = str(tmp_path / "spans.parquet")
+    copies = f"SELECT * REPLACE (md5(TraceId || n) AS TraceId) FROM '{seed}', range(1000) AS r(n)"  # noqa: S608
+    duckdb.connect().execute(f"COPY ({copies}) TO '{file}' (FORMAT parquet)")
+    whole = total([file])
+    monkeypatch.setattr(in_database, "MEMORY", "60MB")
+    found = total([file])
+    assert with_field(found, memory="") == with_field(whole, memory="")
+
+
+def test_what_can_not_be_added_up_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "spans.jsonl"
+    text.write_text("{}")
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(b"PAR1" + b"x" * 100 + b"PAR1")
+    for source, said in (
+        (str(text), "is no Parquet"),
+        (str(damaged), "damaged Parquet"),
+        (str(tmp_path / "none"), "no such file"),
+        (str(tmp_path / "*.none"), "holds no Parquet"),
+    ):
+        assert main(["report", source, "--in-database"]) == 5
+        assert said in capsys.readouterr().err
+
+
+def test_columns_that_are_missing_or_of_another_type_are_named(tmp_path: Path) -> None:
+    import duckdb
+
+    file = write_parquet(tmp_path / "spans.parquet", Tree(0, seeded(1)).spans)
+    for change, said in (
+        ("* EXCLUDE (span_id)", "has no column span_id"),
+        ("* REPLACE (5 AS attributes)", "column attributes is INTEGER"),
+        ("* REPLACE ('x' AS start_ns)", "column start_ns is VARCHAR"),
+    ):
+        other = tmp_path / "other.parquet"
+        duckdb.connect().execute(f"COPY (SELECT {change} FROM '{file}') TO '{other}' (FORMAT parquet)")  # noqa: S608
+        with pytest.raises(InputError, match=said):
+            total([str(other)])
+
+
+def test_without_duckdb_the_error_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_parquet(tmp_path / "spans.parquet", Tree(0, seeded(1)).spans)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(InputError, match="DuckDB") as raised:
+        total([file])
+    assert "duckdb" in (raised.value.remedy or "")
+
+
+def test_times_that_can_not_be_need_the_tree(tmp_path: Path) -> None:
+    spans = Tree(0, seeded(1)).spans
+    for number, change in enumerate(
+        ({"start_ns": 900_000_000 * 10**9}, {"end_ns": spans[0].end_ns + 4000 * DAY_NS}, {"end_ns": 0})
+    ):
+        file = write_parquet(tmp_path / f"{number}.parquet", [replace(spans[0], **change), *spans[1:]])
+        assert total([file]).total.needs_tree == 1

@@ -1,0 +1,62 @@
+"""Traces that are nearly as a run writes them: each with some change that a report has to know or to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+from query_trees import LENGTH_NS
+
+from punie.trace import semconv
+from punie.trace.model import AttributeValue, Event, Span, SpanKind
+from punie.trace.model import StatusCode as Status
+
+
+def with_named(span: Span, **attributes: AttributeValue) -> Span:
+    """The span with an attribute more, by a short name."""
+    names = {
+        "foreign": "traceloop.span.kind",
+        "reference": semconv.PARENT_REFERENCE,
+        "query": semconv.QUERY_ID,
+    }
+    return replace(span, attributes={**span.attributes, **{names[key]: v for key, v in attributes.items()}})
+
+
+def _any_change(span: Span, other: Span, random: Random) -> Span:
+    """A span that somebody else might have written, or one that went wrong."""
+    changes: list[Callable[[], Span]] = [
+        lambda: replace(span, parent_id="f" * 16),
+        lambda: replace(span, parent_id=None),
+        lambda: replace(span, parent_id=other.span_id),
+        lambda: replace(span, end_ns=span.start_ns - 1),
+        lambda: replace(span, end_ns=0),
+        lambda: replace(span, start_ns=span.start_ns - LENGTH_NS),
+        lambda: replace(span, end_ns=span.end_ns + LENGTH_NS),
+        lambda: replace(span, kind=random.choice(list(SpanKind))),
+        lambda: replace(span, attributes={}),
+        lambda: replace(span, attributes=other.attributes),
+        lambda: replace(span, status=Status.ERROR),
+        lambda: replace(span, scope="opentelemetry.instrumentation.httpx2"),
+        lambda: replace(span, scope="sglang"),
+        lambda: replace(span, resource={"host.name": "there", "host.id": "1"}),
+        lambda: replace(span, resource={"host.name": "here", "host.id": random.choice("12")}),
+        lambda: with_named(span, foreign=random.choice(("tool", "prompt"))),
+        lambda: with_named(span, reference=semconv.FOLLOWS_FROM),
+        lambda: with_named(span, query="q"),
+        lambda: replace(span, events=(Event("exception", span.start_ns),)),
+    ]
+    return random.choice(changes)()
+
+
+def changed(spans: list[Span], random: Random) -> list[Span]:
+    """The trace as somebody else might have written it, or as it comes out where something went wrong."""
+    found = list(spans)
+    for _ in range(random.choice((0, 1, 1, 2, 3))):
+        place = random.randrange(len(found))
+        found[place] = _any_change(found[place], random.choice(found), random)
+    if random.random() < 0.2:
+        found.append(random.choice(found))
+    if random.random() < 0.1:
+        found.append(replace(found[-1], end_ns=found[-1].end_ns - 1))
+    return found
