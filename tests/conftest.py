@@ -28,6 +28,7 @@ SLOW = (
     "stack",
     "store/test_in_database_cluster.py",
     "telemetry/test_agent_tree.py",
+    "telemetry/test_instrumented_programs.py",
     "telemetry/test_mlx_",
     "telemetry/test_shipper",
     "telemetry/test_stream_requests.py",
