@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterable, Callable, Iterator
@@ -21,6 +22,7 @@ from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelAPIError, ModelRetry
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_graph import End
 
 import punie.trace
 from punie.trace.telemetry.agent.cut_streams import cut_streams
@@ -363,6 +365,40 @@ async def test_a_streamed_request_that_failed_is_a_failed_call(
         await agent.run("count", event_stream_handler=drain)
     chat = named(spans(), "chat stub")
     assert (chat.status, chat.attributes["error.type"]) == (2, error)
+
+
+async def test_a_run_that_its_caller_left_is_no_answered_one(
+    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+) -> None:
+    streamed = openai_replies.streamed(["a", "b"])
+    stub.script = [openai_replies.call("wait", "{}"), streamed, streamed, openai_replies.text("c")]
+    agent = make_agent(stub.url)
+    waits = asyncio.Event()
+
+    @agent.tool_plain
+    async def wait() -> None:
+        waits.set()
+        await asyncio.sleep(60)
+
+    instrument(agent, telemetry=telemetry)
+    running = asyncio.create_task(agent.run("left"))
+    await waits.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    async with agent.run_stream("read to its end") as result:
+        async for _ in result.stream_text(delta=True):
+            pass
+    async with agent.run_stream("left at a word") as result:
+        async for _ in result.stream_text():
+            break
+    async with agent.iter("left with its result") as run:
+        async for node in run:
+            if isinstance(node, End):
+                break
+    found = (span for span in spans() if span.name == "invoke_agent helper")
+    runs = {span.attributes["punie.query.text"]: span.attributes.get("error.type") for span in found}
+    left = dict.fromkeys(("left", "left at a word"), "CancelledError")
+    assert runs == {**left, "read to its end": None, "left with its result": None}
 
 
 async def test_a_finish_reason_that_pydantic_ai_does_not_know_is_kept(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 
 from punie.trace.telemetry.provider import Telemetry, attach, configure
 
@@ -91,6 +92,17 @@ def test_attaching_leaves_the_provider_and_its_processors_alone(
     assert [span.name for span in read(telemetry.journal.path)] == ["during"]
     assert telemetry.journal.status.lost == 0
     provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "is_said"),
+    [(ALWAYS_ON, False), (ParentBased(ALWAYS_ON), False), (ALWAYS_OFF, True), (TraceIdRatioBased(0.5), True)],
+)
+def test_that_the_program_samples_is_said(
+    sampler: Sampler, is_said: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    attach(TracerProvider(sampler=sampler, shutdown_on_exit=False), tmp_path).shutdown()
+    assert ("runs left out are in no report" in caplog.text) is is_said
 
 
 def test_attaching_to_what_takes_no_processor_is_a_type_error(tmp_path: Path) -> None:

@@ -222,6 +222,45 @@ def test_a_stream_of_events_is_one_by_its_first_bytes(
     )
 
 
+def typed(kind: str, **more: object) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n".encode()
+
+
+OTHERS = {
+    "Responses": (
+        typed("response.created", response={"usage": None}),
+        typed("response.reasoning_text.delta", delta="hm"),
+        typed("response.output_text.delta", delta="word"),
+        typed("response.completed", response={}),
+    ),
+    "Responses, a call": (
+        typed("response.created", response={"usage": None}),
+        typed("response.output_text.delta", delta="word"),
+        typed("response.function_call_arguments.delta", delta="{}"),
+        typed("response.incomplete", response={}),
+    ),
+    "Anthropic": (
+        typed("message_start", message={}),
+        typed("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": "hm"}),
+        typed("content_block_delta", index=1, delta={"type": "input_json_delta", "partial_json": "{}"}),
+        typed("message_stop"),
+    ),
+}
+
+
+@pytest.mark.parametrize("events", OTHERS.values(), ids=OTHERS)
+def test_other_interfaces_streams_show_the_same(events: tuple[bytes, ...]) -> None:
+    reader = StreamReader(HEADERS)
+    assert not reader.cut_short
+    for now_ns, event in zip((110, 130, 140, 150), events, strict=True):
+        reader.feed(event, now_ns)
+        assert reader.cut_short is (now_ns < 150)
+    assert [(one.phase, one.start_ns, one.end_ns) for one in stream_phases(reader.marks)] == [
+        (Phase.PREFILL, HEADERS, 130),
+        (Phase.DECODE, 130, 150),
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_of_a_packed_stream_all_is_read_but_when_its_tokens_came(encoding: str) -> None:
     pack = zlib.compressobj(wbits=zlib.MAX_WBITS + 16 * (encoding == "gzip"))

@@ -8,6 +8,7 @@ and its exporters get our spans too.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +25,8 @@ from punie.trace.telemetry.journal.spans import JournalTracerProvider
 from punie.trace.telemetry.resource import process_resource
 
 SCOPE: Final = "punie.trace"
+_WHOLE: Final = ("AlwaysOn", "ParentBased{root:AlwaysOn")
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,10 +111,18 @@ def attach(
     add_processor = getattr(provider, "add_span_processor", None)
     if add_processor is None:
         raise TypeError(f"{type(provider).__name__} takes no span processors")
+    _warn_of_sampling(provider)
     processor = JournalSpanProcessor(Journal(journal_dir, service_name))
     add_processor(processor)
     tracer = provider.get_tracer(SCOPE, version("punie-trace"), semconv.SCHEMA_URL)
     return Telemetry(provider, tracer, processor, wall_clock_ns, attached=True)
+
+
+def _warn_of_sampling(provider: trace.TracerProvider) -> None:
+    """Say that runs will be missing: what the program's own sampler leaves out reaches no processor."""
+    describe = getattr(getattr(provider, "sampler", None), "get_description", None)
+    if describe is not None and not str(described := describe()).startswith(_WHOLE):
+        _logger.warning("this program samples its traces (%s): runs left out are in no report", described)
 
 
 def configured_provider() -> trace.TracerProvider | None:

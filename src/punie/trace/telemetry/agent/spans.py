@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import lru_cache
@@ -97,7 +97,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         ) as span:
             name_query(span, ctx)
             try:
-                result = await handler()
+                result = await _unless_left(span, handler())
                 span.set_attributes(_known(lambda: {semconv.FINAL_RESULT: _text(result.output)}))
                 if self._cut_short:  # nobody raised, and what came is no answer
                     _mark_cut_short(span)
@@ -214,6 +214,16 @@ class AgentSpans(ParseSpans, Instrumentation):
             raise
         finally:
             span.end(end_time=self.clock())
+
+
+async def _unless_left(span: trace.Span, running: Awaitable[AgentRunResult[Any]]) -> AgentRunResult[Any]:
+    """What a run gives. One that its caller cancels or leaves has no result: it must not count as answered."""
+    try:
+        return await running
+    except asyncio.CancelledError:
+        span.set_attribute(semconv.ERROR_TYPE, asyncio.CancelledError.__qualname__)
+        span.set_status(StatusCode.ERROR, "left before it had a result")
+        raise
 
 
 def _known(tell: Callable[[], Attributes]) -> Attributes:

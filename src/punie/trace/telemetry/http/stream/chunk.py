@@ -1,4 +1,4 @@
-"""What one event of an OpenAI-compatible stream says about the server's work."""
+"""What one event of a model's stream says about the server's work: OpenAI's two interfaces, and Anthropic's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ from punie.trace.telemetry.http.body.timings import count
 # `reasoning_content`; `text` is the older completions endpoint's.
 _TEXT_KEYS: Final = ("content", "reasoning_content", "reasoning", "thinking", "refusal", "text")
 _CALL_KEYS: Final = ("tool_calls", "function_call")
+_BEGINS: Final = (b'"choices"', b'"response.created"', b'"message_start"')
+# Of the Responses API (`response.…`) and of Anthropic's Messages API, by the event's type or that of its `delta`.
+_TEXT_TYPES: Final = frozenset(
+    {
+        *(f"response.{kind}.delta" for kind in ("output_text", "refusal", "reasoning_text")),
+        *("response.reasoning_summary_text.delta", "text_delta", "thinking_delta"),
+    }
+)
+_CALL_TYPES: Final = frozenset(
+    {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta", "input_json_delta"}
+)
+_LAST_TYPES: Final = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "message_stop"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,8 @@ def read_chunk(document: object) -> Said:
     A first delta with only a role is no content: servers send it before the first token. A chunk without
     choices carries usage.
     """
-    text = call = finish = False
+    kinds = _types(document)
+    text, call, finish = (not kinds.isdisjoint(each) for each in (_TEXT_TYPES, _CALL_TYPES, _LAST_TYPES))
     for choice in _choices(document):
         for part in (choice, choice.get("delta")):
             if isinstance(part, Mapping):
@@ -40,6 +55,18 @@ def read_chunk(document: object) -> Said:
                 call = call or any(part.get(key) for key in _CALL_KEYS)
         finish = finish or bool(choice.get("finish_reason"))  # some servers send "" until there is one
     return Said(text, call, finish)
+
+
+def begins_answer(data: bytes) -> bool:
+    """Whether an event is of an answer, so that more has to come until it says why it ended."""
+    return any(sign in data for sign in _BEGINS)
+
+
+def _types(document: object) -> set[str]:
+    """The types that an event says of itself and of its `delta`."""
+    parts = (document, document.get("delta")) if isinstance(document, Mapping) else ()
+    found = (part.get("type") for part in parts if isinstance(part, Mapping))
+    return {kind for kind in found if isinstance(kind, str)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from collections.abc import Callable
 from typing import Final
 
 from punie.trace.telemetry.http.sse import SseComment, SseEvent, SseParser
-from punie.trace.telemetry.http.stream.chunk import NOTHING, Said, Usage, read_chunk, read_usage
+from punie.trace.telemetry.http.stream.chunk import (
+    NOTHING,
+    Said,
+    Usage,
+    begins_answer,
+    read_chunk,
+    read_usage,
+)
 from punie.trace.telemetry.http.stream.phases import StreamMarks
 
 _DONE: Final = b"[DONE]"
@@ -72,7 +79,7 @@ class StreamReader:
 
     def _note_event(self, event: SseEvent, now_ns: int) -> None:
         self.events += 1
-        self._is_answer = self._is_answer or b'"choices"' in event.data
+        self._is_answer = self._is_answer or begins_answer(event.data)
         if self.first_event_ns is None:
             self.first_event_ns = now_ns
         if self._watch is not None:
