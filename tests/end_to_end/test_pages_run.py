@@ -49,7 +49,6 @@ def reader(
     return Reader(folder, home, addresses, collector)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("line", RUN, ids=lambda line: f"{line}: {line.text}"[:90])
 def test_the_command_does_something(line: Snippet, reader: Reader) -> None:

@@ -43,6 +43,7 @@ text = "What is dependency injection in Django?"
 expect = "any"
 """
 CONFIG: Final = '[server]\nprompt_cache = "server"\n'
+DATABASE: Final = "of_pages"  # other tests of the same process have an `otel`
 RUN: Final = "runs/2026-11-23T14-05-09-demo"
 
 
@@ -126,7 +127,7 @@ def _journals(run: Path) -> list[bytes]:
 def stand_ins(finished: Path, collector: int) -> Iterator[dict[str, str]]:
     """Patterns of addresses on the pages, and what answers here: model servers, a Jaeger, a ClickHouse, a Collector."""
     make_database(
-        "otel", OTEL_TRACES, map(exporter_row, RunFolder.open(finished).load_spans().spans), "otel_traces"
+        DATABASE, OTEL_TRACES, map(exporter_row, RunFolder.open(finished).load_spans().spans), "otel_traces"
     )
     with ExitStack() as open_ones:
         model = open_ones.enter_context(serving_http(page_server("/v1", ["qwen3-30b-a3b"], {})))
@@ -136,7 +137,7 @@ def stand_ins(finished: Path, collector: int) -> Iterator[dict[str, str]]:
             r"http://127\.0\.0\.1:(1234|8080)(?=/v1)": model,
             r"jaeger://[\w.]+:\d+": f"jaeger://{urlsplit(jaeger).netloc}",
             r"https://otlp\.example\.com:4318": f"http://127.0.0.1:{collector}",
-            r"clickhouse://\w+@[\w.]+": f"clickhouse://{USER}@127.0.0.1:{clickhouse}",
+            r"clickhouse://\w+@[\w.]+/otel": f"clickhouse://{USER}@127.0.0.1:{clickhouse}/{DATABASE}",
         }
 
 
