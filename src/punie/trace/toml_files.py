@@ -25,6 +25,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
             data = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{source} can't be read: {error.strerror}") from error
+    except ValueError as error:  # a NUL
+        raise InputError(f"{what} {shown(str(path))} can't be read: it is no path") from error
     if len(data) > LARGEST_BYTES:
         raise InputError(f"{source} is larger than {LARGEST_BYTES} bytes")
     return parse_toml(data, source)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -44,6 +45,9 @@ _WORDS_OF_A_REQUEST: Final = (
     semconv.OUTPUT_TOKENS,
 )
 _INSIDE_PERCENT: Final = 90
+_MOST_WRAPPERS: Final = (
+    64  # around one request: no framework has a tenth of it, and a chain of n has n² pairs
+)
 _TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
 
@@ -317,7 +321,7 @@ def _gather(
             servers=_by_start(found.servers),
             phases=tuple(sorted(found.phases, key=lambda one: (one.span.start_ns, one.span.span_id))),
             inner=tuple(inner.get(key, ())),
-            wrappers=tuple(_around(forest, key, wrapper, inner)),
+            wrappers=tuple(islice(_around(forest, key, wrapper, inner), _MOST_WRAPPERS)),
             is_covered=_is_covered(forest.spans[key], found, below[key]),
         )
         for key, found in members.items()

@@ -21,9 +21,10 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 from punie.trace import semconv
+from punie.trace.attributes.types import COUNT
 from punie.trace.model import Attributes, AttributeValue
 
 
@@ -52,6 +53,8 @@ _CHUNKS: Final = {"token", "chunk", "byte", "output"}
 _PER_SECOND: Final[Mapping[str, int]] = MappingProxyType(
     {"ms": 1_000, "millis": 1_000, "milliseconds": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 )
+_MOST: Final = int(COUNT.most)
+_MOST_DIGITS: Final = len(str(_MOST))
 _CACHED_DETAIL: Final = re.compile(r"cache(?:d|_?read)\w*['\"]?\s*:\s*(\d+)", re.IGNORECASE)
 _COUNTS: Final[Mapping[frozenset[str], Said]] = MappingProxyType(
     {
@@ -120,13 +123,13 @@ def count(attributes: Attributes, what: Said) -> int | None:
 def cached_in_details(attributes: Attributes) -> int | None:
     """The cached tokens in an object of details: LangSmith writes Python's text of one."""
     details = (str(value) for name, value in attributes.items() if said_by(name) is Said.DETAILS)
-    return next((int(found[1]) for one in details if (found := _CACHED_DETAIL.search(one))), None)
+    return next((_whole(found[1]) for one in details if (found := _CACHED_DETAIL.search(one))), None)
 
 
 def first_chunk_s(attributes: Attributes) -> float | None:
     """Seconds to the first chunk, by the first attribute without an entry that tells."""
     for name, value in attributes.items():
-        if said_by(name) is Said.FIRST and isinstance(value, int | float) and not isinstance(value, bool):
+        if said_by(name) is Said.FIRST and _is_number(value):
             units = (_PER_SECOND.get(word.lower()) for word in _WORDS.findall(name))
             return value / next((unit for unit in units if unit is not None), 1)
     return None
@@ -137,9 +140,13 @@ def finish_reasons(attributes: Attributes) -> AttributeValue:
     return next((value for name, value in attributes.items() if value and said_by(name) is Said.FINISH), None)
 
 
+def _is_number(value: AttributeValue) -> TypeGuard[int | float]:
+    """Whether it is one that can be, as the table's are."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST
+
+
 def _whole(value: AttributeValue) -> int | None:
     if isinstance(value, str):
-        return int(value) if value.strip().isdecimal() else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        return None
-    return int(value) if value == value // 1 else None
+        text = value.strip()
+        value = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+    return int(value) if _is_number(value) and value == value // 1 else None
