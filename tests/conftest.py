@@ -19,6 +19,7 @@ SLOW = (
     "doctor",
     "end_to_end",
     "hostile/test_grpc_receivers.py",
+    "hostile/test_malformed.py",
     "hostile/test_models.py",
     "hostile/test_secrets.py",
     "hostile/test_servers.py",

@@ -26,8 +26,17 @@ def tool_calls(forest: Forest, role: Roles, keys: Iterable[SpanKey]) -> list[Spa
     """Those of `keys` that are a tool's call each."""
     tools = [(key, forest.spans[key]) for key in keys if role[key] is Role.TOOL]
     found: list[SpanKey] = []
+    is_of_one = len({span.scope for _, span in tools}) < 2 and not any(
+        _is_of_protocol(span) for _, span in tools
+    )
+    same_id: dict[str, list[Span]] = {}
     for at, (key, span) in enumerate(tools):
-        others = (other for _, other in tools[:at] + (tools[at + 1 :] if _is_of_protocol(span) else []))
+        if is_of_one:  # there one id alone tells: thousands of calls are not held against each other
+            earlier = same_id.setdefault(str(span.attributes.get(semconv.TOOL_CALL_ID)), [])
+            others = earlier[:] if semconv.TOOL_CALL_ID in span.attributes else []
+            earlier.append(span)
+        else:
+            others = [other for _, other in tools[:at] + (tools[at + 1 :] if _is_of_protocol(span) else [])]
         is_shown = any(_is_one_call(span, above) for above in _tools_above(forest, role, key))
         if not (_is_merging(span) or is_shown or any(_shows_the_same(other, span) for other in others)):
             found.append(key)
