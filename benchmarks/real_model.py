@@ -30,10 +30,10 @@ from dense_pair import count, model_config, read_gguf, save
 
 SUITE: Final = Path(__file__).with_name("real_model.toml")
 STEPS: Final = ("run", "improve", "train")
-MAX_TOKENS: Final = 128
+MAX_TOKENS: Final = 80
 ENDINGS: Final = (0, 1, 3, 9, 10)
 """Exit codes of an ending that isn't a failure: a verdict of no or undecided, nothing helps, budget spent."""
-IMPROVE: Final = ("--only", "brief,prompt-cache,no-stream,max-tokens", "--budget", "12m", "--no-history")
+IMPROVE: Final = ("--only", "brief,no-stream", "--budget", "12m", "--no-history")
 TRAIN: Final = (
     *("--tool-queries", "0", "--direct-queries", "12", "--validation-queries", "6"),
     *("--samples", "4", "--iterations", "60", "--checkpoints", "3", "--blocks", "2", "--margin", "0.2"),
