@@ -47,6 +47,7 @@ from punie.trace.model import PHASES, Phase
 RECORDED = Path(__file__).with_name("improve_noise.json")
 USELESS = 4  # levers that do nothing, in every simulation
 PLANTED = (1.0, 1.1, 1.3, 2.0)
+MACHINES = {"quiet": (0.03, 0.05), "busy": (0.05, 0.08)}  # how much server starts, and answers, vary
 _QUERIES_NS = (850e6, 1500e6, 900e6, 550e6, 400e6)
 
 
@@ -64,16 +65,16 @@ class Noise:
         return cls(tuple(tuple(cell) for cell in table["cells_ns"]), table["about"])
 
     @classmethod
-    def made_up(cls, generator: random.Random, cells: int = 96) -> Noise:
-        """As of a quiet machine: starts vary by 3 %, answers by 5 %, it drifts by 2 %, 3 % of answers take 1.4 times as
-        long.
-        """
+    def made_up(cls, generator: random.Random, machine: str = "quiet", cells: int = 96) -> Noise:
+        """As of a `MACHINES`: starts and answers vary, it drifts by 2 %, 3 % of answers take 1.4 times as long."""
+        starts, answers = MACHINES[machine]
         made = []
         for number in range(cells):
-            start = math.exp(generator.gauss(0, 0.03) + 0.02 * math.sin(number / 10))
-            made.append(tuple(round(ns * start * _answer(generator)) for ns in _QUERIES_NS))
+            start = math.exp(generator.gauss(0, starts) + 0.02 * math.sin(number / 10))
+            made.append(tuple(round(ns * start * _answer(generator, answers)) for ns in _QUERIES_NS))
         return cls(
-            tuple(made), "made up: starts 3 %, answers 5 %, drift 2 %, 3 % of answers 1.4 times as long"
+            tuple(made),
+            f"made up: starts {starts:.0%}, answers {answers:.0%}, drift 2 %, 3 % of answers 1.4 times as long",
         )
 
     def stretch(self, count: int, generator: random.Random) -> tuple[tuple[int, ...], ...]:
@@ -82,8 +83,8 @@ class Noise:
         return tuple(self.cells[(place + step) % len(self.cells)] for step in range(count))
 
 
-def _answer(generator: random.Random) -> float:
-    return math.exp(generator.gauss(0, 0.05)) * (1.4 if generator.random() < 0.03 else 1)
+def _answer(generator: random.Random, spread: float) -> float:
+    return math.exp(generator.gauss(0, spread)) * (1.4 if generator.random() < 0.03 else 1)
 
 
 @dataclass
@@ -181,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--planted", type=float, nargs="+", default=PLANTED, help="these lines alone")
     parser.add_argument("--noise", type=Path, default=RECORDED, help="a file that --record wrote")
     parser.add_argument(
-        "--made-up", action="store_true", help="noise as of a quiet machine, from a generator"
+        "--made-up", nargs="?", const="quiet", choices=MACHINES, help="noise from a generator (quiet)"
     )
     parser.add_argument(
         "--record", type=Path, help="a run folder of many server starts: write its cells to --noise"
@@ -190,8 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.record:
         options.noise.write_text(recorded(options.record), encoding="utf-8")
         return 0
-    made_up = Noise.made_up(random.Random(options.seed))  # noqa: S311 # simulation
-    noise = made_up if options.made_up else Noise.read(options.noise)
+    generator = random.Random(options.seed)  # noqa: S311 # simulation
+    noise = Noise.made_up(generator, options.made_up) if options.made_up else Noise.read(options.noise)
     sys.stdout.write(f"noise: {noise.about}, {len(noise.cells)} cells\n")
     for planted in options.planted:
         generator = random.Random(f"{options.seed}/{planted}")  # noqa: S311 # simulation
