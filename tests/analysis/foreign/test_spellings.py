@@ -36,7 +36,12 @@ CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
         ("http.response.status", None),
         ("session.usage.input_tokens", None),  # a sum
         ("gen_ai.usage.reasoning.output_tokens", None),
-        ("usage.cache_creation_input_tokens", None),
+        ("usage.cache_creation_input_tokens", Said.WRITTEN),
+        ("usage.cache_miss_tokens", None),
+        ("gen_ai.usage.prompt_tokens_details.cached_tokens", Said.CACHED),
+        ("gen_ai.usage.details.input_tokens_cache_read", Said.CACHED),
+        ("llm.token_count.prompt_details.cache_input", Said.CACHED),
+        ("usage.candidatesTokenCount", Said.OUTPUT),
         ("gen_ai.request.max_tokens", None),
         ("acme.input_cost", None),
         ("prompt", None),
@@ -124,6 +129,8 @@ def test_a_step_of_a_tools_call_is_no_other_call() -> None:
         {"output.value": json.dumps({"stop_reason": "max_tokens"})},
         {"gen_ai.output.messages": json.dumps([{"finishReason": "MAX_TOKENS"}])},
         {"acme.response.finish_reason": "length"},
+        {"output.value": json.dumps({"incomplete_details": {"reason": "max_output_tokens"}})},
+        {"output.value": json.dumps({"done_reason": "length"})},
         {"mlflow.spanOutputs": json.dumps({"choices": [{"finish_reason": "length"}]})},
         {"braintrust.output_json": json.dumps([{"finish_reason": "length"}])},
         {"gcp.vertex.agent.llm_response": json.dumps({"finish_reason": "MAX_TOKENS"})},
@@ -140,6 +147,26 @@ def test_an_answer_that_was_cut_says_so_wherever_it_does(said: Attributes) -> No
 def test_cached_tokens_stand_in_an_object_of_details(details: AttributeValue) -> None:
     said = {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.input_token_details": details}
     assert only(span("call", None, 0, 100, {**CHAT, **said})).cached_tokens == 8
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        ('{"promptTokenCount": 10, "candidatesTokenCount": 2, "cachedContentTokenCount": 4}', (10, 4, 2)),
+        (
+            "{'prompt_tokens': 10, 'completion_tokens': 2, 'prompt_tokens_details': {'cached_tokens': 4}}",
+            (10, 4, 2),
+        ),
+        (
+            '{"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 5}',
+            (10, 4, 2),
+        ),
+        ("{'prompt_tokens': ", (None, None, None)),
+    ],
+)
+def test_counts_of_a_providers_own_object(usage: str, counts: tuple[int | None, ...]) -> None:
+    record = only(span("call", None, 0, 100, {**CHAT, "llm.usage": usage}))
+    assert (record.input_tokens, record.cached_tokens, record.output_tokens) == counts
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ _ALIASES: Final = frozenset(
 )
 
 _FINISH_REASON: Final = re.compile(
-    r'(?<!\\)"(?:(?:finish|stop)_reason|(?:finish|stop)Reason)"\s*:\s*"([^"\\]+)"'
+    r'(?<!\\)"(?:(?:finish|stop|done)_reason|(?:finish|stop)Reason|incomplete_details"\s*:\s*\{\s*"reason)"'
+    r'\s*:\s*"([^"\\]+)"'
 )
 Missing = Iterator[tuple[str, AttributeValue]]
 
@@ -127,6 +128,7 @@ def _counts(attributes: Attributes) -> Missing:
         (semconv.INPUT_TOKENS, langfuse.input_tokens, Said.INPUT),
         (semconv.OUTPUT_TOKENS, langfuse.output_tokens, Said.OUTPUT),
         (semconv.CACHED_TOKENS, langfuse.cached_tokens, Said.CACHED),
+        (semconv.CACHE_WRITE_TOKENS, langfuse.written_tokens, Said.WRITTEN),
     ):
         if semconv.integer(attributes, names) is None:
             told = total(usage) if usage else None

@@ -6,12 +6,19 @@ Langfuse took the parts out of the whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign.spellings import Said, said_by
 from punie.trace.model import Attributes
 
+_AS_JSON: Final[Mapping[str, str]] = MappingProxyType(
+    {"'": '"', "None": "null", "True": "true", "False": "false"}
+)
+_PYTHON: Final = re.compile("|".join(_AS_JSON))
 _OVERLAPPING: Final = "priority"  # a tier of the same tokens, no part of them
 
 
@@ -19,40 +26,57 @@ def usage_of(attributes: Attributes) -> Mapping[str, Any]:
     """The counts by name; empty where there are none. Some sources read JSON by themselves."""
     value = semconv.first(attributes, semconv.USAGE_OBJECTS)
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
+        value = _object_in(value)
     counts = value.get("usage", value) if isinstance(value, Mapping) else None
     return counts if isinstance(counts, Mapping) else {}
 
 
+def _object_in(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """What `text` writes as JSON, or as Python prints it (LiteLLM); None if it is neither."""
+    for written in (text, _PYTHON.sub(lambda found: _AS_JSON[found[0]], text)):
+        try:
+            return json.loads(written)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
 def input_tokens(usage: Mapping[str, Any]) -> int | None:
     """All tokens of the prompt, cached ones among them."""
-    return _total(usage, "prompt", "input")
+    return _total(usage, "prompt", "input", Said.INPUT)
 
 
 def output_tokens(usage: Mapping[str, Any]) -> int | None:
     """All tokens of the answer, reasoning among them."""
-    return _total(usage, "completion", "output")
+    return _total(usage, "completion", "output", Said.OUTPUT)
 
 
 def cached_tokens(usage: Mapping[str, Any]) -> int | None:
     """Those of the prompt that came from a cache."""
-    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-    counts = (
-        usage.get("input_cached_tokens"),
-        usage.get("input_cache_read"),
-        usage.get("cache_read_input_tokens"),
-        usage.get("prompt_cached_tokens"),
-        usage.get("cachedContentTokens"),
-        details.get("cached_tokens") if isinstance(details, Mapping) else None,
-    )
-    return next((count for count in map(_count, counts) if count is not None), None)
+    return _by_words(usage, Said.CACHED)
 
 
-def _total(usage: Mapping[str, Any], openai_name: str, name: str) -> int | None:
-    """The provider's own total; else Langfuse's count with the parts that were taken out of it."""
+def written_tokens(usage: Mapping[str, Any]) -> int | None:
+    """Those of the prompt that went into a cache."""
+    return _by_words(usage, Said.WRITTEN)
+
+
+def _by_words(usage: Mapping[str, Any], what: Said) -> int | None:
+    """The first count whose name says it, be it in an object of details."""
+    found = (_count(value) for name, value in _flat(usage) if said_by(f"usage.{name}") is what)
+    return next((count for count in found if count is not None), None)
+
+
+def _flat(usage: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in usage.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", count) for inner, count in value.items())
+        else:
+            yield str(name), value
+
+
+def _total(usage: Mapping[str, Any], openai_name: str, name: str, what: Said) -> int | None:
+    """The provider's own total; else Langfuse's count with the parts that were taken out of it; else by its words."""
     for key in (f"{openai_name}_tokens", f"{name}_tokens", f"{openai_name}Tokens", f"{name}Tokens"):
         total = _count(usage.get(key))
         if total is not None:
@@ -63,7 +87,7 @@ def _total(usage: Mapping[str, Any], openai_name: str, name: str) -> int | None:
         for key, value in usage.items()
         if key.startswith(f"{name}_") and not key.startswith(f"{name}_{_OVERLAPPING}")
     )
-    return None if rest is None else rest + sum(part for part in parts if part is not None)
+    return _by_words(usage, what) if rest is None else rest + sum(part for part in parts if part is not None)
 
 
 def _count(value: object) -> int | None:

@@ -10,6 +10,7 @@ same. What stands before the first word that is known names who wrote it, and sa
 | output tokens, usage completion, … | tokens of the answer |
 | cached tokens, cache read input tokens, … | tokens of the prompt that came from a cache |
 | input token details, prompt tokens details | an object, as JSON or as Python prints it, with the cached tokens |
+| cache creation input tokens, cache write tokens | tokens of the prompt that went into a cache |
 | finish reason, stop reason, … | why the answer ended |
 | ttft, time to first token, ms to first chunk, … | when the first chunk came, in seconds or as the name says |
 """
@@ -35,6 +36,7 @@ class Said(Enum):
     INPUT = auto()
     OUTPUT = auto()
     CACHED = auto()
+    WRITTEN = auto()
     DETAILS = auto()
     FINISH = auto()
     FIRST = auto()
@@ -43,9 +45,9 @@ class Said(Enum):
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SUMS: Final = {"aggregated", "cumulative", "session", "sum"}
 _OF_COUNTS: Final = {"usage", "token", "tokens"}
-_FILLERS: Final = {*_OF_COUNTS, "count", "counts", "number", "n"}
+_FILLERS: Final = {*_OF_COUNTS, "count", "counts", "number", "n", "details"}
 _INPUT: Final = {"input", "prompt"}
-_OUTPUT: Final = {"output", "completion", "generated"}
+_OUTPUT: Final = {"output", "completion", "generated", "candidates"}
 _CACHE: Final = {"cache", "cached"}
 _FORMS: Final = {"json", "value", "text", "data", "messages"}
 _ANSWERS: Final = {"output", "outputs", "response", "completion", "replies"}
@@ -64,7 +66,12 @@ _COUNTS: Final[Mapping[frozenset[str], Said]] = MappingProxyType(
             frozenset({"cached", *more}): Said.CACHED
             for more in ((), *((word,) for word in _INPUT), ("content",))
         },
-        **{frozenset({"cache", "read", *more}): Said.CACHED for more in ((), ("input",))},
+        **{frozenset({"cache", *more}): Said.CACHED for more in (("input",), ("input", "prompt"))},
+        **{
+            frozenset({"cache", how, *more}): said
+            for how, said in (("read", Said.CACHED), ("creation", Said.WRITTEN), ("write", Said.WRITTEN))
+            for more in ((), ("input",), ("prompt",))
+        },
     }
 )
 _ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
