@@ -12,9 +12,9 @@ from punie.trace.console.standard_streams import (
     colored,
     on_terminal,
     write_err,
-    write_out,
     write_out_bytes,
     write_out_readable,
+    write_out_whole,
 )
 from punie.trace.errors import OutputError, PunieTraceError, UsageError
 from punie.trace.manual import FINDINGS, page, page_on_site
@@ -106,7 +106,7 @@ class Output:
         if chosen.is_binary:
             write_out_bytes(chosen.write_bytes(document))
         else:
-            write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out
+            write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out_whole
             made = Page(terminal_width(), colored(), self.gates, page(FINDINGS))
             for piece in chosen.pieces(document, made):
                 write(piece)

@@ -66,6 +66,17 @@ def write_out_readable(text: str) -> None:
     write_out(in_encoding(text, encoding) if encoding else text)
 
 
+def write_out_whole(text: str) -> None:
+    """As `write_out`, for programs: in UTF-8 where the stream's encoding lacks something of it."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        write_out_bytes(text.encode())
+    else:
+        write_out(text)
+
+
 def in_encoding(text: str, encoding: str) -> str:
     """`text` with stand-ins for what an encoding lacks: `·` becomes `-`, `█` becomes `#`, anything else `?`."""
     try:
