@@ -207,6 +207,8 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
                 yield key, around
                 break
     for children in forest.children.values():
+        if len(children) < 2:
+            continue
         calls = [key for key in children if contexts.call.get(key) == key and key not in contexts.posts]
         several = len(calls) > 1 and len({forest.spans[one].scope for one in calls}) > 1
         for key in calls if several else ():

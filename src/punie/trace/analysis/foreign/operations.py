@@ -96,9 +96,12 @@ def _by_what_it_has(span: Span) -> str | None:
 def looks_like_a_call(span: Span) -> bool:
     """Whether a span tells of an answer, or names a model and an operation that isn't known."""
     attributes = span.attributes
-    if operation_of(span) in dialects.OTHERS or semconv.PHASE in attributes:
+    if semconv.PHASE in attributes:
         return False
-    is_unknown = operation_of(span) is None and attributes.get(semconv.OPERATION) not in (None, "framework")
+    operation = operation_of(span)
+    if operation in dialects.OTHERS:
+        return False
+    is_unknown = operation is None and attributes.get(semconv.OPERATION) not in (None, "framework")
     return shows_an_answer(attributes) or (is_unknown and _has(attributes, dialects.MODEL_NAMES))
 
 

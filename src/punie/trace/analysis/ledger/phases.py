@@ -248,6 +248,8 @@ def _retried(forest: Forest, calls: Calls) -> set[SpanKey]:
     """Failed requests of a model call after whose end the same parent began another one."""
     found: set[SpanKey] = set()
     for children in forest.children.values():
+        if len(children) < 2:
+            continue
         requests = [key for key in children if calls.role[key] is Role.HTTP and key in calls.contexts.call]
         if len(requests) > 1:
             last_start_ns = forest.spans[requests[-1]].start_ns
