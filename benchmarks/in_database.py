@@ -3,7 +3,8 @@
 44 made-up queries as a run writes them are copied with new trace ids until a table of the Collector's columns has as
 many spans as asked for. Each measurement is one statement in a process of its own; memory is that process's peak less
 what it had before. Beside the statement as it is sent stands the same one without waiting on the disk: what bringing a
-table's spans together takes if all of it stays in memory.
+table's spans together takes if all of it stays in memory. `--before SRC` asks
+one engine over HTTP by the command `report … --in-database`, of this version and of an earlier one's sources in turn.
 
     python benchmarks/in_database.py [--spans 500000,2000000,6000000] [--by day]
 """
@@ -11,11 +12,12 @@ table's spans together takes if all of it stays in memory.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,6 +26,8 @@ from punie.trace.store.clickhouse.in_database import SETTINGS
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import report_sql, shard_sql
 
+AIM: Final = 2  # times as fast as the earlier version
+_ROUNDS: Final = 3
 SPANS: Final = "500000,2000000,6000000"
 _SUPPORT: Final = Path(__file__).parents[1] / "tests" / "support"
 _COPY: Final = """
@@ -38,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fill one table a size and measure each, with and without the disk."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--spans", default=SPANS, help="sizes, comma-separated (default: %(default)s)")
+    parser.add_argument(
+        "--before", type=Path, metavar="SRC", help="sources of an earlier version, to run beside it"
+    )
     parser.add_argument("--by", choices=[by.value for by in By], help="as `report --by`")
     parser.add_argument("--measure", nargs=3, metavar=("FOLDER", "DATABASE", "DISK"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -60,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{size:>12,} {word:>14} {seconds:>7.1f} {size / seconds:>10,.0f} {peak:>8.0f}",
                     flush=True,
                 )
+        if options.before:
+            for line in _beside(folder, sizes, options.before):
+                print(line, flush=True)
     return 0
 
 
@@ -68,12 +78,55 @@ def _in_a_process(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def _beside(folder: str, sizes: Sequence[int], before: Path) -> Iterator[str]:
+    """`report --in-database` of both versions, as commands that ask one engine over HTTP, in turn; the least counts."""
+    command = [sys.executable, __file__, "--measure", folder, "serve", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as front:
+        port = front.stdout.readline().strip() if front.stdout else ""
+        for size in sizes:
+            url = f"clickhouse://reader@127.0.0.1:{port}/of_{size}"
+            took = {"": float("inf"), str(before): float("inf")}
+            for _ in range(_ROUNDS):
+                for sources in took:
+                    took[sources] = min(took[sources], _asked(url, sources))
+            times = took[str(before)] / took[""]
+            met = "met" if times >= AIM else "NOT met"
+            yield f"{size:>12,} spans, the command: {times:.2f} times as fast as before, at least {AIM:g} {met}"
+        front.communicate()
+
+
+def _asked(url: str, sources: str) -> float:
+    sys.path.insert(0, str(_SUPPORT))
+    from clickhouse_front import PASSWORD
+
+    more = {"PYTHONPATH": sources} if sources else {}
+    command = [sys.executable, "-m", "punie.trace", "report", url, "--in-database"]
+    started = time.perf_counter()
+    environment = {**os.environ, "CLICKHOUSE_PASSWORD": PASSWORD, **more}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - started
+
+
+def _serve(engine: Any) -> None:  # noqa: ANN401 - chdb has no types
+    """The engine over HTTP, until standard input ends."""
+    sys.path.insert(0, str(_SUPPORT))
+    import clickhouse_front
+
+    vars(clickhouse_front)["session"] = lambda: engine
+    with clickhouse_front.clickhouse_front() as port:
+        print(port, flush=True)
+        sys.stdin.read()
+
+
 def _measured(folder: str, database: str, by: By | None, *, with_disk: bool) -> str:
     from chdb import session
 
     engine = cast("Any", session).Session(f"{folder}/engine")
     if database == "fill":
         _fill(engine, [int(size) for size in sys.argv[-1].split(",")])
+        return ""
+    if database == "serve":
+        _serve(engine)
         return ""
     rows = f"SELECT {EXPORTER.exporter_columns} FROM {database}.otel_traces"  # noqa: S608 - our own name
     sql = report_sql(f"({shard_sql(rows, by)})")

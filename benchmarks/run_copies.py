@@ -1,6 +1,6 @@
 """Lines of a run that exists, many times over, each time with other ids, times, numbers and digests.
 
-For `loading.py` and `report_speed.py`: what a file of many such runs holds, with the content and the counts that
+For `loading.py` and `scale.py`: what a file of many such runs holds, with the content and the counts that
 made-up spans lack.
 """
 
