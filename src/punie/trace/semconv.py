@@ -246,7 +246,10 @@ LANGFUSE_USAGE: Final = "langfuse.observation.usage_details"
 GENKIT_OUTPUT: Final = _one(CONTENT, "genkit:output")
 # a JSON object as text each
 USAGE_OBJECTS: Final = (
-    *_any(TEXT, f"{LANGFUSE_USAGE} mlflow.chat.tokenUsage braintrust.metrics gen_ai.usage llm.usage"),
+    *_any(
+        TEXT,
+        f"{LANGFUSE_USAGE} mlflow.chat.tokenUsage braintrust.metrics gen_ai.usage llm.usage metadata.usage_object",
+    ),
     GENKIT_OUTPUT,
 )
 TIME_TO_FIRST_CHUNK: Final = _any(
