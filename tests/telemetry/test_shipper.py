@@ -365,17 +365,22 @@ def test_logfires_token_travels_as_its_header(http_receiver: Receiver, spans_dir
     assert http_receiver.headers[0]["authorization"] == "pylf_v1_us_1"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "path"),
+    [("http/json", "/nowhere/ca.pem"), ("grpc", "/nowhere/ca.pem"), ("grpc", "/dev/zero")],
+)
 def test_a_certificate_that_is_not_there_is_in_the_account(
-    spans_dir: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str, path: str, spans_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/elsewhere/ca.pem")  # everybody's, which must not win
     environ = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:9",
-        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/ca.pem",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": path,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
     }
     (delivery,) = ship(spans_dir, find_targets(None, environ), deadline_s=1)
     assert delivery.accepted == 0
-    assert "/nowhere/ca.pem" in " ".join(delivery.errors)
+    assert path in " ".join(delivery.errors)
 
 
 def test_spans_are_seen_while_the_run_goes_on(http_receiver: Receiver, telemetry: Telemetry) -> None:

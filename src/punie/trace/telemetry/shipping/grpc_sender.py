@@ -15,6 +15,7 @@ from punie.trace.telemetry.shipping.outgoing import OutgoingSpan, protobuf_reque
 from punie.trace.telemetry.shipping.targets import Compression, Target
 from punie.trace.urls import basic
 
+_LARGEST_PEM: Final = 4 << 20  # bytes; the certificates of a whole system are a quarter of a megabyte
 _COMPRESSION: Final = {
     Compression.NONE: grpc.Compression.NoCompression,
     Compression.GZIP: grpc.Compression.Gzip,
@@ -78,4 +79,9 @@ def _grpc_credentials(target: Target) -> grpc.ChannelCredentials:
 
 
 def _content(path: str) -> bytes | None:
-    return Path(path).read_bytes() if path else None
+    """Of a file of certificates or a key. Raises `ValueError` for what is none: a device has no end."""
+    if not path:
+        return None
+    if not Path(path).is_file() or Path(path).stat().st_size > _LARGEST_PEM:
+        raise ValueError(f"{path}: no file of certificates in PEM")
+    return Path(path).read_bytes()
