@@ -85,7 +85,9 @@ from query_trees import forty_queries, seeded
 path, spans = Path(sys.argv[2]), forty_queries(seeded(3))
 seed, copies = path.with_name('seed.parquet'), -(-int(sys.argv[3]) // len(spans))
 write_parquet(seed, spans, Form.EXPORTER)
-duckdb.sql(
+connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
+connection.execute(
     "COPY (SELECT * REPLACE (md5(TraceId || n) AS TraceId, "
     "make_timestamp_ns(epoch_ns(Timestamp) - n * 1000000000) AS Timestamp) "
     f"FROM range({copies}) AS r(n), '{seed}') TO '{path}' (FORMAT parquet)"

@@ -22,7 +22,7 @@ from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
 from punie.trace.store.parquet.columns import Columns, choose_columns
-from punie.trace.store.parquet.reader import file_pattern, recognises
+from punie.trace.store.parquet.reader import file_pattern, recognises, silent
 from punie.trace.store.parquet.tempo import is_tempo
 from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
 from punie.trace.waiting import shown
@@ -50,7 +50,7 @@ def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
     with tempfile.TemporaryDirectory(prefix="punie-trace-") as folder:
         try:
             with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection:
-                return _total(connection, named, files, by)
+                return _total(silent(connection), named, files, by)
         except duckdb.OutOfMemoryException as error:
             raise InputError(f"{named}: {MEMORY} and the disk don't suffice: {_first_line(error)}") from error
         except duckdb.Error as error:
@@ -203,11 +203,15 @@ def _borders(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[int, int]]
 
 def _columns(connection: duckdb.DuckDBPyConnection, begin: int, end: int) -> Mapping[str, Any]:
     with connection.cursor() as cursor:
-        return cursor.execute(
-            "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
-            f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
-            [begin, end],
-        ).fetchnumpy()
+        return (
+            silent(cursor)
+            .execute(
+                "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
+                f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
+                [begin, end],
+            )
+            .fetchnumpy()
+        )
 
 
 def _in_threads(

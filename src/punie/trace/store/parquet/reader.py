@@ -62,12 +62,17 @@ def read(place: Place) -> SpanSet:
         ) from error
     try:
         with duckdb.connect() as connection:
-            return _read(connection, place.text)
+            return _read(silent(connection), place.text)
     except duckdb.Error as error:
         raise InputError(f"{place.text}: damaged Parquet: {str(error).splitlines()[0]}") from error
 
 
 PARQUET: Final = Source("Parquet", recognises, read)
+
+
+def silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """`connection`, kept from drawing a bar of its progress on standard output after two seconds."""
+    return connection.execute("SET enable_progress_bar = false")
 
 
 def file_pattern(file: str) -> str:
