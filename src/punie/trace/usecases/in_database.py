@@ -28,7 +28,8 @@ def added_up(sources: Sequence[str], by: By | None) -> DatabaseTotals:
         raise UsageError(f"--in-database: sums one URL, not {len(sources)} sources", remedy="name one")
     if not urls[0].startswith(f"{SCHEME}://"):
         raise UsageError(
-            f"--in-database: {without_password(urls[0])} is neither Parquet nor a {SCHEME}:// URL"
+            f"--in-database: {without_password(urls[0])} is neither Parquet nor a {SCHEME}:// URL",
+            remedy="leave --in-database out: the spans are then read from here",
         )
     from punie.trace.store.clickhouse.in_database import total
 
