@@ -243,9 +243,44 @@ def test_vllm_as_known_from_its_documentation_alone() -> None:
     assert phases[2].attributes["punie.server.accepted_tokens"] == 60
 
 
+DRAFTS = {"num_draft_tokens": 90, "num_accepted_draft_tokens": 60}
+DRAFTS_ALONE: dict[str, dict[str, Any]] = {
+    "vllm": {"metrics": {"speculative_decoding": DRAFTS}},
+    "llama.cpp": {"timings": {"draft_n": 90, "draft_n_accepted": 60}},
+    "mlx-vlm": {"timings": {"peak_memory": 1.5, "draft_n": 90, "draft_n_accepted": 60}},
+}
+
+
+@pytest.mark.parametrize("source", DRAFTS_ALONE)
+def test_drafts_without_durations_stand_on_the_request(source: str) -> None:
+    document = DRAFTS_ALONE[source]
+    streamed = b"data: " + json.dumps(document).encode() + b"\n\ndata: [DONE]\n\n"
+    for kind, body in (("text/event-stream", streamed), ("application/json", json.dumps(document).encode())):
+        reader = reader_for(200, {"content-type": kind}, 0)
+        assert read_in_pieces(reader, body, 40) == ()
+        assert reader.without_phase() == {
+            "punie.server.drafted_tokens": 90,
+            "punie.server.accepted_tokens": 60,
+        }
+    found = read_timings(json.dumps(document).encode())
+    assert found == BodyTimings(source, drafted_tokens=90, accepted_tokens=60)
+
+
+@pytest.mark.parametrize("drafts_last", [True, False])
+def test_an_event_that_tells_drafts_alone_takes_no_durations_away(drafts_last: bool) -> None:
+    events = [VLLM, DRAFTS_ALONE["vllm"]][:: 1 if drafts_last else -1]
+    reader = EventsReader(0)
+    phases = read_in_pieces(
+        reader, b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events), 40
+    )
+    assert [one.phase.value for one in phases] == ["queue", "prefill", "decode"]
+    assert reader.without_phase() == {}
+
+
 @pytest.mark.parametrize(
     "document",
     [
+        VLLM | {"metrics": {"speculative_decoding": {"num_draft_tokens": None}}},
         LM_STUDIO | {"stats": None},
         LM_STUDIO | {"stats": {"time_to_first_token": -1, "generation_time": 1}},
         LM_STUDIO_CHAT | {"stats": LM_STUDIO_CHAT["stats"] | {"tokens_per_second": 0}},
@@ -322,6 +357,19 @@ def instrumented(telemetry: Telemetry) -> Iterator[None]:
     instrument_http(telemetry)
     yield
     uninstrument_http(telemetry)
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_drafts_without_durations_over_real_http(
+    telemetry: Telemetry, spans: Spans, stub: Stub, make_reply: MakeReply
+) -> None:
+    body = json.dumps(DRAFTS_ALONE["vllm"]).encode()
+    stub.script = [make_reply(chunks=[body], content_type="application/json")]
+    with telemetry.tracer.start_as_current_span("chat"), httpx2.Client() as client:
+        assert client.post(stub.url, json={}).content == body
+    post, _ = spans()
+    assert post.attributes["punie.server.drafted_tokens"] == 90
+    assert post.attributes["punie.server.accepted_tokens"] == 60
 
 
 @pytest.mark.usefixtures("instrumented")

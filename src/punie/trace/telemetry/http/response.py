@@ -9,9 +9,11 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
+from opentelemetry.util.types import AttributeValue
+
 from punie.trace.telemetry.http.body.formats import read_timings
-from punie.trace.telemetry.http.body.placement import place
-from punie.trace.telemetry.http.body.timings import BodyTimings
+from punie.trace.telemetry.http.body.placement import place, without_phase
+from punie.trace.telemetry.http.body.timings import BodyTimings, later
 from punie.trace.telemetry.http.stream.phases import stream_phases
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import TimedPhase
@@ -33,12 +35,18 @@ _BLANK: Final = b"\xef\xbb\xbf \t\r\n"  # with a byte order mark
 class ResponseReader:
     """Reads nothing: the answer of a server that isn't a model's, or one that it can't look into."""
 
+    _timings: BodyTimings | None = None
+
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """The next piece of the body, as it came over the wire, and when."""
 
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
         """What the server did, for a request that lasted from `start_ns` to `end_ns`."""
         return ()
+
+    def without_phase(self) -> Mapping[str, AttributeValue]:
+        """What the request's own span says, once the phases are read."""
+        return {} if self._timings is None else without_phase(self._timings)
 
     @property
     def stream(self) -> StreamReader | None:
@@ -55,7 +63,6 @@ class EventsReader(ResponseReader):
 
     def __init__(self, headers_ns: int) -> None:
         self._stream = StreamReader(headers_ns, watch=self._look)
-        self._timings: BodyTimings | None = None
         self._unread: list[tuple[bytes, int]] = []
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
@@ -84,7 +91,7 @@ class EventsReader(ResponseReader):
         return (*seen, *place(self._timings, start_ns, marks.end_ns or end_ns))
 
     def _look(self, event: bytes) -> None:
-        self._timings = read_timings(event) or self._timings
+        self._timings = later(self._timings, read_timings(event))
 
 
 class DocumentReader(ResponseReader):
@@ -94,7 +101,6 @@ class DocumentReader(ResponseReader):
         self._by_line = by_line
         self._pieces: list[bytes] = []
         self._size = 0
-        self._timings: BodyTimings | None = None
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """The next piece of the body."""
@@ -119,7 +125,7 @@ class DocumentReader(ResponseReader):
     def _look(self) -> None:
         body = b"".join(self._pieces)
         self._pieces, self._size = [], 0
-        self._timings = read_timings(body) or self._timings
+        self._timings = later(self._timings, read_timings(body))
 
 
 class StartReader(ResponseReader):
@@ -144,6 +150,10 @@ class StartReader(ResponseReader):
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
         """What the chosen one knows."""
         return () if self._reader is None else self._reader.phases(start_ns, end_ns)
+
+    def without_phase(self) -> Mapping[str, AttributeValue]:
+        """What the chosen one knows."""
+        return {} if self._reader is None else self._reader.without_phase()
 
     @property
     def stream(self) -> StreamReader | None:

@@ -170,8 +170,9 @@ class RequestSpan:
             if stream is None
             else Body(first_event_ns, end_ns, stream.usage, stream.cut_short)
         )
-        self.span.set_attributes(self._said)
-        for found in self._reader.phases(self._start_ns, self._last_ns or end_ns):
+        phases = self._reader.phases(self._start_ns, self._last_ns or end_ns)
+        self.span.set_attributes({**self._said, **self._reader.without_phase()})
+        for found in phases:
             write_phase(self._http.tracer, self.span, found)
         self.span.end(end_time=end_ns)
 

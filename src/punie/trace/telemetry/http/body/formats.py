@@ -1,4 +1,4 @@
-"""The registry of formats in which servers tell durations: a new one is a file beside this and a line here."""
+"""The registry of formats in which servers tell durations or drafts: a new one is a file and a line here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ FORMATS: Final[tuple[BodyFormat, ...]] = (
     LlamaCpp(),
     Ollama(),
     LmStudio(),
-    Vllm(),
+    Vllm(b'"generation_time_ms"'),
+    Vllm(b'"num_draft_tokens"'),
 )
 
 _MARKERS: Final = tuple(dict.fromkeys(format_.marker for format_ in FORMATS))

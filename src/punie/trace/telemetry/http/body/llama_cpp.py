@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from punie.trace.telemetry.http.body.timings import BodyTimings, count, from_ms
+from punie.trace.telemetry.http.body.timings import BodyTimings, count, from_ms, with_durations
 
 MARKER: Final = b'"timings"'
 
@@ -20,24 +20,20 @@ class LlamaCpp:
     marker = MARKER
 
     def read(self, document: Mapping[str, object]) -> BodyTimings | None:
-        """The timings of one answer; None for a part of a stream that tells only a rate."""
+        """The timings of one answer; None for a part of a stream that tells neither durations nor drafts."""
         timings = document.get("timings")
         return read_timings(timings, "llama.cpp") if isinstance(timings, Mapping) else None
 
 
 def read_timings(timings: Mapping[str, object], source: str) -> BodyTimings | None:
     """The object under `timings`, of whoever writes it with llama.cpp's names."""
-    prefill_ns, decode_ns = from_ms(timings.get("prompt_ms")), from_ms(timings.get("predicted_ms"))
-    if prefill_ns is None or decode_ns is None:
-        return None
     read, cached = count(timings.get("prompt_n")), count(timings.get("cache_n"))
-    return BodyTimings(
+    found = BodyTimings(
         source=source,
-        prefill_ns=prefill_ns,
-        decode_ns=decode_ns,
         prompt_tokens=None if read is None else read + (cached or 0),
         cached_tokens=cached,
         output_tokens=count(timings.get("predicted_n")),
         drafted_tokens=count(timings.get("draft_n")),
         accepted_tokens=count(timings.get("draft_n_accepted")),
     )
+    return with_durations(found, from_ms(timings.get("prompt_ms")), from_ms(timings.get("predicted_ms")))

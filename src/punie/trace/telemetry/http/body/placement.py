@@ -12,7 +12,7 @@ request did is cut off, and the span keeps what was told, so that a reader can c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from opentelemetry.util.types import AttributeValue
 
@@ -28,6 +28,11 @@ def place(timings: BodyTimings, start_ns: int, end_ns: int) -> tuple[TimedPhase,
     A phase that was told has a span even if nothing of it fits in.
     """
     return tuple(reversed(list(_backwards(timings, start_ns, max(start_ns, end_ns)))))
+
+
+def without_phase(timings: BodyTimings) -> Mapping[str, AttributeValue]:
+    """What an answer told that has no phase to stand on, for the request's span: drafts without durations."""
+    return {} if timings.decode_ns else _without_none(_drafts(timings))
 
 
 def _backwards(timings: BodyTimings, start_ns: int, end_ns: int) -> Iterator[TimedPhase]:
@@ -49,6 +54,12 @@ def _backwards(timings: BodyTimings, start_ns: int, end_ns: int) -> Iterator[Tim
 def _decode_attributes(timings: BodyTimings) -> dict[str, AttributeValue | None]:
     return {
         semconv.OUTPUT_TOKENS[0]: timings.output_tokens,
+        **_drafts(timings),
+    }
+
+
+def _drafts(timings: BodyTimings) -> dict[str, AttributeValue | None]:
+    return {
         semconv.SERVER_DRAFTED_TOKENS: timings.drafted_tokens,
         semconv.SERVER_ACCEPTED_TOKENS: timings.accepted_tokens,
     }

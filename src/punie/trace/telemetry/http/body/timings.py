@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -18,13 +18,13 @@ class BodyTimings:
     """What one answer says of its own making, in nanoseconds and tokens; None for what it doesn't say.
 
     `source` names the server's kind. `load_ns` is the time in which it loaded the model, `queue_ns` in which the
-    request waited; 0 where the server reports none.
+    request waited. A duration is 0 where the server reports none: some tell only how many tokens they drafted.
     `prompt_tokens` counts cached ones too.
     """
 
     source: str
-    prefill_ns: int
-    decode_ns: int
+    prefill_ns: int = 0
+    decode_ns: int = 0
     load_ns: int = 0
     queue_ns: int = 0
     prompt_tokens: int | None = None
@@ -45,6 +45,24 @@ class BodyFormat(Protocol):
     def read(self, document: Mapping[str, object]) -> BodyTimings | None:
         """The timings in a JSON body, or in one event of a stream; None if it isn't in this format."""
         ...
+
+
+def with_durations(found: BodyTimings, prefill_ns: int | None, decode_ns: int | None) -> BodyTimings | None:
+    """`found` with both; where one isn't told, its drafts alone; None without drafts either."""
+    if prefill_ns is not None and decode_ns is not None:
+        return replace(found, prefill_ns=prefill_ns, decode_ns=decode_ns)
+    if found.drafted_tokens is None:
+        return None
+    return BodyTimings(
+        found.source, drafted_tokens=found.drafted_tokens, accepted_tokens=found.accepted_tokens
+    )
+
+
+def later(known: BodyTimings | None, found: BodyTimings | None) -> BodyTimings | None:
+    """What counts of two events or lines: the later one, unless only the one before it tells durations."""
+    if found is None or (known is not None and known.decode_ns and not found.decode_ns):
+        return known
+    return found
 
 
 def from_ms(value: object) -> int | None:
