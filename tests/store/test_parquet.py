@@ -16,7 +16,6 @@ from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.files.limit import VARIABLE
-from punie.trace.store.parquet.reader import silent
 from punie.trace.store.sources import read_source
 
 READ: Final = Span(
@@ -280,9 +279,3 @@ def test_a_small_file_of_very_many_or_very_long_rows_is_refused(
     monkeypatch.setenv(VARIABLE, "1000000")
     with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
         read_source(str(path))
-
-
-def test_no_bar_of_progress_gets_into_the_output() -> None:
-    with duckdb.connect() as connection:
-        (told,) = silent(connection).execute("SELECT current_setting('enable_progress_bar')").fetchall()
-    assert told == (False,)

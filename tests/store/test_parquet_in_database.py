@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace as with_field
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from changed_trees import changed
 from msgspec.structs import replace
 from parquet_spans import Form, write_parquet
-from query_trees import Tree, forty_queries, seeded
+from query_trees import NOW_NS, Tree, forty_queries, seeded
 
+from punie.trace import semconv
 from punie.trace.__main__ import main
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.database_totals import Where
@@ -23,6 +25,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanSet
 from punie.trace.store.parquet import in_database
 from punie.trace.store.parquet.in_database import total
+from punie.trace.store.sources import read_source
 
 
 def _on_days(traces: Sequence[Sequence[Span]]) -> list[Span]:
@@ -57,6 +60,56 @@ def test_each_trace_is_added_up_as_python_does_or_left_aside(tmp_path: Path, for
         assert part == expected[part.name]
     assert sum(part.needs_tree for part in parts) + len(judged) >= 1000
     assert len(judged) > 400
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_each_trace_that_others_recorded_is_added_up_as_python_does_or_left_aside(
+    tmp_path: Path, form: Form
+) -> None:
+    traces = _recorded_traces()
+    trees = [tree for spans in traces for tree in _as_queries(spans)]
+    added_up: list[Sequence[Span]] = []
+    for spans in (*traces, *trees):
+        found = total([write_parquet(tmp_path / "spans.parquet", spans, form)])
+        if found.total.needs_tree:
+            assert (found.total.needs_tree, found.named) == (1, (spans[0].trace_id,))
+        else:
+            assert found.total == part_of("", read_queries(SpanSet(tuple(spans))).records)
+            added_up.append(spans)
+    assert len(traces) == 10
+    assert max(map(len, added_up)) > 1
+
+
+def _recorded_traces() -> Sequence[Sequence[Span]]:
+    folder = os.environ.get("PUNIE_CORPUS")
+    if folder is None:
+        pytest.skip("PUNIE_CORPUS is not set: no traces of others to read")
+    traces: dict[tuple[Path, str], list[Span]] = {}
+    for file in Path(folder).glob("*.json"):
+        for span in read_source(str(file)).spans:
+            traces.setdefault((file, span.trace_id), []).append(span)
+    return list(traces.values())
+
+
+def _as_queries(spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
+    """Each tree of a trace as a run would mark it: a query, agents that call something, tools that call nothing."""
+    ids = {span.span_id for span in spans}
+    above = {span.parent_id for span in spans}
+    later_ns = 0 if spans[0].start_ns > NOW_NS // 2 else NOW_NS  # some are of 1970
+    for top in (span for span in spans if span.parent_id not in ids):
+        tree = {
+            top.span_id: replace(_plain(top, later_ns), parent_id=None, attributes={semconv.QUERY_ID: "q"})
+        }
+        for _ in spans:
+            for span in (span for span in spans if span.parent_id in tree):
+                work = semconv.OPERATION_AGENT if span.span_id in above else semconv.OPERATION_TOOL
+                tree[span.span_id] = replace(_plain(span, later_ns), attributes={semconv.OPERATION: work})
+        yield list(tree.values())
+
+
+def _plain(span: Span, later_ns: int) -> Span:
+    start_ns, end_ns = span.start_ns + later_ns, span.end_ns + later_ns
+    return Span(span.trace_id, span.span_id, span.parent_id, span.name, start_ns, end_ns)
 
 
 @pytest.mark.parametrize("form", list(Form))

@@ -21,8 +21,9 @@ from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
+from punie.trace.store.parquet.asking import ask, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
-from punie.trace.store.parquet.reader import file_pattern, recognises, silent
+from punie.trace.store.parquet.reader import file_pattern, recognises
 from punie.trace.store.parquet.tempo import is_tempo
 from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
 from punie.trace.waiting import shown
@@ -128,9 +129,11 @@ def _bring_together(
     if by is By.MODEL:
         models = _numbered(connection, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
         model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
-    connection.execute(
+    ask(
+        connection,
         f"CREATE TABLE spans AS SELECT trace, span, parent, start_ns, end_ns, facts, "  # noqa: S608
-        f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace"
+        f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace",
+        doing="reading spans and sorting them by trace",
     )
     none = SEPARATOR * len(semconv.MACHINE_NAMES)
     return [(place or none).split(SEPARATOR) for place in places], models
@@ -183,7 +186,8 @@ def _fields(
 
 def _numbered(connection: duckdb.DuckDBPyConnection, name: str, texts: str) -> Sequence[str]:
     """Make an enum of `texts`, a SELECT: with it DuckDB turns them into numbers, the places in what is returned."""
-    found = connection.execute(f"SELECT DISTINCT * FROM ({texts})").fetchall()  # noqa: S608
+    sql = f"SELECT DISTINCT * FROM ({texts})"  # noqa: S608 - our own text
+    found = ask(connection, sql, doing=f"looking for {name}").fetchall()
     words = sorted({"", *(str(row[0]) for row in found)})  # "" is 0
     listed = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
     connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
@@ -192,9 +196,11 @@ def _numbered(connection: duckdb.DuckDBPyConnection, name: str, texts: str) -> S
 
 def _borders(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[int, int]]:
     """The blocks of `spans`, from which row to before which: each begins with a trace."""
-    found = connection.execute(
+    found = ask(
+        connection,
         f"SELECT min(rowid) FROM spans WHERE trace IN (SELECT trace FROM spans WHERE rowid % {_BLOCK} = 0) "  # noqa: S608
-        "GROUP BY trace ORDER BY 1"
+        "GROUP BY trace ORDER BY 1",
+        doing="looking for whole traces",
     ).fetchall()
     ((size,),) = connection.execute("SELECT count(*) FROM spans").fetchall()
     firsts = [int(row[0]) for row in found]

@@ -26,6 +26,7 @@ from punie.trace.store.otlp.values import (
     time_ns,
     trace_id,
 )
+from punie.trace.store.parquet.asking import ask, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.tempo import is_tempo, read_trace
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, plain_attributes
@@ -70,11 +71,6 @@ def read(place: Place) -> SpanSet:
 PARQUET: Final = Source("Parquet", recognises, read)
 
 
-def silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """`connection`, kept from drawing a bar of its progress on standard output after two seconds."""
-    return connection.execute("SET enable_progress_bar = false")
-
-
 def file_pattern(file: str) -> str:
     """What DuckDB reads as this one file: it takes some characters for wildcards."""
     return file.translate(_GLOB)
@@ -89,7 +85,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     columns = choose_columns(types, file)
     into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
-    for number, row in enumerate(_rows(connection, columns, pattern, _limit(file)), start=1):
+    for number, row in enumerate(_rows(connection, columns, file), start=1):
         into.take(number, "", partial(span_of, row, events))
     into.note(UNREAD_EVENTS, "column events", events.unread)
     return into.result()
@@ -97,7 +93,7 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
 
 def _read_tempo(connection: duckdb.DuckDBPyConnection, pattern: str, file: str) -> SpanSet:
     into = SpanGatherer(file)
-    found = connection.execute("SELECT TraceID, rs FROM read_parquet(?)", [pattern])
+    found = ask(connection, "SELECT TraceID, rs FROM read_parquet(?)", [pattern], doing=f"reading {file}")
     for number, (trace, resources) in enumerate(_fetched(found, _TRACES, _limit(file)), start=1):
         read_trace(trace, resources, number, into)
     return into.result()
@@ -107,12 +103,11 @@ def _limit(file: str) -> UnpackedLimit:
     return UnpackedLimit(file, Path(file).stat().st_size, _TIMES)
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, columns: Columns, pattern: str, limit: UnpackedLimit
-) -> Iterator[Row]:
+def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, file: str) -> Iterator[Row]:
     # The selection is made of column names of the file, quoted; a parameter can't stand there.
-    found = connection.execute(f"SELECT {columns.selection} FROM read_parquet(?)", [pattern])  # noqa: S608
-    return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS, limit))
+    sql = f"SELECT {columns.selection} FROM read_parquet(?)"  # noqa: S608
+    found = ask(connection, sql, [file_pattern(file)], doing=f"reading {file}")
+    return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS, _limit(file)))
 
 
 def _fetched(
