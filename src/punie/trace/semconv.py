@@ -308,6 +308,7 @@ PROMPT_TEMPLATE: Final = "llm.prompt_template"  # prefix of its text, variables 
 # prefixes: an attribute for each field of each message, `llm.input_messages.0.message.role`
 FLAT_INPUT_MESSAGES: Final = _any(CONTENT, "llm.input_messages gen_ai.prompt")
 FLAT_OUTPUT_MESSAGES: Final = _any(CONTENT, "llm.output_messages gen_ai.completion")
+FLAT_TOOL_DEFINITIONS: Final = _any(CONTENT, "llm.tools llm.request.functions")
 
 # --- SGLang: its spans have no kind; these tell whose they are ---
 SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from small_traces import MS, agent, chat, span, tool
 
 from punie.trace.analysis.causes.find import find_causes
@@ -13,6 +14,7 @@ from punie.trace.analysis.causes.model import Cause, CauseKind, Change
 from punie.trace.analysis.causes.preamble import changed_text
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.model import Span, SpanKind, SpanSet
+from punie.trace.report.wording.causes import cause_cases, change_text
 
 TOOLS = [{"name": "search", "description": "Search."}, {"name": "read", "description": "Read."}]
 
@@ -177,3 +179,109 @@ def test_a_changed_text_is_shown_in_whole_words_with_what_stands_before() -> Non
         "Hello user 17,", "Hello user 18,"
     )
     assert changed_text("same", "same and more").now.endswith("and more")
+
+
+LONG = "x = 1\n" * 500
+
+
+def in_openinference(instructions: str, tools: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """What OpenInference writes: no digests, no operation, an attribute for each field of each message."""
+    message = "llm.input_messages.{}.message".format
+    said: dict[str, Any] = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "m",
+        "llm.token_count.prompt": 1000,
+        "llm.token_count.completion": 10,
+        f"{message(0)}.role": "system",
+        f"{message(0)}.content": instructions,
+        f"{message(1)}.role": "user",
+        f"{message(1)}.content": "Which views are there?",
+        f"{message(2)}.role": "assistant",
+        f"{message(2)}.tool_calls.0.tool_call.id": "c1",
+        f"{message(2)}.tool_calls.0.tool_call.function.name": "read",
+        f"{message(3)}.role": "tool",
+        f"{message(3)}.tool_call_id": "c1",
+        f"{message(3)}.content": LONG,
+    }
+    return said | {f"llm.tools.{at}.tool.json_schema": json.dumps(one) for at, one in enumerate(tools)}
+
+
+def in_openllmetry(instructions: str, tools: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """What OpenLLMetry's older versions write."""
+    said: dict[str, Any] = {
+        "llm.request.type": "chat",
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.prompt_tokens": 1000,
+        "gen_ai.usage.completion_tokens": 10,
+        "gen_ai.prompt.0.role": "system",
+        "gen_ai.prompt.0.content": instructions,
+        "gen_ai.prompt.1.role": "assistant",
+        "gen_ai.prompt.1.tool_calls.0.id": "c1",
+        "gen_ai.prompt.1.tool_calls.0.name": "read",
+        "gen_ai.prompt.2.role": "tool",
+        "gen_ai.prompt.2.tool_call_id": "c1",
+        "gen_ai.prompt.2.content": LONG,
+    }
+    for at, one in enumerate(tools):
+        said |= {f"llm.request.functions.{at}.{name}": value for name, value in one.items()}
+    return said
+
+
+@pytest.mark.parametrize(
+    ("write", "place"), [(in_openinference, 4), (in_openllmetry, 3)], ids=["openinference", "openllmetry"]
+)
+def test_traces_of_others_have_the_same_causes(write: Any, place: int) -> None:  # noqa: ANN401 - a function
+    rules = "You answer questions about a project and never guess."
+    found = causes(
+        span("one", "agent", 0, 100, write(f"It is 14:05. {rules}", TOOLS)),
+        span("two", "agent", 200, 300, write(f"It is 14:06. {rules}", TOOLS)),
+        span("three", "agent", 400, 500, write(f"It is 14:06. {rules}", TOOLS[::-1])),
+    )
+    instructions, tools, long = sorted(found, key=lambda cause: list(CauseKind).index(cause.kind))
+    assert instructions.kind is CauseKind.CHANGING_INSTRUCTIONS
+    assert instructions.change == Change("It is 14:05.", "It is 14:06.", is_time=True)
+    assert (instructions.times, instructions.of, instructions.digests) == (1, 3, None)
+    assert tools.kind is CauseKind.REORDERED_TOOLS
+    assert cause_cases(tools) == (f"change: {change_text(tools)}",)
+    assert long.kind is CauseKind.LONG_TOOL_RESULTS
+    assert (long.tools, long.characters, long.message) == (("read",), len(LONG), place)
+    assert all(cause.most_ns is None for cause in found)
+
+
+def test_two_jobs_of_nameless_agents_by_turns_are_no_change() -> None:
+    route, answer = "Say which of the departments is asked.", "You write long and friendly letters to people."
+    assert (
+        causes(
+            *(
+                span(
+                    f"{at}",
+                    "agent",
+                    100 * at,
+                    100 * at + 50,
+                    in_openllmetry((route, answer)[at % 2], ()) | {"gen_ai.prompt.2.content": "short"},
+                )
+                for at in range(4)
+            )
+        )
+        == ()
+    )
+
+
+def test_tools_of_others_that_took_a_turn_each() -> None:
+    def ran_in_openinference(name: str, start: float, arguments: str, result: str) -> Span:
+        said = {
+            "openinference.span.kind": "TOOL",
+            "tool.name": "read",
+            "input.value": arguments,
+            "output.value": result,
+        }
+        return span(name, "agent", start, start + 50, said)
+
+    found = causes(
+        span("one", "agent", 0, 100, in_openinference("", ())),
+        ran_in_openinference("a", 100, '{"path": "views.py"}', "nothing"),
+        span("two", "agent", 200, 300, in_openinference("", ())),
+        ran_in_openinference("b", 300, '{"path": "models.py"}', "nothing"),
+        span("three", "agent", 400, 500, in_openinference("", ())),
+    )
+    assert CauseKind.TOOL_PER_TURN in {cause.kind for cause in found}

@@ -10,8 +10,14 @@ import pytest
 from small_traces import agent, chat, span, tool
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign.messages import (
+    AskedTool,
+    Message,
+    Returned,
+    input_messages,
+    output_messages,
+)
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.transcript.messages import AskedTool, Message, input_messages, output_messages
 from punie.trace.analysis.transcript.transcript import ToolUse, Transcript, read_transcript
 from punie.trace.analysis.waterfall.build import read_waterfalls
 from punie.trace.model import Span, SpanSet
@@ -173,3 +179,24 @@ def test_recordings_of_other_frameworks_tell_what_was_said(name: str, answer: st
     assert found.turns[0].tools[0].result == "./shop/views.py:12:def cart(request):" or name.startswith(
         "langfuse"
     )
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.input.messages": json.dumps([{"role": "user", "parts": [
+            {"type": "tool_call_response", "id": "1", "name": "grep", "result": "views.py"}]}])},
+        {"llm.input_messages.0.message.role": "tool", "llm.input_messages.0.message.tool_call_id": "1",
+         "llm.input_messages.0.message.name": "grep", "llm.input_messages.0.message.content": "views.py"},
+        {"langfuse.observation.input": json.dumps({"messages": [
+            {"role": "tool", "tool_call_id": "1", "name": "grep", "content": "views.py"}]})},
+        {"input.value": json.dumps([
+            {"type": "function_call_output", "call_id": "1", "name": "grep", "output": "views.py"}])},
+        {"gen_ai.input.messages": json.dumps([{"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "1", "name": "grep", "content": "views.py"}]}])},
+    ],
+    ids=["conventions", "openinference", "langfuse", "responses", "anthropic"],
+)  # fmt: skip
+def test_what_a_tool_returned_reads_the_same_in_everybodys_words(attributes: dict[str, Any]) -> None:
+    (message,) = input_messages(chat("chat", None, 0, 1, attributes))
+    assert (message.text, message.results) == ("", (Returned("1", "grep", "views.py"),))

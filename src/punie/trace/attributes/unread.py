@@ -57,7 +57,7 @@ _NAMES: Final = (
     (CONTENT, "pydantic_ai.tool.deferral.metadata"),
     # content by OpenInference, Langfuse, OpenLLMetry, Vercel's AI SDK
     (CONTENT, "llm.prompts"),
-    (CONTENT, "llm.prompt_template llm.function_call llm.invocation_parameters llm.tools tool.parameters"),
+    (CONTENT, "llm.prompt_template llm.function_call llm.invocation_parameters tool.parameters"),
     (CONTENT, "message.content retrieval.documents embedding.embeddings"),
     (CONTENT, "langfuse.trace.input langfuse.trace.output ai.response.object ai.response.toolCalls"),
     (CONTENT, "genkit:input braintrust.input_json braintrust.output_json user_prompt"),

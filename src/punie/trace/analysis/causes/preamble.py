@@ -1,12 +1,14 @@
 """A first message (instructions and tools) that isn't the same every time: no prompt cache can help behind it.
 
 What it costs is what a cache would have if the first message stayed the same: the bill of the same requests with that
-message's digests made equal, less the bill as it is. That needs counts of prompt and cached tokens and message digests.
+message's digests made equal, less the bill as it is. That needs counts of prompt and cached tokens and message digests;
+in the traces of others, who write no digests, a change is found by the text and what it costs is not known.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -24,17 +26,18 @@ _TIME: Final = re.compile(
 )
 _AROUND: Final = 12  # characters of a changed text that are shown before the change, so that it can be found
 _SHOWN: Final = 60
+_JOBS: Final = 8  # with the same tools, whose last instructions are held beside each other
 
 
 def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt]) -> Iterator[Cause]:
     """At most one cause for instructions and one for the order of tools; together they cost what the first says."""
-    changed = [
-        (one, other) for agent in _by_agent(prompts) for one, other in pairwise(agent) if _differ(one, other)
-    ]
+    told = [prompt for prompt in prompts if _digests(prompt)]
+    read, changes_read = _changes_read(prompt for prompt in prompts if not _digests(prompt))
+    changed = [*_changes_told(told), *changes_read]
     if not changed:
         return
     least_ns, most_ns = _cost(requests)
-    of = sum(1 for prompt in prompts if prompt.request.client_messages.digests)
+    of = len(told) + read
     for kind, pairs in _kinds(changed).items():
         first, other = pairs[0]
         yield Cause(
@@ -45,20 +48,57 @@ def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt])
             most_ns=most_ns,
             message=0,
             change=_change(kind, first, other),
-            digests=(first.request.client_messages.digests[0], other.request.client_messages.digests[0]),
+            digests=(_digests(first)[0], _digests(other)[0]) if _digests(first) else None,
         )
 
 
-def _by_agent(prompts: Iterable[Prompt]) -> Iterable[list[Prompt]]:
-    found: dict[str, list[Prompt]] = {}
+def _digests(prompt: Prompt) -> tuple[str, ...]:
+    return prompt.request.client_messages.digests
+
+
+def _changes_told(prompts: Iterable[Prompt]) -> Iterator[tuple[Prompt, Prompt]]:
+    """By the digests of each agent's first message."""
+    by_agent: dict[str, list[Prompt]] = {}
     for prompt in prompts:
-        if prompt.request.client_messages.digests:
-            found.setdefault(prompt.request.agent, []).append(prompt)
-    return found.values()
+        by_agent.setdefault(prompt.request.agent, []).append(prompt)
+    for of_agent in by_agent.values():
+        yield from ((a, b) for a, b in pairwise(of_agent) if _digests(a)[0] != _digests(b)[0])
 
 
-def _differ(one: Prompt, other: Prompt) -> bool:
-    return one.request.client_messages.digests[0] != other.request.client_messages.digests[0]
+def _changes_read(prompts: Iterable[Prompt]) -> tuple[int, list[tuple[Prompt, Prompt]]]:
+    """By the texts, where nobody told digests: how many could be read, and those that changed.
+
+    Mostly nobody tells whose they are either: of one job are those that are nearly equal.
+    """
+    read, changed = 0, []
+    jobs: dict[tuple[str, ...], list[tuple[Prompt, str, tuple[str, ...]]]] = {}
+    for prompt in prompts:
+        text, tools = prompt.instructions, prompt.tools or ()
+        if text is None:
+            continue
+        read += 1
+        last = jobs.setdefault((prompt.request.agent, *sorted(tools)), [])
+        before = next((one for one in last if _nearly_equal(one[1], text)), None)
+        if before is not None:
+            last.remove(before)
+            if before[1:] != (text, tools):
+                changed.append((before[0], prompt))
+        last.insert(0, (prompt, text, tools))
+        del last[_JOBS:]
+    return read, changed
+
+
+def _nearly_equal(one: str, other: str) -> bool:
+    """Whether they share more than half of the longer at their two ends."""
+    if one == other:
+        return True
+    shared = _shared(one, other) + _shared(one[::-1], other[::-1])
+    return 2 * shared > max(len(one), len(other))
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters they begin with alike; by halves, since texts are long."""
+    return bisect_left(range(min(len(one), len(other))), 1, key=lambda at: one[: at + 1] != other[: at + 1])
 
 
 def _kinds(changed: Sequence[tuple[Prompt, Prompt]]) -> dict[CauseKind, list[tuple[Prompt, Prompt]]]:
@@ -90,12 +130,8 @@ def _change(kind: CauseKind, one: Prompt, other: Prompt) -> Change | None:
 
 def changed_text(before: str, now: str) -> Change:
     """The part of a text that changed, widened to whole words, with a little of what stands before it."""
-    start = next(
-        (at for at, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), min(len(before), len(now))
-    )
-    end = 0
-    while end < min(len(before), len(now)) - start and before[-1 - end] == now[-1 - end]:
-        end += 1
+    start = _shared(before, now)
+    end = _shared(before[start:][::-1], now[start:][::-1])
     while start and not before[start - 1].isspace():
         start -= 1
     while end and not before[len(before) - end].isspace():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign.messages import (
+    input_messages,
+    instructions,
+    tool_arguments,
+    tool_definitions,
+    tool_name,
+    tool_result,
+)
+from punie.trace.analysis.foreign.operations import operation_of
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.model import Span
-
-_LARGEST_JSON = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +38,24 @@ class Prompt:
 
     @property
     def instructions(self) -> str | None:
-        """The text of all parts, text that is no JSON as it is; None where the span has none."""
-        value = self.span.attributes.get(semconv.SYSTEM_INSTRUCTIONS)
-        if not isinstance(value, str):
-            return None
-        parts = _json(value)
-        if not isinstance(parts, list):
-            return value
-        return "\n".join(
-            str(part.get("content", "")) if isinstance(part, dict) else str(part) for part in parts
-        )
+        """The text of all parts; None where the span has none."""
+        return instructions(self.span)
 
     @property
     def tools(self) -> tuple[str, ...] | None:
         """The tools' definitions, in order; None where the span has none."""
-        tools = _json(self.span.attributes.get(semconv.TOOL_DEFINITIONS))
-        return tuple(_canonical(tool) for tool in tools) if isinstance(tools, list) else None
+        return tool_definitions(self.span)
 
-    def results(self, least_characters: int) -> tuple[ToolResult, ...]:
+    def results(self, least_characters: int) -> Iterator[ToolResult]:
         """What tools returned, in the prompt; nothing of a prompt that is shorter than `least_characters`."""
         value = self.span.attributes.get(semconv.INPUT_MESSAGES)
-        if not isinstance(value, str) or len(value) < least_characters:
-            return ()
-        messages = _json(value)
-        return tuple(_results(messages)) if isinstance(messages, list) else ()
+        if isinstance(value, str) and len(value) < least_characters:
+            return
+        names: dict[str, str] = {}
+        for place, message in enumerate(input_messages(self.span), start=1):
+            names |= {call.call_id: call.name for call in message.calls}
+            for one in message.results:
+                yield ToolResult(place, one.call_id, one.name or names.get(one.call_id, ""), one.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,43 +90,15 @@ def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolCall, ...]]
     """The tools that ran, of each trace, by their start."""
     found: dict[str, dict[str, ToolCall]] = {}
     for span in spans:
-        if span.attributes.get(semconv.OPERATION) == semconv.OPERATION_TOOL:
+        if operation_of(span) == semconv.OPERATION_TOOL:
             found.setdefault(span.trace_id, {})[span.span_id] = ToolCall(
                 span.trace_id,
-                semconv.text(span.attributes, semconv.TOOL_NAME) or "",
+                tool_name(span),
                 span.start_ns,
                 span.end_ns,
-                _text(span.attributes.get(semconv.TOOL_ARGUMENTS)),
-                _text(span.attributes.get(semconv.TOOL_RESULT)),
+                tool_arguments(span) or "",
+                tool_result(span) or "",
             )
     return {
         trace: tuple(sorted(calls.values(), key=lambda call: call.start_ns)) for trace, calls in found.items()
     }
-
-
-def _results(messages: Sequence[Any]) -> Iterator[ToolResult]:
-    for place, message in enumerate(messages, start=1):
-        parts = message.get("parts") if isinstance(message, dict) else None
-        for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, dict) and part.get("type") == "tool_call_response":
-                result = part.get("result", part.get("response", ""))
-                yield ToolResult(place, str(part.get("id", "")), str(part.get("name", "")), _text(result))
-
-
-def _json(value: object) -> Any:  # noqa: ANN401 # whatever JSON holds
-    if not isinstance(value, str) or len(value) > _LARGEST_JSON:
-        return None
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else _canonical(value)
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from punie.trace import semconv
-from punie.trace.analysis.transcript.messages import AskedTool, as_text, input_messages, output_messages
+from punie.trace.analysis.foreign.messages import (
+    AskedTool,
+    input_messages,
+    output_messages,
+    said,
+    tool_arguments,
+    tool_name,
+    tool_result,
+)
 from punie.trace.analysis.waterfall.model import RowRole, Waterfall
 from punie.trace.model import Span
 
@@ -50,8 +58,8 @@ class Transcript:
     def has_content(self) -> bool:
         """Whether the spans hold anything that was said."""
         tools = (*self.tools_before, *(use for turn in self.turns for use in turn.tools))
-        said = (self.question, self.answer, *(turn.text for turn in self.turns))
-        return any(said) or any(use.arguments or use.result for use in tools)
+        words = (self.question, self.answer, *(turn.text for turn in self.turns))
+        return any(words) or any(use.arguments or use.result for use in tools)
 
 
 def read_transcript(waterfall: Waterfall, spans: Iterable[Span]) -> Transcript:
@@ -90,12 +98,12 @@ def _rows(waterfall: Waterfall, of_row: Mapping[int, Span], role: RowRole) -> li
 
 
 def _turn(row: int, ran: Sequence[int], of_row: Mapping[int, Span]) -> Turn:
-    said = output_messages(of_row[row])
-    asked = [call for message in said for call in message.calls]
+    messages = output_messages(of_row[row])
+    asked = [call for message in messages for call in message.calls]
     return Turn(
         row=row,
-        thinking="\n".join(message.thinking for message in said if message.thinking),
-        text="\n".join(message.text for message in said if message.text),
+        thinking="\n".join(message.thinking for message in messages if message.thinking),
+        text="\n".join(message.text for message in messages if message.text),
         tools=tuple(_uses(asked, {tool: of_row[tool] for tool in ran})),
     )
 
@@ -117,35 +125,26 @@ def _uses(asked: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[ToolU
 def _is_of(call: AskedTool, span: Span) -> bool:
     """By the call's id where both tell it, else by the tool's name."""
     call_id = semconv.text(span.attributes, (semconv.TOOL_CALL_ID, *semconv.FOREIGN_TOOL_CALL))
-    return call.call_id == call_id if call.call_id and call_id else call.name == _tool_name(span)
+    return call.call_id == call_id if call.call_id and call_id else call.name == tool_name(span)
 
 
 def _use(row: int, span: Span) -> ToolUse:
-    arguments = (semconv.TOOL_ARGUMENTS, *semconv.FOREIGN_TOOL_ARGUMENTS, *semconv.FOREIGN_INPUT)
-    result = (semconv.TOOL_RESULT, *semconv.FOREIGN_TOOL_RESULT, *semconv.FOREIGN_OUTPUT)
-    return ToolUse(_tool_name(span), row, _said(span, arguments), _said(span, result))
-
-
-def _tool_name(span: Span) -> str:
-    return semconv.text(span.attributes, (semconv.TOOL_NAME, *semconv.FOREIGN_TOOL_NAME)) or span.name
-
-
-def _said(span: Span, names: Sequence[str]) -> str | None:
-    value = semconv.first(span.attributes, names)
-    return None if value is None else as_text(value)
+    return ToolUse(tool_name(span), row, tool_arguments(span), tool_result(span))
 
 
 def _question(of_row: Mapping[int, Span], calls: Sequence[int]) -> str | None:
     """The query's own words, else what a user said in the first model call, else whatever went into the query."""
     root = of_row.get(0)
-    written = _said(root, (semconv.QUERY_TEXT,)) if root is not None else None
+    written = said(root, (semconv.QUERY_TEXT,)) if root is not None else None
     if written is not None:
         return written
     for row in calls[:1]:
-        asked = [message.text for message in input_messages(of_row[row]) if message.role == "user"]
+        asked = [
+            message.text for message in input_messages(of_row[row]) if message.role == "user" and message.text
+        ]
         if asked:
             return asked[-1]
-    return _said(root, semconv.FOREIGN_INPUT) if root is not None else None
+    return said(root, semconv.FOREIGN_INPUT) if root is not None else None
 
 
 def _answer(waterfall: Waterfall, of_row: Mapping[int, Span], turns: Sequence[Turn]) -> str | None:
@@ -153,9 +152,9 @@ def _answer(waterfall: Waterfall, of_row: Mapping[int, Span], turns: Sequence[Tu
     agents = [0, *_rows(waterfall, of_row, RowRole.AGENT)]
     for row in agents:
         span = of_row.get(row)
-        found = _said(span, (semconv.QUERY_ANSWER, semconv.FINAL_RESULT)) if span is not None else None
+        found = said(span, (semconv.QUERY_ANSWER, semconv.FINAL_RESULT)) if span is not None else None
         if found is not None:
             return found
     if turns and turns[-1].text:
         return turns[-1].text
-    return _said(of_row[0], semconv.FOREIGN_OUTPUT) if 0 in of_row else None
+    return said(of_row[0], semconv.FOREIGN_OUTPUT) if 0 in of_row else None

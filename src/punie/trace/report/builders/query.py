@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from punie.trace.analysis.foreign.messages import from_json
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.transcript.messages import from_json
 from punie.trace.analysis.transcript.transcript import ToolUse, Transcript, Turn
 from punie.trace.analysis.waterfall.model import Row, Waterfall
 from punie.trace.model import PHASES

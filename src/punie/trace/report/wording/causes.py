@@ -52,10 +52,8 @@ def _where(cause: Cause) -> tuple[str, ...]:
     elif cause.digests is not None:
         before, now = cause.digests
         found.append(f"message {cause.message} (instructions and tools) had digest {before}, then {now}")
-    elif cause.message is not None:
-        found.append(
-            f"the longest is message {cause.message} of its prompt: {cause.characters or 0:,} characters"
-        )
+    elif cause.characters is not None:
+        found.append(f"the longest is message {cause.message} of its prompt: {cause.characters:,} characters")
     return tuple(found)
 
 

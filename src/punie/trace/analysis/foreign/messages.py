@@ -21,6 +21,11 @@ _LISTS: Final = ("messages", "choices")
 _WRAPPERS: Final = ("message", "message_content", "tool_call", "function")
 _THINKING: Final = frozenset({"reasoning", "thinking"})
 _CALLS: Final = frozenset({"tool_call", "function_call", "tool_use"})
+_RESULTS: Final = frozenset({"tool_call_response", "tool_result", "function_call_output"})
+_SYSTEM: Final = frozenset({"system", "developer"})
+_OF_A_TOOL: Final = frozenset({"tool", "function"})
+_CALL_IDS: Final = ("tool_call_id", "tool_use_id", "call_id", "id")
+_LARGEST_JSON: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,31 @@ class AskedTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What a tool returned to a model; `call_id` and `name` are empty where nobody wrote them."""
+
+    call_id: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message: what it says, what was thought before, the tool calls it asks for. `role` may be empty."""
+    """One message: what it says, what was thought before, the tool calls it asks for, what tools returned.
+
+    `role` may be empty.
+    """
 
     role: str
     text: str
     thinking: str = ""
     calls: tuple[AskedTool, ...] = ()
+    results: tuple[Returned, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has nothing that is known here, like an image alone."""
+        return self == Message(self.role, "")
 
 
 def input_messages(span: Span) -> tuple[Message, ...]:
@@ -56,6 +79,48 @@ def output_messages(span: Span) -> tuple[Message, ...]:
     )
 
 
+def instructions(span: Span) -> str | None:
+    """What a model was told beside the conversation, or in its system messages; None where its span has no content."""
+    value = span.attributes.get(semconv.SYSTEM_INSTRUCTIONS)
+    if value:
+        decoded = from_json(value) if isinstance(value, str) else value
+        return as_text(value) if decoded is None else "\n".join(_text_of(part) for _, part in _parts(decoded))
+    asked = input_messages(span)
+    return "\n".join(one.text for one in asked if one.role in _SYSTEM) if asked else None
+
+
+def tool_definitions(span: Span) -> tuple[str, ...] | None:
+    """The tools that a model could call, in order, each as JSON with sorted names; None where its span has none."""
+    attributes = span.attributes
+    flat = (_unflattened(attributes, prefix) for prefix in semconv.FLAT_TOOL_DEFINITIONS)
+    for value in (attributes.get(semconv.TOOL_DEFINITIONS), *flat, _asked_with(attributes)):
+        tools = from_json(value) if isinstance(value, str) else value
+        if tools and isinstance(tools, Sequence):
+            return tuple(json.dumps(one, sort_keys=True, ensure_ascii=False, default=_plain) for one in tools)
+    return None
+
+
+def tool_name(span: Span) -> str:
+    """The tool that ran in this span."""
+    return semconv.text(span.attributes, (semconv.TOOL_NAME, *semconv.FOREIGN_TOOL_NAME)) or span.name
+
+
+def tool_arguments(span: Span) -> str | None:
+    """What it was called with, as text; None where its span doesn't say."""
+    return said(span, (semconv.TOOL_ARGUMENTS, *semconv.FOREIGN_TOOL_ARGUMENTS, *semconv.FOREIGN_INPUT))
+
+
+def tool_result(span: Span) -> str | None:
+    """What it returned, as text; None where its span doesn't say."""
+    return said(span, (semconv.TOOL_RESULT, *semconv.FOREIGN_TOOL_RESULT, *semconv.FOREIGN_OUTPUT))
+
+
+def said(span: Span, names: Sequence[str]) -> str | None:
+    """The first of these attributes that is there, as text."""
+    value = semconv.first(span.attributes, names)
+    return None if value is None else as_text(value)
+
+
 def as_text(value: object) -> str:
     """A value of an attribute as people read it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_plain)
@@ -70,9 +135,16 @@ def _messages(
         semconv.first(attributes, others),
     ):
         found = tuple(_read(value)) if value else ()
-        if found:
+        if not all(message.is_empty for message in found):
             return found
     return ()
+
+
+def _asked_with(attributes: Attributes) -> object:
+    """The tools in a body of OpenAI's form."""
+    value = semconv.first(attributes, semconv.FOREIGN_INPUT)
+    body = from_json(value) if isinstance(value, str) and '"tools"' in value else value
+    return body.get("tools") if isinstance(body, Mapping) else None
 
 
 def _read(value: object) -> Iterator[Message]:
@@ -91,17 +163,21 @@ def _read_item(item: object) -> Iterator[Message]:
     if not isinstance(item, Mapping):
         return
     item = _unwrapped(item)
-    said = [*_parts(item.get("parts")), *_parts(item.get("content")), *_parts(item.get("contents"))]
-    asked = [part for kind, part in said if kind in _CALLS]
+    parts = [*_parts(item.get("parts")), *_parts(item.get("content")), *_parts(item.get("contents"))]
+    parts += [(kind, item)] if (kind := _text(item.get("type"))) in _CALLS | _RESULTS else []
+    asked = [part for kind, part in parts if kind in _CALLS]
     asked += [_unwrapped(one) for one in _items(item.get("tool_calls")) if isinstance(one, Mapping)]
-    message = Message(
-        role=_text(item.get("role")),
-        text="\n".join(_text_of(part) for kind, part in said if kind == "text"),
-        thinking="\n".join(_text_of(part) for kind, part in said if kind in _THINKING),
+    role, text = _text(item.get("role")), "\n".join(_text_of(part) for kind, part in parts if kind == "text")
+    results = [_returned(part) for kind, part in parts if kind in _RESULTS]
+    if role in _OF_A_TOOL and not results:
+        results, text = [_returned({**item, "result": text})], ""
+    yield Message(
+        role=role,
+        text=text,
+        thinking="\n".join(_text_of(part) for kind, part in parts if kind in _THINKING),
         calls=tuple(map(_asked, asked)),
+        results=tuple(results),
     )
-    if message != Message(message.role, ""):
-        yield message
 
 
 def _parts(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -123,6 +199,12 @@ def _text_of(part: Mapping[str, Any]) -> str:
 def _asked(call: Mapping[str, Any]) -> AskedTool:
     arguments = next((call[name] for name in ("arguments", "args", "input") if name in call), "")
     return AskedTool(_text(call.get("name")), as_text(arguments), _text(call.get("id")))
+
+
+def _returned(part: Mapping[str, Any]) -> Returned:
+    result = next((part[name] for name in ("result", "response", "output", "content") if name in part), "")
+    call_id = next(filter(None, (_text(part.get(name)) for name in _CALL_IDS)), "")
+    return Returned(call_id, _text(part.get("name")), as_text(result))
 
 
 def _unwrapped(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -159,8 +241,8 @@ def _listed(found: dict[str, Any]) -> Any:  # noqa: ANN401 - a JSON value
 
 
 def from_json(text: str) -> Any:  # noqa: ANN401 - a JSON value
-    """The object or list that `text` is, None if it is none."""
-    if not text.lstrip().startswith(("{", "[")):
+    """The object or list that `text` is, None if it is none or larger than what anybody is asked."""
+    if len(text) > _LARGEST_JSON or not text.lstrip().startswith(("{", "[")):
         return None
     try:
         return json.loads(text)
