@@ -241,3 +241,11 @@ def test_a_row_that_is_no_span_is_refused_in_words(tmp_path: Path, change: Raw, 
     file.write_text(json.dumps([ROWS["honeycomb"], {**ROWS["honeycomb"], **change}]))
     (record,) = read_source(str(file)).unreadable
     assert says in record.reason
+
+
+def test_a_row_without_the_column_of_its_start_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    row = {name: value for name, value in ROWS["honeycomb"].items() if name != "Timestamp"}
+    file.write_text(json.dumps([ROWS["honeycomb"], row]))
+    (record,) = read_source(str(file)).unreadable
+    assert record.reason == "start is missing"

@@ -123,6 +123,8 @@ def rows_in(document: object, depth: int = 0) -> Iterator[object]:
 def our_row(raw: Raw) -> Raw:
     """A row under our names: ids in hex, times in nanoseconds. Raises `Unreadable` if they are none."""
     columns = _columns((*raw,))
+    if "start" not in columns:
+        raise Unreadable("start is missing")
     row = {ours: raw[name] for ours, name in columns.items() if raw[name] not in (None, "")}
     is_decimal, is_azure = _GOOGLE in raw, _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
