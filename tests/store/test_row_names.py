@@ -248,4 +248,4 @@ def test_a_row_without_the_column_of_its_start_is_refused_in_words(tmp_path: Pat
     row = {name: value for name, value in ROWS["honeycomb"].items() if name != "Timestamp"}
     file.write_text(json.dumps([ROWS["honeycomb"], row]))
     (record,) = read_source(str(file)).unreadable
-    assert record.reason == "start is missing"
+    assert record.reason == "[1]: start is missing"
