@@ -53,3 +53,18 @@ def test_a_row_that_is_no_span_is_named(tmp_path: Path) -> None:
     file.write_text("".join(f"{json.dumps(row)}\n" for row in (ROW, bad)))
     (record,) = read_source(str(file)).unreadable
     assert (record.line, "yesterday" in record.reason) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"Links.TraceId": ["c" * 32]},
+        {"links": [{"trace_id": "c" * 32}]},
+        {"otel_links": json.dumps([{"context": {"traceId": "c" * 32}}, {"attributes": {}}, "no id", 7])},
+    ],
+)
+def test_a_row_tells_the_traces_that_it_is_linked_to(tmp_path: Path, links: dict[str, Any]) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(ROW | links))
+    (span,) = read_source(str(file)).spans
+    assert span.linked == ("c" * 32,)

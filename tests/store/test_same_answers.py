@@ -29,6 +29,7 @@ TRACES: Final = {
     "planted": tuple(planted("run", slower=2)),
     "frameworks": read_source(str(RECORDED)).spans,
 }
+LINKED: Final = [replace(span, linked=("b" * 32, "c" * 32)) for span in TRACES["planted"][:2]]
 TO_FILE: Final[dict[str, Callable[[Sequence[Span]], bytes]]] = {
     "OTLP JSON": otlp_json,
     "OTLP JSON lines": otlp_lines,
@@ -91,3 +92,15 @@ def test_a_file_in_microseconds_gives_the_same_of_times_in_microseconds(
     spans = [in_microseconds(span) for span in TRACES[name]]
     (tmp_path / "spans.json").write_bytes(TO_FILE_IN_MICROSECONDS[form](spans))
     assert answers(read(tmp_path / "spans.json")) == answers(spans)
+
+
+@pytest.mark.parametrize("form", [*TO_FILE, "Jaeger JSON", *TO_PARQUET])
+def test_links_to_other_traces_are_kept(tmp_path: Path, form: str) -> None:
+    own = replace(LINKED[0], linked=(LINKED[0].trace_id, "d" * 32), span_id="e" * 16)
+    path = tmp_path / ("spans.parquet" if form in TO_PARQUET else "spans.json")
+    if form in TO_PARQUET:
+        TO_PARQUET[form]([*LINKED, own], path)
+    else:
+        path.write_bytes({**TO_FILE, **TO_FILE_IN_MICROSECONDS}[form]([*LINKED, own]))
+    linked = sorted(span.linked for span in read(path))
+    assert linked == [LINKED[0].linked, LINKED[0].linked, ("d" * 32,)]

@@ -75,6 +75,10 @@ def exporter_row(span: Span) -> dict[str, Any]:
         "Events.Attributes": [
             {key: _text(value) for key, value in event.attributes.items()} for event in span.events
         ],
+        "Links.TraceId": list(span.linked),
+        "Links.SpanId": [span.span_id for _ in span.linked],
+        "Links.TraceState": ["" for _ in span.linked],
+        "Links.Attributes": [{} for _ in span.linked],
     }
 
 

@@ -60,6 +60,7 @@ def parquet_of_json(spans: Sequence[Span], path: Path) -> None:
             "resource": json.dumps(_plain(span.resource)),
             "scope": span.scope,
             "events": json.dumps([{"name": event.name, "time_ns": event.time_ns} for event in span.events]),
+            "links": json.dumps([{"context": {"trace_id": trace}} for trace in span.linked]),
         }
         for span in spans
     ]
@@ -76,7 +77,7 @@ def parquet_of_exporter(spans: Sequence[Span], path: Path) -> None:
         row["ResourceAttributes"], row["SpanAttributes"] = (
             json.dumps(row[name]) for name in ("ResourceAttributes", "SpanAttributes")
         )
-        del row["Events.Attributes"]
+        del row["Events.Attributes"], row["Links.Attributes"]
         rows.append(row)
     columns = "* REPLACE (SpanAttributes::JSON::MAP(VARCHAR, VARCHAR) AS SpanAttributes, Duration::UBIGINT AS Duration)"
     _write_parquet(rows, path, columns)
@@ -106,6 +107,7 @@ def _otlp_span(span: Span) -> dict[str, Any]:
         "attributes": _pairs(span.attributes),
         "status": {"code": int(span.status), "message": span.status_message},
         "events": [{"name": event.name, "timeUnixNano": str(event.time_ns)} for event in span.events],
+        "links": [{"traceId": trace, "spanId": span.span_id} for trace in span.linked],
     }
 
 
@@ -145,7 +147,10 @@ def _jaeger_span(span: Span, process: str) -> dict[str, Any]:
         "traceID": span.trace_id,
         "spanID": span.span_id,
         "operationName": span.name,
-        "references": [parent] if span.parent_id else [],
+        "references": [
+            *([parent] if span.parent_id else []),
+            *({"refType": "FOLLOWS_FROM", "traceID": trace, "spanID": span.span_id} for trace in span.linked),
+        ],
         "startTime": span.start_ns // 1_000,
         "duration": (span.end_ns - span.start_ns) // 1_000,
         "tags": _tags({**span.attributes, **_made_tags(span)}),

@@ -55,7 +55,8 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     """One span as a source recorded it: nothing mended, nothing clipped.
 
     `end_ns` may lie before `start_ns` (a broken clock) and is 0 if the span never ended.
-    `parent_id` is None for a root. `resource` are the attributes of the process that made it.
+    `parent_id` is None for a root. `resource` are the attributes of the process that made it. `linked` are the ids of
+    the other traces that its links lead to.
 
     A struct and no dataclass: there are millions, made four times as fast, and the garbage collector passes them by.
     """
@@ -73,6 +74,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...] = ()
     resource: Attributes = NO_ATTRIBUTES
     scope: str = ""
+    linked: tuple[str, ...] = ()
 
     @property
     def duration_ns(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from msgspec.structs import replace
 from small_traces import T, agent, chat, findings, only, phases_ms, post, read, server, span, tool, walls_ms
@@ -248,3 +250,43 @@ def test_a_post_that_lost_its_calls_context_is_no_query(service: str, start: flo
     spans = (agent("a", None, 0, 100), chat("one", "a", 10, 90))
     here = [replace(one, resource={"service.name": "app"}) for one in spans]
     assert len(walls_ms(*here, lost)) == queries
+
+
+def delegating() -> tuple[Span, ...]:
+    """A run of 90 ms that asks a model for 9 ms, and then waits 60 ms for a tool."""
+    return agent("a", None, 0, 90), chat("asks", "a", 0, 9), tool("delegate", "a", 10, 70)
+
+
+@pytest.mark.parametrize("is_backward", [False, True])
+@pytest.mark.parametrize(("start", "walls"), [(20, [90]), (60, [90, 40]), (100, [90, 40])])
+def test_a_run_that_is_linked_to_a_query_in_whose_time_it_lies_is_part_of_it(
+    start: float, walls: Sequence[float], is_backward: bool
+) -> None:
+    first, *others = run("sub", None, start, start + 40, trace=OTHER)
+    caller, *work = delegating()
+    if is_backward:
+        caller = replace(caller, linked=(OTHER,))
+    else:
+        first = replace(first, linked=(T,))
+    spans = (caller, *work, first, *others)
+    assert walls_ms(*spans) == walls
+    if len(walls) == 1:
+        assert phases_ms(only(*spans)) == {"model": 9 + 39, "tool": 60 - 39, "framework": 90 - 9 - 60}
+        assert (only(*spans).model_requests, findings(*spans)) == (2, {"part-of-other-trace": 1})
+
+
+def test_links_lead_to_the_outermost_query_and_make_one_of_what_asks_through_others() -> None:
+    """A workflow whose steps run in traces of their own, one of which asks another run."""
+    third = "c" * 32
+    top, *tools = (span("flow", None, 0, 100, WORKFLOW), tool("step", "flow", 10, 90))
+    step = [replace(one, linked=(T,)) for one in run("step runs", None, 20, 80, trace=OTHER)]
+    inner = [replace(one, linked=(OTHER,)) for one in run("helper", None, 30, 40, trace=third)]
+    found = read(top, *tools, *step, *inner)
+    assert [(one.wall_ns / 1e6, one.model_requests) for one in found.records] == [(100, 2)]
+    assert {one.slug: one.count for one in found.findings} == {"part-of-other-trace": 2}
+
+
+def test_two_runs_of_the_same_time_that_are_linked_with_each_other_are_one_query() -> None:
+    one = [replace(part, linked=(OTHER,)) for part in run("a", None, 0, 40)]
+    other = [replace(part, linked=(T,)) for part in run("b", None, 0, 40, trace=OTHER)]
+    assert walls_ms(*one, *other) == [40]

@@ -130,7 +130,7 @@ class _Source:
     def _judged(self) -> Mapping[SpanKey, Judged]:
         """What becomes of all candidates; nothing if none of them depends on other traces."""
         outlines = [outline for one in self.readings.values() for outline in one.outlines]
-        if all(candidate.is_settled for one in outlines for candidate in one.candidates):
+        if all(one.is_settled for one in outlines):
             return {}
         return select(outlines)
 

@@ -44,6 +44,7 @@ _MORE: Final[Mapping[str, str]] = MappingProxyType(
         "status": "status otelStatusCode",
         "status_message": "otelStatusMessage",
         "success": "success",
+        "links": "otelLinks",
         "attributes": "customDimensions properties labels meta attributesString",
         "numbers": "metrics attributesNumber",
         "truths": "attributesBool",

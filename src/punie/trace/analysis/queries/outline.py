@@ -69,19 +69,31 @@ class Candidate(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What other traces may ask of one: its candidates, and its calls that no server's span answers."""
+    """What other traces may ask of one: its candidates by their start, and its calls that no server's span answers.
+
+    Its spans are `linked` to these traces.
+    """
 
     candidates: tuple[Candidate, ...]
     calls: tuple[AskedCall, ...]
+    linked: tuple[str, ...] = ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its candidates are queries whatever other traces hold."""
+        return not self.linked and all(one.is_settled for one in self.candidates)
 
 
-def outline(found: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey]) -> Outline:
+def outline(
+    found: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey], linked: tuple[str, ...]
+) -> Outline:
     """The outline of one trace with the candidates `found`; in `asking` or below it a model is asked."""
     trace_id = found.keys[0][0] if found.keys else ""
     within = [key for key in calls.calls if key[0] == trace_id]
     return Outline(
         tuple(_candidate(key, found.source, forest, calls, within, asking) for key in found.keys),
         tuple(_unserved(calls.calls[key] for key in within if calls.role[key] is Role.CHAT)),
+        linked,
     )
 
 

@@ -75,7 +75,11 @@ def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.AN
     asking = _asking(forest, calls)
     traces = [Trace(forest, calls, keys, asking) for keys in _by_trace(forest)]
     found = [trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces]
-    return Found(tuple(found), tuple(outline(one, forest, calls, asking) for one in found))
+    linked = [_linked(forest, trace.keys) for trace in traces]
+    return Found(
+        tuple(found),
+        tuple(outline(one, forest, calls, asking, others) for one, others in zip(found, linked, strict=True)),
+    )
 
 
 def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Queries:
@@ -123,6 +127,11 @@ def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:
         if parent is not None and key in found:
             found.add(parent)
     return found
+
+
+def _linked(forest: Forest, keys: Iterable[SpanKey]) -> tuple[str, ...]:
+    """The traces that some span of a trace is linked to."""
+    return tuple({trace_id: None for key in keys for trace_id in forest.spans[key].linked})
 
 
 def _by_trace(forest: Forest) -> Iterable[list[SpanKey]]:

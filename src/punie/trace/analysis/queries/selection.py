@@ -1,10 +1,10 @@
 """Which candidates of all traces are queries, and why the others are none.
 
 Where some trace asks a model, one that asks none is no query: a health check, a page, an agent's creation. Nor is an
-evaluation, whoever it asks. An agent's
-run that failed is one, although it didn't come so far, and so is one that counts tokens. A trace that begins with a
-tool has lost its caller's context, and so has a call in the time of a run that has none; both belong to the run around
-them, if there is one alone. One of a server's spans alone repeats what clients tell of.
+evaluation, whoever it asks. An agent's run that failed is one, although it didn't come so far, and so is one that
+counts tokens. A trace that begins with a tool has lost its caller's context, and so has a call in the time of a run
+that has none; both belong to the run around them, if there is one alone. What is linked to a query around it is a part
+of that (`linking`). One of a server's spans alone repeats what clients tell of.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from punie.trace.analysis.queries.candidates import Source
+from punie.trace.analysis.queries.linking import linked_parts
 from punie.trace.analysis.queries.outline import AskedCall, Asks, Candidate, Outline, Request
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role
@@ -46,7 +47,7 @@ _QUERY: Final = Judged(Fate.QUERY)
 def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     """Judge the candidates of every trace, those of the others known."""
     outlines = tuple(outlines)
-    if all(one.is_settled for of_trace in outlines for one in of_trace.candidates):
+    if all(of_trace.is_settled for of_trace in outlines):
         return {one.key: _QUERY for of_trace in outlines for one in of_trace.candidates}
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
     if len(candidates) == 1 and all(one.passes_on is None for one in candidates.values()):
@@ -59,7 +60,8 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     }
     asks = {key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()}
     lost = {key for key, run in around.items() if candidates[key].role is Role.CHAT and not asks[run]}
-    asks.update({around[key]: Asks.CLIENT for key in lost})
+    linked = linked_parts(outlines)
+    asks.update({around[key]: Asks.CLIENT for key in lost} | dict.fromkeys(linked.values(), Asks.CLIENT))
     others = max(
         (one for key, one in asks.items() if candidates[key].role is not Role.TOOL), default=Asks.NOBODY
     )
@@ -81,7 +83,16 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
         and fates[run] is Fate.QUERY
         and (key in lost or candidates[key].role is Role.TOOL)
     }
-    return {key: Judged(found, adopted.get(key)) for key, found in fates.items()}
+
+    by_link = {
+        key: adopted.get(query, query)
+        for key, query in linked.items()
+        if query in adopted or fates[query] is Fate.QUERY
+    }
+    return {
+        key: Judged(Fate.PART if key in by_link else found, by_link.get(key, adopted.get(key)))
+        for key, found in fates.items()
+    }
 
 
 def _is_part(one: Candidate, asks: Asks, others: Asks, calls: _Calls) -> bool:

@@ -22,6 +22,7 @@ from punie.trace.model import Attributes, AttributeValue, Event, Span
 from punie.trace.store.otlp.values import (
     Unreadable,
     attributes_of,
+    linked_traces,
     parent_id,
     span_id,
     span_kind,
@@ -93,6 +94,7 @@ def _span(row: Row, attributes: Attributes, resource: Attributes, events: tuple[
         events=events,
         resource=MappingProxyType(dict(resource)),
         scope=str(row["scope"]),
+        linked=linked_traces(row.get("links"), row["trace_id"]),
     )
 
 
@@ -162,6 +164,7 @@ EXPORTER: Final = Table(
             "event_times": "arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`)",
             "event_names": "`Events.Name`",
             "event_attributes": "`Events.Attributes`",
+            "links": "`Links.TraceId`",
         }
     ),
     exporter_columns="TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "

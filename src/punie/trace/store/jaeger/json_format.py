@@ -23,6 +23,7 @@ from punie.trace.store.otlp.values import (
     Unreadable,
     array_in,
     integer,
+    linked_traces,
     objects,
     parent_id,
     span_id,
@@ -153,6 +154,7 @@ def _span(raw: dict[str, Any], processes: Mapping[str, Attributes]) -> Span:
         events=tuple(_event(log) for log in objects(raw.get("logs"), "logs")),
         resource=_process_of(raw, processes),
         scope=scope,
+        linked=linked_traces(raw.get("references"), trace),
     )
 
 

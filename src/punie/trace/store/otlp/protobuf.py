@@ -18,6 +18,7 @@ from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.losses import note_dropped
 from punie.trace.store.otlp.values import (
     Unreadable,
+    linked_traces,
     parent_id,
     span_id,
     span_kind,
@@ -166,6 +167,7 @@ def _span(raw: trace_pb2.Span, resource: Attributes, scope: str) -> Span:
         ),
         resource=resource,
         scope=scope,
+        linked=linked_traces([link.trace_id for link in raw.links], raw.trace_id.hex()),
     )
 
 

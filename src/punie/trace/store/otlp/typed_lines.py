@@ -23,6 +23,7 @@ from punie.trace.store.otlp.values import (
     Unreadable,
     any_value,
     attributes_of,
+    linked_traces,
     span_kind,
     status_code,
 )
@@ -59,6 +60,10 @@ class _Event(msgspec.Struct, gc=False, rename="camel"):
     attributes: list[_Pair] = []
 
 
+class _Link(msgspec.Struct, gc=False, rename="camel"):
+    trace_id: str = ""
+
+
 class _Status(msgspec.Struct, gc=False):
     code: int | str | None = None
     message: str = ""
@@ -75,6 +80,7 @@ class _Span(msgspec.Struct, gc=False, rename="camel"):
     attributes: msgspec.Raw = _NO_PAIRS
     status: _Status | None = None
     events: list[_Event] = []
+    links: list[_Link] = []
     dropped_attributes_count: _Count = 0
     dropped_events_count: _Count = 0
     dropped_links_count: _Count = 0
@@ -194,6 +200,7 @@ def _span(raw: _Span, attributes: Attributes, resource: Attributes, scope: str) 
         tuple(map(_event, raw.events)) if raw.events else (),
         resource,
         scope,
+        linked_traces([link.trace_id for link in raw.links], raw.trace_id) if raw.links else (),
     )
 
 

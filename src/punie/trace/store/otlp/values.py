@@ -62,6 +62,7 @@ def read_span(raw: dict[str, Any], resource: Attributes, scope: str) -> Span:
         events=tuple(event_of(event) for event in objects(raw.get("events"), "events")),
         resource=resource,
         scope=scope,
+        linked=linked_traces(raw.get("links"), raw["traceId"]),
     )
 
 
@@ -103,6 +104,31 @@ def trace_id(value: object, name: str) -> str:
 def span_id(value: object, name: str) -> str:
     """As `trace_id`, for 8 bytes and 16 digits."""
     return _id(value, name, SPAN_ID_BYTES)
+
+
+def linked_traces(links: object, own: object) -> tuple[str, ...]:
+    """The traces, but for its `own`, that a span's links lead to: ids, or objects that have one.
+
+    What has no id leads nowhere, and is left out.
+    """
+    if not isinstance(links, list | tuple) or not links:
+        return ()
+    found: dict[str, None] = {}
+    for link in links:
+        try:
+            found[trace_id(_linked(link), "trace id of a link")] = None
+        except Unreadable:
+            continue
+    found.pop(trace_id(_linked(own), "trace id"), None)
+    return tuple(found)
+
+
+def _linked(link: object) -> object:
+    if isinstance(link, dict):
+        context = link.get("context", link)
+        names = context if isinstance(context, dict) else {}
+        return next((names[name] for name in names if name.lower().replace("_", "") == "traceid"), None)
+    return link.hex() if isinstance(link, bytes) else link
 
 
 def parent_id(value: object, name: str) -> str | None:

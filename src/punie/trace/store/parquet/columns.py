@@ -17,6 +17,7 @@
 | service* | `service_name`, `ServiceName` | text, where the resource doesn't say it |
 | scope* | `scope`, `scope_name`, `ScopeName` | text |
 | events* | see `parquet_values` | |
+| links* | `Links.TraceId`, `links`, `Links`, `span_links` | trace ids, or structs or JSON objects that have one |
 
 Those with a star may be missing. The names in capitals are those of the Collector's ClickHouse exporter.
 """
@@ -50,6 +51,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "event_times": ("Events.Timestamp",),
         "event_names": ("Events.Name",),
         "event_attributes": ("Events.Attributes",),
+        "links": ("Links.TraceId", "links", "Links", "span_links"),
     }
 )
 _NEEDED: Final = ("trace_id", "span_id", "parent_id", "name", "start")

@@ -19,6 +19,7 @@ from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import (
     Unreadable,
     integer,
+    linked_traces,
     parent_id,
     span_id,
     span_kind,
@@ -29,7 +30,7 @@ from punie.trace.store.otlp.values import (
 from punie.trace.store.parquet.asking import ask, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.tempo import is_tempo, read_trace
-from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, plain_attributes
+from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, listed, plain_attributes
 from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def span_of(row: Row, events: EventReader) -> Span:
         events=events.read(row),
         resource=MappingProxyType(resource),
         scope=str(row.get("scope") or ""),
+        linked=linked_traces(listed(row.get("links")), row["trace_id"]),
     )
 
 

@@ -18,6 +18,7 @@ from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.losses import note_losses
 from punie.trace.store.otlp.values import (
     Unreadable,
+    linked_traces,
     parent_id,
     span_id,
     span_kind,
@@ -98,6 +99,7 @@ def _span(trace: bytes, raw: Raw, resource: Attributes, scope: str) -> Span:
         events=tuple(_event(event, start_ns) for event in raw.get("Events") or ()),
         resource=resource,
         scope=scope,
+        linked=linked_traces(raw.get("Links"), trace),
     )
 
 

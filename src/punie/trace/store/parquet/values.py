@@ -12,7 +12,7 @@ The time of an event is in nanoseconds or a timestamp. What is in no such form i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -67,14 +67,18 @@ def _raw_events(row: Row) -> Iterator[object]:
         for place in range(max(len(names), len(times))):
             columns = {"name": names, "time": times, "attributes": attributes}
             yield {name: column[place] for name, column in columns.items() if place < len(column)}
-    events = row.get("events")
-    if not events:
-        return
+    yield from listed(row.get("events"))
+
+
+def listed(value: object) -> Sequence[object]:
+    """A list, or the JSON text of one; what is neither is its only member, nothing has none."""
+    if not value:
+        return ()
     try:
-        found = json.loads(events)
-    except (TypeError, ValueError, RecursionError):
-        found = events
-    yield from found if isinstance(found, list) else () if found is None else (found,)
+        found = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        found = value
+    return found if isinstance(found, list) else () if found is None else (found,)
 
 
 def plain_attributes(value: object, name: str = "attributes") -> Attributes:

@@ -1,0 +1,62 @@
+"""Runs in traces of their own that are parts of queries in others, because a link says so.
+
+A link alone says that two traces have to do with each other: the next turn of a conversation is linked to the last one,
+and what a queue hands on to who put it there. What lies wholly in the time of a query that it is linked with, in either
+direction, is a part of it: whoever waited for that query waited for it as well.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from punie.trace.analysis.queries.candidates import Source
+from punie.trace.analysis.queries.outline import Asks, Candidate, Outline
+from punie.trace.analysis.queries.windows import is_inside
+from punie.trace.analysis.trees.roles import Role
+from punie.trace.analysis.trees.tree import SpanKey
+
+_WHOLE: Final = {Source.OWN, Source.AGENT, Source.ROOT}
+
+
+def linked_parts(outlines: Sequence[Outline]) -> Mapping[SpanKey, SpanKey]:
+    """For each candidate that is a part by a link the outermost one around it, in another trace."""
+    pairs = {frozenset((_trace_of(one), other)) for one in outlines if one.candidates for other in one.linked}
+    if not pairs:
+        return {}
+    of_trace = {_trace_of(one): one.candidates for one in outlines if one.candidates}
+    inside: dict[SpanKey, SpanKey] = {}
+    for pair in sorted(map(sorted, pairs)):
+        some, others = (of_trace.get(trace, ()) for trace in pair)
+        for inner, outer in (*_nested(some, others), *_nested(others, some)):
+            if _is_part(inner, outer):
+                inside.setdefault(inner.key, outer.key)
+    return {key: _outermost(key, inside) for key in inside}
+
+
+def _trace_of(one: Outline) -> str:
+    return one.candidates[0].key[0]
+
+
+def _nested(inner: Sequence[Candidate], outer: Sequence[Candidate]) -> Iterator[tuple[Candidate, Candidate]]:
+    """Those of `inner`, each with the one of `outer` that it lies in; both are by their start and don't overlap."""
+    starts = [one.start_ns for one in outer]
+    for one in inner:
+        at = bisect_right(starts, one.start_ns) - 1
+        if at >= 0 and is_inside(one, outer[at]):
+            yield one, outer[at]
+
+
+def _is_part(inner: Candidate, outer: Candidate) -> bool:
+    """Whether one can be a part of the other; of two with the same times neither contains the other twice."""
+    works = inner.asks is Asks.CLIENT or inner.role in (Role.AGENT, Role.TOOL)
+    is_longer = (outer.end_ns - outer.start_ns, inner.key) > (inner.end_ns - inner.start_ns, outer.key)
+    is_free = inner.source is not Source.OWN and inner.role is not Role.EVALUATION
+    return works and is_longer and is_free and outer.source in _WHOLE
+
+
+def _outermost(key: SpanKey, inside: Mapping[SpanKey, SpanKey]) -> SpanKey:
+    while key in inside:
+        key = inside[key]
+    return key
