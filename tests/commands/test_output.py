@@ -23,6 +23,7 @@ from punie.trace.commands.output import Output, terminal_width
 from punie.trace.console.standard_streams import colored, in_encoding
 from punie.trace.errors import ExitCode, OutputError, UsageError
 from punie.trace.report.formats import FORMATS
+from punie.trace.report.writers import json_text
 
 HOSTILE = "\x1b]52;c;cm0gLXJm\x07\u202eevil"
 
@@ -83,6 +84,16 @@ def test_a_file_gets_the_format_of_its_ending_and_is_named(
         assert main(["report", spans, "-o", str(path)]) == ExitCode.OK
         assert capsys.readouterr() == ("", f"Wrote {path}\n")
         assert path.stat().st_size > 0
+
+
+def test_json_goes_into_a_file_in_parts(spans: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(*_: object) -> str:
+        raise AssertionError("it was made as a whole")
+
+    monkeypatch.setattr(json_text, "write", whole)
+    path = tmp_path / "report.json"
+    assert main(["report", spans, "-o", str(path)]) == ExitCode.OK
+    assert "schema_version" in json.loads(path.read_text())
 
 
 def test_a_file_that_exists_is_replaced_only_by_force(spans: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,28 @@ def test_what_was_written_by_half_is_removed(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, "after")
     assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pieces_go_there_one_after_the_other_and_an_error_between_them_leaves_what_stood(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "report.json"
+    seen: list[bool] = []
+
+    def pieces(*, whole: bool) -> Iterator[bytes]:
+        yield b"x" * 100_000
+        seen.append(next(tmp_path.glob(".*")).stat().st_size > 0)  # it doesn't wait for the rest
+        if not whole:
+            raise ValueError
+        yield b"y"
+
+    write_whole(path, pieces(whole=True))
+    assert path.read_bytes() == b"x" * 100_000 + b"y"
+    with pytest.raises(ValueError, match=r"^$"):
+        write_whole(path, pieces(whole=False))
+    assert seen == [True, True]
+    assert path.stat().st_size == 100_001
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -233,7 +233,7 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
             return _conclude_preflight(folder, plan, output)
         else:
             measured = asyncio.run(SpeculativeBenchmark.of(folder, plan, progress).execute())
-    _write(folder, *bench_documents(folder.path), output)
+    _write(folder, *bench_documents(folder.path), output, progress)
     return _exit_code(measured, progress, again)
 
 
@@ -259,14 +259,18 @@ def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Outpu
     return ExitCode.OK
 
 
-def _write(folder: BenchFolder, document: Document, diary: Document, output: Output) -> None:
+def _write(
+    folder: BenchFolder, document: Document, diary: Document, output: Output, progress: BenchProgress
+) -> None:
     """Into the folder, and where it was asked for, even if the folder takes nothing any more."""
-    from punie.trace.report.formats import JSON, MARKDOWN
+    from punie.trace.report.formats import HTML, JSON, MARKDOWN
     from punie.trace.store.files.whole_file import write_whole
 
     try:
-        write_whole(folder.path / "report.json", JSON.write(document))
+        write_whole(folder.path / "report.json", JSON.byte_pieces(document))
         write_whole(folder.path / "report.md", MARKDOWN.write(diary))
+        write_whole(folder.path / "report.html", HTML.write_bytes(diary))
+        progress.say(f"report as a page: {folder.path / 'report.html'}")
     finally:
         output.write(diary if output.format is MARKDOWN else document)
 

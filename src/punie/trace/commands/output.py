@@ -33,7 +33,7 @@ from punie.trace.report.page import PLAIN_WIDTH, Page
 from punie.trace.store.files.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from punie.trace.commands.options import OutputOptions
     from punie.trace.report.document import Document
@@ -87,9 +87,9 @@ class Output:
         if self.path is None and not self.opens:
             self._print(document, self.format)
             return
-        made = self.format.write_bytes(document, Page(gates=self.gates, manual=page_on_site(FINDINGS)))
+        made = self.format.byte_pieces(document, Page(gates=self.gates, manual=page_on_site(FINDINGS)))
         try:
-            path = _in_temporary_file(made) if self.path is None else self._in_file(self.path, made)
+            path = _in_temporary_file(b"".join(made)) if self.path is None else self._in_file(self.path, made)
         except PunieTraceError:
             self._print(document, TEXT if on_terminal() else self.format)
             raise
@@ -97,7 +97,7 @@ class Output:
         if self.opens:
             open_in_browser(path)
 
-    def _in_file(self, path: Path, made: bytes) -> Path:
+    def _in_file(self, path: Path, made: Iterable[bytes]) -> Path:
         refuse_unwritable(path, force=self.force)
         write_whole(path, made)
         return path

@@ -55,8 +55,14 @@ class Format:
 
     def write_bytes(self, document: Document, page: Page | None = None) -> bytes:
         """The whole document as it lies in a file."""
-        made: str | bytes = self._writer(document).write(document, page or Page())
-        return made if isinstance(made, bytes) else made.encode()
+        return b"".join(self.byte_pieces(document, page))
+
+    def byte_pieces(self, document: Document, page: Page | None = None) -> Iterator[bytes]:
+        """What `write_bytes` gives, a part at a time where the format can."""
+        if self.is_binary:
+            yield self._writer(document).write(document, page or Page())
+        else:
+            yield from (piece.encode() for piece in self.pieces(document, page))
 
     def _writer(self, document: Document) -> ModuleType:
         """The writer is imported now. Raises UsageError for a report without what the format is made of."""
