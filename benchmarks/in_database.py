@@ -3,8 +3,9 @@
 44 made-up queries as a run writes them are copied with new trace ids until a table of the Collector's columns has as
 many spans as asked for. Each measurement is one statement in a process of its own; memory is that process's peak less
 what it had before. Beside the statement as it is sent stands the same one without waiting on the disk: what bringing a
-table's spans together takes if all of it stays in memory. `--before SRC` asks
-one engine over HTTP by the command `report … --in-database`, of this version and of an earlier one's sources in turn.
+table's spans together takes if all of it stays in memory. `--before PYTHON` asks one
+engine over HTTP by the command `report … --in-database`, of this version and of the earlier one that the other Python
+has installed, in turn.
 
     python benchmarks/in_database.py [--spans 500000,2000000,6000000] [--by day]
 """
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--spans", default=SPANS, help="sizes, comma-separated (default: %(default)s)")
     parser.add_argument(
-        "--before", type=Path, metavar="SRC", help="sources of an earlier version, to run beside it"
+        "--before", metavar="PYTHON", help="a Python that has an earlier version, to run beside this one"
     )
     parser.add_argument("--by", choices=[by.value for by in By], help="as `report --by`")
     parser.add_argument("--measure", nargs=3, metavar=("FOLDER", "DATABASE", "DISK"), help=argparse.SUPPRESS)
@@ -78,31 +79,30 @@ def _in_a_process(*arguments: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _beside(folder: str, sizes: Sequence[int], before: Path) -> Iterator[str]:
+def _beside(folder: str, sizes: Sequence[int], before: str) -> Iterator[str]:
     """`report --in-database` of both versions, as commands that ask one engine over HTTP, in turn; the least counts."""
     command = [sys.executable, __file__, "--measure", folder, "serve", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as front:
         port = front.stdout.readline().strip() if front.stdout else ""
         for size in sizes:
             url = f"clickhouse://reader@127.0.0.1:{port}/of_{size}"
-            took = {"": float("inf"), str(before): float("inf")}
+            took = dict.fromkeys((sys.executable, before), float("inf"))
             for _ in range(_ROUNDS):
-                for sources in took:
-                    took[sources] = min(took[sources], _asked(url, sources))
-            times = took[str(before)] / took[""]
+                for python in took:
+                    took[python] = min(took[python], _asked(url, python))
+            times = took[before] / took[sys.executable]
             met = "met" if times >= AIM else "NOT met"
             yield f"{size:>12,} spans, the command: {times:.2f} times as fast as before, at least {AIM:g} {met}"
         front.communicate()
 
 
-def _asked(url: str, sources: str) -> float:
+def _asked(url: str, python: str) -> float:
     sys.path.insert(0, str(_SUPPORT))
     from clickhouse_front import PASSWORD
 
-    more = {"PYTHONPATH": sources} if sources else {}
-    command = [sys.executable, "-m", "punie.trace", "report", url, "--in-database"]
+    command = [python, "-m", "punie.trace", "report", url, "--in-database"]
     started = time.perf_counter()
-    environment = {**os.environ, "CLICKHOUSE_PASSWORD": PASSWORD, **more}
+    environment = {**os.environ, "CLICKHOUSE_PASSWORD": PASSWORD}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - started
 

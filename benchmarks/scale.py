@@ -5,8 +5,9 @@
 | commands | `report` as text and JSON, in one and two processes, `compare`, `--help`, memory a span | commit 1f4eb83, msgspec's typed decoding, DuckDB reading the same JSON |
 | Parquet | `report FILE.parquet --in-database --by day` | Polars reading the same file |
 | ClickHouse | `in_database.py`: the statement that `report clickhouse://… --in-database` sends, and the command | the command of commit 1f4eb83 |
+| reading | `loading.py`: JSON lines to spans, which every report makes of them | msgspec's typed decoding, `json` |
 | ledger | `ledger_speed.py`: the sweep that every report makes | a plain loop, Polars |
-| critical path | `critical_path.py`: the walk that every report makes | Jaeger's algorithm |
+| critical path | `critical_path.py`: the walk that every report makes | Jaeger's algorithm, CRISP's |
 | growth | `report` of ever more spans, from JSON lines and, by DuckDB, from Parquet: a table, and a plot with `--plot FILE.svg` | |
 
 Every command runs in a process of its own, in turn with the others, and the least of several rounds counts. Times of
@@ -18,19 +19,17 @@ run's own spans (`run_copies.py`), with their requests, counts and content.
 Without flags 100,000 spans, 1 M in the databases, growth to 100,000: minutes. `--full` takes the sizes of the aims, 1 M,
 10 M and 6 M, and growth to 10 M: hours, tens of gigabytes of disk. `--quick` shows that all parts work.
 
-The sources of commit 1f4eb83 are taken from the repository's history and run with this environment's packages. Without
-the history its lines say so.
+Commit 1f4eb83 is built from the repository's history into an environment of its own, with the packages that its lock
+file names (`earlier_version.py`). Without the history or without uv a line says so.
 """  # noqa: E501
 
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from earlier_version import NotBuiltError, python_of
 from run_copies import copies_of
 from spans_generator import generate, otlp_lines
 
@@ -150,22 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _show("A run's own spans", bench.rows_of_run(options.run, traces))
         _show("Parquet, by DuckDB", bench.rows_of_parquet(in_parquet))
         before = ["--before", str(bench.before)] if bench.before is not None else []
-        failed = [
-            title
-            for title, file, *more in (
-                ("ClickHouse", "in_database.py", "--spans", str(in_clickhouse), *before),
-                ("Ledger", "ledger_speed.py", "--traces", str(traces), "--rounds", str(options.rounds)),
-                (
-                    "Critical path",
-                    "critical_path.py",
-                    "--traces",
-                    str(traces),
-                    "--rounds",
-                    str(options.rounds),
-                ),
-            )
-            if not _part(title, file, *more)
-        ]
+        small = ["--traces", str(traces), "--rounds", str(options.rounds)]
+        parts = (
+            ("ClickHouse", "in_database.py", ["--spans", str(in_clickhouse), *before]),
+            ("Reading", "loading.py", small),
+            ("Ledger", "ledger_speed.py", small),
+            ("Critical path", "critical_path.py", small),
+        )
+        failed = [title for title, file, more in parts if not _part(title, file, *more)]
         points = list(_grown(bench, growth))
         if options.plot is not None:
             options.plot.write_text(_plot(points))
@@ -258,7 +250,7 @@ class _Bench:
 
     def __init__(self, folder: Path, rounds: int) -> None:
         self._folder, self._rounds = folder, rounds
-        self.before = _sources_before(folder)
+        self.before, self.why_none = _before()
         self._spans: dict[int, int] = {}
         self._in_parquet: dict[int, int] = {}
         self._compile()
@@ -274,7 +266,7 @@ class _Bench:
         now = self._report(file)
         yield f"{self._spans[traces]:,} spans, {traces:,} queries: text in {now.processor_s:.2f} s of processor time"
         if self.before is None:
-            yield f"before: not measured, for {BEFORE} is not in this repository's history"
+            yield f"before: not measured, for {self.why_none}"
         else:
             before = self._report(file, before=True)
             ratio = before.processor_s / now.processor_s
@@ -358,9 +350,9 @@ class _Bench:
         return Row("compare, times the reports of both sides", compared.processor_s / reports, 1.2)
 
     def _report(self, file: Path, how: str = "text", *, processes: int = 1, before: bool = False) -> Cost:
-        more = {"PYTHONPATH": str(self.before)} if before else {}
-        command = [*_program(), "report", str(file), "--format", how]
-        return self._least(command, PUNIE_PROCESSES=str(processes), **more)
+        python = str(self.before) if before else sys.executable
+        command = [python, "-m", "punie.trace", "report", str(file), "--format", how]
+        return self._least(command, PUNIE_PROCESSES=str(processes))
 
     def _least(self, command: Sequence[str], **environment: str) -> Cost:
         costs = [_run(command, environment) for _ in range(self._rounds)]
@@ -380,6 +372,14 @@ class _Bench:
         return path
 
 
+def _before() -> tuple[Path | None, str]:
+    """The Python that has the earlier version, or why there is none."""
+    try:
+        return python_of(BEFORE), ""
+    except NotBuiltError as error:
+        return None, str(error)
+
+
 def _program() -> list[str]:
     return [sys.executable, "-m", "punie.trace"]
 
@@ -394,20 +394,6 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - begun, used.ru_maxrss * unit)
-
-
-def _sources_before(folder: Path) -> Path | None:
-    """The sources of `BEFORE`; None if the repository's history doesn't have it."""
-    archive = subprocess.run(
-        ["git", "-C", str(_REPOSITORY), "archive", BEFORE, "src"],  # noqa: S607 # whose git there is
-        capture_output=True,
-        check=False,
-    )
-    if archive.returncode:
-        return None
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder / "before", filter="data")
-    return folder / "before" / "src"
 
 
 if __name__ == "__main__":
