@@ -35,7 +35,7 @@ from punie.trace.report.document import Document, Section, Table, notes
 from punie.trace.report.drawn import MOST, choose
 from punie.trace.report.figures import Unit
 from punie.trace.report.formats import by_name
-from punie.trace.report.writers.html.markup import tag
+from punie.trace.report.writers.html.markup import prose, tag
 from punie.trace.report.writers.html.svg import WIDTH
 from punie.trace.usecases.load import Loaded
 from punie.trace.usecases.run_report import Judgement, build_report
@@ -164,6 +164,18 @@ def test_the_parts_of_a_bar_leave_no_gap_and_are_as_wide_as_their_whole() -> Non
         assert [start for start, _ in parts] == [0, *(end for _, end in parts[:-1])]
         ends.append(parts[-1][1])
     assert ends == [WIDTH, *(round(mean * WIDTH / means[-1]) for mean in reversed(means))]
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("See `punie-trace report` of it.", "See <code>punie-trace report</code> of it."),
+        ("`--cache off`", "<code><span class=flag>--cache</span> off</code>"),
+        ("`<script>` and `", "`&lt;script&gt;` and `"),
+    ],
+)
+def test_a_command_in_a_sentence_is_code(text: str, markup: str) -> None:
+    assert prose(text) == markup
 
 
 def test_attributes_and_text_are_escaped_once() -> None:

@@ -19,6 +19,7 @@ _VOID: Final = frozenset({"meta", "link", "br", "hr", "input"})  # HTML's elemen
 # Whose end tags HTML lets one leave out.
 _OPEN: Final = frozenset({"thead", "tbody", "tfoot", "tr", "th", "td", "li", "dt", "dd"})
 _SHAPES: Final = frozenset({"rect", "line", "circle", "path", "polyline"})  # SVG's that end themselves
+_COMMAND: Final = re.compile(r"`([a-z-][A-Za-z0-9 -]{1,80})`")
 _FLAG: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_.%:-]+")  # values that HTML takes without quotes
 
@@ -49,9 +50,10 @@ def joined(parts: Iterable[str | None]) -> Markup:
 
 
 def prose(text: str) -> Markup:
-    """A sentence, with no line break inside a quantity or a flag."""
+    """A sentence, with its commands as code and no line break inside a quantity or a flag."""
     safe = QUANTITY.sub("\u00a0", escape(readable(text), quote=False))
-    return Markup(_FLAG.sub(r"<span class=flag>\g<0></span>", safe))
+    flagged = _FLAG.sub(r"<span class=flag>\g<0></span>", _COMMAND.sub(r"<code>\1</code>", safe))
+    return Markup(flagged)
 
 
 def lines(text: str) -> Markup:

@@ -10,7 +10,7 @@ from punie.trace.report.builders.query import quotes
 from punie.trace.report.builders.turns import turns_table
 from punie.trace.report.drawn import choose
 from punie.trace.report.writers.html.charts import legend
-from punie.trace.report.writers.html.markup import Markup, tag
+from punie.trace.report.writers.html.markup import Markup, prose, tag
 from punie.trace.report.writers.html.quotes import draw_quotes
 from punie.trace.report.writers.html.rows import draw_rows
 from punie.trace.report.writers.html.svg import tone
@@ -148,4 +148,4 @@ def _left_out(drawn: int, asked: int) -> Markup | None:
         return None
     left = count_text(asked - drawn, "query is", "queries are")
     says = f"{left} not drawn: here are the slowest, the typical and the failed ones of {asked:,}."
-    return tag("p", f"{says} `punie-trace show` draws any of them.", class_="aside")
+    return tag("p", prose(f"{says} `punie-trace show` draws any of them."), class_="aside")
