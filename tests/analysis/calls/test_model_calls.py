@@ -29,6 +29,22 @@ def test_a_wrapper_around_several_requests_lends_them_no_counts() -> None:
     assert (record.model_requests, record.input_tokens) == (2, None)
 
 
+def test_a_wrapper_s_counts_are_the_sum_of_its_requests_where_none_of_them_has_any() -> None:
+    counts = {"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 5}
+    run = (agent("a", None, 0, 200), chat("alone", "a", 150, 160))
+    steps = (chat("one", "outer", 1, 40, {}), chat("two", "outer", 41, 89, {}))
+    again = chat("all", "a", 0, 95, {"gen_ai.usage.input_tokens": 31})
+    for calls in (
+        (chat("outer", "a", 0, 90, counts), *steps),
+        (again, chat("outer", "all", 0, 90, counts), *steps),
+    ):
+        record = only(*run, *calls)
+        assert (record.model_requests, record.input_tokens, record.output_tokens) == (3, 40, 6)
+        assert findings(*run, *calls) == {"missing-usage": 2}
+    untold = only(*run, chat("outer", "a", 0, 90, {"gen_ai.usage.input_tokens": 0}), *steps)
+    assert (untold.input_tokens, untold.output_tokens) == (None, None)
+
+
 def test_a_wrapper_s_counts_are_those_of_the_only_request_that_did_not_fail() -> None:
     failed = chat("one", "outer", 1, 40, {}, status=StatusCode.ERROR)
     record = only(

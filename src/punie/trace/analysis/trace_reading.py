@@ -15,7 +15,14 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.tools import tool_calls
-from punie.trace.analysis.calls.usage import Reporter, failed_answer, usage_of
+from punie.trace.analysis.calls.usage import (
+    Reporter,
+    TokenCounts,
+    counts_for_sums,
+    failed_answer,
+    token_counts,
+    usage_of,
+)
 from punie.trace.analysis.integrity.checks import Checks, check_traces
 from punie.trace.analysis.ledger.in_turn import by_query
 from punie.trace.analysis.ledger.ledger import ledgers_of
@@ -149,7 +156,7 @@ def _record(
 ) -> QueryRecord:
     span, start = traces.forest.spans[root], traces.starts[root]
     calls = traces.requests[root]
-    usage = usage_of(calls, [request.tokens for request in asked])
+    usage = usage_of(calls, _counts(traces, calls, asked, members))
     return QueryRecord(
         query_id=query_id,
         trace_id=span.trace_id,
@@ -178,6 +185,32 @@ def _record(
         truncated=usage.truncated,
         critical_path=paths.get(ledger.query_key),
     )
+
+
+def _counts(
+    traces: Traces, calls: Sequence[Call], asked: Sequence[ModelRequest], members: Sequence[SpanKey]
+) -> Sequence[TokenCounts]:
+    """The counts of a query's requests, to be added up; where some tell none, calls around several may tell the sum."""
+    counts = [request.tokens for request in asked]
+    if all(one.input is not None and one.output is not None for one in counts):
+        return counts
+    around = [call for key in members if (call := traces.calls.calls.get(key)) and len(call.inner) > 1]
+    around.sort(key=lambda call: call.span.duration_ns)
+    return counts_for_sums(
+        {call.key: one for call, one in zip(calls, counts, strict=True)},
+        [(token_counts(call, cache_arm=None), _innermost(call, traces.calls.calls)) for call in around],
+    )
+
+
+def _innermost(call: Call, calls: Mapping[SpanKey, Call]) -> Set[SpanKey]:
+    """The calls in a call that have none in them."""
+    found, inside = set(), [*call.inner]
+    while inside:
+        key = inside.pop()
+        inside += calls[key].inner
+        if not calls[key].inner:
+            found.add(key)
+    return found
 
 
 def _query_id(root: Span, several: frozenset[str]) -> str:

@@ -8,17 +8,19 @@ requests that the same instrumentation shows of the same model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit, failure_in
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.trees.roles import Role, role_of
+from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -103,6 +105,25 @@ def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:
         time_to_first_chunk_ns=tuple(first for call in calls if (first := first_chunk_ns(call)) is not None),
         truncated=sum(map(is_truncated, calls)),
     )
+
+
+def counts_for_sums(
+    counts: Mapping[SpanKey, TokenCounts], around: Iterable[tuple[TokenCounts, Set[SpanKey]]]
+) -> Sequence[TokenCounts]:
+    """The counts of some requests, to be added up alone: what only a call `around` several tells is one request's.
+
+    What of several each request has isn't known. Nothing is added where any of these requests tells its own.
+    """
+    found = dict(counts)
+    for told, several in around:
+        inside = [key for key in several if key in found]
+        for name in TokenCounts.__struct_fields__:
+            if not getattr(told, name) or any(getattr(found[key], name) is not None for key in inside):
+                continue
+            for key in inside:
+                of_one = getattr(told, name) if key == inside[0] else 0
+                found[key] = structs.replace(found[key], **{name: of_one})
+    return tuple(found.values())
 
 
 def lacks_usage(call: Call) -> bool:
