@@ -51,3 +51,10 @@ def test_nothing_is_written_into_a_file(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stderr", file)
     assert list(shown("ab", str, clock=_clock(9))) == ["a", "b"]
     assert file.getvalue() == ""
+
+
+def test_what_began_before_is_long_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    list(shown("ab", str, begun_s=-9.0, clock=_clock(0.1)))
+    assert terminal.getvalue().startswith("\r1")

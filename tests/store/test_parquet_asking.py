@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from punie.trace import waiting
-from punie.trace.store.parquet.asking import ask, silent
+from punie.trace.store.parquet.asking import Asking, silent
 
 SORTED = (
     "CREATE TABLE numbers AS SELECT md5(CAST(range AS VARCHAR)) AS text FROM range(2000000) ORDER BY text"
@@ -28,8 +28,9 @@ def test_how_far_it_is_stands_on_a_terminal_and_nothing_of_it_stays(monkeypatch:
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(waiting, "AFTER_S", 0.0)
     with duckdb.connect() as connection:
-        ask(silent(connection), SORTED, doing="sorting")
-        (count,) = ask(connection, "SELECT count(*) FROM numbers WHERE text > ?", [""], doing="x").fetchall()
+        asking = Asking(silent(connection))
+        asking.ask(SORTED, doing="sorting")
+        (count,) = asking.ask("SELECT count(*) FROM numbers WHERE text > ?", [""], doing="x").fetchall()
     assert count == (2_000_000,)
     assert "\rsorting" in terminal.getvalue()
     assert " %" in terminal.getvalue()
@@ -44,7 +45,7 @@ def test_no_bar_of_progress_gets_into_the_output() -> None:
 
 def test_what_fails_in_duckdb_is_raised() -> None:
     with duckdb.connect() as connection, pytest.raises(duckdb.Error, match="no_such_table"):
-        ask(connection, "SELECT * FROM no_such_table", doing="x")
+        Asking(connection).ask("SELECT * FROM no_such_table", doing="x")
 
 
 def test_the_statement_ends_when_the_wait_for_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +57,4 @@ def test_the_statement_ends_when_the_wait_for_it_does(monkeypatch: pytest.Monkey
     monkeypatch.setattr(waiting, "AFTER_S", 0.0)
     endless = "SELECT count(*) FROM range(1000000000000) AS a(x) WHERE md5(CAST(x AS VARCHAR)) = ''"
     with duckdb.connect() as connection, pytest.raises(KeyboardInterrupt):
-        ask(connection, endless, doing="x")
+        Asking(connection).ask(endless, doing="x")

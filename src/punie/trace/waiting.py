@@ -18,13 +18,15 @@ def shown(
     text: Callable[[int], str],
     *,
     every: int = 1,
+    begun_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[T]:
     """`found`, with the `text` of how many there were so far; the clock is looked at after `every` so many of them.
 
+    What `found` is a part of may have begun before, at `begun_s` of the clock.
     Nothing is written where standard error is no terminal, and nothing is left there at the end.
     """
-    next_s = clock() + AFTER_S
+    next_s = (clock() if begun_s is None else begun_s) + AFTER_S
     was_shown = False
     try:
         for number, one in enumerate(found, start=1):

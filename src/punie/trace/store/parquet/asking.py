@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.waiting import shown
@@ -20,29 +22,34 @@ def silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection.execute(_NO_BAR)
 
 
-def ask(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = (), *, doing: str
-) -> duckdb.DuckDBPyConnection:
-    """`connection` with the result of `sql`; on a terminal it says how far `doing` is once that takes long.
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A connection, and since when it is asked: two seconds of all questions together are long."""
 
-    Raises KeyboardInterrupt at once: DuckDB on its own looks for Ctrl-C seconds later, and raises RuntimeError.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(connection.execute, sql, parameters)
-        try:
-            for _ in shown(_looks(asked), lambda _: _how_far(doing, connection.query_progress())):
-                pass
-        finally:
-            while not asked.done():  # what hasn't begun yet doesn't hear of it
-                connection.interrupt()
-                wait([asked], _LOOK_AFTER_S)
-        return asked.result()
+    connection: duckdb.DuckDBPyConnection
+    begun_s: float = field(default_factory=time.monotonic)
+
+    def ask(self, sql: str, parameters: Sequence[object] = (), *, doing: str) -> duckdb.DuckDBPyConnection:
+        """The connection with the result of `sql`; on a terminal it says how far `doing` is once that takes long.
+
+        Raises KeyboardInterrupt at once: DuckDB on its own looks for Ctrl-C seconds later, and raises RuntimeError.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self.connection.execute, sql, parameters)
+            try:
+                for _ in shown(_looks(asked), lambda _: self._how_far(doing), begun_s=self.begun_s):
+                    pass
+            finally:
+                while not asked.done():  # what hasn't begun yet doesn't hear of it
+                    self.connection.interrupt()
+                    wait([asked], _LOOK_AFTER_S)
+            return asked.result()
+
+    def _how_far(self, doing: str) -> str:
+        percent = self.connection.query_progress()
+        return doing if percent < 0 else f"{doing}: {percent:.0f} %"  # below 0: DuckDB doesn't know yet
 
 
 def _looks(asked: Future[duckdb.DuckDBPyConnection]) -> Iterator[None]:
     while wait([asked], _LOOK_AFTER_S).not_done:
         yield
-
-
-def _how_far(doing: str, percent: float) -> str:
-    return doing if percent < 0 else f"{doing}: {percent:.0f} %"  # below 0: DuckDB doesn't know yet

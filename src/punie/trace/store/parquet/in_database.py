@@ -21,7 +21,7 @@ from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
-from punie.trace.store.parquet.asking import ask, silent
+from punie.trace.store.parquet.asking import Asking, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.reader import file_pattern, recognises
 from punie.trace.store.parquet.tempo import is_tempo
@@ -103,34 +103,36 @@ def _total(
 
     for macro in MACROS:
         connection.execute(macro)
-    together = Together(_bring_together(connection, files, by), by)
+    asking = Asking(connection)
+    together = Together(_bring_together(asking, files, by), by)
     now_ns = time.time_ns()
 
     def read(block: tuple[int, int]) -> BlockSums:
         return together.of_block(_columns(connection, *block), now_ns)
 
     for sums in shown(
-        _in_threads(read, _borders(connection)), lambda number: f"{number * _BLOCK:,} spans added up"
+        _in_threads(read, _borders(asking)),
+        lambda number: f"{number * _BLOCK:,} spans added up",
+        begun_s=asking.begun_s,
     ):
         together.take(sums)
     return together.totals(named, f"{MEMORY} for DuckDB, then the disk below {tempfile.gettempdir()}")
 
 
 def _bring_together(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[str], by: By | None
+    asking: Asking, files: Sequence[str], by: By | None
 ) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
     """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
 
     These are the places (the names that tell of a machine, the scope) and, by model, the models.
     """
-    narrow = _narrow(connection, files, ", asked, served" if by is By.MODEL else "")
-    places = _numbered(connection, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
+    narrow = _narrow(asking.connection, files, ", asked, served" if by is By.MODEL else "")
+    places = _numbered(asking, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
     models, model = None, ""
     if by is By.MODEL:
-        models = _numbered(connection, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
+        models = _numbered(asking, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
         model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
-    ask(
-        connection,
+    asking.ask(
         f"CREATE TABLE spans AS SELECT trace, span, parent, start_ns, end_ns, facts, "  # noqa: S608
         f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace",
         doing="reading spans and sorting them by trace",
@@ -184,25 +186,24 @@ def _fields(
     }
 
 
-def _numbered(connection: duckdb.DuckDBPyConnection, name: str, texts: str) -> Sequence[str]:
+def _numbered(asking: Asking, name: str, texts: str) -> Sequence[str]:
     """Make an enum of `texts`, a SELECT: with it DuckDB turns them into numbers, the places in what is returned."""
     sql = f"SELECT DISTINCT * FROM ({texts})"  # noqa: S608 - our own text
-    found = ask(connection, sql, doing=f"looking for {name}").fetchall()
+    found = asking.ask(sql, doing=f"looking for {name}").fetchall()
     words = sorted({"", *(str(row[0]) for row in found)})  # "" is 0
     listed = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
-    connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+    asking.connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
     return words
 
 
-def _borders(connection: duckdb.DuckDBPyConnection) -> Sequence[tuple[int, int]]:
+def _borders(asking: Asking) -> Sequence[tuple[int, int]]:
     """The blocks of `spans`, from which row to before which: each begins with a trace."""
-    found = ask(
-        connection,
+    found = asking.ask(
         f"SELECT min(rowid) FROM spans WHERE trace IN (SELECT trace FROM spans WHERE rowid % {_BLOCK} = 0) "  # noqa: S608
         "GROUP BY trace ORDER BY 1",
         doing="looking for whole traces",
     ).fetchall()
-    ((size,),) = connection.execute("SELECT count(*) FROM spans").fetchall()
+    ((size,),) = asking.connection.execute("SELECT count(*) FROM spans").fetchall()
     firsts = [int(row[0]) for row in found]
     return list(zip(firsts, [*firsts[1:], int(size)], strict=True))
 

@@ -27,7 +27,7 @@ from punie.trace.store.otlp.values import (
     time_ns,
     trace_id,
 )
-from punie.trace.store.parquet.asking import ask, silent
+from punie.trace.store.parquet.asking import Asking, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.tempo import is_tempo, read_trace
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, listed, plain_attributes
@@ -94,7 +94,9 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
 
 def _read_tempo(connection: duckdb.DuckDBPyConnection, pattern: str, file: str) -> SpanSet:
     into = SpanGatherer(file)
-    found = ask(connection, "SELECT TraceID, rs FROM read_parquet(?)", [pattern], doing=f"reading {file}")
+    found = Asking(connection).ask(
+        "SELECT TraceID, rs FROM read_parquet(?)", [pattern], doing=f"reading {file}"
+    )
     for number, (trace, resources) in enumerate(_fetched(found, _TRACES, _limit(file)), start=1):
         read_trace(trace, resources, number, into)
     return into.result()
@@ -107,7 +109,7 @@ def _limit(file: str) -> UnpackedLimit:
 def _rows(connection: duckdb.DuckDBPyConnection, columns: Columns, file: str) -> Iterator[Row]:
     # The selection is made of column names of the file, quoted; a parameter can't stand there.
     sql = f"SELECT {columns.selection} FROM read_parquet(?)"  # noqa: S608
-    found = ask(connection, sql, [file_pattern(file)], doing=f"reading {file}")
+    found = Asking(connection).ask(sql, [file_pattern(file)], doing=f"reading {file}")
     return (dict(zip(columns.names, row, strict=True)) for row in _fetched(found, _ROWS, _limit(file)))
 
 
