@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import pytest
 
 from punie.trace.model import StatusCode
@@ -249,3 +250,13 @@ def test_a_row_without_the_column_of_its_start_is_refused_in_words(tmp_path: Pat
     file.write_text(json.dumps([ROWS["honeycomb"], row]))
     (record,) = read_source(str(file)).unreadable
     assert record.reason == "[1]: start is missing"
+
+
+@pytest.mark.parametrize("name", ROWS.keys() - {"datadog"})  # DuckDB's JSON has no numbers of 128 bits
+def test_a_row_of_parquet_is_a_span(tmp_path: Path, name: str) -> None:
+    """With timestamps where the columns hold some, and not a number where a column of numbers has none."""
+    rows, file = tmp_path / "row.json", tmp_path / "row.parquet"
+    rows.write_text(json.dumps(ROWS[name]))
+    sql = f"COPY (SELECT *, 'nan'::DOUBLE AS nothing FROM read_json('{rows}')) TO '{file}' (FORMAT parquet)"  # noqa: S608
+    duckdb.connect().execute(sql)
+    check(file)

@@ -15,8 +15,9 @@ one thing. Besides those of `parquet.columns`:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from math import isnan
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -83,6 +84,7 @@ _OURS: Final[Mapping[str, str]] = MappingProxyType(
         **{_letters(name): ours for ours, names in NAMES.items() for name in names},
     }
 )
+_ALONE: Final = _OURS.keys() - {_letters(name) for names in NAMES.values() for name in names}
 
 
 @lru_cache(maxsize=1_024)
@@ -100,6 +102,12 @@ def is_row(raw: object) -> bool:
     """Whether an object has the ids, the name, the start and the end of a span."""
     found = _columns((*map(str, raw),)).keys() if isinstance(raw, dict) else set()
     return found >= _NEEDED and not _ENDS.isdisjoint(found)
+
+
+def is_named_otherwise(names: Iterable[str]) -> bool:
+    """Whether columns of these `names` are of spans, and some are known here alone, not to `parquet.columns`."""
+    names = tuple(names)
+    return is_row(dict.fromkeys(names)) and any(_letters(name) in _ALONE for name in names)
 
 
 def rows_in(document: object, depth: int = 0) -> Iterator[object]:
@@ -126,7 +134,7 @@ def our_row(raw: Raw) -> Raw:
     columns = _columns((*raw,))
     if "start" not in columns:
         raise Unreadable("start is missing")
-    row = {ours: raw[name] for ours, name in columns.items() if raw[name] not in (None, "")}
+    row = {ours: raw[name] for ours, name in columns.items() if _is_told(raw[name])}
     is_decimal, is_azure = _GOOGLE in raw, _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
@@ -160,12 +168,17 @@ def our_row(raw: Raw) -> Raw:
 def _one_a_column(raw: Raw, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Any]]:
     """Attributes that have a column each: those that say so, and all others where none holds them together."""
     taken = {*columns.values()}
-    rest = [(name, value) for name, value in raw.items() if name not in taken and value not in (None, "")]
+    rest = [(name, value) for name, value in raw.items() if name not in taken and _is_told(value)]
     prefixed = [(found, value) for name, value in rest if (found := _OF_COLUMNS.fullmatch(name))]
     for found, value in prefixed:
         yield (found[1].lower(), found[2].replace("@", ".")), value
     if not prefixed and _OBJECTS.isdisjoint(columns):
         yield from ((("attributes", name), value) for name, value in rest)
+
+
+def _is_told(value: object) -> bool:
+    """Whether a cell says anything: pandas writes NaN into a column of numbers where there is none."""
+    return value not in (None, "") and not (isinstance(value, float) and isnan(value))
 
 
 def _id(value: object, size: int, *, is_decimal: bool) -> object:

@@ -19,7 +19,8 @@
 | events* | see `parquet_values` | |
 | links* | `Links.TraceId`, `links`, `Links`, `span_links` | trace ids, or structs or JSON objects that have one |
 
-Those with a star may be missing. The names in capitals are those of the Collector's ClickHouse exporter.
+Those with a star may be missing. Files with other columns are read as `row_names` reads rows.
+The names in capitals are those of the Collector's ClickHouse exporter.
 """
 
 from __future__ import annotations
@@ -97,6 +98,30 @@ def choose_columns(types: Mapping[str, str], file: str) -> Columns:
     )
 
 
+def all_columns(types: Mapping[str, str], file: str) -> Columns:
+    """Every column of a file whose columns have `types`, by its own name; timestamps are nanoseconds."""
+    times = [name for name, kind in types.items() if kind.startswith("TIMESTAMP")]
+    return Columns(
+        MappingProxyType({name: _plain(name, kind) for name, kind in types.items()}),
+        MappingProxyType(dict(types)),
+        max((_step_ns(file, name, types[name]) for name in times), default=1),
+    )
+
+
+def _plain(name: str, kind: str) -> str:
+    """A column that Python holds without losing anything of it: its `datetime` has no nanoseconds."""
+    quoted = _quoted(name)
+    if kind.startswith("TIMESTAMP"):
+        return f"epoch_ns({quoted})"
+    if kind == "UUID":
+        return f"{quoted}::VARCHAR"
+    return f"to_json({quoted})" if "TIMESTAMP" in kind else quoted
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _present(names: tuple[str, ...], types: Mapping[str, str]) -> str | None:
     return next((name for name in names if name in types), None)
 
@@ -121,7 +146,7 @@ def _step_ns(file: str, column: str, kind: str) -> int:
 
 
 def _expression(ours: str, theirs: str, kind: str) -> str:
-    quoted = '"' + theirs.replace('"', '""') + '"'
+    quoted = _quoted(theirs)
     is_timestamp = kind.startswith("TIMESTAMP")
     match ours:
         case "start" | "end" if is_timestamp:

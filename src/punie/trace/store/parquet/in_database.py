@@ -26,6 +26,7 @@ from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.reader import file_pattern, recognises
 from punie.trace.store.parquet.tempo import is_tempo
 from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
+from punie.trace.store.row_names import is_named_otherwise
 from punie.trace.waiting import shown
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ def _narrow_of(
     if is_tempo(tuple(types)):
         raise InputError(
             f"{files[0]}: is a block of Tempo's, whose rows are traces", remedy="leave --in-database out"
+        )
+    if is_named_otherwise(types):
+        raise InputError(
+            f"{files[0]}: its columns have names of another tool's", remedy="leave --in-database out"
         )
     columns = choose_columns(types, files[0])
     listed = ", ".join("'" + file_pattern(file).replace("'", "''") + "'" for file in files)

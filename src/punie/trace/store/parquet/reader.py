@@ -28,9 +28,10 @@ from punie.trace.store.otlp.values import (
     trace_id,
 )
 from punie.trace.store.parquet.asking import Asking, silent
-from punie.trace.store.parquet.columns import Columns, choose_columns
+from punie.trace.store.parquet.columns import Columns, all_columns, choose_columns
 from punie.trace.store.parquet.tempo import is_tempo, read_trace
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, listed, plain_attributes
+from punie.trace.store.row_names import is_named_otherwise, our_row
 from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
@@ -83,11 +84,12 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     types = {str(row[0]): str(row[1]) for row in described}
     if is_tempo(tuple(types)):
         return _read_tempo(connection, pattern, file)
-    columns = choose_columns(types, file)
+    is_ours = not is_named_otherwise(types)
+    columns = choose_columns(types, file) if is_ours else all_columns(types, file)
     into = SpanGatherer(file, resolution_ns=columns.resolution_ns)
     events = EventReader()
     for number, row in enumerate(_rows(connection, columns, file), start=1):
-        into.take(number, "", partial(span_of, row, events))
+        into.take(number, "", partial(_span, row, events, is_ours=is_ours))
     into.note(UNREAD_EVENTS, "column events", events.unread)
     return into.result()
 
@@ -122,6 +124,10 @@ def _fetched(
         limit.count(len(pickle.dumps(rows)))
         yield from rows
         size = min(2 * size, at_once)
+
+
+def _span(row: Row, events: EventReader, *, is_ours: bool) -> Span:
+    return span_of(row if is_ours else our_row(dict(row)), events)
 
 
 def span_of(row: Row, events: EventReader) -> Span:
