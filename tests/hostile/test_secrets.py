@@ -29,6 +29,7 @@ from punie.trace.__main__ import main
 from punie.trace.commands.mcp import make_server
 from punie.trace.errors import ExitCode
 from punie.trace.model import Span
+from punie.trace.urls import without_password, without_passwords
 from punie.trace.usecases.tool_answers import Answers
 
 LEFT, RIGHT = "Zq7vW", "kT9xM"  # both halves of every password; neither may be seen
@@ -195,10 +196,10 @@ class Scene:
     def __init__(self, folder: Path, run: Path, server: str) -> None:
         self.folder, self.run, self.server = folder, run, server
 
-    def fill(self, text: str, place: Place, password: str) -> str:
+    def fill(self, text: str, place: Place, account: str, password: str) -> str:
         host = self.server.removeprefix("http://")
         separator = "" if not place.scheme else "/" if place.scheme.endswith("/") else "://"
-        url = f"{place.scheme}{separator}bob:{password}@{host}"
+        url = f"{place.scheme}{separator}{account}@{host}"
         found = {
             "url": url, "quoted": json.dumps(f"{url}/v1"), "password": password, "key": KEY, "host": host,
             "server": self.server, "run": str(self.run),
@@ -265,24 +266,27 @@ def test_no_password_is_printed_or_kept(
     ):
         monkeypatch.delenv(variable, raising=False)
     seen: list[str] = []
-    for number, password in enumerate(PASSWORDS[:: place.every]):
+    accounts = [(f"bob:{password}", password) for password in PASSWORDS[:: place.every]]
+    if place.scheme != "clickhouse":
+        accounts += [(KEY, KEY), (f"{KEY}:", KEY)]
+    for number, (account, password) in enumerate(accounts):
         scene = Scene(tmp_path, run.parent, [*servers.values()][number % len(servers)])
         (tmp_path / "suite.toml").write_text(SUITE)
         given = {tmp_path / "suite.toml", *(tmp_path / file for file in place.files)}
         for file, text in place.files.items():
-            (tmp_path / file).write_text(scene.fill(text, place, password))
+            (tmp_path / file).write_text(scene.fill(text, place, account, password))
         with monkeypatch.context() as patch:
             for variable, text in place.variables.items():
-                patch.setenv(variable, scene.fill(text, place, password))
+                patch.setenv(variable, scene.fill(text, place, account, password))
             if any("OTEL_EXPORTER" in variable or "LOGFIRE" in variable for variable in place.variables):
                 patch.delenv("OTEL_TRACES_EXPORTER", raising=False)
-            code = main([scene.fill(word, place, password) for word in place.words])
+            code = main([scene.fill(word, place, account, password) for word in place.words])
         said = capfd.readouterr()
         if code not in place.codes:
-            seen.append(f"{password}: exit code {code}: {said.err}")
-        seen += [f"{password}: {line}" for line in leaks(said.out + said.err)]
+            seen.append(f"{account}: exit code {code}: {said.err}")
+        seen += [f"{account}: {line}" for line in leaks(said.out + said.err)]
         for path, text in written(tmp_path, given):
-            seen += [f"{password} in {path}: {line}" for line in leaks(f"{path}\n{text}")]
+            seen += [f"{account} in {path}: {line}" for line in leaks(f"{path}\n{text}")]
     assert not seen, "\n".join(seen)
 
 
@@ -333,6 +337,23 @@ def test_no_password_is_in_what_a_coding_agent_gets(
     for password in PASSWORDS[:2] if tool == "run" else PASSWORDS:
         answer = asyncio.run(ask(f"clickhouse://bob:{password}@{servers[401].removeprefix('http://')}/otel"))
         assert leaks(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://s3cr3t-t0ken@host/v1", "https://…@host/v1"),
+        ("jaeger://s3cr3t-t0ken:@host", "jaeger://…@host"),
+        ("http:/s3cr3t-t0ken@host", "http:/…@host"),
+        ("clickhouse://default@host/otel", "clickhouse://default@host/otel"),
+        ("https://bob:s3cr3t@host", "https://bob@host"),
+        ("https://host/a@b", "https://host/a@b"),
+        ("C:/icon@2x.png", "C:/icon@2x.png"),
+    ],
+)
+def test_a_user_without_a_password_is_a_token_but_for_a_database(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+    assert without_passwords(f"{url}: refused") == f"{shown}: refused"
 
 
 def test_no_password_is_in_a_traceback_that_is_kept(

@@ -1,7 +1,8 @@
 """URLs that others name, read strictly, and texts that may quote them: shown without what is secret.
 
-A password that entered by a URL is remembered, and so is taken out of a server's error that quotes it, in any form; of
-what the environment holds under a name such as TOKEN or PASSWORD the same is true.
+Who names a user and no password gives a token there, but for a database, whose user is a name.
+A password or token that entered by a URL is remembered, and so is taken out of a server's error that quotes it, in any
+form; of what the environment holds under a name such as TOKEN or PASSWORD the same is true.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _ACCOUNT: Final = r"([^/?#\s:@\[]*):(?!\d+(?:[/?#\s]|$))"
 _OF_A_URL: Final = re.compile(rf"^(\w[\w+.-]*:/{{1,2}}|//){_ACCOUNT}(.*)@", re.DOTALL)
 # In a text, also of a URL that was taken for a path, which has one slash.
 _IN_A_TEXT: Final = re.compile(rf"((?<=//)|(?<=:/)){_ACCOUNT}\S{{1,1000}}@")
+_USER_ALONE: Final = r"([^/?#\s:@\[]+):?@"
+_TOKEN_OF_A_URL: Final = re.compile(rf"^(?!clickhouse:)(\w[\w+.-]+:/{{1,2}}|//){_USER_ALONE}")
+_TOKEN_IN_A_TEXT: Final = re.compile(rf"(?<!clickhouse://)((?<=//)|(?<=[a-z]{{2}}:/)){_USER_ALONE}")
+_LIKE_A_TOKEN: Final = re.compile(
+    r"(?=.*\d).{8,}"
+)  # what has no digit is a user's name, and stands in many words
 _NAMED: Final = r"([?&;][^=&;#\s]{0,40}(?:passw|pwd|token|secret|key|credential|signature)[^=&;#\s]{0,40}=)"
 _PARAMETER: Final = re.compile(rf"{_NAMED}([^&]+)", re.IGNORECASE)
 _PARAMETER_IN_A_TEXT: Final = re.compile(rf"{_NAMED}([^&;#\s]+)", re.IGNORECASE)
@@ -65,12 +72,14 @@ def basic(account: str) -> str:
 
 def without_password(text: str) -> str:
     """A path or URL as it may be printed: `scheme://user@host/…`, and no keys among its parameters."""
-    return _PARAMETER.sub(rf"\1{HIDDEN}", _OF_A_URL.sub(r"\1\2@", text))
+    text = _OF_A_URL.sub(r"\1\2@", _TOKEN_OF_A_URL.sub(rf"\1{HIDDEN}@", text))
+    return _PARAMETER.sub(rf"\1{HIDDEN}", text)
 
 
 def without_passwords(text: str) -> str:
     """A text that may quote URLs, each as `without_password` gives it, or secrets that are known here."""
-    text = _HEADER.sub(rf"\1 {HIDDEN}", _IN_A_TEXT.sub(r"\1\2@", text))
+    text = _IN_A_TEXT.sub(r"\1\2@", _TOKEN_IN_A_TEXT.sub(rf"\1{HIDDEN}@", text))
+    text = _HEADER.sub(rf"\1 {HIDDEN}", text)
     text = _PARAMETER_IN_A_TEXT.sub(rf"\1{HIDDEN}", text)
     return without_secrets(text, {*_remembered, *_of_environment(os.environ.items())})
 
@@ -102,6 +111,10 @@ def secrets_of(authorization: str) -> Iterator[str]:
 def _of_url(url: str) -> Iterator[str]:
     for found in _PARAMETER.finditer(url):
         yield from _forms(found[2])
+    token = _TOKEN_OF_A_URL.match(url)
+    if token is not None and _LIKE_A_TOKEN.fullmatch(token[2]):
+        yield basic(token[2]).partition(" ")[2]
+        yield from (*_forms(token[2]), *_forms(unquote(token[2])))
     account = _account(url)
     if not account:
         return

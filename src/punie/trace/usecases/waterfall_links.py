@@ -10,7 +10,7 @@ from punie.trace import semconv
 from punie.trace.model import Span
 from punie.trace.store.jaeger.page import page_url, trace_url, usual_page, why_no_page
 from punie.trace.units import count_text, duration_text
-from punie.trace.urls import without_password
+from punie.trace.urls import bare, split_url
 
 FLAG: Final = "--jaeger"
 
@@ -34,8 +34,8 @@ class JaegerPage:
 
     @classmethod
     def of(cls, url: str | None) -> JaegerPage:
-        """From `--jaeger`, whose password is for a browser to ask. Raises UsageError for an address that is none."""
-        return cls(without_password(page_url(url, flag=FLAG)) if url else usual_page(), url is not None)
+        """From `--jaeger`; a browser asks for user and password. Raises UsageError for an address that is none."""
+        return cls(bare(split_url(page_url(url, flag=FLAG))) if url else usual_page(), url is not None)
 
 
 def waterfalls(spans: Iterable[Span]) -> tuple[Waterfall, ...]:
