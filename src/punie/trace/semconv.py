@@ -184,6 +184,9 @@ FOREIGN_MODEL: Final = _any(
     ai.response.model llm.response.model gen_ai.model_name braintrust.metadata.model""",
 )
 CONVERSATION_ID: Final = _one(WORD, "gen_ai.conversation.id")
+SESSION: Final = _any(
+    WORD, "gen_ai.conversation.id session.id langfuse.session.id langsmith.metadata.thread_id"
+)
 AGENT_NAME: Final = _any(NAME, "gen_ai.agent.name agent_name")
 AGENT_CALL_ID: Final = _one(WORD, "gen_ai.agent.call.id")
 FOREIGN_AGENT_NAME: Final = _any(NAME, "agent.name traceloop.entity.name")

@@ -290,3 +290,21 @@ def test_two_runs_of_the_same_time_that_are_linked_with_each_other_are_one_query
     one = [replace(part, linked=(OTHER,)) for part in run("a", None, 0, 40)]
     other = [replace(part, linked=(T,)) for part in run("b", None, 0, 40, trace=OTHER)]
     assert walls_ms(*one, *other) == [40]
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "start", "count"),
+    [("gen_ai.conversation.id", "x", 20, 1), ("session.id", "x", 20, 1), ("session.id", "y", 20, 0)]
+    + [("session.id", "x", start, 0) for start in (60, 100)],
+)
+def test_a_run_in_the_time_of_another_of_its_conversation_is_a_query_that_is_named(
+    name: str, other: str, start: float, count: int
+) -> None:
+    def of(conversation: str, run: Span) -> Span:
+        return replace(run, attributes={**run.attributes, name: conversation})
+
+    caller, *work = delegating()
+    first, *others = run("sub", None, start, start + 40, trace=OTHER)
+    spans = (of("x", caller), *work, of(other, first), *others)
+    assert walls_ms(*spans) == [90, 40]
+    assert findings(*spans) == ({"perhaps-part-of-other-trace": count} if count else {})

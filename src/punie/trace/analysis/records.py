@@ -102,13 +102,13 @@ class QueryRecord:
 
     `ok` is the strict score: True or False where the span carries one, None where nobody scored it (a trace
     that someone else recorded). `failures` are the score's slugs, `failure_details` a sentence for each.
-    `error` is what ended the query early, `disturbed_by` what an earlier query left running beside it.
-    Token counts are None where any model request of the query lacks its usage, and no call around it tells the sum.
-    `time_to_first_chunk_ns` has one entry a model request that tells it. `truncated` counts model requests that
-    ended by their token limit. `network_known` is False where a model request has no server span below it: its
-    transit is not known. `critical_path` is None where nobody asked for it. `server_start` counts over all runs of
-    the source, `start_in_run` is the run's own count. `is_cached_repeat` is a query that was asked before in its
-    server start and found more in the prompt cache then.
+    `error` is what ended the query early, `conversation` the one that its root names, `disturbed_by` what an
+    earlier query left running beside it. Token counts are None where any model request of the query lacks its
+    usage, and no call around it tells the sum. `time_to_first_chunk_ns` has one entry a model request that tells
+    it. `truncated` counts model requests that ended by their token limit. `network_known` is False where a model
+    request has no server span below it: its transit is not known. `critical_path` is None where nobody asked for
+    it. `server_start` counts over all runs of the source, `start_in_run` is the run's own count. `is_cached_repeat`
+    is a query that was asked before in its server start and found more in the prompt cache then.
     """
 
     query_id: str
@@ -125,6 +125,7 @@ class QueryRecord:
     failures: tuple[str, ...] = ()
     failure_details: tuple[str, ...] = ()
     error: str | None = None
+    conversation: str | None = None
     disturbed_by: Disturbance | None = None
     cache: str | None = None
     model_requests: int = 0

@@ -173,6 +173,7 @@ def _record(
         failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
         error=_error(span)
         or (None if is_query(span) else failed_answer([*calls, *_refused(traces, members)])),
+        conversation=semconv.text(span.attributes, semconv.SESSION),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
         tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),

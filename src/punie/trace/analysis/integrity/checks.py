@@ -19,7 +19,14 @@ from punie.trace.analysis.integrity.finding import (
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.integrity.requests import answers, cache_not_off, draft, meaning, witnesses
 from punie.trace.analysis.integrity.runs import Runs, merge_runs, runs_of, several_runs
-from punie.trace.analysis.integrity.structure import copies, disturbed, links, missing_queries, roots
+from punie.trace.analysis.integrity.structure import (
+    copies,
+    disturbed,
+    links,
+    missing_queries,
+    perhaps_parts,
+    roots,
+)
 from punie.trace.analysis.integrity.times import clocks, coarse_clock, shifted_clocks, times
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces, missing_planned, planned_keys
@@ -79,6 +86,7 @@ def findings(
         shifted_clocks(sorted(checks.shifts, key=lambda shift: (shift.trace_id, shift.machine))),
         *_said_by(source),
         cache_not_off(records, requests),
+        perhaps_parts(records),
     )
     return tuple(sorted((one for one in found if one.count), key=_place))
 
@@ -125,7 +133,7 @@ _ORDER: Final = {
         (
             *("missing-query", "mixed-runs", "several-runs", "disturbed-query"),
             *("broken-root", "several-roots", "outside-query", "other-trace"),
-            *("trace-without-model-call", "part-of-other-trace"),
+            *("trace-without-model-call", "part-of-other-trace", "perhaps-part-of-other-trace"),
             *("cycle", "missing-parent", "follows-from", "ambiguous-query"),
             *("duplicate-span", "conflicting-duplicate", "shared-id"),
             *("impossible-time", "inverted-span", "unended-span", "outside-window", "outside-parent"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from punie.trace import semconv
 from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFinding, finding, names
 from punie.trace.analysis.queries.traces import Traces
-from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.records import PlannedQuery, QueryRecord
 
 
 def missing_queries(missing: Sequence[PlannedQuery], planned: int) -> IntegrityFinding:
@@ -17,6 +17,25 @@ def missing_queries(missing: Sequence[PlannedQuery], planned: int) -> IntegrityF
         f"{query.query_id}, repeat {query.repeat}, server start {query.server_start}" for query in missing
     ]
     return finding("missing-query", cases, figures=f"{len(cases)} of {planned}")
+
+
+def perhaps_parts(records: Sequence[QueryRecord]) -> IntegrityFinding:
+    """Queries in the time of another one of their conversation, in another trace; `records` are by their start."""
+    around: dict[str, QueryRecord] = {}
+    cases = []
+    for record in records:
+        if record.conversation is None:
+            continue
+        outer = around.get(record.conversation)
+        if outer is None or _end_ns(record) > _end_ns(outer):
+            around[record.conversation] = record
+        elif outer.trace_id != record.trace_id and not record.warmup:
+            cases.append(record.ledger.query_key)
+    return finding("perhaps-part-of-other-trace", cases)
+
+
+def _end_ns(record: QueryRecord) -> int:
+    return record.ledger.start_ns + record.wall_ns
 
 
 def disturbed(traces: Traces) -> Checked:
