@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from punie.trace import urls
+
 TESTS = Path(__file__).parent
 SLOW = (
     "bench/test_bench_parts.py",
@@ -45,6 +47,12 @@ def pytest_configure() -> None:
     """Processes that tests start obey Ctrl-C, also where the tests run in the background of a script."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    """Passwords of URLs that another test gave in this process aren't taken out of what this one prints."""
+    urls._remembered.clear()  # noqa: SLF001 # no command forgets: its process ends
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

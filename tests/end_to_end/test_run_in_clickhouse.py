@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,23 +18,42 @@ from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
 
 from punie.trace.__main__ import main
+from punie.trace.model import Span
 from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.sources import read_source
+from punie.trace.usecases.in_database import added_up
 from stack import SCALE, start_collector
 
+_RUNS = 4
 TOTALS = ("answers", "wall_ns", "wall", "phases", "groups", "network_known")
 
 
 @pytest.fixture(scope="module")
-def run(finished: tuple[Path, str]) -> Path:
-    """The folder of one run of the default suite on the demo model."""
-    return finished[0]
+def run(finished: tuple[Path, str], another_run: Callable[[], Path]) -> Path:
+    """The folder of one run of the default suite on the demo model, all of which a database can add up.
+
+    On a busy machine a server's span may end after its request's: that trace needs the tree, and is left aside.
+    """
+    found = finished[0]
+    for _ in range(_RUNS):
+        make_database("judged", OTEL_TRACES, map(exporter_row, spans_of(found)), "otel_traces")
+        with clickhouse_front() as port:
+            url = f"clickhouse://{USER}:{quote(PASSWORD)}@127.0.0.1:{port}/judged"
+            if not added_up([url], None).total.needs_tree:
+                return found
+        found = another_run()
+    pytest.fail(f"{_RUNS} runs, each with a trace that needs the tree")
+
+
+def spans_of(run: Path) -> tuple[Span, ...]:
+    """What its journal holds."""
+    return tuple(RunFolder.open(run).load_spans().spans)
 
 
 @pytest.fixture(scope="module", params=["collector", "jaeger"])
 def url(request: pytest.FixtureRequest, run: Path) -> Iterator[str]:
     """The URL of a database with the run's journal in one writer's table."""
-    spans = RunFolder.open(run).load_spans().spans
+    spans = spans_of(run)
     assert len(spans) > 100
     if request.param == "collector":
         make_database("of_run", OTEL_TRACES, map(exporter_row, spans), "otel_traces")
@@ -88,7 +107,7 @@ def url_of_collector(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with start_collector(folder, overlays=[SCALE], environment=environment) as otlp_http:
             assert main(["ship", str(run), "--otlp", otlp_http, "--again"]) == 0
             url = f"clickhouse://{USER}:{quote(PASSWORD)}@127.0.0.1:{port}/otel"
-            wait_for_rows(url, len(RunFolder.open(run).load_spans().spans))
+            wait_for_rows(url, len(spans_of(run)))
             yield url
     session().query("DROP DATABASE IF EXISTS otel SYNC")
 

@@ -411,7 +411,7 @@ def _trees() -> Iterator[tuple[str, str]]:
     text = _document(_spans())
     yield "its own parent", text.replace('"kind": 1, ', f'"parentSpanId": "{1:016x}", "kind": 1, ', 1)
     yield "a circle", text.replace('"kind": 1, ', f'"parentSpanId": "{2:016x}", "kind": 1, ', 1)
-    for count, operation in ((5_000, "x"), (3_000, "invoke_agent"), (3_000, "chat"), (3_000, "execute_tool")):
+    for count, operation in ((5_000, "x"), (2_000, "invoke_agent"), (2_000, "chat"), (2_000, "execute_tool")):
         said = {"gen_ai.operation.name": operation}
         yield (
             f"{operation} one in another",

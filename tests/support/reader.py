@@ -25,6 +25,7 @@ from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
 from loopback import serving_http
 from page_server import page_server
+from parquet_spans import Form, write_parquet
 
 from punie.trace.demo.paths import draft_model_path, target_model_path, wordy_adapter_path, workspace_path
 from punie.trace.store.runs.run_folder import RunFolder
@@ -111,6 +112,13 @@ def furnish(folder: Path, home: Path, finished: Path) -> None:
     (folder / "improvements/2026-11-30T14-05-09-demo").mkdir(parents=True)
     (folder / "improvements/2026-11-30T14-05-09-demo/config.toml").write_text(CONFIG)
     (folder / "traces.json.gz").write_bytes(gzip.compress(b"".join(_journals(finished))))
+    for file, run in (
+        ("spans.parquet", RUN),
+        ("spans/a.parquet", "runs/before/1"),
+        ("more/b.parquet", "runs/before/2"),
+    ):
+        (folder / file).parent.mkdir(exist_ok=True)
+        write_parquet(folder / file, RunFolder.open(folder / run).load_spans().spans, Form.EXPORTER)
 
 
 def _copy_with_other_traces(run: Path, copy: Path, number: int) -> None:
