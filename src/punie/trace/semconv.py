@@ -198,7 +198,7 @@ FOREIGN_TOOL_NAME: Final = _any(
     """tool.name traceloop.entity.name ai.toolCall.name spring.ai.tool.definition.name mcp.tool.name
     lk.function_tool.name tool_name""",
 )
-FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id tool_call.id lk.function_tool.id")
+FOREIGN_TOOL_CALL: Final = _any(WORD, "ai.toolCall.id tool_call.id lk.function_tool.id call_id")
 # What an instrumentation calls a span's part; `foreign/dialects.py` has the words.
 FOREIGN_KIND: Final = _any(
     WORD,
