@@ -341,3 +341,28 @@ def test_phases_for_which_a_request_has_no_room_are_told_wrongly() -> None:
     spans = (server("served", None, 0, 100, {**in_ms, "gen_ai.usage.output_tokens": 2}),)
     assert phases_ms(only(*spans)) == {"model": 100}
     assert findings(*spans)["timings-too-long"] == 1
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_durations_that_tgi_prints_are_laid_into_its_request(is_served: bool) -> None:
+    durations = {"validation_time": "850.5µs", "queue_time": "10ms", "inference_time": "60.25ms"}
+    said: Attributes = {**durations, "time_per_token": "1.2ms", "total_time": "71.1005ms"}
+    web = server("web", "POST" if is_served else None, 1, 89, {"http.route": "/v1/chat/completions"})
+    above = (agent("a", None, 0, 100), chat("c", "a", 0, 90), post("POST", "c", 0, 90)) if is_served else ()
+    record = only(*above, web, span("generate", "web", 2, 80, said))
+    assert record.model_requests == 1
+    phases = {"queue": 10, "model": 60.25, "serve": 88 - 70.25}
+    assert phases_ms(record) == phases | ({"http": 2, "framework": 10} if is_served else {})
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"tokenization_time": "1ms", "queue_time": "1ms", "inference_time": "9ms"}, {}),  # of embeddings
+        ({"time_per_token": "1ms", "queue_time": "1ms", "inference_time": "9s"}, {"timings-too-long": 1}),
+        ({"time_per_token": "1ms", "queue_time": "1ms", "inference_time": 9}, {}),
+    ],
+)
+def test_other_durations_that_a_server_prints_are_not_laid(said: Attributes, found: dict[str, int]) -> None:
+    spans = (server("web", None, 0, 20), span("generate", "web", 2, 18, said))
+    assert (phases_ms(only(*spans)), findings(*spans)) == ({"framework": 20}, found)

@@ -12,12 +12,16 @@ request has no room (milliseconds in place of seconds) are not laid into it, and
 span for each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the
 same attributes stand on its request's span too, and count only where the steps are missing (a low trace level).
 
+TGI's span of a request has durations as Rust prints them (`12.5ms`): validation, the queue, and inference, which is
+all of the model's work.
+
 Known from their source, not from servers that ran: vLLM `vllm/v1/engine/output_processor.py` (`do_tracing`),
-SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`.
+SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`, TGI `router/src/server.rs`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -25,7 +29,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.trees.roles import is_server, written
-from punie.trace.model import PHASE_GROUP, Attributes, Group, Phase, Provenance, Span
+from punie.trace.model import PHASE_GROUP, Attributes, AttributeValue, Group, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _LONGEST_S: Final = 1e7  # what says more is no duration of a request
@@ -44,6 +48,9 @@ _SGLANG_PHASES: Final[Mapping[str, Phase]] = {
     "decode_loop": Phase.DECODE,
 }
 
+_TGI: Final = "time_per_token"  # embeddings' servers have the others too
+_RUST: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|µs|ms|s)")
+_RUST_UNITS: Final = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": _NS_PER_SECOND}
 _DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE})
 Key = tuple[str, str]
 
@@ -59,20 +66,29 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
         for span in named
         if not _DURATIONS.isdisjoint(span.attributes) and _tells(span)
     }
-    if not tell:
+    printed = {
+        (span.trace_id, span.span_id): span
+        for span in named
+        if _TGI in span.attributes and semconv.PHASE not in span.attributes
+    }
+    if not tell and not printed:
         return named
     for key in _above_generation(named):
         tell.pop(key, None)
-    impossible = {key: told_ns for key, span in tell.items() if (told_ns := _too_long_ns(span))}
+    impossible = {key: told_ns for key, span in (tell | printed).items() if (told_ns := _too_long_ns(span))}
     if impossible:
         named = tuple([_marked(span, impossible.get((span.trace_id, span.span_id))) for span in named])
-    possible = (span for key, span in tell.items() if key not in impossible)
-    return (*named, *(child for span in possible for child in _told(span)))
+    return (
+        *named,
+        *(child for key, span in tell.items() if key not in impossible for child in _told(span)),
+        *(child for key, span in printed.items() if key not in impossible for child in _printed(span)),
+    )
 
 
 def _too_long_ns(span: Span) -> int:
     """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
-    told_ns = sum(_seconds_ns(span.attributes, name) or 0 for name in (semconv.LATENCY_QUEUE, *_DURATIONS))
+    told = [_seconds_ns(span.attributes, name) for name in (semconv.LATENCY_QUEUE, *_DURATIONS)]
+    told_ns = sum(ns or 0 for ns in (*told, *(_printed_times(span) if _TGI in span.attributes else ())))
     return told_ns if told_ns > _MOST * span.duration_ns else 0
 
 
@@ -127,6 +143,27 @@ def _told(span: Span) -> Iterator[Span]:
     yield from _child(span, Phase.QUEUE, began_ns - queue_ns, began_ns)
     yield from _child(span, Phase.PREFILL, began_ns, first_ns)
     yield from _child(span, Phase.DECODE, first_ns, first_ns + decode_ns)
+
+
+def _printed(span: Span) -> Iterator[Span]:
+    """What a span of TGI's tells: a child for the time in the queue, and one for that of the model."""
+    checked_ns, queue_ns, model_ns = _printed_times(span)
+    queued_ns = span.start_ns + (checked_ns or 0)
+    began_ns = queued_ns + (queue_ns or 0)
+    if model_ns is not None:
+        yield from _child(span, Phase.QUEUE, queued_ns, began_ns)
+        yield from _child(span, Phase.MODEL, began_ns, began_ns + model_ns)
+
+
+def _printed_times(span: Span) -> Sequence[int | None]:
+    """Before the queue, in it, and the model's."""
+    names = ("validation_time", "queue_time", "inference_time")
+    return [_printed_ns(span.attributes.get(name)) for name in names]
+
+
+def _printed_ns(value: AttributeValue) -> int | None:
+    found = _RUST.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else round(float(found[1]) * _RUST_UNITS[found[2]])
 
 
 def _child(span: Span, phase: Phase, start_ns: int, end_ns: int) -> Iterator[Span]:
