@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,14 @@ def test_a_plan_of_the_second_format_is_read_as_an_experiment() -> None:
 def test_a_preflight_survives_the_file() -> None:
     preflight = build_preflight(memory=predict_memory(target_bytes=1, draft_bytes=2), notes=("a",))
     assert decode_preflight(encode(preflight), "preflight.json") == preflight
+
+
+@pytest.mark.parametrize("count", ["k", "draft", "target_bytes"])
+def test_a_count_of_a_preflight_below_0_is_refused(count: str) -> None:
+    preflight = encode(build_preflight(memory=predict_memory(target_bytes=1, draft_bytes=2)))
+    broken = re.sub(rf'"{count}": \d+', f'"{count}": -1', preflight)
+    with pytest.raises(InputError, match=rf"preflight.json: .*{count}: out of range"):
+        decode_preflight(broken, "preflight.json")
 
 
 def test_divergences_survive_the_file() -> None:

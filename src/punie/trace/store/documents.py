@@ -21,7 +21,10 @@ from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 T = TypeVar("T")
 _MOST: Final = 2**63
-_SUSPECT: Final = re.compile(r'\d{20}|_bytes":\s*-')  # what few documents have: only those are looked through
+_COUNTS: Final = ("_bytes", "_tokens", ".k", ".draft")  # what no document of ours has below 0
+_SUSPECT: Final = re.compile(
+    r'\d{20}|(?:_bytes|_tokens|"k|"draft)":\s*-'
+)  # only such documents are looked through
 MAX_BYTES: Final = 256 * 1024 * 1024
 """A plan of a million queries takes half of it; whatever is larger is no document of ours."""
 
@@ -83,7 +86,7 @@ def _check_numbers(raw: object, file: str) -> None:
             pending += [(f"{place}.{key}", item) for key, item in value.items()]
         elif isinstance(value, list):
             pending += [(f"{place}[{number}]", item) for number, item in enumerate(value)]
-        elif isinstance(value, int) and not (0 if place.endswith("_bytes") else -_MOST) <= value < _MOST:
+        elif isinstance(value, int) and not (0 if place.endswith(_COUNTS) else -_MOST) <= value < _MOST:
             raise InputError(f"{file}: {place.removeprefix('.')}: out of range")
 
 
