@@ -16,6 +16,7 @@ from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.files.limit import VARIABLE
+from punie.trace.store.parquet.in_database import total
 from punie.trace.store.sources import read_source
 
 READ: Final = Span(
@@ -256,6 +257,23 @@ def test_a_damaged_file_is_refused_with_one_line(tmp_path: Path) -> None:
             read_source(str(path))
         assert str(path) in caught.value.message
         assert "\n" not in caught.value.message
+
+
+def test_lists_in_lists_beyond_what_spans_need_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    deep = {depth: "[" * depth + "1" + "]" * depth for depth in (8, 9)}
+    assert read(tmp_path, {**OURS, "more": deep[8]}) == SpanSet((READ,))
+    with pytest.raises(InputError, match="damaged Parquet: column more has more than 8 lists in lists"):
+        read(tmp_path, {**OURS, "more": f"MAP {{'a': struct_pack(b := {deep[8]})}}"})
+    path = write(tmp_path / "deep.parquet", {**OURS, "more": deep[9]})
+    with pytest.raises(InputError, match="more than 8 lists in lists"):
+        total([str(path)])
+
+
+def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "spans.parquet", {**OURS, "more": "1"})
+    path.write_bytes(path.read_bytes().replace(b"more", b"m\xffre"))
+    with pytest.raises(InputError, match=r"damaged Parquet: .*unicode"):
+        read_source(str(path))
 
 
 def test_without_duckdb_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

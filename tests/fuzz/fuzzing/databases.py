@@ -134,6 +134,10 @@ def _written(rows: Sequence[Any]) -> bytes:
             with duckdb.connect() as connection:
                 rows_sql = f"SELECT * FROM read_json('{lines}', format='newline_delimited')"  # noqa: S608 - our names
                 connection.execute(f"COPY ({rows_sql}) TO '{path}' (FORMAT parquet)")
-        except (duckdb.Error, MemoryError):
+        except (
+            duckdb.Error,
+            UnicodeDecodeError,
+            MemoryError,
+        ):  # it quotes names that are no text in its errors
             return b""
         return path.read_bytes()

@@ -23,7 +23,7 @@ from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
 from punie.trace.store.parquet.asking import Asking, silent
 from punie.trace.store.parquet.columns import Columns, choose_columns
-from punie.trace.store.parquet.reader import file_pattern, recognises
+from punie.trace.store.parquet.reader import column_types, file_pattern, recognises
 from punie.trace.store.parquet.tempo import is_tempo
 from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
 from punie.trace.store.row_names import is_named_otherwise
@@ -55,7 +55,7 @@ def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
                 return _total(silent(connection), named, files, by)
         except duckdb.OutOfMemoryException as error:
             raise InputError(f"{named}: {MEMORY} and the disk don't suffice: {_first_line(error)}") from error
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
             raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
 
 
@@ -146,10 +146,7 @@ def _narrow(connection: duckdb.DuckDBPyConnection, files: Sequence[str], more: s
     """The spans of all files, one SELECT for those that have the same columns."""
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in files:
-        described = connection.execute(
-            "DESCRIBE SELECT * FROM read_parquet(?)", [file_pattern(file)]
-        ).fetchall()
-        alike.setdefault(tuple((str(row[0]), str(row[1])) for row in described), []).append(file)
+        alike.setdefault(tuple(column_types(connection, file).items()), []).append(file)
     return " UNION ALL ".join(
         _narrow_of(connection, dict(types), same, more) for types, same in alike.items()
     )

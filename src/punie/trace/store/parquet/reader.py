@@ -36,11 +36,15 @@ from punie.trace.store.source import Source
 
 if TYPE_CHECKING:
     import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
 _MAGIC: Final = b"PAR1"
 _ROWS: Final = 10_000
 _TRACES: Final = 100
 _TIMES: Final = 200  # the keys of attributes are written once for many rows
+_LISTS: Final = frozenset({"list", "array", "map"})
+_NESTING: Final = _LISTS | {"struct", "union"}
+_DEEPEST: Final = 8  # lists in lists; Tempo's blocks have 5
 _GLOB: Final = str.maketrans({char: f"[{char}]" for char in "*?["})
 
 Row = Mapping[str, Any]
@@ -66,7 +70,7 @@ def read(place: Place) -> SpanSet:
     try:
         with duckdb.connect() as connection:
             return _read(silent(connection), place.text)
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
         raise InputError(f"{place.text}: damaged Parquet: {str(error).splitlines()[0]}") from error
 
 
@@ -78,10 +82,40 @@ def file_pattern(file: str) -> str:
     return file.translate(_GLOB)
 
 
+def column_types(connection: duckdb.DuckDBPyConnection, file: str) -> Mapping[str, str]:
+    """The type of each column of a file, by name.
+
+    Raises `InputError` for lists in lists beyond what spans need: each doubles the time of those in it, and one damaged
+    byte of a schema makes 15 of them, which DuckDB would read for years, deaf to being interrupted.
+    """
+    sql, given = "SELECT * FROM read_parquet(?)", [file_pattern(file)]
+    types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE {sql}", given).fetchall()}
+    found = connection.sql(
+        f"{sql} LIMIT 0", params=given
+    )  # after it: names that aren't UTF-8 were refused above
+    for name, of in zip(types, found.types, strict=True):
+        if _lists(of) > _DEEPEST:
+            raise InputError(
+                f"{file}: damaged Parquet: column {name} has more than {_DEEPEST} lists in lists"
+            )
+    return types
+
+
+def _lists(of: DuckDBPyType) -> int:
+    """How many lists are in each other at most; a map is a list of pairs."""
+    deepest, ahead = 0, [(of, 0)]
+    while ahead:
+        at, outside = ahead.pop()
+        if at.id in _NESTING:
+            depth = outside + (at.id in _LISTS)
+            deepest = max(deepest, depth)
+            ahead += [(child, depth) for _, child in at.children if isinstance(child, type(of))]
+    return deepest
+
+
 def _read(connection: duckdb.DuckDBPyConnection, file: str) -> SpanSet:
     pattern = file_pattern(file)
-    described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
-    types = {str(row[0]): str(row[1]) for row in described}
+    types = column_types(connection, file)
     if is_tempo(tuple(types)):
         return _read_tempo(connection, pattern, file)
     is_ours = not is_named_otherwise(types)
