@@ -14,9 +14,11 @@ from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, plan_asks
 from punie.trace.bench.runtime import Runtime, recording_at, request_fields, subject_of
-from punie.trace.bench.servers import CellServer, server_of
+from punie.trace.bench.servers import server_of
 from punie.trace.errors import ServerError
 from punie.trace.model import SpanKind
+from punie.trace.serving.model_server import ModelServer
+from punie.trace.serving.traced_server import ServerFiles
 from punie.trace.store.runs.run_folder import RunFolder
 from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
@@ -51,7 +53,8 @@ class CellRun:
         self.folder.write_plan(self._plan(()))
         before = MachineState.now()
         telemetry = configure(self.folder.spans_dir)
-        server = server_of(self.cell, self.folder, ready_timeout_s=self.runtime.plan.ready_timeout)
+        files = ServerFiles(self.folder.spans_dir, self.folder.log_path)
+        server = server_of(self.cell).new(files, self.runtime.plan.ready_timeout, self.progress.say)
         try:
             await self._serve(telemetry, server)
         finally:
@@ -59,7 +62,7 @@ class CellRun:
             telemetry.shutdown()
         return self._with_requests(self._record(server, before, MachineState.now()))
 
-    def _record(self, server: CellServer, before: MachineState, after: MachineState) -> CellRecord:
+    def _record(self, server: ModelServer, before: MachineState, after: MachineState) -> CellRecord:
         return CellRecord(
             CellStatus.DONE,
             self.cell.name,
@@ -76,7 +79,7 @@ class CellRun:
             disturbed=disturbances(before, after),
         )
 
-    async def _serve(self, telemetry: Telemetry, server: CellServer) -> None:
+    async def _serve(self, telemetry: Telemetry, server: ModelServer) -> None:
         async with self._subjects_instrumented(telemetry) as subjects, server:
             self.folder.write_plan(self._plan(server.command))
             askers = {
@@ -100,7 +103,7 @@ class CellRun:
                 instrument(subject.agent, telemetry=telemetry)
             yield {name: subjects[key] for name, key in keys.items()}
 
-    def _asker(self, arm: Arm, subject: Subject, server: CellServer, telemetry: Telemetry) -> Asker:
+    def _asker(self, arm: Arm, subject: Subject, server: ModelServer, telemetry: Telemetry) -> Asker:
         from punie.trace.workload.agent import server_model
         from punie.trace.workload.ask import Asker
 
@@ -129,7 +132,7 @@ class CellRun:
             progress=self.progress,
         )
 
-    async def _ask_all(self, telemetry: Telemetry, askers: Mapping[str, Asker], server: CellServer) -> None:
+    async def _ask_all(self, telemetry: Telemetry, askers: Mapping[str, Asker], server: ModelServer) -> None:
         from punie.trace.workload.runner import WARMUP_TEXTS, Warmup, ask, warm_up
 
         sessions = {arm.name: self._session(arm, telemetry) for arm in self.cell.arms}

@@ -39,7 +39,7 @@ from punie.trace.bench.documents import problems
 from punie.trace.bench.levers.registry import parse_change
 from punie.trace.bench.plan import Cell, grouped
 from punie.trace.bench.runtime import Runtime, subject_of
-from punie.trace.bench.servers import check_server
+from punie.trace.bench.servers import server_of
 from punie.trace.demo.paths import target_model_path
 from punie.trace.errors import InputError, PunieTraceError, UsageError
 from punie.trace.machine.environment import Environment
@@ -248,7 +248,7 @@ class _Reader:
 
     def _check(self, arm: Arm, place: str) -> None:
         with self.naming(f"{place}.server"):
-            check_server(Cell(0, 0, arm.name, (arm,)))
+            server_of(Cell(0, 0, arm.name, (arm,)))
         with self.naming(f"{place}.agent"):
             subject_of(arm.agent)
 

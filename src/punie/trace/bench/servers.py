@@ -9,41 +9,22 @@ from punie.trace.bench.plan import Cell
 from punie.trace.demo.paths import target_model_path
 from punie.trace.errors import ConfigError, UsageError
 from punie.trace.server.address import ServerAddress
-from punie.trace.server.attach import AttachedServer
 from punie.trace.server.config import KEY_VARIABLE, ServerConfig
-from punie.trace.server.program import ProgramServer, program_command
-from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
-from punie.trace.store.runs.run_folder import RunFolder
-
-CellServer = TracedServer | ProgramServer | AttachedServer
+from punie.trace.serving.model_server import UnstartedServer, our_server, program_server, running_server
+from punie.trace.serving.traced_server import ServerTracing
 
 
-def server_of(cell: Cell, folder: RunFolder, *, ready_timeout_s: float) -> CellServer:
-    """The server of `cell`, not started; it writes into `folder`. Raises ConfigError or UsageError."""
-    settings = cell.arms[0].server
-    match settings.kind:
-        case ServerKind.ATTACHED:
-            return AttachedServer(_address(cell), model=settings.model, ready_timeout_s=ready_timeout_s)
-        case ServerKind.PROGRAM:
-            return ProgramServer(
-                settings.program or "", folder.log_path, model=settings.model, ready_timeout_s=ready_timeout_s
-            )
-        case ServerKind.MLX:
-            files = ServerFiles(folder.spans_dir, folder.log_path)
-            tracing = ServerTracing(token_ids=True)
-            return TracedServer(server_config(cell), files, tracing, ready_timeout_s=ready_timeout_s)
-
-
-def check_server(cell: Cell) -> None:
+def server_of(cell: Cell) -> UnstartedServer:
     """Raises ConfigError or UsageError for a server that can't be started or reached as it is described."""
     settings = cell.arms[0].server
     match settings.kind:
         case ServerKind.ATTACHED:
-            _address(cell)
+            return running_server(_address(cell), settings.model)
         case ServerKind.PROGRAM:
-            program_command(settings.program or "")
+            return program_server(settings.program or "", settings.model)
         case ServerKind.MLX:
-            server_config(cell)
+            config = server_config(cell)
+            return our_server(config, str(config.model), ServerTracing(token_ids=True))
 
 
 def server_config(cell: Cell) -> ServerConfig:

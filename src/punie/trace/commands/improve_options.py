@@ -200,7 +200,7 @@ def _baseline_arm(options: Options) -> Arm:
     """The baseline: defaults, then `--config`, then flags."""
     from punie.trace.analysis.experiment.arms import Arm
     from punie.trace.bench.plan import Cell
-    from punie.trace.bench.servers import check_server
+    from punie.trace.bench.servers import server_of
     from punie.trace.commands.server_options import naming_flags
     from punie.trace.store.configuration import read_configuration
 
@@ -215,7 +215,7 @@ def _baseline_arm(options: Options) -> Arm:
     request = arm.request if asked.max_tokens is None else replace(arm.request, max_tokens=asked.max_tokens)
     arm = replace(arm, server=_server(arm.server, options), request=request, agent=_agent(arm.agent, options))
     with naming_flags():
-        check_server(Cell(0, 0, arm.name, (arm,)))
+        server_of(Cell(0, 0, arm.name, (arm,)))
     return arm
 
 

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from punie.trace.model import SpanSet
     from punie.trace.report.document import Document
     from punie.trace.server.address import ServerAddress
+    from punie.trace.serving.model_server import UnstartedServer
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
     from punie.trace.telemetry.journal.journal import JournalStatus
-    from punie.trace.usecases.run_servers import RunServer
     from punie.trace.usecases.suite_run import Asking
     from punie.trace.workload.suite import Suite
 
@@ -201,26 +201,26 @@ def _refuse_conflicts(options: Options) -> None:
         )
 
 
-def _server(options: Options, configuration: Configuration) -> tuple[RunServer, tuple[str, ...]]:
+def _server(options: Options, configuration: Configuration) -> tuple[UnstartedServer, tuple[str, ...]]:
     """The server, and what to say of it before it is started. Raises UsageError that shows no credentials."""
     from punie.trace.commands.server_options import check_draft, server_config
+    from punie.trace.serving.model_server import our_server, program_server, running_server
     from punie.trace.serving.traced_server import ServerTracing
-    from punie.trace.usecases.run_servers import running_server, started_program, started_server
 
     server, program = options.server, configuration.value("server", "program")
     sampling = {"max_tokens": server.max_tokens, "temperature": server.temperature, "top_p": server.top_p}
     settings = {name: value for name, value in sampling.items() if value is not None}
     if server.base_url:
-        return running_server(_endpoint(options), server.model, settings, server.ready_timeout), ()
+        return running_server(_endpoint(options), server.model, settings), ()
     if program is not None:
-        return started_program(program, server.model, settings, server.ready_timeout), ()
+        return program_server(program, server.model, settings), ()
     config = server_config(server)
     if (step := configuration.value("server", "prefill_step_size")) is not None:
         config = replace(config, prefill_step_size=step)
     warnings = tuple(check_draft(config, allow_vocab_mismatch=server.allow_vocab_mismatch))
     label = Path(server.model).name if server.model else DEMO
     tracing = ServerTracing(spans=not server.plain_server)
-    return started_server(config, label, tracing, server.ready_timeout), warnings
+    return our_server(config, label, tracing), warnings
 
 
 def _endpoint(options: Options) -> ServerAddress:
@@ -255,7 +255,7 @@ def _asking(options: Options, configuration: Configuration) -> Asking:
     )
 
 
-def _new_run(options: Options, suite: Suite, server: RunServer) -> tuple[RunFolder, RunPlan]:
+def _new_run(options: Options, suite: Suite, server: UnstartedServer) -> tuple[RunFolder, RunPlan]:
     from punie.trace.machine.environment import Environment
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.analysis.experiment.arms import AgentSettings, RequestSettings
 from punie.trace.bench.runtime import recording_at, request_fields
 from punie.trace.server.memory_limit import recommended_limit
-from punie.trace.serving.traced_server import TracedServer
+from punie.trace.serving.model_server import ModelServer, UnstartedServer
+from punie.trace.serving.traced_server import ServerFiles, TracedServer
 from punie.trace.usecases.interruption import cancel_on
-from punie.trace.usecases.run_servers import ModelServer, RunServer
 
 if TYPE_CHECKING:
     from punie.trace.console.progress import RunProgress
@@ -61,7 +61,7 @@ class SuiteRun:
     asking: Asking
     folder: RunFolder
     plan: RunPlan
-    server: RunServer
+    server: UnstartedServer
     progress: RunProgress
     until_reported: ExitStack
 
@@ -116,7 +116,8 @@ class SuiteRun:
 
         self.progress.starting(start, self.plan.settings.server_starts, self.plan.model)
         timeout_s = self.asking.query_timeout_s
-        async with self.server.new(self.folder, self.progress.say) as server:
+        files = ServerFiles(self.folder.spans_dir, self.folder.log_path)
+        async with self.server.new(files, self.asking.ready_timeout_s, self.progress.say) as server:
             self._note_start(server)
             said = {**server.request_settings(), **self.asking.request_fields()}
             model = server_model(server.address, server.model_name, said, timeout_s=timeout_s)
