@@ -115,13 +115,15 @@ def headline(found: Experiment) -> str:
             if found.others
             else "nothing is compared: there is no arm but the baseline"
         )
-    claims = {
-        Verdict.YES: "is faster than",
-        Verdict.NO: "is the fastest, and not fast enough, against",
-        Verdict.UNDECIDED: "may be faster than",
-    }
     figure = figures.speed_up(best.speed_up.estimate, best.interval)
-    return f"{best.arm.name} {claims[best.verdict]} {found.plan.baseline}: {figure}"
+    arm, baseline = best.arm.name, found.plan.baseline
+    match best.verdict:
+        case Verdict.YES:
+            return f"{arm} is faster than {baseline}: {figure}"
+        case Verdict.NO:
+            return f"{arm} is the fastest, and not fast enough, against {baseline}: {figure}"
+        case Verdict.UNDECIDED:
+            return f"undecided whether {arm} is faster than {baseline}: {figure}"
 
 
 def ended_text(ended: Ended, plan: ExperimentPlan) -> str:
