@@ -16,10 +16,11 @@ from punie.trace.bench.child import ChildJob
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.logit_gaps import Place, Turn, place_of
+from punie.trace.bench.logit_gaps import LogitGap, Place, Turn, place_of
 from punie.trace.bench.measurements import IntegrityCount
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, plan_cells
+from punie.trace.bench.preflight.measurements import Measurements
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.console.bench_progress import BenchProgress, TimeLeft
@@ -55,14 +56,14 @@ def test_tool_call_text_is_counted_apart_from_prose() -> None:
 def test_a_child_that_takes_too_long_is_ended_and_named(tmp_path: Path) -> None:
     job = ChildJob("punie.trace.bench.preflight", tmp_path / "slow", timeout_s=0.1)  # it imports for longer
     with pytest.raises(ServerError, match=r"bench.preflight has taken more than 0\.1 s"):
-        asyncio.run(job.run({}, lambda _: None))
+        asyncio.run(job.run({}, Measurements, lambda _: None))
 
 
 def test_a_child_that_fails_is_quoted(tmp_path: Path) -> None:
     job = ChildJob("punie.trace.bench.logits", tmp_path / "broken", timeout_s=60)
     with pytest.raises(ServerError) as raised:
-        asyncio.run(job.run({"model": "nowhere"}, lambda _: None))
-    assert "KeyError: 'adapter'" in raised.value.log_tail
+        asyncio.run(job.run({"model": "nowhere"}, tuple[LogitGap, ...], lambda _: None))
+    assert "broken.job.json: object missing required field adapter" in raised.value.log_tail
 
 
 def done_record(cell: Cell) -> CellRecord:

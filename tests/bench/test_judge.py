@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from punie.trace.analysis.speculative.model import BenchPlan, TargetKind
+from punie.trace.analysis.speculative.model import BenchPlan, Preflight, TargetKind
 from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.preflight.judge import Bounds, judge, verification
+from punie.trace.bench.preflight.judge import Bounds, verification
+from punie.trace.bench.preflight.judge import judge as judge_measurements
+from punie.trace.bench.preflight.measurements import Measurements
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import ServerError
 from punie.trace.machine.environment import Environment
@@ -24,6 +27,10 @@ NO_BOUNDS = Bounds(None, None)
 
 def plan() -> BenchPlan:
     return as_benchmark(make_plan(BenchOptions(), default_suite(), "bench", Environment("now", {}, {})))
+
+
+def judge(written: dict[str, Any], plan: BenchPlan, bounds: Bounds) -> Preflight:
+    return judge_measurements(msgspec.convert(written, Measurements), plan, bounds)
 
 
 def steps(count: int, taken: float, places: int = 5) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A measurement in a process of its own: a job goes in as JSON, a result comes out as JSON, within a time limit.
+"""Work in a process of its own: a typed job goes in as JSON, a typed result comes out, within a time limit.
 
 Loading a model here would leave our own process heavy, and its memory could not be measured clean.
 """
@@ -6,20 +6,25 @@ Loading a model here would leave our own process heavy, and its memory could not
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from punie.trace.errors import ServerError
 from punie.trace.server.child import Child
 from punie.trace.server.command import SAFELY
 from punie.trace.server.diagnosis import describe_exit
+from punie.trace.store import documents
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 _POLL_S: Final = 0.1
 _GRACE_S: Final = 2.0
@@ -37,10 +42,10 @@ class ChildJob:
     files: Path
     timeout_s: float
 
-    async def run(self, job: Mapping[str, Any], on_step: Callable[[str], None]) -> Any:  # noqa: ANN401 # JSON
+    async def run(self, job: object, kind: type[Result], on_step: Callable[[str], None]) -> Result:
         """The result of `job`; `on_step` gets what it is doing. Raises ServerError if it fails or takes too long."""
         job_file, result, log = (self._file(end) for end in ("job.json", "result.json", "log"))
-        write_whole(job_file, json.dumps(job), mode=PRIVATE)
+        write_whole(job_file, msgspec.json.encode(job), mode=PRIVATE)
         result.unlink(missing_ok=True)
         log.unlink(missing_ok=True)
         command = (sys.executable, SAFELY, "-m", self.module, str(job_file), str(result))
@@ -53,7 +58,7 @@ class ChildJob:
             raise ServerError(
                 f"{self.module} {describe_exit(code)}", log_tail=_tail(log), remedy=f"see {log}"
             )
-        return json.loads(result.read_text(encoding="utf-8"))
+        return documents.read(result, kind)
 
     async def _until_end(self, child: Child, log: Path, on_step: Callable[[str], None]) -> int:
         end = time.monotonic() + self.timeout_s
@@ -86,14 +91,14 @@ def _tail(log: Path) -> str:
     return "\n".join(_lines(log)[-_TAIL_LINES:])
 
 
-def serve_job(work: Callable[[Any], Any]) -> None:
-    """The child's `main`: read the job, do it, write the result; end when the parent does."""
+def serve_job(work: Callable[[Job], object], kind: type[Job]) -> None:
+    """The child's `main`: read the job, a `kind`, do it, write the result; end when the parent does."""
     from punie.trace.server.launcher import DEFAULT_GRACE_S, watch_parent
 
     watch_parent(DEFAULT_GRACE_S)
     job_file, result = sys.argv[1:]
-    done = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
-    write_whole(Path(result), json.dumps(done), mode=PRIVATE)
+    done = work(documents.read(Path(job_file), kind))
+    write_whole(Path(result), msgspec.json.encode(done), mode=PRIVATE)
 
 
 def show_step(step: str) -> None:

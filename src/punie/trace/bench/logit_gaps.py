@@ -38,10 +38,29 @@ class Place:
     actual: int
 
 
+@dataclass(frozen=True, slots=True)
+class LogitsJob:
+    """The places to look at, with the model."""
+
+    model: str
+    adapter: str | None
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogitGap:
+    """The logits of both tokens of a place, their difference, and the token that the target itself takes."""
+
+    expected: float
+    actual: float
+    gap: float
+    likeliest: int
+
+
 async def look_at_gaps(
     plan: BenchPlan,
     spans: Iterable[Span],
-    found: Sequence[Divergence],
+    divergences: Sequence[Divergence],
     files: Path,
     timeout_s: float,
     on_step: Callable[[str], None],
@@ -51,22 +70,16 @@ async def look_at_gaps(
     `files` begins the paths of the measuring process's files. Raises ServerError if that fails.
     """
     turns = turns_of(spans)
-    places = [place_of(item, turns) for item in found]
-    different = list(dict.fromkeys(place for place in places if place is not None))
+    places = [place_of(item, turns) for item in divergences]
+    different = tuple(dict.fromkeys(place for place in places if place is not None))
     if not different:
-        return tuple(found)
-    job = {
-        "model": plan.model,
-        "adapter": plan.settings.adapter,
-        "places": [
-            {"tokens": place.tokens, "expected": place.expected, "actual": place.actual}
-            for place in different
-        ],
-    }
-    gaps = dict(zip(different, await ChildJob(MODULE, files, timeout_s).run(job, on_step), strict=True))
+        return tuple(divergences)
+    job = LogitsJob(plan.model, plan.settings.adapter, different)
+    measured = await ChildJob(MODULE, files, timeout_s).run(job, tuple[LogitGap, ...], on_step)
+    gaps = dict(zip(different, measured, strict=True))
     return tuple(
-        item if place is None else replace(item, logit_gap=gaps[place]["gap"])
-        for item, place in zip(found, places, strict=True)
+        item if place is None else replace(item, logit_gap=gaps[place].gap)
+        for item, place in zip(divergences, places, strict=True)
     )
 
 

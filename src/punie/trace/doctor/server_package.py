@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Final
+
+import msgspec
 
 from punie.trace.doctor.check import AskError, Finding, ask_python, fail, ok, unknown, warn
 
@@ -40,7 +41,7 @@ print(2 * {MATRIX}**3 / best / 1e9)
 def check_server_package(ask: Ask = ask_python) -> Finding:
     """Import the server in a process of its own and compare it with what the launcher hooks into."""
     try:
-        version, mismatches = json.loads(ask(_ASK_SERVER))
+        version, mismatches = msgspec.json.decode(ask(_ASK_SERVER), type=tuple[str, tuple[str, ...]])
     except AskError as error:
         return fail(
             f"can't be imported: {error}",

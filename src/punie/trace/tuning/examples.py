@@ -35,11 +35,6 @@ class Row:
     served_ids: tuple[int, ...] | None = field(default=None, repr=False)
     served_count: int | None = None
 
-    def line(self) -> str:
-        """As mlx_lm reads it: JSON on one line."""
-        tools = {"tools": list(self.tools)} if self.tools else {}
-        return json.dumps({"messages": list(self.messages), **tools}, ensure_ascii=False)
-
 
 def trajectories(records: Iterable[QueryRecord], cell: str) -> Iterator[Trajectory]:
     """What was asked in one server start, `cell`, as candidates."""

@@ -8,7 +8,7 @@ touched layers at 8 bits, or the whole model without quantisation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from punie.trace.analysis.tuning.fusing import FuseWay
@@ -17,26 +17,35 @@ from punie.trace.bench.child import serve_job, show_step
 _MORE_BITS: Final = 8
 
 
-def fuse(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Fuses `adapter` into `model` the `way` that the job says, into the folder `out`."""
+@dataclass(frozen=True, slots=True)
+class FuseJob:
+    """An adapter, the model that it is fused into, the folder `out` for the result."""
+
+    model: str
+    adapter: str
+    out: str
+    way: FuseWay
+
+
+def fuse(job: FuseJob) -> int:
+    """The number of layers that were fused."""
     from mlx.utils import tree_unflatten
     from mlx_lm.utils import dequantize_model, load, save
 
-    way = FuseWay(job["way"])
     show_step("loading the model with its adapter")
-    model, tokenizer, config = load(job["model"], adapter_path=job["adapter"], return_config=True)  # type: ignore[misc]
-    show_step(f"fusing ({way.value})")
+    model, tokenizer, config = load(job.model, adapter_path=job.adapter, return_config=True)  # type: ignore[misc]
+    show_step(f"fusing ({job.way.value})")
     fused = []
     for name, module in model.named_modules():
         if hasattr(module, "fuse"):
-            fused.append((name, _fused(name, module, way, config)))
+            fused.append((name, _fused(name, module, job.way, config)))
     model.update_modules(tree_unflatten(fused))
-    if way is FuseWay.DEQUANTIZED:
+    if job.way is FuseWay.DEQUANTIZED:
         model = dequantize_model(model)
         config.pop("quantization", None)
         config.pop("quantization_config", None)
-    save(job["out"], job["model"], model, tokenizer, config, donate_model=False)
-    return {"layers": len(fused)}
+    save(job.out, job.model, model, tokenizer, config, donate_model=False)
+    return len(fused)
 
 
 def _fused(name: str, module: Any, way: FuseWay, config: dict[str, Any]) -> Any:  # noqa: ANN401 - mlx is untyped
@@ -50,4 +59,4 @@ def _fused(name: str, module: Any, way: FuseWay, config: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    serve_job(fuse)
+    serve_job(fuse, FuseJob)

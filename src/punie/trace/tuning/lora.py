@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from punie.trace.bench.child import ChildJob
 from punie.trace.store import documents
+from punie.trace.tuning.losses import LoraJob, Losses
 from punie.trace.tuning.plan import LoraSettings
 
 WEIGHTS: Final = "adapters.safetensors"
@@ -18,18 +19,6 @@ _CONFIG: Final = "adapter_config.json"
 _LOSSES: Final = "losses.json"
 _LONGEST_S: Final = 24 * 3600.0
 _REPORTS: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """The losses of one training: pairs of iteration and mean loss since the pair before. `peak_bytes`: of MLX.
-
-    restarts: 1 where it was interrupted and went on from a checkpoint.
-    """
-
-    train: tuple[tuple[int, float], ...]
-    peak_bytes: int
-    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +53,11 @@ class LoraRun:
         self.out.mkdir(parents=True, exist_ok=True)
         self._collect()
         done = max(self._saved(_STATE).keys() & self._saved().keys(), default=0)
-        job = ChildJob("punie.trace.tuning.lora_process", self.out / "lora", _LONGEST_S)
+        child = ChildJob("punie.trace.tuning.lora_process", self.out / "lora", _LONGEST_S)
         state = str(self._saved(_STATE)[done]) if done else None
-        result = await job.run({"done": done, "state": state, "settings": self._settings(done)}, on_step)
+        losses = await child.run(LoraJob(done, state, self._settings(done)), Losses, on_step)
         self._collect()
         shutil.copyfile(self._part(done) / WEIGHTS, self.out / f"{self.settings.iters:07d}_{WEIGHTS}")
-        losses = Losses(tuple(map(tuple, result["train"])), result["peak_bytes"], int(done > 0))
         documents.write(self.out / _LOSSES, losses)
         return losses
 

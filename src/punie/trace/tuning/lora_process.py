@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from punie.trace.bench.child import serve_job, show_step
+from punie.trace.tuning.losses import LoraJob, Losses
 
 
 class Reports:
@@ -88,22 +89,19 @@ def batches_after(done: int, batches: Callable[..., Iterator[Any]], **given: Any
     return islice(batches(**given), done, None)
 
 
-def train(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Trains with the job's `settings` over mlx_lm's defaults.
-
-    `done` iterations were made before; `state` is the file of what stood beside the weights then, None without any.
-    """
+def train(job: LoraJob) -> Losses:
+    """Trains with the job's `settings` over mlx_lm's defaults."""
     from mlx_lm import lora
     from mlx_lm.tuner import trainer
 
-    done, settings = job["done"], job["settings"]
+    done, settings = job.done, job.settings
     part = Path(settings["adapter_path"])
     reports = Reports(done, settings["iters"], settings["save_every"], partial(state_file, part))
 
     def resumed(**given: Any) -> None:  # noqa: ANN401 - mlx_lm's
         reports.optimizer = given["optimizer"]
-        if job["state"]:
-            reports.train += load_state(job["state"], given["optimizer"])
+        if job.state:
+            reports.train += load_state(job.state, given["optimizer"])
         batches = partial(batches_after, done, trainer.iterate_batches)
         trainer.train(**given, loss=answer_loss, iterate_batches=batches)
 
@@ -111,7 +109,7 @@ def train(job: Mapping[str, Any]) -> dict[str, Any]:
     lora.get_reporting_callbacks = lambda *_, **__: reports  # type: ignore[attr-defined] # imported there by name
     show_step("loading the model")
     lora.run(types.SimpleNamespace(**{**lora.CONFIG_DEFAULTS, **settings}))
-    return {"train": reports.train, "peak_bytes": reports.peak_bytes}
+    return Losses(tuple(reports.train), reports.peak_bytes, restarts=int(done > 0))
 
 
 def state_file(folder: Path, iteration: int) -> Path:
@@ -120,4 +118,4 @@ def state_file(folder: Path, iteration: int) -> Path:
 
 
 if __name__ == "__main__":
-    serve_job(train)
+    serve_job(train, LoraJob)

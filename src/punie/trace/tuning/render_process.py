@@ -12,23 +12,25 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from punie.trace.analysis.tuning.linting import Arguments, Served
+from punie.trace.analysis.tuning.linting import Arguments, RowFacts, Served
 from punie.trace.bench.child import serve_job, show_step
+from punie.trace.tuning.examples import Row
+from punie.trace.tuning.rows import Rendered, RenderJob
 
 
-def render(job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `RowFacts` of each of the job's `rows`, with its `line` in the form that fits the server best."""
+def render(job: RenderJob) -> list[Rendered]:
+    """Each of the job's rows, with its line in the form that fits the server best."""
     from mlx_lm.utils import load_tokenizer
 
     show_step("loading the tokenizer")
-    tokenizer = load_tokenizer(job["model"])  # type: ignore[no-untyped-call]
+    tokenizer = load_tokenizer(job.model)  # type: ignore[no-untyped-call]
     show_step("rendering the rows")
-    return [_facts(tokenizer, row) for row in job["rows"]]
+    return [_rendered(tokenizer, row) for row in job.rows]
 
 
-def _facts(tokenizer: Any, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - mlx_lm is untyped
+def _rendered(tokenizer: Any, row: Row) -> Rendered:  # noqa: ANN401 - mlx_lm is untyped
     """Arguments of earlier tool calls as an object, as text where only that gives the server's tokens."""
-    forms = {Arguments.OBJECT: row["messages"], Arguments.TEXT: _with_text_arguments(row["messages"])}
+    forms = {Arguments.OBJECT: list(row.messages), Arguments.TEXT: _with_text_arguments(row.messages)}
     prompts = {form: _tokens(tokenizer, messages[:-1], row, prompt=True) for form, messages in forms.items()}
     served = {form: _served(prompt, row) for form, prompt in prompts.items()}
     form = Arguments.OBJECT
@@ -39,21 +41,22 @@ def _facts(tokenizer: Any, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A
         form = Arguments.TEXT
     whole, prompt = _tokens(tokenizer, forms[form], row, prompt=False), prompts[form]
     alike = prompts[Arguments.OBJECT] == prompts[Arguments.TEXT]
-    return {
-        "name": row["name"],
-        "tokens": len(whole),
-        "prompt_tokens": len(prompt),
-        "prompt_is_prefix": whole[: len(prompt)] == prompt,
-        "served": served[form],
-        "arguments": Arguments.ALIKE if alike else form,
-        "line": json.dumps({**_tools(row), "messages": forms[form]}, ensure_ascii=False),
-    }
+    facts = RowFacts(
+        row.name,
+        tokens=len(whole),
+        prompt_tokens=len(prompt),
+        prompt_is_prefix=whole[: len(prompt)] == prompt,
+        served=served[form],
+        arguments=Arguments.ALIKE if alike else form,
+    )
+    tools = {"tools": row.tools} if row.tools else {}
+    return Rendered(facts, json.dumps({**tools, "messages": forms[form]}, ensure_ascii=False))
 
 
 def _tokens(
     tokenizer: Any,  # noqa: ANN401 - as above
     messages: Sequence[Mapping[str, Any]],
-    row: Mapping[str, Any],
+    row: Row,
     *,
     prompt: bool,
 ) -> list[int]:
@@ -61,15 +64,11 @@ def _tokens(
     return list(
         tokenizer.apply_chat_template(
             deepcopy(list(messages)),
-            tools=row.get("tools") or None,
+            tools=list(row.tools) or None,
             add_generation_prompt=prompt,
             return_dict=False,
         )
     )
-
-
-def _tools(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"tools": row["tools"]} if row.get("tools") else {}
 
 
 def _with_text_arguments(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -81,13 +80,13 @@ def _with_text_arguments(messages: Sequence[Mapping[str, Any]]) -> list[dict[str
     return changed
 
 
-def _served(prompt: Sequence[int], row: Mapping[str, Any]) -> Served:
-    if row.get("served_ids") is not None:
-        return Served.SAME_TOKENS if list(prompt) == row["served_ids"] else Served.OTHER_TOKENS
-    if row.get("served_count") is not None:
-        return Served.SAME_COUNT if len(prompt) == row["served_count"] else Served.OTHER_COUNT
+def _served(prompt: Sequence[int], row: Row) -> Served:
+    if row.served_ids is not None:
+        return Served.SAME_TOKENS if tuple(prompt) == row.served_ids else Served.OTHER_TOKENS
+    if row.served_count is not None:
+        return Served.SAME_COUNT if len(prompt) == row.served_count else Served.OTHER_COUNT
     return Served.NOT_KNOWN
 
 
 if __name__ == "__main__":
-    serve_job(render)
+    serve_job(render, RenderJob)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,14 @@ _RENDER_S: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
+class RenderJob:
+    """The rows, and whose tokenizer renders them."""
+
+    model: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A row's facts, and its line in the form that fits the server's tokens."""
 
@@ -29,9 +37,8 @@ async def render_rows(
     rows: Sequence[Row], model: str, files: Path, on_step: Callable[[str], None]
 ) -> tuple[Rendered, ...]:
     """Every row as the model's tokenizer sees it. Raises ServerError if the tokenizer can't be loaded."""
-    job = {"model": model, "rows": [_job_row(row) for row in rows]}
-    found = await ChildJob("punie.trace.tuning.render_process", files, _RENDER_S).run(job, on_step)
-    return tuple(Rendered(documents.typed(item, RowFacts, str(files)), item["line"]) for item in found)
+    child = ChildJob("punie.trace.tuning.render_process", files, _RENDER_S)
+    return await child.run(RenderJob(model, tuple(rows)), tuple[Rendered, ...], on_step)
 
 
 def lint_rows(rendered: Sequence[Rendered], settings: LoraSettings, memory: TrainingMemory | None) -> Lint:
@@ -49,16 +56,6 @@ def write_data(rendered: Sequence[Rendered], kept: Sequence[str], data: Path) ->
     wanted = set(kept)
     lines = [row.line for row in rendered if row.facts.name in wanted]
     write_whole(data / "train.jsonl", "".join(f"{line}\n" for line in lines), mode=PRIVATE)
-
-
-def _job_row(row: Row) -> Mapping[str, Any]:
-    return {
-        "name": row.name,
-        "messages": list(row.messages),
-        "tools": list(row.tools),
-        "served_ids": None if row.served_ids is None else list(row.served_ids),
-        "served_count": row.served_count,
-    }
 
 
 def training_memory(

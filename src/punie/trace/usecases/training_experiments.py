@@ -21,6 +21,7 @@ from punie.trace.bench.executor import FolderExecutor
 from punie.trace.bench.plan import plan_cells
 from punie.trace.errors import ServerError
 from punie.trace.tuning import experiments
+from punie.trace.tuning.fuse_process import FuseJob
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ class TrainingExperiments:
         for way in FuseWay:
             out = self.folder.fused(way)
             if not (out / "config.json").exists():
-                job = {"model": self.plan.model, "adapter": str(adapter), "out": str(out), "way": way.value}
+                job = FuseJob(self.plan.model, str(adapter), str(out), way)
                 self.progress.say(f"fusing: {way.value}")
                 child = ChildJob("punie.trace.tuning.fuse_process", self.folder.path / f"fuse-{way}", _FUSE_S)
-                await child.run(job, self.progress.working)
+                await child.run(job, int, self.progress.working)
             forms.append(await self._gate(way, adapter, out))
             if forms[-1].passes:
                 break

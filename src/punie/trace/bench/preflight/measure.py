@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import mlx.core as mx
 import psutil
 
+from punie.trace.analysis.speculative.estimates import AcceptanceCount
 from punie.trace.bench.child import show_step
+from punie.trace.bench.preflight.measurements import (
+    AnswerTimings,
+    DraftTimings,
+    Measurements,
+    MeasuringJob,
+    TextKind,
+)
 from punie.trace.bench.preflight.models import (
     Loaded,
     Reader,
@@ -45,44 +53,38 @@ class Text:
 
 @dataclass(slots=True)
 class Work:
-    """The measuring of one job. `seconds` bounds each of its parts, loading apart."""
+    """The measuring of one job."""
 
-    job: Mapping[str, Any]
-    seconds: float
+    job: MeasuringJob
     target: Loaded = field(init=False)
     texts: list[Text] = field(default_factory=list)
 
-    @property
-    def largest_k(self) -> int:
-        """The most tokens that a draft writes in a step."""
-        return int(max(self.job["ks"]))
-
-    def run(self) -> dict[str, Any]:
-        """All of it, as JSON."""
+    def run(self) -> Measurements:
+        """All of it."""
         began = time.monotonic()
-        show_step(f"loading {self.job['model']}")
-        self.target = load_model(self.job["model"], self.job["adapter"])
+        show_step(f"loading {self.job.model}")
+        self.target = load_model(self.job.model, self.job.adapter)
         reader = self._read_and_answer()
         rounds, noise = self._costs(reader)
-        found = {
-            "mixture": is_mixture(self.target.model),
-            "target_bytes": self.target.weight_bytes,
-            "rounds": rounds,
-            "logit_noise": noise,
-            "texts": [_as_json(text) for text in self.texts],
-            "drafts": [self._draft(name) for name in self.job["drafts"]],
-        }
-        return {**found, "seconds": time.monotonic() - began}
+        return Measurements(
+            mixture=is_mixture(self.target.model),
+            target_bytes=self.target.weight_bytes,
+            rounds=rounds,
+            logit_noise=noise,
+            texts=tuple(_timings(text) for text in self.texts),
+            drafts=tuple(self._draft(name) for name in self.job.drafts),
+            seconds=time.monotonic() - began,
+        )
 
     def _read_and_answer(self) -> Reader:
         """Prompts until the time is over; the reader has read the last of them."""
-        end = time.monotonic() + self.seconds
+        end = time.monotonic() + self.job.seconds
         ends = set(self.target.tokenizer.eos_token_ids)
         reader = Reader(self.target.model)
-        for number, tokens in enumerate(self.job["prompts"]):
+        for number, tokens in enumerate(self.job.prompts):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
                 break
-            show_step(f"answering turn {number + 1} of {len(self.job['prompts'])} without a draft")
+            show_step(f"answering turn {number + 1} of {len(self.job.prompts)} without a draft")
             *prompt, last = tokens
             if number == 0:
                 Reader(self.target.model).read(prompt)  # the first one pays for what the others find warm
@@ -93,30 +95,29 @@ class Work:
             self.texts.append(Text(prompt, last, shared, took_ns, answer))
         return reader
 
-    def _others(self, number: int) -> Sequence[list[int]]:
+    def _others(self, number: int) -> Sequence[tuple[int, ...]]:
         """What the server has read before; the warm-up before the first turn begins as another query does."""
-        prompts: list[list[int]] = self.job["prompts"]
-        return prompts[:number] or prompts[1:]
+        return self.job.prompts[:number] or self.job.prompts[1:]
 
-    def _costs(self, reader: Reader) -> tuple[list[list[int]], float]:
+    def _costs(self, reader: Reader) -> tuple[tuple[tuple[float, ...], ...], float]:
         """Rounds of nanoseconds for 1 … largest k + 1 tokens at once, and how far logits differ by that alone."""
         show_step("timing the model on several tokens at once")
-        sizes = range(1, self.largest_k + 2)
+        sizes = range(1, self.job.largest_k + 2)
         text = self.texts[-1]
-        follows = [text.last, *text.answer.tokens, *text.prompt[-self.largest_k - COST_ROUNDS :]]
-        rounds: list[list[int]] = []
-        end, noise, base = time.monotonic() + self.seconds, 0.0, reader.length
+        follows = [text.last, *text.answer.tokens, *text.prompt[-self.job.largest_k - COST_ROUNDS :]]
+        rounds: list[tuple[int, ...]] = []
+        end, noise, base = time.monotonic() + self.job.seconds, 0.0, reader.length
         for size in sizes:
             reader.verify(follows[:size])  # each size once for what it compiles
-        for number in range(min(COST_ROUNDS, len(follows) - self.largest_k - 1)):
+        for number in range(min(COST_ROUNDS, len(follows) - self.job.largest_k - 1)):
             if len(rounds) >= 3 and time.monotonic() > end:
                 break
             taken = {size: reader.verify(follows[number : number + size]) for size in _rotated(sizes, number)}
-            rounds.append([taken[size] for size in sizes])
-            noise = max(noise, _noise(reader, follows[number : number + self.largest_k + 1]))
+            rounds.append(tuple(taken[size] for size in sizes))
+            noise = max(noise, _noise(reader, follows[number : number + self.job.largest_k + 1]))
             reader.read(follows[number : number + 1])
         reader.back_to(base)
-        return rounds, max(noise, self._noise_of_path(text))
+        return tuple(rounds), max(noise, self._noise_of_path(text))
 
     def _noise_of_path(self, text: Text) -> float:
         """How far logits differ between an answer read at once with its prompt and one read after it."""
@@ -127,14 +128,14 @@ class Work:
         all_at_once = together.logits([*text.prompt, *answer])[-len(answer) :]
         return largest_difference(one, all_at_once)
 
-    def _draft(self, name: str) -> dict[str, Any]:
+    def _draft(self, name: str) -> DraftTimings:
         """One draft, loaded beside the target and let go again."""
         show_step(f"loading {name}")
         mx.clear_cache()
         mx.reset_peak_memory()
         draft = load_model(name)
         ends = set(self.target.tokenizer.eos_token_ids)
-        end, answers, rounds, prefills = time.monotonic() + self.seconds, [], [], []
+        end, answers, rounds, prefills = time.monotonic() + self.job.seconds, [], [], []
         target = reader = None
         for number, text in enumerate(self.texts):
             if number >= LEAST_PROMPTS and time.monotonic() > end:
@@ -144,48 +145,50 @@ class Work:
                 Reader(draft.model).read(text.prompt)
             target, reader = Reader(self.target.model), Reader(draft.model)
             prefills.append((reader.read(text.prompt), target.read(text.prompt)))
-            marks = drafted_marks(target, reader, text.last, self.largest_k, ends, ANSWER_TOKENS)
+            marks = drafted_marks(target, reader, text.last, self.job.largest_k, ends, ANSWER_TOKENS)
             answers.append(self._steps(marks))
             rounds += [
-                (reader.draft(text.last, self.largest_k) / self.largest_k, target.verify([text.last]))
+                (reader.draft(text.last, self.job.largest_k) / self.job.largest_k, target.verify([text.last]))
                 for _ in range(max(1, COST_ROUNDS // len(self.texts)))
             ]
         process = psutil.Process()
-        return {
-            "weight_bytes": draft.weight_bytes,
-            "answers": answers,
-            "rounds": rounds,
-            "prefills": prefills,
-            "cache_bytes": target.cache_bytes + reader.cache_bytes if target and reader else 0,
-            "cached_tokens": reader.length if reader else 0,
-            "active_bytes": mx.get_active_memory(),
-            "peak_bytes": mx.get_peak_memory(),
-            "footprint_bytes": footprint_reader()[1](process),
-        }
+        return DraftTimings(
+            weight_bytes=draft.weight_bytes,
+            answers=tuple(answers),
+            rounds=tuple(rounds),
+            prefills=tuple(prefills),
+            cache_bytes=target.cache_bytes + reader.cache_bytes if target and reader else 0,
+            cached_tokens=reader.length if reader else 0,
+            active_bytes=mx.get_active_memory(),
+            peak_bytes=mx.get_peak_memory(),
+            footprint_bytes=footprint_reader()[1](process),
+        )
 
-    def _steps(self, marks: Sequence[tuple[int, bool]]) -> dict[str, Any]:
+    def _steps(self, marks: Sequence[tuple[int, bool]]) -> dict[TextKind, AcceptanceCount]:
         """Steps that came to their end, in prose and in tool calls: their number, and how many got to each place."""
         tokenizer = self.target.tokenizer
         inside = ToolCallText(tokenizer.tool_call_start, tokenizer.tool_call_end)
         detokenizer = tokenizer.detokenizer
-        found: dict[str, list[list[int]]] = {"prose": [], "tool_call": []}
-        accepted, kind = 0, "prose"
+        taken: dict[TextKind, list[list[int]]] = {kind: [] for kind in TextKind}
+        accepted, kind = 0, TextKind.PROSE
         for token, from_draft in marks:
             if accepted == 0:
-                kind = "tool_call" if inside.inside else "prose"
+                kind = TextKind.TOOL_CALL if inside.inside else TextKind.PROSE
             detokenizer.add_token(token)
             inside.read(detokenizer.last_segment)
             accepted += from_draft
             if not from_draft:
-                found[kind].append([int(accepted > place) for place in range(self.largest_k)])
+                taken[kind].append([int(accepted > place) for place in range(self.job.largest_k)])
                 accepted = 0
         return {
-            name: {
-                "steps": len(rows),
-                "accepted_by_position": [sum(column) for column in zip(*rows, strict=True)],
-            }
-            for name, rows in found.items()
+            kind: AcceptanceCount(len(rows), tuple(map(sum, zip(*rows, strict=True))))
+            for kind, rows in taken.items()
         }
+
+
+def measure(job: MeasuringJob) -> Measurements:
+    """The measurements for `job`."""
+    return Work(job).run()
 
 
 def _rotated(sizes: range, number: int) -> list[int]:
@@ -208,12 +211,12 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _as_json(text: Text) -> dict[str, Any]:
-    return {
-        "prompt_tokens": len(text.prompt) + 1,
-        "shared_tokens": text.shared,
-        "prefill_ns": text.prefill_ns,
-        "decode_ns": text.answer.decode_ns,
-        "output_tokens": len(text.answer.tokens),
-        "finished": text.answer.finished,
-    }
+def _timings(text: Text) -> AnswerTimings:
+    return AnswerTimings(
+        prompt_tokens=len(text.prompt) + 1,
+        shared_tokens=text.shared,
+        prefill_ns=text.prefill_ns,
+        decode_ns=text.answer.decode_ns,
+        output_tokens=len(text.answer.tokens),
+        finished=text.answer.finished,
+    )

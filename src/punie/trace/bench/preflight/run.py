@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan, Preflight
 from punie.trace.analysis.speculative.preset import as_benchmark
@@ -14,6 +14,7 @@ from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import turns_of
 from punie.trace.bench.plan import Cell
 from punie.trace.bench.preflight.judge import Bounds, judge
+from punie.trace.bench.preflight.measurements import Measurements, MeasuringJob
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import ServerError
 from punie.trace.serving.vocabulary import compare_vocabularies
@@ -49,22 +50,22 @@ async def run_preflight(
     on_step("starting the server without a draft")
     prompts = await hold_conversations(runtime, folder.new_conversations(), on_step)
     child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
-    raw = await child.run(_job(plan, prompts), on_step)
+    measured = await child.run(_job(plan, prompts), Measurements, on_step)
     bounds = Bounds(plan.max_memory_bytes, settings.recommended_bytes)
-    found = judge(raw, plan, bounds, [note for note in notes if note])
+    found = judge(measured, plan, bounds, [note for note in notes if note])
     folder.write_preflight(found)
     return found
 
 
-def _job(plan: BenchPlan, prompts: list[list[int]]) -> dict[str, Any]:
-    return {
-        "model": plan.model,
-        "adapter": plan.settings.adapter,
-        "drafts": list(plan.drafts),
-        "ks": sorted({arm.k for arm in plan.arms if arm.k is not None}),
-        "prompts": prompts,
-        "seconds": PART_S,
-    }
+def _job(plan: BenchPlan, prompts: tuple[tuple[int, ...], ...]) -> MeasuringJob:
+    return MeasuringJob(
+        plan.model,
+        plan.settings.adapter,
+        drafts=plan.drafts,
+        ks=tuple(sorted({arm.k for arm in plan.arms if arm.k is not None})),
+        prompts=prompts,
+        seconds=PART_S,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,13 @@ class _StepListener:
 
 async def hold_conversations(
     runtime: Runtime, folder: RunFolder, on_step: Callable[[str], None]
-) -> list[list[int]]:
+) -> tuple[tuple[int, ...], ...]:
     """Token ids of every turn's prompt, query by query. Raises ServerError."""
     arm = runtime.plan.arm(SEQUENTIAL)
     once = replace(runtime, plan=replace(runtime.plan, repeats=1))
     await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _StepListener(on_step), None).execute()
     turns = turns_of(folder.load_spans().spans)
-    prompts = [list(turn.prompt) for asked in turns.values() for turn in asked if len(turn.prompt) > 1]
+    prompts = tuple(turn.prompt for asked in turns.values() for turn in asked if len(turn.prompt) > 1)
     if not prompts:
         raise ServerError("the preflight saw no prompt of the server's", remedy=f"see {folder.log_path}")
     return prompts
