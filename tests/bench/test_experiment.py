@@ -170,7 +170,7 @@ def test_a_program_and_what_it_starts_are_watched_and_end(tmp_path: Path) -> Non
         ("[[arm]]\nname = 'x'\nlevers = ['max-tokens']", "arm[0].levers: lever max-tokens: needs a value"),
         ("[[arm]]\nname = 'x'\nserver = 'sh -c x'", "arm[0].server: program: {port} is missing in 'sh -c x'"),
         ("[[arm]]\nname = 'x'\nserver = 'nosuch-program {port}'", "arm[0].server: program: nosuch-program is no"),
-        ("[[arm]]\nname = 'x'\n[arm.request]\nmax_token = 3", "arm[0].request: object contains unknown field"),
+        ("[[arm]]\nname = 'x'\n[arm.request]\nmax_token = 3", "arm[0].request: max_token is not known; did you mean"),
         ("[[arm]]\nname = '../x'", "arms[2]: name: '../x' is no name of an arm"),
         ("[[arm]]\nname = 'baseline'", "arms: baseline has to be there once"),
         ("blocks = 0", "blocks: 0 is not between"),

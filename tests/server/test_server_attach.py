@@ -90,7 +90,10 @@ def test_named_model_is_taken() -> None:
         (COMPLETION | models(), "lists 0 models: none"),
         (COMPLETION, "refused a request: 404"),
         (models("one"), "refused a request: 404"),
-        (models("one") | {"POST /v1/chat/completions": (200, "no object")}, "refused a request: 200"),
+        (
+            models("one") | {"POST /v1/chat/completions": (200, "no object")},
+            "answered with what is no completion: 200",
+        ),
     ],
 )
 def test_server_that_is_no_use_is_an_error(answers: Answers, message: str) -> None:

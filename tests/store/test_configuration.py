@@ -74,7 +74,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("[sever]\nmodel = 'm'", "sever is not known"),
         ("server = 1", "server is no table"),
         ("[server]\nmodle = 'm'", "server.modle is not known"),
-        ("[request]\nmax_tokens = 'many'", "max_tokens: expected int"),
+        ("[request]\nmax_tokens = 'many'", "max_tokens: expected a whole number"),
         ("[server", "not valid TOML"),
     ],
 )

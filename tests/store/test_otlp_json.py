@@ -324,8 +324,8 @@ def test_half_a_surrogate_pair_becomes_a_replacement_and_a_whole_one_stays(put: 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "it is empty"),
-        (" \n", "it is empty"),
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
         ("hello", "neither JSON nor a format that we know"),
         ("{\n", "neither JSON nor"),
         ('{"a": 1}', "no spans in a form that is known"),
@@ -439,7 +439,7 @@ def test_damaged_utf_16_is_named_as_that(put: Put) -> None:
 
 @pytest.mark.parametrize("blank", ["\n\n", " \r\n", "\n" * 100])
 def test_a_blank_file_is_empty(put: Put, blank: str) -> None:
-    with pytest.raises(InputError, match="holds no spans: it is empty"):
+    with pytest.raises(InputError, match="the file is empty"):
         read(put(blank))
 
 

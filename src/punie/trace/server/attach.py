@@ -23,6 +23,7 @@ _SIGNS: Final = {
     "mismatch": "The certificate names another host: write that one in --base-url.",
     "CERTIFICATE_VERIFY_FAILED": "Name the certificate of the server, or of who signed it, with SSL_CERT_FILE.",
     "WRONG_VERSION_NUMBER": "The server doesn't speak TLS: write http:// in --base-url.",
+    "ReadError": "The server closed the connection without an answer: if it speaks TLS, write https:// in --base-url.",
 }
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -175,7 +176,7 @@ class AttachedServer:
         return self.address.hidden(str(answer))
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
-        remedies = (remedy for sign, remedy in _SIGNS.items() if sign in str(error))
+        remedies = (remedy for sign, remedy in _SIGNS.items() if sign in repr(error))
         return ServerError(
             f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
             remedy=next(remedies, _UNREACHABLE),
@@ -191,9 +192,8 @@ class AttachedServer:
             )
         elif listed and listed.ids:
             remedy = f"Check the model's name (--model). The server lists: {listed.named()}"
-        return ServerError(
-            f"the server at {self.base_url} refused a request: {self._shown(answer)}", remedy=remedy
-        )
+        what = "answered with what is no completion" if answer.status < 400 else "refused a request"
+        return ServerError(f"the server at {self.base_url} {what}: {self._shown(answer)}", remedy=remedy)
 
 
 def _pause_s(retry_after: str) -> float:

@@ -8,18 +8,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import TextIOWrapper
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from punie.trace.errors import InputError
+from punie.trace.errors import InputError, did_you_mean
 from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
 T = TypeVar("T")
+_CODE: Final = re.compile("`([^`]*)`")
+_UNKNOWN: Final = re.compile("unknown field `([^`]*)`")
+_TYPE: Final = re.compile("^[a-z]+")
+_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "int": "a whole number",
+        "float": "a number",
+        "str": "text",
+        "bool": "true or false",
+        "object": "a table",
+        "array": "a list",
+        "null": "nothing",
+    }
+)
 _MOST: Final = 2**63
 _COUNTS: Final = ("_bytes", "_tokens", ".k", ".draft")  # what no document of ours has below 0
 _SUSPECT: Final = re.compile(
@@ -115,8 +130,31 @@ def typed(raw: object, kind: type[T], file: str, *, lax: bool = False) -> T:
     except (msgspec.ValidationError, RecursionError) as error:
         problem, _, place = str(error).partition(" - at `$")
         field = place.strip("`.")
-        shown = problem.replace("`", "")
+        shown = _CODE.sub(lambda code: _in_words(code[1]), problem)
+        if unknown := _UNKNOWN.search(problem):
+            from msgspec import inspect
+
+            known = _field_names(inspect.type_info(kind))
+            shown = f"{unknown[1]} is not known{did_you_mean(unknown[1], known)}"
         raise InputError(f"{file}: {f'{field}: ' if field else ''}{shown[:1].lower()}{shown[1:]}") from error
+
+
+def _in_words(code: str) -> str:
+    """A type as msgspec names it, perhaps with its bounds or beside null, for people who don't write Python."""
+    return _TYPE.sub(lambda name: _TYPES.get(name[0], name[0]), code.removesuffix(" | null"))
+
+
+def _field_names(part: object) -> Iterator[str]:
+    """The names of all fields of a type, and of the types in it."""
+    if hasattr(part, "encode_name"):  # msgspec's description of a field
+        yield part.encode_name
+    parts = (
+        part
+        if isinstance(part, tuple)
+        else (getattr(part, n) for n in getattr(part, "__struct_fields__", ()))
+    )
+    for one in parts:
+        yield from _field_names(one)
 
 
 def _plain(value: object) -> object:

@@ -28,6 +28,8 @@ def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet
         if one.recognises(place):
             return with_typed_values(one.read(place), place.text)
     remedy = "Spans are read from these files: " + ", ".join(one.name for one in formats)
+    if not exists(place.path):
+        remedy = "Check the path: run folders are in runs/, or where --runs put them."
     raise InputError(f"{place.text}: {_what_is_wrong(place)}", remedy=remedy)
 
 
@@ -37,7 +39,7 @@ def _what_is_wrong(place: Place) -> str:
     if place.torn:
         return place.torn[0].reason
     if not any(message.strip() for message in place.unpacked.messages):
-        return "holds no spans: it is empty"
+        return "the file is empty"
     try:
         is_json = any(not document.problem for document in place.json)
     except ValueError as error:

@@ -92,8 +92,8 @@ def _check_arms(sources: Sequence[Loaded]) -> None:
         names = ", ".join(loaded.source for loaded in sources)
         raise InputError(
             f"{names}: holds {len(arms)} arms of a benchmark ({', '.join(sorted(map(str, arms)))}), which are "
-            "never put into one ledger",
-            remedy="`punie-trace bench speculative --resume FOLDER` reports each of them",
+            "never added up in one report",
+            remedy="Name the folder of one benchmark (the one that holds bench.json), or of one arm in it.",
         )
 
 

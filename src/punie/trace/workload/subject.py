@@ -28,6 +28,10 @@ _REMEDY: Final = (
     "or one with @contextmanager or @asynccontextmanager"
 )
 
+_IMPORT_REMEDY: Final = (
+    "run it in the folder of the module, with punie-trace installed in the environment that the agent runs in"
+)
+
 
 class SubjectSource(Protocol):
     """What gives the agent for as long as it is asked."""
@@ -113,7 +117,7 @@ def load_subject(reference: str) -> SubjectSource:
         )
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    with _naming(f"--agent {reference}: can't import {module_name}"):
+    with _naming(f"--agent {reference}: can't import {module_name}", remedy=_IMPORT_REMEDY):
         module = importlib.import_module(module_name)
     with _naming(f"--agent {reference}: {attribute}() failed"):
         return _source(reference, attribute, module)
@@ -162,7 +166,7 @@ def _name(kind: object) -> str:
 
 
 @contextmanager
-def _naming(what: str) -> Iterator[None]:
+def _naming(what: str, *, remedy: str = "") -> Iterator[None]:
     """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
     import asyncio
 
@@ -171,7 +175,7 @@ def _naming(what: str) -> Iterator[None]:
     except (WorkloadError, KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:
-        raise WorkloadError(f"{what}: {_first_line(error)}") from error
+        raise WorkloadError(f"{what}: {_first_line(error)}", remedy=remedy) from error
 
 
 def _first_line(error: BaseException) -> str:
