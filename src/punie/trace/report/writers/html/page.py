@@ -75,7 +75,7 @@ def _body(document: Document) -> Iterator[Markup]:
         if section.slug.startswith(_BEFORE_DRAWINGS):
             yield from drawn
     yield from drawn
-    yield from map(_section, document.appendix)
+    yield from (_section(section, rows_are_terms=False) for section in document.appendix)
 
 
 def _drawn(document: Document) -> Iterator[Markup]:
@@ -85,7 +85,7 @@ def _drawn(document: Document) -> Iterator[Markup]:
         yield from waterfalls(document.drawings)
 
 
-def _section(section: Section) -> Markup:
+def _section(section: Section, *, rows_are_terms: bool = True) -> Markup:
     name = f"h-{section.slug}"
     return tag(
         "section",
@@ -93,7 +93,9 @@ def _section(section: Section) -> Markup:
         cards(section.answers) if section.answers else None,
         *map(draw, section.charts),
         one_waterfall(section.waterfall) if section.waterfall else None,
-        table(section.table, labelled_by=name) if section.table and section.table.rows else None,
+        table(section.table, labelled_by=name, rows_are_terms=rows_are_terms)
+        if section.table and section.table.rows
+        else None,
         draw_quotes(section.quotes) if section.quotes else None,
         _notes(section),
         id=section.slug,
