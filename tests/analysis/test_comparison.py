@@ -209,7 +209,7 @@ def test_starts_that_overlap_since_two_runs_ask_in_turns_are_pairs_from_six_on(
 def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:
     found = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1, slower=2.0))
     assert found.direction is Direction.UNDECIDED
-    assert "5 can be exchanged" in undecided_reasons(found)[0]
+    assert "the 5 that can be exchanged" in undecided_reasons(found)[0]
     assert "0.062" in undecided_reasons(found)[0]
     assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
 
@@ -230,7 +230,9 @@ def test_a_query_that_one_start_did_not_answer_is_left_out_and_named() -> None:
     found = _compared(_side(1, 1), [_evidence(failing)])
     assert found.design is not None
     assert "one" not in found.design.queries
-    assert any(caveat.startswith("left out: one, no whole, right answer in B") for caveat in caveats(found))
+    assert any(
+        caveat.startswith("left out: one, no complete, right answer in B") for caveat in caveats(found)
+    )
 
 
 def test_a_missing_query_forbids_a_claim() -> None:
@@ -242,7 +244,7 @@ def test_a_missing_query_forbids_a_claim() -> None:
 
 def test_nothing_but_failures_is_undecided() -> None:
     found = _compared(_side(1, 1), [_evidence([build_record("one", {Phase.DECODE: 1}, ok=False)])])
-    assert undecided_reasons(found) == ("B has no whole, right answer",)
+    assert undecided_reasons(found) == ("B has no complete, right answer",)
     assert found.changes == ()
 
 
@@ -331,6 +333,6 @@ def test_cached_repeats_are_in_no_average() -> None:
 
 def test_with_the_prompt_cache_on_server_starts_are_asked_for() -> None:
     plain = _compared(_side(1, 1, repeats=1), _side(1, 2, repeats=1))
-    assert "6 queries, or 3 repeats of each query, are needed" in undecided_reasons(plain)[0]
+    assert "ask 6 queries, or make 3 repeats of each query" in undecided_reasons(plain)[0]
     cached = _compared(*(_cached(_start(n, repeats=1), cache="server") for n in (1, 2)))
-    assert "6 queries, or 4 server starts a side (--starts 4), are needed" in undecided_reasons(cached)[0]
+    assert "ask 6 queries, or make 4 server starts a side (--starts 4)" in undecided_reasons(cached)[0]

@@ -94,7 +94,7 @@ def test_the_summary_fits_80_columns_and_report_prints_it_again(
     assert again.replace(str(run), f"runs/{run.name}") == printed  # the folder as it was named
     assert max(map(len, printed.splitlines())) <= 80
     assert "…" not in printed
-    assert "demo model proves the plumbing" in printed
+    assert "demo model shows that everything works" in printed
 
 
 def test_report_needs_the_spans_alone(finished: tuple[Path, str], tmp_path: Path) -> None:

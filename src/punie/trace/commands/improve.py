@@ -126,8 +126,8 @@ def _about_tools(settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> tu
     if settings.replay:
         return (f"tools: {names}; none of them runs: they answer as recorded in {settings.replay}",)
     return (
-        f"tools: {names}; each of the {len(settings.queries)} queries is asked up to about "
-        f"{most_askings()} times for each arm that is tried, and calls them each time",
+        f"tools: {names}; they are called anew each time a query is asked, and each of the {len(settings.queries)} "
+        f"queries is asked up to about {most_askings()} times for each arm",
     )
 
 

@@ -47,7 +47,7 @@ HELP: Final = "ask a suite of queries on a real server and show where the time w
 DESCRIPTION: Final = (
     "Starts mlx_lm.server (or attaches to --base-url), asks every query of a suite through a PydanticAI agent, "
     "keeps every step as a span in a run folder, and ends with the ledger and its verdicts. "
-    "Without --model it uses the demo model, which proves the plumbing and nothing about quality."
+    "Without --model it uses the demo model, which shows that everything works and nothing about quality."
 )
 EXAMPLES: Final = (
     "run",

@@ -21,7 +21,7 @@ _NAMED_SOURCES: Final = 3
 _NONE: Final = "none"
 _NOT_KNOWN: Final = "not known"
 DEMO_NOTE: Final = (
-    "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
+    "The demo model shows that everything works; it is no guide to the quality or speed of a real one."
 )
 
 

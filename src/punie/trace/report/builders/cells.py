@@ -113,7 +113,7 @@ def noise_lines(same_again: SpeedUp | None) -> Iterator[str]:
     if same_again is not None and same_again.interval is not None:
         low, high = same_again.interval.low, same_again.interval.high
         floor = percent_text(max(abs(1 - low), abs(high - 1)))
-        yield f"noise: the baseline against itself is {speed_up_figure(same_again)}; less than {floor} is nothing"
+        yield f"noise: the baseline against itself is {speed_up_figure(same_again)}; less than {floor} is noise"
 
 
 def speed_up_figure(

@@ -77,7 +77,7 @@ def _sections(report: ComparisonReport) -> Iterator[Section]:
 def _side(name: str, sources: Sequence[str], side: Side) -> tuple[str, str]:
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
     counts = [
-        f"{len(side.answers)} whole, right answers of {len(side.records)}",
+        f"{len(side.answers)} complete, right answers of {len(side.records)}",
         count_text(side.starts, "server start"),
         *(f"{len(of)} {word}" for of, word in ((side.failed, "failed"), (side.truncated, "truncated")) if of),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,15 +21,21 @@ def build_decision(report: DecisionReport) -> Document:
         title="What to do about the time",
         data=partial(publish_decision, report),
         headline=conclusion(report.decision),
-        lines=(f"run {report.run}", f"measured in {', '.join(report.benches) or 'nothing'}", *report.notes),
+        lines=(f"run {report.run}", _measured(report.benches), *report.notes),
         sections=(
             *(
                 Section(f"{number}. {step.question}", answers=(_answer(step, report.decision),))
                 for number, step in enumerate(found, start=1)
             ),
-            Section("So", notes=notes(conclusion(report.decision))),
+            Section("What to do now", notes=notes(conclusion(report.decision))),
         ),
         appendix=_provenance(report),
+    )
+
+
+def _measured(folders: Sequence[str]) -> str:
+    return (
+        f"measured in {', '.join(folders)}" if folders else "no folder of bench, improve or train was given"
     )
 
 

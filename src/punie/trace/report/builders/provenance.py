@@ -30,6 +30,7 @@ _TITLE: Final = "Provenance"
 _COLUMNS: Final = ("", "value")
 _NOTHING: Final = "nothing"
 _FINE: Final = "nothing wrong"
+_BYTES: Final = " bytes"
 
 
 def run_provenance(report: Report) -> Section:
@@ -149,9 +150,15 @@ def totals_provenance(totals: DatabaseTotals) -> Section:
 def facts_of_both(facts: Iterable[FactComparison]) -> Section:
     """Of a comparison: every fact on both sides."""
     rows = tuple(
-        (one_line(f.name), one_line(f.a or "–"), one_line(f.b or "–"), f.likeness.value) for f in facts
+        (one_line(f.name.removesuffix(_BYTES)), _side(f, f.a), _side(f, f.b), f.likeness.value) for f in facts
     )
-    return Section(_TITLE, table=Table(("", "A", "B", "likeness"), rows))
+    return Section(_TITLE, table=Table(("", "A", "B", "same?"), rows))
+
+
+def _side(fact: FactComparison, value: str | None) -> str:
+    if fact.name.endswith(_BYTES) and value and value.isdecimal():
+        return bytes_text(int(value))
+    return one_line(value or "–")
 
 
 def _section(

@@ -72,7 +72,7 @@ def _headline(training: Training) -> Iterator[str]:
     yield wording.margin_line(training)
     yield wording.seeds_line(training)
     if training.is_demo:
-        yield "The demo model proves the plumbing and says nothing about the quality or speed of a real one."
+        yield "The demo model shows that everything works; it is no guide to the quality or speed of a real one."
 
 
 def _sections(training: Training) -> Iterator[Section]:

@@ -35,7 +35,7 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One side: `answers` counts the whole, right ones."""
+    """One side: `answers` counts the complete, right ones."""
 
     sources: tuple[str, ...]
     server_starts: int

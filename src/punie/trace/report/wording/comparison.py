@@ -35,8 +35,8 @@ _VARIES: Final = {
 }
 _LEFT_OUT: Final = {
     LeftOutReason.NOT_ASKED: "not asked in {side}",
-    LeftOutReason.NO_ANSWER: "no whole, right answer in {side}",
-    LeftOutReason.NO_ANSWER_IN_A_START: "no whole, right answer in a server start of {side}",
+    LeftOutReason.NO_ANSWER: "no complete, right answer in {side}",
+    LeftOutReason.NO_ANSWER_IN_A_START: "no complete, right answer in a server start of {side}",
 }
 _GATES: Final = {
     GateReason.SLOWER: "{size} slower, beyond noise and both thresholds",
@@ -57,7 +57,7 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
     if change is None or comparison.undecided:
         lines = [f"undecided: {reason}." for reason in undecided_reasons(comparison)]
         if change is not None:
-            lines.append(f"Seen, without a claim: {_moved(change)}.")
+            lines.append(f"Measured, without a verdict: {_moved(change)}.")
         return tuple(lines)
     if comparison.identical:
         return ("no difference: the same answers on both sides.",)
@@ -69,7 +69,8 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _moved(change: Change) -> str:
-    text = f"B takes {figures.signed_duration(change.difference_ns)} ({figures.signed_share(change.ratio)}) a query"
+    size, more = duration_text(abs(change.difference_ns)), "less" if change.difference_ns < 0 else "more"
+    text = f"B takes {size} {more} a query ({figures.signed_share(change.ratio)})"
     if change.interval_ns is not None:
         text += f", 95 % interval {ends(change)}"
         if change.ratio_interval is not None:
@@ -153,13 +154,13 @@ def _undecided(reason: Undecided, comparison: Comparison) -> str:
         case Obstacle.INCOMPLETE:
             return f"{reason.side}: {gaps_text(_sides(comparison)[reason.side].gaps)}"
         case Obstacle.NO_ANSWER:
-            return f"{reason.side} has no whole, right answer"
+            return f"{reason.side} has no complete, right answer"
         case Obstacle.NO_COMMON_QUERY:
             return "no query was answered in every server start of both sides"
         case Obstacle.TOO_FEW_UNITS if comparison.design and comparison.test:
             return _too_few(comparison.design, comparison.test, _repeats_needed(comparison))
         case _:
-            return f"nothing is known of the noise: needed are {_repeats_needed(comparison)}"
+            return f"nothing is known of the noise; make {_repeats_needed(comparison)}"
 
 
 def _repeats_needed(comparison: Comparison) -> str:
@@ -170,20 +171,19 @@ def _repeats_needed(comparison: Comparison) -> str:
 
 
 def _too_few(design: Design, test: Permuted, repeats: str) -> str:
-    least = f"{test.units} can be exchanged, so p can't come below {test.smallest_p:.2g}"
+    least = f"with the {test.units} that can be exchanged p can't come below {test.smallest_p:.2g}"
     match design.exchanged:
         case Unit.REPEAT:
             return f"too few repeats of too few queries: {least}"
         case Unit.QUERY_PAIR:
-            needed = f"{PAIRS_NEEDED} queries, or {repeats}, are needed"
-            return f"too few pairs of queries, {least}; {needed}"
+            return f"too few pairs of queries: {least}; ask {PAIRS_NEEDED} queries, or make {repeats}"
         case Unit.QUERY:
-            return f"too few queries, {least}; none of A's is in B, so nothing can be paired"
+            return f"too few queries: {least}; none of A's is in B, so nothing can be paired"
         case _:
-            needed = (
-                f"{STARTS_NEEDED} a side, or {REPEATS_NEEDED} repeats of each query that count, are needed"
+            return (
+                f"too few server starts: {least}; make {STARTS_NEEDED} a side (--starts {STARTS_NEEDED}), or "
+                f"{REPEATS_NEEDED} repeats of each query that count"
             )
-            return f"too few server starts, {least}; {needed}"
 
 
 def caveats(comparison: Comparison) -> tuple[str, ...]:

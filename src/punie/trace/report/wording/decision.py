@@ -28,12 +28,12 @@ _MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D
 _TIME: Final = "Is generation more than 70 % of the time?"
 _DRAFT: Final = f"Does a lossless draft make it {round(100 * (THRESHOLD - 1))} % faster?"
 _LEVERS: Final = "Does a lever make it faster at the same accuracy?"
-_TRY: Final = "Try them: punie-trace improve, with the model, the agent and the suite of this run."
+_TRY: Final = "Try levers: punie-trace improve, with the model, the agent and the suite of this run."
 _TARGET: Final = "Is the target met?"
-_BREVITY: Final = "Train the model to say less?"
+_BREVITY: Final = "Train the model to write shorter answers?"
 _BREVITY_BASIS: Final = {
     BrevityReason.TARGET_MET: "The target is met.",
-    BrevityReason.DRAFT_OPEN: "Whether a draft does it is open, and that costs less.",
+    BrevityReason.DRAFT_OPEN: "Whether a draft is enough is open, and a draft costs less than training.",
     BrevityReason.TARGET_OPEN: "Whether the target is met is open.",
     BrevityReason.TIME_OPEN: "Whether generation takes the time is open.",
     BrevityReason.DECODE_NOT_KNOWN: "Generation is above 70 %, and how much of it is decode isn't known.",
@@ -113,7 +113,7 @@ def _levers(decision: Decision) -> Step:
     if tried.verdict is Verdict.NO:
         where = ", ".join(dict.fromkeys(map(one_line, (*(a.source for a in tried.arms), *tried.in_vain))))
         text = f"Nothing that was tried in {where} is faster and keeps its gates."
-        return Step("levers", _LEVERS, tried.verdict, "none", text, "Leave them away.")
+        return Step("levers", _LEVERS, tried.verdict, "none", text, "Leave them out.")
     text, after = " ".join(_promises(decision)) or "Nothing was tried.", _TRY
     if tried.arms:
         names = ", ".join(one_line(arm.name) for arm in tried.arms if arm.verdict is Verdict.UNDECIDED)
@@ -148,13 +148,13 @@ def _draft(decision: Decision) -> Step:
         ceiling = factor_text(decision.ceiling or 1.0)
         text = f"Not even without any decode: that would be {ceiling} at most, by these queries."
         return Step(
-            "draft", _DRAFT, verdict, f"at most {ceiling}", text, "Leave drafts away.", measured=False
+            "draft", _DRAFT, verdict, f"at most {ceiling}", text, "Don't use a draft.", measured=False
         )
     if bench is None:
         return Step(
             "draft", _DRAFT, verdict, "not measured", "No benchmark was given.", _MEASURE, measured=False
         )
-    best, after = bench.best, bench_advice(bench)[0] if bench_advice(bench) else "Leave drafts away."
+    best, after = bench.best, bench_advice(bench)[0] if bench_advice(bench) else "Don't use a draft."
     if best is None or best.interval is None:
         reason = reason_text(bench) or "one block has no interval"
         return Step("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)

@@ -39,7 +39,7 @@ def headline(analysis: RunAnalysis) -> str:
     """How long a query takes, on what, which one is the slowest, and what is wrong: one line."""
     parts = "; ".join(_parts(analysis))
     gaps = gaps_text(analysis.verdicts.generation.figures.gaps)
-    return f"Nothing is claimed ({gaps}). Seen: {parts}" if gaps else parts
+    return f"No verdict ({gaps}). Measured: {parts}" if gaps else parts
 
 
 def _parts(analysis: RunAnalysis) -> Iterator[str]:

@@ -81,13 +81,15 @@ def _judged(training: Training) -> str:
     judgement = training.judgement
     if judgement is None or judgement.chosen is None:
         return "Nothing was left to judge."
-    wrong = [QUESTIONS[question] for question, verdict in judgement.answers.items() if verdict is Verdict.NO]
-    unsure = [QUESTIONS[q] for q, verdict in judgement.answers.items() if verdict is Verdict.UNDECIDED]
+    wrong, unsure = (
+        [QUESTIONS[q].removesuffix("?") for q, verdict in judgement.answers.items() if verdict is asked]
+        for asked in (Verdict.NO, Verdict.UNDECIDED)
+    )
     name = judgement.chosen.name
     if wrong:
-        return f"{name}: no to “{'”, “'.join(wrong)}”."
+        return f"No for {name}: {', '.join(wrong)}."
     if unsure:
-        return f"{name}: undecided at “{'”, “'.join(unsure)}”."
+        return f"Not decided for {name}: {', '.join(unsure)}."
     less, faster = won(judgement)
     return (
         f"{name} says less{less}, is faster{faster}, keeps its answers, and does better than an instruction."
@@ -133,7 +135,7 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
             yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
     if judgement.answers.get(Question.FASTER) is Verdict.UNDECIDED:
         more = f"punie-trace train concise --resume {training.source} --blocks N"
-        yield f"Judge more passes, for its times are too few to tell: {more}"
+        yield f"Judge it in more passes, since its times are too few to decide: {more}"
 
 
 def margin_line(training: Training) -> str:
