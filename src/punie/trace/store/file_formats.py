@@ -11,6 +11,7 @@ from punie.trace.registered import registered
 from punie.trace.store.attribute_values import with_typed_values
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.regular import exists
+from punie.trace.store.other_json import what_it_is
 from punie.trace.store.source import Source
 
 FILE_FORMATS: Final = registered(
@@ -41,7 +42,7 @@ def _what_is_wrong(place: Place) -> str:
     if not any(message.strip() for message in place.unpacked.messages):
         return "the file is empty"
     try:
-        is_json = any(not document.problem for document in place.json)
+        found = next((document for document in place.json if not document.problem), None)
     except ValueError as error:
         return f"neither JSON nor a format that we know: {error}"
-    return "JSON, but no spans in a form that is known" if is_json else "not JSON in any line"
+    return what_it_is(found.value) if found else "not JSON in any line"

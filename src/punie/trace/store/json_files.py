@@ -16,6 +16,7 @@ from punie.trace.registered import registered
 from punie.trace.store.files.json_documents import Document, JsonDocuments, lines_of
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
+from punie.trace.store.other_json import what_it_is
 from punie.trace.store.otlp.typed_lines import TypedLines
 from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.source import JsonFormat, Source
@@ -25,6 +26,7 @@ _LOOK_EVERY: Final = 1_024  # lines: to look at the clock takes as long as to re
 JSON_FORMATS: Final = registered(
     JsonFormat,
     "punie.trace.store.otlp.json_format:OTLP_JSON",
+    "punie.trace.store.xray:XRAY_JSON",
     "punie.trace.store.langfuse:LANGFUSE_JSON",
     "punie.trace.store.console:CONSOLE_JSON",
     "punie.trace.store.zipkin:ZIPKIN_JSON",
@@ -91,7 +93,7 @@ def read_document(
         return
     found = _format_of(document.value, formats)
     if found is None:
-        gatherer.refuse(document.line, "JSON, but no spans in a form that is known")
+        gatherer.refuse(document.line, what_it_is(document.value))
         return
     try:
         found.read(document.value, document.line, gatherer)

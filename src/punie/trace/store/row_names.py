@@ -6,8 +6,10 @@ one thing. Besides those of `parquet.columns`:
 | what | columns | of |
 | --- | --- | --- |
 | ids | `trace.trace_id`, `context.trace_id`, `operation_Id`: hex, base64, numbers, UUIDs | Honeycomb, Phoenix, Azure |
-| start, end | `start_timestamp`, `@timestamp`, `TimeGenerated`: text or a number | Logfire, Elasticsearch, Azure |
-| duration | `duration`, `durationInNanos` (ns), `duration_ms`, `DurationMs` | OpenSearch, Honeycomb, Azure |
+| start, end | `start_timestamp`, `@timestamp`, `timestamp [UTC]`: text or a number | Logfire, Elasticsearch, Azure |
+| duration | `duration`, `durationInNanos` (ns), `duration_ms`, `span.duration.us` | Honeycomb, OpenSearch, Elastic |
+| kind | `type`, `span_kind`: a word of theirs, or OTLP's | Langfuse, Opik, Datadog, Phoenix |
+| counts, first token | `usage`, `usageDetails`; `first_token_time`, `completionStartTime` | Opik, Langfuse, LangSmith |
 | attributes | `customDimensions`, `labels`, `meta`, `attributes_string` | Azure, Google, Datadog, SigNoz |
 | or one a column | `attributes.NAME`, `span.attributes.NAME`; else all other columns | Elasticsearch, Honeycomb |
 """
@@ -21,33 +23,41 @@ from math import isnan
 from types import MappingProxyType
 from typing import Any, Final
 
-from punie.trace.model import StatusCode
+from punie.trace import semconv
+from punie.trace.model import Attributes, AttributeValue, SpanKind, StatusCode
 from punie.trace.store.otlp.values import (
     SPAN_ID_BYTES,
     TRACE_ID_BYTES,
     Unreadable,
     integer,
+    span_kind,
     status_of,
 )
 from punie.trace.store.parquet.columns import NAMES
 from punie.trace.store.parquet.values import plain_attributes
-from punie.trace.store.timestamps import required_ns
+from punie.trace.store.timestamps import required_ns, timestamp_ns
 
 _MORE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "trace_id": "traceTraceId contextTraceId operationId",
         "span_id": "traceSpanId contextSpanId id",
-        "parent_id": "traceParentId operationParentId parentRunId",
-        "start": "start startTimestamp TimeGenerated",
+        "parent_id": "traceParentId operationParentId parentRunId parentObservationId",
+        "name": "resourceName transactionName",
+        "start": "start startTimestamp startMs timestampUs timestampUtc TimeGenerated TimeGeneratedUtc",
         "end": "endTimestamp",
         "duration": "durationNano durationNanos durationInNanos",
         "duration_ms": "durationMs",
+        "duration_us": "spanDurationUs transactionDurationUs",
+        "type": "type",
+        "usage": "usage usageDetails",
+        "first_token": "firstTokenTime completionStartTime",
         "status": "status otelStatusCode",
         "status_message": "otelStatusMessage",
         "success": "success",
+        "outcome": "eventOutcome level",
         "links": "otelLinks",
-        "attributes": "customDimensions properties labels meta attributesString",
-        "numbers": "metrics attributesNumber",
+        "attributes": "customDimensions properties labels meta attributesString custom",
+        "numbers": "metrics numericLabels attributesNumber",
         "truths": "attributesBool",
         "resource": "otelResourceAttributes resourcesString",
         "service": "service cloudRoleName appRoleName",
@@ -55,20 +65,33 @@ _MORE: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _NEEDED: Final = {"trace_id", "span_id", "name", "start"}
-_ENDS: Final = frozenset({"end", "duration", "duration_ms"})
+_UNITS: Final[Mapping[str, int]] = MappingProxyType(
+    {"duration_ms": 1_000_000, "duration_us": 1_000, "duration": 1}
+)
+_ENDS: Final = frozenset({"end", *_UNITS})
 _ATTRIBUTES: Final = ("attributes", "numbers", "truths")
 _OBJECTS: Final = frozenset({*_ATTRIBUTES, "resource"})
 _AZURE: Final = "operation_Id"  # beside it, a `duration` is in milliseconds
-_GOOGLE: Final = "labels"  # beside them, ids of spans are decimal numbers
+_DECIMAL: Final = (
+    {"labels", "spanId"},
+    {"resource_name", "span_id"},
+    {"ml_app", "span_id"},
+)  # Google, Datadog
+_USAGE: Final = "gen_ai.usage"
 _OPENINFERENCE_KIND: Final = "openinference.span.kind"
 _OPENINFERENCE: Final = frozenset(
     {"LLM", "TOOL", "AGENT", "CHAIN", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL"}
 )
 _OF_COLUMNS: Final = re.compile(r"(?i)(?:span\.)?(attributes|resource)\.(?:attributes\.)?(.+)")
-_CONTAINERS: Final = ("hits", "data", "results", "rows", "spans", "traces", "events")
-_DEEPEST: Final = 8
 _NS_PER_MILLISECOND: Final = 1_000_000
-_UNIT_BY_DIGITS: Final[Mapping[int, int]] = MappingProxyType({13: 1_000_000, 16: 1_000})
+_UNIT_BY_DIGITS: Final[Mapping[int, int]] = MappingProxyType({10: 1_000_000_000, 13: 1_000_000, 16: 1_000})
+_LONG_IDS: Final = frozenset(
+    {24, 32}
+)  # digits of ids of spans that are no OTLP's: of OpenAI's Agents SDK, of UUIDs
+_NO_PARENT: Final = frozenset({"undefined", "null"})  # as JavaScript prints it
+_KIND: Final = "span.type"
+_FAILED: Final = frozenset({"failure", "error"})
+_NS_PER_SECOND: Final = 1_000_000_000
 _OTHER: Final = re.compile(r"[^0-9a-z]")
 
 Raw = dict[str, Any]
@@ -110,42 +133,23 @@ def is_named_otherwise(names: Iterable[str]) -> bool:
     return is_row(dict.fromkeys(names)) and any(_letters(name) in _ALONE for name in names)
 
 
-def rows_in(document: object, depth: int = 0) -> Iterator[object]:
-    """The rows of a document: itself, or what its `hits`, `data`, `rows`, `spans` and so on hold."""
-    if isinstance(document, list) and depth <= _DEEPEST:
-        for one in document:
-            yield from rows_in(one, depth + 1)
-    elif isinstance(document, dict) and not is_row(document) and depth <= _DEEPEST:
-        if isinstance(document.get("_source"), dict):  # of a search
-            yield document["_source"]
-            return
-        inside = next(
-            (document[key] for key in _CONTAINERS if isinstance(document.get(key), list | dict)), None
-        )
-        of_trace = {"traceId": document["traceId"]} if "traceId" in document else {}
-        for row in (document,) if inside is None else rows_in(inside, depth + 1):
-            yield {**of_trace, **row} if isinstance(row, dict) else row
-    else:
-        yield document
-
-
 def our_row(raw: Raw) -> Raw:
     """A row under our names: ids in hex, times in nanoseconds. Raises `Unreadable` if they are none."""
     columns = _columns((*raw,))
     if "start" not in columns:
         raise Unreadable("start is missing")
     row = {ours: raw[name] for ours, name in columns.items() if _is_told(raw[name])}
-    is_decimal, is_azure = _GOOGLE in raw, _AZURE in raw
+    is_decimal, is_azure = any(raw.keys() >= names for names in _DECIMAL), _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
-    parent = _id(row.get("parent_id") or None, SPAN_ID_BYTES, is_decimal=is_decimal)
+    told = row.get("parent_id") or None
+    parent = None if told in _NO_PARENT else _id(told, SPAN_ID_BYTES, is_decimal=is_decimal)
     row["parent_id"] = None if is_azure and row.get("parent_id") == row.get("trace_id") else parent
-    unit = 1 if "ns" in columns["start"] or "nano" in columns["start"].lower() else _unit_of(row.get("start"))
-    row["start"] = required_ns(row.get("start"), "start") * unit
+    row["start"] = _at_ns(row.get("start"), "start", columns)
     if "end" in columns:
-        row["end"] = required_ns(row["end"], "end") * unit if row.get("end") else 0
+        row["end"] = _at_ns(row["end"], "end", columns) if row.get("end") else 0
     else:
-        row["end"] = row["start"] + _duration_ns(row, in_ms="duration" if is_azure else "duration_ms")
+        row["end"] = row["start"] + _duration_ns(row, is_azure=is_azure)
     row["status"], row["status_message"] = _status(row)
     if isinstance(row.get("scope"), Mapping):
         row["scope"] = row["scope"].get("name")
@@ -154,15 +158,51 @@ def our_row(raw: Raw) -> Raw:
         row["name"], held = held, None
     found = {
         "attributes": {
-            key: value for name in _ATTRIBUTES for key, value in plain_attributes(row.get(name)).items()
+            key: value for name in _ATTRIBUTES for key, value in _spread(plain_attributes(row.get(name)))
         },
         "resource": dict(plain_attributes(held.get("attributes", held) if isinstance(held, dict) else held)),
     }
     for (kind, key), value in _one_a_column(raw, columns):
         found[kind].setdefault(key, value)
-    if str(row.get("kind")) in _OPENINFERENCE:  # Phoenix'
-        found["attributes"].setdefault(_OPENINFERENCE_KIND, row["kind"])
+    for key, value in _told_by_columns(row):
+        found["attributes"].setdefault(key, value)
     return {**row, **found, "name": row.get("name") or ""}
+
+
+def _told_by_columns(row: Raw) -> Iterator[tuple[str, AttributeValue]]:
+    """What columns of their own tell of a model's call, as attributes; `row` is under our names."""
+    kind = row.get("kind", row.get("type"))
+    if str(kind) in _OPENINFERENCE:  # Phoenix'
+        yield _OPENINFERENCE_KIND, str(kind)
+    elif isinstance(kind, str) and span_kind(kind) is SpanKind.UNSPECIFIED:
+        yield _KIND, kind
+    if row.get("usage"):
+        yield (
+            _USAGE,
+            row["usage"] if isinstance(row["usage"], str) else plain_attributes(row["usage"], "usage"),
+        )
+    first_ns = timestamp_ns(row.get("first_token"))
+    if first_ns is not None:
+        yield semconv.TIME_TO_FIRST_CHUNK[0], (first_ns - row["start"]) / _NS_PER_SECOND
+
+
+@lru_cache(maxsize=1)
+def _known_names() -> tuple[frozenset[str], Mapping[str, str]]:
+    """The words before the first point of names that are known; these names by how they are without points."""
+    names = [name for name in semconv.TABLE.types if "." in name]
+    spaces = frozenset(name.partition(".")[0] for name in names)
+    return spaces, MappingProxyType({name.replace(".", "_"): name for name in reversed(names)})
+
+
+def _spread(attributes: Attributes, before: str = "") -> Iterator[tuple[str, AttributeValue]]:
+    """Attributes by their full names: Datadog nests them, Elastic APM writes `_` for `.` in them."""
+    spaces, written = _known_names()
+    for key, value in attributes.items():
+        name = f"{before}{key}"
+        if isinstance(value, Mapping) and (before or key in spaces):
+            yield from _spread(value, f"{name}.")
+        else:
+            yield written.get(name, name), value
 
 
 def _one_a_column(raw: Raw, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Any]]:
@@ -186,8 +226,8 @@ def _id(value: object, size: int, *, is_decimal: bool) -> object:
     if number is not None:
         return f"{number % 2 ** (8 * size):0{2 * size}x}"
     text = value.removeprefix("0x").replace("-", "") if isinstance(value, str) else value
-    is_uuid = isinstance(text, str) and size == SPAN_ID_BYTES and len(text) == 2 * TRACE_ID_BYTES
-    if not is_uuid:
+    is_longer = isinstance(text, str) and size == SPAN_ID_BYTES and len(text) in _LONG_IDS
+    if not is_longer:
         return text
     from hashlib import sha256
 
@@ -199,8 +239,14 @@ def _unit_of(time: object) -> int:
     return _UNIT_BY_DIGITS.get(len(str(integer(time) or "")), 1)
 
 
-def _duration_ns(row: Raw, *, in_ms: str) -> int:
-    told, unit = (row[in_ms], _NS_PER_MILLISECOND) if in_ms in row else (row.get("duration"), 1)
+def _at_ns(value: object, name: str, columns: Mapping[str, str]) -> int:
+    column = columns[name].lower()
+    return required_ns(value, name) * (1 if "ns" in column or "nano" in column else _unit_of(value))
+
+
+def _duration_ns(row: Raw, *, is_azure: bool) -> int:
+    column = next((name for name in _UNITS if name in row), "duration")
+    told, unit = row.get(column), _NS_PER_MILLISECOND if is_azure else _UNITS[column]
     whole = integer(told)
     if whole is not None:
         return whole * unit
@@ -212,5 +258,5 @@ def _duration_ns(row: Raw, *, in_ms: str) -> int:
 
 def _status(row: Raw) -> tuple[StatusCode, str]:
     code, message = status_of({"status": row.get("status")})
-    failed = str(row.get("success", "true")).lower() == "false"
+    failed = str(row.get("success", "true")).lower() == "false" or str(row.get("outcome")).lower() in _FAILED
     return (StatusCode.ERROR if failed else code), message or str(row.get("status_message") or "")

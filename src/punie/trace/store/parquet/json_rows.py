@@ -17,7 +17,8 @@ from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.parquet.reader import span_of
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader
-from punie.trace.store.row_names import is_row, our_row, rows_in
+from punie.trace.store.row_documents import rows_in
+from punie.trace.store.row_names import is_row, our_row
 from punie.trace.store.source import JsonFormat, Source
 
 _LONGEST_CELL: Final = 2**24  # characters

@@ -1,0 +1,382 @@
+"""Documents in which backends pack their rows: the same run of four spans in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+from small_traces import only, phases_ms
+
+from punie.trace.errors import InputError
+from punie.trace.store.sources import read_source
+
+TRACE: Final = "6ab1f80057ab12cd34ef56a1b2c3d4e5"
+START: Final = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
+Raw = dict[str, Any]
+
+
+class Part(NamedTuple):
+    """A span of the run: its number, its parent's, times in milliseconds, tokens of the prompt and of the answer."""
+
+    number: int
+    kind: str
+    above: int | None
+    start: int
+    end: int
+    tokens: tuple[int, int] | None = None
+
+    @property
+    def said(self) -> Raw:
+        """What the conventions say of it."""
+        operation = {"agent": "invoke_agent", "llm": "chat", "tool": "execute_tool"}[self.kind]
+        names = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+        counts = dict(zip(names, self.tokens, strict=True)) if self.tokens else {}
+        return {"gen_ai.operation.name": operation, **counts}
+
+    @property
+    def usage(self) -> Raw:
+        """Its tokens as OpenAI counts them."""
+        return dict(zip(("prompt_tokens", "completion_tokens"), self.tokens or (), strict=False))
+
+
+RUN: Final = (
+    Part(1, "agent", None, 0, 6000),
+    Part(2, "llm", 1, 100, 3100, (10, 2)),
+    Part(3, "tool", 1, 3200, 4000),
+    Part(4, "llm", 1, 4000, 5900, (20, 3)),
+)
+
+
+def at(ms: int) -> str:
+    return (START + timedelta(milliseconds=ms)).isoformat().replace("+00:00", "Z")
+
+
+def seconds(ms: int) -> float:
+    return (START + timedelta(milliseconds=ms)).timestamp()
+
+
+def span(number: int | None) -> str | None:
+    return None if number is None else f"a{number:015}"
+
+
+def uuid(number: int | None) -> str | None:
+    return None if number is None else f"12345678-1234-5678-1234-{number:012}"
+
+
+def table(names: Sequence[str]) -> list[list[Any]]:
+    columns: dict[str, Callable[[Part], Any]] = {
+        "id": lambda part: span(part.number),
+        "operation_Id": lambda _: TRACE,
+        "operation_ParentId": lambda part: span(part.above) or TRACE,
+        "name": lambda part: part.kind,
+        "timestamp": lambda part: at(part.start),
+        "timestamp [UTC]": lambda part: (
+            (START + timedelta(milliseconds=part.start)).strftime("%-m/%-d/%Y, %-I:%M:%S.%f")[:-3] + " PM"
+        ),
+        "duration": lambda part: part.end - part.start,
+        "customDimensions": lambda part: json.dumps(part.said),
+    }
+    return [[columns[name](part) for name in names] for part in RUN]
+
+
+def langsmith(part: Part) -> Raw:
+    return {
+        "id": uuid(part.number),
+        "trace_id": uuid(1),
+        "parent_run_id": uuid(part.above),
+        "name": part.kind,
+        "run_type": "chain" if part.kind == "agent" else part.kind,
+        "start_time": at(part.start)[:-1],
+        "end_time": at(part.end)[:-1],
+        "first_token_time": at(part.start + 500) if part.tokens else None,
+        **part.usage,
+    }
+
+
+def opik(part: Part) -> Raw:
+    return {
+        "id": uuid(part.number),
+        "trace_id": uuid(60),
+        "parent_span_id": uuid(part.above),
+        "name": part.kind,
+        "type": "general" if part.kind == "agent" else part.kind,
+        "start_time": at(part.start),
+        "end_time": at(part.end),
+        "usage": part.usage,
+    }
+
+
+def elastic(part: Part) -> Raw:
+    group = "span" if part.above else "transaction"
+    told = {"id": span(part.number), "name": part.kind, "duration": {"us": (part.end - part.start) * 1_000}}
+    return {
+        "@timestamp": at(part.start),
+        "trace": {"id": TRACE},
+        "transaction": {"id": span(1)},
+        group: told,
+        "parent": {"id": span(part.above)} if part.above else {},
+        "service": {"name": "app"},
+        "event": {"outcome": "success"},
+        "labels": {
+            name.replace(".", "_"): value for name, value in part.said.items() if isinstance(value, str)
+        },
+        "numeric_labels": {
+            name.replace(".", "_"): value for name, value in part.said.items() if isinstance(value, int)
+        },
+    }
+
+
+def braintrust(part: Part) -> Raw:
+    return {
+        "id": uuid(50 + part.number),
+        "span_id": uuid(part.number),
+        "root_span_id": uuid(1),
+        "span_parents": [uuid(part.above)] if part.above else None,
+        "span_attributes": {"name": part.kind, "type": "task" if part.kind == "agent" else part.kind},
+        "metrics": {"start": seconds(part.start), "end": seconds(part.end), **part.usage},
+        "metadata": {"model": "m"},
+    }
+
+
+def weave(part: Part) -> Raw:
+    sums = part.usage or {"prompt_tokens": 30, "completion_tokens": 5}
+    return {
+        "id": uuid(part.number),
+        "op_name": f"weave:///e/p/op/{part.kind}:abc",
+        "trace_id": uuid(1),
+        "parent_id": uuid(part.above),
+        "started_at": at(part.start),
+        "ended_at": at(part.end),
+        "attributes": {"weave": {"kind": part.kind}},
+        "summary": {"usage": {"m": sums}},
+    }
+
+
+def datadog(part: Part) -> Raw:
+    says = part.said
+    nested = {"operation": {"name": says["gen_ai.operation.name"]}}
+    if part.tokens:
+        nested["usage"] = dict(zip(("input_tokens", "output_tokens"), part.tokens, strict=True))
+    attributes = {
+        "span_id": str(part.number),
+        "trace_id": TRACE,
+        "parent_id": str(part.above or 0),
+        "start_timestamp": at(part.start),
+        "end_timestamp": at(part.end),
+        "resource_name": part.kind,
+        "custom": {"gen_ai": nested},
+    }
+    return {"id": "AQ", "type": "spans", "attributes": attributes}
+
+
+def llm_observability(part: Part) -> Raw:
+    attributes = {
+        "ml_app": "app",
+        "span_id": str(part.number),
+        "trace_id": TRACE,
+        "parent_id": str(part.above) if part.above else "undefined",
+        "name": part.kind,
+        "span_kind": part.kind,
+        "start_ms": round(seconds(part.start) * 1_000),
+        "duration": float((part.end - part.start) * 1_000_000),
+        "metrics": dict(zip(("input_tokens", "output_tokens"), part.tokens or (), strict=False)),
+    }
+    return {"id": "AQ", "type": "span", "attributes": attributes}
+
+
+def openai_agents(part: Part) -> Raw:
+    kind = {"llm": "response", "tool": "function"}.get(part.kind, part.kind)
+    return {
+        "object": "trace.span",
+        "id": f"span_{part.number:024}",
+        "trace_id": f"trace_{TRACE}",
+        "parent_id": f"span_{part.above:024}" if part.above else None,
+        "started_at": at(part.start),
+        "ended_at": at(part.end),
+        "span_data": {"type": kind, "usage": part.usage},
+    }
+
+
+def cloud_trace(part: Part) -> Raw:
+    said = {
+        name: {"stringValue": {"value": value}} if isinstance(value, str) else {"intValue": str(value)}
+        for name, value in part.said.items()
+    }
+    return {
+        "name": f"projects/p/traces/{TRACE}/spans/{span(part.number)}",
+        "spanId": span(part.number),
+        "parentSpanId": span(part.above),
+        "displayName": {"value": part.kind},
+        "startTime": at(part.start),
+        "endTime": at(part.end),
+        "attributes": {"attributeMap": said},
+    }
+
+
+def langfuse(part: Part) -> Raw:
+    return {
+        "id": uuid(part.number),
+        "traceId": uuid(60),
+        "parentObservationId": uuid(part.above),
+        "name": part.kind,
+        "type": {"llm": "GENERATION"}.get(part.kind, part.kind.upper()),
+        "startTime": at(part.start),
+        "endTime": at(part.end),
+        "usageDetails": json.dumps(dict(zip(("input", "output"), part.tokens or (), strict=False))),
+    }
+
+
+def segment(part: Part) -> Raw:
+    return {
+        "id": span(part.number),
+        "name": part.kind,
+        "start_time": seconds(part.start),
+        "end_time": seconds(part.end),
+        "metadata": {"default": part.said},
+    }
+
+
+def annotated(part: Part) -> Raw:
+    said = {name.replace(".", "_"): value for name, value in part.said.items()}
+    more = {"type": "subsegment", "parent_id": span(part.above)} if part.above else {}
+    return {**segment(part), "metadata": {}, "annotations": said, "trace_id": XRAY_TRACE, **more}
+
+
+XRAY_TRACE: Final = f"1-{TRACE[:8]}-{TRACE[8:]}"
+SEGMENT: Final = {
+    **segment(RUN[0]),
+    "trace_id": XRAY_TRACE,
+    "subsegments": [segment(part) for part in RUN[1:]],
+}
+AZURE: Final = (
+    "timestamp",
+    "id",
+    "operation_Id",
+    "operation_ParentId",
+    "name",
+    "duration",
+    "customDimensions",
+)
+RUNS: Final = [langsmith(part) for part in RUN]
+DOCUMENTS: Final[Mapping[str, object]] = {
+    "azure, tables": {"tables": [{"columns": [{"name": name} for name in AZURE], "rows": table(AZURE)}]},
+    "clickhouse, compact": {"meta": [{"name": name} for name in AZURE], "data": table(AZURE), "rows": 4},
+    "es|ql": {"took": 1, "columns": [{"name": name} for name in AZURE], "values": table(AZURE)},
+    "nerdgraph": {
+        "data": {
+            "actor": {
+                "account": {"nrql": {"results": [dict(zip(AZURE, one, strict=True)) for one in table(AZURE)]}}
+            }
+        }
+    },
+    "langsmith, query": {"runs": RUNS, "cursors": {"next": None}},
+    "langsmith, child runs": {**RUNS[0], "child_runs": RUNS[1:]},
+    "opik, spans": {"page": 1, "content": [opik(part) for part in RUN]},
+    "opik, export": {
+        "trace": {"id": uuid(60), "name": "agent", "start_time": at(0), "end_time": at(6000)},
+        "spans": [opik(part) for part in RUN],
+    },
+    "elastic apm": {"hits": {"hits": [{"_source": elastic(part)} for part in RUN]}},
+    "braintrust": {"events": [braintrust(part) for part in RUN], "cursor": "x"},
+    "weave": [weave(part) for part in RUN],
+    "datadog": {"data": [datadog(part) for part in RUN], "meta": {"page": {}}},
+    "datadog, llm observability": {"data": [llm_observability(part) for part in RUN]},
+    "openai's agents sdk": [openai_agents(part) for part in RUN],
+    "google, written": {"spans": [cloud_trace(part) for part in RUN]},
+    "x-ray, segment": SEGMENT,
+    "x-ray, answer": {
+        "Traces": [{"Id": XRAY_TRACE, "Segments": [{"Id": "x", "Document": json.dumps(SEGMENT)}]}]
+    },
+    "x-ray, apart": [annotated(part) for part in RUN],
+}
+
+
+def check(file: Path) -> None:
+    found = read_source(str(file))
+    assert found.unreadable == ()
+    query = only(*found.spans)
+    assert phases_ms(query) == {"model": 4900, "tool": 800, "framework": 300}
+    assert (query.model_requests, query.tool_calls) == (2, 1)
+    assert (query.input_tokens, query.output_tokens) == (30, 5)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_run_is_read_however_its_rows_are_packed(tmp_path: Path, document: object) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(document))
+    check(file)
+
+
+@pytest.mark.parametrize("make", [opik, elastic, weave, braintrust, annotated])
+def test_a_run_is_read_from_a_row_a_line(tmp_path: Path, make: Callable[[Part], Raw]) -> None:
+    file = tmp_path / "run.jsonl"
+    file.write_text("\n".join(json.dumps(make(part)) for part in RUN))
+    check(file)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["timestamp [UTC]", *AZURE[1:]], *table(["timestamp [UTC]", *AZURE[1:]])],
+        [[*langfuse(RUN[0])], *[[*langfuse(part).values()] for part in RUN]],
+        [[*RUNS[1]], *[[{**dict.fromkeys(RUNS[1]), **run}[name] for name in RUNS[1]] for run in RUNS]],
+    ],
+    ids=["azure's portal", "langfuse", "langsmith"],
+)
+def test_a_run_is_read_from_csv(tmp_path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    file, text = tmp_path / "run.csv", io.StringIO()
+    csv.writer(text).writerows(rows)
+    file.write_text(text.getvalue())
+    check(file)
+
+
+def test_the_first_token_of_a_langsmith_run_is_a_time_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(RUNS))
+    query = only(*read_source(str(file)).spans)
+    assert query.time_to_first_chunk_ns == (500_000_000, 500_000_000)
+
+
+def test_spans_of_an_opik_trace_without_a_parent_are_one_query(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    trace = {"id": uuid(60), "name": "agent", "start_time": at(0), "end_time": at(6000)}
+    spans = [{**opik(part), "parent_span_id": None} for part in RUN[1:]]
+    file.write_text(json.dumps({"trace": trace, "spans": spans}))
+    check(file)
+
+
+@pytest.mark.parametrize("fault", ["fault", "error", "throttle"])
+def test_a_segment_s_fault_is_its_error(tmp_path: Path, fault: str) -> None:
+    file = tmp_path / "segment.json"
+    file.write_text(json.dumps({**SEGMENT, fault: True}))
+    assert read_source(str(file)).spans[0].status.name == "ERROR"
+
+
+def test_an_answer_of_x_ray_whose_document_is_no_json_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text(json.dumps({"Traces": [{"Segments": [{"Document": "{"}]}]}))
+    (record,) = read_source(str(file)).unreadable
+    assert "a segment's document is no JSON" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ([{"request_id": "1", "request_created_at": at(0), "delay_ms": 900}], "Helicone"),
+        ({"traces": [{"traceID": "1", "rootTraceName": "x", "durationMs": 9}]}, "Tempo's list of traces"),
+        ({"traceEvents": [{"ph": "X", "ts": 1}]}, "Chrome's trace events"),
+        ({"status": "success", "data": {"resultType": "matrix", "result": []}}, "Prometheus"),
+        ([{"trace_id": "tr-1", "execution_duration": 9, "state": "OK"}], "MLflow's list of traces"),
+    ],
+)
+def test_what_holds_no_spans_is_refused_by_what_it_is(tmp_path: Path, document: object, says: str) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=says):
+        read_source(str(file))
