@@ -171,3 +171,10 @@ def test_a_measure_that_is_the_sum_of_others_or_never_moves_is_drawn_as_such() -
     assert found.normal
     assert found.p[0] == found.p[1]
     assert found.p[2] == found.family_p[2] == 1.0
+
+
+def test_units_of_which_each_outweighs_all_smaller_ones_are_all_dealt_one_by_one() -> None:
+    values = [1.02**place * (-1) ** place for place in range(1_000)]
+    found = permute([Stratum(((0.0,),), ((value,),)) for value in values])
+    assert found.normal
+    assert found.p[0] == pytest.approx(0.9, abs=0.1)  # the sum of signs that alternate is as small as any

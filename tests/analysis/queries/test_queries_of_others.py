@@ -187,6 +187,8 @@ def test_a_judge_s_run_is_no_query(said: Attributes) -> None:
     assert walls_ms(*plain) == [60]
     apart = (span("judges", None, 60, 90, said, trace=OTHER), chat("why", "judges", 60, 90, trace=OTHER))
     assert walls_ms(*run("a", None, 0, 50), *apart) == [50]
+    linked = [replace(one, linked=(OTHER,)) for one in run("j", None, 60, 80, trace="c" * 32)]
+    assert walls_ms(*run("a", None, 0, 50), apart[0], *linked) == [50]
     assert walls_ms(*apart) == [30]  # nothing else was asked
 
 

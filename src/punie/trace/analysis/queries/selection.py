@@ -4,7 +4,7 @@ Where some trace asks a model, one that asks none is no query: a health check, a
 evaluation, whoever it asks. An agent's run that failed is one, although it didn't come so far, and so is one that
 counts tokens. A trace that begins with a tool has lost its caller's context, and so has a call in the time of a run
 that has none; both belong to the run around them, if there is one alone. What is linked to a query around it is a part
-of that (`linking`). One of a server's spans alone repeats what clients tell of.
+of that (`linking`), and no query either where that judges. One of a server's spans alone repeats what clients tell of.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     asks = {key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()}
     lost = {key for key, run in around.items() if candidates[key].role is Role.CHAT and not asks[run]}
     linked = linked_parts(outlines)
-    asks.update({around[key]: Asks.CLIENT for key in lost} | dict.fromkeys(linked.values(), Asks.CLIENT))
+    of_judges = {key for key, query in linked.items() if candidates[query].role is Role.EVALUATION}
+    asking = [around[key] for key in lost] + [query for key, query in linked.items() if key not in of_judges]
+    asks.update(dict.fromkeys(asking, Asks.CLIENT))
     others = max(
         (one for key, one in asks.items() if candidates[key].role is not Role.TOOL), default=Asks.NOBODY
     )
@@ -71,7 +73,7 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     def fate(one: Candidate) -> Fate:
         if one.source is Source.OWN:
             return Fate.QUERY
-        if one.key in lost or _is_part(one, asks[one.key], others, calls):
+        if one.key in lost or one.key in of_judges or _is_part(one, asks[one.key], others, calls):
             return Fate.PART
         return Fate.QUERY if asks[one.key] or not somebody_asks or one.is_run else Fate.WITHOUT_MODEL
 

@@ -74,7 +74,8 @@ def dealt_at_random(strata: Sequence[Sides], draws: int, generator: random.Rando
     for _ in range(draws):
         normal = [generator.gauss(0.0, 1.0) for _ in factor]
         rows = [coin.on_b if generator.random() < coin.chance_of_b else coin.on_a for coin in coins]
-        rows.append(tuple([sum(map(mul, row, normal)) for row in factor]))
+        if factor:  # else every unit weighs much
+            rows.append(tuple([sum(map(mul, row, normal)) for row in factor]))
         yield tuple(map(sum, zip(*rows, strict=True)))
 
 
