@@ -333,6 +333,11 @@ def test_what_programs_read_is_utf_8_where_the_encoding_lacks_a_letter() -> None
     assert b"charset=utf-8" in done.stdout
 
 
+def test_what_programs_read_is_utf_8_where_the_encoding_has_its_letters_too() -> None:
+    done = _to(subprocess.PIPE, "report", str(RECORDED), "--format", "html", PYTHONIOENCODING="cp1252")
+    assert "–" in done.stdout.decode("utf-8")
+
+
 def test_progress_that_nobody_reads_is_no_gate_s_answer() -> None:
     read, write = os.pipe()
     os.close(read)

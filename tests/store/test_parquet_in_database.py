@@ -22,7 +22,7 @@ from punie.trace.analysis.summary.database_totals import Where
 from punie.trace.analysis.summary.parts import By, Part, namer, part_of, parts_of
 from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
-from punie.trace.model import Span, SpanSet
+from punie.trace.model import AttributeValue, Span, SpanSet
 from punie.trace.store.parquet import in_database
 from punie.trace.store.parquet.in_database import total
 from punie.trace.store.sources import read_source
@@ -167,6 +167,38 @@ def test_copies_of_a_span_count_once_and_contradicting_ones_need_the_tree(tmp_pa
     other = replace(spans[-1], end_ns=spans[-1].end_ns + 1)
     found = total([write_parquet(tmp_path / "other.parquet", [*spans, other])])
     assert (found.total.needs_tree, found.named) == (1, (spans[0].trace_id,))
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.parametrize("said", [{semconv.ERROR_TYPE: "x"}, {semconv.QUERY_WARMUP: True}])
+def test_copies_of_a_query_that_contradict_each_other_in_its_state_need_the_tree(
+    tmp_path: Path, said: dict[str, AttributeValue], is_last: bool
+) -> None:
+    top, *others = Tree(0, seeded(1)).spans
+    tops = [top, replace(top, attributes={**top.attributes, **said})]
+    spans = [*(tops if is_last else reversed(tops)), *others]
+    assert total([write_parquet(tmp_path / "spans.parquet", spans)]).total.needs_tree == 1
+
+
+def test_more_time_than_64_bits_hold_is_left_aside_and_said(tmp_path: Path) -> None:
+    """Queries of nearly a month, of which a block may hold thousands."""
+    month_ns = 29 * DAY_NS
+    tops = [
+        Span(
+            f"{number:032x}",
+            "1".zfill(16),
+            None,
+            "q",
+            NOW_NS - month_ns,
+            NOW_NS,
+            attributes={semconv.QUERY_ID: "q"},
+        )
+        for number in range(1, 4_001)
+    ]
+    found = total([write_parquet(tmp_path / "spans.parquet", tops)]).total
+    assert found.answers + found.needs_tree == 4_000
+    assert found.answers > 1_000
+    assert found.wall_ns == found.answers * month_ns
 
 
 def test_an_id_that_is_none_needs_the_tree(tmp_path: Path) -> None:

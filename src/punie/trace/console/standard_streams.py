@@ -67,14 +67,14 @@ def write_out_readable(text: str) -> None:
 
 
 def write_out_whole(text: str) -> None:
-    """As `write_out`, for programs: in UTF-8 where the stream's encoding lacks something of it."""
-    encoding = getattr(sys.stdout, "encoding", None)
-    try:
-        text.encode(encoding or "utf-8")
-    except UnicodeEncodeError:
-        write_out_bytes(text.encode())
-    else:
+    """As `write_out`, for programs: in UTF-8, as JSON has to be and as pages say of themselves, whatever the stream's.
+
+    A document comes in parts, of which some may fit another encoding and some may not.
+    """
+    if getattr(sys.stdout, "encoding", None) is None or text.isascii():  # a stream in memory has none
         write_out(text)
+    else:
+        write_out_bytes(text.encode())
 
 
 def in_encoding(text: str, encoding: str) -> str:

@@ -14,8 +14,6 @@ from punie.trace.units import count_text
 from punie.trace.usecases.run_report import drawings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.usecases.load import Loaded
 

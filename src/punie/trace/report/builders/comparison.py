@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from punie.trace.analysis.comparison.change import Change, Direction
-from punie.trace.analysis.comparison.compare import Comparison
+from punie.trace.analysis.comparison.compare import Comparison, QueryChange
 from punie.trace.analysis.comparison.facts import Likeness
 from punie.trace.analysis.comparison.gate import Gate, GateResult
 from punie.trace.analysis.comparison.measures import Kind
@@ -24,13 +24,6 @@ from punie.trace.report.inert import one_line, some
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
 from punie.trace.report.wording.comparison import basis, ends, gate_reason, headline
 from punie.trace.units import count_text, duration_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from punie.trace.analysis.comparison.change import Change
-    from punie.trace.analysis.comparison.compare import Comparison, QueryChange
-    from punie.trace.report.figures import Figure
 
 GATE: Final = "thresholds"  # its answer's slug
 _MOST_QUERIES: Final = 10

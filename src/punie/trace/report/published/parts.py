@@ -7,7 +7,8 @@ History of the formats (`schema_version`), both alike:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,11 +20,6 @@ from punie.trace.report.content import Report
 from punie.trace.report.document import Rows, Value
 from punie.trace.report.published.base import Published, fields_of, joined
 from punie.trace.report.published.run import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from punie.trace.analysis.summary.parts import Part
 
 NOT_COMPUTED: Final = (
     "integrity",

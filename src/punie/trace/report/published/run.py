@@ -7,8 +7,8 @@ History of the format (`schema_version`):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -29,11 +29,6 @@ from punie.trace.report.published.base import Published, fields_of, joined, know
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import UNITS, basis
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from punie.trace.analysis.records import QueryRecord
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -60,7 +60,7 @@ class _Sums:
             {
                 state: StateSums(
                     queries=count,
-                    root_ns=sum(self.phases_ns),
+                    root_ns=sum(int(of_block.sum()) for of_block in self.walls),
                     walls=_of_sorted(walls) if state == "counted" else (),
                     phases_ns=dict(zip(PHASES, self.phases_ns, strict=True)),
                     contested_ns=dict(zip(PHASES, self.contested_ns, strict=True)),

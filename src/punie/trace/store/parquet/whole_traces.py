@@ -124,6 +124,8 @@ def _parents(rows: Rows, trace: Ints) -> tuple[Ints, Bools, Bools]:
         rows.how,
         rows.to_headers,
         rows.asks,
+        rows.is_warmup,
+        rows.is_failed,
     ):
         is_contradicted[other] |= column[one] != column[other]
     wanted = _mixed(rows.parent, trace, attempt)
@@ -181,7 +183,7 @@ class _Looked:
         lasts = np.add.reduceat(
             np.where(odd[trace], 0, rows.end_ns - rows.start_ns).astype(np.float64), first
         )
-        return np.asarray(odd | (lasts >= LONGEST_AXIS_NS))
+        return np.asarray(odd | (np.cumsum(lasts) >= LONGEST_AXIS_NS))  # those that a block has no room for
 
     def _is_one_machine(self, first: Ints) -> Bools:
         machines = self._rows.machines
