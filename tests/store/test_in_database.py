@@ -20,7 +20,7 @@ from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_RANK, Event, Provenance, Span, SpanSet
+from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanSet
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import traces_sql
@@ -104,6 +104,15 @@ def test_an_exception_without_a_status_needs_the_tree(front: int) -> None:
     )
     rest[at] = replace(rest[at], events=(Event("exception", rest[at].end_ns),))
     fill(front, [root, *rest])
+    assert [state for state, _ in judged().values()] == ["tree"]
+
+
+@pytest.mark.parametrize("said", [{semconv.ERROR_TYPE: "x"}, {semconv.QUERY_WARMUP: True}])
+def test_copies_of_a_query_that_contradict_each_other_in_its_state_need_the_tree(
+    front: int, said: dict[str, AttributeValue]
+) -> None:
+    root, *rest = Tree(0, seeded(1)).spans
+    fill(front, [root, replace(root, attributes={**root.attributes, **said}), *rest])
     assert [state for state, _ in judged().values()] == ["tree"]
 
 

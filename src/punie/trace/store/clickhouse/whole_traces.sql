@@ -17,7 +17,8 @@ named AS (
 ),
 -- Numbers are brought together a column each, small ones in one: ClickHouse is slow at arrays of tuples there.
 gathered AS (
-  SELECT TraceId, $PART AS part, max(is_odd) OR minIf(scope, role = 1) != maxIf(scope, role = 1) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
+  SELECT TraceId, $PART AS part, max(is_odd) OR minIf(scope, role = 1) != maxIf(scope, role = 1)
+      OR minIf(named.is_warmup, is_top) != maxIf(named.is_warmup, is_top) OR minIf(named.is_failed, is_top) != maxIf(named.is_failed, is_top) AS is_odd, max(is_top AND is_warmup) AS is_warmup, max(is_top AND is_failed) AS is_failed,
     $ONE_MACHINE AS is_one_machine,
     groupArray(id) AS ids, groupArray(parent) AS above, groupArray(start_ns) AS starts, groupArray(end_ns) AS ends,
     groupArray(toUInt32(is_top + 2 * (NOT to_headers) + 4 * asks + 8 * role + 128 * (phase + 1) + 2048 * how)) AS facts
