@@ -45,6 +45,7 @@ MAY_BE_IMPORTED = {
         "console",
         "console.standard_streams",
         "errors",
+        "flags",
         "garbage",
         "options",
         "report",

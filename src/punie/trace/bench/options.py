@@ -9,7 +9,20 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
-from punie.trace.options import choice, flag, real_number, switch, whole_number
+from punie.trace.flags import (
+    agent_flag,
+    allow_vocab_mismatch_flag,
+    max_memory_flag,
+    max_tokens_flag,
+    query_timeout_flag,
+    ready_timeout_flag,
+    seed_flag,
+    suite_flag,
+    target_flag,
+    temperature_flag,
+    workspace_flag,
+)
+from punie.trace.options import choice, flag, whole_number
 from punie.trace.units import parse_bytes, parse_duration_ns
 
 DEMO: Final = "demo"
@@ -50,22 +63,14 @@ class BenchOptions:
         default="off",
         shown="off, since mlx_lm corrupts the context with it",
     )
-    allow_vocab_mismatch: bool = switch(
-        "--allow-vocab-mismatch", "go on although some tokens of a draft have other ids"
-    )
-    max_tokens: int = flag(
-        "--max-tokens", "N", "limit of one answer", parse=whole_number(1, 10**8), default=1024
-    )
-    temperature: float = flag("--temperature", "T", "sampling temperature", parse=real_number(0), default=0.0)
-    suite: str | None = flag("--suite", "FILE", "a suite of queries", shown="discrimination")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent")
-    workspace: str | None = flag("--workspace", "DIR", "what the default agent's tools see")
-    query_timeout: int = flag(
-        "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300
-    )
-    ready_timeout: int = flag(
-        "--ready-timeout", "S", "seconds for a server start", parse=whole_number(1), default=600
-    )
+    allow_vocab_mismatch: bool = allow_vocab_mismatch_flag()
+    max_tokens: int = max_tokens_flag()
+    temperature: float = temperature_flag()
+    suite: str | None = suite_flag()
+    agent: str | None = agent_flag()
+    workspace: str | None = workspace_flag()
+    query_timeout: int = query_timeout_flag()
+    ready_timeout: int = ready_timeout_flag()
     preflight_timeout: int = flag(
         "--preflight-timeout",
         "S",
@@ -83,9 +88,9 @@ class BenchOptions:
         parse=whole_number(1, 10_000),
         shown="1; 2 with the drafts' prompt cache on",
     )
-    seed: int = flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
-    target: str | None = flag("--target", "TIME", "how long a query may take, e.g. 10s or 800ms", shown="10s")
-    max_memory: str | None = flag("--max-memory", "SIZE", "what the server's process may use, e.g. 32GB")
+    seed: int = seed_flag()
+    target: str | None = target_flag()
+    max_memory: str | None = max_memory_flag(shown="")
 
     @property
     def repeats(self) -> int:

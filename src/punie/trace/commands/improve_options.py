@@ -13,7 +13,6 @@ from punie.trace.commands.options import (
     JudgementOptions,
     OutputOptions,
     refuse_given,
-    seed_flag,
 )
 from punie.trace.commands.server_options import (
     ABOUT_ADAPTER,
@@ -22,10 +21,10 @@ from punie.trace.commands.server_options import (
     adapter_folder,
     asked_model_flag,
     base_url_flag,
-    seconds,
 )
 from punie.trace.errors import UsageError
-from punie.trace.options import choice, flag, group, path, switch, whole_number
+from punie.trace.flags import max_tokens_flag, ready_timeout_flag, seed_flag
+from punie.trace.options import choice, flag, group, path, switch
 from punie.trace.units import parse_duration_ns
 
 if TYPE_CHECKING:
@@ -45,12 +44,8 @@ class BaselineOptions(AskedOptions):
     )
     adapter: Path | None = flag("--adapter", "PATH", ABOUT_ADAPTER, parse=path)
     cache: str = choice("--cache", ("server", "off"), "the prompt cache of the baseline", default="server")
-    max_tokens: int | None = flag(
-        "--max-tokens", "N", "limit of one answer", parse=whole_number(1, 10**8), shown="1024"
-    )
-    ready_timeout: int = flag(
-        "--ready-timeout", "S", "seconds for a server start", parse=seconds, default=600
-    )
+    max_tokens: int | None = max_tokens_flag(default=None)
+    ready_timeout: int = ready_timeout_flag()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from punie.trace.errors import UsageError
-from punie.trace.options import choice, flag, flags_of, one_of_several, path, switch, whole_number
+from punie.trace.flags import (
+    agent_flag,
+    max_memory_flag,
+    query_timeout_flag,
+    suite_flag,
+    target_flag,
+    workspace_flag,
+)
+from punie.trace.options import choice, flag, flags_of, one_of_several, path, switch
 from punie.trace.report.formats import FORMATS
 from punie.trace.units import parse_bytes, parse_duration_ns
 
 GATES: Final = ("accuracy", "generation", "target", "memory")
-
-target = partial(parse_duration_ns, flag="--target")
-memory_size = partial(parse_bytes, flag="--max-memory")
 
 
 class _Gone(argparse.Action):
@@ -40,32 +45,18 @@ def gone_flag(name: str, remedy: str) -> Any:  # noqa: ANN401 - as above
 class AskedOptions:
     """What is asked of whom."""
 
-    suite: Path | None = flag("--suite", "FILE", "a suite of queries", parse=path, shown="discrimination")
-    agent: str | None = flag(
-        "--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent", shown="one that reads --workspace"
-    )
-    workspace: Path | None = flag(
-        "--workspace", "DIR", "what the default agent's tools see", parse=path, shown="the demo project"
-    )
-    query_timeout: int = flag(
-        "--query-timeout", "S", "seconds for one query", parse=whole_number(1), default=300
-    )
+    suite: Path | None = suite_flag(path)
+    agent: str | None = agent_flag()
+    workspace: Path | None = workspace_flag(path)
+    query_timeout: int = query_timeout_flag()
 
 
 @dataclass(frozen=True, slots=True)
 class JudgementOptions:
     """What a report is judged against; None leaves it to what the run was started with, then to the default."""
 
-    target_ns: int | None = flag(
-        "--target", "TIME", "how long a query may take, e.g. 10s or 800ms", parse=target, shown="10s"
-    )
-    max_memory_bytes: int | None = flag(
-        "--max-memory",
-        "SIZE",
-        "what the server's process may use, e.g. 32GB",
-        parse=memory_size,
-        shown="what the machine recommends",
-    )
+    target_ns: int | None = target_flag(partial(parse_duration_ns, flag="--target"))
+    max_memory_bytes: int | None = max_memory_flag(partial(parse_bytes, flag="--max-memory"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +131,6 @@ def content_flag() -> Any:  # noqa: ANN401 - a field, as of `switch`
 def jaeger_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
     """The field of `--jaeger`."""
     return flag("--jaeger", "URL", "the page that shows waterfalls", shown="http://127.0.0.1:16686")
-
-
-def seed_flag() -> Any:  # noqa: ANN401 - as above
-    """The field of `--seed`."""
-    return flag("--seed", "N", "shuffles the order", parse=whole_number(-(2**62), 2**62), default=0)
 
 
 def refuse_given(kind: type, given: Collection[str], reason: str, remedy: str = "") -> None:

@@ -17,7 +17,6 @@ from punie.trace.commands.options import (
     content_flag,
     jaeger_flag,
     refuse_given,
-    seed_flag,
 )
 from punie.trace.commands.server_options import (
     DEMO,
@@ -28,6 +27,7 @@ from punie.trace.commands.server_options import (
     naming_flags,
 )
 from punie.trace.errors import ExportError, UsageError
+from punie.trace.flags import seed_flag
 from punie.trace.options import flag, group, path, switch, whole_number
 
 if TYPE_CHECKING:

@@ -10,16 +10,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace.errors import ConfigError, UsageError
+from punie.trace.flags import allow_vocab_mismatch_flag, max_tokens_flag, ready_timeout_flag, temperature_flag
 from punie.trace.options import choice, flag, path, real_number, switch, whole_number
 from punie.trace.server.config import KEY_VARIABLE as KEY_VARIABLE
 from punie.trace.server.config import ServerConfig
 
 DEMO: Final = "demo"
 ABOUT_ADAPTER: Final = "a LoRA adapter for the model (demo: one that makes the demo model wordy)"
-DEFAULT_MAX_TOKENS: Final = 1024
-"""The server's own default, 512, cuts long answers."""
-
-seconds = whole_number(1)
 
 
 def asked_model_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
@@ -50,16 +47,12 @@ class ServerOptions:
     draft: str | None = flag(
         "--draft", "PATH", "a draft model for speculative decoding (demo: the demo model's)"
     )
-    allow_vocab_mismatch: bool = switch(
-        "--allow-vocab-mismatch", "go on although some tokens of a draft have other ids"
-    )
+    allow_vocab_mismatch: bool = allow_vocab_mismatch_flag()
     num_draft_tokens: int | None = flag(
         "--num-draft-tokens", "K", "tokens drafted a step", parse=whole_number(1), shown="the server's"
     )
-    max_tokens: int = flag(
-        "--max-tokens", "N", "limit of one answer", parse=whole_number(1), default=DEFAULT_MAX_TOKENS
-    )
-    temperature: float = flag("--temperature", "T", "sampling temperature", parse=real_number(0), default=0.0)
+    max_tokens: int = max_tokens_flag()
+    temperature: float = temperature_flag()
     top_p: float | None = flag(
         "--top-p", "P", "nucleus sampling", parse=real_number(0, 1), shown="the server's"
     )
@@ -67,9 +60,7 @@ class ServerOptions:
     host: str = flag("--host", "HOST", "a loopback address", default="127.0.0.1")
     port: int = flag("--port", "PORT", "0 takes a free one", parse=whole_number(0, 65535), default=0)
     plain_server: bool = switch("--plain-server", "without spans from inside the server")
-    ready_timeout: int = flag(
-        "--ready-timeout", "S", "seconds for a server start", parse=seconds, default=600
-    )
+    ready_timeout: int = ready_timeout_flag()
 
 
 # Which flag sets a field of ServerConfig, for its errors.

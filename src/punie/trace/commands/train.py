@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.options import OutputOptions, refuse_given
 from punie.trace.errors import ExitCode, UsageError
+from punie.trace.flags import agent_flag, suite_flag, workspace_flag
 from punie.trace.options import absolute, argument, flag, group, real_number, switch, whole_number
 
 if TYPE_CHECKING:
@@ -37,11 +38,9 @@ EXAMPLES: Final = (
 class DataOptions:
     """What it is trained on."""
 
-    suite: str | None = flag("--suite", "FILE", "the suite that the runs asked", shown="as in the runs")
-    agent: str | None = flag("--agent", "MODULE:ATTRIBUTE", "the agent", shown="as in the runs")
-    workspace: str | None = flag(
-        "--workspace", "DIR", "what the default agent's tools see", shown="as in the runs"
-    )
+    suite: str | None = suite_flag(shown="as in the runs")
+    agent: str | None = agent_flag(shown="as in the runs")
+    workspace: str | None = workspace_flag(shown="as in the runs")
     examples: str | None = flag(
         "--examples", "FILE", "rows of your own, one JSON object with messages a line"
     )

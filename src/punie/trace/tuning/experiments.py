@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import (
-    DEFAULT_MAX_TOKENS,
     AgentSettings,
     Arm,
     PromptCache,
@@ -19,6 +18,7 @@ from punie.trace.analysis.experiment.arms import (
     ServerSettings,
 )
 from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPlan
+from punie.trace.analysis.experiment.size import DEFAULT_MAX_TOKENS
 from punie.trace.bench.levers.registry import parse_change
 from punie.trace.tuning.plan import TrainingPlan
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
-DEFAULT_MAX_TOKENS: Final = 1024
+from punie.trace.analysis.experiment.size import DEFAULT_MAX_TOKENS
 
 
 class PromptCache(StrEnum):

@@ -1,6 +1,6 @@
-"""How much an experiment measures where nobody says: planted speed-ups are decided with it.
+"""How much an experiment asks where nobody says: planted speed-ups are decided with it.
 
-`benchmarks/speculative_rates.py` shows how often. In a file of its own, since `--help` names both and imports no more.
+`benchmarks/speculative_rates.py` shows how often. In a file of its own, since `--help` names them and imports no more.
 """
 
 from __future__ import annotations
@@ -9,3 +9,5 @@ from typing import Final
 
 DEFAULT_BLOCKS: Final = 8
 DEFAULT_REPEATS: Final = 1
+DEFAULT_MAX_TOKENS: Final = 1024
+"""Of one answer; the server's own default, 512, cuts long ones."""
