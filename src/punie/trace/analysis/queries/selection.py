@@ -10,7 +10,7 @@ of that (`linking`), and no query either where that judges. One of a server's sp
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -47,54 +47,79 @@ _QUERY: Final = Judged(Fate.QUERY)
 def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     """Judge the candidates of every trace, those of the others known."""
     outlines = tuple(outlines)
-    if all(of_trace.is_settled for of_trace in outlines):
-        return {one.key: _QUERY for of_trace in outlines for one in of_trace.candidates}
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
-    if len(candidates) == 1 and all(one.passes_on is None for one in candidates.values()):
-        return dict.fromkeys(candidates, _QUERY)  # nothing is there that it could be a part of
-    runs = _Runs([one for one in candidates.values() if one.role is Role.AGENT])
-    around = {
-        key: run
-        for key, one in candidates.items()
-        if one.role in _STRAYS and (run := runs.around(one)) is not None
-    }
-    asks = {key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()}
-    lost = {key for key, run in around.items() if candidates[key].role is Role.CHAT and not asks[run]}
-    linked = linked_parts(outlines)
-    of_judges = {key for key, query in linked.items() if candidates[query].role is Role.EVALUATION}
-    asking = [around[key] for key in lost] + [query for key, query in linked.items() if key not in of_judges]
-    asks.update(dict.fromkeys(asking, Asks.CLIENT))
-    others = max(
-        (one for key, one in asks.items() if candidates[key].role is not Role.TOOL), default=Asks.NOBODY
-    )
-    somebody_asks = any(asks.values())
-    calls = _Calls(outlines)
+    is_alone = len(candidates) == 1 and all(one.passes_on is None for one in candidates.values())
+    if is_alone or all(of_trace.is_settled for of_trace in outlines):
+        return dict.fromkeys(candidates, _QUERY)  # nothing is there that one could be a part of
+    return _Selection(outlines, candidates).judged()
 
-    def fate(one: Candidate) -> Fate:
+
+class _Selection:
+    """The candidates of a source, of which some may be parts of others' queries.
+
+    `around` has the run in whose time a stray lies, `lost` the calls that have lost such a run, which asks nobody else;
+    `linked` has the queries of which links make candidates a part, `of_judges` those of them that are evaluations'.
+    """
+
+    def __init__(self, outlines: Sequence[Outline], candidates: Mapping[SpanKey, Candidate]) -> None:
+        self._candidates = candidates
+        self._calls = _Calls(outlines)
+        self._linked = linked_parts(outlines)
+        self._around = dict(_runs_around(candidates.values()))
+        asks = {
+            key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()
+        }
+        self._lost = {
+            key for key, run in self._around.items() if candidates[key].role is Role.CHAT and not asks[run]
+        }
+        self._of_judges = {
+            key for key, query in self._linked.items() if candidates[query].role is Role.EVALUATION
+        }
+        linking = (query for key, query in self._linked.items() if key not in self._of_judges)
+        asking = (*(self._around[key] for key in self._lost), *linking)
+        self._asks = asks | dict.fromkeys(asking, Asks.CLIENT)
+        self._somebody_asks = any(self._asks.values())
+        asked = (asks for key, asks in self._asks.items() if candidates[key].role is not Role.TOOL)
+        self._most_asks = max(asked, default=Asks.NOBODY)
+
+    def judged(self) -> dict[SpanKey, Judged]:
+        """Every candidate's fate."""
+        fates = {key: self._fate(one) for key, one in self._candidates.items()}
+        adopted = dict(self._adopted(fates))
+        by_link = {
+            key: adopted.get(query, query)
+            for key, query in self._linked.items()
+            if query in adopted or fates[query] is Fate.QUERY
+        }
+        return {
+            key: Judged(Fate.PART if key in by_link else fate, by_link.get(key, adopted.get(key)))
+            for key, fate in fates.items()
+        }
+
+    def _fate(self, one: Candidate) -> Fate:
         if one.source is Source.OWN:
             return Fate.QUERY
-        if one.key in lost or one.key in of_judges or _is_part(one, asks[one.key], others, calls):
+        asks = self._asks[one.key]
+        is_known_part = one.key in self._lost or one.key in self._of_judges
+        if is_known_part or _is_part(one, asks, self._most_asks, self._calls):
             return Fate.PART
-        return Fate.QUERY if asks[one.key] or not somebody_asks or one.is_run else Fate.WITHOUT_MODEL
+        is_query = asks or one.is_run or not self._somebody_asks
+        return Fate.QUERY if is_query else Fate.WITHOUT_MODEL
 
-    fates = {key: fate(one) for key, one in candidates.items()}
-    adopted = {
-        key: run
-        for key, run in around.items()
-        if fates[key] is Fate.PART
-        and fates[run] is Fate.QUERY
-        and (key in lost or candidates[key].role is Role.TOOL)
-    }
+    def _adopted(self, fates: Mapping[SpanKey, Fate]) -> Iterator[tuple[SpanKey, SpanKey]]:
+        """Parts without a caller, each with the query in whose time it lies."""
+        for key, run in self._around.items():
+            has_lost_it = key in self._lost or self._candidates[key].role is Role.TOOL
+            if has_lost_it and fates[key] is Fate.PART and fates[run] is Fate.QUERY:
+                yield key, run
 
-    by_link = {
-        key: adopted.get(query, query)
-        for key, query in linked.items()
-        if query in adopted or fates[query] is Fate.QUERY
-    }
-    return {
-        key: Judged(Fate.PART if key in by_link else found, by_link.get(key, adopted.get(key)))
-        for key, found in fates.items()
-    }
+
+def _runs_around(candidates: Collection[Candidate]) -> Iterator[tuple[SpanKey, SpanKey]]:
+    """Each tool or call that begins a trace, with the only run in whose time it lies."""
+    runs = _Runs(one for one in candidates if one.role is Role.AGENT)
+    for one in candidates:
+        if one.role in _STRAYS and (run := runs.around(one)) is not None:
+            yield one.key, run
 
 
 def _is_part(one: Candidate, asks: Asks, others: Asks, calls: _Calls) -> bool:
@@ -116,14 +141,14 @@ class _Runs:
 
     def around(self, one: Candidate) -> SpanKey | None:
         """The only run of the same service, in another trace, in whose time a candidate lies."""
-        found: list[SpanKey] = []
+        runs: list[SpanKey] = []
         at = bisect_right(self._starts, one.start_ns)
-        while at > 0 and self._reached[at - 1] >= one.end_ns and len(found) < 2:
+        while at > 0 and self._reached[at - 1] >= one.end_ns and len(runs) < 2:
             at -= 1
             run = self._by_start[at]
             if run.key[0] != one.key[0] and is_inside(one, run) and run.service == one.service:
-                found.append(run.key)
-        return found[0] if len(found) == 1 else None
+                runs.append(run.key)
+        return runs[0] if len(runs) == 1 else None
 
 
 class _Calls:
