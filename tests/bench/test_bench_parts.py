@@ -16,7 +16,8 @@ from punie.trace.bench.child import ChildJob
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.logit_gaps import LogitGap, Place, Turn, place_of
+from punie.trace.bench.logit_gaps import Turn, place_of
+from punie.trace.bench.logits import LogitGap, Place
 from punie.trace.bench.measurements import IntegrityCount
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, plan_cells

@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from punie.trace.__main__ import VERBS, build_parser, main
-from punie.trace.commands import run
+from punie.trace.commands import run_options
 from punie.trace.console.progress import Progress, ProgressConsole
 from punie.trace.errors import ExitCode, PipeClosedError
 from punie.trace.manual import ERRORS, FINDINGS, page, page_on_site
@@ -423,8 +423,8 @@ def test_what_a_terminal_obeys_is_said_without_effect(capsys: pytest.CaptureFixt
     ("flags", "count"), [([], 0), (["--workspace", "w"], 1), (["--workspace", "w", "--suite", "s.toml"], 0)]
 )
 def test_the_default_suite_over_another_workspace_is_said(flags: list[str], count: int) -> None:
-    options = read_options(run.Options, build_parser().parse_args(["run", *flags]))
-    said = run.workload_warnings(options.workload)
+    options = read_options(run_options.Options, build_parser().parse_args(["run", *flags]))
+    said = run_options.workload_warnings(options.workload)
     assert len(said) == count
     assert all("asks about the demo project" in line and "--suite" in line for line in said)
 

@@ -10,7 +10,7 @@ from punie.trace.__main__ import main
 from punie.trace.analysis.experiment.arms import AgentSettings, RequestSettings, ServerSettings
 from punie.trace.analysis.experiment.configuration import Configuration
 from punie.trace.commands.configured import named_options, with_config
-from punie.trace.commands.run import Options, RunServerOptions, WorkloadOptions
+from punie.trace.commands.run_options import Options, RunServerOptions, WorkloadOptions
 from punie.trace.errors import ExitCode
 
 NAMED = Configuration(

@@ -14,6 +14,7 @@ from punie.trace import semconv
 from punie.trace.analysis.experiment.observation import Divergence
 from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan
 from punie.trace.bench.child import ChildJob
+from punie.trace.bench.logits import LogitGap, LogitsJob, Place
 from punie.trace.model import Span, SpanKind
 
 MODULE: Final = "punie.trace.bench.logits"
@@ -27,34 +28,6 @@ class Turn:
 
     prompt: tuple[int, ...]
     output: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A text and two tokens that could come next."""
-
-    tokens: tuple[int, ...]
-    expected: int
-    actual: int
-
-
-@dataclass(frozen=True, slots=True)
-class LogitsJob:
-    """The places to look at, with the model."""
-
-    model: str
-    adapter: str | None
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LogitGap:
-    """The logits of both tokens of a place, their difference, and the token that the target itself takes."""
-
-    expected: float
-    actual: float
-    gap: float
-    likeliest: int
 
 
 async def look_at_gaps(

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from punie.trace.bench.child import serve_job, show_step
-from punie.trace.bench.logit_gaps import LogitGap, LogitsJob, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A text and two tokens that could come next."""
+
+    tokens: tuple[int, ...]
+    expected: int
+    actual: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogitsJob:
+    """The places to look at, with the model."""
+
+    model: str
+    adapter: str | None
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogitGap:
+    """The logits of both tokens of a place, their difference, and the token that the target itself takes."""
+
+    expected: float
+    actual: float
+    gap: float
+    likeliest: int
 
 
 def look(job: LogitsJob) -> list[LogitGap]:

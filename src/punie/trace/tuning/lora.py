@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from punie.trace.bench.child import ChildJob
 from punie.trace.store import documents
-from punie.trace.tuning.losses import LoraJob, Losses
+from punie.trace.tuning.lora_process import LoraJob, Losses
 from punie.trace.tuning.plan import LoraSettings
 
 WEIGHTS: Final = "adapters.safetensors"

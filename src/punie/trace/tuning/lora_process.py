@@ -12,13 +12,37 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from punie.trace.bench.child import serve_job, show_step
-from punie.trace.tuning.losses import LoraJob, Losses
+
+
+@dataclass(frozen=True, slots=True)
+class LoraJob:
+    """`settings` go over mlx_lm's defaults, by its names.
+
+    `done` iterations were made before; `state` is the file of what stood beside the weights then, None without any.
+    """
+
+    done: int
+    state: str | None
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The losses of one training: pairs of iteration and mean loss since the pair before. `peak_bytes`: of MLX.
+
+    restarts: 1 where it was interrupted and went on from a checkpoint.
+    """
+
+    train: tuple[tuple[int, float], ...]
+    peak_bytes: int
+    restarts: int = 0
 
 
 class Reports:

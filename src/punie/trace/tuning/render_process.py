@@ -10,12 +10,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from punie.trace.analysis.tuning.linting import Arguments, RowFacts, Served
 from punie.trace.bench.child import serve_job, show_step
 from punie.trace.tuning.examples import Row
-from punie.trace.tuning.rows import Rendered, RenderJob
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """The rows, and whose tokenizer renders them."""
+
+    model: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A row's facts, and its line in the form that fits the server's tokens."""
+
+    facts: RowFacts
+    line: str
 
 
 def render(job: RenderJob) -> list[Rendered]:

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from punie.trace.analysis.tuning.linting import Lint, RowFacts, TrainingMemory, lint
+from punie.trace.analysis.tuning.linting import Lint, TrainingMemory, lint
 from punie.trace.bench.child import ChildJob
 from punie.trace.store import documents
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 from punie.trace.tuning.examples import Row
 from punie.trace.tuning.plan import LoraSettings
+from punie.trace.tuning.render_process import Rendered, RenderJob
 
 _RENDER_S: Final = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class RenderJob:
-    """The rows, and whose tokenizer renders them."""
-
-    model: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A row's facts, and its line in the form that fits the server's tokens."""
-
-    facts: RowFacts
-    line: str
 
 
 async def render_rows(

@@ -13,7 +13,8 @@ from punie.trace.errors import InputError
 from punie.trace.store.documents import read_text
 from punie.trace.tuning import experiments
 from punie.trace.tuning.examples import Row, own_rows, rows_of, trajectories
-from punie.trace.tuning.rows import Rendered, lint_rows, render_rows, training_memory
+from punie.trace.tuning.render_process import Rendered
+from punie.trace.tuning.rows import lint_rows, render_rows, training_memory
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:

@@ -105,10 +105,9 @@ def analyse(
 ) -> RunAnalysis:
     """Analyse the queries of one run.
 
-    `requests` are their model requests, warm-up included, `tools` when their tools ran, by query key.
-
-    `missing` are the planned queries without a root span, empty where no plan is known (somebody else's
-    traces). Raises AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
+    `requests` are their model requests, warm-up included, `tools` when their tools ran, by query key. `missing` are
+    the planned queries without a root span, empty where no plan is known (somebody else's traces). Raises
+    AssertionError if a ledger doesn't add up: that is a bug in whatever made it.
     """
     for record in records:
         record.ledger.check()
@@ -116,11 +115,10 @@ def analyse(
     asked = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
     queries = AskedQueries(asked, tuple(integrity), tuple(missing))
-    bill = cache_bill(requests)
-    predicted = what_if(queries.counted, requests, tools or {}, bill, target_ns=target_ns)
+    counted, bill = queries.counted, cache_bill(requests)
+    predicted = what_if(counted, requests, tools or {}, bill, target_ns=target_ns)
     if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
         predicted = replace(predicted, reach=None)
-    counted = queries.counted
     decode = decode_share(counted)
     return RunAnalysis(
         records=asked,
