@@ -10,6 +10,7 @@ from hostile_texts import HOSTILE
 from records import build_record
 
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.analysis.tuning.checkpoints import Checkpoint, best_checkpoint
 from punie.trace.analysis.tuning.fusing import Fused, FuseWay
 from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Judgement, Kept, Times, judge, kept
@@ -95,10 +96,13 @@ def nothing_shorter() -> Training:
     )
 
 
-def _arm(name: str, kind: ArmKind, tokens: float, times: Times | None, beside: Kept) -> JudgedArm:
+def _arm(
+    name: str, kind: ArmKind, tokens: float, times: Times | None, beside: Kept, told: Times | None = None
+) -> JudgedArm:
     kinds = OutputKinds(tool_calls=18.0, prose=tokens - 18, thinking=0.0)
     wall_ns = round(1.2 * SECOND / (times.estimate if times else 1))
-    return JudgedArm(name, kind, tokens, kinds, wall_ns, times, beside)
+    share = Interval(tokens / 96.2 - 0.04, tokens / 96.2 + 0.04, 0.95, Method.BOOTSTRAP_T, 36)
+    return JudgedArm(name, kind, tokens, kinds, wall_ns, share, times, told, beside)
 
 
 def _judgement(*, lost: tuple[str, ...], brief: Times) -> Judgement:
@@ -108,7 +112,14 @@ def _judgement(*, lost: tuple[str, ...], brief: Times) -> Judgement:
         _arm("base", ArmKind.BASE, 96.2, None, kept(right, right)),
         _arm("brief", ArmKind.BRIEF, 90.1, brief, kept(right, right | {JUDGED[0]: [False, True, True]})),
         _arm("adapter", ArmKind.ADAPTER, 41.5, Times(1.92, 1.71, 2.08), kept(right, worse)),
-        _arm("fused-8-bits", ArmKind.FUSED, 42.0, Times(2.05, 1.84, 2.2), kept(right, worse)),
+        _arm(
+            "fused-8-bits",
+            ArmKind.FUSED,
+            42.0,
+            Times(2.05, 1.84, 2.2),
+            kept(right, worse),
+            Times(2.05 / brief.estimate, 1.84 / brief.high, 2.2 / brief.low),
+        ),
     )
     return judge(arms, 0.1)
 

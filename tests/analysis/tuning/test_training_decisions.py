@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace.analysis.records import QueryLedger, QueryRecord
+from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.analysis.tuning.checkpoints import Checkpoint, best_checkpoint
 from punie.trace.analysis.tuning.fusing import Fused, FuseWay, first_to_pass
 from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Question, Times, judge, kept
@@ -129,12 +130,17 @@ def test_a_fused_form_that_lost_what_the_adapter_had_is_refused(bad: Fused) -> N
 def arm(kind: ArmKind, tokens: float, times: Times | None, *, queries: int = 60, lost: int = 0) -> JudgedArm:
     base = {f"q{n}": [True] for n in range(queries)}
     now = {f"q{n}": [n >= lost] for n in range(queries)}
-    return JudgedArm(kind.value, kind, tokens, OutputKinds(None, None, 0), 1e9, times, kept(base, now))
+    kinds, beside = OutputKinds(None, None, 0), kept(base, now)
+    return JudgedArm(kind.value, kind, tokens, kinds, 1e9, share(tokens / 100), times, None, beside)
+
+
+def share(of_base: float) -> Interval:
+    return Interval(of_base - 0.05, of_base + 0.05, 0.95, Method.BOOTSTRAP_T, 60)
 
 
 BASE = arm(ArmKind.BASE, 100, None)
 BRIEF = arm(ArmKind.BRIEF, 90, Times(1.05, 0.98, 1.1))
-ADAPTER = arm(ArmKind.ADAPTER, 60, Times(1.3, 1.2, 1.4))
+ADAPTER = replace(arm(ArmKind.ADAPTER, 60, Times(1.3, 1.2, 1.4)), against_told=Times(1.24, 1.1, 1.4))
 
 
 def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
@@ -149,8 +155,24 @@ def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
     [
         ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.9, 1.05))], Question.FASTER, Verdict.NO),
         ([BASE, BRIEF, replace(ADAPTER, times=Times(1.2, 0.9, 1.5))], Question.FASTER, Verdict.UNDECIDED),
-        ([BASE, BRIEF, replace(ADAPTER, tokens=101.0)], Question.SHORTER, Verdict.NO),
-        ([BASE, replace(BRIEF, times=Times(1.4, 1.3, 1.5)), ADAPTER], Question.BETTER_THAN_TOLD, Verdict.NO),
+        ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.5, 2.0))], Question.FASTER, Verdict.UNDECIDED),
+        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(1.06))], Question.SHORTER, Verdict.NO),
+        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(0.96))], Question.SHORTER, Verdict.UNDECIDED),
+        (
+            [BASE, BRIEF, replace(ADAPTER, against_told=Times(0.93, 0.87, 0.99))],
+            Question.BETTER_THAN_TOLD,
+            Verdict.NO,
+        ),
+        (
+            [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.0, 0.96, 1.05))],
+            Question.BETTER_THAN_TOLD,
+            Verdict.NO,
+        ),
+        (
+            [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.2, 0.6, 1.8))],
+            Question.BETTER_THAN_TOLD,
+            Verdict.UNDECIDED,
+        ),
         (
             [BASE, BRIEF, replace(ADAPTER, kept=arm(ArmKind.ADAPTER, 1, None, lost=20).kept)],
             Question.KEPT,
@@ -173,7 +195,9 @@ def test_one_no_is_not_worth_it_and_too_few_queries_are_undecided(
 
 def test_an_instruction_that_loses_answers_does_not_win() -> None:
     fast = replace(BRIEF, times=Times(1.5, 1.4, 1.6), kept=arm(ArmKind.BRIEF, 1, None, lost=3).kept)
-    assert judge([BASE, fast, ADAPTER], 0.1).verdict is Verdict.YES
+    slower = replace(ADAPTER, against_told=Times(0.87, 0.8, 0.95))
+    assert judge([BASE, fast, slower], 0.1).verdict is Verdict.YES
+    assert judge([BASE, replace(fast, kept=BRIEF.kept), slower], 0.1).verdict is Verdict.NO
 
 
 def test_what_changed_is_named_by_query() -> None:

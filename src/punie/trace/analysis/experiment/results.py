@@ -159,7 +159,7 @@ class _Comparison:
 
 
 def _compare(plan: ExperimentPlan, seen: Sequence[Observation], level: float) -> _Comparison:
-    counted = comparable(seen, _cached(plan))
+    counted = comparable(seen, cached_arms(plan))
     names = [arm.name for arm in _in_order(plan)[1:]]
     wider = widening(counted, names, plan.baseline, wall_ns, level=level) if names else 1.0
     ups = {name: speed_up(counted, name, plan.baseline, wall_ns, wider=wider, level=level) for name in names}
@@ -167,7 +167,7 @@ def _compare(plan: ExperimentPlan, seen: Sequence[Observation], level: float) ->
     return _Comparison(ups, again or None)
 
 
-def _cached(plan: ExperimentPlan) -> frozenset[str]:
+def cached_arms(plan: ExperimentPlan) -> frozenset[str]:
     """Arms of which only the first asking in a server start counts, because the server may remember the prompt."""
     return frozenset(arm.name for arm in plan.arms if arm.server.prompt_cache is PromptCache.SERVER)
 
@@ -188,7 +188,7 @@ def _arm(
     judge: bool,
 ) -> ArmResult:
     plan, interval = measured.plan, compared.interval(arm.name)
-    counted = comparable(seen, _cached(plan))
+    counted = comparable(seen, cached_arms(plan))
     found = compared.speed_ups.get(arm.name)
     return ArmResult(
         arm=arm,

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
+from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.tuning.margin import LEVEL, most_worse
 from punie.trace.analysis.tuning.output_kinds import OutputKinds
+from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
 
 
@@ -36,11 +38,18 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The speed-up against the base, end to end, and its 95 % interval."""
+    """A speed-up end to end, against the base or against the base that is told to be brief, and its 95 % interval."""
 
     estimate: float
     low: float
     high: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """`yes` where it is surely faster, `no` where it surely saves less than what training has to save."""
+        if self.low > 1:
+            return Verdict.YES
+        return Verdict.NO if self.high < 1 / (1 - THRESHOLD) else Verdict.UNDECIDED
 
     @property
     def saved(self) -> float:
@@ -84,14 +93,20 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class JudgedArm:
-    """One arm of the judgement; `times` is None for the base and where nothing could be compared."""
+    """One arm of the judgement.
+
+    tokens: mean output tokens a query; tokens_share: relative to the base's, over queries. times: against the base;
+    against_told: against the base that is told to be brief. None where nothing could be compared.
+    """
 
     name: str
     kind: ArmKind
     tokens: float | None
     kinds: OutputKinds
     wall_ns: float | None
+    tokens_share: Interval | None
     times: Times | None
+    against_told: Times | None
     kept: Kept
 
 
@@ -129,13 +144,12 @@ def kept(base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]) 
 
 def judge(arms: Sequence[JudgedArm], margin: float) -> Judgement:
     """The verdict on the faster of the trained arms that lost no more than another one."""
-    base = next(arm for arm in arms if arm.kind is ArmKind.BASE)
     brief = next((arm for arm in arms if arm.kind is ArmKind.BRIEF), None)
     trained = [arm for arm in arms if arm.kind in (ArmKind.ADAPTER, ArmKind.FUSED)]
     chosen = min(trained, key=_rank, default=None)
     if chosen is None:
         return Judgement(Verdict.UNDECIDED, None, {}, tuple(arms), margin)
-    answers = dict(_answers(base, brief, chosen, margin))
+    answers = dict(_answers(brief, chosen, margin))
     return Judgement(_all(answers.values()), chosen, answers, tuple(arms), margin)
 
 
@@ -143,35 +157,27 @@ def _rank(arm: JudgedArm) -> tuple[int, float]:
     return len(arm.kept.worse), -(arm.times.estimate if arm.times else 0.0)
 
 
-def _answers(
-    base: JudgedArm, brief: JudgedArm | None, chosen: JudgedArm, margin: float
-) -> Iterator[tuple[Question, Verdict]]:
-    yield Question.SHORTER, _shorter(base, chosen)
-    yield Question.FASTER, _faster(chosen)
+def _answers(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Iterator[tuple[Question, Verdict]]:
+    yield Question.SHORTER, _shorter(chosen)
+    yield Question.FASTER, chosen.times.verdict if chosen.times else Verdict.UNDECIDED
     yield Question.KEPT, chosen.kept.verdict(margin)
-    yield Question.BETTER_THAN_TOLD, _better_than_told(brief, chosen)
+    yield Question.BETTER_THAN_TOLD, _better_than_told(brief, chosen, margin)
 
 
-def _shorter(base: JudgedArm, chosen: JudgedArm) -> Verdict:
-    if base.tokens is None or chosen.tokens is None:
+def _shorter(arm: JudgedArm) -> Verdict:
+    share = arm.tokens_share
+    if share is None or share.holds(1.0):
         return Verdict.UNDECIDED
-    return Verdict.YES if chosen.tokens < base.tokens else Verdict.NO
+    return Verdict.YES if share.high < 1 else Verdict.NO
 
 
-def _faster(arm: JudgedArm) -> Verdict:
-    if arm.times is None:
+def _better_than_told(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Verdict:
+    """An instruction that is as fast makes training pointless, unless it alone can't be shown to keep the answers."""
+    if brief is None:
         return Verdict.UNDECIDED
-    if arm.times.low > 1:
+    if chosen.kept.verdict(margin) is Verdict.YES and brief.kept.verdict(margin) is not Verdict.YES:
         return Verdict.YES
-    return Verdict.NO if arm.times.estimate <= 1 else Verdict.UNDECIDED
-
-
-def _better_than_told(brief: JudgedArm | None, chosen: JudgedArm) -> Verdict:
-    """An instruction that is as fast and loses no more answers makes training pointless."""
-    if brief is None or brief.times is None or chosen.times is None:
-        return Verdict.UNDECIDED
-    loses_more = len(brief.kept.worse) > len(chosen.kept.worse)
-    return Verdict.YES if loses_more or brief.times.estimate < chosen.times.estimate else Verdict.NO
+    return chosen.against_told.verdict if chosen.against_told else Verdict.UNDECIDED
 
 
 def _all(verdicts: Collection[Verdict]) -> Verdict:

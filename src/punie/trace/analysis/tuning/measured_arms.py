@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from punie.trace.analysis.experiment.measured import Measured
 from punie.trace.analysis.experiment.observation import Observation
-from punie.trace.analysis.experiment.results import ArmResult, analyse, answered
+from punie.trace.analysis.experiment.pairing import comparable, wall_ns
+from punie.trace.analysis.experiment.results import ArmResult, Experiment, analyse, answered, cached_arms
+from punie.trace.analysis.experiment.speedup import moved_by, speed_up
+from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
+from punie.trace.analysis.statistics.spread import LEVEL, Interval
 from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Times, kept
 from punie.trace.analysis.tuning.output_kinds import output_kinds
 from punie.trace.model import Span
@@ -46,7 +50,9 @@ def judged_arms(
 ) -> Iterator[JudgedArm]:
     """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its askings."""
     base = right_answers(measured, measured.plan.baseline)
-    for result in analyse(measured).arms:
+    told = next((name for name, kind in kinds.items() if kind is ArmKind.BRIEF), None)
+    experiment = analyse(measured)
+    for result in experiment.arms:
         name = result.arm.name
         seen = list(_of(measured, name))
         walls = [one.wall_ns for one in seen if one.counts]
@@ -56,9 +62,43 @@ def judged_arms(
             tokens=output_tokens(measured, name),
             kinds=output_kinds(spans, (one.record.trace_id for one in seen)),
             wall_ns=statistics.fmean(walls) if walls else None,
+            tokens_share=tokens_share(measured, name),
             times=_times(result),
+            against_told=_against(measured, name, told, experiment) if told else None,
             kept=kept(base, right_answers(measured, name)),
         )
+
+
+def tokens_share(measured: Measured, arm: str) -> Interval | None:
+    """Output tokens relative to the baseline's, over the queries of both; None below two queries with counts."""
+    of_arm, of_base = (_tokens_by_query(measured, name) for name in (arm, measured.plan.baseline))
+    both = [query_id for query_id in of_base if query_id in of_arm and of_base[query_id]]
+    units = [RatioUnit(of_arm[query_id], of_base[query_id]) for query_id in both]
+    estimate, half = ratio(units), half_width(units, level=LEVEL)
+    if estimate is None or half is None:
+        return None
+    ends = max(0.0, estimate - half.value), estimate + half.value
+    return Interval(*ends, LEVEL, half.method, len(units))
+
+
+def _tokens_by_query(measured: Measured, arm: str) -> dict[str, float]:
+    counts: dict[str, list[int]] = {}
+    for seen in _of(measured, arm):
+        if seen.output_tokens is not None:
+            counts.setdefault(seen.query_id, []).append(seen.output_tokens)
+    return {query_id: statistics.fmean(some) for query_id, some in counts.items()}
+
+
+def _against(measured: Measured, arm: str, other: str, experiment: Experiment) -> Times | None:
+    """The speed-up of `arm` against `other`, its interval moved outwards as those against the baseline are."""
+    if arm == other:
+        return None
+    counted = comparable(measured.observations, cached_arms(measured.plan))
+    against = speed_up(counted, arm, other, wall_ns, level=experiment.ended.look.level)
+    if against is None or against.interval is None:
+        return None
+    moved = moved_by(experiment.same_again)
+    return Times(against.estimate, against.interval.low / moved, against.interval.high * moved)
 
 
 def _times(result: ArmResult) -> Times | None:

@@ -83,8 +83,7 @@ def _spared(usual: int, shortest: int) -> float:
 
 
 def _verdict(saving: ShareEstimate | None) -> Verdict:
-    if saving is None:
+    interval = saving.interval if saving else None
+    if interval is None or interval.holds(THRESHOLD):
         return Verdict.UNDECIDED
-    if saving.interval is not None and saving.interval.low > THRESHOLD:
-        return Verdict.YES
-    return Verdict.NO if saving.estimate <= THRESHOLD else Verdict.UNDECIDED
+    return Verdict.YES if interval.low > THRESHOLD else Verdict.NO

@@ -90,9 +90,7 @@ def _sections(training: Training) -> Iterator[Section]:
 
 def _judgement(training: Training, judgement: Judgement) -> Section:
     rows = tuple(map(_judged_row, judgement.arms))
-    lines = [
-        f"{wording.QUESTIONS[question]} {verdict.value}" for question, verdict in judgement.answers.items()
-    ]
+    lines = [wording.answer_line(judgement, question) for question in judgement.answers]
     lines += filter(None, [wording.realised_line(training)])
     lines += [_changed(arm) for arm in judgement.arms if arm.kept.worse or arm.kept.better]
     plot = tokens_plot(

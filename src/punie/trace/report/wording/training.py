@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.analysis.tuning.fusing import Fused
-from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, Question
+from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, Question, Times
 from punie.trace.analysis.tuning.linting import SAYS, Arguments, Served
 from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
 from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
+from punie.trace.report.figures import speed_up
 from punie.trace.report.inert import some
 from punie.trace.units import bytes_text, count_text, percent_text
 
@@ -105,6 +106,30 @@ def won(judgement: Judgement) -> tuple[str, str]:
     return less, f" ({percent_text(times.saved)} less wall time)" if times else ""
 
 
+def answer_line(judgement: Judgement, question: Question) -> str:
+    """One question with its verdict and the figures that it rests on."""
+    line = f"{QUESTIONS[question]} {judgement.answers[question].value}"
+    chosen = judgement.chosen
+    if chosen is None:
+        return line
+    match question:
+        case Question.SHORTER if chosen.tokens_share is not None:
+            share = chosen.tokens_share
+            return f"{line}: {percent_text(share.low)} to {percent_text(share.high)} of the base's"
+        case Question.FASTER if chosen.times is not None:
+            return f"{line}: {_factor(chosen.times)} against the base"
+        case Question.KEPT:
+            margin, most = (percent_text(part) for part in (judgement.margin, chosen.kept.most_worse))
+            return f"{line}: at most {most} get worse (margin: {margin})"
+        case Question.BETTER_THAN_TOLD if chosen.against_told is not None:
+            return f"{line}: {_factor(chosen.against_told)} against the base told to be brief"
+    return line
+
+
+def _factor(times: Times) -> str:
+    return speed_up(times.estimate, times).shown
+
+
 def next_steps(training: Training) -> Iterator[str]:
     """What to do now."""
     match training.ending:
@@ -133,7 +158,7 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
         needed = queries_for(judgement.margin)
         if compared < needed:
             yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
-    if judgement.answers.get(Question.FASTER) is Verdict.UNDECIDED:
+    if Verdict.UNDECIDED in map(judgement.answers.get, (Question.FASTER, Question.BETTER_THAN_TOLD)):
         more = f"punie-trace train concise --resume {training.source} --blocks N"
         yield f"Judge it in more passes, since its times are too few to decide: {more}"
 
