@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 from msgspec.structs import replace
 
@@ -74,3 +77,30 @@ def test_a_number_of_processes_that_is_none_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setenv(VARIABLE, "0")
     with pytest.raises(UsageError, match="PUNIE_PROCESSES=0: no number of processes"):
         list(in_processes(str, [1]))
+
+
+# the results fill the pipes, and nobody takes them
+WAITING = """
+from punie.trace.usecases.processes import in_processes
+results = in_processes(lambda number: str(number) * 10_000, range(4_000))
+next(results)
+print(flush=True)
+input()
+"""
+
+
+def test_they_end_when_who_started_them_was_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, VARIABLE: "3"},
+    ) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        workers = psutil.Process(parent.pid).children()
+        parent.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    for worker in alive:
+        worker.kill()
+    assert (len(workers), alive) == (3, [])

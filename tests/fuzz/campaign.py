@@ -1,4 +1,4 @@
-"""Tries damaged inputs by the million: `python tests/fuzz/campaign.py [--seed S] [--inputs N] [--minutes M]`.
+"""Tries damaged inputs by the million: `python tests/fuzz/campaign.py [--seed S] [--inputs N] [--only KIND]`.
 
 Input number n of seed S is always the same one, on one commit. What fails is made small and kept in `tests/fuzz/kept`,
 where a test tries it from then on. The exit code is 1 if anything failed.
@@ -27,6 +27,7 @@ HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from fuzzing.kept import keep  # noqa: E402 # the path is known now
+from fuzzing.kinds import KINDS  # noqa: E402 # as above
 from fuzzing.minimise import minimise  # noqa: E402 # as above
 from fuzzing.worker import CPU_LIMIT_S, Batch, Tried, make, run_worker  # noqa: E402 # as above
 
@@ -86,8 +87,8 @@ class Worker:
 class Workers:
     """Processes that share the numbers among them; one that is killed or hangs is replaced behind its input."""
 
-    def __init__(self, seed: int, numbers: range, count: int, minutes: float) -> None:
-        self._seed, self._numbers, self._count = seed, numbers, count
+    def __init__(self, seed: int, numbers: range, only: str | None, count: int, minutes: float) -> None:
+        self._seed, self._numbers, self._only, self._count = seed, numbers, only, count
         self._until_s = time.monotonic() + minutes * 60
         self._at: dict[Connection, Worker] = {}
 
@@ -110,7 +111,7 @@ class Workers:
         numbers = range(first, self._numbers.stop, self._count)
         at = multiprocessing.sharedctypes.RawValue(c_int64, first)
         process = multiprocessing.Process(
-            target=run_worker, args=(self._seed, numbers, self._until_s, at, theirs), daemon=True
+            target=run_worker, args=(self._seed, numbers, self._only, self._until_s, at, theirs), daemon=True
         )
         process.start()
         theirs.close()
@@ -136,7 +137,7 @@ class Workers:
         worker.process.join()
         pipe.close()
         number = worker.at.value
-        kind, content = make(self._seed, number)
+        kind, content = make(self._seed, number, self._only)
         tally.add(Batch(Counter({(kind, "fault"): 1}), [Tried(number, kind, "fault", fault, content)]))
         self._start(number + self._count)
 
@@ -148,6 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=None, help="of all inputs; a fresh one without it")
     parser.add_argument("--first", type=int, default=0, help="the number of the first input")
+    parser.add_argument("--only", choices=KINDS, help="inputs of this kind alone")
     parser.add_argument("--inputs", type=int, default=10**9, help="how many at most")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long at most")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -157,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"seed {seed}", flush=True)
     tally, began_s = Tally(), time.monotonic()
     numbers = range(given.first, given.first + given.inputs)
-    Workers(seed, numbers, given.workers, given.minutes).run(tally, _Progress(tally))
+    Workers(seed, numbers, given.only, given.workers, given.minutes).run(tally, _Progress(tally))
     print(*tally.lines(), sep="\n")
     print(
         f"{_count(tally)} of seed {seed} in {time.monotonic() - began_s:.0f} s, {_cpu_s():.0f} s of processor time"

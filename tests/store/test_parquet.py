@@ -17,6 +17,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import Event, Span, SpanKind, SpanSet, StatusCode
 from punie.trace.store.files.limit import VARIABLE
 from punie.trace.store.parquet.in_database import total
+from punie.trace.store.parquet.rows import send_types
 from punie.trace.store.sources import read_source
 
 READ: Final = Span(
@@ -280,7 +281,7 @@ def test_without_duckdb_the_error_names_the_extra(tmp_path: Path, monkeypatch: p
     path = write(tmp_path / "spans.parquet", OURS)
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(InputError, match="is Parquet") as caught:
-        read_source(str(path))
+        send_types(print, str(path))
     assert "'duckdb>=" in caught.value.remedy
 
 

@@ -24,6 +24,7 @@ from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, Span, SpanSet
 from punie.trace.store.parquet import in_database
+from punie.trace.store.parquet.apart import Doing
 from punie.trace.store.parquet.in_database import total
 from punie.trace.store.sources import read_source
 
@@ -142,7 +143,10 @@ def test_blocks_of_few_spans_give_the_same(tmp_path: Path, monkeypatch: pytest.M
     file = write_parquet(tmp_path / "spans.parquet", forty_queries(seeded(3)))
     whole = total([file], By.DAY)
     monkeypatch.setattr(in_database, "_BLOCK", 7)
-    assert total([file], By.DAY) == whole
+    sent: list[object] = []
+    in_database.send_total(sent.append, file, [file], By.DAY, in_database.MEMORY, str(tmp_path))
+    assert sent[-1] == whole
+    assert sum(isinstance(one, Doing) for one in sent) > 7  # it says after each block how far it is
 
 
 def test_several_files_of_any_form_a_folder_and_a_pattern_are_one(tmp_path: Path) -> None:
@@ -298,11 +302,14 @@ def test_columns_that_are_missing_or_of_another_type_are_named(tmp_path: Path) -
             total([str(other)])
 
 
-def test_without_duckdb_the_error_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", ["duckdb", "numpy"])
+def test_without_duckdb_the_error_names_the_command(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write_parquet(tmp_path / "spans.parquet", Tree(0, seeded(1)).spans)
-    monkeypatch.setitem(sys.modules, "duckdb", None)
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match="DuckDB") as raised:
-        total([file])
+        in_database.send_total(print, file, [file], None, "1GB", str(tmp_path))
     assert "duckdb" in (raised.value.remedy or "")
 
 

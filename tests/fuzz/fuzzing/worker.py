@@ -62,10 +62,10 @@ class Batch:
     faults: Sequence[Tried]
 
 
-def make(seed: int, number: int) -> tuple[str, bytes]:
-    """The kind and the content of input `number` of the campaign `seed`."""
+def make(seed: int, number: int, only: str | None = None) -> tuple[str, bytes]:
+    """The kind and the content of input `number` of the campaign `seed`, or of its campaign of one kind `only`."""
     random = Random(f"{seed} {number}")  # noqa: S311 # to be repeated, not to be secret
-    kind = choose(random)
+    kind = only or choose(random)
     while True:
         try:
             return kind, KINDS[kind].make(random)
@@ -132,7 +132,9 @@ def signature(error: BaseException) -> str:
     return f"{type(error).__name__} at {where.partition(':')[0] if isinstance(error, TooLong) else where}"
 
 
-def run_worker(seed: int, numbers: range, until_s: float, at: c_int64, pipe: Connection) -> None:
+def run_worker(
+    seed: int, numbers: range, only: str | None, until_s: float, at: c_int64, pipe: Connection
+) -> None:
     """Try inputs `numbers` until the clock shows `until_s`; `at` is the one being tried, the pipe gets batches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     sys.setrecursionlimit(1_000)
@@ -143,17 +145,17 @@ def run_worker(seed: int, numbers: range, until_s: float, at: c_int64, pipe: Con
         for first in range(0, len(numbers), BATCH):
             if time.monotonic() > until_s:
                 break
-            pipe.send(_batch(seed, numbers[first : first + BATCH], at, Path(name)))
+            pipe.send(_batch(seed, numbers[first : first + BATCH], only, at, Path(name)))
     pipe.send(None)
 
 
-def _batch(seed: int, numbers: range, at: c_int64, folder: Path) -> Batch:
+def _batch(seed: int, numbers: range, only: str | None, at: c_int64, folder: Path) -> Batch:
     batch = Batch(Counter(), [])
     faults = []
     with limited():
         for number in numbers:
             at.value = number
-            tried = _try(number, *make(seed, number), folder, number)
+            tried = _try(number, *make(seed, number, only), folder, number)
             batch.results[tried.kind, tried.result] += 1
             if tried.fault:
                 faults.append(tried)

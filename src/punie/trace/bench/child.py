@@ -17,8 +17,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from punie.trace.errors import ServerError
+from punie.trace.safely import SAFELY
 from punie.trace.server.child import Child
-from punie.trace.server.command import SAFELY
 from punie.trace.server.diagnosis import describe_exit
 from punie.trace.store import documents
 from punie.trace.store.files.whole_file import PRIVATE, write_whole

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
-from punie.trace.server.command import SAFELY
+from punie.trace.safely import SAFELY
 
 
 class Status(StrEnum):

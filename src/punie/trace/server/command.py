@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Final
 
+from punie.trace.safely import SAFELY
 from punie.trace.server.config import ServerConfig
-
-SAFELY: Final = "-P"
-"""Python's flag for children: a file such as `mlx.py` or `argparse.py` in the working directory is not imported."""
 
 
 def build_server_command(

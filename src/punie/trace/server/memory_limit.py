@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import psutil
 
-from punie.trace.server.command import SAFELY
+from punie.trace.safely import SAFELY
 
 _ASK_MLX = "import mlx.core as mx; print(mx.device_info()['max_recommended_working_set_size'])"
 

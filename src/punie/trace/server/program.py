@@ -14,8 +14,8 @@ from typing import Final
 import httpx
 
 from punie.trace.errors import ConfigError
+from punie.trace.safely import SAFELY
 from punie.trace.server import probe
-from punie.trace.server.command import SAFELY
 from punie.trace.server.memory import MemorySampler
 from punie.trace.server.process import ListeningProcess
 

@@ -67,8 +67,9 @@ def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes
     try:
         for first in range(processes):
             receiver, sender = context.Pipe(duplex=False)
+            receivers = [receiver, *(earlier for _, earlier in workers)]
             worker = context.Process(
-                target=_work, args=(sender, read, batches[first::processes]), daemon=True
+                target=_work, args=(sender, receivers, read, batches[first::processes]), daemon=True
             )
             worker.start()
             sender.close()
@@ -97,12 +98,23 @@ def _received(worker: ForkProcess, receiver: Connection, which: str) -> Sequence
     return found
 
 
-def _work(sender: Connection, read: Callable[[_Given], _Found], batches: Sequence[Sequence[_Given]]) -> None:
+def _work(
+    sender: Connection,
+    receivers: Sequence[Connection],
+    read: Callable[[_Given], _Found],
+    batches: Sequence[Sequence[_Given]],
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # who started us answers Ctrl-C
     gc.disable()
+    for (
+        receiver
+    ) in receivers:  # forked along: open, they would let us wait for ever once our parent was killed
+        receiver.close()
     try:
         for batch in batches:
             sender.send_bytes(_pickled([read(one) for one in batch]))
+    except BrokenPipeError:
+        return
     except Exception as error:  # noqa: BLE001 # it is raised where we were started
         sender.send_bytes(_pickled(error))
 

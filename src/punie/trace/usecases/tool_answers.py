@@ -18,7 +18,7 @@ import msgspec
 from punie.trace.errors import PunieTraceError, WorkloadError
 from punie.trace.report.formats import JSON
 from punie.trace.report.inert import inert
-from punie.trace.server.command import SAFELY
+from punie.trace.safely import SAFELY
 from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.usecases.load import load_source
 

@@ -1,48 +1,38 @@
-"""How DuckDB is asked: with a line that tells how far it is, and ended by Ctrl-C."""
+"""How DuckDB is asked, in the process that `apart` gives it: it tells how far it is, and its errors name the input."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.waiting import shown
+from punie.trace.errors import InputError
+from punie.trace.extras import install_hint
+from punie.trace.store.parquet.apart import Doing, Send
 
 if TYPE_CHECKING:
     import duckdb
 
 _LOOK_AFTER_S: Final = 0.1
+# no bar of its own on standard output after two seconds; it still counts its progress
 _NO_BAR: Final = "SET enable_progress_bar_print = false; SET enable_progress_bar = true"
-
-
-def silent(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """`connection`, kept from drawing a bar on standard output after two seconds; it still counts its progress."""
-    return connection.execute(_NO_BAR)
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A connection, and since when it is asked: two seconds of all questions together are long."""
+    """A connection, and who hears how far it is."""
 
     connection: duckdb.DuckDBPyConnection
-    begun_s: float = field(default_factory=time.monotonic)
+    send: Send
 
     def ask(self, sql: str, parameters: Sequence[object] = (), *, doing: str) -> duckdb.DuckDBPyConnection:
-        """The connection with the result of `sql`; on a terminal it says how far `doing` is once that takes long.
-
-        Raises KeyboardInterrupt at once: DuckDB on its own looks for Ctrl-C seconds later, and raises RuntimeError.
-        """
+        """The connection with the result of `sql`; meanwhile it says how far `doing` is."""
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self.connection.execute, sql, parameters)
-            try:
-                for _ in shown(_looks(asked), lambda _: self._how_far(doing), begun_s=self.begun_s):
-                    pass
-            finally:
-                while not asked.done():  # what hasn't begun yet doesn't hear of it
-                    self.connection.interrupt()
-                    wait([asked], _LOOK_AFTER_S)
+            while wait([asked], _LOOK_AFTER_S).not_done:
+                self.send(Doing(self._how_far(doing)))
             return asked.result()
 
     def _how_far(self, doing: str) -> str:
@@ -50,6 +40,24 @@ class Asking:
         return doing if percent < 0 else f"{doing}: {percent:.0f} %"  # below 0: DuckDB doesn't know yet
 
 
-def _looks(asked: Future[duckdb.DuckDBPyConnection]) -> Iterator[None]:
-    while wait([asked], _LOOK_AFTER_S).not_done:
-        yield
+@contextmanager
+def asking(named: str, send: Send, **config: str) -> Iterator[Asking]:
+    """An open DuckDB, for what is `named` so. Raises `InputError` where there is none, and in place of its errors."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise InputError(
+            f"{named}: is Parquet, and DuckDB, which reads it, isn't installed", remedy=install_hint("duckdb")
+        ) from error
+    try:
+        with duckdb.connect(config=dict(config)) as connection:
+            yield Asking(connection.execute(_NO_BAR), send)
+    except duckdb.OutOfMemoryException as error:
+        memory = config.get("memory_limit", "memory")
+        raise InputError(f"{named}: {memory} and the disk don't suffice: {_first_line(error)}") from error
+    except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
+        raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from punie.trace import semconv
 from punie.trace.analysis.summary.parts import By
@@ -21,13 +21,14 @@ from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
-from punie.trace.store.parquet.asking import Asking, silent
+from punie.trace.store.parquet.apart import Doing, Send, apart
+from punie.trace.store.parquet.asking import Asking, asking
 from punie.trace.store.parquet.columns import Columns, choose_columns
-from punie.trace.store.parquet.reader import column_types, file_pattern, recognises
+from punie.trace.store.parquet.reader import limit_of, recognises
+from punie.trace.store.parquet.rows import column_types, file_pattern
 from punie.trace.store.parquet.tempo import is_tempo
 from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
 from punie.trace.store.row_names import is_named_otherwise
-from punie.trace.waiting import shown
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,31 +49,23 @@ def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
     """
     named = ", ".join(sources)
     files = [file for source in sources for file in _files_of(source)]
-    duckdb = _duckdb(named)
+    # made here: the child can't remove it if it is killed
     with tempfile.TemporaryDirectory(prefix="punie-trace-") as folder:
-        try:
-            with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection:
-                return _total(silent(connection), named, files, by)
-        except duckdb.OutOfMemoryException as error:
-            raise InputError(f"{named}: {MEMORY} and the disk don't suffice: {_first_line(error)}") from error
-        except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
-            raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
+        (found,) = apart(limit_of(named, files), send_total, named, files, by, MEMORY, folder)
+    return cast("DatabaseTotals", found)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
-
-
-def _duckdb(named: str) -> Any:  # noqa: ANN401 - a module
+def send_total(send: Send, named: str, files: Sequence[str], by: By | None, memory: str, folder: str) -> None:
+    """Send what is found over all traces of `files`; what is more than `memory` waits in `folder`."""
     try:
-        import duckdb
         import numpy  # noqa: F401 - DuckDB gives its columns as numpy's
     except ImportError as error:
         raise InputError(
             f"{named}: DuckDB and numpy, which add up Parquet, aren't both installed",
             remedy=install_hint("duckdb"),
         ) from error
-    return duckdb
+    with asking(named, send, memory_limit=memory, temp_directory=folder) as duckdb:
+        send(_total(duckdb, named, files, by, memory))
 
 
 def _files_of(source: str) -> Iterator[str]:
@@ -97,43 +90,37 @@ def _files_of(source: str) -> Iterator[str]:
         yield str(path)
 
 
-def _total(
-    connection: duckdb.DuckDBPyConnection, named: str, files: Sequence[str], by: By | None
-) -> DatabaseTotals:
+def _total(duckdb: Asking, named: str, files: Sequence[str], by: By | None, memory: str) -> DatabaseTotals:
     from punie.trace.store.parquet.blocks import Together
 
     for macro in MACROS:
-        connection.execute(macro)
-    asking = Asking(connection)
-    together = Together(_bring_together(asking, files, by), by)
+        duckdb.connection.execute(macro)
+    together = Together(_bring_together(duckdb, files, by), by)
     now_ns = time.time_ns()
 
     def read(block: tuple[int, int]) -> BlockSums:
-        return together.of_block(_columns(connection, *block), now_ns)
+        return together.of_block(_columns(duckdb.connection, *block), now_ns)
 
-    for sums in shown(
-        _in_threads(read, _borders(asking)),
-        lambda number: f"{number * _BLOCK:,} spans added up",
-        begun_s=asking.begun_s,
-    ):
+    for number, sums in enumerate(_in_threads(read, _borders(duckdb)), start=1):
         together.take(sums)
-    return together.totals(named, f"{MEMORY} for DuckDB, then the disk below {tempfile.gettempdir()}")
+        duckdb.send(Doing(f"{number * _BLOCK:,} spans added up"))
+    return together.totals(named, f"{memory} for DuckDB, then the disk below {tempfile.gettempdir()}")
 
 
 def _bring_together(
-    asking: Asking, files: Sequence[str], by: By | None
+    duckdb: Asking, files: Sequence[str], by: By | None
 ) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
     """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
 
     These are the places (the names that tell of a machine, the scope) and, by model, the models.
     """
-    narrow = _narrow(asking.connection, files, ", asked, served" if by is By.MODEL else "")
-    places = _numbered(asking, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
+    narrow = _narrow(duckdb, files, ", asked, served" if by is By.MODEL else "")
+    places = _numbered(duckdb, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
     models, model = None, ""
     if by is By.MODEL:
-        models = _numbered(asking, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
+        models = _numbered(duckdb, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
         model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
-    asking.ask(
+    duckdb.ask(
         f"CREATE TABLE spans AS SELECT trace, span, parent, start_ns, end_ns, facts, "  # noqa: S608
         f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace",
         doing="reading spans and sorting them by trace",
@@ -142,13 +129,13 @@ def _bring_together(
     return [(place or none).split(SEPARATOR) for place in places], models
 
 
-def _narrow(connection: duckdb.DuckDBPyConnection, files: Sequence[str], more: str) -> str:
+def _narrow(duckdb: Asking, files: Sequence[str], more: str) -> str:
     """The spans of all files, one SELECT for those that have the same columns."""
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in files:
-        alike.setdefault(tuple(column_types(connection, file).items()), []).append(file)
+        alike.setdefault(tuple(column_types(duckdb, file).items()), []).append(file)
     return " UNION ALL ".join(
-        _narrow_of(connection, dict(types), same, more) for types, same in alike.items()
+        _narrow_of(duckdb.connection, dict(types), same, more) for types, same in alike.items()
     )
 
 
@@ -188,39 +175,35 @@ def _fields(
     }
 
 
-def _numbered(asking: Asking, name: str, texts: str) -> Sequence[str]:
+def _numbered(duckdb: Asking, name: str, texts: str) -> Sequence[str]:
     """Make an enum of `texts`, a SELECT: with it DuckDB turns them into numbers, the places in what is returned."""
     sql = f"SELECT DISTINCT * FROM ({texts})"  # noqa: S608 - our own text
-    found = asking.ask(sql, doing=f"looking for {name}").fetchall()
+    found = duckdb.ask(sql, doing=f"looking for {name}").fetchall()
     words = sorted({"", *(str(row[0]) for row in found)})  # "" is 0
     listed = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
-    asking.connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+    duckdb.connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
     return words
 
 
-def _borders(asking: Asking) -> Sequence[tuple[int, int]]:
+def _borders(duckdb: Asking) -> Sequence[tuple[int, int]]:
     """The blocks of `spans`, from which row to before which: each begins with a trace."""
-    found = asking.ask(
+    found = duckdb.ask(
         f"SELECT min(rowid) FROM spans WHERE trace IN (SELECT trace FROM spans WHERE rowid % {_BLOCK} = 0) "  # noqa: S608
         "GROUP BY trace ORDER BY 1",
         doing="looking for whole traces",
     ).fetchall()
-    ((size,),) = asking.connection.execute("SELECT count(*) FROM spans").fetchall()
+    ((size,),) = duckdb.connection.execute("SELECT count(*) FROM spans").fetchall()
     firsts = [int(row[0]) for row in found]
     return list(zip(firsts, [*firsts[1:], int(size)], strict=True))
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, begin: int, end: int) -> Mapping[str, Any]:
     with connection.cursor() as cursor:
-        return (
-            silent(cursor)
-            .execute(
-                "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
-                f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
-                [begin, end],
-            )
-            .fetchnumpy()
-        )
+        return cursor.execute(
+            "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
+            f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
+            [begin, end],
+        ).fetchnumpy()
 
 
 def _in_threads(
