@@ -9,11 +9,13 @@ from typing import Final
 from punie.trace.analysis.statistics.share import ShareEstimate
 from punie.trace.analysis.tuning.judgement import JudgedArm, Judgement, Kept
 from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import tokens_plot
 from punie.trace.report.builders.provenance import training_provenance
+from punie.trace.report.charts import Mark
 from punie.trace.report.document import Answer, Cell, Document, Section, Table, notes
-from punie.trace.report.figures import Figure
+from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.published.training import publish_training
 from punie.trace.report.wording import training as wording
 from punie.trace.units import count_text, percent_text
@@ -43,7 +45,7 @@ def build_training(training: Training) -> Document:
     return Document(
         title=training.source,
         data=partial(publish_training, training),
-        headline=f"{answer.question} {answer.verdict.value}: {answer.basis}",
+        headline=f"{answer.question} {answer.verdict.value}. {answer.basis}",
         lines=tuple(_headline(training)),
         sections=tuple(filter(None, _sections(training))),
         appendix=(training_provenance(training),),
@@ -51,19 +53,37 @@ def build_training(training: Training) -> Document:
 
 
 def _answer(training: Training) -> Answer:
-    steps = tuple(wording.next_steps(training))
+    figure, marks = _gain(training)
+    judgement = training.judgement
     return Answer(
-        "worth-training", QUESTION, training.verdict, _saved(training), wording.basis(training), steps
+        "worth-training",
+        QUESTION,
+        training.verdict,
+        figure,
+        wording.basis(training),
+        tuple(wording.next_steps(training)),
+        marks,
+        count_text(len(training.split.judged), "query", "queries") if judgement and judgement.chosen else "",
     )
 
 
-def _saved(training: Training) -> Figure:
-    """The share of the wall time that is saved: realised, else predicted."""
+def _gain(training: Training) -> tuple[Figure, tuple[Mark, ...]]:
+    """The speed-up that was measured; before that the share of the wall time that is predicted to be saved."""
     chosen = training.judgement.chosen if training.judgement else None
     if chosen is not None and chosen.times is not None:
-        return figures.share(chosen.times.saved)
+        return figures.speed_up(chosen.times.estimate, chosen.times), (Mark(1.0, "as fast"),)
     saving = training.worth.saving if training.worth else None
-    return figures.share(saving.estimate if saving else None, absent=figures.NOT_KNOWN)
+    if saving is None:
+        return figures.share(None, absent=figures.NOT_KNOWN), ()
+    ends = saving.interval
+    figure = Figure(
+        saving.estimate,
+        Unit.SHARE,
+        _with_interval(saving),
+        ends.low if ends else None,
+        ends.high if ends else None,
+    )
+    return figure, (Mark(THRESHOLD, percent_text(THRESHOLD)),)
 
 
 def _headline(training: Training) -> Iterator[str]:

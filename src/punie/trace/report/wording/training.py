@@ -88,7 +88,7 @@ def _judged(training: Training) -> str:
     )
     name = judgement.chosen.name
     if wrong:
-        return f"No for {name}: {', '.join(wrong)}."
+        return f"{name} fails: {', '.join(wrong)}."
     if unsure:
         return f"Not decided for {name}: {', '.join(unsure)}."
     less, faster = won(judgement)
