@@ -11,6 +11,7 @@ import pytest
 
 from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate, GateKind
+from punie.trace.analysis.improvement.confirmation import look
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Budget,
@@ -263,6 +264,13 @@ def test_a_confirmation_that_stays_open_takes_more_blocks_until_the_last_look() 
     _, ending = run(planted, candidate("noisy"))
     assert ending is Ending.UNDECIDED
     assert [plan.blocks for plan in planted.asked if plan.stage is Stage.CONFIRMATION] == [*Sizes().looks]
+
+
+def test_what_was_interrupted_between_two_looks_is_judged_at_the_next_one() -> None:
+    arm = arm_of(("a",), tuple(RatioUnit(JITTER[n % 4], 0.5) for n in range(8)))
+    between = look(replace(arm, blocks=arm.blocks[:5]), 5, looks=(4, 8, 16))
+    assert (between.verdict, between.interval, between.next_look) == (Verdict.UNDECIDED, None, 8)
+    assert look(arm, 8, looks=(4, 8, 16)).verdict is Verdict.YES
 
 
 def test_levers_are_chosen_by_name_or_kind() -> None:

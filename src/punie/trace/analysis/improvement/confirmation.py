@@ -25,7 +25,7 @@ WORTH_HAVING: Final = 1.02
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What the fresh blocks say: `interval` holds over all looks together; None before the first look."""
+    """What the fresh blocks say: `interval` holds over all looks together; None between two looks."""
 
     verdict: Verdict
     speed_up: float | None
@@ -40,9 +40,12 @@ def look_level(looks: Sequence[int] = LOOKS) -> float:
 
 
 def look(arm: ArmMeasurement, finished: int, looks: Sequence[int] = LOOKS) -> Confirmation:
-    """Judge what `finished` blocks left; `next_look` is None once it is decided or no look is left."""
+    """Judge what `finished` blocks left; `next_look` is None once it is decided or no look is left.
+
+    What was interrupted between two looks isn't judged there: that would be one look more.
+    """
     later = next((blocks for blocks in looks if blocks > finished), None)
-    if finished < looks[0]:
+    if later is not None and finished not in looks:
         return Confirmation(Verdict.UNDECIDED, arm.speed_up, None, len(arm.blocks), later)
     interval = arm.interval(look_level(looks))
     verdict = _verdict(interval)

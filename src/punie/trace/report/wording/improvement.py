@@ -73,7 +73,7 @@ def basis(report: ImprovementReport) -> str:
     if found is None:
         return "No lever came to a confirmation."
     if found.interval is None:
-        return f"{count_text(found.blocks, 'fresh block')} so far, the first look is after {looks[0]}."
+        return f"{count_text(found.blocks, 'fresh block')} so far, the next look is after {found.next_look}."
     return (
         f"{count_text(found.blocks, 'fresh block')}, every arm's server started anew in each; looked at after "
         f"{', '.join(map(str, looks))} blocks, and the interval holds at 95 % over all looks together."
