@@ -70,6 +70,21 @@ def test_every_tool_that_several_families_call_is_trained_validated_and_judged(s
     assert 25 <= tools <= 30
 
 
+@pytest.mark.parametrize("seed", range(9))
+def test_every_tool_is_trained_also_where_the_families_of_others_are_queries_enough(seed: int) -> None:
+    queries = [
+        SuiteQuery(
+            f"{tool}{family}-{n}", f"{tool} {family} {n}", Kind.TOOL, f"{tool}{family}", frozenset({tool})
+        )
+        for tool in "abc"
+        for family in range(3)
+        for n in range(14)
+    ]
+    split = split_by_family(queries, seed=seed, trained=Wanted(25, 0), validated=Wanted(6, 0))
+    assert split.untrained_tools == ()
+    assert len(split.train) == 3 * 14
+
+
 def test_a_tool_of_one_family_is_left_to_judge_and_said() -> None:
     families = ("a", "b", "c", "d")
     queries = [

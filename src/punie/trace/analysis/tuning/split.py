@@ -96,9 +96,10 @@ def split_by_family(
     scored = [query for query in queries if query.kind is not Kind.ANY]
     families = _families(query for query in scored if not query.is_control)
     order = random.Random(f"{seed} families").sample(sorted(families), len(families))  # noqa: S311 # reproducible
-    train = _take(families, _a_family_of_each_tool(families, order), trained)
-    rest = [name for name in order if name not in train]
-    validation = _take(families, _a_family_of_each_tool(families, rest), validated)
+    first, ordered = _a_family_of_each_tool(families, order)
+    train = _take(families, ordered, trained, first)
+    _, rest = _a_family_of_each_tool(families, [name for name in order if name not in train])
+    validation = _take(families, rest, validated)
     names = {"train": train, "validation": validation, "held-out": set(order) - train - validation}
     if missing := [part for part, found in names.items() if not found]:
         raise InputError(
@@ -151,8 +152,10 @@ def _tools(queries: Iterable[SuiteQuery]) -> frozenset[str]:
     return frozenset(tool for query in queries for tool in query.tools)
 
 
-def _a_family_of_each_tool(families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str]) -> list[str]:
-    """`order`, but first a family of each tool that several call, and last those that later parts need of it."""
+def _a_family_of_each_tool(
+    families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str]
+) -> tuple[set[str], list[str]]:
+    """A family of each tool that several call; and `order`, but these first, and last what later parts need of it."""
     callers: dict[str, list[str]] = {}
     for name in order:
         for tool in sorted(_tools(families[name])):
@@ -162,12 +165,17 @@ def _a_family_of_each_tool(families: Mapping[str, Sequence[SuiteQuery]], order: 
         if not first & set(names) and len(names) > 1:
             first.add(names[0])
         last |= set([name for name in names if name not in first][:_LATER_PARTS])
-    return sorted(order, key=lambda name: 0 if name in first else 2 if name in last else 1)
+    return first, sorted(order, key=lambda name: 0 if name in first else 2 if name in last else 1)
 
 
-def _take(families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str], wanted: Wanted) -> set[str]:
-    """Names of families until both kinds are there, each family only if it adds to a kind that is still short."""
-    taken: set[str] = set()
+def _take(
+    families: Mapping[str, Sequence[SuiteQuery]],
+    order: Sequence[str],
+    wanted: Wanted,
+    always: Iterable[str] = (),
+) -> set[str]:
+    """Names of families: `always`, then until both kinds are there, each if it adds to a kind that is still short."""
+    taken = set(always)
     for name in order:
         so_far = [query for family in taken for query in families[family]]
         if any(wanted.lacks(so_far, query.kind) for query in families[name]):
