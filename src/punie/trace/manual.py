@@ -21,8 +21,8 @@ def page(name: str) -> str:
 
 def page_on_site(name: str) -> str:
     """A page's address, which works for whoever reads it; empty where no site is known."""
-    found = _installed()
-    urls = found.metadata.get_all("Project-URL") or () if found else ()
+    installed = _installed()
+    urls = installed.metadata.get_all("Project-URL") or () if installed else ()
     sites = [url.removeprefix(_SITE).rstrip("/") for url in urls if url.startswith(_SITE)]
     return f"{sites[0]}/{name}.html" if sites else ""
 
@@ -32,8 +32,8 @@ def _page_in_clone(name: str) -> str:
     import json
     from urllib.parse import unquote, urlsplit
 
-    found = _installed()
-    origin = found.read_text("direct_url.json") if found else None
+    installed = _installed()
+    origin = installed.read_text("direct_url.json") if installed else None
     url = urlsplit(json.loads(origin or "{}").get("url", ""))
     path = Path(unquote(url.path)) / "docs" / f"{name}.md"
     return str(path) if url.scheme == "file" and path.is_file() else ""

@@ -143,13 +143,13 @@ def _value(item: Field[Any], given: argparse.Namespace) -> Any:  # noqa: ANN401
 
 def flags_of(kind: type) -> dict[str, str]:
     """Every field that a flag sets, groups included, with that flag."""
-    found: dict[str, str] = {}
+    flags: dict[str, str] = {}
     for item in fields(kind):
         if _KIND in item.metadata:
-            found |= flags_of(item.metadata[_KIND])
+            flags |= flags_of(item.metadata[_KIND])
         elif names := item.metadata.get(_FLAG):
-            found[item.name] = names[-1]
-    return found
+            flags[item.name] = names[-1]
+    return flags
 
 
 def whole_number(low: int, high: int = 10**6) -> Callable[[str], int]:

@@ -50,19 +50,19 @@ class MachineState:
 
 def disturbances(before: MachineState, after: MachineState) -> tuple[str, ...]:
     """What happened between two looks that makes times those of another machine, in a sentence each."""
-    found = []
+    reasons = []
     gap_ns = (after.wall_ns - before.wall_ns) - (after.monotonic_ns - before.monotonic_ns)
     if abs(gap_ns) > LONGEST_GAP_NS:
-        found.append(f"the machine slept, or its clock was set: {duration_text(abs(gap_ns))}")
+        reasons.append(f"the machine slept, or its clock was set: {duration_text(abs(gap_ns))}")
     moved = (
         rise(before.swapped_in_bytes, after.swapped_in_bytes),
         rise(before.swapped_out_bytes, after.swapped_out_bytes),
     )
     if (swapped := sum(filter(None, moved))) > LEAST_SWAP_BYTES:
-        found.append(f"the machine swapped {bytes_text(swapped)}")
+        reasons.append(f"the machine swapped {bytes_text(swapped)}")
     if before.throttled is not None and after.throttled is not None and after.throttled != before.throttled:
-        found.append("the CPU was throttled")
-    return tuple(found)
+        reasons.append("the CPU was throttled")
+    return tuple(reasons)
 
 
 def rise(before: int | None, after: int | None) -> int | None:

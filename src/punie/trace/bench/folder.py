@@ -61,9 +61,9 @@ class BenchFolder(OwnedFolder):
         file = self.path / "preflight.json"
         return decode_preflight(documents.read_text(file), str(file)) if file.exists() else None
 
-    def write_divergences(self, found: Iterable[Divergence]) -> None:
+    def write_divergences(self, divergences: Iterable[Divergence]) -> None:
         """Write `divergences.json`. Raises InputError."""
-        documents.write(self.path / "divergences.json", tuple(found))
+        documents.write(self.path / "divergences.json", tuple(divergences))
 
     def read_divergences(self) -> tuple[Divergence, ...]:
         """The differences whose logits were looked at; empty if nobody did. Raises InputError."""
@@ -138,8 +138,8 @@ class BenchFolder(OwnedFolder):
 
 
 def _readable(cells: Iterable[Path]) -> tuple[CellRecord, ...]:
-    found = []
+    readable = []
     for path in cells:
         with suppress(InputError):  # damaged: the other cells count
-            found.append(documents.read(path / "cell.json", CellRecord))
-    return tuple(found)
+            readable.append(documents.read(path / "cell.json", CellRecord))
+    return tuple(readable)

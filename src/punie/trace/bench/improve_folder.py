@@ -43,8 +43,8 @@ class ImproveFolder(OwnedFolder):
 
     def stage_if_there(self, stage: Stage) -> BenchFolder | None:
         """The benchmark of a stage that was begun, else None."""
-        found = BenchFolder(self._place(stage))
-        return found if found.has_plan() else None
+        folder = BenchFolder(self._place(stage))
+        return folder if folder.has_plan() else None
 
     def _place(self, stage: Stage) -> Path:
         return self.path / f"{1 + list(Stage).index(stage)}-{stage.value}"

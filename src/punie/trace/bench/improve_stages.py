@@ -84,18 +84,18 @@ class RecordedExecutor:
     async def measure(self, plan: StagePlan) -> StageMeasurement:
         """What the stage left behind. Raises InputError where blocks are missing."""
         folder = self.folder.stage_if_there(plan.stage)
-        found = None if folder is None else read_measured(folder)
-        if found is None or measure(plan.stage, found).blocks < plan.blocks:
+        measured = None if folder is None else read_measured(folder)
+        if measured is None or measure(plan.stage, measured).blocks < plan.blocks:
             raise InputError(
                 f"{self.folder.path}: the improvement hasn't ended",
                 remedy=f"go on with it: punie-trace improve --resume {self.folder.path}",
             )
-        return self.keep(plan, found)
+        return self.keep(plan, measured)
 
-    def keep(self, plan: StagePlan, found: Measured) -> StageMeasurement:
+    def keep(self, plan: StagePlan, measured: Measured) -> StageMeasurement:
         """What was measured in a stage, kept for its report."""
-        self.measured[plan.stage] = found
-        return measure(plan.stage, found)
+        self.measured[plan.stage] = measured
+        return measure(plan.stage, measured)
 
     def budget(self) -> Budget:
         """Time is that of the cells which the stages so far needed: the same whenever it is asked at this point."""

@@ -73,9 +73,9 @@ def read_plan_file(path: Path) -> dict[str, Any]:
             raise InputError(f"plan {path}: {name} is not known", remedy=f"known are: {', '.join(NAMES)}")
     single = {name: [table[name]] for name in _LISTS if name in table and not isinstance(table[name], list)}
     options = documents.typed(table | single, _Planned, f"plan {path}")
-    found = {name: getattr(options, name) for name in table}
-    return found | {
-        name: str(path.parent / Path(found[name]).expanduser()) for name in _PATHS if name in found
+    planned = {name: getattr(options, name) for name in table}
+    return planned | {
+        name: str(path.parent / Path(planned[name]).expanduser()) for name in _PATHS if name in planned
     }
 
 

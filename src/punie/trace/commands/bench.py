@@ -241,8 +241,8 @@ def _show_plan(plan: ExperimentPlan, benches: Path, output: Output) -> int:
     from punie.trace.report.builders.experiment_plan import build_experiment_plan
     from punie.trace.usecases.estimate import PLACES, last_seen, server_name
 
-    found = last_seen(plan.suite_hash, server_name(plan.arm(plan.baseline)), (*PLACES, benches))
-    output.write(build_experiment_plan(plan, (found.arm_ns, found.source) if found else None))
+    seen = last_seen(plan.suite_hash, server_name(plan.arm(plan.baseline)), (*PLACES, benches))
+    output.write(build_experiment_plan(plan, (seen.arm_ns, seen.source) if seen else None))
     return ExitCode.OK
 
 
@@ -251,11 +251,11 @@ def _conclude_preflight(folder: BenchFolder, plan: ExperimentPlan, output: Outpu
     from punie.trace.report.builders.preflight import build_preflight
     from punie.trace.usecases.about import DEMO_NOTE
 
-    found = folder.read_preflight()
-    if found is None:
+    preflight = folder.read_preflight()
+    if preflight is None:
         raise AssertionError(f"{folder.path}: the preflight ended without a result and without an error")
     caveats = (DEMO_NOTE,) if plan.is_demo else ()
-    output.write(build_preflight(str(folder.path), as_benchmark(plan), found, caveats))
+    output.write(build_preflight(str(folder.path), as_benchmark(plan), preflight, caveats))
     return ExitCode.OK
 
 

@@ -99,15 +99,15 @@ def _checks(options: Options) -> Sequence[tuple[str, Check]]:
     from punie.trace.usecases.waterfall_links import JaegerPage
 
     page = JaegerPage.of(options.jaeger)
-    found = model.find_model(options.model or target_model_path())
+    located = model.find_model(options.model or target_model_path())
     return (
         ("packages", packages.check_packages),
         ("extras", packages.check_extras),
         ("mlx_lm.server", server_package.check_server_package),
         ("matmul", server_package.check_speed),
-        ("model", lambda: model.check_model(found)),
-        ("chat template", lambda: model.check_template(found)),
-        ("memory", lambda: model.check_memory(found.weights_bytes(), recommended_limit())),
+        ("model", lambda: model.check_model(located)),
+        ("chat template", lambda: model.check_template(located)),
+        ("memory", lambda: model.check_memory(located.weights_bytes(), recommended_limit())),
         ("disk", lambda: model.check_disk(options.runs)),
         ("clock", clock.check_clock),
         ("NTP", clock.check_synchronisation),

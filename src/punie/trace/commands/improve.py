@@ -69,8 +69,8 @@ def execute(options: Options) -> int:
         from punie.trace.usecases.improvement import static_candidates
 
         listed = tuple(static_candidates(settings.baseline, settings.levers))
-        found = last_seen(settings.suite_hash, server_name(settings.baseline), _places(place))
-        seen = (found.arm_ns, found.source) if found else None
+        measured_before = last_seen(settings.suite_hash, server_name(settings.baseline), _places(place))
+        seen = (measured_before.arm_ns, measured_before.source) if measured_before else None
         output.write(build_improvement_plan(settings, listed, [(t.name, t.read_only) for t in tools], seen))
         return ExitCode.OK
     _refuse_tools(options.tools, settings, tools)

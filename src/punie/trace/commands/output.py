@@ -140,16 +140,16 @@ def open_in_browser(path: Path) -> None:
 
 def _format(options: OutputOptions, path: Path | None) -> Format:
     if options.format:
-        found: Format | None = by_name(options.format)
+        chosen: Format | None = by_name(options.format)
     elif path is None:
-        found = HTML if options.open else TEXT
+        chosen = HTML if options.open else TEXT
     else:
-        found = by_ending(path.name)
-    if found is None:
+        chosen = by_ending(path.name)
+    if chosen is None:
         raise UsageError(f"-o {path}: no report format has this ending", remedy="name one with --format")
-    if options.open and found is not HTML:
-        raise UsageError(f"--open is for HTML, not for {found.name}", remedy="-o FILE.html --open")
-    return found
+    if options.open and chosen is not HTML:
+        raise UsageError(f"--open is for HTML, not for {chosen.name}", remedy="-o FILE.html --open")
+    return chosen
 
 
 def _refuse_terminal(chosen: Format, path: Path | None) -> None:

@@ -55,10 +55,10 @@ def kernel_clock_state() -> int | None:
 
 def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) -> Finding:
     """Does the kernel hold its clock for synchronised? It matters once spans of two machines meet."""
-    found = state()
-    if found is None or found < 0:
+    is_synchronised = state()
+    if is_synchronised is None or is_synchronised < 0:
         return unknown("this system doesn't report whether its clock is synchronised")
-    if found == _TIME_ERROR:
+    if is_synchronised == _TIME_ERROR:
         return warn(
             "the kernel reports that its clock is not synchronised",
             "nothing on one machine; switch NTP on before comparing spans of two",

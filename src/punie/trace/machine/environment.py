@@ -44,10 +44,10 @@ class Environment:
 
 def package_versions() -> dict[str, str]:
     """The installed versions of what a run's figures depend on; absent ones are left out."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

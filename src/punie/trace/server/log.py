@@ -49,12 +49,12 @@ class ServerLog:
 
     def behind(self, marker: str) -> tuple[str, ...]:
         """What stands behind `marker` in the lines that have it, each text once, the first `FOUND_LINES` of them."""
-        found: dict[str, None] = {}
+        lines: dict[str, None] = {}
         if self.path.exists():
             with self.path.open("rb") as file:
                 file.seek(self.start)
                 for line in file:
                     _, met, rest = line[:TAIL_BYTES].decode(errors="replace").partition(marker)
-                    if met and len(found) < FOUND_LINES:
-                        found[rest.strip()] = None
-        return tuple(found)
+                    if met and len(lines) < FOUND_LINES:
+                        lines[rest.strip()] = None
+        return tuple(lines)

@@ -211,21 +211,21 @@ class ListeningProcess:
             raise self._failure(f"the server {diagnosis.describe_exit(code)}")
 
     async def _raise_if_thread_died(self) -> None:
-        found = await self._find_settled(diagnosis.THREAD_DIED)
-        if found:
+        quoted = await self._find_settled(diagnosis.THREAD_DIED)
+        if quoted:
             raise self._failure(
-                f"the server's generation thread died: {diagnosis.death_line(found)}", log_text=found
+                f"the server's generation thread died: {diagnosis.death_line(quoted)}", log_text=quoted
             )
 
     async def _find_settled(self, marker: str) -> str:
         """What the log says from `marker` on, once it has stopped growing: the traceback comes after its first line."""
-        found = self._log.find(marker)
-        for _ in range(_SETTLE_LOOKS if found else 0):
+        quoted = self._log.find(marker)
+        for _ in range(_SETTLE_LOOKS if quoted else 0):
             await asyncio.sleep(_SETTLE_S)
-            before, found = found, self._log.find(marker)
-            if found == before:
+            before, quoted = quoted, self._log.find(marker)
+            if quoted == before:
                 break
-        return found
+        return quoted
 
     def _failure(
         self, message: str, *, log_text: str = "", otherwise: str = "See the end of its log."

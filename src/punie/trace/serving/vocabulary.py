@@ -70,8 +70,8 @@ def _added(config: Path) -> Mapping[str, int]:
 def find_differences(target: Mapping[str, int], draft: Mapping[str, int]) -> tuple[Difference, ...]:
     """Every token whose id differs, by the target's id, those that the target lacks last."""
     tokens = {token for token, _ in target.items() ^ draft.items()}
-    found = [Difference(token, target.get(token), draft.get(token)) for token in tokens]
-    return tuple(sorted(found, key=lambda d: (d.target is None, d.target or d.draft or 0, d.token)))
+    differences = [Difference(token, target.get(token), draft.get(token)) for token in tokens]
+    return tuple(sorted(differences, key=lambda d: (d.target is None, d.target or d.draft or 0, d.token)))
 
 
 def check(differences: tuple[Difference, ...], draft: str, *, allow: bool) -> str:

@@ -54,14 +54,14 @@ class PromptReader:
                 seen = _see(settings, message)
             still_there[id(message)] = seen
         self._seen = still_there
-        found = [
+        digests = [
             _preamble_digest(context.model_request_parameters),
             *(s.digest for s in still_there.values()),
         ]
         return Prompt(
             PromptDigest(
-                digests=tuple(chain.from_iterable(one.digests for one in found)),
-                lengths=tuple(chain.from_iterable(one.lengths for one in found)),
+                digests=tuple(chain.from_iterable(one.digests for one in digests)),
+                lengths=tuple(chain.from_iterable(one.lengths for one in digests)),
             ),
             f"[{','.join(seen.json for seen in still_there.values() if seen.json)}]",
         )

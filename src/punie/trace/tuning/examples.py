@@ -134,7 +134,7 @@ def own_rows(lines: Sequence[str], source: str) -> tuple[Row, ...]:
 
     Raises InputError that names file and line.
     """
-    found: list[Row] = []
+    rows: list[Row] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -149,5 +149,5 @@ def own_rows(lines: Sequence[str], source: str) -> tuple[Row, ...]:
             ) from None
         if last != "assistant":
             raise InputError(f"{source}:{number}: the last message is of {last}, not of the assistant")
-        found.append(Row(f"{source}:{number}", messages, tuple(value.get("tools", ()))))
-    return tuple(found)
+        rows.append(Row(f"{source}:{number}", messages, tuple(value.get("tools", ()))))
+    return tuple(rows)

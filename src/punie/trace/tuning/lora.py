@@ -48,8 +48,8 @@ class LoraRun:
 
     async def execute(self, on_step: Callable[[str], None]) -> Losses:
         """All iterations, or those that are left. Raises ServerError with the end of its log."""
-        if (found := self.losses()) is not None:
-            return found
+        if (losses_before := self.losses()) is not None:
+            return losses_before
         self.out.mkdir(parents=True, exist_ok=True)
         self._collect()
         done = max(self._saved(_STATE).keys() & self._saved().keys(), default=0)

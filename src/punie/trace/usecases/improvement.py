@@ -105,8 +105,8 @@ class _Improving:
         """What is to be tried, by the baseline's own spans."""
         self.baseline = self._read_baseline()
         arm = self.settings.baseline
-        found = self.baseline.analysis
-        evidence = Evidence(arm, found.records, found, self.baseline.causes, self._reads)
+        experiment = self.baseline.analysis
+        evidence = Evidence(arm, experiment.records, experiment, self.baseline.causes, self._reads)
         choice = Choice(frozenset(self.settings.only), frozenset(self.settings.without))
         return Improvement(rank(tuple(candidates(evidence, self.settings.levers)), choice), {}, Sizes())
 
@@ -228,7 +228,7 @@ def won_configuration(report: ImprovementReport) -> str | None:
     """The text of `config.toml`: what has to be set to get what was confirmed; None where nothing was."""
     if report.ending is not Ending.IMPROVED or not report.state.winner:
         return None
-    found = report.experiments[report.state.stage]
-    arm = next(result.arm for result in found.others if result.arm.levers == report.state.winner)
+    experiment = report.experiments[report.state.stage]
+    arm = next(result.arm for result in experiment.others if result.arm.levers == report.state.winner)
     said = f"punie-trace improve, {report.settings.created}: {headline(report)}"
-    return configuration_text(whole(found.baseline.arm, arm), said)
+    return configuration_text(whole(experiment.baseline.arm, arm), said)

@@ -68,12 +68,12 @@ def choose_query(records: Sequence[QueryRecord], name: str | None) -> QueryRecor
                 "no query was asked in this source", remedy="`punie-trace report` says what is in it"
             )
         return _slowest(asked)
-    found = [one for one in records if name in (one.query_id, asking(one), asking(one).replace("#", " #"))]
-    if not found and len(name) >= _LEAST_ID:
-        found = [record for record in records if record.trace_id.startswith(name.lower())]
-    if not found:
+    matches = [one for one in records if name in (one.query_id, asking(one), asking(one).replace("#", " #"))]
+    if not matches and len(name) >= _LEAST_ID:
+        matches = [record for record in records if record.trace_id.startswith(name.lower())]
+    if not matches:
         raise _unknown(asked, name)
-    return _slowest(found)
+    return _slowest(matches)
 
 
 def _slowest(records: Sequence[QueryRecord]) -> QueryRecord:

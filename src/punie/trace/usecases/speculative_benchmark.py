@@ -79,15 +79,17 @@ class SpeculativeBenchmark:
         )
 
     async def _look_at_differences(self) -> None:
-        found = find_divergences(read_measurements(self.folder).observations, self.plan.compared)
-        self.folder.write_divergences(found)
-        if not found:
+        divergences = find_divergences(read_measurements(self.folder).observations, self.plan.compared)
+        self.folder.write_divergences(divergences)
+        if not divergences:
             return
-        self.progress.say(f"{count_text(len(found), 'answer')} differ from the sequential baseline's")
+        self.progress.say(f"{count_text(len(divergences), 'answer')} differ from the sequential baseline's")
         spans = [span for run in self.folder.finished_runs() for span in run.load_spans().spans]
         timeout_s, files = self.plan.settings.preflight_timeout, self.folder.path / "logit-gaps"
         try:
-            looked = await look_at_gaps(self.plan, spans, found, files, timeout_s, self.progress.working)
+            looked = await look_at_gaps(
+                self.plan, spans, divergences, files, timeout_s, self.progress.working
+            )
         except ServerError as error:
             # The report stands without them: it then says that nobody looked.
             self.progress.say(f"  the logits there could not be looked at: {error.message}")

@@ -68,13 +68,13 @@ class TrainingExperiments:
         plan = experiments.validation(self.plan, {one.name: one.path for one in saved})
         measured = await self.run(experiments.VALIDATION, plan)
         base = right_answers(measured, experiments.BASE)
-        found: list[Checkpoint] = []
+        checkpoints: list[Checkpoint] = []
         for one in saved:
             beside = kept(base, right_answers(measured, one.name))
             tokens = output_tokens(measured, one.name)
             counts = (beside.right, beside.asked, beside.worse, tokens)
-            found.append(Checkpoint(one.name, one.seed, one.iteration, *counts))
-        return found
+            checkpoints.append(Checkpoint(one.name, one.seed, one.iteration, *counts))
+        return checkpoints
 
     async def fuse(self, adapter: Path) -> list[Fused]:
         """The ways to fuse, one after the other, until one passes its gate."""

@@ -168,12 +168,12 @@ def suite_queries(suite: Suite, tools: Mapping[str, frozenset[str]]) -> list[Sui
 def tools_called(recorded: Recorded) -> Mapping[str, frozenset[str]]:
     """By query the names of the tools that its right answers called."""
     queries = {record.trace_id: record.query_id for record in recorded.records if record.succeeded}
-    found: dict[str, set[str]] = {}
+    tools_of: dict[str, set[str]] = {}
     for span in recorded.spans:
         name = semconv.text(span.attributes, semconv.TOOL_NAME)
         if name and span.trace_id in queries:
-            found.setdefault(queries[span.trace_id], set()).add(name)
-    return {query_id: frozenset(names) for query_id, names in found.items()}
+            tools_of.setdefault(queries[span.trace_id], set()).add(name)
+    return {query_id: frozenset(names) for query_id, names in tools_of.items()}
 
 
 def with_absolute_paths(wishes: Wishes) -> Wishes:

@@ -40,10 +40,10 @@ class JaegerPage:
 
 def waterfalls(spans: Iterable[Span]) -> tuple[Waterfall, ...]:
     """One for each query, in the order in which they were first asked. Warm-ups have none."""
-    found: dict[str, list[Span]] = {}
+    spans_of: dict[str, list[Span]] = {}
     for span in sorted(_queries(spans), key=lambda span: span.start_ns):
-        found.setdefault(str(span.attributes[semconv.QUERY_ID]), []).append(span)
-    return tuple(_slowest(query_id, repeats) for query_id, repeats in found.items())
+        spans_of.setdefault(str(span.attributes[semconv.QUERY_ID]), []).append(span)
+    return tuple(_slowest(query_id, repeats) for query_id, repeats in spans_of.items())
 
 
 def _queries(spans: Iterable[Span]) -> Iterator[Span]:
@@ -70,8 +70,8 @@ def link_lines(spans: Iterable[Span], page: JaegerPage, *, sent: bool) -> tuple[
     problem = why_no_page(page.url)
     if problem:
         return (f"no waterfalls: {page.url}: {problem} ({FLAG} URL names another page)",)
-    found = waterfalls(spans)
-    return tuple(line for item in found for line in (_title(item), f"  {trace_url(page.url, item.trace_id)}"))
+    shown = waterfalls(spans)
+    return tuple(line for item in shown for line in (_title(item), f"  {trace_url(page.url, item.trace_id)}"))
 
 
 def _title(item: Waterfall) -> str:

@@ -29,19 +29,19 @@ def listed_tools(subject: Subject) -> tuple[ListedTool, ...]:
     """All tools that the agent is registered with, in order."""
     from pydantic_ai.toolsets import FunctionToolset
 
-    found: list[ListedTool] = []
+    tools: list[ListedTool] = []
 
     def look(toolset: AbstractToolset[Any]) -> None:
         if isinstance(toolset, FunctionToolset):
-            found.extend(
+            tools.extend(
                 ListedTool(name, _is_read_only(tool.metadata)) for name, tool in toolset.tools.items()
             )
         else:
-            found.append(ListedTool(toolset.label, read_only=False, is_set=True))
+            tools.append(ListedTool(toolset.label, read_only=False, is_set=True))
 
     for toolset in subject.agent.toolsets:
         toolset.apply(look)
-    return tuple(found)
+    return tuple(tools)
 
 
 def _is_read_only(metadata: Mapping[str, Any] | None) -> bool:

@@ -28,19 +28,19 @@ Recording = Mapping[tuple[str, str], str]
 
 def recording_of(spans: Iterable[Span], source: str) -> Recording:
     """The tools' calls in `spans`; of the same call twice the first. Raises InputError where there is none."""
-    found: dict[tuple[str, str], str] = {}
+    answers: dict[tuple[str, str], str] = {}
     for span in spans:
         said = span.attributes
         arguments, result = (semconv.text(said, key) for key in (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT))
         name = semconv.text(said, semconv.TOOL_NAME)
         if name and arguments is not None and result is not None:
-            found.setdefault((name, _key(arguments)), result)
-    if not found:
+            answers.setdefault((name, _key(arguments)), result)
+    if not answers:
         raise InputError(
             f"{source}: holds no tool's call with its result",
             remedy="Give a run folder of this agent: `punie-trace run` keeps what tools returned.",
         )
-    return found
+    return answers
 
 
 @dataclass

@@ -62,8 +62,8 @@ class _ReadBefore:
         shared = (
             _longest(root, messages) for root, messages in zip(self.roots, _lists(request), strict=True)
         )
-        found = next((prefix for prefix in shared if prefix is not None), None)
-        return found if found is not None else self._nothing_shared(request)
+        longest = next((prefix for prefix in shared if prefix is not None), None)
+        return longest if longest is not None else self._nothing_shared(request)
 
     def _nothing_shared(self, request: ModelRequest) -> Prefix | None:
         earlier = self._same_agent(request)

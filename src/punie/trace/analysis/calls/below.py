@@ -35,19 +35,19 @@ def look_below(
     forest: Forest, role: Roles, phases: Mapping[SpanKey, Known], apart: Set[SpanKey]
 ) -> dict[SpanKey, int]:
     """Walk each tree once, from below; `apart` are calls that are no part of the call above them."""
-    found = dict.fromkeys(forest.order, Below.NOTHING)
+    below = dict.fromkeys(forest.order, Below.NOTHING)
     parents = forest.parent
     for key in reversed(forest.order):
         parent, own = parents[key], role[key]
         if parent is not None and own is not Role.TOOL and key not in apart:
-            bits, known = found[key], phases.get(key)
+            bits, known = below[key], phases.get(key)
             if own in _SHOWN:
                 bits |= _of_role(forest.spans[key], own, bits)
             if known is not None:
                 bits |= _of_phase(*known)
             if bits:
-                found[parent] |= bits
-    return found
+                below[parent] |= bits
+    return below
 
 
 def _of_role(span: Span, role: Role, below: int) -> int:

@@ -199,11 +199,11 @@ def _counts_tokens(span: Span) -> bool:
 
 def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, SpanKey]]:
     """For each call that lies in another one, in the tree or beside it, and in time, that other one."""
-    found: dict[SpanKey, SpanKey] = {}
+    wrapper: dict[SpanKey, SpanKey] = {}
     for key, outer in contexts.outer.items():
-        for around in (outer, found.get(outer)):
+        for around in (outer, wrapper.get(outer)):
             if around is not None and _is_inside(forest.spans[key], forest.spans[around]):
-                found[key] = around
+                wrapper[key] = around
                 yield key, around
                 break
     for children in forest.children.values():
@@ -215,8 +215,8 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
             around = next(
                 (one for one in calls if _shows_the_same(forest.spans[key], forest.spans[one])), None
             )
-            if around is not None and key not in found and found.get(around) != key:
-                found[key] = around
+            if around is not None and key not in wrapper and wrapper.get(around) != key:
+                wrapper[key] = around
                 yield key, around
 
 
@@ -319,20 +319,21 @@ def _gather(
         key: Call(
             key=key,
             span=forest.spans[key],
-            attempts=_by_start(found.attempts),
-            servers=_by_start(found.servers),
-            phases=tuple(sorted(found.phases, key=lambda one: (one.span.start_ns, one.span.span_id))),
+            attempts=_by_start(within.attempts),
+            servers=_by_start(within.servers),
+            phases=tuple(sorted(within.phases, key=lambda one: (one.span.start_ns, one.span.span_id))),
             inner=tuple(inner.get(key, ())),
             wrappers=tuple(islice(_around(forest, key, wrapper, inner), _MOST_WRAPPERS)),
-            is_covered=_is_covered(forest.spans[key], found, below[key]),
+            is_covered=_is_covered(forest.spans[key], within, below[key]),
         )
-        for key, found in members.items()
+        for key, within in members.items()
     }
 
 
-def _by_start(spans: Iterable[Span]) -> tuple[Span, ...]:
-    found = tuple(spans)
-    return found if len(found) < 2 else tuple(sorted(found, key=lambda span: (span.start_ns, span.span_id)))
+def _by_start(spans: Sequence[Span]) -> tuple[Span, ...]:
+    if len(spans) > 1:
+        spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
+    return tuple(spans)
 
 
 def _around(

@@ -47,62 +47,64 @@ class Contexts:
 
 def find_contexts(forest: Forest, role: Roles, addresses: Set[str] = frozenset()) -> Contexts:
     """Walk all trees once, from their tops; `addresses` are those that POSTs of other trees fill their call with."""
-    found = Contexts(filling=set(_filling_addresses(forest, role)))
+    contexts = Contexts(filling=set(_filling_addresses(forest, role)))
     beside = _Beside(forest, role)
-    known = found.filling | addresses
+    known = contexts.filling | addresses
     for key in forest.order:
         parent = forest.parent[key]
         if parent is not None:
-            _inherit(found, key, parent)
+            _inherit(contexts, key, parent)
         match role[key]:
             case Role.OTHER | Role.SERVER:
                 pass
             case Role.CHAT:
-                _open_call(found, key)
+                _open_call(contexts, key)
             case Role.TOOL:
-                found.call.pop(key, None)
-                found.request.pop(key, None)
-                found.in_tool.add(key)
-            case Role.AGENT if key in found.call and key not in found.request:
-                if is_callers_work(forest.spans[key], forest.spans[found.call[key]]):
-                    found.call.pop(key)
+                contexts.call.pop(key, None)
+                contexts.request.pop(key, None)
+                contexts.in_tool.add(key)
+            case Role.AGENT if key in contexts.call and key not in contexts.request:
+                if is_callers_work(forest.spans[key], forest.spans[contexts.call[key]]):
+                    contexts.call.pop(key)
             case Role.HTTP:
-                if key not in found.call:
-                    _place_request(found, forest, key, known, beside)
-                found.request[key] = key
-    return found
+                if key not in contexts.call:
+                    _place_request(contexts, forest, key, known, beside)
+                contexts.request[key] = key
+    return contexts
 
 
-def _inherit(found: Contexts, key: SpanKey, parent: SpanKey) -> None:
-    if (call := found.call.get(parent)) is not None:
-        found.call[key] = call
-    elif parent in found.in_tool:
-        found.in_tool.add(key)
-    if (request := found.request.get(parent)) is not None:
-        found.request[key] = request
+def _inherit(contexts: Contexts, key: SpanKey, parent: SpanKey) -> None:
+    if (call := contexts.call.get(parent)) is not None:
+        contexts.call[key] = call
+    elif parent in contexts.in_tool:
+        contexts.in_tool.add(key)
+    if (request := contexts.request.get(parent)) is not None:
+        contexts.request[key] = request
 
 
-def _open_call(found: Contexts, key: SpanKey) -> None:
-    if (around := found.call.get(key)) is not None:
-        found.outer[key] = around
-    found.call[key] = key
-    found.in_tool.discard(key)
-    found.request.pop(key, None)
+def _open_call(contexts: Contexts, key: SpanKey) -> None:
+    if (around := contexts.call.get(key)) is not None:
+        contexts.outer[key] = around
+    contexts.call[key] = key
+    contexts.in_tool.discard(key)
+    contexts.request.pop(key, None)
 
 
-def _place_request(found: Contexts, forest: Forest, key: SpanKey, known: set[str], beside: _Beside) -> None:
+def _place_request(
+    contexts: Contexts, forest: Forest, key: SpanKey, known: set[str], beside: _Beside
+) -> None:
     span = forest.spans[key]
     place = address(span) if may_ask_a_model(span) else ""
     if (place in known or is_model_address(place)) and not beside.has_work_below(key):
-        _open_call(found, key)
-        found.posts.add(key)
+        _open_call(contexts, key)
+        contexts.posts.add(key)
         return
     if place:
-        found.strange.add(place)
-    if key not in found.in_tool and beside.in_a_tool(span):
-        found.in_tool.add(key)
-    elif key not in found.in_tool and beside.around_work(span) and not beside.has_work_below(key):
-        found.background.add(key)
+        contexts.strange.add(place)
+    if key not in contexts.in_tool and beside.in_a_tool(span):
+        contexts.in_tool.add(key)
+    elif key not in contexts.in_tool and beside.around_work(span) and not beside.has_work_below(key):
+        contexts.background.add(key)
 
 
 def _filling_addresses(forest: Forest, role: Roles) -> Iterator[str]:
@@ -145,9 +147,9 @@ class _Beside:
 
     def has_work_below(self, key: SpanKey) -> bool:
         """Whether an agent, a tool or a call hangs below a request: then it isn't beside them."""
-        found = list(self._forest.children.get(key, ()))
-        for below in found:  # grows while we walk it
+        pending = list(self._forest.children.get(key, ()))
+        for below in pending:  # grows while we walk it
             if self._role[below] in _WORK:
                 return True
-            found.extend(self._forest.children.get(below, ()))
+            pending.extend(self._forest.children.get(below, ()))
         return False

@@ -25,7 +25,7 @@ _HIDES: Final = {Role.CHAT, Role.AGENT}
 def tool_calls(forest: Forest, role: Roles, keys: Iterable[SpanKey]) -> list[SpanKey]:
     """Those of `keys` that are a tool's call each."""
     tools = [(key, forest.spans[key]) for key in keys if role[key] is Role.TOOL]
-    found: list[SpanKey] = []
+    of_tools: list[SpanKey] = []
     is_of_one = len({span.scope for _, span in tools}) < 2 and not any(
         _is_of_protocol(span) for _, span in tools
     )
@@ -39,8 +39,8 @@ def tool_calls(forest: Forest, role: Roles, keys: Iterable[SpanKey]) -> list[Spa
             others = [other for _, other in tools[:at] + (tools[at + 1 :] if _is_of_protocol(span) else [])]
         is_shown = any(_is_one_call(span, above) for above in _tools_above(forest, role, key))
         if not (_is_merging(span) or is_shown or any(_shows_the_same(other, span) for other in others)):
-            found.append(key)
-    return found
+            of_tools.append(key)
+    return of_tools
 
 
 def _is_merging(span: Span) -> bool:

@@ -15,5 +15,5 @@ from punie.trace.model import Span
 def find_causes(requests: Sequence[ModelRequest], spans: Sequence[Span]) -> tuple[Cause, ...]:
     """What in the user's own code costs time, from the requests and the spans that they were read from."""
     prompts = read_prompts(requests, spans)
-    found = (*preamble_causes(requests, prompts), *tool_causes(requests, prompts, read_tool_calls(spans)))
-    return tuple(sorted(found, key=lambda cause: -(cause.most_ns or 0)))
+    causes = (*preamble_causes(requests, prompts), *tool_causes(requests, prompts, read_tool_calls(spans)))
+    return tuple(sorted(causes, key=lambda cause: -(cause.most_ns or 0)))

@@ -102,11 +102,11 @@ def _shared(one: str, other: str) -> int:
 
 
 def _kinds(changed: Sequence[tuple[Prompt, Prompt]]) -> dict[CauseKind, list[tuple[Prompt, Prompt]]]:
-    found: dict[CauseKind, list[tuple[Prompt, Prompt]]] = {}
+    pairs: dict[CauseKind, list[tuple[Prompt, Prompt]]] = {}
     for one, other in changed:
         for kind in _kinds_of(one, other):
-            found.setdefault(kind, []).append((one, other))
-    return found
+            pairs.setdefault(kind, []).append((one, other))
+    return pairs
 
 
 def _kinds_of(one: Prompt, other: Prompt) -> Iterator[CauseKind]:

@@ -78,20 +78,20 @@ class ToolCall:
 def read_prompts(requests: Iterable[ModelRequest], spans: Iterable[Span]) -> tuple[Prompt, ...]:
     """Each request of an asked query with what its span says; by their start."""
     asked = {(one.trace_id, one.span_id): one for one in requests if not one.warmup}
-    found = {}
+    prompts = {}
     for span in spans:
         request = asked.get((span.trace_id, span.span_id))
         if request is not None:
-            found[span.trace_id, span.span_id] = Prompt(request, span)
-    return tuple(sorted(found.values(), key=lambda prompt: prompt.request.start_ns))
+            prompts[span.trace_id, span.span_id] = Prompt(request, span)
+    return tuple(sorted(prompts.values(), key=lambda prompt: prompt.request.start_ns))
 
 
 def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolCall, ...]]:
     """The tools that ran, of each trace, by their start."""
-    found: dict[str, dict[str, ToolCall]] = {}
+    calls_of: dict[str, dict[str, ToolCall]] = {}
     for span in spans:
         if operation_of(span) == semconv.OPERATION_TOOL:
-            found.setdefault(span.trace_id, {})[span.span_id] = ToolCall(
+            calls_of.setdefault(span.trace_id, {})[span.span_id] = ToolCall(
                 span.trace_id,
                 tool_name(span),
                 span.start_ns,
@@ -100,5 +100,6 @@ def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolCall, ...]]
                 tool_result(span) or "",
             )
     return {
-        trace: tuple(sorted(calls.values(), key=lambda call: call.start_ns)) for trace, calls in found.items()
+        trace: tuple(sorted(calls.values(), key=lambda call: call.start_ns))
+        for trace, calls in calls_of.items()
     }

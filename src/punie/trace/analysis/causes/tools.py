@@ -70,7 +70,7 @@ Gap = tuple[ModelRequest, ModelRequest, Sequence[ToolCall]]
 
 def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause]:
     """One turn for each of two tools, of which the second needs nothing of the first."""
-    found = []
+    saving = []
     for asked, following, ran in gaps:
         after = [c for c in calls.get(asked.trace_id, ()) if c.start_ns >= following.end_ns]
         nearest = after[:1] if after and ran else []
@@ -80,19 +80,19 @@ def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause
             and _asked_by(following, nearest[0], gaps)
             and _independent(ran[0], nearest[0])
         ):
-            found.append((following, ran[0], nearest[0]))
-    if not found:
+            saving.append((following, ran[0], nearest[0]))
+    if not saving:
         return
-    prefills = [request.prefill_ns for request, _, _ in found]
+    prefills = [request.prefill_ns for request, _, _ in saving]
     least = sum(ns for ns in prefills if ns is not None) if None not in prefills else 0
-    most = sum(r.end_ns - r.start_ns + min(a.duration_ns, b.duration_ns) for r, a, b in found)
+    most = sum(r.end_ns - r.start_ns + min(a.duration_ns, b.duration_ns) for r, a, b in saving)
     yield Cause(
         CauseKind.TOOL_PER_TURN,
-        times=len(found),
+        times=len(saving),
         of=len(gaps),
         least_ns=least // queries,
         most_ns=most // queries,
-        tools=_names(call for _, a, b in found for call in (a, b)),
+        tools=_names(call for _, a, b in saving for call in (a, b)),
     )
 
 
@@ -158,11 +158,11 @@ def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iter
         if len(read.result.text) > LONG_RESULT_CHARACTERS:
             by_tool[read.result.tool].append(read)
     ran = Counter(call.name for of_trace in calls.values() for call in of_trace)
-    for tool, found in sorted(by_tool.items()):
-        costs = [read.over_ns(LONG_RESULT_CHARACTERS) for read in found]
+    for tool, results in sorted(by_tool.items()):
+        costs = [read.over_ns(LONG_RESULT_CHARACTERS) for read in results]
         known = [ns for ns in costs if ns is not None]
-        longest = max((read.result for read in found), key=lambda result: len(result.text))
-        times = sum(not read.again for read in found)
+        longest = max((read.result for read in results), key=lambda result: len(result.text))
+        times = sum(not read.again for read in results)
         yield Cause(
             CauseKind.LONG_TOOL_RESULTS,
             times=times,

@@ -188,25 +188,25 @@ def _queries(design: Design) -> tuple[QueryChange, ...]:
 
 def _wall_means(cells: Cells) -> dict[str, float]:
     """Of each query the mean over its starts of the mean over their repeats."""
-    found: dict[str, list[float]] = {}
+    walls: dict[str, list[float]] = {}
     for (_, query), rows in cells.items():
-        found.setdefault(query, []).append(sum(row[_END_TO_END] for row in rows) / len(rows))
-    return {query: sum(means) / len(means) for query, means in found.items()}
+        walls.setdefault(query, []).append(sum(row[_END_TO_END] for row in rows) / len(rows))
+    return {query: sum(means) / len(means) for query, means in walls.items()}
 
 
 def _undecided(
     a: Side, b: Side, design: Design | None, test: Permuted | None, *, identical: bool
 ) -> tuple[Undecided, ...]:
-    found = [Undecided(Obstacle.INCOMPLETE, name) for name, side in (("A", a), ("B", b)) if side.gaps]
+    obstacles = [Undecided(Obstacle.INCOMPLETE, name) for name, side in (("A", a), ("B", b)) if side.gaps]
     if design is None:
-        found.append(_why_no_design(a, b))
+        obstacles.append(_why_no_design(a, b))
     elif identical:
         pass  # between an answer and itself there is no noise
     elif test is not None and not test.can_decide:
-        found.append(Undecided(Obstacle.TOO_FEW_UNITS))
+        obstacles.append(Undecided(Obstacle.TOO_FEW_UNITS))
     elif design.means(0) is None:
-        found.append(Undecided(Obstacle.NOISE_NOT_KNOWN))
-    return tuple(found)
+        obstacles.append(Undecided(Obstacle.NOISE_NOT_KNOWN))
+    return tuple(obstacles)
 
 
 def _why_no_design(a: Side, b: Side) -> Undecided:
@@ -218,11 +218,11 @@ def _why_no_design(a: Side, b: Side) -> Undecided:
 
 def _caveats(design: Design) -> tuple[Caveat, ...]:
     few = design.unit is Unit.START and design.exchanged is Unit.REPEAT
-    found = (
+    caveats = (
         (Caveat.STARTS_NOT_COVERED, not design.covers_starts),
         (Caveat.TOO_FEW_STARTS_TO_EXCHANGE, few),
     )
-    return tuple(caveat for caveat, holds in found if holds)
+    return tuple(caveat for caveat, holds in caveats if holds)
 
 
 def _sensitivity(design: Design, size: float, size_ns: int) -> Sensitivity | None:

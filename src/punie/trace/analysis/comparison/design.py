@@ -186,7 +186,7 @@ def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> Unit:
 
 def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
     """A query counts only if every start of both sides answered it: else the sides would be of different queries."""
-    found: dict[str, LeftOut] = {}
+    left_out: dict[str, LeftOut] = {}
     sides = (("A", a), ("B", b))
     asked = {name: {r.query_id for r in side.records} for name, side in sides}
     starts = {name: len(_starts_of(side.answers)) for name, side in sides}
@@ -198,12 +198,12 @@ def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
         for name, _ in sides:
             answered = answers.get((name, query), ())
             if query not in asked[name]:
-                found[query] = LeftOut(LeftOutReason.NOT_ASKED, name)
+                left_out[query] = LeftOut(LeftOutReason.NOT_ASKED, name)
             elif not answered:
-                found[query] = LeftOut(LeftOutReason.NO_ANSWER, name)
+                left_out[query] = LeftOut(LeftOutReason.NO_ANSWER, name)
             elif len(answered) < starts[name]:
-                found[query] = LeftOut(LeftOutReason.NO_ANSWER_IN_A_START, name)
-    return found
+                left_out[query] = LeftOut(LeftOutReason.NO_ANSWER_IN_A_START, name)
+    return left_out
 
 
 def _alternating(a: Sequence[QueryRecord], b: Sequence[QueryRecord]) -> tuple[tuple[int, int], ...]:
@@ -244,10 +244,10 @@ def _starts(cells: Cells) -> list[int]:
 
 def _start_rows(cells: Cells) -> dict[int, Row]:
     """Per server start the mean over its queries of the mean over their repeats."""
-    found: dict[int, list[Row]] = defaultdict(list)
+    rows_of: dict[int, list[Row]] = defaultdict(list)
     for (start, _), rows in cells.items():
-        found[start].append(mean_row(rows))
-    return {start: mean_row(rows) for start, rows in found.items()}
+        rows_of[start].append(mean_row(rows))
+    return {start: mean_row(rows) for start, rows in rows_of.items()}
 
 
 def _query_rows(cells: Cells) -> dict[str, Row]:
@@ -256,10 +256,10 @@ def _query_rows(cells: Cells) -> dict[str, Row]:
 
 def _by_query(cells: Cells) -> dict[str, list[Row]]:
     """The rows of each query, by their server start."""
-    found: dict[str, list[Row]] = defaultdict(list)
+    rows_of: dict[str, list[Row]] = defaultdict(list)
     for key in sorted(cells):
-        found[key[1]] += cells[key]
-    return found
+        rows_of[key[1]] += cells[key]
+    return rows_of
 
 
 def _unit_rows(cells: Cells, design: Design) -> list[Row]:

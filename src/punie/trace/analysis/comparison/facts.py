@@ -100,27 +100,27 @@ Written = dict[str, set[str]]
 
 def written_in(spans: Iterable[Span]) -> Written:
     """Every value that a span names; `_ASKED` are the models as requests name them, `_OURS` is there for our runs."""
-    found: dict[str, set[str | None]] = defaultdict(set)
+    seen: dict[str, set[str | None]] = defaultdict(set)
     resources: dict[int, Attributes] = {}
     for span in spans:
         attributes = span.attributes
         resources[id(span.resource)] = span.resource
-        found[_ASKED].add(semconv.text(attributes, _MODEL_NAMES))
+        seen[_ASKED].add(semconv.text(attributes, _MODEL_NAMES))
         if span.kind is SpanKind.SERVER:
-            found[MODEL].add(semconv.text(attributes, _MODEL_NAMES))
+            seen[MODEL].add(semconv.text(attributes, _MODEL_NAMES))
             for name, key in _OF_SERVERS:
-                found[name].add(semconv.text(attributes, key))
+                seen[name].add(semconv.text(attributes, key))
         if semconv.QUERY_ID in attributes:
-            found[_OURS].add(_OURS)
-            found[SUITE].add(semconv.text(attributes, semconv.QUERY_SUITE))
-            found[SUITE_HASH].add(semconv.text(attributes, semconv.QUERY_SUITE_HASH))
+            seen[_OURS].add(_OURS)
+            seen[SUITE].add(semconv.text(attributes, semconv.QUERY_SUITE))
+            seen[SUITE_HASH].add(semconv.text(attributes, semconv.QUERY_SUITE_HASH))
     for resource in resources.values():  # which many spans share
         if semconv.HOST_NAME in resource:
-            found[HOST].add(str(resource[semconv.HOST_NAME]))
+            seen[HOST].add(str(resource[semconv.HOST_NAME]))
         service, version = resource.get(semconv.SERVICE_NAME), resource.get(semconv.SERVICE_VERSION)
         if isinstance(service, str) and isinstance(version, str):
-            found[f"version of service {service}"].add(version)
-    return {name: {value for value in values if value} for name, values in found.items()}
+            seen[f"version of service {service}"].add(version)
+    return {name: {value for value in values if value} for name, values in seen.items()}
 
 
 def merge_written(into: Written, other: Written) -> None:
@@ -133,7 +133,7 @@ def facts_of(written: Written, records: Sequence[QueryRecord]) -> Facts:
     """The facts of one source, from what its spans say and its queries' `records`."""
     asked = [record for record in records if not record.warmup]
     ours = _OURS in written
-    found = {
+    facts = {
         MODEL: _last_parts(written.get(MODEL)) or _last_parts(written.get(_ASKED)),
         SUITE: _last_parts(written.get(SUITE)),
         SUITE_HASH: _short(_last_parts(written.get(SUITE_HASH))),
@@ -145,10 +145,10 @@ def facts_of(written: Written, records: Sequence[QueryRecord]) -> Facts:
         KNOWN_FROM: _known_from(asked),
         **{name: _one_line(values) for name, values in written.items() if name.startswith("version of ")},
     }
-    if found[SERVER_PATH]:  # a server that says how it serves would name these
-        found[DRAFT] = _last_parts(written.get(DRAFT)) or NONE
-        found[ADAPTER] = _last_parts(written.get(ADAPTER)) or NONE
-    return {name: value for name, value in found.items() if value}
+    if facts[SERVER_PATH]:  # a server that says how it serves would name these
+        facts[DRAFT] = _last_parts(written.get(DRAFT)) or NONE
+        facts[ADAPTER] = _last_parts(written.get(ADAPTER)) or NONE
+    return {name: value for name, value in facts.items() if value}
 
 
 def _last_parts(names: Iterable[str] | None) -> str:

@@ -49,14 +49,14 @@ def measures(records: Sequence[QueryRecord]) -> tuple[Measure, ...]:
     """
     network_known = all(record.network_known for record in records)
     phases = [p for p in PHASES if any(record.ledger.phases_ns[p] for record in records)]
-    found = [END_TO_END]
+    chosen = [END_TO_END]
     for group in Group:
         own = [phase for phase in phases if PHASE_GROUP[phase] is group]
         known = network_known or group is not Group.NETWORK
         if len(own) > 1:
-            found.append(Measure(Kind.GROUP, group.value, known))
-        found += [Measure(Kind.PHASE, p.value, network_known or p is not Phase.HTTP) for p in own]
-    return tuple(found)
+            chosen.append(Measure(Kind.GROUP, group.value, known))
+        chosen += [Measure(Kind.PHASE, p.value, network_known or p is not Phase.HTTP) for p in own]
+    return tuple(chosen)
 
 
 def row(record: QueryRecord, of: Sequence[Measure]) -> Row:

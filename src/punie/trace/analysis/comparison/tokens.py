@@ -37,11 +37,11 @@ def token_changes(a: Side, b: Side, queries: Sequence[str]) -> tuple[TokenChange
 
 def _by_query(side: Side, queries: Sequence[str]) -> Sequence[Sequence[QueryRecord]]:
     """The answers to each of `queries`: empty for one of the other side alone, where nothing is paired."""
-    found: dict[str, list[QueryRecord]] = {query: [] for query in queries}
+    records_of: dict[str, list[QueryRecord]] = {query: [] for query in queries}
     for record in side.answers:
-        if record.query_id in found:
-            found[record.query_id].append(record)
-    return list(found.values())
+        if record.query_id in records_of:
+            records_of[record.query_id].append(record)
+    return list(records_of.values())
 
 
 def _mean(

@@ -77,8 +77,8 @@ class Decision:
     @property
     def savings(self) -> tuple[Saving, ...]:
         """What could be changed by a lever, by what the run predicts: the most first, nothing that can't matter."""
-        found = self.run.what_if.savings if self.run.what_if else ()
-        return tuple(one for one in found if one.lever and (one.share or 0) >= LEAST_SHARE)
+        savings = self.run.what_if.savings if self.run.what_if else ()
+        return tuple(one for one in savings if one.lever and (one.share or 0) >= LEAST_SHARE)
 
 
 def decide(

@@ -87,8 +87,8 @@ def tried(
     )
 
 
-def together(found: Sequence[Tried]) -> Tried:
+def together(tried: Sequence[Tried]) -> Tried:
     """What several folders say, as one."""
     return Tried(
-        tuple(arm for one in found for arm in one.arms), tuple(name for one in found for name in one.in_vain)
+        tuple(arm for one in tried for arm in one.arms), tuple(name for one in tried for name in one.in_vain)
     )

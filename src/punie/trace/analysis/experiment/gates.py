@@ -126,15 +126,15 @@ def closed(gates: Sequence[Gate], *, scored: bool = True) -> tuple[Gate, ...]:
 
 
 def _right(answers: Iterable[Answered]) -> Mapping[str, bool]:
-    found: dict[str, bool] = {}
+    right: dict[str, bool] = {}
     for answer in answers:
         if answer.right is not None:
-            found[answer.query_id] = found.get(answer.query_id, True) and answer.right
-    return found
+            right[answer.query_id] = right.get(answer.query_id, True) and answer.right
+    return right
 
 
 def _said(answers: Iterable[Answered]) -> Mapping[str, set[tuple[str, ...] | None]]:
-    found: dict[str, set[tuple[str, ...] | None]] = defaultdict(set)
+    outputs: dict[str, set[tuple[str, ...] | None]] = defaultdict(set)
     for answer in answers:
-        found[answer.query_id].add(answer.digests)
-    return found
+        outputs[answer.query_id].add(answer.digests)
+    return outputs

@@ -89,10 +89,10 @@ def find_divergences(observations: Sequence[Observation], compared: Compared) ->
     Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
     """
     reference = _reference(observations, compared)
-    found = (
+    differences = (
         _difference(seen, reference) for arm in compared.arms for seen in observations if seen.arm == arm
     )
-    return tuple(item for item in found if item is not None)
+    return tuple(item for item in differences if item is not None)
 
 
 def gate(
@@ -104,7 +104,7 @@ def gate(
 ) -> Losslessness:
     """The gate over all arms; `gaps` are divergences as `find_divergences` gave them, with their logit gaps."""
     known = {_place(item): item.logit_gap for item in gaps if item.logit_gap is not None}
-    found = [
+    divergences = [
         classify(replace(item, logit_gap=known.get(_place(item))), logit_noise)
         for item in find_divergences(observations, compared)
     ]
@@ -113,7 +113,7 @@ def gate(
     unsteady = tuple(sorted(query_id for query_id, ways in outputs.items() if len(ways) > 1))
     general = _general_gap(compared, reference, unsteady)
     arms = tuple(
-        _arm_gate(arm, observations, reference, [item for item in found if item.arm == arm], general)
+        _arm_gate(arm, observations, reference, [item for item in divergences if item.arm == arm], general)
         for arm in compared.arms
     )
     return Losslessness(_together(arms), arms, unsteady)
@@ -200,7 +200,7 @@ def _arm_gate(
     arm: str,
     observations: Sequence[Observation],
     reference: Reference,
-    found: Sequence[Divergence],
+    divergences: Sequence[Divergence],
     general: LosslessnessGap,
 ) -> ArmLosslessness:
     compared = sum(
@@ -209,18 +209,18 @@ def _arm_gate(
     gap = general
     if gap is LosslessnessGap.NONE and not compared:
         gap = LosslessnessGap.NOTHING_COMPARED
-    if gap is LosslessnessGap.NONE and any(item.kind is DivergenceKind.UNKNOWN for item in found):
+    if gap is LosslessnessGap.NONE and any(item.kind is DivergenceKind.UNKNOWN for item in divergences):
         gap = LosslessnessGap.UNKNOWN_KIND
-    corrupt = any(item.kind is DivergenceKind.CORRUPTION for item in found)
+    corrupt = any(item.kind is DivergenceKind.CORRUPTION for item in divergences)
     open_or_passed = Verdict.UNDECIDED if gap else Verdict.YES
     verdict = Verdict.NO if corrupt and general is LosslessnessGap.NONE else open_or_passed
-    return ArmLosslessness(arm, verdict, compared, compared - len(found), _counted(found), gap)
+    return ArmLosslessness(arm, verdict, compared, compared - len(divergences), _counted(divergences), gap)
 
 
-def _counted(found: Sequence[Divergence]) -> tuple[Divergence, ...]:
+def _counted(divergences: Sequence[Divergence]) -> tuple[Divergence, ...]:
     """Askings that part in the same place as one, with their number; the first of them stands for all."""
     groups: dict[tuple[str, int, int | None, int | None, DivergenceKind], list[Divergence]] = {}
-    for item in found:
+    for item in divergences:
         key = (item.query_id, item.turn, item.token, item.actual, item.kind)
         groups.setdefault(key, []).append(item)
     return tuple(replace(group[0], places=len(group)) for _, group in sorted(groups.items(), key=str))

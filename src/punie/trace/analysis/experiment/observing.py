@@ -30,7 +30,7 @@ def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...
             servers.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
         if semconv.integer(span.attributes, semconv.SERVER_DRAFTED_TOKENS) is not None:
             drafters.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
-    found = [
+    observations = [
         _observation(
             record,
             roots[record.ledger.query_key],
@@ -40,7 +40,7 @@ def observe(spans: Iterable[Span], read: QueryRecords) -> tuple[Observation, ...
         for record in read.records
         if not record.warmup and record.ledger.query_key in roots
     ]
-    return tuple(sorted(found, key=lambda seen: (seen.record.ledger.start_ns, seen.record.trace_id)))
+    return tuple(sorted(observations, key=lambda seen: (seen.record.ledger.start_ns, seen.record.trace_id)))
 
 
 def _observation(

@@ -45,26 +45,26 @@ prefill_ns: Final[Measure] = attrgetter("prefill_ns")
 def comparable(observations: Iterable[Observation], cached: Collection[str]) -> tuple[Observation, ...]:
     """The observations that may be compared, failed ones among them: of the arms in `cached` first askings alone."""
     asked: set[tuple[str, str]] = set()
-    found = []
+    alike = []
     for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):
         place = (seen.server_start, seen.query_id)
         if seen.arm not in cached or place not in asked:
-            found.append(seen)
+            alike.append(seen)
         asked.add(place)
-    return tuple(found)
+    return tuple(alike)
 
 
 def pair(observations: Sequence[Observation], arms: Sequence[str], measure: Measure) -> Paired:
     """Every (block, query) that all of `arms` were asked; `observations` as `comparable` gives them."""
     by_arm = [_by_place(seen for seen in observations if seen.arm == arm) for arm in arms]
     everywhere = set(by_arm[0]).intersection(*by_arm[1:])
-    found = []
+    pairs = []
     for place in sorted(everywhere):
         values = [_mean(of_arm[place], measure) for of_arm in by_arm]
         known = tuple(value for value in values if value is not None)
         if len(known) == len(values):
-            found.append(Pair(*place, known))
-    return Paired(tuple(found), censored=len(everywhere) - len(found))
+            pairs.append(Pair(*place, known))
+    return Paired(tuple(pairs), censored=len(everywhere) - len(pairs))
 
 
 def _by_place(observations: Iterable[Observation]) -> Mapping[Place, list[Observation]]:

@@ -151,11 +151,11 @@ class _Comparison:
 
     def interval(self, name: str) -> Interval | None:
         """Of one arm, wide enough for all at once, moved by what the noise floor asks for."""
-        found = self.speed_ups.get(name)
-        if found is None or found.shared is None:
+        speed_up = self.speed_ups.get(name)
+        if speed_up is None or speed_up.shared is None:
             return None
         moved = moved_by(self.same_again)
-        return replace(found.shared, low=found.shared.low / moved, high=found.shared.high * moved)
+        return replace(speed_up.shared, low=speed_up.shared.low / moved, high=speed_up.shared.high * moved)
 
 
 def _compare(plan: ExperimentPlan, seen: Sequence[Observation], level: float) -> _Comparison:
@@ -189,12 +189,12 @@ def _arm(
 ) -> ArmResult:
     plan, interval = measured.plan, compared.interval(arm.name)
     counted = comparable(seen, cached_arms(plan))
-    found = compared.speed_ups.get(arm.name)
+    speed_up = compared.speed_ups.get(arm.name)
     return ArmResult(
         arm=arm,
-        speed_up=found,
+        speed_up=speed_up,
         interval=interval,
-        verdict=_verdict(interval, found, plan.threshold) if judge else Verdict.UNDECIDED,
+        verdict=_verdict(interval, speed_up, plan.threshold) if judge else Verdict.UNDECIDED,
         gates=tuple(_gates(measured, seen, arm, limits)),
         tokens=token_use(seen, arm.name),
         summary=summarise_arm(arm.name, seen, counted, limits),
@@ -202,13 +202,15 @@ def _arm(
     )
 
 
-def _verdict(interval: Interval | None, found: SpeedUp | None, threshold: float) -> Verdict:
+def _verdict(interval: Interval | None, speed_up: SpeedUp | None, threshold: float) -> Verdict:
     """`yes` has to hold for all arms at once; `no` is claimed of each alone, as all of those have to be right."""
-    if interval is None or found is None or found.interval is None:
+    if interval is None or speed_up is None or speed_up.interval is None:
         return Verdict.UNDECIDED
     if interval.low >= threshold:
         return Verdict.YES
-    alone = found.interval.high * interval.high / found.shared.high if found.shared else interval.high
+    alone = (
+        speed_up.interval.high * interval.high / speed_up.shared.high if speed_up.shared else interval.high
+    )
     return Verdict.NO if alone < threshold else Verdict.UNDECIDED
 
 
@@ -270,7 +272,7 @@ def stops_at(measured: Measured, look: Look) -> Ending | None:
     compared = _compare(plan, seen, look.level)
     intervals = {name: compared.interval(name) for name in compared.speed_ups}
     verdicts = [
-        _verdict(intervals[name], found, plan.threshold) for name, found in compared.speed_ups.items()
+        _verdict(intervals[name], speed_up, plan.threshold) for name, speed_up in compared.speed_ups.items()
     ]
     if rule.decided and verdicts and Verdict.UNDECIDED not in verdicts:
         return Ending.DECIDED

@@ -179,12 +179,12 @@ def moved_by(same_again: SpeedUp | None) -> float:
 
 
 def _interval(units: Sequence[RatioUnit], estimate: float, wider: float, level: float) -> Interval | None:
-    found = half_width(units, level=level)
-    if found is None:
+    half = half_width(units, level=level)
+    if half is None:
         return None
-    width = found.value * wider
+    width = half.value * wider
     return Interval(
-        max(0.0, estimate - width), estimate + width, level, found.method, len(units), UnitKind.BLOCK
+        max(0.0, estimate - width), estimate + width, level, half.method, len(units), UnitKind.BLOCK
     )
 
 
@@ -211,9 +211,9 @@ def _draws(blocks: int) -> tuple[_Draw, ...]:
 def _residuals(units: Sequence[RatioUnit]) -> list[float]:
     """`part - ratio * whole` of every block, scaled to a sum of squares of 1; zeros if there is no spread."""
     middle = ratio(units) or 0.0
-    found = [unit.part - middle * unit.whole for unit in units]
-    size = math.sqrt(math.fsum(value * value for value in found))
-    return [value / size for value in found] if size else found
+    residuals = [unit.part - middle * unit.whole for unit in units]
+    size = math.sqrt(math.fsum(value * value for value in residuals))
+    return [value / size for value in residuals] if size else residuals
 
 
 def _along(residuals: Sequence[float], draw: _Draw) -> float:

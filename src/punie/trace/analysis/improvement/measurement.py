@@ -12,9 +12,11 @@ from punie.trace.analysis.improvement.model import ArmMeasurement, Stage, StageM
 
 def measure(stage: Stage, measured: Measured) -> StageMeasurement:
     """What the stage came to so far: blocks that some arm hasn't finished are left out, whole."""
-    found = analyse(measured)
-    arms = {result.arm.levers: _arm(measured, result, found.ended.blocks) for result in found.others}
-    return StageMeasurement(stage, found.ended.blocks, arms)
+    experiment = analyse(measured)
+    arms = {
+        result.arm.levers: _arm(measured, result, experiment.ended.blocks) for result in experiment.others
+    }
+    return StageMeasurement(stage, experiment.ended.blocks, arms)
 
 
 def _arm(measured: Measured, result: ArmResult, finished: int) -> ArmMeasurement:

@@ -192,14 +192,14 @@ def _combination(state: Improvement, budget: Budget) -> StagePlan | None:
 
 
 def _confirmation(state: Improvement, budget: Budget) -> StagePlan | Ending:
-    levers, found = state.winner, state.confirmation
+    levers, confirmation = state.winner, state.confirmation
     if levers is None:
         return Ending.NOTHING_HELPS
     if state.closed:
         return Ending.NOTHING_HELPS
-    if found is not None and found.next_look is None:
-        return _ENDINGS[found.verdict]
-    blocks = found.next_look if found else state.sizes.looks[0]
+    if confirmation is not None and confirmation.next_look is None:
+        return _ENDINGS[confirmation.verdict]
+    blocks = confirmation.next_look if confirmation else state.sizes.looks[0]
     done, left = _blocks(state, state.stage), budget.cells_left()
     if blocks is None:
         raise AssertionError("a confirmation without a look to come is decided")

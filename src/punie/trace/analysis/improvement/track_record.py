@@ -56,7 +56,7 @@ def track_records(results: Iterable[PredictionResult]) -> tuple[TrackRecord, ...
     by_kind: dict[str, list[PredictionResult]] = {}
     for result in results:
         by_kind.setdefault(result.kind, []).append(result)
-    return tuple(_record(kind, found) for kind, found in sorted(by_kind.items()))
+    return tuple(_record(kind, predictions) for kind, predictions in sorted(by_kind.items()))
 
 
 def _record(kind: str, results: list[PredictionResult]) -> TrackRecord:

@@ -70,13 +70,13 @@ Flaws = dict[tuple[str, Effect | None], Tally]
 
 def tally(checked: Iterable[Cases]) -> Flaws:
     """The cases of one trace."""
-    found: Flaws = {}
+    flaws: Flaws = {}
     for cases in checked:
         if cases.names:
             different = sorted(set(cases.names))
-            into = found.setdefault((cases.slug, cases.effect), Tally())
+            into = flaws.setdefault((cases.slug, cases.effect), Tally())
             into.add(len(cases.names), len(different), different[:_EXAMPLES])
-    return found
+    return flaws
 
 
 def merge_flaws(into: Flaws, other: Flaws) -> None:
@@ -131,5 +131,5 @@ def finding(
 
 def names(keys: Iterable[SpanKey]) -> list[str]:
     """Spans as the examples name them, in order."""
-    found = sorted(keys)
-    return [span_name(key) for key in found] if found else []
+    ordered = sorted(keys)
+    return [span_name(key) for key in ordered] if ordered else []

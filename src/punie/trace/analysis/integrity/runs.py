@@ -46,22 +46,22 @@ def merge_runs(into: Runs, other: Runs) -> None:
 
 def runs_of(traces: Traces) -> Runs:
     """The runs that the queries of some traces name."""
-    found: Runs = {}
+    runs: Runs = {}
     spans: dict[str, list[Span]] = {}
     for root, start in traces.starts.items():
         if start.run_id is not None:
             asked = 0 if traces.is_warmup(root) else 1
-            merge_runs(found, {start.run_id: RunFacts(traces.forest.spans[root].start_ns, asked)})
+            merge_runs(runs, {start.run_id: RunFacts(traces.forest.spans[root].start_ns, asked)})
             spans[start.run_id] = []
-    for key, root in traces.queries.of.items() if found else ():
+    for key, root in traces.queries.of.items() if runs else ():
         run = traces.starts[root].run_id
         if run is not None:
             spans[run].append(traces.forest.spans[key])
     for run, of_run in spans.items():
-        found[run].written = facts.written_in(of_run)
+        runs[run].written = facts.written_in(of_run)
         caches = {semconv.text(span.attributes, semconv.QUERY_CACHE) for span in of_run}
-        found[run].written[facts.CACHE] = {cache for cache in caches if cache}
-    return found
+        runs[run].written[facts.CACHE] = {cache for cache in caches if cache}
+    return runs
 
 
 def several_runs(runs: Mapping[str, RunFacts]) -> Iterator[IntegrityFinding]:

@@ -32,14 +32,14 @@ class QuerySpans(NamedTuple):
 
 def by_query(phased: Iterable[PhasedSpan]) -> list[QuerySpans]:
     """The spans of each query, in their order."""
-    found: dict[str, list[PhasedSpan]] = {}
+    spans_of: dict[str, list[PhasedSpan]] = {}
     for span in phased:
-        of_query = found.get(span.query_key)
+        of_query = spans_of.get(span.query_key)
         if of_query is None:
-            found[span.query_key] = [span]
+            spans_of[span.query_key] = [span]
         else:
             of_query.append(span)
-    return [QuerySpans(spans, _in_turn(spans)) for spans in found.values()]
+    return [QuerySpans(spans, _in_turn(spans)) for spans in spans_of.values()]
 
 
 def _in_turn(spans: Sequence[PhasedSpan]) -> InTurn | None:

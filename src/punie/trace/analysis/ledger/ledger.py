@@ -153,7 +153,7 @@ def _cut(spans: Sequence[PhasedSpan], root: PhasedSpan) -> list[_Cut]:
          |-------------|     cut
     """
     low_ns, high_ns = root.start_ns, root.end_ns
-    found: list[_Cut] = []
+    cuts: list[_Cut] = []
     for span in spans:
         start_ns, end_ns = span.start_ns, span.end_ns
         if start_ns < low_ns:
@@ -161,8 +161,8 @@ def _cut(spans: Sequence[PhasedSpan], root: PhasedSpan) -> list[_Cut]:
         if end_ns > high_ns:
             end_ns = high_ns
         if start_ns < end_ns:
-            found.append(_Cut(span, PHASE_RANK[span.phase], start_ns, end_ns))
-    return found
+            cuts.append(_Cut(span, PHASE_RANK[span.phase], start_ns, end_ns))
+    return cuts
 
 
 def _lasted(spans: Sequence[_Cut]) -> _Lasted:

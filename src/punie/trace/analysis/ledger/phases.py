@@ -77,13 +77,13 @@ def phased_spans(
     until = {} if is_nested else _open_until(forest, calls, known)
     parents = _parents(forest, queries, calls, detached, until, is_nested=is_nested)
     names = {root: query_key(root) for root in queries.roots}
-    found: list[PhasedSpan] = []
+    phased: list[PhasedSpan] = []
     for key in forest.order:
         root = queries.of.get(key)
         if root is None or key in calls.superseded:
             continue
         span, parent = forest.spans[key], parents[key]
-        found.append(
+        phased.append(
             PhasedSpan(
                 names[root],
                 *key,
@@ -95,7 +95,7 @@ def phased_spans(
                 key in detached,
             )
         )
-    return tuple(found)
+    return tuple(phased)
 
 
 def _parent_id(
@@ -246,7 +246,7 @@ def _of_server(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
 
 def _retried(forest: Forest, calls: Calls) -> set[SpanKey]:
     """Failed requests of a model call after whose end the same parent began another one."""
-    found: set[SpanKey] = set()
+    retried: set[SpanKey] = set()
     for children in forest.children.values():
         if len(children) < 2:
             continue
@@ -254,5 +254,5 @@ def _retried(forest: Forest, calls: Calls) -> set[SpanKey]:
         if len(requests) > 1:
             last_start_ns = forest.spans[requests[-1]].start_ns
             ended = (key for key in requests[:-1] if forest.spans[key].end_ns <= last_start_ns)
-            found.update(key for key in ended if has_failed(forest.spans[key]))
-    return found
+            retried.update(key for key in ended if has_failed(forest.spans[key]))
+    return retried

@@ -54,15 +54,15 @@ def path_columns(windows: Windows) -> tuple[Sequence[int], Sequence[int], Sequen
 def _children(windows: Windows) -> _Children:
     """Those of some length, by parent; sorted only when the walk comes to them."""
     starts, ends = windows.starts_ns, windows.ends_ns
-    found: _Children = [None] * len(starts)
+    children: _Children = [None] * len(starts)
     for index, parent in enumerate(windows.parents):
         if parent >= 0 and starts[index] < ends[index]:
-            siblings = found[parent]
+            siblings = children[parent]
             if siblings is None:
-                found[parent] = [index]
+                children[parent] = [index]
             else:
                 siblings.append(index)
-    return found
+    return children
 
 
 def _walk_back(root: int, windows: Windows, children: _Children, columns: _Columns) -> None:

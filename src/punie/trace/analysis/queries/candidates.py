@@ -134,23 +134,25 @@ class Trace:
 
     def _group(self, key: SpanKey) -> SpanKey | None:
         """The outermost request, workflow or conversation above a span."""
-        found = None
+        group = None
         for above in self.forest.above(key):
             kind = self.forest.spans[above].kind
             if self.calls.role[above] is Role.WORKFLOW or kind in (SpanKind.SERVER, SpanKind.CONSUMER):
-                found = above
-        return found
+                group = above
+        return group
 
     def _shared(self, cluster: Sequence[SpanKey], others: Sequence[SpanKey]) -> SpanKey:
         """The nearest span that all of `cluster` and no others hang below, itself if it is alone; else the longest."""
         if len(cluster) == 1:
             return cluster[0]
         above = [set(self.forest.above(key)) for key in cluster]
-        found = next((key for key in self.forest.above(cluster[0]) if all(key in one for one in above)), None)
-        if found is not None and not any(
-            found in self.forest.above(key) for key in others if key not in cluster
+        shared = next(
+            (key for key in self.forest.above(cluster[0]) if all(key in one for one in above)), None
+        )
+        if shared is not None and not any(
+            shared in self.forest.above(key) for key in others if key not in cluster
         ):
-            return found
+            return shared
         return longest_apart(self.forest.spans, cluster)[0]
 
     def _roots(self) -> Iterable[SpanKey]:

@@ -85,13 +85,13 @@ class Outline(NamedTuple):
 
 
 def outline(
-    found: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey], linked: tuple[str, ...]
+    candidates: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey], linked: tuple[str, ...]
 ) -> Outline:
-    """The outline of one trace with the candidates `found`; in `asking` or below it a model is asked."""
-    trace_id = found.keys[0][0] if found.keys else ""
+    """The outline of one trace with its `candidates`; in `asking` or below it a model is asked."""
+    trace_id = candidates.keys[0][0] if candidates.keys else ""
     within = [key for key in calls.calls if key[0] == trace_id]
     return Outline(
-        tuple(_candidate(key, found.source, forest, calls, within, asking) for key in found.keys),
+        tuple(_candidate(key, candidates.source, forest, calls, within, asking) for key in candidates.keys),
         tuple(_unserved(calls.calls[key] for key in within if calls.role[key] is Role.CHAT)),
         linked,
     )

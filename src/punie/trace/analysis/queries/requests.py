@@ -113,8 +113,8 @@ def read_requests(
 
 def _of_phase(call: Call, phase: Phase) -> list[PhaseSpan]:
     """Those of the last attempt that has any, by their start."""
-    found = [one for one in call.phases if one.phase is phase]
-    return [one for one in found if one.attempt == found[-1].attempt]
+    spans = [one for one in call.phases if one.phase is phase]
+    return [one for one in spans if one.attempt == spans[-1].attempt]
 
 
 def _open_ns(phases: Sequence[PhaseSpan]) -> int | None:

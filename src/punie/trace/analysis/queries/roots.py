@@ -63,34 +63,41 @@ def query_key(root: SpanKey) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CandidateSet:
     """The candidates of some traces, and what other traces have to know of each."""
 
-    candidates: tuple[Candidates, ...]
+    by_trace: tuple[Candidates, ...]
     outlines: tuple[Outline, ...]
 
 
-def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Found:
+def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> CandidateSet:
     """What may be a query in each trace of `forest`."""
     asking = _asking(forest, calls)
     traces = [Trace(forest, calls, keys, asking) for keys in _by_trace(forest)]
-    found = [trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces]
+    candidates = [
+        trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces
+    ]
     linked = [_linked(forest, trace.keys) for trace in traces]
-    return Found(
-        tuple(found),
-        tuple(outline(one, forest, calls, asking, others) for one, others in zip(found, linked, strict=True)),
+    return CandidateSet(
+        tuple(candidates),
+        tuple(
+            outline(one, forest, calls, asking, others)
+            for one, others in zip(candidates, linked, strict=True)
+        ),
     )
 
 
 def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Queries:
     """Find the queries and give every span to one, or say why not; there are no traces but those of `forest`."""
-    found = find_candidates(forest, calls, rule)
-    return place_spans(forest, calls, found, select(found.outlines))
+    candidates = find_candidates(forest, calls, rule)
+    return place_spans(forest, calls, candidates, select(candidates.outlines))
 
 
-def place_spans(forest: Forest, calls: Calls, found: Found, judged: Mapping[SpanKey, Judged]) -> Queries:
-    """Give every span to the query that it belongs to, or say why not; `judged` has each candidate of `found`."""
-    source = {key: one.source for one in found.candidates for key in one.keys}
+def place_spans(
+    forest: Forest, calls: Calls, candidates: CandidateSet, judged: Mapping[SpanKey, Judged]
+) -> Queries:
+    """Give every span to the query that it belongs to, or say why not; `judged` has each candidate."""
+    source = {key: one.source for one in candidates.by_trace for key in one.keys}
     queries = {key for key in source if judged[key].fate is Fate.QUERY}
     of: dict[SpanKey, SpanKey] = {}
     for key in forest.order:
@@ -121,12 +128,12 @@ def place_spans(forest: Forest, calls: Calls, found: Found, judged: Mapping[Span
 
 def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:
     """The spans at or below which a model was asked."""
-    found: set[SpanKey] = set(calls.calls)
+    asking: set[SpanKey] = set(calls.calls)
     for key in reversed(forest.order):
         parent = forest.parent[key]
-        if parent is not None and key in found:
-            found.add(parent)
-    return found
+        if parent is not None and key in asking:
+            asking.add(parent)
+    return asking
 
 
 def _linked(forest: Forest, keys: Iterable[SpanKey]) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ class ServerStart:
 
 def server_starts(roots: Mapping[SpanKey, Span]) -> dict[SpanKey, ServerStart]:
     """The server start of every query, by its root. Queries that name no run are taken to be of one."""
-    found = {key: _start(root) for key, root in roots.items()}
-    if len({one.run_id for one in found.values()}) < 2:
-        return found
-    before = _before((run_key(one.run_id), roots[key].start_ns, one.in_run) for key, one in found.items())
+    starts = {key: _start(root) for key, root in roots.items()}
+    if len({one.run_id for one in starts.values()}) < 2:
+        return starts
+    before = _before((run_key(one.run_id), roots[key].start_ns, one.in_run) for key, one in starts.items())
     return {
         key: ServerStart(before[run_key(one.run_id)] + one.in_run, one.run_id, one.in_run)
-        for key, one in found.items()
+        for key, one in starts.items()
     }
 
 

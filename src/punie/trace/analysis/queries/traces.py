@@ -131,7 +131,7 @@ def read_traces(
         impossible=impossible,
         requests=_requests_by_query(queries, calls),
         outlines=found.outlines,
-        judged={key: judged[key] for one in found.candidates for key in one.keys},
+        judged={key: judged[key] for one in found.by_trace for key in one.keys},
         is_one_nested_tree=is_nested,
     )
 

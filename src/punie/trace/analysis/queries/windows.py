@@ -46,16 +46,16 @@ def union_ns(windows: Iterable[tuple[int, int]]) -> int:
 
 def clusters(spans: Spans, by_start: Sequence[SpanKey]) -> Iterator[list[SpanKey]]:
     """Runs of spans of which each overlaps with one before it."""
-    found: list[SpanKey] = []
+    cluster: list[SpanKey] = []
     reached_ns = 0
     for key in by_start:
-        if found and spans[key].start_ns >= reached_ns:
-            yield found
-            found = []
-        found.append(key)
+        if cluster and spans[key].start_ns >= reached_ns:
+            yield cluster
+            cluster = []
+        cluster.append(key)
         reached_ns = max(reached_ns, _end_ns(spans[key]))
-    if found:
-        yield found
+    if cluster:
+        yield cluster
 
 
 def longest_apart(spans: Spans, keys: Iterable[SpanKey]) -> tuple[SpanKey, ...]:

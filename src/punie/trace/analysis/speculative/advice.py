@@ -31,54 +31,54 @@ class BenchAdvice(StrEnum):
     RAISE_ACCEPTANCE = "raise-acceptance"
 
 
-def next_steps(found: BenchAnalysis) -> tuple[BenchAdvice, ...]:
+def next_steps(analysis: BenchAnalysis) -> tuple[BenchAdvice, ...]:
     """What to do now, the most important first."""
-    return tuple(_steps(found))
+    return tuple(_steps(analysis))
 
 
-def improvable(found: BenchAnalysis) -> DraftResult | None:
+def improvable(analysis: BenchAnalysis) -> DraftResult | None:
     """The draft arm that advice on costs is about: the best, else the first."""
-    return found.best_draft or next(iter(found.drafts), None)
+    return analysis.best_draft or next(iter(analysis.drafts), None)
 
 
-def predicted_out_of_reach(found: BenchAnalysis) -> bool:
+def predicted_out_of_reach(analysis: BenchAnalysis) -> bool:
     """Whether the preflight says that no k reaches the threshold, and nothing measured contradicts it."""
-    out_of_reach = found.preflight is not None and found.preflight.worth is Verdict.NO
-    return out_of_reach and (found.best is None or found.best.speed_up.estimate < THRESHOLD)
+    out_of_reach = analysis.preflight is not None and analysis.preflight.worth is Verdict.NO
+    return out_of_reach and (analysis.best is None or analysis.best.speed_up.estimate < THRESHOLD)
 
 
-def _steps(found: BenchAnalysis) -> Iterator[BenchAdvice]:
-    if found.missing:
+def _steps(analysis: BenchAnalysis) -> Iterator[BenchAdvice]:
+    if analysis.missing:
         yield BenchAdvice.FINISH
-    elif found.gaps:
+    elif analysis.gaps:
         yield BenchAdvice.LOOK_AT_INTEGRITY
-    if found.cache_is_to_blame:
+    if analysis.cache_is_to_blame:
         yield BenchAdvice.CACHE_OFF
-    if found.missing or found.gaps:
+    if analysis.missing or analysis.gaps:
         return
-    if found.verdict is Verdict.YES:
-        yield BenchAdvice.USE if found.usable is Verdict.YES else BenchAdvice.COMPARE_OUTPUTS
-    elif found.ceiling is not None and found.ceiling < THRESHOLD:
+    if analysis.verdict is Verdict.YES:
+        yield BenchAdvice.USE if analysis.usable is Verdict.YES else BenchAdvice.COMPARE_OUTPUTS
+    elif analysis.ceiling is not None and analysis.ceiling < THRESHOLD:
         yield BenchAdvice.LOOK_ELSEWHERE
     else:
-        if found.verdict is Verdict.UNDECIDED:
-            yield _to_decide(found)
-        yield from _improve(found)
+        if analysis.verdict is Verdict.UNDECIDED:
+            yield _to_decide(analysis)
+        yield from _improve(analysis)
 
 
-def _to_decide(found: BenchAnalysis) -> BenchAdvice:
-    if predicted_out_of_reach(found):
+def _to_decide(analysis: BenchAnalysis) -> BenchAdvice:
+    if predicted_out_of_reach(analysis):
         return BenchAdvice.LEAVE_AS_PREDICTED
-    needed = blocks_needed(found.best, THRESHOLD) if found.best else None
+    needed = blocks_needed(analysis.best, THRESHOLD) if analysis.best else None
     return BenchAdvice.BLOCKS_HARDLY_DECIDE if needed is None else BenchAdvice.MORE_BLOCKS
 
 
-def _improve(found: BenchAnalysis) -> Iterator[BenchAdvice]:
-    result = improvable(found)
+def _improve(analysis: BenchAnalysis) -> Iterator[BenchAdvice]:
+    result = improvable(analysis)
     if result is None:
         return
     costly = result.decomposition is not None and result.decomposition.worst is not None
     yield BenchAdvice.CUT_LARGEST_COST if costly else BenchAdvice.SAVE_MORE
-    drafting = found.summary(result.arm.name).drafting
+    drafting = analysis.summary(result.arm.name).drafting
     if drafting is not None and drafting.drafted and drafting.share < _LOW_ACCEPTANCE:
         yield BenchAdvice.RAISE_ACCEPTANCE

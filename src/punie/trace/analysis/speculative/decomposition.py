@@ -96,11 +96,11 @@ def decompose(
         *_drafting(observations, arm, preflight, decode.ns[1], decode.ns[2]),
     ]
     rest = wall.ns[2] - wall.ns[0] - sum(part.ns for part in parts)
-    found = Decomposition(
+    decomposition = Decomposition(
         arm.name, baseline.name, wall.ns[0], wall.ns[2], wall.pairs, (*parts, Part(Cause.OUTSIDE, rest))
     )
-    found.check()
-    return found
+    decomposition.check()
+    return decomposition
 
 
 def cache_cost(observations: Sequence[Observation], plan: BenchPlan) -> CacheCost | None:
@@ -109,9 +109,9 @@ def cache_cost(observations: Sequence[Observation], plan: BenchPlan) -> CacheCos
     From two arms that differ in nothing else, else from batched and sequential.
     """
     for with_cache, without in _cache_pairs(plan):
-        found = _means(observations, (with_cache, without), prefill_ns)
-        if found is not None:
-            return CacheCost(with_cache, without, *found.ns)
+        means = _means(observations, (with_cache, without), prefill_ns)
+        if means is not None:
+            return CacheCost(with_cache, without, *means.ns)
     return None
 
 

@@ -95,10 +95,10 @@ def _split(strata: Sequence[_Stratum]) -> Sequence[_Stratum]:
         limits = [
             HEAVY * math.fsum(parts) for parts in zip(*filter(None, map(_variances, strata)), strict=True)
         ]
-        found = [stratum.split(limits) for stratum in strata]
-        if all(map(is_, found, strata)):
+        strata_of_halves = [stratum.split(limits) for stratum in strata]
+        if all(map(is_, strata_of_halves, strata)):
             return strata
-        strata = found
+        strata = strata_of_halves
 
 
 def _covariance(strata: Sequence[_Stratum]) -> list[list[float]]:

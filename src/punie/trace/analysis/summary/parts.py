@@ -79,7 +79,7 @@ def namer(by: By, spans: Sequence[Span]) -> Callable[[QueryRecord], str]:
     traces: dict[str, list[Span]] = {}
     for span in spans:
         traces.setdefault(span.trace_id, []).append(span)
-    models = {trace_id: ", ".join(_models(found)) for trace_id, found in traces.items()}
+    models = {trace_id: ", ".join(_models(keys)) for trace_id, keys in traces.items()}
     return lambda record: models.get(record.trace_id, "")
 
 

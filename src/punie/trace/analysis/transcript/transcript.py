@@ -93,8 +93,8 @@ def read_transcript(waterfall: Waterfall, spans: Iterable[Span]) -> Transcript:
 
 def _rows(waterfall: Waterfall, of_row: Mapping[int, Span], role: RowRole) -> list[int]:
     """The rows of `role` whose spans are at hand, by their start."""
-    found = [row for row in of_row if waterfall.rows[row].role is role]
-    return sorted(found, key=lambda row: (waterfall.rows[row].start_ns, row))
+    rows = [row for row in of_row if waterfall.rows[row].role is role]
+    return sorted(rows, key=lambda row: (waterfall.rows[row].start_ns, row))
 
 
 def _turn(row: int, ran: Sequence[int], of_row: Mapping[int, Span]) -> Turn:

@@ -19,12 +19,12 @@ from punie.trace.model import Span
 
 def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
     """By query whether each asking was right; askings that somebody ended from outside say nothing."""
-    found: dict[str, list[bool]] = {}
+    answers: dict[str, list[bool]] = {}
     for seen in _of(measured, arm):
         right = answered(seen).right
         if right is not None:
-            found.setdefault(seen.query_id, []).append(right)
-    return found
+            answers.setdefault(seen.query_id, []).append(right)
+    return answers
 
 
 def output_tokens(measured: Measured, arm: str) -> float | None:

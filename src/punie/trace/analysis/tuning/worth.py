@@ -46,14 +46,14 @@ def ceiling(records: Sequence[QueryRecord]) -> DecodeShare | None:
 
 def can_pay(records: Sequence[QueryRecord]) -> Verdict:
     """Before anything is asked: `no` where not even all of decode is worth it, `undecided` where it isn't known."""
-    found = ceiling(records)
-    if found is None:
+    most = ceiling(records)
+    if most is None:
         return Verdict.UNDECIDED
-    at_most = found.at_most
+    at_most = most.at_most
     high = at_most.interval.high if at_most.interval else at_most.estimate
     if high < THRESHOLD:
         return Verdict.NO
-    return Verdict.YES if found.share is not None else Verdict.UNDECIDED
+    return Verdict.YES if most.share is not None else Verdict.UNDECIDED
 
 
 def predicted_worth(records: Sequence[QueryRecord], shortest: Mapping[str, int]) -> Worth:

@@ -50,8 +50,8 @@ class MemoryUse:
     @property
     def bounds(self) -> dict[MemoryBound, int]:
         """The bounds that are known."""
-        found = {MemoryBound.LIMIT: self.limit_bytes, MemoryBound.RECOMMENDED: self.recommended_bytes}
-        return {name: size for name, size in found.items() if size is not None}
+        bounds = {MemoryBound.LIMIT: self.limit_bytes, MemoryBound.RECOMMENDED: self.recommended_bytes}
+        return {name: size for name, size in bounds.items() if size is not None}
 
     @property
     def exceeded(self) -> list[MemoryBound]:

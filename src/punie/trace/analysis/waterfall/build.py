@@ -63,12 +63,12 @@ def read_waterfalls(
 
 
 def _left_out(traces: Traces, keys: Iterable[str]) -> dict[str, int]:
-    found = dict.fromkeys(keys, 0)
+    left_out = dict.fromkeys(keys, 0)
     for key in traces.calls.superseded:
         root = traces.queries.of.get(key)
-        if root is not None and query_key(root) in found:
-            found[query_key(root)] += 1
-    return found
+        if root is not None and query_key(root) in left_out:
+            left_out[query_key(root)] += 1
+    return left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +186,17 @@ def _error(span: Span) -> str | None:
 def _counts(span: Span, role: RowRole, request: _Request | None) -> _Counts:
     """What else a picture says of a row."""
     said = span.attributes
-    found = _Counts()
+    counts = _Counts()
     if role in (RowRole.TOOL, RowRole.PHASE):
-        found["tool"] = semconv.text(said, semconv.TOOL_NAME)
+        counts["tool"] = semconv.text(said, semconv.TOOL_NAME)
     if role in (RowRole.MODEL_CALL, RowRole.SERVER):
-        found["model"] = semconv.text(said, (*semconv.RESPONSE_MODEL, *semconv.REQUEST_MODEL))
+        counts["model"] = semconv.text(said, (*semconv.RESPONSE_MODEL, *semconv.REQUEST_MODEL))
     if request is not None:
-        found["tokens"], found["first_chunk_ns"] = request.tokens, request.first_chunk_ns
+        counts["tokens"], counts["first_chunk_ns"] = request.tokens, request.first_chunk_ns
     elif role in (RowRole.SERVER, RowRole.PHASE):
-        found["tokens"] = _told(span)
-        found["memory_bytes"] = semconv.integer(said, semconv.SERVER_FOOTPRINT)
-    return found
+        counts["tokens"] = _told(span)
+        counts["memory_bytes"] = semconv.integer(said, semconv.SERVER_FOOTPRINT)
+    return counts
 
 
 class _Counts(TypedDict, total=False):

@@ -107,7 +107,7 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
         return None
     groups = [[query for unit in group for query in unit] for group in left_out_together(units)]
     others = [[query for group in groups if group is not left_out for query in group] for left_out in groups]
-    fits = [found for rest in others if (found := fit(rest)) is not None]
+    fits = [fitted for rest in others if (fitted := fit(rest)) is not None]
     turns = [turn for query in queries for turn in query.turns]
     by_phase, reported = tells_phases(queries), len(_reported(turns))
     unreported = "" if reported else "no turn reports its cached tokens"

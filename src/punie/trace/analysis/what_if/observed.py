@@ -69,11 +69,11 @@ class Observed:
 
 def tool_windows(phased: Iterable[PhasedSpan]) -> Mapping[str, tuple[Window, ...]]:
     """When the tools of every query ran, by its key: (start, end) in ns, by their start."""
-    found: dict[str, list[Window]] = defaultdict(list)
+    of_tool: dict[str, list[Window]] = defaultdict(list)
     for span in phased:
         if span.phase is Phase.TOOL and span.end_ns > span.start_ns:
-            found[span.query_key].append((span.start_ns, span.end_ns))
-    return {key: tuple(sorted(windows)) for key, windows in found.items()}
+            of_tool[span.query_key].append((span.start_ns, span.end_ns))
+    return {key: tuple(sorted(windows)) for key, windows in of_tool.items()}
 
 
 def observe(

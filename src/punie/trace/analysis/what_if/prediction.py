@@ -142,10 +142,10 @@ _Folds = Mapping[UnitKind, Sequence[_Fold]]
 
 def _folds(queries: Sequence[ObservedQuery]) -> _Folds:
     """Those of two jackknives: over queries and, if there are several, over server starts."""
-    found = {UnitKind.QUERY: _left_out(queries, lambda query: query.query_id)}
+    folds = {UnitKind.QUERY: _left_out(queries, lambda query: query.query_id)}
     if len({query.server_start for query in queries}) > 1:
-        found[UnitKind.SERVER_START] = _left_out(queries, lambda query: str(query.server_start))
-    return found
+        folds[UnitKind.SERVER_START] = _left_out(queries, lambda query: str(query.server_start))
+    return folds
 
 
 def _left_out(queries: Sequence[ObservedQuery], unit: Callable[[ObservedQuery], str]) -> list[_Fold]:

@@ -36,8 +36,8 @@ def load_model(name: str, adapter: str | None = None) -> Loaded:
 
 def largest_difference(one: Foreign, other: Foreign) -> float:
     """Of two arrays of logits, anywhere."""
-    found: Foreign = mx.max(mx.abs(one - other)).item()
-    return float(found)
+    largest: Foreign = mx.max(mx.abs(one - other)).item()
+    return float(largest)
 
 
 def is_mixture(model: Foreign) -> bool:
@@ -74,9 +74,9 @@ class Reader:
 
     def logits(self, tokens: Sequence[int]) -> Foreign:
         """Read `tokens` at once; float32 logits after each."""
-        found = self.model(mx.array([list(tokens)]), cache=self.cache)[0].astype(mx.float32)
-        mx.eval(found)
-        return found
+        logits = self.model(mx.array([list(tokens)]), cache=self.cache)[0].astype(mx.float32)
+        mx.eval(logits)
+        return logits
 
     def verify(self, tokens: Sequence[int]) -> int:
         """What one verification of `tokens` at once takes, chosen tokens included; nanoseconds. Leaves no trace."""
@@ -150,12 +150,12 @@ def drafted_marks(
         max_tokens=most,
         prompt_cache=[*target.cache, *draft.cache],
     )
-    found = []
+    marks = []
     for token, _, from_draft in steps:
-        found.append((int(token), bool(from_draft)))
+        marks.append((int(token), bool(from_draft)))
         if token in end_ids:
             break
     steps.close()
     target.back_to(lengths[0])
     draft.back_to(lengths[1])
-    return found
+    return marks

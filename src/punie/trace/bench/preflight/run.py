@@ -52,9 +52,9 @@ async def run_preflight(
     child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
     measured = await child.run(_job(plan, prompts), Measurements, on_step)
     bounds = Bounds(plan.max_memory_bytes, settings.recommended_bytes)
-    found = judge(measured, plan, bounds, [note for note in notes if note])
-    folder.write_preflight(found)
-    return found
+    preflight = judge(measured, plan, bounds, [note for note in notes if note])
+    folder.write_preflight(preflight)
+    return preflight
 
 
 def _job(plan: BenchPlan, prompts: tuple[tuple[int, ...], ...]) -> MeasuringJob:

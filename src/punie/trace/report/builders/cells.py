@@ -100,12 +100,12 @@ def size_text(plan: ExperimentPlan | BenchPlan) -> str:
     )
 
 
-def integrity_lines(found: Experiment | BenchAnalysis) -> Iterator[str]:
+def integrity_lines(analysis: Experiment | BenchAnalysis) -> Iterator[str]:
     """What is wrong in the traces of all cells; that nothing is, if nothing is missing either."""
-    wrong = [item for item in found.integrity if item.count]
+    wrong = [item for item in analysis.integrity if item.count]
     yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in wrong)
-    if not wrong and not found.missing:
-        yield f"integrity: nothing wrong in {count_text(found.planned, 'asking')}"
+    if not wrong and not analysis.missing:
+        yield f"integrity: nothing wrong in {count_text(analysis.planned, 'asking')}"
 
 
 def noise_lines(same_again: SpeedUp | None) -> Iterator[str]:

@@ -16,7 +16,7 @@ from punie.trace.report.wording.decision import Step, conclusion, steps
 
 def build_decision(report: DecisionReport) -> Document:
     """The whole decision."""
-    found = steps(report.decision)
+    next_steps = steps(report.decision)
     return Document(
         title="What to do about the time",
         data=partial(publish_decision, report),
@@ -25,7 +25,7 @@ def build_decision(report: DecisionReport) -> Document:
         sections=(
             *(
                 Section(f"{number}. {step.question}", answers=(_answer(step, report.decision),))
-                for number, step in enumerate(found, start=1)
+                for number, step in enumerate(next_steps, start=1)
             ),
             Section("What to do now", notes=notes(conclusion(report.decision))),
         ),

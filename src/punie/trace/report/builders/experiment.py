@@ -51,14 +51,14 @@ _COST: Final = ("arm", "tokens out", "in", "cached", "requests", "memory", "swap
 
 def build_experiment(report: ExperimentReport) -> Document:
     """The whole report."""
-    found = report.analysis
+    experiment = report.analysis
     return Document(
         title=report.source,
         data=partial(publish_experiment, report),
-        headline=headline(found),
+        headline=headline(experiment),
         lines=tuple(_lines(report)),
-        sections=tuple(filter(None, _sections(found))),
-        appendix=(experiment_provenance(found),),
+        sections=tuple(filter(None, _sections(experiment))),
+        appendix=(experiment_provenance(experiment),),
     )
 
 
@@ -70,33 +70,33 @@ def arms_section(plan: ExperimentPlan) -> Section:
 
 
 def _lines(report: ExperimentReport) -> Iterator[str]:
-    found, plan = report.analysis, report.analysis.plan
+    experiment, plan = report.analysis, report.analysis.plan
     yield server_text(plan.arm(plan.baseline))
     yield size_text(plan)
-    yield ended_text(found.ended, plan)
-    yield from filter(None, (level_text(found.ended, plan),))
+    yield ended_text(experiment.ended, plan)
+    yield from filter(None, (level_text(experiment.ended, plan),))
     yield from report.notes
-    yield from integrity_lines(found)
+    yield from integrity_lines(experiment)
 
 
-def _sections(found: Experiment) -> Iterator[Section]:
-    yield Section("Verdicts", answers=tuple(_answer(found, result) for result in found.others))
-    yield arms_section(found.plan)
-    yield _speed(found)
-    yield _cost(found)
-    yield _gates(found)
-    yield _limits(found)
-    yield starts_section(found.cells, found.set_aside)
+def _sections(experiment: Experiment) -> Iterator[Section]:
+    yield Section("Verdicts", answers=tuple(_answer(experiment, result) for result in experiment.others))
+    yield arms_section(experiment.plan)
+    yield _speed(experiment)
+    yield _cost(experiment)
+    yield _gates(experiment)
+    yield _limits(experiment)
+    yield starts_section(experiment.cells, experiment.set_aside)
 
 
-def _answer(found: Experiment, result: ArmResult) -> Answer:
-    threshold = found.plan.threshold
+def _answer(experiment: Experiment, result: ArmResult) -> Answer:
+    threshold = experiment.plan.threshold
     return Answer(
         result.arm.name,
-        question(found.plan, result.arm),
+        question(experiment.plan, result.arm),
         result.verdict,
         speed_up_figure(result.speed_up, result.interval),
-        verdict_basis(found, result),
+        verdict_basis(experiment, result),
         marks=(Mark(threshold, "as fast" if threshold == 1.0 else factor_text(threshold)),),
     )
 
@@ -109,18 +109,18 @@ def _arm_row(plan: ExperimentPlan, baseline: Arm, arm: Arm) -> tuple[Cell, ...]:
     return arm.name, difference(baseline, arm), EXPECTED[arm.output]
 
 
-def _speed(found: Experiment) -> Section:
-    rows = tuple(_speed_row(found, result) for result in found.arms)
+def _speed(experiment: Experiment) -> Section:
+    rows = tuple(_speed_row(experiment, result) for result in experiment.arms)
     return Section(
-        f"Speed and answers against {found.plan.baseline}",
+        f"Speed and answers against {experiment.plan.baseline}",
         table=Table(_SPEED, rows),
-        notes=notes(*_noise(found)),
-        charts=_speed_chart(found),
+        notes=notes(*_noise(experiment)),
+        charts=_speed_chart(experiment),
     )
 
 
-def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
-    is_baseline = result is found.baseline
+def _speed_row(experiment: Experiment, result: ArmResult) -> tuple[Cell, ...]:
+    is_baseline = result is experiment.baseline
     judged = figures.DASH if result.closed else result.verdict.value
     worse = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
     return (
@@ -134,33 +134,36 @@ def _speed_row(found: Experiment, result: ArmResult) -> tuple[Cell, ...]:
     )
 
 
-def _noise(found: Experiment) -> Iterator[str]:
-    yield from noise_lines(found.same_again)
-    if found.same_again is None:
+def _noise(experiment: Experiment) -> Iterator[str]:
+    yield from noise_lines(experiment.same_again)
+    if experiment.same_again is None:
         yield "noise: not known, the baseline wasn't run a second time"
     yield "a pass: all queries asked once, answers that count alone"
 
 
-def _speed_chart(found: Experiment) -> tuple[Ranges, ...]:
-    rows = [Range(r.arm.name, speed_up_figure(r.speed_up, r.interval)) for r in found.others if r.speed_up]
-    if found.same_again is not None:
-        rows.append(Range("the baseline again", speed_up_figure(found.same_again)))
+def _speed_chart(experiment: Experiment) -> tuple[Ranges, ...]:
+    rows = [
+        Range(r.arm.name, speed_up_figure(r.speed_up, r.interval)) for r in experiment.others if r.speed_up
+    ]
+    if experiment.same_again is not None:
+        rows.append(Range("the baseline again", speed_up_figure(experiment.same_again)))
     marks = [Mark(1.0, "as fast")]
-    if found.plan.threshold != 1.0:
-        marks.append(Mark(found.plan.threshold, factor_text(found.plan.threshold)))
+    if experiment.plan.threshold != 1.0:
+        marks.append(Mark(experiment.plan.threshold, factor_text(experiment.plan.threshold)))
     return (Ranges("Speed-up end to end", tuple(rows), tuple(marks)),) if rows else ()
 
 
-def _cost(found: Experiment) -> Section:
-    drafts = any(result.summary.drafting for result in found.arms)
+def _cost(experiment: Experiment) -> Section:
+    drafts = any(result.summary.drafting for result in experiment.arms)
     rows = tuple(
-        (*_cost_row(result), *([_drafts_taken(result.summary.drafting)] * drafts)) for result in found.arms
+        (*_cost_row(result), *([_drafts_taken(result.summary.drafting)] * drafts))
+        for result in experiment.arms
     )
     return Section(
         "Tokens a query, memory",
         table=Table((*_COST, *(["drafts taken"] * drafts)), rows),
-        notes=notes(*draft_notes(found)),
-        charts=_tokens_chart(found),
+        notes=notes(*draft_notes(experiment)),
+        charts=_tokens_chart(experiment),
     )
 
 
@@ -181,21 +184,21 @@ def _cost_row(result: ArmResult) -> tuple[Cell, ...]:
     )
 
 
-def _tokens_chart(found: Experiment) -> tuple[Plot, ...]:
+def _tokens_chart(experiment: Experiment) -> tuple[Plot, ...]:
     """Each arm as a point: what it writes, and the lower bound of its accuracy."""
     return tokens_plot(
         (result.arm.name, result.tokens.output, interval.low)
-        for result in found.arms
+        for result in experiment.arms
         if (interval := result.summary.accuracy.interval) is not None
     )
 
 
-def _gates(found: Experiment) -> Section:
-    return Section("What each arm costs", notes=tuple(_gate_notes(found)))
+def _gates(experiment: Experiment) -> Section:
+    return Section("What each arm costs", notes=tuple(_gate_notes(experiment)))
 
 
-def _gate_notes(found: Experiment) -> Iterator[Note]:
-    for result in found.others:
+def _gate_notes(experiment: Experiment) -> Iterator[Note]:
+    for result in experiment.others:
         cases = [gate_text(gate) for gate in result.gates]
         better = next((gate.better for gate in result.gates if gate.kind is GateKind.ACCURACY), ())
         if better:
@@ -203,8 +206,8 @@ def _gate_notes(found: Experiment) -> Iterator[Note]:
         yield Note(result.arm.name, tuple(cases))
 
 
-def _limits(found: Experiment) -> Section:
-    results = [found.baseline] + ([found.best] if found.best else [])
+def _limits(experiment: Experiment) -> Section:
+    results = [experiment.baseline] + ([experiment.best] if experiment.best else [])
     answers = [
         answer(assessment, f"{assessment.question}, {result.arm.name}", steps=False)
         for result in results

@@ -72,10 +72,10 @@ def build_improvement(report: ImprovementReport) -> Document:
 
 
 def _appendix(report: ImprovementReport) -> Iterator[Section]:
-    found = report.experiments.values()
-    cells = [cell for one in found for cell in one.cells]
-    yield starts_section(cells, [cell for one in found for cell in one.set_aside])
-    yield improvement_provenance(report.settings, found, report.baseline)
+    experiments = report.experiments.values()
+    cells = [cell for one in experiments for cell in one.cells]
+    yield starts_section(cells, [cell for one in experiments for cell in one.set_aside])
+    yield improvement_provenance(report.settings, experiments, report.baseline)
 
 
 def with_diary(document: Document, report: ImprovementReport) -> Document:
@@ -105,10 +105,10 @@ def _lines(report: ImprovementReport) -> Iterator[str]:
 
 
 def _answers(report: ImprovementReport) -> Iterator[Answer]:
-    found = report.state.confirmation
-    interval = found.interval if found else None
+    confirmation = report.state.confirmation
+    interval = confirmation.interval if confirmation else None
     figure = Figure(
-        found.speed_up if found else None,
+        confirmation.speed_up if confirmation else None,
         Unit.RATIO,
         speed_up_text(report),
         interval.low if interval else None,
@@ -151,11 +151,11 @@ def _levers_chart(report: ImprovementReport) -> tuple[Ranges, ...]:
 
 
 def _predicted(candidate: Candidate) -> Figure | None:
-    found = candidate.prediction
-    if found is None:
+    prediction = candidate.prediction
+    if prediction is None:
         return None
-    ends = [None if share is None else speed_up_of(share) for share in (found.low, found.high)]
-    return Figure(found.speed_up, Unit.RATIO, f"{found.speed_up:.2f}×", *ends)
+    ends = [None if share is None else speed_up_of(share) for share in (prediction.low, prediction.high)]
+    return Figure(prediction.speed_up, Unit.RATIO, f"{prediction.speed_up:.2f}×", *ends)
 
 
 def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, ...]:

@@ -29,8 +29,8 @@ Row = tuple[float, tuple["Cell", ...]]
 
 def savings_section(report: ImprovementReport) -> Section:
     """Empty where nothing was found."""
-    found = (*_of_levers(report), *_of_causes(report), *_of_words(report))
-    rows = sorted(found, key=lambda row: -row[0])
+    savings = (*_of_levers(report), *_of_causes(report), *_of_words(report))
+    rows = sorted(savings, key=lambda row: -row[0])
     if not rows:
         return Section("")
     return Section(

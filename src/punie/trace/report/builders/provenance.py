@@ -51,8 +51,8 @@ def run_provenance(report: Report) -> Section:
     return _section(facts, about.machine, about.versions)
 
 
-def bench_provenance(plan: BenchPlan, found: BenchAnalysis | None = None) -> Section:
-    """Of a benchmark of draft models: its plan, and what of it there is in `found`; of a preflight the plan alone."""
+def bench_provenance(plan: BenchPlan, analysis: BenchAnalysis | None = None) -> Section:
+    """Of a benchmark of draft models: its plan, and what there is of its `analysis`; of a preflight the plan alone."""
     facts = {
         "benchmark": plan.bench_id,
         "made": plan.created,
@@ -60,33 +60,33 @@ def bench_provenance(plan: BenchPlan, found: BenchAnalysis | None = None) -> Sec
         "model name": plan.model,
         "draft models": ", ".join(plan.drafts),
         "seed": str(plan.seed),
-        **({} if found is None else _missing(found.missing, found.planned, found.integrity)),
+        **({} if analysis is None else _missing(analysis.missing, analysis.planned, analysis.integrity)),
         **_set(_fields(plan.settings)),
     }
     return _section(facts, plan.machine, plan.versions)
 
 
-def experiment_provenance(found: Experiment) -> Section:
+def experiment_provenance(experiment: Experiment) -> Section:
     """Of an experiment: its plan, the baseline whole, and what of it there is."""
-    plan = found.plan
-    aside = count_text(len(found.set_aside), "disturbed server start")
+    plan = experiment.plan
+    aside = count_text(len(experiment.set_aside), "disturbed server start")
     facts = {
         "experiment": plan.bench_id,
         "made": plan.created,
         "suite": _suite(plan.suite_name, plan.suite_hash),
         "seed": str(plan.seed),
-        **_missing(found.missing, found.planned, found.integrity),
-        "run again": aside if found.set_aside else _NOTHING,
+        **_missing(experiment.missing, experiment.planned, experiment.integrity),
+        "run again": aside if experiment.set_aside else _NOTHING,
         **_arm(plan.arm(plan.baseline)),
     }
     return _section(facts, plan.machine, plan.versions)
 
 
 def improvement_provenance(
-    settings: ImproveSettings, found: Iterable[Experiment], baseline: Report
+    settings: ImproveSettings, experiments: Iterable[Experiment], baseline: Report
 ) -> Section:
     """Of an improvement: what was asked for, the baseline whole, and what was left out in its stages."""
-    stages = tuple(found)
+    stages = tuple(experiments)
     facts = {
         "improvement": settings.improve_id,
         "made": settings.created,
@@ -178,10 +178,10 @@ def _suite(name: str, sha256: str) -> str:
     return f"{name} {sha256[:12]}".strip()
 
 
-def _integrity(found: Sequence[Integrity]) -> str:
+def _integrity(integrity: Sequence[Integrity]) -> str:
     """What was wrong in what was read, by the slugs that `docs/findings.md` explains."""
     counts: dict[str, int] = {}
-    for item in found:
+    for item in integrity:
         counts[item.slug] = counts.get(item.slug, 0) + item.count
     wrong = [f"{slug} ({count})" for slug, count in counts.items() if count]
     return ", ".join(wrong) or _FINE

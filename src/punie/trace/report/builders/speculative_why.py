@@ -23,24 +23,29 @@ _MOST: Final = 8
 def why_section(analysis: BenchAnalysis) -> Section:
     """The way from the baseline's time to the best draft's, in parts that add up; empty where it isn't known."""
     result = analysis.best_draft or next((d for d in analysis.drafts if d.decomposition), None)
-    found = result.decomposition if result else None
-    if found is None:
+    decomposition = result.decomposition if result else None
+    if decomposition is None:
         return Section("")
     return Section(
-        f"Why: from {found.baseline} to {found.arm}, a pass through the queries",
-        table=_parts(found),
+        f"Why: from {decomposition.baseline} to {decomposition.arm}, a pass through the queries",
+        table=_parts(decomposition),
         notes=notes("drafting is split by the formula with the preflight's costs; all else is measured"),
     )
 
 
-def _parts(found: Decomposition) -> Table:
-    whole = found.baseline_ns
-    rows: list[tuple[Cell, ...]] = [(found.baseline, figures.duration(whole), figures.share(1.0))]
+def _parts(decomposition: Decomposition) -> Table:
+    whole = decomposition.baseline_ns
+    rows: list[tuple[Cell, ...]] = [(decomposition.baseline, figures.duration(whole), figures.share(1.0))]
     rows += [
-        (part.cause.value, figures.signed_duration(part.ns), _added(part.ns, whole)) for part in found.parts
+        (part.cause.value, figures.signed_duration(part.ns), _added(part.ns, whole))
+        for part in decomposition.parts
     ]
     rows.append(
-        (found.arm, figures.duration(found.arm_ns), figures.share(found.arm_ns / whole if whole else None))
+        (
+            decomposition.arm,
+            figures.duration(decomposition.arm_ns),
+            figures.share(decomposition.arm_ns / whole if whole else None),
+        )
     )
     return Table(("", "time", "of baseline"), tuple(rows), frozenset({0, len(rows) - 1}))
 
@@ -67,10 +72,10 @@ def _row(arm: ArmLosslessness) -> tuple[Cell, ...]:
 def _lines(analysis: BenchAnalysis) -> Iterator[str]:
     if analysis.gate.unsteady:
         yield f"the sequential baseline itself differs between askings: {some(analysis.gate.unsteady)}"
-    found = [item for arm in analysis.gate.arms for item in arm.divergences]
-    yield from map(divergence_text, found[:_MOST])
-    if len(found) > _MOST:
-        yield f"and {len(found) - _MOST} more"
+    divergences = [item for arm in analysis.gate.arms for item in arm.divergences]
+    yield from map(divergence_text, divergences[:_MOST])
+    if len(divergences) > _MOST:
+        yield f"and {len(divergences) - _MOST} more"
 
 
 def divergence_text(item: Divergence) -> str:

@@ -76,20 +76,20 @@ def _interval(saving: Saving) -> Figure:
     return figures.interval(figures.duration(saving.low_ns), figures.duration(saving.high_ns))
 
 
-def _lines(found: WhatIf) -> Iterator[str]:
-    if found.why:
-        yield f"not predicted: {found.why}"
-    if found.model is not None:
-        yield from _model(found.model)
-    nothing = [saving.says for saving in found.savings if saving.at_most_ns == 0]
+def _lines(predicted: WhatIf) -> Iterator[str]:
+    if predicted.why:
+        yield f"not predicted: {predicted.why}"
+    if predicted.model is not None:
+        yield from _model(predicted.model)
+    nothing = [saving.says for saving in predicted.savings if saving.at_most_ns == 0]
     if nothing:
         yield f"would save nothing here: {', '.join(nothing)}"
-    for why in dict.fromkeys(saving.why for saving in found.savings if saving.why):
-        yield f"not known: {', '.join(saving.says for saving in found.savings if saving.why == why)}: {why}"
-    for reason, count in found.left_out.items():
+    for why in dict.fromkeys(saving.why for saving in predicted.savings if saving.why):
+        yield f"not known: {', '.join(saving.says for saving in predicted.savings if saving.why == why)}: {why}"
+    for reason, count in predicted.left_out.items():
         yield f"left out: {count_text(count, 'query', 'queries')} with {reason}"
-    if found.reach is not None:
-        yield _reach(found.reach, found)
+    if predicted.reach is not None:
+        yield _reach(predicted.reach, predicted)
 
 
 def _model(model: CostModel) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _per_token(coefficient: Coefficient) -> str:
     return f"{duration_text(round(value))} (±{duration_text(round((high - low) / 2))})"
 
 
-def _reach(reach: Reach, found: WhatIf) -> str:
+def _reach(reach: Reach, predicted: WhatIf) -> str:
     target, now, then = map(duration_text, (reach.target_ns, reach.now_ns, reach.then_ns))
     if reach.unpredicted_ns is not None:
         slowest = duration_text(reach.unpredicted_ns)
@@ -131,7 +131,7 @@ def _reach(reach: Reach, found: WhatIf) -> str:
     if not reach.reached:
         least = f", with everything {then}" if reach.then_ns < reach.now_ns else ""
         return f"target {target}: nothing of this reaches it; the slowest query takes {now}{least}"
-    says = {saving.slug: saving.says for saving in found.savings}
+    says = {saving.slug: saving.says for saving in predicted.savings}
     changes = " + ".join(says[slug] for slug in reach.changes)
     surely = "" if reach.sure else ", not at the low end of the intervals"
     return f"target {target}: {changes} reaches it{surely}: the slowest query from {now} to {then}"

@@ -66,13 +66,13 @@ class PlanDocument(Published, frozen=True, kw_only=True):
 
 def publish_experiment(report: ExperimentReport) -> ExperimentDocument:
     """The report as its published type."""
-    found = report.analysis
+    experiment = report.analysis
     values = {
-        **fields_of(ExperimentDocument, found),
+        **fields_of(ExperimentDocument, experiment),
         "source": report.source,
         "notes": report.notes,
-        "arms": [_arm(result) for result in found.arms],
-        "best": found.best.arm.name if found.best else None,
+        "arms": [_arm(result) for result in experiment.arms],
+        "best": experiment.best.arm.name if experiment.best else None,
     }
     return msgspec.convert(values, ExperimentDocument, from_attributes=True)
 

@@ -84,18 +84,18 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
 
 def publish_speculative(report: BenchReport) -> SpeculativeReport:
     """The report as its published type."""
-    found = report.analysis
+    analysis = report.analysis
     values = {
-        **fields_of(SpeculativeReport, found),
+        **fields_of(SpeculativeReport, analysis),
         "source": report.source,
         "notes": report.notes,
         "threshold": THRESHOLD,
-        "reason": reason_text(found),
+        "reason": reason_text(analysis),
         "next_steps": report.steps,
-        "baseline": found.baseline.name,
-        "drafts": [_draft(result) for result in found.drafts],
-        "arms": [_arm(found.plan.arm(summary.arm), summary) for summary in found.arms],
-        "gate": {**fields_of(GateReport, found.gate), "cache_is_to_blame": found.cache_is_to_blame},
+        "baseline": analysis.baseline.name,
+        "drafts": [_draft(result) for result in analysis.drafts],
+        "arms": [_arm(analysis.plan.arm(summary.arm), summary) for summary in analysis.arms],
+        "gate": {**fields_of(GateReport, analysis.gate), "cache_is_to_blame": analysis.cache_is_to_blame},
     }
     return msgspec.convert(values, SpeculativeReport, from_attributes=True)
 

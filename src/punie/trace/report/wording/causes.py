@@ -45,16 +45,18 @@ def cost_text(cause: Cause) -> str:
 
 
 def _where(cause: Cause) -> tuple[str, ...]:
-    found = []
+    places = []
     if cause.change is not None:
         before, now = one_line(cause.change.before), one_line(cause.change.now)
-        found.append(f'message {cause.message} (instructions and tools) was "{before}", then "{now}"')
+        places.append(f'message {cause.message} (instructions and tools) was "{before}", then "{now}"')
     elif cause.digests is not None:
         before, now = cause.digests
-        found.append(f"message {cause.message} (instructions and tools) had digest {before}, then {now}")
+        places.append(f"message {cause.message} (instructions and tools) had digest {before}, then {now}")
     elif cause.characters is not None:
-        found.append(f"the longest is message {cause.message} of its prompt: {cause.characters:,} characters")
-    return tuple(found)
+        places.append(
+            f"the longest is message {cause.message} of its prompt: {cause.characters:,} characters"
+        )
+    return tuple(places)
 
 
 def _preamble(what: str) -> Callable[[Cause], str]:

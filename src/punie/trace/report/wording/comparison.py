@@ -121,20 +121,20 @@ def _method(design: Design, test: Permuted) -> str:
 
 
 def _sensitivity(comparison: Comparison) -> list[str]:
-    found = comparison.sensitivity
+    sensitivity = comparison.sensitivity
     change = comparison.end_to_end
-    if found is None or change is None or not change.a_ns or not found.detectable_ns:
+    if sensitivity is None or change is None or not change.a_ns or not sensitivity.detectable_ns:
         return []
-    seen = f"{duration_text(found.detectable_ns)} ({percent_text(found.detectable_ns / change.a_ns)})"
-    size = f"{duration_text(found.size_ns)} ({percent_text(found.size_ns / change.a_ns)})"
+    seen = f"{duration_text(sensitivity.detectable_ns)} ({percent_text(sensitivity.detectable_ns / change.a_ns)})"
+    size = f"{duration_text(sensitivity.size_ns)} ({percent_text(sensitivity.size_ns / change.a_ns)})"
     text = f"a change of {seen} a query would be found 4 times of 5."
-    if found.detectable_ns <= found.size_ns:
+    if sensitivity.detectable_ns <= sensitivity.size_ns:
         return [text]
-    if found.per_side is None:
+    if sensitivity.per_side is None:
         return [f"{text} To find {size} is out of reach this way: more than 1000 a side."]
-    unit = _VARIES[found.unit][found.per_side != 1]
-    where = "" if found.unit is Unit.START_PAIR else " on each side"
-    return [f"{text} To find {size}: {found.per_side} {unit}{where}, in place of {found.has}."]
+    unit = _VARIES[sensitivity.unit][sensitivity.per_side != 1]
+    where = "" if sensitivity.unit is Unit.START_PAIR else " on each side"
+    return [f"{text} To find {size}: {sensitivity.per_side} {unit}{where}, in place of {sensitivity.has}."]
 
 
 def ends(change: Change) -> Figure:

@@ -34,17 +34,20 @@ def question(plan: ExperimentPlan, arm: Arm) -> str:
     return f"{arm.name}: {factor_text(plan.threshold)} as fast as {plan.baseline}?"
 
 
-def verdict_basis(found: Experiment, result: ArmResult) -> str:
+def verdict_basis(experiment: Experiment, result: ArmResult) -> str:
     """What the verdict on an arm's speed rests on, and what keeps it out all the same."""
-    parts = [_evidence(found, result), *(gate_text(gate) for gate in result.gates if gate in result.closed)]
+    parts = [
+        _evidence(experiment, result),
+        *(gate_text(gate) for gate in result.gates if gate in result.closed),
+    ]
     return "; ".join(filter(None, parts))
 
 
-def _evidence(found: Experiment, result: ArmResult) -> str:
-    if found.gaps:
-        return f"no claim: {gaps_text(found.gaps)}"
-    if found.missing:
-        return f"not finished: {found.missing} of {found.planned} planned askings have no trace"
+def _evidence(experiment: Experiment, result: ArmResult) -> str:
+    if experiment.gaps:
+        return f"no claim: {gaps_text(experiment.gaps)}"
+    if experiment.missing:
+        return f"not finished: {experiment.missing} of {experiment.planned} planned askings have no trace"
     if result.speed_up is None:
         return "no query was answered rightly in this arm and in the baseline"
     if result.interval is None:
@@ -52,11 +55,11 @@ def _evidence(found: Experiment, result: ArmResult) -> str:
     return f"{count_text(result.speed_up.blocks, 'block')}, {censored_text(result.speed_up)}"
 
 
-def censored_text(found: SpeedUp) -> str:
+def censored_text(speed_up: SpeedUp) -> str:
     """How many pairs count, and how many don't."""
-    pairs = count_text(found.pairs, "pair")
+    pairs = count_text(speed_up.pairs, "pair")
     return f"{pairs} of answers" + (
-        f" ({found.censored} left out: failed or cut off)" if found.censored else ""
+        f" ({speed_up.censored} left out: failed or cut off)" if speed_up.censored else ""
     )
 
 
@@ -106,17 +109,17 @@ def _swap(gate: Gate) -> str:
     return f"swap: the machine wrote {bytes_text(gate.value)} while it ran"
 
 
-def headline(found: Experiment) -> str:
+def headline(experiment: Experiment) -> str:
     """What a person would repeat of it."""
-    best = found.best
+    best = experiment.best
     if best is None or best.speed_up is None:
         return (
             "no arm can be recommended"
-            if found.others
+            if experiment.others
             else "nothing is compared: there is no arm but the baseline"
         )
     figure = figures.speed_up(best.speed_up.estimate, best.interval)
-    arm, baseline = best.arm.name, found.plan.baseline
+    arm, baseline = best.arm.name, experiment.plan.baseline
     match best.verdict:
         case Verdict.YES:
             return f"{arm} is faster than {baseline}: {figure}"

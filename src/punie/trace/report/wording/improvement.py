@@ -42,40 +42,42 @@ def levers_text(levers: LeverSet | None) -> str:
 
 def headline(report: ImprovementReport) -> str:
     """One sentence."""
-    found = report.state.confirmation
+    confirmation = report.state.confirmation
     figure = speed_up_text(report)
     match report.ending:
         case Ending.IMPROVED:
             return f"{figure} faster with {levers_text(report.state.winner)}"
         case Ending.NOTHING_HELPS if report.state.closed:
             return f"Nothing helps: {levers_text(report.state.winner)} {gate_text(report.state.closed[0])}"
-        case Ending.NOTHING_HELPS if found is not None:
+        case Ending.NOTHING_HELPS if confirmation is not None:
             return f"Nothing helps: what looked best didn't hold in fresh blocks ({figure})"
         case Ending.NOTHING_HELPS:
             return "Nothing helps: no lever that can be tried here makes it faster"
         case Ending.UNDECIDED:
             return f"Undecided: {levers_text(report.state.winner)} may help ({figure}), and the blocks don't decide it"
         case _:
-            return f"The budget is spent before a speed-up could be confirmed{f' ({figure} so far)' if found else ''}"
+            so_far = f" ({figure} so far)" if confirmation else ""
+            return f"The budget is spent before a speed-up could be confirmed{so_far}"
 
 
 def speed_up_text(report: ImprovementReport) -> str:
     """The confirmation's estimate and interval; "not confirmed" without."""
-    found = report.state.confirmation
-    if found is None or found.speed_up is None:
+    confirmation = report.state.confirmation
+    if confirmation is None or confirmation.speed_up is None:
         return "not confirmed"
-    return str(figures.speed_up(found.speed_up, found.interval))
+    return str(figures.speed_up(confirmation.speed_up, confirmation.interval))
 
 
 def basis(report: ImprovementReport) -> str:
     """What the verdict rests on."""
-    found, looks = report.state.confirmation, report.state.sizes.looks
-    if found is None:
+    confirmation, looks = report.state.confirmation, report.state.sizes.looks
+    if confirmation is None:
         return "No lever came to a confirmation."
-    if found.interval is None:
-        return f"{count_text(found.blocks, 'fresh block')} so far, the next look is after {found.next_look}."
+    blocks = count_text(confirmation.blocks, "fresh block")
+    if confirmation.interval is None:
+        return f"{blocks} so far, the next look is after {confirmation.next_look}."
     return (
-        f"{count_text(found.blocks, 'fresh block')}, every arm's server started anew in each; looked at after "
+        f"{blocks}, every arm's server started anew in each; looked at after "
         f"{', '.join(map(str, looks))} blocks, and the interval holds at 95 % over all looks together."
     )
 
@@ -195,12 +197,12 @@ def screening_note() -> str:
 
 def stage_arm(report: ImprovementReport, stage: Stage, levers: LeverSet) -> ArmResult | None:
     """An arm of a stage; None where it wasn't measured."""
-    found = report.experiments.get(stage)
-    if found is None:
+    experiment = report.experiments.get(stage)
+    if experiment is None:
         return None
     if levers == BASELINE:
-        return found.baseline
-    return next((result for result in found.others if result.arm.levers == levers), None)
+        return experiment.baseline
+    return next((result for result in experiment.others if result.arm.levers == levers), None)
 
 
 def winner_arm(report: ImprovementReport) -> ArmResult | None:

@@ -58,30 +58,30 @@ _AFTER_PREFLIGHT: Final = {
 }
 
 
-def reason_text(found: BenchAnalysis) -> str:
+def reason_text(analysis: BenchAnalysis) -> str:
     """What keeps the verdict from resting on the measured interval, a clause; empty if it rests on that."""
-    match found.reason:
+    match analysis.reason:
         case BenchReason.MEASURED:
             return ""
         case BenchReason.INCOMPLETE:
-            asked = count_text(found.planned, "planned asking")
-            missing = f"{found.missing} of {asked} missing" if found.missing else ""
-            return "; ".join(part for part in (missing, gaps_text(found.gaps)) if part)
+            asked = count_text(analysis.planned, "planned asking")
+            missing = f"{analysis.missing} of {asked} missing" if analysis.missing else ""
+            return "; ".join(part for part in (missing, gaps_text(analysis.gaps)) if part)
         case BenchReason.ALL_BARRED:
             return "; ".join(
-                f"{draft.arm.name}: {BARS[draft.barred]}" for draft in found.drafts if draft.barred
+                f"{draft.arm.name}: {BARS[draft.barred]}" for draft in analysis.drafts if draft.barred
             )
         case BenchReason.NOTHING_COMPARED:
             return "no draft arm has an answer that could be compared"
 
 
-def verdict_basis(found: BenchAnalysis) -> str:
+def verdict_basis(analysis: BenchAnalysis) -> str:
     """What the verdict on the threshold rests on."""
-    best = found.best
+    best = analysis.best
     if best is None or best.interval is None:
-        return f"{reason_text(found) or 'One block has no interval'}.".capitalize()
+        return f"{reason_text(analysis) or 'One block has no interval'}.".capitalize()
     text = (
-        f"Σ {found.baseline.name} / Σ {best.speed_up.arm}, wall time end to end; 95 % interval of the best of "
+        f"Σ {analysis.baseline.name} / Σ {best.speed_up.arm}, wall time end to end; 95 % interval of the best of "
         f"{count_text(len(best.among), 'arm')} over {count_text(best.interval.units, 'block')} "
         f"({best.interval.method}, the lower end corrected for having chosen)"
     )
@@ -89,16 +89,17 @@ def verdict_basis(found: BenchAnalysis) -> str:
         text += f", widened by {factor_text(best.moved_by)} because two identical arms differ by that"
     if best.speed_up.censored:
         text += f"; {count_text(best.speed_up.censored, 'pair')} left out, failed or cut off"
-    if reason_text(found):
-        text += f"; {reason_text(found)}"
+    if reason_text(analysis):
+        text += f"; {reason_text(analysis)}"
     singles = [value for _, value in best.speed_up.queries]
     return f"{text}. Single queries: {factor_text(min(singles))} to {factor_text(max(singles))}."
 
 
-def bench_advice(found: BenchAnalysis) -> tuple[str, ...]:
+def bench_advice(analysis: BenchAnalysis) -> tuple[str, ...]:
     """What to do now, the most important first."""
     return tuple(
-        _FIXED[advice] if advice in _FIXED else _WITH_FIGURES[advice](found) for advice in next_steps(found)
+        _FIXED[advice] if advice in _FIXED else _WITH_FIGURES[advice](analysis)
+        for advice in next_steps(analysis)
     )
 
 
@@ -126,33 +127,33 @@ def preflight_advice(preflight: Preflight) -> str:
     return _AFTER_PREFLIGHT[preflight.worth]
 
 
-def _compare_outputs(found: BenchAnalysis) -> str:
-    lossless = found.best_losslessness
+def _compare_outputs(analysis: BenchAnalysis) -> str:
+    lossless = analysis.best_losslessness
     gap = LOSSLESSNESS_GAPS[lossless.gap] if lossless else "not compared"
     return f"Before it is used, its outputs have to be known as the baseline's: {gap}."
 
 
-def _look_elsewhere(found: BenchAnalysis) -> str:
+def _look_elsewhere(analysis: BenchAnalysis) -> str:
     return (
         f"No draft can reach {factor_text(THRESHOLD)} here: if decode took no time at all it would be "
-        f"{factor_text(found.ceiling or 1.0)}. Look at prefill and at what is outside the model."
+        f"{factor_text(analysis.ceiling or 1.0)}. Look at prefill and at what is outside the model."
     )
 
 
-def _more_blocks(found: BenchAnalysis) -> str:
-    needed = blocks_needed(found.best, THRESHOLD) if found.best else None
+def _more_blocks(analysis: BenchAnalysis) -> str:
+    needed = blocks_needed(analysis.best, THRESHOLD) if analysis.best else None
     return (
-        f"To decide: about {needed} blocks like these {found.plan.blocks} (--blocks {needed}), fewer on a quieter "
+        f"To decide: about {needed} blocks like these {analysis.plan.blocks} (--blocks {needed}), fewer on a quieter "
         "machine."
     )
 
 
-def _cache_off(found: BenchAnalysis) -> str:
+def _cache_off(analysis: BenchAnalysis) -> str:
     text = (
         "Run drafts with --prompt-cache-size 0 (`--cache off`): with the prompt cache on, outputs differ from the "
         "baseline's, with it off none does"
     )
-    cost = found.cache_cost
+    cost = analysis.cache_cost
     if cost is None:
         return f"{text}."
     return (
@@ -161,16 +162,18 @@ def _cache_off(found: BenchAnalysis) -> str:
     )
 
 
-def _use(found: BenchAnalysis) -> str:
-    result = found.best_draft
+def _use(analysis: BenchAnalysis) -> str:
+    result = analysis.best_draft
     if result is None or result.arm.draft is None:
         return ""
     cache = " --cache off" if result.arm.prompt_cache is PromptCache.OFF else ""
-    return f"Use it: --draft {found.plan.drafts[result.arm.draft]} --num-draft-tokens {result.arm.k}{cache}."
+    return (
+        f"Use it: --draft {analysis.plan.drafts[result.arm.draft]} --num-draft-tokens {result.arm.k}{cache}."
+    )
 
 
-def _largest_cost(found: BenchAnalysis) -> str:
-    result = improvable(found)
+def _largest_cost(analysis: BenchAnalysis) -> str:
+    result = improvable(analysis)
     decomposition = result.decomposition if result else None
     worst = decomposition.worst if decomposition else None
     if result is None or decomposition is None or worst is None:
@@ -182,9 +185,9 @@ def _largest_cost(found: BenchAnalysis) -> str:
     )
 
 
-def _acceptance(found: BenchAnalysis) -> str:
-    result = improvable(found)
-    drafting = found.summary(result.arm.name).drafting if result else None
+def _acceptance(analysis: BenchAnalysis) -> str:
+    result = improvable(analysis)
+    drafting = analysis.summary(result.arm.name).drafting if result else None
     taken = percent_text(drafting.share if drafting else 0.0)
     return (
         f"The target takes {taken} of the proposals: a smaller k, or a draft trained on the target's own answers, "

@@ -92,10 +92,10 @@ def _name(row: Row) -> str:
 
 
 def _path_columns(waterfall: Waterfall, scale: _Scale) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
+    columns: dict[int, set[int]] = {}
     for piece in waterfall.path:
-        found.setdefault(piece.span, set()).update(scale.columns(piece.start_ns, piece.end_ns))
-    return found
+        columns.setdefault(piece.span, set()).update(scale.columns(piece.start_ns, piece.end_ns))
+    return columns
 
 
 def _line(waterfall: Waterfall, index: int, name: str, scale: _Scale, on_path: set[int]) -> Text:

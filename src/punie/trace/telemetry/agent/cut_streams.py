@@ -13,16 +13,16 @@ _models: Final[ContextVar[list[str] | None]] = ContextVar("models_of_cut_streams
 @contextmanager
 def cut_streams() -> Iterator[list[str]]:
     """The models whose streams were cut short inside, one entry a stream."""
-    found: list[str] = []
-    token = _models.set(found)
+    models: list[str] = []
+    token = _models.set(models)
     try:
-        yield found
+        yield models
     finally:
         _models.reset(token)
 
 
 def note_cut_stream(model: str) -> None:
     """A stream of `model` was cut short."""
-    found = _models.get()
-    if found is not None:
-        found.append(model)
+    models = _models.get()
+    if models is not None:
+        models.append(model)

@@ -212,14 +212,14 @@ class RequestSpan:
 
 
 def _request_attributes(target: Target, resend: Resend | None) -> dict[str, str | int]:
-    found: dict[str, str | int] = {
+    attributes: dict[str, str | int] = {
         semconv.HTTP_METHOD[0]: target.method,
         semconv.URL_FULL[0]: target.url,
         **_address(target.url),
     }
     if resend is not None:
-        found[semconv.HTTP_ATTEMPT] = resend.count
-    return found
+        attributes[semconv.HTTP_ATTEMPT] = resend.count
+    return attributes
 
 
 @lru_cache(maxsize=64)

@@ -36,16 +36,16 @@ class TimedPhase:
         return self.end_ns - self.start_ns
 
 
-def write_phase(tracer: Tracer, request: Span, found: TimedPhase) -> None:
-    """Record `found` as a child of the request's span."""
+def write_phase(tracer: Tracer, request: Span, phase: TimedPhase) -> None:
+    """Record `phase` as a child of the request's span."""
     span = tracer.start_span(
-        _NAMES[found.phase],
+        _NAMES[phase.phase],
         context=set_span_in_context(request, Context()),
         attributes={
-            semconv.PHASE: found.phase.value,
-            semconv.PHASE_PROVENANCE: found.provenance.value,
-            **found.attributes,
+            semconv.PHASE: phase.phase.value,
+            semconv.PHASE_PROVENANCE: phase.provenance.value,
+            **phase.attributes,
         },
-        start_time=found.start_ns,
+        start_time=phase.start_ns,
     )
-    span.end(end_time=found.end_ns)
+    span.end(end_time=phase.end_ns)

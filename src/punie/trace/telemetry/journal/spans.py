@@ -114,13 +114,13 @@ class JournalSpan(trace.Span):
         """An event with the exception's type, message and traceback, under the convention's names."""
         kind = type(exception)
         module = kind.__module__
-        found: dict[str, AttributeValue] = {
+        described: dict[str, AttributeValue] = {
             "exception.type": kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}",
             "exception.message": str(exception),
             "exception.stacktrace": "".join(traceback.format_exception(exception)),
             "exception.escaped": str(escaped),
         }
-        self.add_event("exception", found | dict(attributes or {}), timestamp)
+        self.add_event("exception", described | dict(attributes or {}), timestamp)
 
     def end(self, end_time: int | None = None) -> None:
         """Write it, with `end_time` in ns since the epoch; now without one. Ending twice is harmless."""

@@ -76,7 +76,7 @@ Attributes = dict[str, AttributeValue | None]
 def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[str, AttributeValue]:
     """Everything that is known, under its name; what is not known has no entry."""
     loaded, memory = seen.loaded, seen.memory
-    found: Attributes = {
+    attributes: Attributes = {
         semconv.PROVIDER[0]: PROVIDER_NAME,
         semconv.HTTP_STATUS[0]: seen.status_code,
         semconv.REQUEST_MODEL: seen.requested_model,
@@ -97,7 +97,7 @@ def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[st
         **_drafted(seen),
         **_tokens(seen),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _wire_finish_reason(seen: Observed) -> str:
@@ -107,26 +107,26 @@ def _wire_finish_reason(seen: Observed) -> str:
 
 def _latency(seen: Observed, start_ns: int, end_ns: int) -> Attributes:
     """Seconds, as vLLM and SGLang write them; a prefill rate only for a prefill that came to its end."""
-    found: Attributes = {
+    attributes: Attributes = {
         semconv.LATENCY_E2E: (end_ns - start_ns) / _NS,
         semconv.LATENCY_QUEUE: seen.queue_ns / _NS,
     }
     if seen.prefill_start_ns is None or seen.first_token_ns is None or seen.last_token_ns is None:
-        return found
+        return attributes
     prefill_ns = seen.first_token_ns - seen.prefill_start_ns
     decode_ns = seen.last_token_ns - seen.first_token_ns
-    found |= {
+    attributes |= {
         semconv.LATENCY_FIRST_TOKEN: (seen.first_token_ns - start_ns) / _NS,
         semconv.LATENCY_PREFILL: prefill_ns / _NS,
         semconv.LATENCY_DECODE: decode_ns / _NS,
         semconv.LATENCY_INFERENCE: (prefill_ns + decode_ns) / _NS,
     }
     if seen.output_tokens > 1:
-        found[semconv.SERVER_TIME_PER_TOKEN] = decode_ns / _NS / (seen.output_tokens - 1)
+        attributes[semconv.SERVER_TIME_PER_TOKEN] = decode_ns / _NS / (seen.output_tokens - 1)
     if seen.prompt_tokens is not None and prefill_ns > 0:
         uncached = seen.prompt_tokens - (seen.cached_tokens or 0)
-        found[semconv.SERVER_PREFILL_RATE] = uncached * _NS / prefill_ns
-    return found
+        attributes[semconv.SERVER_PREFILL_RATE] = uncached * _NS / prefill_ns
+    return attributes
 
 
 def _drafted(seen: Observed) -> Attributes:

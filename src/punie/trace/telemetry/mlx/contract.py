@@ -64,17 +64,17 @@ def find_mismatches(server: ModuleType) -> tuple[str, ...]:
 
 def _wrong_parameters(server: ModuleType) -> Iterator[str]:
     for name, expected in _PARAMETERS.items():
-        found = _look_up(server, name)
-        if not callable(found):
+        function = _look_up(server, name)
+        if not callable(function):
             yield f"{name} is missing"
-        elif expected is not None and (actual := _parameters(found)) != expected:
+        elif expected is not None and (actual := _parameters(function)) != expected:
             takes = "parameters that can't be read" if actual is None else f"({', '.join(actual)})"
             yield f"{name} takes {takes} instead of ({', '.join(expected)})"
 
 
-def _parameters(found: Callable[..., Foreign]) -> tuple[str, ...] | None:
+def _parameters(function: Callable[..., Foreign]) -> tuple[str, ...] | None:
     try:
-        return tuple(inspect.signature(found).parameters)
+        return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # what is compiled may have none
         return None
 
@@ -96,7 +96,7 @@ def _unused_names(server: ModuleType) -> Iterator[str]:
 
 
 def _look_up(server: ModuleType, dotted: str) -> Foreign:
-    found: Foreign = server
+    value: Foreign = server
     for part in dotted.split("."):
-        found = getattr(found, part, None)
-    return found
+        value = getattr(value, part, None)
+    return value

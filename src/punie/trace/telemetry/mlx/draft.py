@@ -43,11 +43,11 @@ class ToolCallText:
         if not marker:
             return
         self._tail += text
-        found = self._tail.rfind(marker)
-        if found < 0:
+        at = self._tail.rfind(marker)
+        if at < 0:
             self._tail = self._tail[-len(marker) :]
             return
-        self._tail = self._tail[found + len(marker) :]
+        self._tail = self._tail[at + len(marker) :]
         self.inside = not self.inside
 
 

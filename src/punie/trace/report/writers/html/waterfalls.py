@@ -107,10 +107,10 @@ def _find() -> Markup:
     return tag("p", tag("label", "Find ", field), keys, class_="find", hidden=True)
 
 
-def _within(found: Iterable[Waterfall]) -> Iterator[Waterfall]:
+def _within(waterfalls: Iterable[Waterfall]) -> Iterator[Waterfall]:
     """As many as a page has room for."""
     rows = 0
-    for waterfall in found:
+    for waterfall in waterfalls:
         rows += len(waterfall.rows)
         if rows > MOST_ROWS:
             return

@@ -38,4 +38,4 @@ def read_timings(body: bytes) -> BodyTimings | None:
     if not isinstance(document, dict):
         return None
     formats = (format_ for format_ in FORMATS if format_.marker in body)
-    return next((found for one in formats if (found := one.read(document)) is not None), None)
+    return next((timings for one in formats if (timings := one.read(document)) is not None), None)

@@ -28,7 +28,7 @@ class LlamaCpp:
 def read_timings(timings: Mapping[str, object], source: str) -> BodyTimings | None:
     """The object under `timings`, of whoever writes it with llama.cpp's names."""
     read, cached = count(timings.get("prompt_n")), count(timings.get("cache_n"))
-    found = BodyTimings(
+    body = BodyTimings(
         source=source,
         prompt_tokens=None if read is None else read + (cached or 0),
         cached_tokens=cached,
@@ -36,4 +36,4 @@ def read_timings(timings: Mapping[str, object], source: str) -> BodyTimings | No
         drafted_tokens=count(timings.get("draft_n")),
         accepted_tokens=count(timings.get("draft_n_accepted")),
     )
-    return with_durations(found, from_ms(timings.get("prompt_ms")), from_ms(timings.get("predicted_ms")))
+    return with_durations(body, from_ms(timings.get("prompt_ms")), from_ms(timings.get("predicted_ms")))

@@ -47,22 +47,22 @@ class BodyFormat(Protocol):
         ...
 
 
-def with_durations(found: BodyTimings, prefill_ns: int | None, decode_ns: int | None) -> BodyTimings | None:
-    """`found` with both; where one isn't told, its drafts alone; None without drafts either."""
+def with_durations(timings: BodyTimings, prefill_ns: int | None, decode_ns: int | None) -> BodyTimings | None:
+    """`timings` with both; where one isn't told, its drafts alone; None without drafts either."""
     if prefill_ns is not None and decode_ns is not None:
-        return replace(found, prefill_ns=prefill_ns, decode_ns=decode_ns)
-    if found.drafted_tokens is None:
+        return replace(timings, prefill_ns=prefill_ns, decode_ns=decode_ns)
+    if timings.drafted_tokens is None:
         return None
     return BodyTimings(
-        found.source, drafted_tokens=found.drafted_tokens, accepted_tokens=found.accepted_tokens
+        timings.source, drafted_tokens=timings.drafted_tokens, accepted_tokens=timings.accepted_tokens
     )
 
 
-def later(known: BodyTimings | None, found: BodyTimings | None) -> BodyTimings | None:
+def later(known: BodyTimings | None, timings: BodyTimings | None) -> BodyTimings | None:
     """What counts of two events or lines: the later one, unless only the one before it tells durations."""
-    if found is None or (known is not None and known.decode_ns and not found.decode_ns):
+    if timings is None or (known is not None and known.decode_ns and not timings.decode_ns):
         return known
-    return found
+    return timings
 
 
 def from_ms(value: object) -> int | None:

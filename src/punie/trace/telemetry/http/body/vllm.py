@@ -29,7 +29,7 @@ class Vllm:
         """The timings of one answer; None for several answers to one request, which have none."""
         metrics, usage = mapping(document.get("metrics")), mapping(document.get("usage"))
         drafts = mapping(metrics.get("speculative_decoding"))
-        found = BodyTimings(
+        timings = BodyTimings(
             source="vllm",
             queue_ns=from_ms(metrics.get("queue_time_ms")) or 0,
             prompt_tokens=count(usage.get("prompt_tokens")),
@@ -39,4 +39,4 @@ class Vllm:
             accepted_tokens=count(drafts.get("num_accepted_draft_tokens")),
         )
         prefill_ns = from_ms(metrics.get("time_to_first_token_ms"))
-        return with_durations(found, prefill_ns, from_ms(metrics.get("generation_time_ms")))
+        return with_durations(timings, prefill_ns, from_ms(metrics.get("generation_time_ms")))

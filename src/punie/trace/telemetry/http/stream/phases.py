@@ -48,7 +48,7 @@ class StreamMarks:
 
 def stream_phases(marks: StreamMarks) -> tuple[TimedPhase, ...]:
     """The phases that `marks` prove, none without length."""
-    return tuple(found for found in _phases(marks) if found.duration_ns > 0)
+    return tuple(phase for phase in _phases(marks) if phase.duration_ns > 0)
 
 
 def _phases(marks: StreamMarks) -> Iterator[TimedPhase]:
