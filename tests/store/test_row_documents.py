@@ -365,6 +365,13 @@ def test_an_answer_of_x_ray_whose_document_is_no_json_is_refused_in_words(tmp_pa
     assert "a segment's document is no JSON" in record.reason
 
 
+def test_a_page_in_place_of_an_answer_is_refused_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "traces.json"
+    file.write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+    with pytest.raises(InputError, match="a page of HTML"):
+        read_source(str(file))
+
+
 @pytest.mark.parametrize(
     ("document", "says"),
     [

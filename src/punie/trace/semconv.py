@@ -242,6 +242,18 @@ CACHE_WRITE_TOKENS: Final = _any(
     llm.token_count.prompt_details.cache_write gen_ai.usage.cache_write_tokens
     gen_ai.usage.cache_write_input_tokens gen_ai.usage.cache_creation_tokens cache_creation_tokens""",
 )
+REASONING_TOKENS: Final = _any(
+    COUNT,
+    """gen_ai.usage.reasoning.output_tokens gen_ai.usage.details.reasoning_tokens gen_ai.usage.reasoning_tokens
+    gen_ai.usage.experimental.reasoning_tokens llm.token_count.completion_details.reasoning llm.usage.reasoning_tokens
+    ai.usage.reasoningTokens ai.usage.outputTokenDetails.reasoningTokens gen_ai.usage.details.thoughts_tokens
+    gen_ai.usage.thoughts_token_count gen_ai.usage.output_tokens.reasoning""",
+)
+TOTAL_TOKENS: Final = _any(
+    COUNT,
+    """gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total ai.usage.totalTokens
+    gen_ai.usage.total_token_count""",
+)
 TABLE.family(
     MEASURE, "gen_ai.usage.", "gen_ai.aggregated_usage.", "llm.token_count.", "llm.usage.", "ai.usage."
 )

@@ -254,6 +254,30 @@ def test_more_cached_tokens_than_prompt_mean_a_prompt_without_them() -> None:
     assert findings(*spans) == {"cached-above-prompt": 1}
 
 
+@pytest.mark.parametrize(
+    ("output", "reasoning", "total", "whole"),
+    [
+        (2, 500, None, 502),  # more reasoning than output
+        (20, 5, 35, 25),  # the total has room for both
+        (20, 5, 30, 20),
+        (20, 5, None, 20),
+        (20, 0, 30, 20),
+    ],
+)
+def test_reasoning_that_is_no_part_of_the_output_counts_with_it(
+    output: int, reasoning: int, total: int | None, whole: int
+) -> None:
+    counts: Attributes = {
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": output,
+        "gen_ai.usage.reasoning.output_tokens": reasoning,
+        "gen_ai.usage.total_tokens": total,
+    }
+    spans = (agent("a", None, 0, 100), chat("one", "a", 0, 9, counts))
+    assert only(*spans).output_tokens == whole
+    assert findings(*spans) == ({} if whole == output else {"reasoning-above-output": 1})
+
+
 def test_the_server_s_prompt_counts_where_the_client_s_is_shorter_than_what_was_cached() -> None:
     counts: Attributes = {"gen_ai.usage.input_tokens": 60, "gen_ai.usage.cache_read.input_tokens": 50}
     answered = server("server", "one", 1, 8, {**counts, "gen_ai.usage.output_tokens": 1})

@@ -54,6 +54,7 @@ def test_known_operations_have_known_synonyms(word: str, operation: str | None) 
         ({"gen_ai.tool.name": "lookup", "gen_ai.tool.call.id": "1"}, TOOL),
         ({"gen_ai.tool.name": "lookup", "tool_arguments": "{}"}, TOOL),
         ({"gen_ai.tool.name": "lookup"}, None),
+        ({"gen_ai.tool.name": "lookup", "gen_ai.tool.type": "function"}, TOOL),
         ({"ai.toolCall.name": "lookup", "ai.toolCall.id": "1"}, TOOL),
         ({MODEL: "m", OUTPUT: 3}, CHAT),
         ({MODEL: "m", "gen_ai.response.finish_reasons": ("stop",)}, CHAT),
@@ -89,6 +90,26 @@ def test_known_operations_have_known_synonyms(word: str, operation: str | None) 
 )
 def test_what_a_span_has_decides_where_no_word_does(said: Attributes, operation: str | None) -> None:
     assert operation_of(span("s", None, 0, 1, said)) == operation
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "operation"),
+    [
+        ("chat m", {MODEL: "m"}, CHAT),
+        ("execute_tool lookup", {"gen_ai.tool.name": "lookup"}, TOOL),
+        ("invoke_agent helper", {"gen_ai.agent.name": "helper"}, AGENT),
+        ("chat m", {MODEL: "m", WORD: "embeddings"}, NOTHING_OF_THESE),
+        ("chat m", {}, None),  # any span may be called so
+        ("chatter", {MODEL: "m"}, None),
+        ("auth", {MODEL: "m"}, None),
+        ("chat m", {MODEL: "m", "punie.phase": "parse"}, None),
+    ],
+)
+def test_a_name_as_the_conventions_have_it_tells_what_its_attributes_describe(
+    name: str, said: Attributes, operation: str | None
+) -> None:
+    assert operation_of(span(name, None, 0, 1, said)) == operation
+    assert operation_of(server(name, None, 0, 1, said)) in (None, NOTHING_OF_THESE)
 
 
 def test_a_server_s_counts_make_its_span_no_client_s_call() -> None:

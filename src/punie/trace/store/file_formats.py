@@ -41,6 +41,8 @@ def _what_is_wrong(place: Place) -> str:
         return place.torn[0].reason
     if not any(message.strip() for message in place.unpacked.messages):
         return "the file is empty"
+    if place.head.lstrip()[:1] == b"<":
+        return "no JSON but a page of HTML or XML, perhaps the answer of a server that asks to sign in"
     try:
         found = next((document for document in place.json if not document.problem), None)
     except ValueError as error:

@@ -3,7 +3,8 @@
 The witnesses of one request are held against each other and never added up. How much was cached the server knows best;
 prompt and output count as the client tells them, the innermost span first. A prompt can't be shorter than what of it
 was cached: then it was told without that part (as Anthropic counts it), and the parts are put together again, for all
-requests that the same instrumentation shows of the same model.
+requests that the same instrumentation shows of the same model. Nor can an answer be shorter than its reasoning: then it
+was told without that (as Gemini counts it), and so it was where the request's total has room for both.
 """
 
 from __future__ import annotations
@@ -64,6 +65,27 @@ def prompt_is_short(call: Call) -> bool:
     return prompt is not None and cached is not None and cached > prompt
 
 
+def output_is_short(call: Call) -> bool:
+    """Whether the output of a request was told without the reasoning that it took."""
+    span = _who_tells(call.client_spans, semconv.OUTPUT_TOKENS)
+    return span is not None and _reasoning_beside(span) > 0
+
+
+def _reasoning_beside(span: Span) -> int:
+    """Tokens of reasoning that `span` tells beside its output: more than that has, or both are in the total."""
+    output, reasoning, prompt, total = (
+        semconv.integer(span.attributes, names) or 0
+        for names in (
+            semconv.OUTPUT_TOKENS,
+            semconv.REASONING_TOKENS,
+            semconv.INPUT_TOKENS,
+            semconv.TOTAL_TOKENS,
+        )
+    )
+    is_beside = reasoning > output or (prompt > 0 and total == prompt + output + reasoning)
+    return reasoning if is_beside else 0
+
+
 def reporter_of(call: Call) -> Reporter:
     """Who tells the tokens of a request."""
     return call.span.scope, semconv.text(call.span.attributes, semconv.REQUEST_MODEL)
@@ -83,6 +105,9 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
         whole = _first_count(served, semconv.INPUT_TOKENS)
         prompt = whole if whole is not None and whole >= cached else prompt + cached + created
     output = _first_count((*call.client_spans, *served), semconv.OUTPUT_TOKENS)
+    teller = _who_tells(call.client_spans, semconv.OUTPUT_TOKENS)
+    if output is not None and teller is not None:
+        output += _reasoning_beside(teller)
     silence_is_zero = cached is None and prompt is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
     return TokenCounts(prompt, 0 if silence_is_zero else cached, output)
 
@@ -165,6 +190,11 @@ def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
             return count
         found = count  # some write 0 for what they don't know
     return found
+
+
+def _who_tells(spans: Iterable[Span], names: tuple[str, ...]) -> Span | None:
+    """The first span that tells such a count above 0."""
+    return next((span for span in spans if (semconv.integer(span.attributes, names) or 0) > 0), None)
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

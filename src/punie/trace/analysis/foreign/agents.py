@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
-from punie.trace.analysis.foreign.operations import operation_of, tell_nothing
+from punie.trace.analysis.foreign.operations import operation_by_name, operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
 
@@ -49,8 +49,7 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(
         [
             span
-            if tell_nothing((*span.attributes,))
-            and dialects.operation_of_beginning(span.scope, span.name) is None
+            if tell_nothing((*span.attributes,)) and operation_by_name(span) is None
             else _translated(span)
             for span in spans
         ]

@@ -40,6 +40,8 @@ TOOL_CALL_MARKS: Final = (
     semconv.TOOL_ARGUMENTS,
     semconv.TOOL_RESULT,
     *semconv.FOREIGN_TOOL_CALL,
+    "gen_ai.tool.type",
+    "gen_ai.tool.description",
     "tool_arguments",
     "tool_response",
 )
@@ -67,6 +69,7 @@ _OF_BEGINNING: Final = (  # the scope of which nothing but a span's name tells (
     ("", "langchain4j.aiservices.", AGENT),
     ("", "langchain4j.tools.", TOOL),
 )
+_CONVENTIONS: Final = frozenset({*semconv.OPERATION_CHAT, TOOL, AGENT, WORKFLOW})
 _TYPE_IN_JSON: Final = re.compile(r'\{.*?"type"\s*:\s*"([^"]*)"', re.DOTALL)
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
@@ -176,6 +179,13 @@ def operation_of_beginning(scope: str, name: str) -> str | None:
         (op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None
     )
     return found or (WORKFLOW if _letters(name) in _WORKFLOW_NAMES else None)
+
+
+@lru_cache(maxsize=4096)
+def operation_of_first_word(name: str) -> str | None:
+    """The operation with which a span's name begins, as the conventions have it: `execute_tool search`."""
+    word = name.partition(" ")[0]
+    return word if word in _CONVENTIONS else None
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,7 @@ from punie.trace.analysis.trees.roles import is_server
 from punie.trace.model import Attributes, Span
 
 _PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialects.WORKFLOW}
+_DESCRIBED: Final = frozenset({semconv.REQUEST_MODEL, semconv.TOOL_NAME, *semconv.AGENT_NAME})
 TELLING: Final = frozenset(
     {
         semconv.OPERATION,
@@ -46,7 +47,7 @@ def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
     if tell_nothing((*attributes,)):
-        return dialects.operation_of_beginning(span.scope, span.name)
+        return operation_by_name(span)
     if TELLING.isdisjoint(attributes) and not any(map(said_by, attributes)):
         return dialects.operation_of_name(span.scope, span.name, attributes.get(semconv.MESSAGE_TEMPLATE))
     written = attributes.get(semconv.OPERATION)
@@ -57,7 +58,21 @@ def operation_of(span: Span) -> str | None:
     found = next((operation for operation in named if operation is not None), None)
     if found == dialects.CHAT and _fills_a_template(attributes):
         return dialects.NOTHING_OF_THESE
-    return _by_what_it_has(span) if found is None else found
+    return _by_what_it_has(span) or operation_by_name(span) if found is None else found
+
+
+def operation_by_name(span: Span) -> str | None:
+    """What a span's name says it is: with a few instrumentations, or as the conventions name what they describe."""
+    found = dialects.operation_of_beginning(span.scope, span.name)
+    if found is not None or not _is_of_conventions((*span.attributes,)) or is_server(span):
+        return found
+    return dialects.operation_of_first_word(span.name)
+
+
+@lru_cache(maxsize=4096)
+def _is_of_conventions(names: tuple[str, ...]) -> bool:
+    """Whether attributes of these names describe a model's call, a tool's or an agent's run."""
+    return not _DESCRIBED.isdisjoint(names) and semconv.PHASE not in names
 
 
 def _fills_a_template(attributes: Attributes) -> bool:

@@ -136,12 +136,25 @@ _ORDER: Final = {
             *("trace-without-model-call", "part-of-other-trace", "perhaps-part-of-other-trace"),
             *("cycle", "missing-parent", "follows-from", "ambiguous-query"),
             *("duplicate-span", "conflicting-duplicate", "shared-id"),
-            *("impossible-time", "inverted-span", "unended-span", "outside-window", "outside-parent"),
+            *(
+                "impossible-time",
+                "inverted-span",
+                "unended-span",
+                "handed-on",
+                "outside-window",
+                "outside-parent",
+            ),
             *("coarse-clock", "unknown-phase", "unrecognised-model-call", "request-without-model-call"),
             *("http-ends-at-headers", "uncovered-model-call"),
             *("clocks-disagree", "counts-disagree", "timings-too-long", "phase-sources-differ"),
             *("clock-skew", "clock-skew-unclear", "host-not-known"),
-            *("failed-model-call", "cached-above-prompt", "truncated-answer", "missing-usage"),
+            *(
+                "failed-model-call",
+                "cached-above-prompt",
+                "reasoning-above-output",
+                "truncated-answer",
+                "missing-usage",
+            ),
             "draft-with-cache",
         )
     )

@@ -8,7 +8,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import Below
 from punie.trace.analysis.calls.calls import Call
-from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, prompt_is_short
+from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, output_is_short, prompt_is_short
 from punie.trace.analysis.foreign.operations import looks_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
     cut_timings,
@@ -81,6 +81,7 @@ def answers(traces: Traces) -> Checked:
         "failed-model-call", names([call.key for call in traces.counted_calls() if call.key in refused])
     )
     yield Cases("cached-above-prompt", names([call.key for call in requests if prompt_is_short(call)]))
+    yield Cases("reasoning-above-output", names([call.key for call in requests if output_is_short(call)]))
     yield Cases("truncated-answer", names([call.key for call in requests if is_truncated(call)]))
     yield Cases("missing-usage", names([call.key for call in requests if lacks_usage(call)]))
 

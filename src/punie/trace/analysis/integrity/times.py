@@ -26,6 +26,7 @@ def times(traces: Traces) -> Checked:
     inverted = [(key, span) for key, span in traces.counted() if span.end_ns < span.start_ns]
     yield Cases("inverted-span", names(key for key, span in inverted if span.end_ns))
     yield Cases("unended-span", names(key for key, span in inverted if not span.end_ns))
+    yield Cases("handed-on", names([key for key, _ in traces.counted() if key in traces.handed_on]))
     yield from _windows(traces)
 
 

@@ -19,6 +19,7 @@ from punie.trace.analysis.queries.server_starts import ServerStart, server_start
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.trees.absolute_time import mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
+from punie.trace.analysis.trees.handed_on import stretch_what_handed_on
 from punie.trace.analysis.trees.tree import Forest, SpanKey, copies_in_order, grow
 from punie.trace.model import Span, SpanSet
 
@@ -44,9 +45,10 @@ class Traces:
     """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
 
     The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
-    can't be (`impossible`). `starts` and `requests` (the model requests by their start) have each query's root.
-    `outlines` are what other traces have to know of these, `judged` what became of the candidates. Where the forest
-    `is_one_nested_tree` by itself, no span of it reaches out of another.
+    can't be (`impossible`) and the longer ones of roots that `handed_on` what was to do. `starts` and `requests`
+    (the model requests by their start) have each query's root. `outlines` are what other traces have to know of
+    these, `judged` what became of the candidates. Where the forest `is_one_nested_tree` by itself, no span of it
+    reaches out of another.
     """
 
     source: SpanSet
@@ -57,6 +59,7 @@ class Traces:
     planned: tuple[PlannedQuery, ...] = ()
     skew: ClockSkew = field(default_factory=ClockSkew)
     impossible: frozenset[SpanKey] = frozenset()
+    handed_on: frozenset[SpanKey] = frozenset()
     requests: Mapping[SpanKey, tuple[Call, ...]] = field(default_factory=dict)
     outlines: tuple[Outline, ...] = ()
     judged: Mapping[SpanKey, Judged] = field(default_factory=dict)
@@ -115,6 +118,7 @@ def read_traces(
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     is_nested = forest.is_one_nested_tree()
     forest, skew = (forest, ClockSkew()) if is_nested else correct_clocks(forest)
+    forest, handed_on = (forest, frozenset()) if is_nested else stretch_what_handed_on(forest)
     calls = find_calls(forest, around.addresses)
     found = find_candidates(forest, calls, QueryRule.PLANNED if planned else QueryRule.ANY)
     judged = select(found.outlines) if around.judged is None else around.judged
@@ -129,6 +133,7 @@ def read_traces(
         planned=tuple(planned),
         skew=skew,
         impossible=impossible,
+        handed_on=handed_on,
         requests=_requests_by_query(queries, calls),
         outlines=found.outlines,
         judged={key: judged[key] for one in found.by_trace for key in one.keys},
