@@ -69,7 +69,7 @@ SLOW_OF_THE_STANDARD_LIBRARY = {
     "logging",
 }
 RECORDED = min((Path(__file__).parents[1] / "data" / "recorded").rglob("*.jsonl"))
-README = Path(__file__).parents[2] / "README.md"
+ERRORS_PAGE = Path(__file__).parents[2] / "docs/errors.md"
 
 
 def _imported_by(*arguments: str) -> set[str]:
@@ -359,10 +359,11 @@ def test_the_help_of_a_verb_has_examples_that_are_read(verb: str, capsys: pytest
         build_parser().parse_args(arguments)
 
 
-def test_the_readme_lists_every_exit_code() -> None:
-    readme = README.read_text()
+def test_the_page_of_errors_lists_every_exit_code() -> None:
+    page = ERRORS_PAGE.read_text()
     for code in ExitCode:
-        assert f"| {code.value} |" in readme
+        assert f"| [{code.value}](#{code.value}) |" in page
+        assert f"### {code.value}\n" in page
 
 
 def test_a_flag_that_is_gone_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the command line returns. The README and `docs/errors.md` list the same table."""
+    """What the command line returns. `docs/errors.md` explains each."""
 
     OK = 0
     GATE_FAILED = 1
