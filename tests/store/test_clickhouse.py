@@ -50,6 +50,7 @@ SPANS = (
         status_message="too slow",
         resource={"service.name": "agent", "process.pid": 7},
         scope="punie.trace",
+        linked=("d" * 32, "e" * 32),
     ),
     Span("0123456789abcdef0123456789abcdef", "1" * 16, "0123456789abcdef", "never ended", NOW_NS, 0),
     Span("f" * 32, "2" * 16, "3" * 16, "inverted", NOW_NS - 10**9, NOW_NS - 2 * 10**9),

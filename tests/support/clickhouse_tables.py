@@ -38,6 +38,7 @@ CREATE TABLE spans (
   id String, trace_id String, trace_state String, parent_span_id String, name String, kind String,
   start_time DateTime64(9), status_code String, status_message String, duration Int64, {_nested("")},
   events Nested(name String, timestamp DateTime64(9)),
+  links Nested(trace_id String, span_id String, trace_state String),
   service_name String, {_nested("resource_")}, scope_name String, scope_version String
 ) ENGINE = MergeTree PRIMARY KEY (trace_id)
 """
@@ -98,6 +99,9 @@ def jaeger_row(span: Span) -> dict[str, Any]:
         "scope_name": span.scope,
         "events.name": [event.name for event in span.events],
         "events.timestamp": [_timestamp(event.time_ns) for event in span.events],
+        "links.trace_id": list(span.linked),
+        "links.span_id": [span.span_id for _ in span.linked],
+        "links.trace_state": ["" for _ in span.linked],
         **_lists("", span.attributes),
         **_lists("resource_", span.resource),
     }

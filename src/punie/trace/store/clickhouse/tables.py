@@ -191,6 +191,7 @@ JAEGER: Final = Table(
             "scope": "scope_name",
             "event_times": "arrayMap(t -> toUnixTimestamp64Nano(t), `events.timestamp`)",
             "event_names": "`events.name`",
+            "links": "`links.trace_id`",
             **_lists(""),
             **_lists("resource_"),
         }
