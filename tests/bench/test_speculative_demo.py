@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from short_suites import write_suite
 
 from punie.trace import semconv
 from punie.trace.__main__ import main
@@ -35,6 +35,7 @@ BEGIN = (
     "--benches",
     "benches",
 )
+# one for a tool, two whose answers the corrupted context changes
 ASKED = ("user-serializer", "dependency-injection", "orm-or-sql")
 UNCACHED = ("batched", "batched-aa", "draft0-k2")
 
@@ -66,23 +67,13 @@ def stop_inside_a_cell(process: subprocess.Popen[bytes], folder: Path, done: int
 def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[BenchFolder, list[int], str]:
     """Ctrl-C in the second server start, kill -9 in the third, resumed to the end: exit codes, what was printed."""
     folder = tmp_path_factory.mktemp("bench")
-    suite = write_suite(folder / "suite.toml")
+    suite = write_suite(folder / "suite.toml", *ASKED)
     codes = [stop_inside_a_cell(start(folder, *BEGIN, "--suite", suite), folder, 1, signal.SIGINT)]
     (path,) = (folder / "benches").iterdir()
     resume = ("--resume", str(path))
     codes.append(stop_inside_a_cell(start(folder, *resume), folder, 2, signal.SIGKILL))
     codes.append(start(folder, *resume).wait(PATIENCE_S))
     return BenchFolder.open(path), codes, (folder / "progress.txt").read_text()
-
-
-def write_suite(file: Path) -> str:
-    """Three of the five questions: one for a tool, two whose answers the corrupted context changes."""
-    shipped = (files("punie.trace.workload") / "suites" / "discrimination.toml").read_text()
-    head, *queries = shipped.split("[[query]]")
-    kept = [query for query in queries if any(f'"{name}"' in query for name in ASKED)]
-    assert len(kept) == len(ASKED)
-    file.write_text("[[query]]".join([head, *kept]))
-    return str(file)
 
 
 def report(bench: BenchFolder) -> dict[str, Any]:

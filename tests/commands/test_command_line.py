@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from short_suites import write_suite
 
 from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.commands import run_options
@@ -377,7 +378,8 @@ def test_files_of_the_working_directory_are_not_run(tmp_path: Path) -> None:
     for name in ("argparse", "mlx", "mlx_lm", "httpx", "json"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger ran')\n")
     program = Path(sys.executable).with_name("punie-trace")
-    command = [str(program), "run", "--no-export", "--format", "json"]
+    suite = write_suite(tmp_path / "suite.toml", "user-serializer")  # it asks for a tool, which is a program
+    command = [str(program), "run", "--suite", suite, "--no-export", "--format", "json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, "a stranger ran" in done.stderr) == (ExitCode.OK, False)
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
@@ -441,7 +443,15 @@ agent = Agent(defer_model_check=True)
 
 def test_a_thread_of_the_users_module_that_never_ends_does_not_keep_the_command(tmp_path: Path) -> None:
     (tmp_path / "users_agent.py").write_text(NEVER_ENDS)
-    flags = ("--agent", "users_agent:agent", "--base-url", "http://127.0.0.1:9", "--no-export")
+    flags = (
+        "--agent",
+        "users_agent:agent",
+        "--base-url",
+        "http://127.0.0.1:9",
+        "--no-export",
+        "--ready-timeout",
+        "1",
+    )
     program = str(Path(sys.executable).with_name("punie-trace"))
     done = subprocess.run(
         [program, "run", *flags], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
+from short_suites import write_suite
 
 from punie.trace.commands.mcp import make_server
 from punie.trace.usecases.tool_answers import Answers
@@ -83,6 +84,8 @@ def test_an_error_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_is_made_and_reported_over_standard_input_and_output(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path / "suite.toml", "orm-or-sql")
+
     async def ask() -> CallToolResult:
         command = ["-m", "punie.trace", "mcp", "--runs", str(tmp_path / "runs")]
         async with Client(StdioServerParameters(command=sys.executable, args=command)) as client:
@@ -92,10 +95,10 @@ def test_a_run_is_made_and_reported_over_standard_input_and_output(tmp_path: Pat
                 "compare",
                 "show",
             }
-            return await client.call_tool("run", {})
+            return await client.call_tool("run", {"suite": suite})
 
     result = asyncio.run(ask())
     assert not result.is_error, text_of(result)
     answer = json.loads(text_of(result))
     assert Path(answer["run"]).is_dir()
-    assert len(answer["queries"]) == 5
+    assert [query["query_id"] for query in answer["queries"]] == ["orm-or-sql"]

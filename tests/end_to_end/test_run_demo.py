@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from short_suites import write_suite
 
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
@@ -155,12 +156,26 @@ def test_every_message_is_counted_and_the_bill_for_the_cache_has_no_bounds(
 
 
 def test_cache_off_whole_answers_and_repeats(tmp_path: Path) -> None:
-    flags = ["--cache", "off", "--no-stream", "--repeat", "2", "--seed", "3", "--plain-server"]
-    assert main(["run", "--runs", str(tmp_path), *flags, "--gate", "accuracy"]) == ExitCode.OK
-    report = _report(_only_run(tmp_path))
-    assert len(report["queries"]) == 10
+    few = ("view-functions", "orm-or-sql", "dependency-injection")
+    suite = write_suite(tmp_path / "suite.toml", *few)
+    flags = [
+        "--cache",
+        "off",
+        "--no-stream",
+        "--repeat",
+        "2",
+        "--seed",
+        "3",
+        "--plain-server",
+        "--suite",
+        suite,
+    ]
+    runs = tmp_path / "runs"
+    assert main(["run", "--runs", str(runs), *flags, "--gate", "accuracy"]) == ExitCode.OK
+    report = _report(_only_run(runs))
+    assert len(report["queries"]) == 6
     orders = [[q["query_id"] for q in report["queries"] if q["repeat"] == repeat] for repeat in (0, 1)]
-    assert set(orders[0]) == set(orders[1]) == QUERIES
+    assert set(orders[0]) == set(orders[1]) == set(few)
     assert orders[0] != orders[1]
     for query in report["queries"]:
         assert query["cached_tokens"] in (0, None)

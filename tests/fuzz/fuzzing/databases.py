@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from fuzzing import damage_bytes, damage_json, material
@@ -20,6 +20,9 @@ from punie.trace.model import AttributeValue, Span
 from punie.trace.store.clickhouse.tables import EXPORTER, JAEGER, TABLES
 from punie.trace.store.files.limit import UnpackedLimit
 from punie.trace.store.parquet.apart import Doing, Work
+
+if TYPE_CHECKING:
+    import duckdb
 
 _KINDS: Final[Mapping[str, type]] = {"bool": bool, "int": int, "double": float, "str": str}
 _SOURCE: Final = "clickhouse://default@localhost/otel"
@@ -106,11 +109,33 @@ def make_parquet(random: Random) -> bytes:
 
 
 def take_parquet(content: bytes, folder: Path, pick: int | None) -> str:
-    """`report FILE.parquet`, with DuckDB here: its process is what takes faults away, and starting it takes longer."""
+    """`report FILE.parquet`, with DuckDB in this process: one of its own would hide what it dies of, and is slow."""
     path = folder / "spans.parquet"
     path.write_bytes(content)
-    with patch("punie.trace.store.parquet.reader.apart", _here):
+    database = _database()
+    with (
+        patch("punie.trace.store.parquet.reader.apart", _here),
+        patch("duckdb.connect", lambda **_: database.cursor()),
+    ):
         return reported(str(path), pick)
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    """One that is open, for starting one takes longer than most inputs; a new one where the last can't go on."""
+    import duckdb
+
+    try:
+        return _opened().execute("SELECT 1")
+    except duckdb.Error:
+        _opened.cache_clear()
+        return _opened()
+
+
+@cache
+def _opened() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect()
 
 
 def _here(limit: UnpackedLimit, work: Work, *given: object) -> Iterator[object]:
@@ -144,7 +169,7 @@ def _written(rows: Sequence[Any]) -> bytes:
         lines, path = Path(folder) / "rows.json", Path(folder) / "spans.parquet"
         lines.write_bytes(b"\n".join(map(dumps, rows)))
         try:
-            with duckdb.connect() as connection:
+            with _database().cursor() as connection:
                 rows_sql = f"SELECT * FROM read_json('{lines}', format='newline_delimited')"  # noqa: S608 - our names
                 connection.execute(f"COPY ({rows_sql}) TO '{path}' (FORMAT parquet)")
         except (
