@@ -10,8 +10,10 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from unittest.mock import patch
+
+import duckdb
 
 from fuzzing import damage_bytes, damage_json, material
 from fuzzing.json_text import dumps
@@ -20,9 +22,6 @@ from punie.trace.model import AttributeValue, Span
 from punie.trace.store.clickhouse.tables import EXPORTER, JAEGER, TABLES
 from punie.trace.store.files.limit import UnpackedLimit
 from punie.trace.store.parquet.apart import Doing, Work
-
-if TYPE_CHECKING:
-    import duckdb
 
 _KINDS: Final[Mapping[str, type]] = {"bool": bool, "int": int, "double": float, "str": str}
 _SOURCE: Final = "clickhouse://default@localhost/otel"
@@ -122,8 +121,6 @@ def take_parquet(content: bytes, folder: Path, pick: int | None) -> str:
 
 def _database() -> duckdb.DuckDBPyConnection:
     """One that is open, for starting one takes longer than most inputs; a new one where the last can't go on."""
-    import duckdb
-
     try:
         return _opened().execute("SELECT 1")
     except duckdb.Error:
@@ -133,9 +130,7 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _opened() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect()
+    return duckdb.connect(config={"threads": 1})  # each would take address space of the limit
 
 
 def _here(limit: UnpackedLimit, work: Work, *given: object) -> Iterator[object]:
@@ -163,8 +158,6 @@ def _parquet() -> Sequence[bytes]:
 
 def _written(rows: Sequence[Any]) -> bytes:
     """A Parquet file of the rows as their types are found to be; nothing where they have none in common."""
-    import duckdb
-
     with TemporaryDirectory(prefix="fuzz-") as folder:
         lines, path = Path(folder) / "rows.json", Path(folder) / "spans.parquet"
         lines.write_bytes(b"\n".join(map(dumps, rows)))

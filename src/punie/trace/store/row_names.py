@@ -88,7 +88,7 @@ _UNIT_BY_DIGITS: Final[Mapping[int, int]] = MappingProxyType({10: 1_000_000_000,
 _LONG_IDS: Final = frozenset(
     {24, 32}
 )  # digits of ids of spans that are no OTLP's: of OpenAI's Agents SDK, of UUIDs
-_NO_PARENT: Final = frozenset({"undefined", "null"})  # as JavaScript prints it
+_NO_PARENT: Final = ("undefined", "null")  # as JavaScript prints it; what is compared may have no hash
 _KIND: Final = "span.type"
 _FAILED: Final = frozenset({"failure", "error"})
 _NS_PER_SECOND: Final = 1_000_000_000
