@@ -13,7 +13,7 @@ from typing import Final
 
 from punie.trace.errors import ConfigError, ServerError
 
-_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 # mlx_lm.server passes these to apply_chat_template itself: a second value is a TypeError in every request.
 _SERVERS_OWN_TEMPLATE_ARGS: Final = frozenset({"tools", "tokenize", "add_generation_prompt"})
@@ -85,7 +85,7 @@ def model_reference(name: str, value: object) -> Path | str:
     path = Path(value).expanduser()
     if isinstance(value, str) and not path.exists() and _REPOSITORY.fullmatch(value):
         return value
-    _check_folder(name, path, "config.json", remedy="Give the folder of an MLX model.")
+    _check_folder(name, path, "config.json", remedy="Give the folder of an MLX model, or ORG/NAME.")
     return path.absolute()
 
 

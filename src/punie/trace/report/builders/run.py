@@ -62,6 +62,8 @@ def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
     counts = f"{asked} · {' · '.join(arms)}"
     sources = f"sources: {', '.join(map(one_line, about.sources))}" if about.sources else ""
+    if all(name in about.source for name in about.sources):  # the title has them all
+        sources = ""
     lines = (sources, what, counts, *_cached_repeats(analysis), *about.notes)
     return tuple(line for line in lines if line)
 

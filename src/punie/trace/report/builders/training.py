@@ -30,9 +30,9 @@ _JUDGED: Final = (
     "wall",
     "faster",
     "right",
-    "at least",
+    "right ≥",
     "worse",
-    "at most",
+    "worse ≤",
 )
 _CHECKPOINTS: Final = ("checkpoint", "right", "lost", "tokens", "")
 _STEPS: Final = ("step", "what", "estimate")
@@ -135,7 +135,7 @@ def _judged_row(arm: JudgedArm) -> tuple[Cell, ...]:
         figures.count(arm.kinds.tool_calls, decimals=1),
         figures.NOT_KNOWN if arm.kinds.thinking is None else figures.count(arm.kinds.thinking),
         figures.duration(arm.wall_ns),
-        figures.speed_up(arm.times.estimate if arm.times else None, arm.times, times=""),
+        figures.speed_up(arm.times.estimate if arm.times else None, arm.times),
         figures.part(kept.right, kept.asked),
         figures.share(kept.at_least_right),
         *_lost(arm, kept),

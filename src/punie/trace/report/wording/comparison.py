@@ -178,7 +178,10 @@ def _too_few(design: Design, test: Permuted, repeats: str) -> str:
         case Unit.QUERY_PAIR:
             return f"too few pairs of queries: {least}; ask {PAIRS_NEEDED} queries, or make {repeats}"
         case Unit.QUERY:
-            return f"too few queries: {least}; none of A's is in B, so nothing can be paired"
+            return (
+                f"no query of A was asked in B, and unpaired there are too few ({least}); ask the same suite on both "
+                "sides"
+            )
         case _:
             return (
                 f"too few server starts: {least}; make {STARTS_NEEDED} a side (--starts {STARTS_NEEDED}), or "

@@ -49,6 +49,8 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "B - A": "The difference of the means, a query. Above zero, B is slower.",
         "B / A": "What B takes more or less, of A.",
         "p": "How often chance alone gives a difference as large; for groups and phases, in any of them.",
+        "right ≥": "At least this share of such answers is right, at 95 % confidence.",
+        "worse ≤": "At most this share of such answers got worse, at 95 % confidence.",
         "accepted": "Drafted tokens that the model would have written itself.",
         "drafted": "Tokens that the draft model proposed.",
         "lossless": "Whether the arm wrote the very tokens that the baseline writes.",
