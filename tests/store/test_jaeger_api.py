@@ -182,6 +182,7 @@ def test_documented_v3_errors_are_told_in_one_line(
         read_source(jaeger.url())
     assert caught.value.message.startswith(jaeger.url())
     assert "\n" not in caught.value.message
+    assert caught.value.remedy
 
 
 def test_nobody_listens() -> None:

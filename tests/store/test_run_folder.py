@@ -138,6 +138,13 @@ def changed(**fields: Any) -> str:  # noqa: ANN401 # any JSON value
     return json.dumps({**json.loads(encode(PLAN)), **fields})
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", changed(format_version=3)])
+def test_a_file_that_is_no_plan_of_ours_comes_with_a_next_step(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_plan(text, "run.json")
+    assert caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

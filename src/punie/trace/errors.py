@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -77,6 +77,10 @@ class InputError(PunieTraceError):
 
     exit_code = ExitCode.INPUT
     slug = "input"
+
+
+CHECK_PATH: Final = "Check its path, and that you may read it."
+CHECK_WRITABLE: Final = "Name a place in which you may write."
 
 
 class WorkerError(InputError):

@@ -6,9 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_PATH, InputError
 
 LARGEST_BYTES: Final = 1_000_000
+_NAME_TOML: Final = "Name a TOML file."
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -20,15 +21,17 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     source = f"{what} {path}"
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{source} can't be read: it is no regular file")
+            raise InputError(f"{source} can't be read: it is no regular file", remedy=_NAME_TOML)
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{source} can't be read: {error.strerror}") from error
+        raise InputError(f"{source} can't be read: {error.strerror}", remedy=CHECK_PATH) from error
     except ValueError as error:  # a NUL
-        raise InputError(f"{what} {shown(str(path))} can't be read: it is no path") from error
+        raise InputError(
+            f"{what} {shown(str(path))} can't be read: it is no path", remedy=_NAME_TOML
+        ) from error
     if len(data) > LARGEST_BYTES:
-        raise InputError(f"{source} is larger than {LARGEST_BYTES} bytes")
+        raise InputError(f"{source} is larger than {LARGEST_BYTES} bytes", remedy=_NAME_TOML)
     return parse_toml(data, source)
 
 
@@ -37,7 +40,9 @@ def parse_toml(data: bytes, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{source} is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise InputError(
+            f"{source} is not UTF-8: {error.reason} at byte {error.start}", remedy="Save it as UTF-8."
+        ) from error
     except RecursionError as error:
         raise InputError(f"{source} is nested too deeply") from error
     # TOMLDecodeError is one; Python refuses decimal numbers of thousands of digits by another

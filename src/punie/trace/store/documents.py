@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from punie.trace.errors import InputError, did_you_mean
+from punie.trace.errors import CHECK_PATH, InputError, did_you_mean
 from punie.trace.store.files.regular import open_regular
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
 
@@ -40,6 +40,9 @@ _COUNTS: Final = ("_bytes", "_tokens", ".k", ".draft")  # what no document of ou
 _SUSPECT: Final = re.compile(
     r'\d{20}|(?:_bytes|_tokens|"k|"draft)":\s*-'
 )  # only such documents are looked through
+_NOT_OURS: Final = (
+    "It may be cut off or changed: restore it from a copy, or name a file that punie-trace wrote."
+)
 MAX_BYTES: Final = 256 * 1024 * 1024
 """A plan of a million queries takes half of it; whatever is larger is no document of ours."""
 
@@ -76,10 +79,13 @@ def read_text(path: Path, *, what: str = "", most_bytes: int = MAX_BYTES) -> str
     try:
         with TextIOWrapper(open_regular(path), encoding="utf-8") as file:
             if os.fstat(file.fileno()).st_size > most_bytes:
-                raise InputError(f"{what}: can't be read: larger than {most_bytes} bytes")
+                raise InputError(
+                    f"{what}: can't be read: larger than {most_bytes} bytes",
+                    remedy="Name a file that punie-trace wrote.",
+                )
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{what}: can't be read: {error}") from error
+        raise InputError(f"{what}: can't be read: {error}", remedy=CHECK_PATH) from error
 
 
 def parse(text: str, file: str) -> Any:  # noqa: ANN401 - JSON
@@ -87,7 +93,7 @@ def parse(text: str, file: str) -> Any:  # noqa: ANN401 - JSON
     try:
         raw = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"{file}: not JSON: {error}") from error
+        raise InputError(f"{file}: not JSON: {error}", remedy=_NOT_OURS) from error
     if _SUSPECT.search(text):
         _check_numbers(raw, file)
     return raw
@@ -108,10 +114,10 @@ def _check_numbers(raw: object, file: str) -> None:
 def check_version(raw: object, file: str, known: tuple[int, ...]) -> int:
     """The `format_version` of a document. Raises `InputError` for one that isn't `known`."""
     if not isinstance(raw, dict):
-        raise InputError(f"{file}: not an object")
+        raise InputError(f"{file}: not an object", remedy=_NOT_OURS)
     version = raw.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise InputError(f"{file}: format_version is missing or not a whole number")
+        raise InputError(f"{file}: format_version is missing or not a whole number", remedy=_NOT_OURS)
     if version not in known:
         raise InputError(
             f"{file}: format_version {version}, and this punie-trace reads {known[-1]}",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.garbage import without_collections
 from punie.trace.model import SpanSet
 from punie.trace.registered import registered
@@ -59,7 +59,7 @@ def read_journal(path: Path) -> SpanSet:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror or error}") from error
+        raise InputError(f"{path}: can't be read: {error.strerror or error}", remedy=CHECK_PATH) from error
     return read_documents(JsonDocuments(lines_of(content)), SpanGatherer(str(path)))
 
 

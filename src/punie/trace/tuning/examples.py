@@ -148,6 +148,9 @@ def own_rows(lines: Sequence[str], source: str) -> tuple[Row, ...]:
                 remedy="See docs/method/train.md.",
             ) from None
         if last != "assistant":
-            raise InputError(f"{source}:{number}: the last message is of {last}, not of the assistant")
+            raise InputError(
+                f"{source}:{number}: the last message is of {last}, not of the assistant",
+                remedy="End the row with the answer that is trained on.",
+            )
         rows.append(Row(f"{source}:{number}", messages, tuple(value.get("tools", ()))))
     return tuple(rows)

@@ -20,6 +20,7 @@ from punie.trace.store.sources import read_source
 from punie.trace.units import count_text
 from punie.trace.urls import without_password
 
+_NAME_SPANS: Final = "Name a run folder, or a file or URL with spans."
 _SHOWN: Final = 200  # characters of what is no path
 
 
@@ -56,13 +57,15 @@ def load_source(text: str) -> Loaded:
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
     is_url = Place(text).is_url
     if not is_url and (problem := why_no_path(Path(text))):
-        raise InputError(f"{without_password(text)[:_SHOWN]}…: is no path: {problem}")
+        raise InputError(f"{without_password(text)[:_SHOWN]}…: is no path: {problem}", remedy=_NAME_SPANS)
     if not is_url and holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
         loaded = Loaded.of(without_password(text), read_source(text))
     if loaded.plan is None and not loaded.spans.spans:
-        raise InputError(f"{without_password(text)}: {_why_no_spans(loaded.spans.unreadable)}")
+        unreadable = loaded.spans.unreadable
+        why = f"{without_password(text)}: {_why_no_spans(unreadable)}"
+        raise InputError(why, remedy="" if unreadable else _NAME_SPANS)
     _check_arms([loaded])
     return loaded
 

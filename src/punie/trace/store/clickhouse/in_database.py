@@ -116,9 +116,14 @@ def _is_narrowed(query: ClickHouseQuery) -> bool:
 def _total(query: ClickHouseQuery, answer: _Answer, by: By | None) -> DatabaseTotals:
     everything = [row for row in answer.rows if row.is_all]
     if not everything:
-        raise InputError(f"{query.shown}: holds no spans")
+        raise InputError(
+            f"{query.shown}: holds no spans", remedy="Check the database, table, service and time in the URL."
+        )
     if max(row.most_spans for row in everything) > MOST_SPANS:
-        raise InputError(f"{query.shown}: a trace has more than {MOST_SPANS} spans: too many for one ledger")
+        raise InputError(
+            f"{query.shown}: a trace has more than {MOST_SPANS} spans: too many for one ledger",
+            remedy="Leave --in-database out.",
+        )
     parts: dict[str, list[_Row]] = {}
     for row in answer.rows:
         if by is not None and not row.is_all:

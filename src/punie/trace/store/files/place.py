@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.model import UnreadableRecord
 from punie.trace.store.files.encoding import encoding_of
 from punie.trace.store.files.json_documents import JsonDocuments, Lines, are_documents, split_documents
@@ -96,4 +96,4 @@ class Place:
         return JsonDocuments(self.lines) if self.lines else split_documents(self.unpacked.messages)
 
     def _cannot_read(self, error: OSError) -> InputError:
-        return InputError(f"{self.text}: can't be read: {error.strerror or error}")
+        return InputError(f"{self.text}: can't be read: {error.strerror or error}", remedy=CHECK_PATH)

@@ -34,6 +34,7 @@ _MOST_BYTES: Final = 2 << 30
 _PIECE_BYTES: Final = 1 << 20
 _OK: Final = 200
 _NOT_FOUND: Final = 404
+_WHERE: Final = "Give the port of Jaeger's query service, 16686, and the prefix of its page if it has one."
 _NAMED_SERVICES: Final = 10
 
 
@@ -156,11 +157,14 @@ def _documents(answer: _Answer, url: str) -> JsonDocuments:
     try:
         documents = split_documents((answer.body,))
     except ValueError as error:
-        raise InputError(f"{url}: Jaeger's answer is no JSON: {error}") from error
+        raise InputError(f"{url}: Jaeger's answer is no JSON: {error}", remedy=_WHERE) from error
     for document in documents:
         if isinstance(document.value, dict) and "error" in document.value:
             said = _error_of(json.dumps(document.value).encode())
-            raise InputError(f"{url}: Jaeger ended its answer with an error: {said}")
+            raise InputError(
+                f"{url}: Jaeger ended its answer with an error: {said}",
+                remedy="Ask for less: a smaller limit=, a shorter lookback=",
+            )
     return documents
 
 
@@ -171,10 +175,13 @@ def _is_empty(document: Document) -> bool:
 
 def _refuse_status(answer: _Answer, url: str) -> NoReturn:
     if answer.error:
-        raise InputError(f"{url}: Jaeger refused (HTTP {answer.status}): {answer.error}")
+        raise InputError(
+            f"{url}: Jaeger refused (HTTP {answer.status}): {answer.error}",
+            remedy="Change what the URL asks for, or look into Jaeger's log.",
+        )
     raise InputError(
         f"{url}: no answer of Jaeger's API v3 there (HTTP {answer.status})",
-        remedy="Give the port of Jaeger's query service, 16686, and the prefix of its page if it has one.",
+        remedy=_WHERE,
     )
 
 
@@ -188,7 +195,10 @@ def _say_why_nothing(query: JaegerQuery, url: str) -> NoReturn:
             remedy="A longer time: lookback=24h",
         )
     named = ", ".join(known[:_NAMED_SERVICES]) + (", …" if len(known) > _NAMED_SERVICES else "")
-    raise InputError(f"{url}: Jaeger knows no service {query.service!r}; it knows {named or 'none'}")
+    raise InputError(
+        f"{url}: Jaeger knows no service {query.service!r}; it knows {named or 'none'}",
+        remedy="Name one that it knows: service=NAME",
+    )
 
 
 def _services(query: JaegerQuery, url: str) -> list[str]:
@@ -198,6 +208,6 @@ def _services(query: JaegerQuery, url: str) -> list[str]:
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{url}: Jaeger's list of services is no JSON: {error}") from error
+        raise InputError(f"{url}: Jaeger's list of services is no JSON: {error}", remedy=_WHERE) from error
     services = found.get("services") if isinstance(found, dict) else None
     return sorted(str(name) for name in services) if isinstance(services, list) else []

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar, Self
 
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_WRITABLE, InputError
 from punie.trace.store.files.regular import is_file, is_folder
 
 
@@ -39,7 +39,9 @@ class OwnedFolder:
                     break
             (path / cls.begins_with).mkdir()
         except OSError as error:
-            raise InputError(f"{path}: can't make the folder: {error.strerror or error}") from error
+            raise InputError(
+                f"{path}: can't make the folder: {error.strerror or error}", remedy=CHECK_WRITABLE
+            ) from error
         return cls(path)
 
     @classmethod

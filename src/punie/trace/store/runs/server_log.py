@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace import semconv
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.model import SourceNote
 from punie.trace.store.files.regular import open_regular
 
@@ -40,5 +40,5 @@ def notes_of(folder: Path) -> tuple[SourceNote, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise InputError(f"{log}: can't be read: {error.strerror or error}") from error
+        raise InputError(f"{log}: can't be read: {error.strerror or error}", remedy=CHECK_PATH) from error
     return tuple(SourceNote(slug, f"{log.name}: {why}", count) for (slug, why), count in counts.items())
