@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from small_traces import agent, chat, findings, only, phases_ms, read, server, span
+from small_traces import START_NS, agent, chat, findings, only, phases_ms, read, server, span
 
 from punie.trace.analysis.foreign.dialects import AGENT, CHAT, NOTHING_OF_THESE, TOOL, WORKFLOW
 from punie.trace.analysis.foreign.operations import operation_of
-from punie.trace.model import Attributes, Span
+from punie.trace.model import Attributes, Event, Span
 
 MODEL: Final = "gen_ai.request.model"
 OUTPUT: Final = "gen_ai.usage.output_tokens"
@@ -163,6 +163,23 @@ def test_a_template_tells_where_nothing_else_does() -> None:
     query = only(*spans)
     assert phases_ms(query) == {"model": 60, "tool": 30, "framework": 10}
     assert query.tool_calls == 1
+
+
+def test_what_llama_index_calls_is_told_by_names_and_events() -> None:
+    def of_llama_index(name: str, parent: str | None, start: float, end: float, *events: str) -> Span:
+        at = tuple(Event(event, START_NS) for event in events)
+        return span(name, parent, start, end, scope="llamaindex.opentelemetry.tracer", events=at)
+
+    spans = (
+        of_llama_index("AgentWorkflow.run-1", None, 0, 100),
+        of_llama_index("AgentWorkflow.run_agent_step-2", "AgentWorkflow.run-1", 0, 50),
+        of_llama_index("LLM.predict-3", "AgentWorkflow.run_agent_step-2", 0, 50, "LLMPredictStartEvent"),
+        of_llama_index("OpenAI.achat-4", "LLM.predict-3", 0, 40, "LLMChatStartEvent", "LLMChatEndEvent"),
+        of_llama_index("FunctionTool.acall-5", "AgentWorkflow.run-1", 50, 90),
+    )
+    query = only(*spans)
+    assert phases_ms(query) == {"model": 40, "tool": 40, "framework": 20}
+    assert (query.model_requests, query.tool_calls) == (1, 1)
 
 
 def test_a_run_that_only_its_name_tells_of_asks_for_itself() -> None:

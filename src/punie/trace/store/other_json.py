@@ -11,6 +11,7 @@ _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "request_created_at": "requests as Helicone lists them, which name no run: trace the agent itself",
         "rootTraceName": "Tempo's list of traces, without their spans: ask it for each, /api/traces/ID",
+        "rejectedSpans": "a receiver's answer that it refused some of the spans: they are missing",
         "traceEvents": "Chrome's trace events, which have no ids: give the spans that they were made from",
         "resultType": "Prometheus' answer to a query of metrics: give traces",
         "TraceSummaries": "X-Ray's list of traces, without their segments: ask for them with batch-get-traces",

@@ -69,6 +69,16 @@ _OF_BEGINNING: Final = (  # the scope of which nothing but a span's name tells (
     ("", "langchain4j.aiservices.", AGENT),
     ("", "langchain4j.tools.", TOOL),
 )
+_LLAMA_INDEX: Final = "llamaindex.opentelemetry"
+_LLAMA_INDEX_NAMES: Final = (  # a class, its method and an id; what calls a model is told by events alone
+    (re.compile(r"\w*Tool\.a?call\b"), TOOL),
+    (re.compile(r"\w*Agent\w*\.(run|a?chat|a?stream_chat)\b"), AGENT),
+)
+CALL_EVENTS: Final = frozenset(
+    f"LLM{kind}{moment}Event" for kind in ("Chat", "Completion") for moment in ("Start", "End")
+)
+"""LlamaIndex' events on the span of a model's call."""
+
 _CONVENTIONS: Final = frozenset({*semconv.OPERATION_CHAT, TOOL, AGENT, WORKFLOW})
 _TYPE_IN_JSON: Final = re.compile(r'\{.*?"type"\s*:\s*"([^"]*)"', re.DOTALL)
 _CHAT_WORDS: Final = """
@@ -178,6 +188,8 @@ def operation_of_beginning(scope: str, name: str) -> str | None:
     found = next(
         (op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None
     )
+    if scope.startswith(_LLAMA_INDEX):
+        found = next((op for pattern, op in _LLAMA_INDEX_NAMES if pattern.match(name)), None)
     return found or (WORKFLOW if _letters(name) in _WORKFLOW_NAMES else None)
 
 

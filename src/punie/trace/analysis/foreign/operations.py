@@ -62,7 +62,9 @@ def operation_of(span: Span) -> str | None:
 
 
 def operation_by_name(span: Span) -> str | None:
-    """What a span's name says it is: with a few instrumentations, or as the conventions name what they describe."""
+    """What a span's name or its events say it is: with a few instrumentations, or as the conventions name it."""
+    if any(event.name in dialects.CALL_EVENTS for event in span.events):
+        return dialects.CHAT
     found = dialects.operation_of_beginning(span.scope, span.name)
     if found is not None or not _is_of_conventions((*span.attributes,)) or is_server(span):
         return found

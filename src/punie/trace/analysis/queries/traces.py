@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
+from punie.trace.analysis.calls.posts_beside import with_posts_of_retried_calls
 from punie.trace.analysis.calls.usage import Reporter
 from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
@@ -114,7 +115,7 @@ def read_traces(
     """
     around = around or Surroundings()
     spans = with_conventions(with_calls_of_streams(copies_in_order(source.spans)))
-    forest = grow(with_times_beside_tools(with_foreign_phases(spans)))
+    forest = grow(with_times_beside_tools(with_foreign_phases(with_posts_of_retried_calls(spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     is_nested = forest.is_one_nested_tree()
     forest, skew = (forest, ClockSkew()) if is_nested else correct_clocks(forest)
