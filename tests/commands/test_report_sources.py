@@ -15,7 +15,20 @@ import pytest
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode
 
-NOT_NEEDED = ("opentelemetry", "google.protobuf", "duckdb", "pydantic_ai", "logfire", "mlx", "httpx")
+NOT_NEEDED = (
+    *(
+        "opentelemetry",
+        "google.protobuf",
+        "duckdb",
+        "pydantic_ai",
+        "logfire",
+        "mlx",
+        "httpx",
+        "concurrent.futures",
+    ),
+    *("punie.trace.analysis.improvement.model", "punie.trace.analysis.experiment.arms"),
+    *("punie.trace.report.published.run", "punie.trace.store.parquet.apart"),
+)
 OTLP = {
     "resourceSpans": [
         {

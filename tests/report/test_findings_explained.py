@@ -20,10 +20,10 @@ NAMED = ("cycle", "missing-parent", "unreadable-record", "duplicate-span")
 
 
 def test_text_says_where_its_findings_are_explained_in_one_line() -> None:
-    found = TEXT.write(DOCUMENTS["run failed"](), Page(60, manual=CLONE))
+    found = TEXT.write(DOCUMENTS["run failed"](), Page(60, manual=lambda: CLONE))
     assert f"  more: {CLONE}\n" in found
     assert found.count(CLONE) == 1
-    assert "more:" not in TEXT.write(DOCUMENTS["run many"](), Page(manual=CLONE))
+    assert "more:" not in TEXT.write(DOCUMENTS["run many"](), Page(manual=lambda: CLONE))
     assert "more:" not in TEXT.write(DOCUMENTS["run failed"]())
 
 
@@ -33,9 +33,9 @@ def test_one_finding_alone_is_led_to_by_its_anchor() -> None:
 
 
 def test_markdown_links_to_the_site_and_to_nobodys_folder() -> None:
-    found = MARKDOWN.write(DOCUMENTS["run failed"](), Page(manual=SITE))
+    found = MARKDOWN.write(DOCUMENTS["run failed"](), Page(manual=lambda: SITE))
     assert tuple(re.findall(rf"- \[([a-z-]+)\]\({SITE}#\1\) \(\d", found)) == NAMED
-    in_a_clone = MARKDOWN.write(DOCUMENTS["run failed"](), Page(manual=CLONE))
+    in_a_clone = MARKDOWN.write(DOCUMENTS["run failed"](), Page(manual=lambda: CLONE))
     assert in_a_clone == MARKDOWN.write(DOCUMENTS["run failed"]())
 
 

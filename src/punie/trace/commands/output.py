@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -87,7 +88,9 @@ class Output:
         if self.path is None and not self.opens:
             self._print(document, self.format)
             return
-        made = self.format.byte_pieces(document, Page(gates=self.gates, manual=page_on_site(FINDINGS)))
+        made = self.format.byte_pieces(
+            document, Page(gates=self.gates, manual=partial(page_on_site, FINDINGS))
+        )
         try:
             path = _in_temporary_file(b"".join(made)) if self.path is None else self._in_file(self.path, made)
         except PunieTraceError:
@@ -107,7 +110,7 @@ class Output:
             write_out_bytes(chosen.write_bytes(document))
         else:
             write = write_out_readable if chosen in (TEXT, MARKDOWN) else write_out_whole
-            made = Page(terminal_width(), colored(), self.gates, page(FINDINGS))
+            made = Page(terminal_width(), colored(), self.gates, partial(page, FINDINGS))
             for piece in chosen.pieces(document, made):
                 write(piece)
 

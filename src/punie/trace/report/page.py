@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +14,11 @@ class Page:
     """What a format may use of its surroundings.
 
     Columns of text, whether the reader's terminal shows colours, and the verdicts that the exit code depends on
-    (none: all of them are of interest). `manual` is where the reader finds the page of findings: an address or, of
-    what is read on this machine, a path; empty where there is none.
+    (none: all of them are of interest). `manual` tells where the reader finds the page of findings: an address or,
+    of what is read on this machine, a path; empty where there is none. Only a report with findings has to ask.
     """
 
     width: int = PLAIN_WIDTH
     color: bool = False
     gates: tuple[str, ...] = ()
-    manual: str = ""
+    manual: Callable[[], str] = str

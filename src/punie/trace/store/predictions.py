@@ -9,14 +9,16 @@ import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from punie.trace.analysis.improvement.track_record import PredictionResult
 from punie.trace.errors import InputError
 from punie.trace.open_flags import CLOSE_ON_EXEC
 from punie.trace.store.files.whole_file import PRIVATE
+
+if TYPE_CHECKING:
+    from punie.trace.analysis.improvement.track_record import PredictionResult
 
 # some 40,000 lines; older ones count no more than newer ones, so the end is read
 _MOST_BYTES: Final = 16 * 2**20
@@ -74,6 +76,8 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _result(line: bytes) -> PredictionResult | None:
+    from punie.trace.analysis.improvement.track_record import PredictionResult
+
     try:
         return msgspec.json.decode(line, type=PredictionResult)
     except (msgspec.DecodeError, UnicodeDecodeError):

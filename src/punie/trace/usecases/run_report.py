@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.causes.find import find_causes
-from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.analysis.pipeline import Recorded, read_several
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
@@ -21,6 +20,7 @@ from punie.trace.usecases.processes import in_processes
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from punie.trace.analysis.improvement.track_record import TrackRecord
     from punie.trace.analysis.records import QueryRecord
     from punie.trace.analysis.transcript.transcript import Transcript
     from punie.trace.analysis.waterfall.model import Waterfall
@@ -67,8 +67,18 @@ def build_report_of_several(sources: Sequence[Loaded], judgement: Judgement) -> 
     )
     causes = find_causes(read.requests, spans)
     drawings = drawings_of(sources, read.records)
-    past = track_records(read_history())
+    past = _past()
     return Report(about_of(sources), analysis, drawings, causes, settings_of(sources), past)
+
+
+def _past() -> tuple[TrackRecord, ...]:
+    """How predictions did on this machine."""
+    history = read_history()
+    if not history:
+        return ()
+    from punie.trace.analysis.improvement.track_record import track_records
+
+    return track_records(history)
 
 
 def _recorded(loaded: Loaded) -> Recorded:

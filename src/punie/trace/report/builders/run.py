@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.analysis.summary.summary import RunAnalysis
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, AccuracyReason
@@ -24,13 +24,15 @@ from punie.trace.report.builders.totals import failed_ledger_section, ledger_sec
 from punie.trace.report.builders.what_if import what_if_section
 from punie.trace.report.charts import Mark
 from punie.trace.report.content import About, Report
-from punie.trace.report.document import Answer, Document, Section, notes
+from punie.trace.report.document import Answer, Document, Rows, Section, notes
 from punie.trace.report.inert import one_line
-from punie.trace.report.published.run import publish, query_rows
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import QUESTIONS, basis
 from punie.trace.units import bytes_text, count_text, duration_text, percent_text
+
+if TYPE_CHECKING:
+    from punie.trace.report.published.run import RunReport
 
 _NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
 
@@ -40,14 +42,26 @@ def build_run(report: Report) -> Document:
     about, analysis = report.about, report.analysis
     return Document(
         title=about.source,
-        data=partial(publish, report),
+        data=partial(_data, report),
         headline=headline(analysis),
         lines=(*what_was_run(about, analysis), *_nothing_wrong(report)),
         sections=tuple(filter(None, _sections(report))),
-        rows=partial(query_rows, (*analysis.warmup, *analysis.records)),
+        rows=partial(_rows, analysis),
         drawings=report.drawings,
         appendix=(run_provenance(report),),
     )
+
+
+def _data(report: Report) -> RunReport:
+    from punie.trace.report.published.run import publish
+
+    return publish(report)
+
+
+def _rows(analysis: RunAnalysis) -> Rows:
+    from punie.trace.report.published.run import query_rows
+
+    return query_rows((*analysis.warmup, *analysis.records))
 
 
 def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:

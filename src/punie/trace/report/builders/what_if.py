@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from punie.trace.report import figures
 from punie.trace.report.charts import Range, Ranges
 from punie.trace.report.document import Section, Table, notes
-from punie.trace.report.wording.improvement import track_cell
 from punie.trace.units import count_text, duration_text, share_text
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def what_if_section(predicted: WhatIf | None, past: Sequence[TrackRecord] = ()) 
     rows: tuple[tuple[Cell, ...], ...] = tuple(map(_row, shown))
     columns: tuple[str, ...] = _COLUMNS
     if any(records):
+        from punie.trace.report.wording.improvement import track_cell
+
         columns = (*_COLUMNS, _PAST)
         rows = tuple((*row, track_cell(record)) for row, record in zip(rows, records, strict=True))
     return Section(

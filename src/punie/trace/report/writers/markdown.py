@@ -23,7 +23,8 @@ _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~$])")
 
 def write(document: Document, page: Page) -> str:
     """The whole document."""
-    return "\n".join(_document(document, page.manual if "://" in page.manual else "")) + "\n"
+    manual = page.manual()
+    return "\n".join(_document(document, manual if "://" in manual else "")) + "\n"
 
 
 def _document(document: Document, site: str) -> Iterator[str]:

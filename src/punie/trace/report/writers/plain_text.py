@@ -11,13 +11,13 @@ from rich.text import Text
 
 from punie.trace.model import Verdict
 from punie.trace.report.inert import inert
-from punie.trace.report.wording.findings import more
+from punie.trace.report.wording.findings import counted, more
 from punie.trace.report.writers.text_grid import fitting, grid, with_bars
 from punie.trace.report.writers.text_words import unglued, words
 from punie.trace.units import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
 
     from punie.trace.report.document import Answer, Document, Quote, Section
     from punie.trace.report.page import Page
@@ -40,7 +40,7 @@ def write(document: Document, page: Page) -> str:
     return "".join(f"{line.rstrip()}\n" for line in unglued(out.getvalue()).splitlines())
 
 
-def _write(console: Console, document: Document, manual: str) -> None:
+def _write(console: Console, document: Document, manual: Callable[[], str]) -> None:
     if document.headline:
         _line(console, document.headline, indent=0, style="bold")
     console.print(Text(inert(document.title)), soft_wrap=True)
@@ -53,9 +53,9 @@ def _write(console: Console, document: Document, manual: str) -> None:
         _write_more(console, [note.text for note in section.notes], manual, indent=_INDENT)
 
 
-def _write_more(console: Console, texts: Iterable[str], manual: str, indent: int = 0) -> None:
+def _write_more(console: Console, texts: Sequence[str], manual: Callable[[], str], indent: int = 0) -> None:
     """Where the findings in `texts` are explained, in one line however long, so that it can be followed."""
-    if line := more(texts, manual):
+    if counted(texts) and (line := more(texts, manual())):
         console.print(Text(" " * indent + inert(line)), soft_wrap=True)
 
 

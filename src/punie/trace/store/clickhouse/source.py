@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 60
 # A server that is away is an error, never a smaller answer, whatever the user's profile prefers.
 WHOLE: Final[Mapping[str, int]] = MappingProxyType({"skip_unavailable_shards": 0})
-_SILENT: Final = logging.NullHandler()
 
 
 def recognises(place: Place) -> bool:
@@ -89,6 +87,15 @@ def _unreachable(error: BaseException) -> str:
     return ""
 
 
+def _keep_silent() -> None:
+    """The client's warnings are said again by the error that follows; a handler of the user's own still has them."""
+    import logging
+
+    its_own = logging.getLogger("clickhouse_connect")
+    if not its_own.handlers:
+        its_own.addHandler(logging.NullHandler())
+
+
 def connect(query: ClickHouseQuery) -> Client:
     """A client that has reached the server. Raises InputError."""
     try:
@@ -98,8 +105,7 @@ def connect(query: ClickHouseQuery) -> Client:
             f"{query.shown}: ClickHouse's client isn't installed",
             remedy=install_hint("clickhouse"),
         ) from error
-    # Its warnings are said again by the error that follows; with a handler of the user's own they still go there.
-    logging.getLogger("clickhouse_connect").addHandler(_SILENT)
+    _keep_silent()
     try:
         return clickhouse_connect.get_client(
             host=query.host,

@@ -24,9 +24,7 @@ from punie.trace.store.otlp.values import (
     time_ns,
     trace_id,
 )
-from punie.trace.store.parquet.apart import apart
 from punie.trace.store.parquet.columns import all_columns, choose_columns
-from punie.trace.store.parquet.rows import send_rows, send_types
 from punie.trace.store.parquet.tempo import COLUMNS, is_tempo, read_trace
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader, listed, plain_attributes
 from punie.trace.store.row_names import is_named_otherwise, our_row
@@ -50,6 +48,9 @@ def read(place: Place) -> SpanSet:
 
     Raises `InputError` if DuckDB isn't installed, can't read the file, or a column is missing.
     """
+    from punie.trace.store.parquet.apart import apart
+    from punie.trace.store.parquet.rows import send_types
+
     file = place.text
     limit = limit_of(file, [file])
     (sent,) = apart(limit, send_types, file)
@@ -85,6 +86,9 @@ def _read_tempo(file: str, limit: UnpackedLimit) -> SpanSet:
 
 
 def _rows(file: str, limit: UnpackedLimit, selection: str, at_once: int) -> Iterator[Sequence[Any]]:
+    from punie.trace.store.parquet.apart import apart
+    from punie.trace.store.parquet.rows import send_rows
+
     for rows in apart(limit, send_rows, file, selection, at_once):
         yield from cast(Sequence[Sequence[Any]], rows)
 
