@@ -23,7 +23,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanSet
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.tables import EXPORTER
-from punie.trace.store.clickhouse.texts import traces_sql
+from punie.trace.store.clickhouse.texts import attributes_sql, traces_sql
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,9 @@ def fill(front: int, spans: Sequence[Span], more: str = "") -> str:
 
 def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
     """State and members of every trace in the table."""
-    sql = traces_sql().replace("otel_spans", f"(SELECT {EXPORTER.exporter_columns} FROM added.otel_traces)")  # noqa: S608
+    table = f"SELECT {EXPORTER.exporter_columns} FROM added.otel_traces"  # noqa: S608
+    (attributes,) = json.loads(str(session().query(attributes_sql(table), "JSONCompactEachRow")))
+    sql = traces_sql(attributes).replace("otel_spans", f"({table})")
     found = str(session().query(f"SELECT TraceId, state, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
     rows = [json.loads(line) for line in found.splitlines()]
     return {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import Final
 
 from msgspec.structs import replace
 from query_trees import LENGTH_NS
@@ -11,6 +12,21 @@ from query_trees import LENGTH_NS
 from punie.trace import semconv
 from punie.trace.model import AttributeValue, Event, Span, SpanKind
 from punie.trace.model import StatusCode as Status
+
+_NAMES: Final = ("workflow.run", "langchain4j.tools.x", "receiving_stream", "execute_tool x")
+_SPELLED: Final[Sequence[Mapping[str, AttributeValue]]] = (
+    {"acme's.span.kind": "embedding"},
+    {"acme\\span_type": "tool"},
+    {"acme.run_type": "evaluator"},
+    {"acme.usage.completion": 5, "gen_ai.request.model": "m"},
+    {"gen_ai.usage.output_tokens": 5, "gen_ai.request.model": "m"},
+    {"acme.stop_reason": "error"},
+    {"output.value": '{"finish_reason": "error"}'},
+    {"time_per_token": "1ms", "inference_time": "10ns"},
+    {"gen_ai.tool.name": "x"},
+    {"logfire.msg_template": "Function: {name}"},
+)
+"""What rules of spelling tell, not lists of names; what a template of Logfire's tells, or a server in its own words."""
 
 
 def with_named(span: Span, **attributes: AttributeValue) -> Span:
@@ -45,6 +61,9 @@ def _any_change(span: Span, other: Span, random: Random) -> Span:
         lambda: with_named(span, reference=semconv.FOLLOWS_FROM),
         lambda: with_named(span, query="q"),
         lambda: replace(span, events=(Event("exception", span.start_ns),)),
+        lambda: replace(span, name=random.choice(_NAMES)),
+        lambda: replace(span, attributes={**span.attributes, **random.choice(_SPELLED)}),
+        lambda: replace(span, attributes={**span.attributes, **random.choice(_SPELLED)}),
     ]
     return random.choice(changes)()
 

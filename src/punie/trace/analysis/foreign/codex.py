@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.model import Span
 
-_STREAM: Final = "receiving_stream"
+STREAM: Final = "receiving_stream"
 _MODEL: Final = "model"
 _COUNTS: Final = (
     *semconv.INPUT_TOKENS,
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 def with_calls_of_streams(spans: Sequence[Span]) -> Sequence[Span]:
     """`spans`, each stream with an event that has token counts as a call that ends with it and has these counts."""
-    streams = {(span.trace_id, span.span_id): span for span in spans if span.name == _STREAM}
+    streams = {(span.trace_id, span.span_id): span for span in spans if span.name == STREAM}
     if not streams:
         return spans
     answers = {

@@ -69,7 +69,7 @@ _OF_BEGINNING: Final = (  # the scope of which nothing but a span's name tells (
     ("", "langchain4j.aiservices.", AGENT),
     ("", "langchain4j.tools.", TOOL),
 )
-_LLAMA_INDEX: Final = "llamaindex.opentelemetry"
+LLAMA_INDEX: Final = "llamaindex.opentelemetry"
 _LLAMA_INDEX_NAMES: Final = (  # a class, its method and an id; what calls a model is told by events alone
     (re.compile(r"\w*Tool\.a?call\b"), TOOL),
     (re.compile(r"\w*Agent\w*\.(run|a?chat|a?stream_chat)\b"), AGENT),
@@ -79,7 +79,8 @@ CALL_EVENTS: Final = frozenset(
 )
 """LlamaIndex' events on the span of a model's call."""
 
-_CONVENTIONS: Final = frozenset({*semconv.OPERATION_CHAT, TOOL, AGENT, WORKFLOW})
+BEGINNINGS: Final = tuple(beginning for _, beginning, _ in _OF_BEGINNING)
+CONVENTIONS: Final = frozenset({*semconv.OPERATION_CHAT, TOOL, AGENT, WORKFLOW})
 _TYPE_IN_JSON: Final = re.compile(r'\{.*?"type"\s*:\s*"([^"]*)"', re.DOTALL)
 _CHAT_WORDS: Final = """
     chat completion completions chat_completion chat_completions text_completion text_completions
@@ -168,7 +169,7 @@ def _words() -> Iterable[tuple[str, str]]:
 
 _OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(dict(_words()))
 
-_WORKFLOW_NAMES: Final = frozenset(  # a root may be called "pipeline" around anything
+WORKFLOW_NAMES: Final = frozenset(  # a root may be called "pipeline" around anything
     word
     for word, operation in _OPERATIONS.items()
     if operation == WORKFLOW and any(map(word.count, _PARTS[3][1]))
@@ -188,16 +189,16 @@ def operation_of_beginning(scope: str, name: str) -> str | None:
     found = next(
         (op for of, start, op in _OF_BEGINNING if name.startswith(start) and of in ("", scope)), None
     )
-    if scope.startswith(_LLAMA_INDEX):
+    if scope.startswith(LLAMA_INDEX):
         found = next((op for pattern, op in _LLAMA_INDEX_NAMES if pattern.match(name)), None)
-    return found or (WORKFLOW if _letters(name) in _WORKFLOW_NAMES else None)
+    return found or (WORKFLOW if _letters(name) in WORKFLOW_NAMES else None)
 
 
 @lru_cache(maxsize=4096)
 def operation_of_first_word(name: str) -> str | None:
     """The operation with which a span's name begins, as the conventions have it: `execute_tool search`."""
     word = name.partition(" ")[0]
-    return word if word in _CONVENTIONS else None
+    return word if word in CONVENTIONS else None
 
 
 @lru_cache(maxsize=4096)

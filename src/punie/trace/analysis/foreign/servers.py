@@ -48,7 +48,7 @@ _SGLANG_PHASES: Final[Mapping[str, Phase]] = {
     "decode_loop": Phase.DECODE,
 }
 
-_TGI: Final = "time_per_token"  # embeddings' servers have the others too
+TGI: Final = "time_per_token"  # embeddings' servers have the others too
 _RUST: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|µs|ms|s)")
 _RUST_UNITS: Final = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": _NS_PER_SECOND}
 _DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE})
@@ -69,7 +69,7 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
     printed = {
         (span.trace_id, span.span_id): span
         for span in named
-        if _TGI in span.attributes and semconv.PHASE not in span.attributes
+        if TGI in span.attributes and semconv.PHASE not in span.attributes
     }
     if not tell and not printed:
         return named
@@ -88,7 +88,7 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 def _too_long_ns(span: Span) -> int:
     """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
     told = [_seconds_ns(span.attributes, name) for name in (semconv.LATENCY_QUEUE, *_DURATIONS)]
-    told_ns = sum(ns or 0 for ns in (*told, *(_printed_times(span) if _TGI in span.attributes else ())))
+    told_ns = sum(ns or 0 for ns in (*told, *(_printed_times(span) if TGI in span.attributes else ())))
     return told_ns if told_ns > _MOST * span.duration_ns else 0
 
 

@@ -24,7 +24,7 @@ from punie.trace.store.clickhouse.source import (
     settings_sql,
 )
 from punie.trace.store.clickhouse.tables import Table
-from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql
+from punie.trace.store.clickhouse.texts import MOST_SPANS, attributes_sql, report_sql, shard_sql
 from punie.trace.store.in_database.sums import StateSums, part_of_sums
 
 if TYPE_CHECKING:
@@ -81,24 +81,36 @@ def total(url: str, by: By | None = None) -> DatabaseTotals:
 def _ask(client: Client, query: ClickHouseQuery, by: By | None, now_ns: int) -> _Answer:
     table, name = find_table(client, query)
     behind = find_distributed(client, query, table, name)
-    where, shards = _shards(client, query, by, table, name, behind)
     asked: dict[str, Any] = {}
     if _is_narrowed(query):
         asked = {"service": query.service, "since": now_ns - query.since_ns, "most": query.limit}
+    word = "GLOBAL IN" if behind else "IN"
+    names = attributes_sql(_rows(query, table, quoted(name), word=word))
+    ((attributes,),) = client.query(names, parameters=asked).result_rows
+    where, shards = _shards(client, query, attributes, by, table, name, behind)
     sql = f"{report_sql(shards)}{settings_sql(client.server_settings, SETTINGS)}"
     return _Answer([_Row(*row) for row in client.query(sql, parameters=asked).result_rows], where)
 
 
 def _shards(
-    client: Client, query: ClickHouseQuery, by: By | None, table: Table, name: str, behind: Distributed | None
+    client: Client,
+    query: ClickHouseQuery,
+    attributes: Sequence[str],
+    by: By | None,
+    table: Table,
+    name: str,
+    behind: Distributed | None,
 ) -> tuple[Where, str]:
     """Where the ledgers are added up, and the relation of the sums that come from there."""
     if behind is None:
-        return Where.ONE_SERVER, f"({shard_sql(_rows(query, table, quoted(name)), by)})"
+        return Where.ONE_SERVER, f"({shard_sql(_rows(query, table, quoted(name)), attributes, by)})"
     # Which traces are the newest no server knows alone.
     if query.limit >= NO_LIMIT and has_whole_traces(client, behind):
-        return Where.EACH_SHARD, behind.on_each(shard_sql(_rows(query, table, behind.local), by))
-    return Where.GATHERED, f"({shard_sql(_rows(query, table, quoted(name), word='GLOBAL IN'), by)})"
+        return Where.EACH_SHARD, behind.on_each(shard_sql(_rows(query, table, behind.local), attributes, by))
+    return (
+        Where.GATHERED,
+        f"({shard_sql(_rows(query, table, quoted(name), word='GLOBAL IN'), attributes, by)})",
+    )
 
 
 def _rows(query: ClickHouseQuery, table: Table, relation: str, *, word: str = "IN") -> str:

@@ -167,7 +167,7 @@ EXPORTER: Final = Table(
             "links": "`Links.TraceId`",
         }
     ),
-    exporter_columns="TraceId, SpanId, ParentSpanId, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
+    exporter_columns="TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
     "SpanAttributes, ResourceAttributes, `Events.Name` AS EventNames",
     make_span=_exporter_span,
 )
@@ -196,7 +196,7 @@ JAEGER: Final = Table(
             **_lists("resource_"),
         }
     ),
-    exporter_columns="trace_id AS TraceId, id AS SpanId, parent_span_id AS ParentSpanId, "
+    exporter_columns="trace_id AS TraceId, id AS SpanId, parent_span_id AS ParentSpanId, name AS SpanName, "
     "if(kind = 'server', 'Server', kind) AS SpanKind, scope_name AS ScopeName, start_time AS Timestamp, "
     "reinterpretAsUInt64(duration) AS Duration, status_code AS StatusCode, "
     f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes, "

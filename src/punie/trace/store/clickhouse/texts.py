@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -13,7 +13,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT
 from punie.trace.analysis.summary.parts import By
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
-from punie.trace.store.in_database.spans import WORDS, listed, quoted, spans_sql
+from punie.trace.store.in_database.spans import WORDS, quoted, spans_sql, told_by_spelling
 
 _ROWS = """SELECT query_key,
     arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS spans_of
@@ -84,16 +84,22 @@ def ledger_arrays_sql() -> str:
     return _ledger(_ROWS, _ROWS_OF_PHASES)
 
 
-@cache
-def traces_sql(by: By | None = None) -> str:
+def attributes_sql(rows: str) -> str:
+    """The names of all attributes of spans in `rows`, as `shard_sql` has them: one row with a list."""
+    return f"SELECT groupUniqArrayArray(mapKeys(SpanAttributes)) FROM ({rows})"  # noqa: S608 - our own text
+
+
+def traces_sql(attributes: Iterable[str], by: By | None = None) -> str:
     """A row a trace over a relation `otel_spans`: TraceId, part, state, root_ns, is_network_known, members.
+
+    `attributes` are the names of all that its spans have.
 
     `part` is the trace's part as `analysis.parts.By` says, "" where nothing is asked `by`.
     """
     return Template(_text("whole_traces.sql")).substitute(
         PART=_PARTS[by],
         ONE_MACHINE=_one_machine(),
-        NAMED=spans_sql(_words(), _has_any),
+        NAMED=spans_sql(_words(), _has_any, told_by_spelling(attributes)),
         AFTER_PERCENT=AFTER_PERCENT,
         EARLIEST_NS=EARLIEST_NS,
         LONGEST_NS=LONGEST_NS,
@@ -101,14 +107,16 @@ def traces_sql(by: By | None = None) -> str:
     )
 
 
-def shard_sql(rows: str, by: By | None) -> str:
+def shard_sql(rows: str, attributes: Iterable[str], by: By | None) -> str:
     """One statement over `rows`, a SELECT of the exporter's columns, for a server that has whole traces.
+
+    `attributes` are the names of all that the spans of all servers have.
 
     Gives a row a state and part: state, part, queries, root_ns, walls (one a counted query), phases and contested
     (ranks and nanoseconds), known, named, most_spans, network_known.
     """
     ledger = _ledger(_TRACES.replace("$NOTHING", _NOTHING), _SUMS)
-    return _SHARD.format(rows=rows, traces=traces_sql(by), ledger=ledger)
+    return _SHARD.format(rows=rows, traces=traces_sql(attributes, by), ledger=ledger)
 
 
 def report_sql(shards: str) -> str:
@@ -134,7 +142,7 @@ def _words() -> str:
     words = ", ".join(f"{_text_of(name)} AS {word}" for word, name in WORDS.items())
     names = ", ".join(f"ResourceAttributes[{quoted(name)}]" for name in semconv.MACHINE_NAMES)
     return (
-        f"SELECT TraceId, SpanAttributes, {words}, [{names}] AS machine, ScopeName AS scope, "  # noqa: S608
+        f"SELECT TraceId, SpanAttributes, {words}, [{names}] AS machine, ScopeName AS scope, SpanName AS span_name, "  # noqa: S608
         "reinterpretAsInt64(unhex(SpanId)) AS id, reinterpretAsInt64(unhex(ParentSpanId)) AS parent, "
         "toUnixTimestamp64Nano(Timestamp) AS start_ns, start_ns + reinterpretAsInt64(Duration) AS end_ns, "
         "ParentSpanId = '' AS is_top, SpanKind = 'Server' AS is_server, StatusCode = 'Error' AS is_error, "
@@ -156,9 +164,10 @@ def _text_of(name: str) -> str:
 
 
 def _has_any(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"mapContains(SpanAttributes, {quoted(names[0])})"
-    return f"hasAny(mapKeys(SpanAttributes), [{listed(names)}])"
+    texts = [quoted(name.replace("\\", "\\\\").replace("'", "''")) for name in names]
+    if len(texts) == 1:
+        return f"mapContains(SpanAttributes, {texts[0]})"
+    return f"hasAny(mapKeys(SpanAttributes), [{', '.join(texts)}])"
 
 
 def _is_hex(text: str, digits: int) -> str:

@@ -8,7 +8,7 @@ A relation of words has, beside what the engine needs itself (ids, times), these
 | `is_top`, `is_server`, `is_error` | it names no parent; its kind is SERVER; its status is ERROR |
 | `has_exception` | one of its events is an exception |
 | `is_sound` | its ids and times can be read |
-| `scope` | the name of its instrumentation |
+| `scope`, `span_name` | the name of its instrumentation, its own |
 
 Whether a span has any attribute of an entry of `MARKS` is a condition, since most of them are asked of few spans.
 """
@@ -23,7 +23,11 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.foreign.codex import STREAM
+from punie.trace.analysis.foreign.dialects import BEGINNINGS, CONVENTIONS, LLAMA_INDEX, WORKFLOW_NAMES
 from punie.trace.analysis.foreign.operations import TELLING
+from punie.trace.analysis.foreign.servers import TGI
+from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.model import PHASES, Provenance
 from punie.trace.store.tags import STATUS_TAGS
 
@@ -62,32 +66,55 @@ MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "has_foreign": tuple(semconv.FOREIGN_KIND),
         "has_telling": tuple(sorted(TELLING)),
         "has_latency": (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE),
+        "has_printed": (TGI,),
+        "has_template": (semconv.MESSAGE_TEMPLATE,),
     }
 )
 """Attributes of which it only matters whether one of them is there, by the condition's name."""
 
+_SPELLED: Final = frozenset({Said.KIND, Said.OUTPUT, Said.FINISH})
 
-def spans_sql(words: str, has_any: Callable[[Sequence[str]], str]) -> str:
+
+def told_by_spelling(names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """The attributes, of all `names` that there are, that reports know by their spelling; by the condition's name.
+
+    They may tell another role, or why a call failed: no SQL has those rules.
+    """
+    names = sorted(filter(str.isprintable, names))  # no other stands in a statement
+    return {
+        "has_spelled": tuple(name for name in names if said_by(name) in _SPELLED),
+        "has_answer": tuple(filter(holds_an_answer, names)),
+    }
+
+
+def spans_sql(
+    words: str, has_any: Callable[[Sequence[str]], str], spelled: Mapping[str, Sequence[str]]
+) -> str:
     """All columns of the relation `words` (a SELECT), and what follows from them.
 
-    `has_any` is the condition, in the engine's words, that a span has one of some attributes.
-
-    These are role, phase, how, is_chat, is_query, is_warmup, is_failed, is_odd, method, asks (a model, perhaps),
-    to_headers, asked and served (models).
+    `has_any` is the condition, in the engine's words, that a span has one of some attributes; `spelled` are those of
+    `told_by_spelling`. What follows is role, phase, how, is_chat, is_query, is_warmup, is_failed, is_odd, method, asks
+    (a model, perhaps), to_headers, asked and served (models).
     """
     return Template(_text()).substitute(
         WORDS=words,
-        **{name: f"({has_any(attributes)})" for name, attributes in MARKS.items()},
+        **{
+            name: f"({has_any(attributes)})"
+            for name, attributes in {**MARKS, **spelled}.items()
+            if attributes
+        },
+        **{name: "false" for name, attributes in spelled.items() if not attributes},
+        BEGINS=_begins("span_name", (*BEGINNINGS, STREAM)),
+        FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
+        WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
         PHASES=_ranks(PHASES),
         PROVENANCES=_ranks(Provenance),
         CHATS=listed(semconv.OPERATION_CHAT),
         TOOL=quoted(semconv.OPERATION_TOOL),
         AGENT=quoted(semconv.OPERATION_AGENT),
         HEADERS=quoted(semconv.HTTP_ENDS_AT_HEADERS),
-        SCOPE_TO_HEADERS=" OR ".join(
-            f"startsWith(scope, {quoted(scope)})" for scope in semconv.HTTP_SCOPES_TO_HEADERS
-        ),
-        SGLANG_SCOPE=quoted(semconv.SGLANG_SCOPE),
+        SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),
+        FOREIGN_SCOPE=_begins("scope", (semconv.SGLANG_SCOPE, LLAMA_INDEX)),
         SGLANG_MODULES=quoted(semconv.SGLANG_MODULES),
     )
 
@@ -100,6 +127,10 @@ def listed(names: Iterable[str]) -> str:
 def quoted(name: str) -> str:
     """A name of ours as text in SQL."""
     return f"'{name}'"
+
+
+def _begins(column: str, beginnings: Iterable[str]) -> str:
+    return " OR ".join(f"startsWith({column}, {quoted(beginning)})" for beginning in beginnings)
 
 
 def _ranks(names: Iterable[str]) -> str:

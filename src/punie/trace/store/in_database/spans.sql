@@ -7,15 +7,18 @@ SELECT *, role = 4 AND CASE WHEN $has_ends_at THEN ends_at = $HEADERS ELSE $SCOP
   CASE WHEN role <> 1 THEN '' WHEN request_model <> '' THEN request_model ELSE response_model END AS asked,
   CASE WHEN role = 5 THEN response_model ELSE '' END AS served,
   ok = 'false' OR $has_query_error OR $has_disturbed OR error_type <> '' OR is_error AS is_failed,
-  NOT is_sound OR $has_reference OR $has_status_tag OR startsWith(scope, $SGLANG_SCOPE)
+  NOT is_sound OR $has_reference OR $has_status_tag OR $FOREIGN_SCOPE
     OR startsWith(sglang_module, $SGLANG_MODULES)
     OR (NOT is_chat AND operation NOT IN ('', $TOOL, $AGENT)) OR (role = 5 AND operation IN ($TOOL, $AGENT))
     OR CASE WHEN operation = '' OR is_chat THEN $has_foreign ELSE false END
-    OR CASE WHEN operation = '' AND role NOT IN (5, 6, 7) THEN $has_telling ELSE false END
+    OR CASE WHEN operation = '' AND role NOT IN (5, 6) THEN $has_telling OR $FIRST_WORDS ELSE false END
+    OR CASE WHEN operation = '' THEN $has_template OR $BEGINS
+      OR replaceRegexpAll(lower(span_name), '[^a-z]', '') IN ($WORKFLOWS) ELSE false END
+    OR $has_spelled OR $has_printed
     OR (role = 5 AND phase < 0 AND $has_latency)
     OR (role IN (1, 4) AND phase < 0 AND (is_error OR error_type <> '' OR toInt64OrZero(status) >= 400))
     OR (role = 1 AND phase < 0 AND has_exception)
-    OR (role = 1 AND output_tokens IN ('', '0') AND finish_reasons <> '')
+    OR (role = 1 AND output_tokens IN ('', '0') AND CASE WHEN finish_reasons = '' THEN $has_answer ELSE true END)
     OR (role = 6 AND phase < 0) OR (role <> 6 AND how IN (2, 3))
     OR is_top <> is_query OR is_query <> (role = 7) AS is_odd
 FROM (

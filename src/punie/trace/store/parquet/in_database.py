@@ -10,7 +10,7 @@ import glob
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -27,7 +27,7 @@ from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.reader import limit_of, recognises
 from punie.trace.store.parquet.rows import column_types, file_pattern
 from punie.trace.store.parquet.tempo import is_tempo
-from punie.trace.store.parquet.words import MACROS, SEPARATOR, narrow_sql
+from punie.trace.store.parquet.words import MACROS, SEPARATOR, names_sql, narrow_sql
 from punie.trace.store.row_names import is_named_otherwise
 
 if TYPE_CHECKING:
@@ -134,14 +134,10 @@ def _narrow(duckdb: Asking, files: Sequence[str], more: str) -> str:
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in files:
         alike.setdefault(tuple(column_types(duckdb, file).items()), []).append(file)
-    return " UNION ALL ".join(
-        _narrow_of(duckdb.connection, dict(types), same, more) for types, same in alike.items()
-    )
+    return " UNION ALL ".join(_narrow_of(duckdb, dict(types), same, more) for types, same in alike.items())
 
 
-def _narrow_of(
-    connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], files: Sequence[str], more: str
-) -> str:
+def _narrow_of(duckdb: Asking, types: Mapping[str, str], files: Sequence[str], more: str) -> str:
     if is_tempo(tuple(types)):
         raise InputError(
             f"{files[0]}: is a block of Tempo's, whose rows are traces", remedy="leave --in-database out"
@@ -153,8 +149,13 @@ def _narrow_of(
     columns = choose_columns(types, files[0])
     listed = ", ".join("'" + file_pattern(file).replace("'", "''") + "'" for file in files)
     relation = f"read_parquet([{listed}])"
+    fields = _fields(duckdb.connection, columns, relation)
+    names: Iterable[str] = fields.get("attributes", ())
     try:
-        return narrow_sql(columns, _fields(connection, columns, relation), relation, more)
+        if listing := names_sql(columns, relation):
+            found = duckdb.ask(listing, doing="looking for attributes").fetchall()
+            names = [str(row[0]) for row in found]
+        return narrow_sql(columns, fields, names, relation, more)
     except InputError as error:
         raise InputError(f"{files[0]}: {error.message}") from None
 

@@ -7,18 +7,19 @@ can't be what it should be makes its span unsound, never a guess.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.store.in_database.spans import MARKS, WORDS, quoted, spans_sql
+from punie.trace.store.in_database.spans import MARKS, WORDS, quoted, spans_sql, told_by_spelling
 from punie.trace.store.otlp.values import SPAN_ID_BYTES, TRACE_ID_BYTES
 from punie.trace.store.parquet.columns import INTEGERS, Columns
 
 MACROS: Final = (
     "CREATE TEMP MACRO startsWith(text, beginning) AS starts_with(text, beginning)",
+    "CREATE TEMP MACRO replaceRegexpAll(text, pattern, other) AS regexp_replace(text, pattern, other, 'g')",
     "CREATE TEMP MACRO toInt64OrZero(text) AS coalesce(TRY_CAST(text AS BIGINT), 0)",
 )
 """What the shared text calls as ClickHouse does."""
@@ -37,25 +38,37 @@ class _Held:
     def text(self, name: str) -> str:
         """The attribute as text, NULL where there is none."""
         if self.fields is None:
-            return f"CAST(map_extract_value({self.column}, {quoted(name)}) AS VARCHAR)"
+            return f"CAST(map_extract_value({self.column}, {_text(name)}) AS VARCHAR)"
         return f"CAST({self.column}.{_name(name)} AS VARCHAR)" if name in self.fields else "NULL"
 
     def has_any(self, names: Sequence[str]) -> str:
         """Whether any of the attributes is there."""
         if self.fields is None:  # that a key's value is NULL isn't looked at where any of several will do
-            found = [f"coalesce(map_contains({self.column}, {quoted(name)}), false)" for name in names]
+            found = [f"coalesce(map_contains({self.column}, {_text(name)}), false)" for name in names]
         else:
             found = [f"{self.text(name)} IS NOT NULL" for name in names if name in self.fields]
         return " OR ".join(found) or "false"
 
 
-def narrow_sql(columns: Columns, fields: Mapping[str, frozenset[str]], relation: str, more: str) -> str:
+def names_sql(columns: Columns, relation: str) -> str:
+    """The names of the attributes in `relation`, a row each; "" where a struct's fields are all that there are."""
+    column, kind = columns.expressions.get("attributes"), columns.kinds.get("attributes", "")
+    if column is None or kind.startswith("STRUCT("):
+        return ""
+    keys = f"map_keys({column})" if kind.startswith("MAP(") else f"TRY(json_keys({column}))"
+    return f"SELECT DISTINCT unnest({keys}) FROM {relation}"  # noqa: S608 - quoted
+
+
+def narrow_sql(
+    columns: Columns, fields: Mapping[str, frozenset[str]], names: Iterable[str], relation: str, more: str
+) -> str:
     """A row a span of `relation`: trace, span, parent, times, place, facts (see `FACTS`), and `more` columns.
 
-    `fields` are those of the columns that are structs, by our names. `place` is text: the machine's names and the
-    scope. Raises InputError for attributes of a type that isn't known.
+    `fields` are those of the columns that are structs, by our names, `names` those of all attributes. `place` is text:
+    the machine's names and the scope. Raises InputError for attributes of a type that isn't known.
     """
-    attributes, read = _held(columns, fields, "attributes", _READ)
+    spelled = told_by_spelling(names)
+    attributes, read = _held(columns, fields, "attributes", _READ.union(*spelled.values()))
     resource, read_resource = _held(columns, fields, "resource", semconv.MACHINE_NAMES)
     trace, span, parent = (_id(columns, ours) for ours in ("trace_id", "span_id", "parent_id"))
     # Nothing of the file goes further under its own name: it may be called like one of ours.
@@ -65,7 +78,8 @@ def narrow_sql(columns: Columns, fields: Mapping[str, frozenset[str]], relation:
         f"{_start(columns)} AS start_read, {_end(columns)} AS end_read, "
         f"{_is(columns, 'kind', 'SERVER', 2)} AS is_server, {_is(columns, 'status', 'ERROR', 2)} AS is_error, "
         f"{_has_exception(columns)} AS has_exception, {_was_read(columns)} AS was_read, "
-        f"coalesce(CAST({columns.expressions.get('scope', 'NULL')} AS VARCHAR), '') AS scope FROM {relation}"
+        f"coalesce(CAST({columns.expressions.get('scope', 'NULL')} AS VARCHAR), '') AS scope, "
+        f"coalesce(CAST({columns.expressions['name']} AS VARCHAR), '') AS span_name FROM {relation}"
     )
     words = ", ".join(f"coalesce({attributes.text(name)}, '') AS {word}" for word, name in WORDS.items())
     machine = ", ".join(f"coalesce({resource.text(name)}, '')" for name in semconv.MACHINE_NAMES)
@@ -86,7 +100,8 @@ def narrow_sql(columns: Columns, fields: Mapping[str, frozenset[str]], relation:
         )
     )
     return (
-        f"SELECT {numbers}, {_facts()} AS facts, place{more} FROM ({spans_sql(of_words, attributes.has_any)})"  # noqa: S608
+        f"SELECT {numbers}, {_facts()} AS facts, place{more} "  # noqa: S608
+        f"FROM ({spans_sql(of_words, attributes.has_any, spelled)})"
     )
 
 
@@ -116,7 +131,7 @@ def _held(
         return _Held(read, None), column
     if kind in ("VARCHAR", "JSON"):
         shape = json.dumps(dict.fromkeys(sorted(names), "VARCHAR"))
-        return _Held(read, frozenset(names)), f"TRY(from_json({column}, {quoted(shape)}))"
+        return _Held(read, frozenset(names)), f"TRY(from_json({column}, {_text(shape)}))"
     raise InputError(f"column {ours} is {kind}: neither a map of texts nor a struct nor JSON")
 
 
@@ -186,3 +201,8 @@ def _has_exception(columns: Columns) -> str:
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _text(name: str) -> str:
+    """Any name as text in SQL."""
+    return quoted(name.replace("'", "''"))
