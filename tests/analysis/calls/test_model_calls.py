@@ -45,6 +45,16 @@ def test_a_wrapper_s_counts_are_the_sum_of_its_requests_where_none_of_them_has_a
     assert (untold.input_tokens, untold.output_tokens) == (None, None)
 
 
+def test_a_wrapper_s_prompt_has_its_cached_part_where_another_request_shows_that_it_is_told_apart() -> None:
+    counts = {"gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 5}
+    cached = "gen_ai.usage.cache_read.input_tokens"
+    steps = (chat("one", "outer", 1, 40, {}), chat("two", "outer", 41, 89, {}))
+    outer = chat("outer", "a", 0, 90, {**counts, cached: 20})
+    alone = chat("alone", "a", 150, 160, {**counts, cached: 50})
+    record = only(agent("a", None, 0, 200), outer, *steps, alone)
+    assert (record.input_tokens, record.cached_tokens) == (30 + 20 + 30 + 50, 70)
+
+
 def test_a_wrapper_s_counts_are_those_of_the_only_request_that_did_not_fail() -> None:
     failed = chat("one", "outer", 1, 40, {}, status=StatusCode.ERROR)
     record = only(

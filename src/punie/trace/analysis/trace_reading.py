@@ -82,11 +82,13 @@ def read_trace(
     around = around or Surroundings()
     traces = read_traces(SpanSet(tuple(spans)), planned, now_ns=now_ns, around=around)
     phased = phased_spans(traces.forest, traces.queries, traces.calls, is_nested=traces.is_one_nested_tree)
-    requests = read_requests(traces, _query_ids(traces), around.apart)
+    own_apart = reporters_excluding_cached(traces)
+    apart = around.apart | own_apart
+    requests = read_requests(traces, _query_ids(traces), apart)
     queries = by_query(phased)
     paths = paths_of(queries, traces.forest.spans)
     return Reading(
-        records=read_records(traces, ledgers_of(queries), requests, paths),
+        records=read_records(traces, ledgers_of(queries), requests, paths, apart),
         requests=tuple(request for of_query in requests.values() for request in of_query),
         tools=tool_windows(phased),
         checks=check_traces(traces),
@@ -96,7 +98,7 @@ def read_trace(
         filling=traces.calls.contexts.filling or frozenset(),
         strange=traces.calls.contexts.strange or frozenset(),
         reporters=reporters(traces),
-        apart=reporters_excluding_cached(traces),
+        apart=own_apart,
     )
 
 
@@ -105,8 +107,12 @@ def read_records(
     ledgers: Sequence[QueryLedger],
     requests: Mapping[SpanKey, Sequence[ModelRequest]],
     paths: Mapping[str, QueryPath],
+    apart: Set[Reporter],
 ) -> tuple[QueryRecord, ...]:
-    """One record a ledger, in the ledgers' order; `requests` are those of each query's root, `paths` by its key."""
+    """One record a ledger, in the ledgers' order; `requests` are those of each query's root, `paths` by its key.
+
+    `apart` are those who tell prompts without what of them was cached.
+    """
     roots = {query_key(root): root for root in traces.queries.roots}
     members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
     of = traces.queries.of
@@ -115,7 +121,7 @@ def read_records(
             members[of[key]].append(key)
     names = _query_ids(traces)
     return tuple(
-        _record(traces, ledger, root, names[root], members[root], requests[root], paths)
+        _record(traces, ledger, root, names[root], members[root], requests[root], paths, apart)
         for ledger in ledgers
         for root in (roots[ledger.query_key],)
     )
@@ -153,10 +159,11 @@ def _record(
     members: Sequence[SpanKey],
     asked: Sequence[ModelRequest],
     paths: Mapping[str, QueryPath],
+    apart: Set[Reporter],
 ) -> QueryRecord:
     span, start = traces.forest.spans[root], traces.starts[root]
     calls = traces.requests[root]
-    usage = usage_of(calls, _counts(traces, calls, asked, members))
+    usage = usage_of(calls, _counts(traces, calls, asked, members, apart))
     return QueryRecord(
         query_id=query_id,
         trace_id=span.trace_id,
@@ -189,7 +196,11 @@ def _record(
 
 
 def _counts(
-    traces: Traces, calls: Sequence[Call], asked: Sequence[ModelRequest], members: Sequence[SpanKey]
+    traces: Traces,
+    calls: Sequence[Call],
+    asked: Sequence[ModelRequest],
+    members: Sequence[SpanKey],
+    apart: Set[Reporter],
 ) -> Sequence[TokenCounts]:
     """The counts of a query's requests, to be added up; where some tell none, calls around several may tell the sum."""
     counts = [request.tokens for request in asked]
@@ -199,7 +210,10 @@ def _counts(
     around.sort(key=lambda call: call.span.duration_ns)
     return counts_for_sums(
         {call.key: one for call, one in zip(calls, counts, strict=True)},
-        [(token_counts(call, cache_arm=None), _innermost(call, traces.calls.calls)) for call in around],
+        [
+            (token_counts(call, cache_arm=None, apart=apart), _innermost(call, traces.calls.calls))
+            for call in around
+        ],
     )
 
 

@@ -225,7 +225,9 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
     progress.plan(plan_cells(plan))
     progress.say(f"benchmark: {folder.path}")
     if {arm.name for arm in plan.arms} <= {plan.baseline, plan.same_again}:
-        progress.say("  the plan has no arm but the baseline: this shows only how far two of its starts differ")
+        progress.say(
+            "  the plan has no arm but the baseline: this shows only how far two of its starts differ"
+        )
     again = f"punie-trace bench {options.benchmark} --resume {folder.path}"
     with telling_how_to_go_on(progress.say, f"ended early; what is done is kept: {again}"):
         if plan.speculative is None:

@@ -96,9 +96,8 @@ def read_requests(
 ) -> Mapping[SpanKey, tuple[ModelRequest, ...]]:
     """The model requests of every query by its root, in the order of their start; `query_ids` names the roots.
 
-    `apart` are those of other traces who tell prompts without what of them was cached.
+    `apart` are those who tell prompts without what of them was cached.
     """
-    apart = apart | reporters_excluding_cached(traces)
     names = {root: query_key(root) for root in traces.requests}  # each name once
     return {
         root: tuple(
