@@ -176,6 +176,7 @@ def test_counts_of_a_providers_own_object(name: str, usage: str, counts: tuple[i
         ({"ttft_ms": 40}, 40),
         ({"ai.response.msToFirstChunk": 40.5}, 40.5),
         ({"acme.time_to_first_token": 0.04}, 40),
+        ({"acme.ttft": 40}, 40),  # no unit named, and 40 seconds are longer than the call
         ({"gen_ai.server.time_to_first_token": 40}, 40),  # Strands: in fact milliseconds
         ({"gen_ai.server.time_to_first_token": 0.04}, 40),
         ({"gen_ai.server.time_to_first_token": 400}, None),

@@ -134,11 +134,15 @@ def cached_in_details(attributes: Attributes) -> int | None:
 
 
 def first_chunk_s(attributes: Attributes) -> float | None:
-    """Seconds to the first chunk, by the first attribute without an entry that tells."""
+    """Seconds to the first chunk, by the first attribute without an entry that tells.
+
+    A whole number in a unit that isn't named stays one: it may be meant in milliseconds.
+    """
     for name, value in attributes.items():
         if said_by(name) is Said.FIRST and _is_number(value):
             units = (_PER_SECOND.get(word.lower()) for word in _WORDS.findall(name))
-            return value / next((unit for unit in units if unit is not None), 1)
+            unit = next((unit for unit in units if unit is not None), None)
+            return value if unit is None else value / unit
     return None
 
 
