@@ -83,12 +83,12 @@ def read_trace(
     traces = read_traces(SpanSet(tuple(spans)), planned, now_ns=now_ns, around=around)
     phased = phased_spans(traces.forest, traces.queries, traces.calls, is_nested=traces.is_one_nested_tree)
     own_apart = reporters_excluding_cached(traces)
-    apart = around.apart | own_apart
-    requests = read_requests(traces, _query_ids(traces), apart)
+    apart, names = around.apart | own_apart, _query_ids(traces)
+    requests = read_requests(traces, names, apart)
     queries = by_query(phased)
     paths = paths_of(queries, traces.forest.spans)
     return Reading(
-        records=read_records(traces, ledgers_of(queries), requests, paths, apart),
+        records=read_records(traces, names, ledgers_of(queries), requests, paths, apart),
         requests=tuple(request for of_query in requests.values() for request in of_query),
         tools=tool_windows(phased),
         checks=check_traces(traces),
@@ -104,12 +104,13 @@ def read_trace(
 
 def read_records(
     traces: Traces,
+    names: Mapping[SpanKey, str],
     ledgers: Sequence[QueryLedger],
     requests: Mapping[SpanKey, Sequence[ModelRequest]],
     paths: Mapping[str, QueryPath],
     apart: Set[Reporter],
 ) -> tuple[QueryRecord, ...]:
-    """One record a ledger, in the ledgers' order; `requests` are those of each query's root, `paths` by its key.
+    """One record a ledger, in their order; `names` and `requests` are by the query's root, `paths` by its key.
 
     `apart` are those who tell prompts without what of them was cached.
     """
@@ -117,9 +118,8 @@ def read_records(
     members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
     of = traces.queries.of
     for key in traces.forest.order:
-        if key in of:
-            members[of[key]].append(key)
-    names = _query_ids(traces)
+        if (root := of.get(key)) is not None:
+            members[root].append(key)
     return tuple(
         _record(traces, ledger, root, names[root], members[root], requests[root], paths, apart)
         for ledger in ledgers
@@ -147,6 +147,8 @@ def _query_ids(traces: Traces) -> dict[SpanKey, str]:
 
 
 def _traces_with_several(roots: Sequence[SpanKey]) -> frozenset[str]:
+    if len(roots) < 2:
+        return frozenset()
     counts = Counter(trace_id for trace_id, _ in roots)
     return frozenset(trace_id for trace_id, count in counts.items() if count > 1)
 

@@ -77,17 +77,18 @@ def phased_spans(
     until = {} if is_nested else _open_until(forest, calls, known)
     parents = _parents(forest, queries, calls, detached, until, is_nested=is_nested)
     names = {root: query_key(root) for root in queries.roots}
+    spans, of, superseded = forest.spans, queries.of, calls.superseded
     phased: list[PhasedSpan] = []
     for key in forest.order:
-        root = queries.of.get(key)
-        if root is None or key in calls.superseded:
+        root = of.get(key)
+        if root is None or key in superseded:
             continue
-        span, parent = forest.spans[key], parents[key]
+        span, parent = spans[key], parents[key]
         phased.append(
             PhasedSpan(
                 names[root],
                 *key,
-                _parent_id(key, parent, root, queries, detached),
+                parent[1] if parent and of.get(parent) == root else _instead(key, root, detached),
                 span.start_ns,
                 until.get(key, span.end_ns),
                 *known[key],
@@ -98,12 +99,8 @@ def phased_spans(
     return tuple(phased)
 
 
-def _parent_id(
-    key: SpanKey, parent: SpanKey | None, root: SpanKey, queries: Queries, detached: Set[SpanKey]
-) -> str | None:
-    """The parent in the same query; the query's root where it is missing, for what is missing hung below that."""
-    if parent is not None and queries.of.get(parent) == root:
-        return parent[1]
+def _instead(key: SpanKey, root: SpanKey, detached: Set[SpanKey]) -> str | None:
+    """In place of a parent in the same query its root: what is missing hung below that."""
     return root[1] if key != root and key[0] == root[0] and key not in detached else None
 
 
