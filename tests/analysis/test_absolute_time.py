@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from flaws import find_flaws
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import pytest
+from flaws import find_flaws
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces

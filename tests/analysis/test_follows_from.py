@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from flaws import find_flaws
+
 from punie.trace import semconv
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces

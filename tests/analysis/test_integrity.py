@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
+from flaws import find_flaws
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries

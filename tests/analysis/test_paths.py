@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from records import MS, build_record
 
 from punie.trace import semconv
+from punie.trace.analysis.ledger.in_turn import by_query
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
-from punie.trace.analysis.path.query_paths import query_paths
+from punie.trace.analysis.path.query_paths import paths_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
@@ -87,7 +88,7 @@ def test_spans_of_two_traces_in_one_query_may_share_their_ids() -> None:
         (one.trace_id, one.span_id): Span(one.trace_id, one.span_id, None, one.trace_id, 0, 1)
         for one in phased
     }
-    found = query_paths(phased, names)["q"]
+    found = paths_of(by_query(phased), names)["q"]
     assert parts_of(found) == {"t1": ("tool", 50, 50, 2, 2), "t2": ("tool", 50, 50, 2, 2)}
 
 
@@ -159,7 +160,7 @@ def _named(spans: Sequence[PhasedSpan]) -> dict[SpanKey, Span]:
 @settings(deadline=None)
 @given(queries())
 def test_every_path_is_as_long_as_its_query(spans: list[PhasedSpan]) -> None:
-    path = query_paths(spans, _named(spans))["q"]
+    path = paths_of(by_query(spans), _named(spans))["q"]
     assert sum(part.ns for part in path.parts) == path.wall_ns == spans[0].end_ns - spans[0].start_ns
     assert sum(part.spans for part in path.parts) == len(spans)
     assert sum(part.self_ns for part in path.parts) == path.wall_ns + path.parallel_ns
@@ -174,8 +175,8 @@ def test_queries_do_not_touch_each_other(several: list[list[PhasedSpan]]) -> Non
             yield PhasedSpan(f"q{number}", *_fields(s))
 
     names = {key: value for spans in several for key, value in _named(spans).items()}
-    together = query_paths([s for n, spans in enumerate(several) for s in renamed(spans, n)], names)
-    alone = {f"q{number}": query_paths(spans, names)["q"] for number, spans in enumerate(several)}
+    together = paths_of(by_query(s for n, spans in enumerate(several) for s in renamed(spans, n)), names)
+    alone = {f"q{number}": paths_of(by_query(spans), names)["q"] for number, spans in enumerate(several)}
     assert together == alone
 
 

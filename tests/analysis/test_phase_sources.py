@@ -6,12 +6,12 @@ from itertools import chain, combinations
 from typing import Final
 
 import pytest
+from flaws import find_flaws
 from msgspec.structs import replace
 from phased import classify
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign.servers import with_foreign_phases
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.disagreements import TOLERANCE_NS
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.queries.traces import read_traces

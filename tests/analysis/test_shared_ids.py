@@ -6,9 +6,9 @@ from itertools import permutations
 from typing import Final
 
 import pytest
+from flaws import find_flaws
 from msgspec.structs import replace
 
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces

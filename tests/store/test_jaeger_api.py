@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flaws import find_flaws
 from loopback import serving_http
 
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError

@@ -8,9 +8,9 @@ from typing import Final
 
 import duckdb
 import pytest
+from flaws import find_flaws
 from msgspec.structs import replace
 
-from punie.trace.analysis.integrity.checks import find_flaws
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.errors import InputError

@@ -29,7 +29,7 @@ from punie.trace.analysis.integrity.structure import (
 )
 from punie.trace.analysis.integrity.times import clocks, coarse_clock, shifted_clocks, times
 from punie.trace.analysis.queries.requests import ModelRequest
-from punie.trace.analysis.queries.traces import Traces, missing_planned, planned_keys
+from punie.trace.analysis.queries.traces import Traces
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.trees.clock_skew import Shift
 from punie.trace.model import SpanSet
@@ -57,12 +57,6 @@ def check_traces(traces: Traces) -> Checks:
     """Everything that can be wrong with traces, each taken for itself."""
     flaws = tally(chain.from_iterable([check(traces) for check in _CHECKS]))
     return Checks(flaws, list(traces.skew.shifts), runs_of(traces))
-
-
-def find_flaws(traces: Traces) -> tuple[IntegrityFinding, ...]:
-    """The findings of a source that was read as a whole."""
-    missing = missing_planned(traces.planned, planned_keys(traces))
-    return findings(check_traces(traces), traces.source, traces.planned, missing)
 
 
 def findings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from punie.trace.analysis.ledger.in_turn import QuerySpans, by_query
+from punie.trace.analysis.ledger.in_turn import QuerySpans
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.critical_path import path_columns
 from punie.trace.analysis.path.self_time import self_times
@@ -17,13 +17,8 @@ Share = tuple[int, int]
 """Nanoseconds of a span on the path, and at work itself."""
 
 
-def query_paths(phased: Iterable[PhasedSpan], spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
-    """The checked path of each query by its key. `phased` has parents first; `spans` know their names."""
-    return paths_of(by_query(phased), spans)
-
-
 def paths_of(queries: Iterable[QuerySpans], spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
-    """As `query_paths`, of spans by query."""
+    """The checked path of each query by its key. Its spans have parents first; `spans` know their names."""
     paths: dict[str, QueryPath] = {}
     for query in queries:
         if query.in_turn is not None:

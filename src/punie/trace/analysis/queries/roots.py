@@ -11,7 +11,7 @@ from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.candidates import Candidates, Source, Trace
 from punie.trace.analysis.queries.outline import Outline, outline
 from punie.trace.analysis.queries.placement import place_the_rest
-from punie.trace.analysis.queries.selection import Fate, Judged, select
+from punie.trace.analysis.queries.selection import Fate, Judged
 from punie.trace.analysis.queries.windows import overlap
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 
@@ -85,12 +85,6 @@ def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.AN
             for one, others in zip(candidates, linked, strict=True)
         ),
     )
-
-
-def find_queries(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> Queries:
-    """Find the queries and give every span to one, or say why not; there are no traces but those of `forest`."""
-    candidates = find_candidates(forest, calls, rule)
-    return place_spans(forest, calls, candidates, select(candidates.outlines))
 
 
 def place_spans(
