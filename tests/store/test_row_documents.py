@@ -358,11 +358,19 @@ def test_a_segment_s_fault_is_its_error(tmp_path: Path, fault: str) -> None:
     assert read_source(str(file)).spans[0].status.name == "ERROR"
 
 
-def test_an_answer_of_x_ray_whose_document_is_no_json_is_refused_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"Traces": [{"Segments": [{"Document": "{"}]}]}, "a segment's document is no JSON"),
+        ({"Traces": [{"Segments": 7}]}, "Segments is no list of objects"),
+        ({**SEGMENT, "subsegments": True}, "subsegments is no list of objects"),
+        ({**SEGMENT, "id": "x"}, "segment: span id"),
+    ],
+)
+def test_segments_that_are_none_are_refused_in_words(tmp_path: Path, document: object, says: str) -> None:
     file = tmp_path / "answer.json"
-    file.write_text(json.dumps({"Traces": [{"Segments": [{"Document": "{"}]}]}))
-    (record,) = read_source(str(file)).unreadable
-    assert "a segment's document is no JSON" in record.reason
+    file.write_text(json.dumps(document))
+    assert says in read_source(str(file)).unreadable[0].reason
 
 
 def test_a_page_in_place_of_an_answer_is_refused_as_one(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from punie.trace.model import Span
 from punie.trace.store.gathering import SpanGatherer
-from punie.trace.store.otlp.values import TimeUnit, Unreadable
+from punie.trace.store.otlp.values import TimeUnit, Unreadable, objects
 from punie.trace.store.parquet.reader import span_of
 from punie.trace.store.parquet.values import EventReader
 from punie.trace.store.row_names import our_row
@@ -59,8 +59,8 @@ def _segments(document: object) -> Iterator[Raw]:
         for one in document:
             yield from _segments(one)
     elif isinstance(document, dict) and isinstance(document.get("Traces"), list):
-        for trace in document["Traces"]:
-            for segment in (trace.get("Segments") if isinstance(trace, dict) else None) or ():
+        for trace in objects(document["Traces"], "Traces"):
+            for segment in objects(trace.get("Segments"), "Segments"):
                 yield from _segments(_parsed(segment))
     elif isinstance(document, dict):
         yield document
@@ -68,8 +68,8 @@ def _segments(document: object) -> Iterator[Raw]:
         raise Unreadable("is no segment")
 
 
-def _parsed(segment: object) -> object:
-    text = segment.get("Document") if isinstance(segment, dict) else None
+def _parsed(segment: Raw) -> object:
+    text = segment.get("Document")
     try:
         return json.loads(text or "")
     except (TypeError, ValueError, RecursionError) as error:
@@ -78,9 +78,8 @@ def _parsed(segment: object) -> object:
 
 def _take(segment: Raw, trace: str, parent: object, line: int, into: SpanGatherer) -> None:
     into.take(line, "segment", partial(_span, segment, trace, parent))
-    for below in segment.get("subsegments") or ():
-        if isinstance(below, dict):
-            _take(below, trace, segment.get("id"), line, into)
+    for below in objects(segment.get("subsegments"), "subsegments"):
+        _take(below, trace, segment.get("id"), line, into)
 
 
 def _span(segment: Raw, trace: str, parent: object) -> Span:
