@@ -164,7 +164,9 @@ def test_cached_tokens_stand_in_an_object_of_details(details: AttributeValue) ->
         ("{'prompt_tokens': ", (None, None, None)),
     ],
 )
-@pytest.mark.parametrize("name", ["llm.usage", "metadata.usage_object"])
+@pytest.mark.parametrize(
+    "name", ["llm.usage", "metadata.usage_object", "acme.usage_metadata", "acme.tokenUsage"]
+)
 def test_counts_of_a_providers_own_object(name: str, usage: str, counts: tuple[int | None, ...]) -> None:
     record = only(span("call", None, 0, 100, {**CHAT, name: usage}))
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == counts

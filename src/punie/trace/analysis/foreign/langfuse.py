@@ -24,7 +24,8 @@ _OVERLAPPING: Final = "priority"  # a tier of the same tokens, no part of them
 
 def usage_of(attributes: Attributes) -> Mapping[str, Any]:
     """The counts by name; empty where there are none. Some sources read JSON by themselves."""
-    value = semconv.first(attributes, semconv.USAGE_OBJECTS)
+    by_words = (value for name, value in attributes.items() if said_by(name) is Said.USAGE)
+    value = semconv.first(attributes, semconv.USAGE_OBJECTS) or next(by_words, None)
     if isinstance(value, str):
         value = _object_in(value)
     counts = value.get("usage", value) if isinstance(value, Mapping) else None

@@ -11,6 +11,7 @@ same. What stands before the first word that is known names who wrote it, and sa
 | cached tokens, cache read input tokens, … | tokens of the prompt that came from a cache |
 | input token details, prompt tokens details | an object, as JSON or as Python prints it, with the cached tokens |
 | cache creation input tokens, cache write tokens | tokens of the prompt that went into a cache |
+| usage metadata, token usage | an object with all of these counts |
 | finish reason, stop reason, … | why the answer ended |
 | ttft, time to first token, ms to first chunk, … | when the first chunk came, in seconds or as the name says |
 """
@@ -40,6 +41,7 @@ class Said(Enum):
     DETAILS = auto()
     FINISH = auto()
     FIRST = auto()
+    USAGE = auto()
 
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -80,6 +82,8 @@ _ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
         ("span", "type"): Said.KIND,
         ("run", "type"): Said.KIND,  # LangSmith's runs
         **{(end, word): Said.FINISH for end in ("finish", "stop") for word in ("reason", "reasons")},
+        ("usage", "metadata"): Said.USAGE,
+        ("token", "usage"): Said.USAGE,
         ("openai", "response", "status"): Said.FINISH,  # "incomplete"
         ("ai", "response", "status"): Said.FINISH,
     }
