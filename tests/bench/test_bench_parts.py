@@ -16,7 +16,7 @@ from punie.trace.bench.child import ChildJob
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.logit_gaps import Turn, place_of
+from punie.trace.bench.logit_gaps import TurnTokens, place_of
 from punie.trace.bench.logits import LogitGap, Place
 from punie.trace.bench.measurements import IntegrityCount
 from punie.trace.bench.options import BenchOptions
@@ -152,12 +152,12 @@ def difference(token: int | None = 1, expected: int | None = 2, actual: int | No
 
 def test_the_place_of_a_difference_is_the_prompt_and_what_was_said_before_it() -> None:
     turns = {
-        ("draft0-k2", 0, 0, "q"): (Turn(PROMPT, (1, 9)),),
-        ("sequential", 3, 0, "q"): (Turn(PROMPT, SAID),),
+        ("draft0-k2", 0, 0, "q"): (TurnTokens(PROMPT, (1, 9)),),
+        ("sequential", 3, 0, "q"): (TurnTokens(PROMPT, SAID),),
     }
     assert place_of(difference(), turns) == Place((5, 6, 7, 1), 2, 9)
     assert place_of(difference(actual=None), turns) is None
-    other = {**turns, ("sequential", 3, 0, "q"): (Turn((5, 6, 8), SAID),)}
+    other = {**turns, ("sequential", 3, 0, "q"): (TurnTokens((5, 6, 8), SAID),)}
     assert place_of(difference(), other) is None  # the prompt was another: the model isn't to blame
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.http.response import reader_for
 from punie.trace.telemetry.http.sse import LONGEST_EVENT
-from punie.trace.telemetry.http.stream.chunk import Usage
+from punie.trace.telemetry.http.stream.chunk import StreamUsage
 from punie.trace.telemetry.http.stream.phases import StreamMarks, stream_phases
 from punie.trace.telemetry.http.stream.reader import StreamReader
 
@@ -269,7 +269,11 @@ def test_of_a_packed_stream_all_is_read_but_when_its_tokens_came(encoding: str) 
     for at in range(0, len(packed), 7):
         reader.feed(packed[at : at + 7], 130)
     assert reader.stream is not None
-    assert (reader.stream.events, reader.stream.cut_short, reader.stream.usage) == (2, True, Usage(9, 3))
+    assert (reader.stream.events, reader.stream.cut_short, reader.stream.usage) == (
+        2,
+        True,
+        StreamUsage(9, 3),
+    )
     reader.feed(pack.compress(TEXT + STOP) + pack.flush(), 150)
     assert not reader.stream.cut_short
     assert reader.phases(0, 200) == ()

@@ -20,7 +20,7 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model, fit
 from punie.trace.analysis.what_if.improvements import combinations, combined, saved_ns
-from punie.trace.analysis.what_if.observed import ObservedQuery, Turn, Window, observe
+from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn, Window, observe
 from punie.trace.analysis.what_if.prediction import Saving, WhatIf, what_if
 from punie.trace.model import Phase
 from punie.trace.report.builders.what_if import what_if_section
@@ -294,7 +294,7 @@ def test_a_combination_never_has_two_of_a_kind() -> None:
 
 
 TURNS = st.builds(
-    lambda uncached, output, decode, prefill, rest, least, more: Turn(
+    lambda uncached, output, decode, prefill, rest, least, more: ObservedTurn(
         start_ns=0,
         end_ns=decode + prefill + rest,
         uncached_tokens=uncached or None,
@@ -313,7 +313,7 @@ TURNS = st.builds(
     costs=st.builds(Costs, st.floats(0, 1e9), st.none() | st.floats(0, 1e8), st.none() | st.floats(0, 1e8)),
 )
 def test_no_combination_saves_more_than_the_turns_and_tools_took(
-    turns: list[Turn], tools: int, costs: Costs
+    turns: list[ObservedTurn], tools: int, costs: Costs
 ) -> None:
     wall = sum(turn.duration_ns for turn in turns) + tools
     query = ObservedQuery("q", 0, 0, wall, tuple(turns), tools)

@@ -1,6 +1,6 @@
 """The loop of an improvement: ask the planner what comes next, have it measured, until it ends.
 
-Who measures is an `Executor`: real servers, or a simulation.
+Who measures is an `StageExecutor`: real servers, or a simulation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from punie.trace.analysis.improvement.planner import Improvement, next_step, wit
 from punie.trace.analysis.improvement.ranking import Ranking
 
 
-class Executor(Protocol):
+class StageExecutor(Protocol):
     """Who measures."""
 
     async def measure(self, plan: StagePlan) -> StageMeasurement:
@@ -28,7 +28,7 @@ Begin = Callable[[StageMeasurement], Improvement]
 """Makes what is to be tried of the baseline's measurements: its costs are what predictions rest on."""
 
 
-async def improve(executor: Executor, begin: Begin) -> tuple[Improvement, Ending]:
+async def improve(executor: StageExecutor, begin: Begin) -> tuple[Improvement, Ending]:
     """Measure until it ends. Raises what the executor raises; what is measured by then is its to keep."""
     state = Improvement(Ranking((), ()), {})
     while isinstance(step := next_step(state, executor.budget()), StagePlan):

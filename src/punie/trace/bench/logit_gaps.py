@@ -23,7 +23,7 @@ Asking = tuple[str, int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnTokens:
     """Token ids of one turn, as its server's span has them."""
 
     prompt: tuple[int, ...]
@@ -56,7 +56,7 @@ async def look_at_gaps(
     )
 
 
-def turns_of(spans: Iterable[Span]) -> Mapping[Asking, tuple[Turn, ...]]:
+def turns_of(spans: Iterable[Span]) -> Mapping[Asking, tuple[TurnTokens, ...]]:
     """The turns of every asking that names its arm, in order."""
     askings: dict[str, Asking] = {}
     servers: dict[str, list[Span]] = {}
@@ -79,7 +79,7 @@ def turns_of(spans: Iterable[Span]) -> Mapping[Asking, tuple[Turn, ...]]:
     }
 
 
-def place_of(item: Divergence, turns: Mapping[Asking, tuple[Turn, ...]]) -> Place | None:
+def place_of(item: Divergence, turns: Mapping[Asking, tuple[TurnTokens, ...]]) -> Place | None:
     """Where `item` parts from the sequential baseline; None if it can't be compared at one place.
 
     That is: no token ids, an output that has ended, or a prompt that isn't the baseline's.
@@ -99,7 +99,7 @@ def place_of(item: Divergence, turns: Mapping[Asking, tuple[Turn, ...]]) -> Plac
     return None
 
 
-def _turn(span: Span) -> Turn:
+def _turn(span: Span) -> TurnTokens:
     prompt = semconv.text(span.attributes, semconv.SERVER_PROMPT_TOKEN_IDS) or ""
     output: Any = span.attributes.get(semconv.SERVER_OUTPUT_TOKEN_IDS) or ()
-    return Turn(tuple(map(int, filter(None, prompt.split(",")))), tuple(int(token) for token in output))
+    return TurnTokens(tuple(map(int, filter(None, prompt.split(",")))), tuple(int(token) for token in output))

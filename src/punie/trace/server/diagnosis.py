@@ -17,7 +17,7 @@ ADDRESS_IN_USE: Final = "Address already in use"
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class LogCause:
     """Signs in the log, any of which tells the cause; what is wrong in a sentence, and what to do."""
 
     signs: tuple[str, ...]
@@ -30,32 +30,32 @@ _SMALLER: Final = "Use fewer bits or a smaller model."
 
 # The first that fits counts: a model that can't be downloaded ends in several of these.
 _CAUSES: Final = (
-    Cause(
+    LogCause(
         (ADDRESS_IN_USE,), "another program has the port", "Choose another with --port, or 0 for a free one."
     ),
-    Cause(
+    LogCause(
         ("GatherMM",),
         "mixture-of-experts models need float32 or quantised weights on the CPU",
         "Convert the model.",
     ),
-    Cause(
+    LogCause(
         ("No safetensors found",),
         "the model's folder has no weights",
         "Give one with *.safetensors files with --model.",
     ),
-    Cause(("Insufficient Memory",), "the model doesn't fit into the GPU's memory", _SMALLER),
-    Cause(("Unable to allocate", "MemoryError"), "the model doesn't fit into memory", _SMALLER),
-    Cause(
+    LogCause(("Insufficient Memory",), "the model doesn't fit into the GPU's memory", _SMALLER),
+    LogCause(("Unable to allocate", "MemoryError"), "the model doesn't fit into memory", _SMALLER),
+    LogCause(
         ("Repository Not Found", "RepositoryNotFoundError"),
         "there is no such model on Hugging Face, or it isn't public",
         "Check its name (--model), or give the folder of a local one.",
     ),
-    Cause(
+    LogCause(
         ("OfflineModeIsEnabled",),
         "the model isn't on this machine and downloads are off (HF_HUB_OFFLINE)",
         _LOCAL,
     ),
-    Cause(
+    LogCause(
         (
             *("LocalEntryNotFoundError", "ConnectError", "ConnectTimeout", "NameResolutionError"),
             *("Name or service not known", "nodename nor servname", "Network is unreachable"),
@@ -63,12 +63,12 @@ _CAUSES: Final = (
         "the model isn't on this machine, and there is no network to download it",
         _LOCAL,
     ),
-    Cause(
+    LogCause(
         ("Model type",),
         "mlx_lm doesn't know this kind of model",
         "Check model_type in its config.json, or update mlx-lm.",
     ),
-    Cause(
+    LogCause(
         ("No module named 'mlx",),
         "mlx-lm is not installed there",
         "Install mlx-lm (on Linux with mlx[cpu]) into the interpreter that starts the server.",
@@ -77,7 +77,7 @@ _CAUSES: Final = (
 _DOWNLOADS: Final = ("Fetching", "Downloading", "B/s]")
 
 
-def find_cause(log_text: str) -> Cause | None:
+def find_cause(log_text: str) -> LogCause | None:
     """The first known cause in the log."""
     return next((cause for cause in _CAUSES if any(sign in log_text for sign in cause.signs)), None)
 

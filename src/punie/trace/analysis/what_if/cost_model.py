@@ -17,7 +17,7 @@ from typing import Final
 
 from punie.trace.analysis.statistics.ratio import jackknife_half_width, left_out_together
 from punie.trace.analysis.statistics.spread import LEVEL
-from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
+from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn
 
 LEAST_QUERIES: Final = 3
 _LEAST_SPREAD: Final = 1e-9  # of the tokens' own size: below it a column is constant
@@ -34,7 +34,7 @@ class Costs:
     per_uncached: float | None
     per_output: float | None
 
-    def turn_ns(self, turn: Turn) -> float:
+    def turn_ns(self, turn: ObservedTurn) -> float:
         """The predicted duration of `turn`, see `predicts`."""
         return (
             self.overhead
@@ -42,7 +42,7 @@ class Costs:
             + (self.per_output or 0.0) * turn.output_tokens
         )
 
-    def predicts(self, turn: Turn) -> bool:
+    def predicts(self, turn: ObservedTurn) -> bool:
         """Whether all that the prediction needs of `turn` is known."""
         return self.per_uncached is None or turn.uncached_tokens is not None
 
@@ -139,12 +139,12 @@ def by_query(queries: Sequence[ObservedQuery]) -> list[list[ObservedQuery]]:
     return list(units.values())
 
 
-def _reported(turns: Sequence[Turn]) -> list[tuple[int, Turn]]:
+def _reported(turns: Sequence[ObservedTurn]) -> list[tuple[int, ObservedTurn]]:
     """The turns of which the uncached tokens are known, with these."""
     return [(turn.uncached_tokens, turn) for turn in turns if turn.uncached_tokens is not None]
 
 
-def _by_phase(turns: Sequence[Turn]) -> Costs:
+def _by_phase(turns: Sequence[ObservedTurn]) -> Costs:
     reported = _reported(turns) or [(0, turn) for turn in turns]  # all the same: no slope
     prefill = _line(
         [uncached for uncached, _ in reported], [float(turn.prefill_ns or 0) for _, turn in reported]
@@ -164,7 +164,7 @@ def _line(tokens: Sequence[int], times: Sequence[float]) -> tuple[float, float |
     return intercept, slope
 
 
-def _whole_turns(turns: Sequence[Turn]) -> Costs:
+def _whole_turns(turns: Sequence[ObservedTurn]) -> Costs:
     """Both slopes at once, from the normal equations of the centred columns, of the turns that tell both."""
     reported = _reported(turns)
     if not reported:

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final
 
 from punie.trace.analysis.what_if.cost_model import Costs
-from punie.trace.analysis.what_if.observed import ObservedQuery, Turn
+from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def saved_ns(
     return min(total, sum(lasted) + query.tools_apart_ns)  # rounding may cross it
 
 
-def _decode_saved(turn: Turn, per_token: float, together: Combined) -> float:
+def _decode_saved(turn: ObservedTurn, per_token: float, together: Combined) -> float:
     for_output = per_token * turn.output_tokens
     decode = for_output if turn.decode_ns is None else float(turn.decode_ns)
     left = max(0.0, decode - for_output * (1 - together.output))

@@ -19,7 +19,7 @@ Window = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ObservedTurn:
     """One request to a model.
 
     `prefill_ns` and `decode_ns` are None where no span tells them apart, `uncached_tokens` where nobody tells
@@ -55,7 +55,7 @@ class ObservedQuery:
     repeat: int
     server_start: int
     wall_ns: int
-    turns: tuple[Turn, ...]
+    turns: tuple[ObservedTurn, ...]
     tools_apart_ns: int
 
 
@@ -136,9 +136,9 @@ def _query(
     )
 
 
-def _turn(request: ModelRequest, again: Mapping[SpanKey, tuple[int, int]]) -> Turn:
+def _turn(request: ModelRequest, again: Mapping[SpanKey, tuple[int, int]]) -> ObservedTurn:
     tokens, cached = request.tokens, request.tokens.cached
-    return Turn(
+    return ObservedTurn(
         start_ns=request.start_ns,
         end_ns=request.end_ns,
         uncached_tokens=None if cached is None else max(0, (tokens.input or 0) - cached),

@@ -9,7 +9,7 @@ from typing import Final
 
 from opentelemetry.trace import SpanContext
 
-from punie.trace.telemetry.http.stream.chunk import Usage
+from punie.trace.telemetry.http.stream.chunk import StreamUsage
 
 _REMEMBERED: Final = 4096  # callers; older ones are forgotten, for their spans ended long ago
 
@@ -41,7 +41,7 @@ class Body:
 
     first_event_ns: int | None
     end_ns: int
-    usage: Usage | None = None
+    usage: StreamUsage | None = None
     cut_short: bool = False
 
 

@@ -70,7 +70,7 @@ def _types(document: object) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class StreamUsage:
     """Tokens of a whole request, as its server counts them; `cached` None: it doesn't tell."""
 
     prompt: int
@@ -78,7 +78,7 @@ class Usage:
     cached: int | None = None
 
 
-def read_usage(document: object) -> Usage | None:
+def read_usage(document: object) -> StreamUsage | None:
     """The usage in one event; None where it carries none, or no counts."""
     usage = document.get("usage") if isinstance(document, Mapping) else None
     if not isinstance(usage, Mapping):
@@ -86,7 +86,7 @@ def read_usage(document: object) -> Usage | None:
     prompt, output = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     details = usage.get("prompt_tokens_details")
     cached = count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
-    return None if prompt is None or output is None else Usage(prompt, output, cached)
+    return None if prompt is None or output is None else StreamUsage(prompt, output, cached)
 
 
 def _choices(document: object) -> Iterator[Mapping[str, object]]:

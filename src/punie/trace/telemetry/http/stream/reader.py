@@ -11,7 +11,7 @@ from punie.trace.telemetry.http.sse import SseComment, SseEvent, SseParser
 from punie.trace.telemetry.http.stream.chunk import (
     NOTHING,
     Said,
-    Usage,
+    StreamUsage,
     begins_answer,
     read_chunk,
     read_usage,
@@ -54,7 +54,7 @@ class StreamReader:
         return self._is_answer and self.done_ns is None and self.marks.finish_ns is None
 
     @property
-    def usage(self) -> Usage | None:
+    def usage(self) -> StreamUsage | None:
         """What the last event that told any counts for the whole request."""
         try:
             return read_usage(json.loads(self._last_usage)) if self._last_usage else None
