@@ -14,22 +14,22 @@ _END_OF_LINE: Final = "\x1b[K"
 
 
 def shown(
-    found: Iterable[T],
+    items: Iterable[T],
     text: Callable[[int], str],
     *,
     every: int = 1,
     begun_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[T]:
-    """`found`, with the `text` of how many there were so far; the clock is looked at after `every` so many of them.
+    """`items`, with the `text` of how many there were so far; the clock is looked at after `every` so many of them.
 
-    What `found` is a part of may have begun before, at `begun_s` of the clock.
+    What `items` is a part of may have begun before, at `begun_s` of the clock.
     Nothing is written where standard error is no terminal, and nothing is left there at the end.
     """
     next_s = (clock() if begun_s is None else begun_s) + AFTER_S
     was_shown = False
     try:
-        for number, one in enumerate(found, start=1):
+        for number, one in enumerate(items, start=1):
             yield one
             if number % every == 0 and clock() >= next_s:
                 next_s = clock() + _AGAIN_AFTER_S

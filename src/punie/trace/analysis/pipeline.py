@@ -146,14 +146,14 @@ class _Source:
 
 def _together_by_part(judged: Mapping[SpanKey, Judged]) -> Mapping[str, Sequence[str]]:
     """For each trace that shares a query with others all of them, the same list for each."""
-    found: dict[str, list[str]] = {}
+    traces_of: dict[str, list[str]] = {}
     for key, fate in judged.items():
         if fate.part_of is not None:
-            one, other = (found.setdefault(trace, [trace]) for trace in (fate.part_of[0], key[0]))
+            one, other = (traces_of.setdefault(trace, [trace]) for trace in (fate.part_of[0], key[0]))
             if one is not other:
                 one += other
-                found.update(dict.fromkeys(other, one))
-    return found
+                traces_of.update(dict.fromkeys(other, one))
+    return traces_of
 
 
 def _together(read: Sequence[Sequence[Reading]], sources: Sequence[Recorded]) -> QueryRecords:

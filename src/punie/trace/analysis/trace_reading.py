@@ -221,13 +221,13 @@ def _counts(
 
 def _innermost(call: Call, calls: Mapping[SpanKey, Call]) -> Set[SpanKey]:
     """The calls in a call that have none in them."""
-    found, inside = set(), [*call.inner]
+    innermost, inside = set(), [*call.inner]
     while inside:
         key = inside.pop()
         inside += calls[key].inner
         if not calls[key].inner:
-            found.add(key)
-    return found
+            innermost.add(key)
+    return innermost
 
 
 def _query_id(root: Span, several: frozenset[str]) -> str:

@@ -43,8 +43,8 @@ class ServerLog:
             file.seek(self.start)
             for line in file:
                 if marker.encode() in line:
-                    found = [line, *islice(file, FOUND_LINES - 1)]
-                    return b"".join(found)[:TAIL_BYTES].decode(errors="replace").rstrip()
+                    lines = [line, *islice(file, FOUND_LINES - 1)]
+                    return b"".join(lines)[:TAIL_BYTES].decode(errors="replace").rstrip()
         return ""
 
     def behind(self, marker: str) -> tuple[str, ...]:

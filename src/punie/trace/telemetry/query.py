@@ -43,7 +43,7 @@ class QueryLabels:
 
     def attributes(self) -> dict[str, str | int | bool]:
         """As span attributes; what isn't known is left out."""
-        found: dict[str, str | int | bool | None] = {
+        attributes: dict[str, str | int | bool | None] = {
             semconv.RUN_ID: self.run_id,
             semconv.QUERY_ID: self.query_id,
             semconv.QUERY_TEXT: self.text,
@@ -57,7 +57,7 @@ class QueryLabels:
             semconv.QUERY_SUITE_HASH: self.suite_hash or None,
             **self.more,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in attributes.items() if value is not None}
 
 
 class QuerySpan:

@@ -50,11 +50,11 @@ def rows_of(query_id: str, spans: Iterable[Span]) -> tuple[Row, ...]:
     chats = [span for span in spans if semconv.text(span.attributes, semconv.OUTPUT_MESSAGES) is not None]
     served = [span for span in spans if span.kind is SpanKind.SERVER]
     paired = served if len(served) == len(chats) else [None] * len(chats)
-    found = (
+    rows = (
         _row(f"{query_id}, turn {turn}", chat, server)
         for turn, (chat, server) in enumerate(zip(chats, paired, strict=True))
     )
-    return tuple(row for row in found if row is not None)
+    return tuple(row for row in rows if row is not None)
 
 
 def _row(name: str, chat: Span, server: Span | None) -> Row | None:

@@ -58,10 +58,10 @@ def decide_from(run_source: str, folders: Sequence[Path], judgement: Judgement) 
     return DecisionReport(run.about.source, benches, decision, tuple(notes), run, bench)
 
 
-def _only(found: Sequence[_T], what: str) -> _T | None:
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} {what}", remedy="name one")
-    return found[0] if found else None
+def _only(items: Sequence[_T], what: str) -> _T | None:
+    if len(items) > 1:
+        raise UsageError(f"{len(items)} {what}", remedy="name one")
+    return items[0] if items else None
 
 
 def _read(folder: Path, judged: Judgement) -> _Measured:

@@ -104,8 +104,8 @@ def find_receivers(otlp: str | None, *, content: bool, no_export: bool = False) 
         return Sending(named, content)
     if refuses_export(os.environ):
         return Sending(named, content, notes=(_TURNED_OFF,) if not named else ())
-    found, notes = _find_collector()
-    return Sending((*found, *named), content, notes=notes)
+    collector, notes = _find_collector()
+    return Sending((*collector, *named), content, notes=notes)
 
 
 def _find_collector() -> tuple[tuple[Target, ...], tuple[str, ...]]:

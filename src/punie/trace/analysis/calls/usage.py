@@ -139,16 +139,16 @@ def counts_for_sums(
 
     What of several each request has isn't known. Nothing is added where any of these requests tells its own.
     """
-    found = dict(counts)
+    summed = dict(counts)
     for told, several in around:
-        inside = [key for key in several if key in found]
+        inside = [key for key in several if key in summed]
         for name in TokenCounts.__struct_fields__:
-            if not getattr(told, name) or any(getattr(found[key], name) is not None for key in inside):
+            if not getattr(told, name) or any(getattr(summed[key], name) is not None for key in inside):
                 continue
             for key in inside:
                 of_one = getattr(told, name) if key == inside[0] else 0
-                found[key] = structs.replace(found[key], **{name: of_one})
-    return tuple(found.values())
+                summed[key] = structs.replace(summed[key], **{name: of_one})
+    return tuple(summed.values())
 
 
 def lacks_usage(call: Call) -> bool:
@@ -181,15 +181,15 @@ def _finish_reasons(call: Call) -> AttributeValue:
 
 
 def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
-    found = None
+    first = None
     for span in spans:
         count = semconv.integer(span.attributes, names)
         if count is None or count < 0:
             continue
         if count or names is semconv.CACHED_TOKENS:
             return count
-        found = count  # some write 0 for what they don't know
-    return found
+        first = count  # some write 0 for what they don't know
+    return first
 
 
 def _who_tells(spans: Iterable[Span], names: tuple[str, ...]) -> Span | None:

@@ -72,7 +72,7 @@ def findings(
     `checks` are of all traces of `source`, `missing` those of the `planned` queries that nobody asked. `requests` have
     the token counts that figures are made from.
     """
-    found = (
+    every = (
         missing_queries(missing, len(planned)),
         *several_runs(checks.runs),
         *(finding_of(slug, checks.flaws, figures=_figures(slug, checks)) for slug in _slugs(checks)),
@@ -82,7 +82,7 @@ def findings(
         cache_not_off(records, requests),
         perhaps_parts(records),
     )
-    return tuple(sorted((one for one in found if one.count), key=_place))
+    return tuple(sorted((one for one in every if one.count), key=_place))
 
 
 def _slugs(checks: Checks) -> Iterator[str]:
@@ -95,9 +95,9 @@ def _figures(slug: str, checks: Checks) -> str:
     return count_text(checks.flaws[slug, None].different, "missing parent")
 
 
-def _place(found: IntegrityFinding) -> tuple[int, int]:
+def _place(one: IntegrityFinding) -> tuple[int, int]:
     last = len(_ORDER)
-    return _GRAVEST_FIRST.index(found.effect), _ORDER.get(found.slug, last)
+    return _GRAVEST_FIRST.index(one.effect), _ORDER.get(one.slug, last)
 
 
 def _said_by(source: SpanSet) -> Iterator[IntegrityFinding]:

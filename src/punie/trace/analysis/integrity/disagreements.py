@@ -37,8 +37,8 @@ _COUNTS: Final = (
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
     for key, span in () if traces.is_one_nested_tree else traces.counted():
-        found = _answered(traces, key)
-        if found is not None and _contradicts(traces.calls.role[key], span, *found):
+        answered = _answered(traces, key)
+        if answered is not None and _contradicts(traces.calls.role[key], span, *answered):
             yield key
 
 

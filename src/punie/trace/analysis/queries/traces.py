@@ -143,13 +143,13 @@ def read_traces(
 
 
 def _requests_by_query(queries: Queries, calls: Calls) -> dict[SpanKey, tuple[Call, ...]]:
-    found: dict[SpanKey, list[Call]] = {root: [] for root in queries.roots}
+    requests_of: dict[SpanKey, list[Call]] = {root: [] for root in queries.roots}
     for key, call in calls.requests.items():
         if key in queries.of:
-            found[queries.of[key]].append(call)
+            requests_of[queries.of[key]].append(call)
     return {
         root: tuple(sorted(own, key=lambda call: (call.span.start_ns, call.key)))
-        for root, own in found.items()
+        for root, own in requests_of.items()
     }
 
 

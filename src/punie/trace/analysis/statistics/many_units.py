@@ -124,10 +124,10 @@ def _root(covariance: Sequence[Sequence[float]]) -> list[list[float]]:
     """The lower triangular root, with zeros where a measure is made up of others. Source: Cholesky."""
     root: list[list[float]] = []
     for m, row in enumerate(covariance):
-        found: list[float] = []
+        solved: list[float] = []
         for n, value in enumerate(row[:m]):
-            rest = value - math.fsum(map(mul, found, root[n]))
-            found.append(rest / root[n][n] if root[n][n] else 0.0)
-        rest = row[m] - math.fsum(map(mul, found, found))
-        root.append([*found, math.sqrt(rest) if rest > _NO_VARIANCE * row[m] else 0.0])
+            rest = value - math.fsum(map(mul, solved, root[n]))
+            solved.append(rest / root[n][n] if root[n][n] else 0.0)
+        rest = row[m] - math.fsum(map(mul, solved, solved))
+        root.append([*solved, math.sqrt(rest) if rest > _NO_VARIANCE * row[m] else 0.0])
     return root

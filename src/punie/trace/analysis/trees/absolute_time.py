@@ -68,12 +68,12 @@ def _can_be(time_ns: int, latest_ns: int) -> bool:
 
 def _latest_possible(spans: Mapping[SpanKey, Span], latest_ns: int) -> dict[str, int]:
     """The last possible time of every trace that has any."""
-    found: dict[str, int] = {}
+    latest: dict[str, int] = {}
     for (trace_id, _), span in spans.items():
         for time_ns in (span.start_ns, span.end_ns):
             if _can_be(time_ns, latest_ns):
-                found[trace_id] = max(time_ns, found.get(trace_id, 0))
-    return found
+                latest[trace_id] = max(time_ns, latest.get(trace_id, 0))
+    return latest
 
 
 def _shown(span: Span, children: Iterable[Span], latest_ns: int) -> _Window | None:

@@ -67,7 +67,7 @@ class _Edge:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Corrections:
     shifts: list[Shift] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     unknown: list[SpanKey] = field(default_factory=list)
@@ -77,13 +77,15 @@ class _Found:
 def correct_clocks(forest: Forest) -> tuple[Forest, ClockSkew]:
     """`forest` with the clocks of its machines brought together, and what was done."""
     processes = _processes(forest)
-    found = _Found()
+    corrections = _Corrections()
     for keys in _by_trace(forest).values() if len(set(processes.values())) > 1 else ():
         if not _are_one_machine(frozenset([processes[key] for key in keys])):
-            _correct_trace(forest, keys, processes, found)
-    if found.moved:
-        forest = with_times(forest, {**forest.spans, **found.moved})
-    return forest, ClockSkew(tuple(found.shifts), tuple(found.unclear), tuple(found.unknown))
+            _correct_trace(forest, keys, processes, corrections)
+    if corrections.moved:
+        forest = with_times(forest, {**forest.spans, **corrections.moved})
+    return forest, ClockSkew(
+        tuple(corrections.shifts), tuple(corrections.unclear), tuple(corrections.unknown)
+    )
 
 
 @lru_cache(1_024)  # traces of one source are made by the same few processes
@@ -94,13 +96,13 @@ def _are_one_machine(processes: frozenset[Process]) -> bool:
 def _processes(forest: Forest) -> dict[SpanKey, Process]:
     """Whose each span is; spans that share their resource are looked at once."""
     of_resource: dict[int, Process] = {}
-    found: dict[SpanKey, Process] = {}
+    processes: dict[SpanKey, Process] = {}
     for key, span in forest.spans.items():
         process = of_resource.get(id(span.resource))
         if process is None:
             process = of_resource[id(span.resource)] = process_of(span)
-        found[key] = process
-    return found
+        processes[key] = process
+    return processes
 
 
 def _by_trace(forest: Forest) -> dict[str, list[SpanKey]]:
@@ -111,26 +113,26 @@ def _by_trace(forest: Forest) -> dict[str, list[SpanKey]]:
 
 
 def _correct_trace(
-    forest: Forest, keys: list[SpanKey], processes: Mapping[SpanKey, Process], found: _Found
+    forest: Forest, keys: list[SpanKey], processes: Mapping[SpanKey, Process], corrections: _Corrections
 ) -> None:
-    machines, edges = _machines(forest, keys, processes, found)
+    machines, edges = _machines(forest, keys, processes, corrections)
     offsets: dict[Process, int] = {}
     for key in keys:  # the first top's machine first; one that nothing leads to keeps its time as well
         start = machines.of(processes[key])
         if start not in offsets:
             offsets[start] = 0
-            _spread(forest, edges, offsets, start, found, trace_id=key[0], machines=machines)
+            _spread(forest, edges, offsets, start, corrections, trace_id=key[0], machines=machines)
     for key in keys:
         offset_ns = offsets[machines.of(processes[key])]
         if offset_ns:
-            found.moved[key] = _moved(forest.spans[key], offset_ns)
+            corrections.moved[key] = _moved(forest.spans[key], offset_ns)
 
 
 _Edges = dict[Process, dict[Process, list[_Edge]]]
 
 
 def _machines(
-    forest: Forest, keys: list[SpanKey], processes: Mapping[SpanKey, Process], found: _Found
+    forest: Forest, keys: list[SpanKey], processes: Mapping[SpanKey, Process], corrections: _Corrections
 ) -> tuple[Machines, _Edges]:
     """The machines of a trace, and the links between those that are known to differ, in both directions."""
     machines = Machines(dict.fromkeys([processes[key] for key in keys]))
@@ -151,7 +153,7 @@ def _machines(
             edges.setdefault(above, {}).setdefault(below, []).append(edge)
             edges.setdefault(below, {}).setdefault(above, []).append(edge)
         elif _contradicts(forest.spans[edge.parent], forest.spans[edge.child]):
-            found.unknown.append(edge.child)
+            corrections.unknown.append(edge.child)
     return machines, edges
 
 
@@ -165,7 +167,7 @@ def _spread(
     edges: _Edges,
     offsets: dict[Process, int],
     start: Process,
-    found: _Found,
+    corrections: _Corrections,
     *,
     trace_id: str,
     machines: Machines,
@@ -180,11 +182,11 @@ def _spread(
         offsets[machine] = _shift_ns(low_ns, high_ns)
         name = machines.name(machine)
         if low_ns is not None and high_ns is not None and low_ns > high_ns:
-            found.unclear.append(f"{trace_id}: {name}")
+            corrections.unclear.append(f"{trace_id}: {name}")
         elif offsets[machine]:
             is_open = low_ns is None or high_ns is None
             uncertain_ns = None if is_open else ((high_ns or 0) - (low_ns or 0) + 1) // 2
-            found.shifts.append(Shift(trace_id, name, offsets[machine], uncertain_ns))
+            corrections.shifts.append(Shift(trace_id, name, offsets[machine], uncertain_ns))
         waiting.extend(edges[machine])
 
 

@@ -95,5 +95,5 @@ class Machines:
 
     def name(self, machine: Process) -> str:
         """What a machine is called: what it tells, the surest first, else its service."""
-        found = (sign for sign in (*machine[:_MACHINES], machine[-1]) if sign is not None)
-        return next(found, "no name")
+        signs = (sign for sign in (*machine[:_MACHINES], machine[-1]) if sign is not None)
+        return next(signs, "no name")

@@ -75,10 +75,10 @@ class Forest:
 
     def below(self, tops: Iterable[SpanKey]) -> frozenset[SpanKey]:
         """`tops` and everything below them."""
-        found = list(tops)
-        for key in found:  # grows while we walk it
-            found.extend(self.children.get(key, ()))
-        return frozenset(found)
+        pending = list(tops)
+        for key in pending:  # grows while we walk it
+            pending.extend(self.children.get(key, ()))
+        return frozenset(pending)
 
 
 def grow(spans: Iterable[Span]) -> Forest:

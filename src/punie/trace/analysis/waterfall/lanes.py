@@ -20,12 +20,12 @@ _MOST_ANCESTORS: Final = 64  # that are looked at; a row that fits into none of 
 
 def lanes(windows: Sequence[Interval], parents: Sequence[int], tracks: Sequence[int]) -> list[int]:
     """The lane of every row in its track, counted from 0; `parents` come before their children, a root's is -1."""
-    found = [0] * len(windows)
+    lane_of = [0] * len(windows)
     open_tracks: dict[int, _Track] = {}
     for row in sorted(range(len(windows)), key=lambda row: (windows[row][0], -windows[row][1], row)):
         track = open_tracks.setdefault(tracks[row], _Track(windows))
-        found[row] = track.place(row, parents)
-    return found
+        lane_of[row] = track.place(row, parents)
+    return lane_of
 
 
 @dataclass(slots=True)

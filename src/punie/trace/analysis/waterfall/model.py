@@ -153,10 +153,10 @@ class Waterfall:
 
     def path_ns(self) -> list[int]:
         """How long each row is on the critical path."""
-        found = [0] * len(self.rows)
+        path_ns = [0] * len(self.rows)
         for piece in self.path:
-            found[piece.span] += piece.end_ns - piece.start_ns
-        return found
+            path_ns[piece.span] += piece.end_ns - piece.start_ns
+        return path_ns
 
     def check(self) -> None:
         """Every nanosecond is drawn once. Raises AssertionError: that is a bug."""

@@ -24,11 +24,11 @@ _PREFILL_FASTER: Final = (1.0, 1.2, 1.5)
 
 def cache_hit(evidence: Evidence, _value: str) -> Saving | None:
     """A prompt cache that hits everywhere: measured, but for the cost of a token, which is fitted."""
-    found, wall_ns = _what_if(evidence, CACHE), _wall_ns(evidence)
-    if found is None or found.saved_ns is None or found.at_most_ns is None or not wall_ns:
+    what_if, wall_ns = _what_if(evidence, CACHE), _wall_ns(evidence)
+    if what_if is None or what_if.saved_ns is None or what_if.at_most_ns is None or not wall_ns:
         return None
-    high = found.at_most_ns if found.high_ns is None else found.high_ns
-    return Saving(found.saved_ns / wall_ns, (found.low_ns or 0) / wall_ns, min(1.0, high / wall_ns))
+    high = what_if.at_most_ns if what_if.high_ns is None else what_if.high_ns
+    return Saving(what_if.saved_ns / wall_ns, (what_if.low_ns or 0) / wall_ns, min(1.0, high / wall_ns))
 
 
 def shorter_output(evidence: Evidence, _value: str) -> Saving | None:

@@ -162,32 +162,32 @@ class AgentSpans(ParseSpans, Instrumentation):
         """What was asked, as it was sent: the hooks inside of this one have done their work on `context`."""
         prompt = self._prompts.read(self.settings, context)
         parameters = context.model_request_parameters
-        found: Attributes = {
+        attributes: Attributes = {
             **digest_attributes(prompt),
             semconv.INPUT_MESSAGES: prompt.messages_json,
             **self.settings.system_instructions_attributes(_instructions(context)),
         }
         tools = _tools(parameters)
         if tools:
-            found[semconv.TOOL_DEFINITIONS] = compact_json(tools)
+            attributes[semconv.TOOL_DEFINITIONS] = compact_json(tools)
         for name in _SETTINGS:
             value = (context.model_settings or {}).get(name)
             if isinstance(value, int | float):
-                found[f"gen_ai.request.{name}"] = value
-        return found
+                attributes[f"gen_ai.request.{name}"] = value
+        return attributes
 
     def _answer(self, response: ModelResponse, usage: RequestUsage) -> Attributes:
-        found: Attributes = {
+        attributes: Attributes = {
             **usage.opentelemetry_attributes(),
             semconv.OUTPUT_MESSAGES: compact_json(self.settings.messages_to_otel_messages([response])),
         }
         if response.model_name:
-            found[semconv.RESPONSE_MODEL] = response.model_name
+            attributes[semconv.RESPONSE_MODEL] = response.model_name
         if response.provider_response_id is not None:
-            found[semconv.RESPONSE_ID] = response.provider_response_id
+            attributes[semconv.RESPONSE_ID] = response.provider_response_id
         if (reason := finish_reason(response)) is not None:
-            found[semconv.FINISH_REASONS] = (reason,)
-        return found
+            attributes[semconv.FINISH_REASONS] = (reason,)
+        return attributes
 
     @contextmanager
     def _open(
@@ -271,10 +271,10 @@ def _model_attributes(model: Model) -> Attributes:
 def _address(url: str) -> Attributes:
     try:
         parts = urlsplit(url)
-        found = {semconv.SERVER_ADDRESS[0]: parts.hostname, semconv.SERVER_PORT[0]: parts.port}
+        attributes = {semconv.SERVER_ADDRESS[0]: parts.hostname, semconv.SERVER_PORT[0]: parts.port}
     except ValueError:  # whoever wrote the model wrote the address: not ours to refuse
         return {}
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in attributes.items() if value}
 
 
 def _instructions(context: ModelRequestContext) -> str | None:

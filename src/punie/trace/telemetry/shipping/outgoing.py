@@ -87,11 +87,13 @@ def protobuf_request(spans: Sequence[OutgoingSpan]) -> ExportTraceServiceRequest
 
 
 def _parse(line: bytes) -> Any:  # noqa: ANN401 # any JSON
-    found = json.loads(line)
+    parsed = json.loads(line)
     if b"\\ud" not in line.lower():
-        return found
+        return parsed
     # Protobuf's strings are UTF-8: a lone surrogate, which a model can produce, becomes U+FFFD.
-    text = json.dumps(found, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = (
+        json.dumps(parsed, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
     return json.loads(text)
 
 
