@@ -100,8 +100,8 @@ def test_whole_finding(make_record: RecordMaker) -> None:
         "(jackknife-t over 5 queries): all of it above 70 %."
     )
     assert next_step(found) == (
-        "Training the model to say less is worth a try: decode is 60.2 %; half the output tokens would save "
-        "about 30.1 % of the wall time."
+        "Training the model to write shorter answers is worth a try: decode is 60.2 %; half the output tokens would "
+        "save about 30.1 % of the wall time."
     )
     seen = measured(found)
     assert (seen.generation_ns, seen.wall_ns) == (4_010_000_000, 5_000_000_000)
@@ -224,7 +224,7 @@ def test_no_points_at_the_largest_other_group(make_record: RecordMaker) -> None:
     phases = {Phase.DECODE: 300, Phase.TOOL: 600, Phase.HTTP: 100}
     found = judge([make_record(f"q{q}", phases) for q in range(5)])
     assert next_step(found) == (
-        "Look at tool first (60.0 %): training the model to say less can save at most decode's 30.0 %."
+        "Look at tool first (60.0 %): shorter answers can save at most decode's 30.0 %."
     )
 
 

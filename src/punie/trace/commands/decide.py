@@ -14,8 +14,8 @@ from punie.trace.options import argument, group, path
 HELP: Final = "advise what to do next: a draft, training, or something else"
 DESCRIPTION: Final = (
     "The decision as a whole, each step with its verdict: where the time goes; whether a lever makes it faster at the "
-    "same accuracy, and a lossless draft 20 %; whether the target is met; and only then whether to train the model to "
-    "say less."
+    "same accuracy; whether a lossless draft makes it 20 % faster; whether the target is met; and only then whether to "
+    "train the model to write shorter answers."
 )
 EXAMPLES: Final = (
     "decide runs/2026-11-23T14-05-09-demo",

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from punie.trace.usecases.concise_training import ConciseTraining
     from punie.trace.usecases.training_plan import Recorded, Wishes
 
-HELP: Final = "train a model to say less, from its own shortest right answers"
+HELP: Final = "train a model to write shorter answers, from its own shortest right answers"
 DESCRIPTION: Final = (
-    "concise: would training the model to say less pay? Asks the model of RUN for several answers to each query, takes "
-    "the shortest that is right, trains a LoRA adapter on them with mlx_lm, and judges it on queries that it wasn't "
-    "trained on: against the model as it was, and against the model told to be brief. It ends early where decode is "
-    "too small a share of the time, or where the model's own answers are no shorter. Exit code 0: it is worth it, 1: "
-    "it is not, 3: undecided. Interrupted, it goes on with --resume; with --blocks it then judges more passes."
+    "concise: does training the model to write shorter answers pay? Asks the model of RUN for several answers to each "
+    "query, takes the shortest that is right, trains a LoRA adapter on them with mlx_lm, and judges it on queries that "
+    "it wasn't trained on: against the model as it was, and against the model with an instruction to be brief. It ends "
+    "early where decode is too small a share of the time, or where the model's own answers are no shorter. Exit code "
+    "0: it is worth it, 1: it is not, 3: undecided. Interrupted, it goes on with --resume; with --blocks it then "
+    "judges more passes."
 )
 EXAMPLES: Final = (
     "train concise runs/2026-11-23T14-05-09-demo --dry-run",

@@ -160,7 +160,7 @@ def diary(made: Training) -> str:
         else "–"
     )
     lines = [
-        f"## {date}: would training the model to say less pay?",
+        f"## {date}: does training the model to write shorter answers pay?",
         "",
         f"Model {made.model}, suite {made.suite}.",
         "",

@@ -87,8 +87,8 @@ def _generation(advice: Advice, figures: GenerationFigures) -> str:
             other = measured.largest_other
             least = "at least " if other.is_bound else ""
             return (
-                f"Look at {other.group} first ({least}{share_text(other.share)}): training the model to say less can "
-                f"save at most decode's {share_text(measured.decode.at_most.estimate)}."
+                f"Look at {other.group} first ({least}{share_text(other.share)}): shorter answers can save at most "
+                f"decode's {share_text(measured.decode.at_most.estimate)}."
             )
         case _:
             return _after_yes(advice, measured)
@@ -111,7 +111,7 @@ def _after_yes(advice: Advice, measured: MeasuredGeneration) -> str:
         )
     least = "at least " if decode.knowledge is DecodeKnowledge.PARTLY else ""
     return (
-        f"Training the model to say less is worth a try: decode is {least}{share_text(share)}; "
+        f"Training the model to write shorter answers is worth a try: decode is {least}{share_text(share)}; "
         f"{half_output_text(measured.half_output)}."
     )
 
