@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -127,10 +128,15 @@ def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
         ({"cache": "off"}, Again.REPEATS, "Run with --repeat 3 or more."),
         ({"cache": "server"}, Again.SERVER_STARTS, "Run with --starts 3 or more: with the prompt cache on"),
         ({"cache": "unknown"}, Again.REPEATS, "Run with --repeat 3 or more."),
+        (
+            {"cache": "unknown", "cached_tokens": 80},
+            Again.RUNS,
+            "Run 3 times, with the server restarted before each",
+        ),
     ],
 )
 def test_asking_again_is_advised_in_a_way_that_counts(
-    make_record: RecordMaker, fields: dict[str, str], again: Again, step: str
+    make_record: RecordMaker, fields: dict[str, Any], again: Again, step: str
 ) -> None:
     found = judge(make_record("a", {Phase.DECODE: 50}, **fields))
     assert (found.reason, found.figures.again) == (TargetReason.TOO_FEW_REPEATS, again)

@@ -114,8 +114,7 @@ class AskedQueries:
         """How these queries are to be asked again."""
         if any(record.cache == semconv.CACHE_SERVER for record in self.records):
             return Again.SERVER_STARTS
-        cached = any(record.is_cached_repeat for record in self.records)
-        return Again.RUNS if cached else Again.REPEATS
+        return Again.RUNS if any(map(_finds_its_prompt_cached, self.records)) else Again.REPEATS
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -151,3 +150,9 @@ class Assessment(Generic[Figures_co]):
     figures: Figures_co
     estimate: float | None = None
     interval: Interval | None = None
+
+
+def _finds_its_prompt_cached(record: QueryRecord) -> bool:
+    """Whether a repeat was, or of a running server whose first askings took tokens from its cache would be, cached."""
+    is_attached = bool(record.cache) and record.cache not in semconv.CACHE_ARMS_OF_RUN
+    return record.is_cached_repeat or (is_attached and bool(record.cached_tokens))

@@ -38,7 +38,7 @@ _REPEAT: Final = {
     Again.REPEATS: "Run with --repeat {needed} or more.",
     Again.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first asking in "
     "a server start counts.",
-    Again.RUNS: "Run {needed} times, with the server restarted before each: repeats found their prompt in its cache. "
+    Again.RUNS: "Run {needed} times, with the server restarted before each: a repeat finds its prompt in its cache. "
     "`report` takes the folder that the runs are in.",
 }
 _GATES: Final = {Question.TARGET: "target", Question.MEMORY: "limit"}
