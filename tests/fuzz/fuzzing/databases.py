@@ -113,7 +113,7 @@ def take_parquet(content: bytes, folder: Path, pick: int | None) -> str:
     path.write_bytes(content)
     database = _database()
     with (
-        patch("punie.trace.store.parquet.reader.apart", _here),
+        patch("punie.trace.store.parquet.apart.apart", _here),
         patch("duckdb.connect", lambda **_: database.cursor()),
     ):
         return reported(str(path), pick)
