@@ -73,14 +73,12 @@ def output_is_short(call: Call) -> bool:
 
 def _reasoning_beside(span: Span) -> int:
     """Tokens of reasoning that `span` tells beside its output: more than that has, or both are in the total."""
-    output, reasoning, prompt, total = (
+    reasoning = semconv.integer(span.attributes, semconv.REASONING_TOKENS) or 0
+    if not reasoning:
+        return 0
+    output, prompt, total = (
         semconv.integer(span.attributes, names) or 0
-        for names in (
-            semconv.OUTPUT_TOKENS,
-            semconv.REASONING_TOKENS,
-            semconv.INPUT_TOKENS,
-            semconv.TOTAL_TOKENS,
-        )
+        for names in (semconv.OUTPUT_TOKENS, semconv.INPUT_TOKENS, semconv.TOTAL_TOKENS)
     )
     is_beside = reasoning > output or (prompt > 0 and total == prompt + output + reasoning)
     return reasoning if is_beside else 0
