@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from small_traces import agent, chat, only, server, span
 
-from punie.trace.analysis.ledger.ledger import compute_ledgers
+from punie.trace.analysis.ledger.ledger import Stretch, compute_ledgers, stretches
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import Phase, Provenance, SpanKind
@@ -71,3 +71,18 @@ def test_a_parents_id_means_a_span_of_the_same_trace() -> None:
         [root, tool, PhasedSpan("q", "one", "call", "tool", 10, 50, Phase.DECODE, how)]
     )
     assert not any(below.contested_ns.values())
+
+
+def test_stretches_of_one_phase_are_one_and_none_is_empty() -> None:
+    """root |---------|, tools one after the other |--||--|: nothing lies between them."""
+    how = Provenance.CLIENT
+    root = PhasedSpan("q", "one", "root", None, 0, 100, Phase.FRAMEWORK, how, is_root=True)
+    tools = [
+        PhasedSpan("q", "one", name, "root", start, end, Phase.TOOL, how)
+        for name, start, end in [("a", 10, 30), ("b", 30, 50)]
+    ]
+    assert [*stretches([root, *tools])] == [
+        Stretch(Phase.FRAMEWORK, 0, 10, is_contested=False),
+        Stretch(Phase.TOOL, 10, 50, is_contested=False),
+        Stretch(Phase.FRAMEWORK, 50, 100, is_contested=False),
+    ]
