@@ -216,6 +216,7 @@ def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     [
         ("clickhouse://", "names no host"),
         ("clickhouse://u:pw@h:x/otel", "names no host and port"),
+        ("clickhouse://h:0/otel", "nothing answers at port 0"),
         ("clickhouse://u:pw@h/otel?srevice=a", "unknown parameter 'srevice'"),
         ("clickhouse://u:pw@h/otel?since=soon", "since=soon"),
         ("clickhouse://u:pw@h/otel?limit=0", "limit=0"),

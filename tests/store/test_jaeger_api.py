@@ -215,6 +215,7 @@ def test_an_answer_that_breaks_off(jaeger: Jaeger) -> None:
     [
         ("jaeger://", "names no host"),
         ("jaeger://?service=a", "names no host"),
+        ("jaeger://localhost:0?service=a", "nothing answers at port 0"),
         ("jaeger://h:x?service=a", "its host or port can't be read"),
         ("jaeger://h", "service= is missing"),
         ("jaeger://h?service=", "service= is missing"),

@@ -58,6 +58,8 @@ def parse_source_url(url: str, known: tuple[str, ...], example: str) -> SourceUr
         raise InputError(f"{shown}: names no host and port: {error}", remedy=remedy) from error
     if not host:
         raise InputError(f"{shown}: names no host", remedy=remedy)
+    if port == 0:
+        raise InputError(f"{shown}: nothing answers at port 0", remedy=remedy)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     found = SourceUrl(
         shown=shown,
