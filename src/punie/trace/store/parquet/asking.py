@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import InputError
@@ -50,13 +51,22 @@ def asking(named: str, send: Send, **config: str) -> Iterator[Asking]:
             f"{named}: is Parquet, and DuckDB, which reads it, isn't installed", remedy=install_hint("duckdb")
         ) from error
     try:
-        with duckdb.connect(config=dict(config)) as connection:
+        with duckdb.connect(config=dict(config)) if config else _opened().cursor() as connection:
             yield Asking(connection.execute(_NO_BAR), send)
     except duckdb.OutOfMemoryException as error:
         memory = config.get("memory_limit", "memory")
         raise InputError(f"{named}: {memory} and the disk don't suffice: {_first_line(error)}") from error
     except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
+        _opened.cache_clear()  # after some it takes no other question
         raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
+
+
+@cache
+def _opened() -> duckdb.DuckDBPyConnection:
+    """One for all files: opening takes as long as reading a small one."""
+    import duckdb
+
+    return duckdb.connect()
 
 
 def _first_line(error: Exception) -> str:
