@@ -32,7 +32,7 @@ from punie.trace.console.bench_progress import BenchProgress
 from punie.trace.errors import ExitCode, InputError, UsageError
 from punie.trace.machine.environment import Environment
 from punie.trace.server.command import server_arguments
-from punie.trace.server.program import ProgramServer
+from punie.trace.server.program_server import ProgramServer
 from punie.trace.units import NS_PER_S
 
 STUB = Path(__file__).parents[1] / "support" / "stub_program.py"

@@ -17,7 +17,7 @@ from pydantic_ai import Agent
 from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode, PunieTraceError
 from punie.trace.server.address import ServerAddress
-from punie.trace.server.attach import AttachedServer
+from punie.trace.server.attached_server import AttachedServer
 from punie.trace.telemetry.shipping.answers import Outcome
 from punie.trace.telemetry.shipping.http_sender import HttpSender
 from punie.trace.telemetry.shipping.targets import flag_target

@@ -32,7 +32,7 @@ from punie.trace.report.builders.run import build_run
 from punie.trace.report.charts import Bar, Segment, StackedBars
 from punie.trace.report.content import ComparisonReport, Report
 from punie.trace.report.document import Document, Section, Table, notes
-from punie.trace.report.drawn import MOST, choose
+from punie.trace.report.drawn_queries import MOST, choose
 from punie.trace.report.figures import Unit
 from punie.trace.report.formats import by_name
 from punie.trace.report.writers.html.markup import prose, tag

@@ -15,7 +15,7 @@ from loopback import serving_http
 
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
-from punie.trace.server.attach import AttachedServer
+from punie.trace.server.attached_server import AttachedServer
 from punie.trace.server.probe import Refused
 from punie.trace.workload.agent import server_model
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from punie.trace.errors import ExitCode, ServerError
-from punie.trace.server.attach import AttachedServer
+from punie.trace.server.attached_server import AttachedServer
 from punie.trace.server.command import server_arguments
 from punie.trace.server.config import ServerConfig
 from punie.trace.server.memory import MemorySampler

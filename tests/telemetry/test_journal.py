@@ -19,7 +19,7 @@ import pytest
 from file_size import file_size_limit
 
 from punie.trace.errors import ExportError
-from punie.trace.telemetry.journal.held import HeldLines, takers
+from punie.trace.telemetry.journal.held_lines import HeldLines, takers
 from punie.trace.telemetry.journal.journal import Journal
 from punie.trace.telemetry.journal.processor import JournalSpanProcessor
 from punie.trace.telemetry.provider import Telemetry, configure

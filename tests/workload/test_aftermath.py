@@ -13,8 +13,8 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.model import Disturbance
-from punie.trace.workload.aftermath import Aftermath, until_idle
 from punie.trace.workload.ask import Reply
+from punie.trace.workload.left_running import Aftermath, until_idle
 from punie.trace.workload.scoring.answer import Answer
 from punie.trace.workload.threads import ToolThreads
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace.workload.tools.confine import RefusedError, open_inside
-from punie.trace.workload.tools.opened import opened
+from punie.trace.workload.tools.opened_files import opened
 from punie.trace.workload.tools.sandbox import plan_command
 from punie.trace.workload.tools.tools import WorkspaceTools
 

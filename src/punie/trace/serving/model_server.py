@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.server.address import ServerAddress
-from punie.trace.server.attach import AttachedServer
+from punie.trace.server.attached_server import AttachedServer
 from punie.trace.server.config import ServerConfig
-from punie.trace.server.program import ProgramServer, program_command
+from punie.trace.server.program_server import ProgramServer, program_command
 from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 
 ModelServer = TracedServer | ProgramServer | AttachedServer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from punie.trace import semconv
 from punie.trace.errors import WorkloadError
 from punie.trace.telemetry.query import QueryLabels, QuerySpan, query_span
-from punie.trace.workload.aftermath import Aftermath
+from punie.trace.workload.left_running import Aftermath
 from punie.trace.workload.scoring.score import score
 from punie.trace.workload.turns import NoTurns, Turns
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
-from punie.trace.bench.levers.applies import own_server
+from punie.trace.bench.levers.applicability import own_server
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope, TrialCost
 from punie.trace.bench.levers.predictions import faster_decode
 from punie.trace.bench.levers.values import path, whole

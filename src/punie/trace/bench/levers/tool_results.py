@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
-from punie.trace.bench.levers.applies import anywhere
+from punie.trace.bench.levers.applicability import anywhere
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
 from punie.trace.bench.levers.predictions import shorter_results
 from punie.trace.bench.levers.values import whole

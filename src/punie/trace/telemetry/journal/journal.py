@@ -22,8 +22,8 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.errors import ExportError
 from punie.trace.open_flags import CLOSE_ON_EXEC, NO_LINK, after_fork_in_child
-from punie.trace.telemetry.journal.held import HeldLines
-from punie.trace.telemetry.journal.left import Left, is_torn, left_in
+from punie.trace.telemetry.journal.file_state import Left, is_torn, left_in
+from punie.trace.telemetry.journal.held_lines import HeldLines
 from punie.trace.telemetry.journal.syncer import Syncer
 from punie.trace.units import count_text
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from punie.trace.telemetry.journal.held import takers
+from punie.trace.telemetry.journal.held_lines import takers
 from punie.trace.telemetry.shipping.answers import Answer, Outcome
 from punie.trace.telemetry.shipping.batches import BatchReader
 from punie.trace.telemetry.shipping.content import ContentPolicy

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.workload.tools.confine import RefusedError, expand, regular_files
-from punie.trace.workload.tools.opened import FILES_AT_ONCE
+from punie.trace.workload.tools.opened_files import FILES_AT_ONCE
 from punie.trace.workload.tools.policy import FIND_TESTS, POLICY
 
 COMMAND_LIMIT: Final = 2000

@@ -15,7 +15,7 @@ from typing import Final
 from punie.trace.errors import WorkloadError
 from punie.trace.workload.tools.bounded import Finished, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
-from punie.trace.workload.tools.opened import Opened, opened
+from punie.trace.workload.tools.opened_files import Opened, opened
 from punie.trace.workload.tools.sandbox import PlannedCommand, plan_command
 
 ERROR_PREFIX: Final = "error: "

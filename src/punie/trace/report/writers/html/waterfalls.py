@@ -8,7 +8,7 @@ from punie.trace.model import PHASES
 from punie.trace.report.builders.queries import score
 from punie.trace.report.builders.query import quotes
 from punie.trace.report.builders.turns import turns_table
-from punie.trace.report.drawn import choose
+from punie.trace.report.drawn_queries import choose
 from punie.trace.report.writers.html.charts import legend
 from punie.trace.report.writers.html.markup import Markup, prose, tag
 from punie.trace.report.writers.html.quotes import draw_quotes
