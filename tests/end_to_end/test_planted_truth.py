@@ -20,7 +20,7 @@ from stub_server import FOUND, Noted, Planted, StubServer, stub_server
 from punie.trace.__main__ import main
 
 QUERY_S = 0.4
-QUERIES = 4
+QUERIES = 5
 # Transit and thread switches: generation is seen from outside the server here. A busy machine lets each of some ten
 # switches of a phase wait as long as the sleeps of the stub. Medians, for it stops a process for longer now and then.
 CLOCK_ALLOWS_NS = 60_000_000

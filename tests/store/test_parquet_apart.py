@@ -20,14 +20,14 @@ from punie.trace.__main__ import main
 from punie.trace.errors import ExitCode, InputError, WorkerError
 from punie.trace.store.files import limit
 from punie.trace.store.files.limit import UnpackedLimit
-from punie.trace.store.parquet import reader
+from punie.trace.store.parquet import rows
 from punie.trace.store.parquet.apart import Work, apart, end_idle
 
 SUPPORT = str(Path(deaf_parquet.__file__).parent)
 DEAF = Path(__file__).parents[1] / "fuzz" / "kept" / "parquet-seventeen-lists-in-each-other"
 # the command, with the check of the schema lifted: DuckDB reads the file for years
 LIFTED = (
-    "import deaf_parquet; from punie.trace.store.parquet import reader; reader.send_types = deaf_parquet.send_types; "
+    "import deaf_parquet; from punie.trace.store.parquet import rows; rows.send_types = deaf_parquet.send_types; "
     "from punie.trace.__main__ import run; run()"
 )
 
@@ -106,7 +106,7 @@ def test_a_child_whose_answer_nobody_wants_is_ended() -> None:
 def test_what_takes_too_long_ends_with_an_error_that_names_file_and_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(reader, "send_types", deaf_parquet.send_types)
+    monkeypatch.setattr(rows, "send_types", deaf_parquet.send_types)
     monkeypatch.setattr(limit, "_FREE_S", 1)
     monkeypatch.setenv(limit.VARIABLE, "1000000")
     assert main(["report", str(DEAF)]) == ExitCode.INPUT
