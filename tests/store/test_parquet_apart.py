@@ -138,7 +138,7 @@ def _deaf_report() -> tuple[subprocess.Popen[str], psutil.Process]:
 
 
 @pytest.mark.parametrize("from_a_terminal", [True, False])
-def test_ctrl_c_ends_a_deaf_duckdb_within_a_second(from_a_terminal: bool) -> None:
+def test_ctrl_c_ends_a_deaf_duckdb_at_once(from_a_terminal: bool) -> None:
     report, child = _deaf_report()
     with report:
         if from_a_terminal:
@@ -149,8 +149,8 @@ def test_ctrl_c_ends_a_deaf_duckdb_within_a_second(from_a_terminal: bool) -> Non
         out, err = report.communicate(timeout=60)
         took_s = time.monotonic() - begun_s
     assert (report.returncode, out, err) == (ExitCode.INTERRUPTED, "", "punie-trace: interrupted\n")
-    assert took_s < 1
-    psutil.wait_procs([child], timeout=1)
+    assert took_s < 10  # 0.2 where nothing else runs; the deaf one would be there for years
+    psutil.wait_procs([child], timeout=30)
     assert not child.is_running()
 
 
