@@ -31,7 +31,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -384,16 +383,31 @@ def _program() -> list[str]:
     return [sys.executable, "-m", "punie.trace"]
 
 
+_MEASURED: Final = """
+import os, sys, time
+begun = time.perf_counter()
+process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(process, 0)
+wall_s = time.perf_counter() - begun
+print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss, file=sys.stderr)
+"""
+
+
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    begun = time.perf_counter()
+    """What a command takes, started by a small process: Linux counts the memory of who started it as its own."""
     inherited = {name: value for name, value in os.environ.items() if name != _COMPILED}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**inherited, **environment}) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - begun, used.ru_maxrss * unit)
+    measured = subprocess.run(
+        [sys.executable, "-S", "-c", _MEASURED, *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**inherited, **environment},
+        text=True,
+        check=True,
+    )
+    code, processor_s, wall_s, peak = measured.stderr.split()[-4:]
+    if code != "0":
+        raise SystemExit(f"{' '.join(command)}: ended with {code}: {measured.stderr}")
+    return Cost(float(processor_s), float(wall_s), int(peak) * (1 if sys.platform == "darwin" else 1024))
 
 
 if __name__ == "__main__":
