@@ -56,8 +56,13 @@ def test_tool_call_text_is_counted_apart_from_prose() -> None:
 
 def test_a_child_that_takes_too_long_is_ended_and_named(tmp_path: Path) -> None:
     job = ChildJob("punie.trace.bench.preflight", tmp_path / "slow", timeout_s=0.1)  # it imports for longer
-    with pytest.raises(ServerError, match=r"bench.preflight has taken more than 0\.1 s"):
+    with pytest.raises(ServerError, match=r"bench.preflight has taken more than 0\.1 s") as raised:
         asyncio.run(job.run({}, Measurements, lambda _: None))
+    assert raised.value.remedy == f"see {tmp_path / 'slow.log'}"  # of a training: no flag sets its time
+    job = replace(job, timeout_flag="--preflight-timeout")
+    with pytest.raises(ServerError) as raised:
+        asyncio.run(job.run({}, Measurements, lambda _: None))
+    assert str(raised.value.remedy).endswith("allow more with --preflight-timeout")
 
 
 def test_a_child_that_fails_is_quoted(tmp_path: Path) -> None:

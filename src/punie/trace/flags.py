@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from punie.trace.analysis.experiment.size import DEFAULT_MAX_TOKENS
 from punie.trace.options import flag, real_number, switch, whole_number
@@ -11,6 +11,10 @@ from punie.trace.options import flag, real_number, switch, whole_number
 Parse = Callable[[str], Any]
 # `Any` below is a field of the type that the dataclass declares, as of `options.flag`.
 # ruff: noqa: ANN401
+
+
+PREFLIGHT_TIMEOUT: Final = "--preflight-timeout"
+"""The flag with the time for a preflight, and for the look at logits after a benchmark."""
 
 
 def suite_flag(parse: Parse = str, shown: str = "discrimination") -> Any:

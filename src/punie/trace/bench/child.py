@@ -35,12 +35,14 @@ _TAIL_LINES: Final = 12
 class ChildJob:
     """`module` is run as `python -m MODULE JOB RESULT`; it says what it is doing on lines that begin with `- `.
 
-    `files` is the beginning of the paths of its three files: `FILES.job.json`, `.result.json`, `.log`.
+    `files` is the beginning of the paths of its three files: `FILES.job.json`, `.result.json`, `.log`. `timeout_flag`
+    is the flag that sets its time, where one does.
     """
 
     module: str
     files: Path
     timeout_s: float
+    timeout_flag: str = ""
 
     async def run(self, job: object, kind: type[Result], on_step: Callable[[str], None]) -> Result:
         """The result of `job`; `on_step` gets what it is doing. Raises ServerError if it fails or takes too long."""
@@ -64,10 +66,13 @@ class ChildJob:
         end = time.monotonic() + self.timeout_s
         while (code := child.exit_code()) is None:
             if time.monotonic() > end:
+                more = (
+                    f"; if it goes on well, allow more with {self.timeout_flag}" if self.timeout_flag else ""
+                )
                 raise ServerError(
                     f"{self.module} has taken more than {self.timeout_s:g} s",
                     log_tail=_tail(log),
-                    remedy=f"see {log}; if it goes on well, allow more with --preflight-timeout",
+                    remedy=f"see {log}{more}",
                 )
             if line := _last_step(log):
                 on_step(line)

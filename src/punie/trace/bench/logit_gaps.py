@@ -15,6 +15,7 @@ from punie.trace.analysis.experiment.observation import Divergence
 from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan
 from punie.trace.bench.child import ChildJob
 from punie.trace.bench.logits import LogitGap, LogitsJob, Place
+from punie.trace.flags import PREFLIGHT_TIMEOUT
 from punie.trace.model import Span, SpanKind
 
 MODULE: Final = "punie.trace.bench.logits"
@@ -48,7 +49,9 @@ async def look_at_gaps(
     if not different:
         return tuple(divergences)
     job = LogitsJob(plan.model, plan.settings.adapter, different)
-    measured = await ChildJob(MODULE, files, timeout_s).run(job, tuple[LogitGap, ...], on_step)
+    measured = await ChildJob(MODULE, files, timeout_s, PREFLIGHT_TIMEOUT).run(
+        job, tuple[LogitGap, ...], on_step
+    )
     gaps = dict(zip(different, measured, strict=True))
     return tuple(
         item if place is None else replace(item, logit_gap=gaps[place].gap)

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.flags import (
+    PREFLIGHT_TIMEOUT,
     agent_flag,
     allow_vocab_mismatch_flag,
     max_memory_flag,
@@ -72,7 +73,7 @@ class BenchOptions:
     query_timeout: int = query_timeout_flag()
     ready_timeout: int = ready_timeout_flag()
     preflight_timeout: int = flag(
-        "--preflight-timeout",
+        PREFLIGHT_TIMEOUT,
         "S",
         "seconds for the preflight with loading",
         parse=whole_number(1),

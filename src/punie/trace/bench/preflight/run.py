@@ -17,6 +17,7 @@ from punie.trace.bench.preflight.judge import Bounds, judge
 from punie.trace.bench.preflight.measurements import Measurements, MeasuringJob
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import ServerError
+from punie.trace.flags import PREFLIGHT_TIMEOUT
 from punie.trace.serving.vocabulary import compare_vocabularies
 from punie.trace.store.runs.run_folder import RunFolder
 
@@ -49,7 +50,7 @@ async def run_preflight(
     ]
     on_step("starting the server without a draft")
     prompts = await hold_conversations(runtime, folder.new_conversations(), on_step)
-    child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s)
+    child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s, PREFLIGHT_TIMEOUT)
     measured = await child.run(_job(plan, prompts), Measurements, on_step)
     bounds = Bounds(plan.max_memory_bytes, settings.recommended_bytes)
     preflight = judge(measured, plan, bounds, [note for note in notes if note])
