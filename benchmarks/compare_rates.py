@@ -34,12 +34,12 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
 
 ZERO = Thresholds(0.0, 0)
-Starts = tuple[AskedQueries, AskedQueries]
+Starts = tuple[QueryEvidence, QueryEvidence]
 """The evidence of a pair, A and B."""
 
 
@@ -89,7 +89,7 @@ def _planted(pool: Sequence[Starts]) -> str:
     return f"decode of B over A {math.exp(mean):.3f} [{low:.3f}, {high:.3f}], pairs {spread:.1%} apart (SD of the log)"
 
 
-def _decode_ns(evidence: AskedQueries) -> int:
+def _decode_ns(evidence: QueryEvidence) -> int:
     return sum(record.ledger.phases_ns[Phase.DECODE] for record in evidence.records)
 
 
@@ -97,14 +97,14 @@ def _load(pool: Path, kind: str) -> list[Starts]:
     return [(_evidence(pair.a), _evidence(pair.b)) for pair in pairs(pool, kind)]
 
 
-def _evidence(path: Path) -> AskedQueries:
+def _evidence(path: Path) -> QueryEvidence:
     folder = RunFolder.open(path)
     read = read_queries(folder.load_spans(), folder.read_plan().planned)
     asked = tuple(replace(record, critical_path=None) for record in read.records if not record.warmup)
-    return AskedQueries(asked, tuple(read.findings), read.missing)
+    return QueryEvidence(asked, tuple(read.findings), read.missing)
 
 
-def _scaled(evidence: AskedQueries, factor: float) -> AskedQueries:
+def _scaled(evidence: QueryEvidence, factor: float) -> QueryEvidence:
     """As if every nanosecond of decode had taken `factor` times as long and all after it had come later."""
     return replace(evidence, records=tuple(_with_decode(record, factor) for record in evidence.records))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from punie.trace.analysis.comparison.sides import Side, side_of
 from punie.trace.analysis.records import QueryLedger, QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase
 
 QUERY_NS = {
@@ -70,7 +70,7 @@ def planted(noise: Noise, shape: Shape, generator: random.Random, slower: float 
         for number in range(count):
             machine = machines[number] if shape.in_turns else noise.pair * generator.gauss()
             at = 2 * number + side if shape.in_turns else number + 1000 * side
-            made.append(AskedQueries(tuple(_start(noise, shape, generator, machine, at * 10**9, factor))))
+            made.append(QueryEvidence(tuple(_start(noise, shape, generator, machine, at * 10**9, factor))))
         sides.append(side_of(made))
     return sides[0], sides[1]
 

@@ -59,7 +59,7 @@ from punie.trace.telemetry.provider import Telemetry, configure
 from punie.trace.telemetry.query import QueryLabels, query_span
 from punie.trace.units import NS_PER_MS, duration_text
 from punie.trace.workload.agent import default_subject, server_model
-from punie.trace.workload.ask import Asker, Reply
+from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.subject import Subject
 from punie.trace.workload.suite import Query, Suite, default_suite, load_suite
 
@@ -92,21 +92,21 @@ class Pair:
 class Bench:
     """What stays the same over a server start: who asks in each arm."""
 
-    askers: dict[Arm, Asker]
+    runners: dict[Arm, AgentRunner]
     telemetry: Telemetry
 
     async def time(self, arm: Arm, query: Query) -> tuple[int, int, Reply]:
         """Ask once, by the stopwatch: what it took, how much of that this process computed, and the reply."""
         await asyncio.sleep(PAUSE_S)
-        asker = self.askers[arm]
+        runner = self.runners[arm]
         begun_ns, cpu_begun_ns = time.perf_counter_ns(), time.process_time_ns()
         if arm is Arm.OFF:
-            reply = await asker.ask(query.text)
+            reply = await runner.answer(query.text)
         else:
             with query_span(
                 self.telemetry, QueryLabels(run_id="cost", query_id=query.id, text=query.text)
             ) as span:
-                reply = await asker.ask(query.text)
+                reply = await runner.answer(query.text)
                 span.answered(reply.answered_ns, reply.answer.text)
         took_ns, cpu_ns = time.perf_counter_ns() - begun_ns, time.process_time_ns() - cpu_begun_ns
         if reply.error:
@@ -115,7 +115,7 @@ class Bench:
 
     async def pair(self, query: Query, start: int, order: random.Random) -> Pair:
         """Ask in all arms, in a random order. Raises SystemExit if the answers aren't the same."""
-        arms = order.sample(list(self.askers), len(self.askers))
+        arms = order.sample(list(self.runners), len(self.runners))
         timed = {arm: await self.time(arm, query) for arm in arms}
         answers = {reply.answer.text for _, _, reply in timed.values()}
         if len(answers) > 1:
@@ -187,12 +187,12 @@ async def _bench(model: Path | None, folder: Path) -> AsyncIterator[Bench]:
             return
         hooked = await stack.enter_async_context(_server(model, folder, HOOK))
         plain = await stack.enter_async_context(_server(model, folder, None))
-        askers = {
+        runners = {
             Arm.EVERYTHING: _asker(traced, hooked.address),
             Arm.CLIENT: _asker(traced, plain.address),
             Arm.OFF: _asker(bare, plain.address),
         }
-        yield Bench(askers, telemetry)
+        yield Bench(runners, telemetry)
 
 
 @contextmanager
@@ -218,9 +218,9 @@ def _command(config: ServerConfig, port: int, *, hook: str | None) -> tuple[str,
     return build_server_command(config, port=port, hook=hook)
 
 
-def _asker(subject: Subject, address: ServerAddress) -> Asker:
+def _asker(subject: Subject, address: ServerAddress) -> AgentRunner:
     model = server_model(address, DEFAULT_MODEL, {}, timeout_s=TIMEOUT_S)
-    return Asker(subject, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
+    return AgentRunner(subject, model, stream=True, timeout_s=TIMEOUT_S, clock=wall_clock_ns)
 
 
 # --- the figures ---

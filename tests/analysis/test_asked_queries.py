@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Gap, forbidding
+from punie.trace.analysis.verdicts.assessment import Gap, QueryEvidence, forbidding
 from punie.trace.analysis.verdicts.target import target_verdict
 from punie.trace.model import Disturbance, Phase, Verdict
 
@@ -32,7 +32,7 @@ FINDINGS = tuple(
 
 
 def test_only_findings_with_cases_weaken_or_forbid() -> None:
-    asked = AskedQueries((), FINDINGS)
+    asked = QueryEvidence((), FINDINGS)
     assert asked.downgrades == ("downgraded-1", "downgraded-2")
     assert asked.gaps == forbidding(FINDINGS) == (Gap("no-verdict-1", 1), Gap("no-verdict-2", 2))
 
@@ -40,8 +40,8 @@ def test_only_findings_with_cases_weaken_or_forbid() -> None:
 def test_missing_queries_are_named_once_and_first() -> None:
     missing = (PlannedQuery("a", 0, 0, 0), PlannedQuery("b", 0, 0, 1))
     findings = (Item("broken-root", "no-verdict", 3), Item("missing-query", "no-verdict", 2))
-    assert AskedQueries((), findings, missing).gaps == (Gap("missing-query", 2), Gap("broken-root", 3))
-    assert AskedQueries((), findings).gaps == (Gap("broken-root", 3), Gap("missing-query", 2))
+    assert QueryEvidence((), findings, missing).gaps == (Gap("missing-query", 2), Gap("broken-root", 3))
+    assert QueryEvidence((), findings).gaps == (Gap("broken-root", 3), Gap("missing-query", 2))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_missing_queries_are_named_once_and_first() -> None:
 )
 def test_what_counts_in_averages(make_record: RecordMaker, values: dict[str, object], counts: bool) -> None:
     record = make_record("q", {Phase.DECODE: 1_000_000}, **values)
-    asked = AskedQueries((record,))
+    asked = QueryEvidence((record,))
     assert (asked.counted, asked.failed) == (((record,), ()) if counts else ((), (record,)))
 
 
 def test_nothing_asked_has_no_verdict_on_the_target() -> None:
-    found = target_verdict(AskedQueries(()), 1)
+    found = target_verdict(QueryEvidence(()), 1)
     assert (found.verdict, found.figures.fewest, found.figures.failed, found.figures.medians) == (
         Verdict.UNDECIDED,
         0,

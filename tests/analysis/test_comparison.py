@@ -17,7 +17,7 @@ from punie.trace.analysis.comparison.facts import Likeness, compare_facts
 from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase
 from punie.trace.report.wording.comparison import caveats, gate_reason, undecided_reasons
 
@@ -50,15 +50,15 @@ def _start(
     ]
 
 
-def _evidence(records: Sequence[QueryRecord]) -> AskedQueries:
-    return AskedQueries(tuple(records))
+def _evidence(records: Sequence[QueryRecord]) -> QueryEvidence:
+    return QueryEvidence(tuple(records))
 
 
-def _side(count: int, first: int, **fields: object) -> list[AskedQueries]:
+def _side(count: int, first: int, **fields: object) -> list[QueryEvidence]:
     return [_evidence(_start(first + n, **fields)) for n in range(count)]  # type: ignore[arg-type]
 
 
-def _compared(a: Sequence[AskedQueries], b: Sequence[AskedQueries]) -> Comparison:
+def _compared(a: Sequence[QueryEvidence], b: Sequence[QueryEvidence]) -> Comparison:
     return compare(side_of(a), side_of(b))
 
 
@@ -93,7 +93,7 @@ def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]
 
 
 def test_answers_of_which_some_are_missing_are_no_claim_even_against_themselves() -> None:
-    gap = AskedQueries(tuple(_start(2)), missing=(PlannedQuery("six", 0, 0, 5),))
+    gap = QueryEvidence(tuple(_start(2)), missing=(PlannedQuery("six", 0, 0, 5),))
     assert _compared([gap], [gap]).direction is Direction.UNDECIDED
 
 
@@ -124,7 +124,7 @@ def test_the_differences_of_the_phases_sum_to_that_of_the_wall_time() -> None:
     ],
 )
 def test_the_unit_is_the_highest_level_of_which_there_are_several(
-    a: Callable[[], list[AskedQueries]], b: Callable[[], list[AskedQueries]], unit: Unit, exchanged: Unit
+    a: Callable[[], list[QueryEvidence]], b: Callable[[], list[QueryEvidence]], unit: Unit, exchanged: Unit
 ) -> None:
     design = _compared(a(), b()).design
     assert design is not None
@@ -157,8 +157,8 @@ def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -
     )
 
 
-def _in_turns(count: int, slower: float) -> tuple[list[AskedQueries], list[AskedQueries]]:
-    sides: tuple[list[AskedQueries], list[AskedQueries]] = ([], [])
+def _in_turns(count: int, slower: float) -> tuple[list[QueryEvidence], list[QueryEvidence]]:
+    sides: tuple[list[QueryEvidence], list[QueryEvidence]] = ([], [])
     for n in range(count):
         busy = 1 + n / 4  # the machine gets busier with every pair
         for side, factor in ((0, 1.0), (1, slower)):
@@ -173,11 +173,11 @@ def test_starts_made_in_turns_are_pairs_so_a_busy_machine_hides_nothing() -> Non
     assert found.direction is Direction.SLOWER
     assert _named(found, "decode") is Direction.SLOWER
     assert _named(found, "prefill") is Direction.NO_DIFFERENCE
-    apart = _compared(_in_turns(6, 1.15)[0], [AskedQueries(e.records) for e in _side(6, 99)])
+    apart = _compared(_in_turns(6, 1.15)[0], [QueryEvidence(e.records) for e in _side(6, 99)])
     assert apart.direction is not Direction.SLOWER
 
 
-def _overlapping(count: int, slower: float) -> tuple[AskedQueries, AskedQueries]:
+def _overlapping(count: int, slower: float) -> tuple[QueryEvidence, QueryEvidence]:
     """Two sources of `count` starts each, which asked query by query in turns; in every other start B began."""
     sides: tuple[list[QueryRecord], list[QueryRecord]] = ([], [])
     for n in range(count):
@@ -236,7 +236,7 @@ def test_a_query_that_one_start_did_not_answer_is_left_out_and_named() -> None:
 
 
 def test_a_missing_query_forbids_a_claim() -> None:
-    gap = AskedQueries(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
+    gap = QueryEvidence(tuple(_start(2, slower=3.0)), missing=(PlannedQuery("six", 0, 0, 5),))
     found = _compared(_side(1, 1), [gap])
     assert found.direction is Direction.UNDECIDED
     assert undecided_reasons(found) == ("B: 1 planned query missing",)
@@ -300,7 +300,7 @@ def test_facts_are_the_same_differ_or_are_not_known() -> None:
     assert [fact.likeness for fact in found] == [Likeness.DIFFERS, Likeness.SAME, Likeness.NOT_KNOWN]
 
 
-def _cached(records: Sequence[QueryRecord], **fields: object) -> list[AskedQueries]:
+def _cached(records: Sequence[QueryRecord], **fields: object) -> list[QueryEvidence]:
     """The same with a prompt cache of which nobody tells what was found in it; repeats take a third."""
     warm = [
         r if r.repeat == 0 else build_record(r.query_id, {Phase.DECODE: 70}, repeat=r.repeat) for r in records

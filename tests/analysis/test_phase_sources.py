@@ -179,7 +179,7 @@ def test_a_server_may_tidy_up_after_the_last_byte() -> None:
 
 @pytest.mark.parametrize(("told_ms", "is_flaw"), [(90, False), (91, False), (91.001, True), (5000, True)])
 def test_timings_that_the_request_had_no_room_for_are_counted(told_ms: float, is_flaw: bool) -> None:
-    said = replace(BODY[0], attributes={**BODY[0].attributes, semconv.BODY_TOLD_NS: round(told_ms * MS)})
+    said = replace(BODY[0], attributes={**BODY[0].attributes, semconv.BODY_REPORTED_NS: round(told_ms * MS)})
     assert ("timings-too-long" in flaws(*WHOLE, said, BODY[1])) is is_flaw
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.statistics.spread import UnitKind
-from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, QueryEvidence, Question
 from punie.trace.analysis.verdicts.generation import (
     GenerationFigures,
     GenerationReason,
@@ -42,7 +42,7 @@ def judge(
     records: Sequence[QueryRecord], *integrity: Broken, missing: int = 0
 ) -> Assessment[GenerationFigures]:
     planned = tuple(PlannedQuery(f"gone-{number}", 0, 0, number) for number in range(missing))
-    return generation_verdict(AskedQueries(tuple(records), integrity, planned))
+    return generation_verdict(QueryEvidence(tuple(records), integrity, planned))
 
 
 def measured(found: Assessment[GenerationFigures]) -> MeasuredGeneration:
@@ -319,7 +319,7 @@ def test_more_generation_never_moves_the_verdict_towards_no(
 
 
 def test_what_was_predicted_is_what_the_advice_says(make_record: RecordMaker) -> None:
-    asked = AskedQueries(tuple(suite(make_record, 0.9, noise=0.01)))
+    asked = QueryEvidence(tuple(suite(make_record, 0.9, noise=0.01)))
     alone, known, unknown = (
         generation_verdict(asked, savings)
         for savings in (None, PredictedSavings(0.123, 0.05), PredictedSavings(None, None))
@@ -331,7 +331,7 @@ def test_what_was_predicted_is_what_the_advice_says(make_record: RecordMaker) ->
 
 
 def test_a_cache_that_saves_more_than_fewer_tokens_comes_first(make_record: RecordMaker) -> None:
-    asked = AskedQueries(tuple(suite(make_record, 0.9, noise=0.01)))
+    asked = QueryEvidence(tuple(suite(make_record, 0.9, noise=0.01)))
     found = generation_verdict(asked, PredictedSavings(0.10, 0.30))
     assert found.advice is Advice.SHORTEN_PROMPT
     assert "a prompt cache that hits everywhere would save about 30.0 %" in next_step(found)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, QueryEvidence, Question
 from punie.trace.analysis.verdicts.target import QueryTimes, TargetFigures, TargetReason, target_verdict
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.advice import next_step
@@ -36,7 +36,7 @@ def timed(make: RecordMaker, query_id: str, *walls_ms: int, requests: int = 2) -
 
 
 def judge(*records: QueryRecord) -> Assessment[TargetFigures]:
-    return target_verdict(AskedQueries(records), TARGET_NS)
+    return target_verdict(QueryEvidence(records), TARGET_NS)
 
 
 def test_whole_finding(make_record: RecordMaker) -> None:
@@ -115,8 +115,8 @@ def test_no_records() -> None:
 def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
     for walls in ((5, 5, 5), (200, 200, 200)):
         records = tuple(timed(make_record, "a", *walls))
-        missing = target_verdict(AskedQueries(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
-        broken = target_verdict(AskedQueries(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
+        missing = target_verdict(QueryEvidence(records, missing=(PlannedQuery("x", 0, 0, 0),)), TARGET_NS)
+        broken = target_verdict(QueryEvidence(records, (Broken("skew", "no-verdict", 2),)), TARGET_NS)
         assert {missing.verdict, broken.verdict} == {Verdict.UNDECIDED}
         assert "integrity: skew (2)" in basis(broken)
 

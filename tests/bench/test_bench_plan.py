@@ -13,7 +13,7 @@ from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.bench.documents import decode_plan
 from punie.trace.bench.options import BenchOptions
-from punie.trace.bench.plan import balanced_orders, plan_asks, plan_cells
+from punie.trace.bench.plan import balanced_orders, plan_cells, planned_queries
 from punie.trace.bench.plan_options import merge_options
 from punie.trace.bench.runtime import Runtime, request_fields
 from punie.trace.bench.servers import server_config
@@ -65,7 +65,7 @@ def test_two_drafts_are_one_more_factor() -> None:
 def test_inside_a_server_every_query_is_asked_at_every_k_before_the_next_one() -> None:
     plan = plan_of(blocks=2, repeat=2)
     for cell in plan_cells(plan):
-        asks = list(plan_asks(plan, cell))
+        asks = list(planned_queries(plan, cell))
         assert [ask.planned.position for ask in asks] == list(range(len(asks)))
         count = len(cell.arms)
         for start in range(0, len(asks), count):
@@ -79,7 +79,7 @@ def test_inside_a_server_every_query_is_asked_at_every_k_before_the_next_one() -
 def test_servers_of_a_block_ask_in_the_same_order() -> None:
     plan = plan_of(blocks=1)
     orders = {
-        tuple(dict.fromkeys(ask.planned.query_id for ask in plan_asks(plan, cell)))
+        tuple(dict.fromkeys(ask.planned.query_id for ask in planned_queries(plan, cell)))
         for cell in plan_cells(plan)
     }
     assert len(orders) == 1

@@ -18,7 +18,7 @@ from short_suites import write_suite
 from punie.trace import semconv
 from punie.trace.__main__ import main
 from punie.trace.bench.folder import BenchFolder
-from punie.trace.bench.plan import plan_asks, plan_cells
+from punie.trace.bench.plan import plan_cells, planned_queries
 from punie.trace.demo.paths import draft_model_path
 from punie.trace.errors import ExitCode
 from punie.trace.model import SpanKind
@@ -118,7 +118,7 @@ def test_every_planned_asking_is_there_once(bench: tuple[BenchFolder, list[int],
     planned = Counter(
         (ask.arm.name, ask.planned.query_id, ask.planned.repeat)
         for cell in plan_cells(plan)
-        for ask in plan_asks(plan, cell)
+        for ask in planned_queries(plan, cell)
     )
     assert asked == planned
     assert report(folder)["missing"] == 0

@@ -344,7 +344,7 @@ def test_progress_that_nobody_reads_is_no_gate_s_answer() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as nobody, pytest.raises(PipeClosedError):
-        Progress(ProgressConsole(file=nobody)).say("x" * 10_000)
+        Progress(ProgressConsole(file=nobody)).log("x" * 10_000)
 
 
 @pytest.mark.parametrize("verb", VERBS)

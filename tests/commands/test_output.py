@@ -57,7 +57,7 @@ def test_what_user_code_prints_is_in_no_report(of_others: str) -> None:
     "said",
     [
         "standard_streams import write_err; write_err('said')",
-        "progress import Progress; Progress().say('said')",
+        "progress import Progress; Progress().log('said')",
     ],
 )
 def test_what_is_said_is_said_after_user_code_closed_standard_error(said: str) -> None:

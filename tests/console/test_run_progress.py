@@ -24,7 +24,7 @@ def test_each_line_has_its_time_and_how_long_the_rest_may_take() -> None:
     times[0] = 50 * NS_PER_S  # the server had to start
     for place, (result, error) in enumerate(results):
         planned = PlannedQuery(f"query-{place}", 0, 0, place)
-        progress.asking(planned)
+        progress.query_begins(planned)
         times[0] += (place + 1) * 2 * NS_PER_S
         progress.answered(planned, result, error)
     assert out.getvalue().splitlines() == [

@@ -15,7 +15,7 @@ from punie.trace.demo.paths import target_model_path, wordy_adapter_path, worksp
 from punie.trace.server.config import ServerConfig
 from punie.trace.server.process import ServerProcess
 from punie.trace.workload.agent import default_subject, server_model
-from punie.trace.workload.ask import Asker, Reply
+from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.scoring.score import score
 from punie.trace.workload.suite import Query, default_suite
 
@@ -27,8 +27,8 @@ async def ask_all(config: ServerConfig, log: Path, queries: Sequence[Query]) -> 
     """The replies to `queries`, asked one after the other at one server."""
     async with ServerProcess(config, log) as server:
         model = server_model(server.address, server.model_name, config.request_defaults(), timeout_s=60)
-        asker = Asker(default_subject(workspace_path()), model, True, 60, time.monotonic_ns)
-        return [await asker.ask(query.text) for query in queries]
+        runner = AgentRunner(default_subject(workspace_path()), model, True, 60, time.monotonic_ns)
+        return [await runner.answer(query.text) for query in queries]
 
 
 def test_it_is_an_adapter_of_some_hundred_kilobytes_with_a_card() -> None:

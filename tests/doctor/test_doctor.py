@@ -19,7 +19,7 @@ from punie.trace.__main__ import main
 from punie.trace.console.standard_streams import write_out_inert
 from punie.trace.demo.paths import target_model_path
 from punie.trace.doctor import clock, model, packages, ports, server_package
-from punie.trace.doctor.check import AskError, Finding, Status, ask_python, run_checks
+from punie.trace.doctor.check import Finding, PythonError, Status, python_output, run_checks
 from punie.trace.doctor.text import as_json, as_text, failed
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit
@@ -93,7 +93,7 @@ def test_the_installed_server_fits_the_launcher() -> None:
 
 def test_a_server_package_that_cant_be_imported_fails() -> None:
     def without_mlx_lm(program: str) -> str:
-        return ask_python(f"import sys; sys.modules['mlx_lm'] = None\n{program}")
+        return python_output(f"import sys; sys.modules['mlx_lm'] = None\n{program}")
 
     found = server_package.check_server_package(without_mlx_lm)
     assert found.status is Status.FAIL
@@ -102,7 +102,7 @@ def test_a_server_package_that_cant_be_imported_fails() -> None:
 
 def test_a_server_that_differs_is_a_warning_that_names_the_hooks() -> None:
     change = "from mlx_lm import server as s; s.ResponseGenerator._tokenize = lambda self: None"
-    found = server_package.check_server_package(lambda program: ask_python(f"{change}\n{program}"))
+    found = server_package.check_server_package(lambda program: python_output(f"{change}\n{program}"))
     assert found.status is Status.WARN
     assert "ResponseGenerator._tokenize takes (self) instead of" in found.found
 
@@ -122,13 +122,13 @@ def test_a_slow_blas_matters_on_linux(gflops: str, platform: str, status: Status
 
 
 def test_mlx_that_cant_be_asked_is_unknown() -> None:
-    found = server_package.check_speed(lambda _: ask_python("raise SystemExit('no MLX here')"))
+    found = server_package.check_speed(lambda _: python_output("raise SystemExit('no MLX here')"))
     assert (found.status, found.found) == (Status.UNKNOWN, "MLX can't be asked: no MLX here")
 
 
 def test_asking_has_an_end() -> None:
-    with pytest.raises(AskError, match=r"within 0\.2 s"):
-        ask_python("import time; time.sleep(60)", timeout_s=0.2)
+    with pytest.raises(PythonError, match=r"within 0\.2 s"):
+        python_output("import time; time.sleep(60)", timeout_s=0.2)
 
 
 def test_the_demo_model_can_be_read() -> None:

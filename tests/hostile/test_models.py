@@ -24,7 +24,7 @@ from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.usecases.load import load_source
 from punie.trace.usecases.run_report import Judgement, build_report
 from punie.trace.workload.agent import default_subject
-from punie.trace.workload.ask import Asker
+from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.subject import Subject
 from punie.trace.workload.tools.tools import ERROR_PREFIX, WorkspaceTools
 
@@ -133,8 +133,10 @@ def test_many_calls_in_one_turn_run_a_few_at_a_time_and_end(ground: Ground) -> N
 
     async def ask() -> None:
         nonlocal seen
-        asker = Asker(default_subject(ground.workspace), FunctionModel(answer), False, 60, clock=time.time_ns)
-        task = asyncio.create_task(asker.ask("?"))
+        runner = AgentRunner(
+            default_subject(ground.workspace), FunctionModel(answer), False, 60, clock=time.time_ns
+        )
+        task = asyncio.create_task(runner.answer("?"))
         while not task.done():
             seen = max(seen, len(psutil.Process().children(recursive=True)))
             await asyncio.sleep(0.01)
@@ -170,8 +172,8 @@ def test_what_a_model_says_is_not_obeyed(ground: Ground, tmp_path: Path) -> None
     with redirect_stdout(said), redirect_stderr(said):
         for text in TEXTS.values():
             if "\ud800" not in text:  # no answer over HTTP can have it
-                asker = Asker(Subject(agent), hostile_model(text), False, 30, clock=time.time_ns)
-                asyncio.run(asker.ask(text))
+                runner = AgentRunner(Subject(agent), hostile_model(text), False, 30, clock=time.time_ns)
+                asyncio.run(runner.answer(text))
     uninstrument_http(telemetry)
     telemetry.shutdown()
     assert not CONTROLS.search(said.getvalue())

@@ -22,7 +22,7 @@ from punie.trace.telemetry.shipping.answers import Outcome
 from punie.trace.telemetry.shipping.http_sender import HttpSender
 from punie.trace.telemetry.shipping.targets import flag_target
 from punie.trace.workload.agent import server_model
-from punie.trace.workload.ask import Asker
+from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.subject import Subject
 
 LIMIT_S = 4.0
@@ -96,7 +96,7 @@ def test_a_query_fails_and_the_run_goes_on(behaviour: Behaviour, stream: bool) -
         model = server_model(ServerAddress.of(f"http://{place}/v1"), "m", {}, timeout_s=limit_s(behaviour))
         agent = Agent[None, str](defer_model_check=True, retries=0)
         reply = asyncio.run(
-            Asker(Subject(agent), model, stream, limit_s(behaviour), clock=time.time_ns).ask("?")
+            AgentRunner(Subject(agent), model, stream, limit_s(behaviour), clock=time.time_ns).answer("?")
         )
     assert reply.error or behaviour is absurd_usage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from punie.trace.machine.ask import ask_program
 from punie.trace.machine.facts import machine_facts
+from punie.trace.machine.programs import program_output
 from punie.trace.machine.swap import Swap, read_swap
 
 VM_STAT = """\
@@ -92,6 +92,6 @@ def test_a_linux_laptop(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_missing_or_fails_says_nothing() -> None:
-    assert ask_program(("/nowhere/at/all",)) == ""
-    assert ask_program((sys.executable, "-c", "print('half'); raise SystemExit(1)")) == ""
-    assert ask_program((sys.executable, "-c", "print('whole')")) == "whole\n"
+    assert program_output(("/nowhere/at/all",)) == ""
+    assert program_output((sys.executable, "-c", "print('half'); raise SystemExit(1)")) == ""
+    assert program_output((sys.executable, "-c", "print('whole')")) == "whole\n"

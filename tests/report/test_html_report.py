@@ -23,7 +23,7 @@ from punie.trace.analysis.comparison.facts import compare_facts
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.summary.parts import By, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase, SpanSet
 from punie.trace.report import figures
 from punie.trace.report.builders.comparison import build_comparison
@@ -255,7 +255,7 @@ def test_of_very_many_names_people_get_some_and_how_many_more() -> None:
     ]
     run = Report(about(), analyse(records))
     parts = parts_of(records, lambda record: record.query_id)
-    sides = [AskedQueries(tuple(half)) for half in (records[:400], records[200:])]
+    sides = [QueryEvidence(tuple(half)) for half in (records[:400], records[200:])]
     facts = compare_facts([{"model": "m"}], [{"model": "m"}], ["model"])
     comparison = compare(side_of(sides[:1]), side_of(sides[1:]), facts)
     documents = (

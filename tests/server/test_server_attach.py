@@ -122,7 +122,7 @@ def test_a_server_that_still_loads_is_waited_for_and_said() -> None:
     answers = COMPLETION | {"GET /v1/models": (0, lambda: next(calls, (200, {"data": [{"id": "m"}]})))}
     said: list[str] = []
     with server_with(answers) as (url, _):
-        assert entered(AttachedServer(ServerAddress.of(url), say=said.append)) == "m"
+        assert entered(AttachedServer(ServerAddress.of(url), log=said.append)) == "m"
     (line,) = said
     assert "not ready yet (503" in line
     assert "Loading model" in line
@@ -138,7 +138,7 @@ def test_a_redirect_is_followed_once_for_all_requests() -> None:
     said: list[str] = []
     with server_with(COMPLETION | models("m")) as (behind, asked):
         with server_with({"GET /old/models": (308, f"{behind}/v1/models")}) as (url, before):
-            server = AttachedServer(ServerAddress.of(f"{url}/old"), say=said.append)
+            server = AttachedServer(ServerAddress.of(f"{url}/old"), log=said.append)
             assert entered(server) == "m"
         assert server.base_url == f"{behind}/v1"
         assert [line.split()[1] for line in before] == ["/old/models"]

@@ -14,7 +14,7 @@ import pytest
 from punie.trace.footprint import MemorySource, footprint_reader, read_phys_footprint
 from punie.trace.server.diagnosis import death_line, describe_exit, find_cause, is_downloading
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
-from punie.trace.server.log import FOUND_LINES, TAIL_BYTES, ServerLog
+from punie.trace.server.log import SHOWN_LINES, TAIL_BYTES, ServerLog
 from punie.trace.server.memory import MemorySampler
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit, recommended_limit
 from punie.trace.server.port import url
@@ -64,7 +64,7 @@ def test_found_line_comes_with_what_follows(tmp_path: Path) -> None:
     assert ServerLog(path).find("died") == ""
     path.write_text("it died early\nfine\n" + "generation thread died: why\nTraceback\n" + "more\n" * 200)
     found = ServerLog(path, start=14).find("died")
-    assert found.splitlines() == ["generation thread died: why", "Traceback", *["more"] * (FOUND_LINES - 2)]
+    assert found.splitlines() == ["generation thread died: why", "Traceback", *["more"] * (SHOWN_LINES - 2)]
     assert ServerLog(path).find("never") == ""
 
 

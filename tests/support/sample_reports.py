@@ -31,7 +31,7 @@ from punie.trace.analysis.speculative.prediction import predict_memory
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import By, day_of, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.model import Phase, Provenance
 from punie.trace.report.builders.comparison import build_comparison
@@ -194,8 +194,8 @@ def _parallel(number: int) -> QueryRecord:
     return build_record(f"search-{number:02}", phases, start_ns=number * 10**9, critical_path=path)
 
 
-def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> AskedQueries:
-    return AskedQueries(
+def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: str = "") -> QueryEvidence:
+    return QueryEvidence(
         tuple(
             build_record(
                 f"{prefix}query-{query}-{HOSTILE}",
@@ -214,14 +214,14 @@ def _evidence(slower: float, *, known: bool = True, repeats: int = 3, prefix: st
     )
 
 
-COMPARISONS: Final[dict[str, Callable[[], tuple[AskedQueries, AskedQueries]]]] = {
+COMPARISONS: Final[dict[str, Callable[[], tuple[QueryEvidence, QueryEvidence]]]] = {
     "same": lambda: (_evidence(1.0), _evidence(1.0)),
     "slower": lambda: (_evidence(1.0), _evidence(9.0, repeats=4)),
     "itself once": lambda: (_evidence(1.0, repeats=1), _evidence(1.0, repeats=1)),
     "once": lambda: (_evidence(1.0, repeats=1), _evidence(0.5, repeats=1)),
     "network not known": lambda: (_evidence(1.0), _evidence(1.0, known=False)),
     "unpaired": lambda: (_evidence(1.0), _evidence(2.0, prefix="other-")),
-    "nothing": lambda: (_evidence(1.0), AskedQueries(())),
+    "nothing": lambda: (_evidence(1.0), QueryEvidence(())),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from punie.trace.demo.paths import target_model_path
-from punie.trace.telemetry.mlx.messages import AskedMessages, Message, MessageCounter
+from punie.trace.telemetry.mlx.messages import ChatPrompt, Message, MessageCounter
 
 TOOLS = [{"type": "function", "function": {"name": "run", "parameters": {"properties": {"command": {}}}}}]
 
@@ -38,9 +38,9 @@ def tokenizer() -> Any:  # noqa: ANN401 - mlx_lm has no types
     return load_tokenizer(target_model_path())  # type: ignore[no-untyped-call]
 
 
-def _asked(tokenizer: Any, messages: Sequence[Message]) -> AskedMessages:  # noqa: ANN401
+def _asked(tokenizer: Any, messages: Sequence[Message]) -> ChatPrompt:  # noqa: ANN401
     template = partial(tokenizer.apply_chat_template, tools=TOOLS)
-    return AskedMessages(
+    return ChatPrompt(
         messages,
         TOOLS,
         prompt=template(messages, add_generation_prompt=True),
@@ -72,7 +72,7 @@ def test_a_turn_costs_the_template_once_for_each_new_message(tokenizer: Any) -> 
             applied.append(len(some))
             return asked.template(some)
 
-        noting = AskedMessages(asked.messages, asked.tools, asked.prompt, template, asked.encode)
+        noting = ChatPrompt(asked.messages, asked.tools, asked.prompt, template, asked.encode)
         return counter.count(noting).tokens
 
     first = count(_dialogue()[:2])
@@ -126,23 +126,23 @@ def _messages(*pairs: tuple[str, str]) -> list[Message]:
 def test_a_message_that_the_template_writes_otherwise_later_is_counted_with_the_next() -> None:
     messages = _messages(("system", "Be"), ("user", "abc"), ("assistant", "(hm)de"), ("user", "f"))
     prompt = _letters(_thinking(messages, opening=">"))
-    asked = AskedMessages(messages, (), prompt, _thinking, _letters)
+    asked = ChatPrompt(messages, (), prompt, _thinking, _letters)
     assert MessageCounter().count(asked).tokens == (2, 3, -1, 3)
 
 
 def test_what_was_remembered_counts_only_while_the_prompt_says_the_same() -> None:
     counter = MessageCounter()
     messages = _messages(("system", "Be"), ("user", "abc"), ("assistant", "(hm)de"))
-    asked = AskedMessages(messages, (), _letters(_thinking(messages, opening=">")), _thinking, _letters)
+    asked = ChatPrompt(messages, (), _letters(_thinking(messages, opening=">")), _thinking, _letters)
     assert counter.count(asked).tokens == (2, 3, 6)
     later = [*messages, *_messages(("user", "f"))]
-    asked = AskedMessages(later, (), _letters(_thinking(later, opening=">")), _thinking, _letters)
+    asked = ChatPrompt(later, (), _letters(_thinking(later, opening=">")), _thinking, _letters)
     assert counter.count(asked).tokens == (2, 3, -1, 3)
 
 
 def test_a_template_that_wants_a_user_s_message_leaves_the_preamble_unknown() -> None:
     messages = _messages(("system", "Be"), ("user", "abc"), ("assistant", "de"))
-    asked = AskedMessages(messages, (), _letters(_needs_a_user(messages)), _needs_a_user, _letters)
+    asked = ChatPrompt(messages, (), _letters(_needs_a_user(messages)), _needs_a_user, _letters)
     assert MessageCounter().count(asked).tokens == (-1, 7, 3)
 
 
@@ -161,7 +161,7 @@ def test_a_text_that_the_prompt_does_not_begin_with_is_not_made_tokens() -> None
 
     messages = _messages(("system", "Be"), *[("user", "abc"), ("assistant", "de")] * 30, ("user", "f"))
     prompt = _letters(_tools_before_the_last_user(messages, opening=">"))
-    asked = AskedMessages(messages, (), prompt, _tools_before_the_last_user, encode)
+    asked = ChatPrompt(messages, (), prompt, _tools_before_the_last_user, encode)
     assert MessageCounter().count(asked).tokens == (*[-1] * 61, len(prompt) - 1)
     assert len(encoded) == 1
 
@@ -171,5 +171,5 @@ def test_a_token_that_reaches_across_the_border_belongs_to_neither() -> None:
         return [hash(text[place : place + 2]) for place in range(0, len(text), 2)]
 
     messages = _messages(("system", "Be"), ("user", "abc"), ("assistant", "d"))
-    asked = AskedMessages(messages, (), pairs("Beabcd"), _thinking, pairs)
+    asked = ChatPrompt(messages, (), pairs("Beabcd"), _thinking, pairs)
     assert MessageCounter().count(asked).tokens == (1, -1, 2)

@@ -97,7 +97,7 @@ def test_the_last_look_for_tool_calls_is_the_parsing_of_an_answer_without(
     until_first_token(request, hands)
     for began_at, ended_at in ((1070, 1071), (1090, 1092)):
         hands.at = ended_at
-        request.found_no_calls(began_at)
+        request.no_calls_found(began_at)
         if ended_at == 1071:
             hands.at = 1080
             request.token("stop")

@@ -13,7 +13,7 @@ import pytest
 
 from punie.trace import semconv
 from punie.trace.model import Disturbance
-from punie.trace.workload.ask import Reply
+from punie.trace.workload.agent_runner import Reply
 from punie.trace.workload.left_running import Aftermath, until_idle
 from punie.trace.workload.scoring.answer import Answer
 from punie.trace.workload.threads import ToolThreads

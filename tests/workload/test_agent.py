@@ -19,7 +19,7 @@ from pydantic_ai.models import Model
 from punie.trace.errors import ExitCode, WorkloadError
 from punie.trace.server.address import ServerAddress
 from punie.trace.workload.agent import server_model
-from punie.trace.workload.ask import Asker
+from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.subject import Subject, SubjectSource, load_subject
 
 MODULES = count()
@@ -101,7 +101,7 @@ def test_what_came_in_place_of_a_stream_is_said(server: type[BaseHTTPRequestHand
     with serving_http(server) as url:
         model = server_model(ServerAddress.of(url, api_key="sekret"), "m", {}, timeout_s=20)
         agent = Agent[None, str](defer_model_check=True)
-        reply = asyncio.run(Asker(Subject(agent), model, True, 20, clock=lambda: 0).ask("?"))
+        reply = asyncio.run(AgentRunner(Subject(agent), model, True, 20, clock=lambda: 0).answer("?"))
     assert re.fullmatch(sentence, reply.error or ""), reply.error
 
 

@@ -18,7 +18,7 @@ from punie.trace.errors import ServerError, WorkloadError
 from punie.trace.model import Attributes
 from punie.trace.store.sources import read_source
 from punie.trace.telemetry.provider import configure
-from punie.trace.workload.ask import Asker
+from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.plan import plan_queries
 from punie.trace.workload.runner import WARMUP_TEXTS, Session, run_server_start
 from punie.trace.workload.scoring.score import Score
@@ -64,7 +64,7 @@ class Listener:
     def warming_up(self, server_start: int) -> None:
         self.heard.append(f"warm-up {server_start}")
 
-    def asking(self, planned: PlannedQuery) -> None:
+    def query_begins(self, planned: PlannedQuery) -> None:
         self.heard.append(f"? {planned.query_id}")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
@@ -83,11 +83,11 @@ def run(folder: Path, server: Server, listener: Listener, suite: Suite = SUITE) 
     telemetry = configure(folder)
     session = Session(suite, telemetry, "run-1", "off", 99, listener)
     agent: Agent[None, str] = Agent(defer_model_check=True)
-    asker = Asker(Subject(agent), FunctionModel(interface), False, LIMIT_S, telemetry.clock)
+    runner = AgentRunner(Subject(agent), FunctionModel(interface), False, LIMIT_S, telemetry.clock)
     planned = plan_queries(suite, repeats=1, server_starts=2, seed=3)
     try:
         session.check()
-        asyncio.run(run_server_start(session, asker, server, planned, 1))
+        asyncio.run(run_server_start(session, runner, server, planned, 1))
     finally:
         telemetry.shutdown()
     spans = read_source(str(folder)).spans

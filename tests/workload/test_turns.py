@@ -34,7 +34,7 @@ async def main():
     await turns.take()
     for _ in range(times):
         turns.pass_on()
-        await turns.take(asking=True)
+        await turns.take(for_query=True)
         log("begins")
         await asyncio.sleep(0.01)
         log("ends")
@@ -98,7 +98,7 @@ async def test_a_run_that_is_killed_is_not_waited_for(tmp_path: Path, said: list
     other.kill()
     other.communicate()
     turns.pass_on()
-    await asyncio.wait_for(turns.take(asking=True), 30)
+    await asyncio.wait_for(turns.take(for_query=True), 30)
     assert said == [ALONE]
     with pytest.raises(TurnsError, match="one that is left of two"):
         SharedTurns(tmp_path, said.append)  # who is alone stays alone

@@ -121,7 +121,7 @@ HTTP_SCOPES_TO_HEADERS: Final = (  # prefixes of scopes that do; aiohttp's "requ
 HTTP_ATTEMPT: Final = _one(COUNT, "http.request.resend_count")
 BODY_SOURCE: Final = _one(WORD, "punie.body.source")  # the kind of server whose timings were read
 # by the server's count; the span may have been cut
-BODY_TOLD_NS: Final = _one(NANOSECONDS, "punie.body.told_ns")
+BODY_REPORTED_NS: Final = _one(NANOSECONDS, "punie.body.told_ns")
 HTTP_BODY_SIZE: Final = _one(BYTES, "http.response.body.size")  # received, as they came over the wire
 
 # --- ours: the server ---

@@ -12,7 +12,7 @@ from punie.trace.analysis.experiment.arms import Arm, PromptCache, ServerKind
 from punie.trace.bench.disturbance import MachineState, disturbances, rise
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
-from punie.trace.bench.plan import Cell, plan_asks
+from punie.trace.bench.plan import Cell, planned_queries
 from punie.trace.bench.runtime import Runtime, recording_at, request_fields, subject_of
 from punie.trace.bench.servers import server_of
 from punie.trace.errors import ServerError
@@ -24,7 +24,7 @@ from punie.trace.store.runs.run_plan import RunPlan, RunSettings
 
 if TYPE_CHECKING:
     from punie.trace.telemetry.provider import Telemetry
-    from punie.trace.workload.ask import Asker
+    from punie.trace.workload.agent_runner import AgentRunner
     from punie.trace.workload.runner import Session
     from punie.trace.workload.subject import Subject
 
@@ -54,7 +54,7 @@ class CellRun:
         before = MachineState.now()
         telemetry = configure(self.folder.spans_dir)
         files = ServerFiles(self.folder.spans_dir, self.folder.log_path)
-        server = server_of(self.cell).new(files, self.runtime.plan.ready_timeout, self.progress.say)
+        server = server_of(self.cell).new(files, self.runtime.plan.ready_timeout, self.progress.log)
         try:
             await self._serve(telemetry, server)
         finally:
@@ -82,10 +82,10 @@ class CellRun:
     async def _serve(self, telemetry: Telemetry, server: ModelServer) -> None:
         async with self._subjects_instrumented(telemetry) as subjects, server:
             self.folder.write_plan(self._plan(server.command))
-            askers = {
-                arm.name: self._asker(arm, subjects[arm.name], server, telemetry) for arm in self.cell.arms
+            runners = {
+                arm.name: self._runner(arm, subjects[arm.name], server, telemetry) for arm in self.cell.arms
             }
-            await self._ask_all(telemetry, askers, server)
+            await self._run_queries(telemetry, runners, server)
 
     @asynccontextmanager
     async def _subjects_instrumented(self, telemetry: Telemetry) -> AsyncIterator[Mapping[str, Subject]]:
@@ -94,22 +94,22 @@ class CellRun:
 
         keys = {arm.name: (arm.agent.agent, arm.agent.workspace) for arm in self.cell.arms}
         sources = {keys[arm.name]: subject_of(arm.agent) for arm in self.cell.arms}
-        async with AsyncExitStack() as until_asked:
+        async with AsyncExitStack() as until_done:
             subjects = {
-                key: await until_asked.enter_async_context(source.opened(self.progress.say))
+                key: await until_done.enter_async_context(source.opened(self.progress.log))
                 for key, source in sources.items()
             }
             for subject in subjects.values():
                 instrument(subject.agent, telemetry=telemetry)
             yield {name: subjects[key] for name, key in keys.items()}
 
-    def _asker(self, arm: Arm, subject: Subject, server: ModelServer, telemetry: Telemetry) -> Asker:
+    def _runner(self, arm: Arm, subject: Subject, server: ModelServer, telemetry: Telemetry) -> AgentRunner:
         from punie.trace.workload.agent import server_model
-        from punie.trace.workload.ask import Asker
+        from punie.trace.workload.agent_runner import AgentRunner
 
         timeout_s = self.runtime.plan.query_timeout
         fields = request_fields(arm.request)
-        return Asker(
+        return AgentRunner(
             subject,
             server_model(server.address, server.model_name, fields, timeout_s=timeout_s),
             stream=arm.agent.stream,
@@ -132,8 +132,10 @@ class CellRun:
             progress=self.progress,
         )
 
-    async def _ask_all(self, telemetry: Telemetry, askers: Mapping[str, Asker], server: ModelServer) -> None:
-        from punie.trace.workload.runner import WARMUP_TEXTS, Warmup, ask, warm_up
+    async def _run_queries(
+        self, telemetry: Telemetry, runners: Mapping[str, AgentRunner], server: ModelServer
+    ) -> None:
+        from punie.trace.workload.runner import WARMUP_TEXTS, Warmup, run_query, warm_up
 
         sessions = {arm.name: self._session(arm, telemetry) for arm in self.cell.arms}
         self.progress.warming_up(self.cell.number)
@@ -141,12 +143,12 @@ class CellRun:
             sessions[arm.name].check()
             for position, text in enumerate(WARMUP_TEXTS):
                 warmup = Warmup(text, self.cell.number, position)
-                await warm_up(sessions[arm.name], askers[arm.name], server, warmup, self._labels(arm))
-        for item in plan_asks(self.runtime.plan, self.cell):
-            self.progress.asking(item.planned)
-            session, asker = sessions[item.arm.name], askers[item.arm.name]
+                await warm_up(sessions[arm.name], runners[arm.name], server, warmup, self._labels(arm))
+        for item in planned_queries(self.runtime.plan, self.cell):
+            self.progress.query_begins(item.planned)
+            session, runner = sessions[item.arm.name], runners[item.arm.name]
             query = session.suite.query(item.planned.query_id)
-            await ask(session, asker, server, query, item.planned, self._labels(item.arm))
+            await run_query(session, runner, server, query, item.planned, self._labels(item.arm))
 
     def _labels(self, arm: Arm) -> dict[str, str | int]:
         return {
@@ -161,7 +163,7 @@ class CellRun:
             run_id=self.start_id,
             suite_name=plan.suite_name,
             suite_hash=plan.suite_hash,
-            planned=tuple(item.planned for item in plan_asks(plan, self.cell)),
+            planned=tuple(item.planned for item in planned_queries(plan, self.cell)),
             model=first.server.model or first.server.program or first.server.base_url or "demo",
             draft=first.server.draft,
             cache=self.cell.cache.value,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from punie.trace.machine.ask import Ask, ask_program
+from punie.trace.machine.programs import RunProgram, program_output
 from punie.trace.machine.swap import read_swap
 from punie.trace.units import NS_PER_S, bytes_text, duration_text
 
@@ -71,14 +71,14 @@ def rise(before: int | None, after: int | None) -> int | None:
 
 
 def read_throttling(
-    root: Path = Path("/sys"), platform: str = sys.platform, ask: Ask = ask_program
+    root: Path = Path("/sys"), platform: str = sys.platform, run: RunProgram = program_output
 ) -> int | None:
     """A number that changes when the CPU is throttled: events on Linux, percent of speed lost on macOS.
 
     None where the machine doesn't tell, as in most virtual machines.
     """
     if platform == "darwin":
-        return _read_speed_limit(ask)
+        return _read_speed_limit(run)
     counts = []
     for file in root.glob(_COUNTS):
         try:
@@ -88,7 +88,7 @@ def read_throttling(
     return sum(counts) if counts else None
 
 
-def _read_speed_limit(ask: Ask) -> int | None:
+def _read_speed_limit(run: RunProgram) -> int | None:
     """How many percent of the CPU's speed macOS takes away at present."""
-    limit = _SPEED_LIMIT.search(ask(_THERMAL))
+    limit = _SPEED_LIMIT.search(run(_THERMAL))
     return _FULL_SPEED - int(limit.group(1)) if limit else None

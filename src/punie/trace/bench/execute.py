@@ -52,9 +52,9 @@ class Execution:
         what = f"  block {block + 1}: {'; '.join(reasons)}"
         again = self.folder.disturbed_blocks()
         if block in again or (len(again) >= _MOST_IN_VAIN and self._in_vain(again)):
-            self.progress.say(f"{what}: kept, since running blocks again didn't help")
+            self.progress.log(f"{what}: kept, since running blocks again didn't help")
             return
-        self.progress.say(f"{what}: run again")
+        self.progress.log(f"{what}: run again")
         for cell in cells:
             self.folder.set_aside(cell)
         await self._cells(cells)
@@ -78,7 +78,7 @@ class Execution:
         try:
             return self.folder.record(cell)
         except InputError as error:
-            self.progress.say(f"  {error.message}: done again; what was there is moved to aborted/")
+            self.progress.log(f"  {error.message}: done again; what was there is moved to aborted/")
             return None
 
     async def _attempt(self, cell: Cell) -> None:
@@ -93,7 +93,7 @@ class Execution:
             except ServerError as error:
                 problem = error.message
                 again = "again" if attempt + 1 < ATTEMPTS else "given up"
-                self.progress.say(f"  {cell.name}: {problem} ({again}; log: {run.folder.log_path})")
+                self.progress.log(f"  {cell.name}: {problem} ({again}; log: {run.folder.log_path})")
             else:
                 self.folder.finish(cell, record)
                 self.progress.cell_done(cell, record.took_ns)

@@ -111,19 +111,19 @@ class RecordedExecutor:
 
 @dataclass
 class RealExecutor(RecordedExecutor):
-    """Runs stages on real servers, in the folder of an improvement. `say` hears of each stage before it begins."""
+    """Runs stages on real servers, in the folder of an improvement. `begins` is called before each stage."""
 
     _: KW_ONLY
     progress: Listener
     recommended_bytes: int | None
-    say: Callable[[StagePlan, ExperimentPlan], None]
+    begins: Callable[[StagePlan, ExperimentPlan], None]
 
     async def measure(self, plan: StagePlan) -> StageMeasurement:
         """Run the blocks that aren't there yet. Raises PunieTraceError for what can't be run."""
         experiment, folder = stage_plan(self.settings, plan), self.folder.stage(plan.stage)
         folder.write_plan(experiment)
         folder.keep_only(plan_cells(experiment))  # with more budget more levers are tried
-        self.say(plan, experiment)
+        self.begins(plan, experiment)
         return self.keep(
             plan, await FolderExecutor(folder, self.progress, self.recommended_bytes).run(experiment)
         )

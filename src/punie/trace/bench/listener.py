@@ -19,5 +19,5 @@ class Listener(Progress, Protocol):
     def cell_done(self, cell: Cell, took_ns: int | None) -> None:
         """`cell` is done, or failed where it took None."""
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A line that stays."""

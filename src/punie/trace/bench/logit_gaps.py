@@ -19,7 +19,7 @@ from punie.trace.flags import PREFLIGHT_TIMEOUT
 from punie.trace.model import Span, SpanKind
 
 MODULE: Final = "punie.trace.bench.logits"
-Asking = tuple[str, int, int, str]
+QueryKey = tuple[str, int, int, str]
 """Arm, block, repeat, query."""
 
 
@@ -59,14 +59,14 @@ async def look_at_gaps(
     )
 
 
-def turns_of(spans: Iterable[Span]) -> Mapping[Asking, tuple[TurnTokens, ...]]:
+def turns_of(spans: Iterable[Span]) -> Mapping[QueryKey, tuple[TurnTokens, ...]]:
     """The turns of every asking that names its arm, in order."""
-    askings: dict[str, Asking] = {}
+    query_keys: dict[str, QueryKey] = {}
     servers: dict[str, list[Span]] = {}
     for span in spans:
         arm = semconv.text(span.attributes, semconv.BENCH_ARM)
         if arm is not None and not span.attributes.get(semconv.QUERY_WARMUP):
-            askings[span.trace_id] = (
+            query_keys[span.trace_id] = (
                 arm,
                 semconv.integer(span.attributes, semconv.BENCH_BLOCK) or 0,
                 semconv.integer(span.attributes, semconv.QUERY_REPEAT) or 0,
@@ -75,14 +75,14 @@ def turns_of(spans: Iterable[Span]) -> Mapping[Asking, tuple[TurnTokens, ...]]:
         elif span.kind is SpanKind.SERVER:
             servers.setdefault(span.trace_id, []).append(span)
     return {
-        asking: tuple(
+        query_key: tuple(
             _turn(span) for span in sorted(servers.get(trace, ()), key=lambda s: (s.start_ns, s.span_id))
         )
-        for trace, asking in askings.items()
+        for trace, query_key in query_keys.items()
     }
 
 
-def place_of(item: Divergence, turns: Mapping[Asking, tuple[TurnTokens, ...]]) -> Place | None:
+def place_of(item: Divergence, turns: Mapping[QueryKey, tuple[TurnTokens, ...]]) -> Place | None:
     """Where `item` parts from the sequential baseline; None if it can't be compared at one place.
 
     That is: no token ids, an output that has ended, or a prompt that isn't the baseline's.

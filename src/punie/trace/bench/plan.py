@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ArmQuery:
     """One question to be asked in one arm."""
 
     arm: Arm
@@ -63,7 +63,7 @@ def plan_cells(plan: ExperimentPlan) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def plan_asks(plan: ExperimentPlan, cell: Cell) -> Iterator[Ask]:
+def planned_queries(plan: ExperimentPlan, cell: Cell) -> Iterator[ArmQuery]:
     """What a cell asks: the suite in an order of its block, each query in every arm before the next one."""
     order = random.Random(f"{plan.seed} queries {cell.block}")  # noqa: S311 # as above
     rows = balanced_orders(cell.arms, random.Random(f"{plan.seed} arms"))  # noqa: S311 # as above
@@ -71,7 +71,7 @@ def plan_asks(plan: ExperimentPlan, cell: Cell) -> Iterator[Ask]:
     for repeat in range(plan.repeats):
         for place, query_id in enumerate(order.sample(plan.queries, len(plan.queries))):
             for arm in rows[(cell.block + repeat + place) % len(rows)]:
-                yield Ask(arm, PlannedQuery(query_id, repeat, cell.number, position))
+                yield ArmQuery(arm, PlannedQuery(query_id, repeat, cell.number, position))
                 position += 1
 
 

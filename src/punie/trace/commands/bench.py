@@ -217,19 +217,19 @@ def _run(folder: BenchFolder, plan: ExperimentPlan, options: Options, output: Ou
     from punie.trace.bench.plan import plan_cells
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.usecases.experiment import ExperimentRun
-    from punie.trace.usecases.interruption import telling_how_to_go_on
+    from punie.trace.usecases.interruption import reporting_how_to_resume
     from punie.trace.usecases.measured_folder import bench_documents
     from punie.trace.usecases.speculative_benchmark import SpeculativeBenchmark
 
     progress = BenchProgress()
     progress.plan(plan_cells(plan))
-    progress.say(f"benchmark: {folder.path}")
+    progress.log(f"benchmark: {folder.path}")
     if {arm.name for arm in plan.arms} <= {plan.baseline, plan.same_again}:
-        progress.say(
+        progress.log(
             "  the plan has no arm but the baseline: this shows only how far two of its starts differ"
         )
     again = f"punie-trace bench {options.benchmark} --resume {folder.path}"
-    with telling_how_to_go_on(progress.say, f"ended early; what is done is kept: {again}"):
+    with reporting_how_to_resume(progress.log, f"ended early; what is done is kept: {again}"):
         if plan.speculative is None:
             measured = asyncio.run(ExperimentRun(folder, plan, progress).execute())
         elif options.place.preflight_only:
@@ -274,7 +274,7 @@ def _write(
         write_whole(folder.path / "report.json", JSON.byte_pieces(document))
         write_whole(folder.path / "report.md", MARKDOWN.write(diary))
         write_whole(folder.path / "report.html", HTML.write_bytes(diary))
-        progress.say(f"report as a page: {folder.path / 'report.html'}")
+        progress.log(f"report as a page: {folder.path / 'report.html'}")
     finally:
         output.write(diary if output.format is MARKDOWN else document)
 
@@ -286,7 +286,7 @@ def _exit_code(measured: Measured, progress: BenchProgress, again: str) -> int:
     if not failed:
         return ExitCode.OK
     first = failed[0]
-    progress.say(
+    progress.log(
         f"{count_text(len(failed), 'cell')} failed, first {first.name}: {first.error}; tried again by: {again}"
     )
     return ExitCode.SERVER

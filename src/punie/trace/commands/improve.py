@@ -52,7 +52,7 @@ def execute(options: Options) -> int:
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.usecases.improvement import improve_in
-    from punie.trace.usecases.interruption import telling_how_to_go_on
+    from punie.trace.usecases.interruption import reporting_how_to_resume
 
     output, place = Output.of(options.output), options.place
     if place.write_config is not None and place.write_config.exists() and not options.output.force:
@@ -62,7 +62,7 @@ def execute(options: Options) -> int:
     settings = resumed_settings(options) if place.resume else settings_of(options)
     tools = _tools(settings)
     progress = BenchProgress()
-    progress.say_all(_about_tools(settings, tools))
+    progress.log_all(_about_tools(settings, tools))
     if place.dry_run:
         from punie.trace.report.builders.improvement_plan import build_improvement_plan
         from punie.trace.usecases.estimate import last_seen, server_name
@@ -75,9 +75,9 @@ def execute(options: Options) -> int:
         return ExitCode.OK
     _refuse_tools(options.tools, settings, tools)
     folder = _folder(place, settings)
-    progress.say(f"improvement: {folder.path}")
+    progress.log(f"improvement: {folder.path}")
     how = f"ended early; what is done is kept: punie-trace improve --resume {folder.path}"
-    with telling_how_to_go_on(progress.say, how):
+    with reporting_how_to_resume(progress.log, how):
         report = asyncio.run(improve_in(folder, settings, progress))
     _conclude(report, folder, options, output, progress)
     return int(_CODES[report.ending.value])
@@ -105,14 +105,14 @@ def _tools(settings: ImproveSettings) -> tuple[ListedTool, ...]:
     import asyncio
 
     from punie.trace.bench.runtime import subject_of
-    from punie.trace.console.standard_streams import kept_for_the_report
+    from punie.trace.console.standard_streams import stdout_reserved_for_report
     from punie.trace.workload.listed_tools import listed_tools
 
     async def look() -> tuple[ListedTool, ...]:
         async with subject_of(settings.baseline.agent).opened(lambda _: None) as subject:
             return listed_tools(subject)
 
-    with kept_for_the_report():  # the user's module is imported
+    with stdout_reserved_for_report():  # the user's module is imported
         return asyncio.run(look())
 
 
@@ -131,9 +131,9 @@ def _about_tools(settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> tu
     )
 
 
-def _refuse_tools(asked: ToolOptions, settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> None:
+def _refuse_tools(options: ToolOptions, settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> None:
     undeclared = [tool.name for tool in tools if not tool.read_only]
-    if undeclared and not (asked.allow_tools or settings.replay):
+    if undeclared and not (options.allow_tools or settings.replay):
         raise UsageError(
             f"{', '.join(undeclared)}: not declared read-only, and would be called many times",
             remedy='add --allow-tools, or --replay-tools RUN, or declare it: Tool(…, metadata={"read_only": True})',
@@ -159,14 +159,14 @@ def _conclude(
         write_whole(folder.path / "report.json", JSON.write(document))
         write_whole(folder.path / "report.md", MARKDOWN.write(diary))
         write_whole(folder.path / "report.html", HTML.write_bytes(diary))
-        progress.say(f"report as a page: {folder.path / 'report.html'}")
+        progress.log(f"report as a page: {folder.path / 'report.html'}")
         won = won_configuration(report)
         if won is not None:
             write_whole(folder.path / "config.toml", won)
             if options.place.write_config:
                 write_whole(options.place.write_config, won)
-                progress.say(f"Wrote {options.place.write_config}")
+                progress.log(f"Wrote {options.place.write_config}")
         elif options.place.write_config:
-            progress.say(f"{options.place.write_config} is not written: nothing was confirmed")
+            progress.log(f"{options.place.write_config} is not written: nothing was confirmed")
     finally:  # printed even if the folder takes nothing any more
         output.write(diary if output.format.name == MARKDOWN.name else document)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
 from punie.trace.commands.options import (
-    AskedOptions,
     JudgementOptions,
     OutputOptions,
+    SuiteOptions,
     refuse_given,
 )
 from punie.trace.commands.server_options import (
@@ -19,8 +19,8 @@ from punie.trace.commands.server_options import (
     DEMO,
     KEY_VARIABLE,
     adapter_folder,
-    asked_model_flag,
     base_url_flag,
+    requested_model_flag,
 )
 from punie.trace.errors import UsageError
 from punie.trace.flags import max_tokens_flag, ready_timeout_flag, seed_flag
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineOptions(AskedOptions):
+class BaselineOptions(SuiteOptions):
     """What is to become faster."""
 
     config: Path | None = config_flag()
-    model: str | None = asked_model_flag()
+    model: str | None = requested_model_flag()
     base_url: str | None = base_url_flag()
     api_key_env: str | None = flag(
         "--api-key-env", "NAME", "the variable with that server's key", shown=KEY_VARIABLE
@@ -199,15 +199,15 @@ def _baseline_arm(options: Options) -> Arm:
     from punie.trace.commands.server_options import naming_flags
     from punie.trace.store.configuration import read_configuration
 
-    asked = options.baseline
-    if asked.agent and asked.workspace:
+    base = options.baseline
+    if base.agent and base.workspace:
         raise UsageError(
             "--workspace is for the default agent; --agent brings its own tools", remedy="leave one out"
         )
     arm = Arm("baseline")
-    if asked.config:
-        arm = read_configuration(asked.config).onto(arm)
-    request = arm.request if asked.max_tokens is None else replace(arm.request, max_tokens=asked.max_tokens)
+    if base.config:
+        arm = read_configuration(base.config).onto(arm)
+    request = arm.request if base.max_tokens is None else replace(arm.request, max_tokens=base.max_tokens)
     arm = replace(arm, server=_server(arm.server, options), request=request, agent=_agent(arm.agent, options))
     with naming_flags():
         server_of(Cell(0, 0, arm.name, (arm,)))
@@ -218,13 +218,13 @@ def _server(server: ServerSettings, options: Options) -> ServerSettings:
     from punie.trace.analysis.experiment.arms import PromptCache
     from punie.trace.demo.paths import target_model_path
 
-    asked, given = options.baseline, options.given
+    base, given = options.baseline, options.given
     for name in ("model", "base_url", "api_key_env"):
         if name in given:
-            server = replace(server, **{name: getattr(asked, name)})
+            server = replace(server, **{name: getattr(base, name)})
     if "cache" in given:
-        server = replace(server, prompt_cache=PromptCache(asked.cache))
-    if adapter := adapter_folder(asked.adapter):
+        server = replace(server, prompt_cache=PromptCache(base.cache))
+    if adapter := adapter_folder(base.adapter):
         server = replace(server, adapter=str(adapter.absolute()))
     if server.base_url is None and server.program is None and server.model is None:
         server = replace(server, model=str(target_model_path()))
@@ -232,11 +232,11 @@ def _server(server: ServerSettings, options: Options) -> ServerSettings:
 
 
 def _agent(agent: AgentSettings, options: Options) -> AgentSettings:
-    asked, replay = options.baseline, options.tools.replay_tools
-    if asked.agent:
-        agent = replace(agent, agent=asked.agent, workspace=None)
-    if asked.workspace:
-        agent = replace(agent, agent=None, workspace=str(asked.workspace.absolute()))
+    base, replay = options.baseline, options.tools.replay_tools
+    if base.agent:
+        agent = replace(agent, agent=base.agent, workspace=None)
+    if base.workspace:
+        agent = replace(agent, agent=None, workspace=str(base.workspace.absolute()))
     return replace(agent, replay=str(replay.absolute())) if replay else agent
 
 

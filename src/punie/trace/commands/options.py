@@ -42,7 +42,7 @@ def gone_flag(name: str, remedy: str) -> Any:  # noqa: ANN401 - as above
 
 
 @dataclass(frozen=True, slots=True)
-class AskedOptions:
+class SuiteOptions:
     """What is asked of whom."""
 
     suite: Path | None = suite_flag(path)

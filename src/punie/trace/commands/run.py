@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.run_options import (
     Options,
-    asking_of,
     configured,
     new_run,
     server_of,
+    workload_of,
     workload_warnings,
 )
 from punie.trace.errors import ExportError
@@ -44,7 +44,7 @@ def execute(options: Options) -> int:
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
     from punie.trace.console.progress import RunProgress
-    from punie.trace.console.standard_streams import kept_for_the_report
+    from punie.trace.console.standard_streams import stdout_reserved_for_report
     from punie.trace.usecases.load import load_run
     from punie.trace.usecases.suite_run import SuiteRun
     from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
@@ -52,23 +52,23 @@ def execute(options: Options) -> int:
     options, configuration = configured(options)
     output = Output.of(options.output, gates=options.judgement.gate)  # refused before anything is started
     server, warnings = server_of(options, configuration)
-    with kept_for_the_report():  # the user's module is imported
-        asking = asking_of(options, configuration)
+    with stdout_reserved_for_report():  # the user's module is imported
+        workload = workload_of(options, configuration)
     page = JaegerPage.of(options.spans.jaeger)
     sending = _sending(options)
-    folder, plan = new_run(options, asking.suite, server)
+    folder, plan = new_run(options, workload.suite, server)
     progress = RunProgress(len(plan.planned))
-    progress.say(f"spans and log: {folder.path}")
-    progress.say_all((*warnings, *workload_warnings(options.workload)))
+    progress.log(f"spans and log: {folder.path}")
+    progress.log_all((*warnings, *workload_warnings(options.workload)))
     with ExitStack() as until_reported:
-        run = SuiteRun(asking, folder, plan, server, progress, until_reported)
-        journal, sent = _asked_and_sent(run, sending)
+        run = SuiteRun(workload, folder, plan, server, progress, until_reported)
+        journal, sent = _run_and_send(run, sending)
         loaded = load_run(folder)
         document = _document(loaded, options)
         output.write(document)
         code = gate(document, options.judgement.gate)
     _write_page(folder, document, progress, options.output)
-    progress.say_all(link_lines(loaded.spans.spans, page, sent=sent.accepted > 0))
+    progress.log_all(link_lines(loaded.spans.spans, page, sent=sent.accepted > 0))
     _raise_if_lost(journal, loaded.spans)
     return code
 
@@ -80,17 +80,17 @@ def _sending(options: Options) -> Sending:
     return find_receivers(spans.otlp, no_export=spans.no_export, content=spans.send_content)
 
 
-def _asked_and_sent(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, Sent]:
+def _run_and_send(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, Sent]:
     """Every query is asked while its spans are sent; what became of them, here and there."""
-    from punie.trace.console.standard_streams import kept_for_the_report
-    from punie.trace.usecases.interruption import run_without_waiting_for_others, telling_how_to_go_on
+    from punie.trace.console.standard_streams import stdout_reserved_for_report
+    from punie.trace.usecases.interruption import reporting_how_to_resume, run_without_waiting_for_others
 
-    folder, say = run.folder, run.progress.say
+    folder, log = run.folder, run.progress.log
     how = f"the run ended early; what was recorded: punie-trace report {folder.path}"
     following = sending.following(
         folder.spans_dir.absolute(), run.progress, state_folder=folder.path.absolute()
     )
-    with kept_for_the_report(), telling_how_to_go_on(say, how), following as sent:
+    with stdout_reserved_for_report(), reporting_how_to_resume(log, how), following as sent:
         journal = run_without_waiting_for_others(run.execute())
     return journal, sent
 
@@ -120,9 +120,9 @@ def _write_page(folder: RunFolder, document: Document, progress: RunProgress, ou
     try:
         write_whole(path, HTML.write_bytes(document), mode=PRIVATE)
     except OutputError as error:
-        progress.say(f"no page: {error.message}")
+        progress.log(f"no page: {error.message}")
         return
-    progress.say(f"report as a page: {path}")
+    progress.log(f"report as a page: {path}")
     if _opens_own_page(output):
         open_in_browser(path)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag, named_options, read_config, with_config
 from punie.trace.commands.options import (
-    AskedOptions,
     GateOptions,
     OutputOptions,
     SendingOptions,
+    SuiteOptions,
     content_flag,
     jaeger_flag,
     refuse_given,
@@ -21,9 +21,9 @@ from punie.trace.commands.server_options import (
     DEMO,
     KEY_VARIABLE,
     ServerOptions,
-    asked_model_flag,
     base_url_flag,
     naming_flags,
+    requested_model_flag,
 )
 from punie.trace.errors import UsageError
 from punie.trace.flags import seed_flag
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from punie.trace.serving.model_server import UnstartedServer
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.store.runs.run_plan import RunPlan, RunSettings
-    from punie.trace.usecases.suite_run import Asking
+    from punie.trace.usecases.suite_run import Workload
     from punie.trace.workload.suite import Suite
 
 
@@ -44,7 +44,7 @@ class RunServerOptions(ServerOptions):
     """A server to start, or one to attach to."""
 
     config: Path | None = config_flag()
-    model: str | None = asked_model_flag()
+    model: str | None = requested_model_flag()
     base_url: str | None = base_url_flag()
     api_key_env: str = flag(
         "--api-key-env", "NAME", "the variable with that server's key", default=KEY_VARIABLE
@@ -53,7 +53,7 @@ class RunServerOptions(ServerOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadOptions(AskedOptions):
+class WorkloadOptions(SuiteOptions):
     """What is asked of whom, and how."""
 
     repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
@@ -156,16 +156,16 @@ def _endpoint(options: Options) -> ServerAddress:
     return endpoint
 
 
-def asking_of(options: Options, configuration: Configuration) -> Asking:
+def workload_of(options: Options, configuration: Configuration) -> Workload:
     """Who is asked what, and how. Imports the user's agent; raises PunieTraceError if that can't be used."""
     from punie.trace.analysis.experiment.arms import AgentSettings
     from punie.trace.bench.runtime import subject_of
-    from punie.trace.usecases.suite_run import Asking
+    from punie.trace.usecases.suite_run import Workload
     from punie.trace.workload.suite import load_suite
 
     workload = options.workload
     workspace = None if workload.workspace is None else str(workload.workspace)
-    return Asking(
+    return Workload(
         suite=load_suite(workload.suite),
         subject=subject_of(AgentSettings(workload.agent, workspace)),
         stream=not workload.no_stream,
@@ -227,11 +227,11 @@ def _settings(options: Options, base_url: str | None, *, demo_model: bool) -> Ru
         num_draft_tokens=server.num_draft_tokens,
         target_ns=options.judgement.target_ns,
         max_memory_bytes=options.judgement.max_memory_bytes,
-        suite=_kept_path(options.workload.suite),
-        workspace=_kept_path(options.workload.workspace),
+        suite=_stored_path(options.workload.suite),
+        workspace=_stored_path(options.workload.workspace),
     )
 
 
-def _kept_path(path: Path | None) -> str | None:
+def _stored_path(path: Path | None) -> str | None:
     """Absolute, so that it is found from elsewhere; the bare name of a suite that ships stays one."""
     return None if path is None else str(path.absolute() if path.exists() else path)

@@ -98,12 +98,12 @@ def execute(options: Options) -> int:
     server = _server(options, configuration)
     progress = Progress()
     if any(table == "agent" for table, _ in configuration.named):
-        progress.say(f"{options.server.config}: its [agent] settings are for whoever asks this server")
-    progress.say_all(check_draft(server.config, allow_vocab_mismatch=options.server.allow_vocab_mismatch))
+        progress.log(f"{options.server.config}: its [agent] settings are for whoever asks this server")
+    progress.log_all(check_draft(server.config, allow_vocab_mismatch=options.server.allow_vocab_mismatch))
     _make_folder(spans.spans_dir)
     with sending.following(spans.spans_dir, progress):
         was_ready = asyncio.run(
-            _serve(server, lambda: progress.say_all(_greeting(options, server)), progress.say)
+            _serve(server, lambda: progress.log_all(_greeting(options, server)), progress.log)
         )
     if not was_ready:
         raise KeyboardInterrupt("the server wasn't ready yet")
@@ -126,7 +126,7 @@ def _lost(lines: Sequence[str]) -> str:
     return f"spans of the server could not be written: {lines[-1]}"
 
 
-async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Callable[[str], None]) -> bool:
+async def _serve(server: TracedServer, log_ready: Callable[[], None], log: Callable[[str], None]) -> bool:
     """Until a signal; whether the server was ready when it came."""
     import asyncio
 
@@ -137,14 +137,14 @@ async def _serve(server: TracedServer, say_ready: Callable[[], None], say: Calla
     try:
         async with server:
             ready = True
-            say_ready()
-            await _watch(server, say)
+            log_ready()
+            await _watch(server, log)
     except asyncio.CancelledError:
         pass  # asked to end, by the signals above
     return ready
 
 
-async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
+async def _watch(server: TracedServer, log: Callable[[str], None]) -> None:
     """Until it dies, which raises ServerError; lost spans are reported once."""
     import asyncio
 
@@ -152,7 +152,7 @@ async def _watch(server: TracedServer, say: Callable[[str], None]) -> None:
     for poll in count(1):
         server.raise_if_dead()
         if not lost and poll % _POLLS_PER_LOOK == 0 and (lost := server.lost_spans()):
-            say(_lost(lost))
+            log(_lost(lost))
         await asyncio.sleep(_POLL_S)
 
 

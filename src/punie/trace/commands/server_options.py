@@ -19,7 +19,7 @@ DEMO: Final = "demo"
 ABOUT_ADAPTER: Final = "a LoRA adapter for the model (demo: one that makes the demo model wordy)"
 
 
-def asked_model_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
+def requested_model_flag() -> Any:  # noqa: ANN401 - a field, as of `flag`
     """The field of `--model` where a server is started or attached to."""
     return flag(
         "--model", "PATH", "a folder, or ORG/NAME; with --base-url its name there", shown="the demo model"
@@ -79,11 +79,11 @@ _FLAGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def adapter_folder(asked: Path | None) -> Path | None:
+def adapter_folder(adapter: Path | None) -> Path | None:
     """What `--adapter` means."""
     from punie.trace.demo.paths import wordy_adapter_path
 
-    return wordy_adapter_path() if asked == Path(DEMO) else asked
+    return wordy_adapter_path() if adapter == Path(DEMO) else adapter
 
 
 def server_config(options: ServerOptions) -> ServerConfig:

@@ -51,11 +51,11 @@ def execute(options: Options) -> int:
     if not sending.targets:
         raise ExportError("; ".join(sending.notes), remedy="start a Collector, or name one with --otlp URL")
     progress = Progress()
-    progress.say_all(sending.notes)
+    progress.log_all(sending.notes)
     complete = True
     for run, spans_dir in zip(options.runs, folders, strict=True):
         for delivery in _ship(run, spans_dir, sending, again=options.again):
-            progress.say(f"{run}: sent to {delivery.summary()}")
+            progress.log(f"{run}: sent to {delivery.summary()}")
             complete = complete and delivery.acknowledged
     return int(ExitCode.OK if complete else ExitCode.EXPORT)
 

@@ -142,7 +142,7 @@ def execute(options: Options) -> int:
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.report.builders.training import build_training
-    from punie.trace.usecases.interruption import telling_how_to_go_on
+    from punie.trace.usecases.interruption import reporting_how_to_resume
     from punie.trace.usecases.training_outputs import write_outputs
 
     output, progress = Output.of(options.output), BenchProgress()
@@ -153,12 +153,12 @@ def execute(options: Options) -> int:
     if options.judged.dry_run:
         output.write(build_training(training.planned()))
         return ExitCode.OK
-    progress.say(f"training: {training.folder.path}")
+    progress.log(f"training: {training.folder.path}")
     how = f"ended early; what is done is kept: punie-trace train concise --resume {training.folder.path}"
-    with telling_how_to_go_on(progress.say, how):
+    with reporting_how_to_resume(progress.log, how):
         made = asyncio.run(training.execute(anyway=options.judged.anyway))
     document = build_training(made)
-    progress.say_all(write_outputs(training, made, document))
+    progress.log_all(write_outputs(training, made, document))
     output.write(document)
     return _exit_code(made)
 

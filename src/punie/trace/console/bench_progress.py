@@ -72,7 +72,7 @@ class BenchProgress(Progress):
         if took_ns is None:
             return
         wrong = f"; not ok: {', '.join(self._failures)}" if self._failures else ""
-        self.say(
+        self.log(
             f"  [{self._done}/{self._cells}] block {cell.block + 1}, {cell.group}: "
             f"{took_ns / NS_PER_S:.1f} s{wrong}  {self._left.text()}"
         )
@@ -81,7 +81,7 @@ class BenchProgress(Progress):
         """The warm-up questions are asked."""
         self._in_cell(f"warm-up of start {server_start}")
 
-    def asking(self, planned: PlannedQuery) -> None:
+    def query_begins(self, planned: PlannedQuery) -> None:
         """A query is on its way."""
         self._in_cell(planned.query_id)
 

@@ -47,7 +47,7 @@ class Progress:
             finally:
                 self._status = None
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A line that stays."""
         reopen_standard_error()
         try:
@@ -55,10 +55,10 @@ class Progress:
         except OSError as error:
             raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
 
-    def say_all(self, lines: Iterable[str]) -> None:
+    def log_all(self, lines: Iterable[str]) -> None:
         """Lines that stay."""
         for line in lines:
-            self.say(line)
+            self.log(line)
 
     def working(self, text: str) -> None:
         """What is being done now."""
@@ -79,7 +79,7 @@ class RunProgress(Progress):
         self._total = total
         self._done = 0
         self._clock = clock
-        self._began_ns = self._asked_ns = clock()
+        self._began_ns = self._query_began_ns = clock()
 
     def starting(self, server_start: int, starts: int, what: str) -> None:
         """A server is being started."""
@@ -89,11 +89,11 @@ class RunProgress(Progress):
         """The warm-up questions are asked."""
         self.working(f"server start {server_start + 1}: warm-up")
 
-    def asking(self, planned: PlannedQuery) -> None:
+    def query_begins(self, planned: PlannedQuery) -> None:
         """A query is on its way."""
-        self._asked_ns = self._clock()
+        self._query_began_ns = self._clock()
         if not self._done:
-            self._began_ns = self._asked_ns
+            self._began_ns = self._query_began_ns
         self.working(f"query {self._done + 1} of {self._total}: {planned.query_id}")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
@@ -101,8 +101,8 @@ class RunProgress(Progress):
         self._done += 1
         scored = "not scored" if result.ok is None else "ok" if result.ok else ", ".join(result.failures)
         outcome = "error" if error else scored
-        took = duration_text(self._clock() - self._asked_ns)
-        self.say(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}, {took}{self._left()}")
+        took = duration_text(self._clock() - self._query_began_ns)
+        self.log(f"  [{self._done}/{self._total}] {planned.query_id}: {outcome}, {took}{self._left()}")
 
     def _left(self) -> str:
         """Server starts between queries are in it, as they will be in the rest."""

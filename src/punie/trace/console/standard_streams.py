@@ -37,7 +37,7 @@ _ERR: Final = 2
 
 
 @contextmanager
-def kept_for_the_report() -> Iterator[None]:
+def stdout_reserved_for_report() -> Iterator[None]:
     """What user code and its children print inside goes to standard error, and standard output stays open."""
     if sys.stdout is None or sys.stderr is None:  # closed before Python started
         yield

@@ -51,22 +51,22 @@ def _run(subject: str, check: Check) -> Finding:
         return unknown(f"the check failed: {type(error).__name__}: {error}", subject=subject)
 
 
-def ask_python(program: str, *, timeout_s: float = 120.0, python: str = sys.executable) -> str:
+def python_output(program: str, *, timeout_s: float = 120.0, python: str = sys.executable) -> str:
     """What `program` prints in a process of its own, where a crash of what it imports does no harm.
 
-    Raises `AskError` with the last line of its errors.
+    Raises `PythonError` with the last line of its errors.
     """
     try:
         done = subprocess.run(
             (python, SAFELY, "-c", program), capture_output=True, text=True, check=False, timeout=timeout_s
         )
     except subprocess.TimeoutExpired:
-        raise AskError(f"no answer within {timeout_s:g} s") from None
+        raise PythonError(f"no answer within {timeout_s:g} s") from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise AskError(lines[-1] if lines else f"exit status {done.returncode}")
+        raise PythonError(lines[-1] if lines else f"exit status {done.returncode}")
     return done.stdout
 
 
-class AskError(Exception):
+class PythonError(Exception):
     """A program that was asked something failed; the message is its last line."""

@@ -47,10 +47,10 @@ def find_model(reference: str | Path) -> Model:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(reference, _CONFIG)
+        cached = try_to_load_from_cache(reference, _CONFIG)
     except HFValidationError:  # no name of a repository
         return Model(reference, path)
-    return Model(reference, Path(found).parent if isinstance(found, str) else None)
+    return Model(reference, Path(cached).parent if isinstance(cached, str) else None)
 
 
 def check_model(model: Model) -> Finding:

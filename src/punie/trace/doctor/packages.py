@@ -32,7 +32,7 @@ def check_packages(
     problems = list(_problems(needed, version_of))
     if problems:
         return fail(
-            "; ".join(item.says for item in problems),
+            "; ".join(item.text for item in problems),
             f"install what is needed: {install_command(item.needed for item in problems)}",
         )
     return ok(f"Python {platform.python_version()}, {len(needed)} packages as required")
@@ -66,14 +66,14 @@ def _applies(item: Requirement, *, extra: str) -> bool:
 class _Problem:
     """What is wrong with a package, and the requirement that would mend it."""
 
-    says: str
+    text: str
     needed: str
 
 
 def _problems(needed: Iterable[Requirement], version_of: VersionOf) -> Iterator[_Problem]:
     for item in needed:
-        found, requirement = version_of(item.name), f"{item.name}{item.specifier}"
-        if found is None:
+        installed, requirement = version_of(item.name), f"{item.name}{item.specifier}"
+        if installed is None:
             yield _Problem(f"{item.name} is missing", requirement)
-        elif not item.specifier.contains(found, prereleases=True):
-            yield _Problem(f"{item.name} {found} is installed, {item.specifier} is needed", requirement)
+        elif not item.specifier.contains(installed, prereleases=True):
+            yield _Problem(f"{item.name} {installed} is installed, {item.specifier} is needed", requirement)

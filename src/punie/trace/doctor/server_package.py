@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from punie.trace.doctor.check import AskError, Finding, ask_python, fail, ok, unknown, warn
+from punie.trace.doctor.check import Finding, PythonError, fail, ok, python_output, unknown, warn
 
-Ask = Callable[[str], str]
+RunPython = Callable[[str], str]
 
-_ASK_SERVER: Final = (
+_READ_SERVER: Final = (
     "import json; from importlib.metadata import version; from mlx_lm import server; "
     "from punie.trace.telemetry.mlx.contract import find_mismatches; "
     "print(json.dumps([version('mlx-lm'), find_mismatches(server)]))"
@@ -22,7 +22,7 @@ MATRIX: Final = 512
 SLOW_GFLOPS: Final = 10.0
 """Below this on Linux: the BLAS of MLX's wheel gives about 3, OpenBLAS about 80 on the same two cores."""
 
-_ASK_SPEED: Final = f"""
+_MEASURE_SPEED: Final = f"""
 import time
 import mlx.core as mx
 
@@ -38,11 +38,11 @@ print(2 * {MATRIX}**3 / best / 1e9)
 """
 
 
-def check_server_package(ask: Ask = ask_python) -> Finding:
+def check_server_package(run: RunPython = python_output) -> Finding:
     """Import the server in a process of its own and compare it with what the launcher hooks into."""
     try:
-        version, mismatches = msgspec.json.decode(ask(_ASK_SERVER), type=tuple[str, tuple[str, ...]])
-    except AskError as error:
+        version, mismatches = msgspec.json.decode(run(_READ_SERVER), type=tuple[str, tuple[str, ...]])
+    except PythonError as error:
         return fail(
             f"can't be imported: {error}",
             "install mlx-lm (on Linux with mlx[cpu]) into this Python",
@@ -56,11 +56,11 @@ def check_server_package(ask: Ask = ask_python) -> Finding:
     return ok(f"mlx-lm {version}, every hook fits")
 
 
-def check_speed(ask: Ask = ask_python, *, platform: str = sys.platform) -> Finding:
+def check_speed(run: RunPython = python_output, *, platform: str = sys.platform) -> Finding:
     """Multiply two matrices on the CPU. Only Linux computes models there."""
     try:
-        gflops = float(ask(_ASK_SPEED))
-    except AskError as error:
+        gflops = float(run(_MEASURE_SPEED))
+    except PythonError as error:
         return unknown(f"MLX can't be asked: {error}", "see mlx_lm.server above")
     facts = f"{gflops:.3g} GFLOP/s on the CPU ({MATRIX} × {MATRIX}, float32, best of 5)"
     if platform.startswith("linux") and gflops < SLOW_GFLOPS:

@@ -11,7 +11,7 @@ from typing import Final
 
 import psutil
 
-from punie.trace.machine.ask import Ask, ask_program
+from punie.trace.machine.programs import RunProgram, program_output
 
 _CHIP: Final = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
 _BATTERY: Final = ("/usr/bin/pmset", "-g", "batt")
@@ -25,7 +25,7 @@ _SOURCES: Final = {"AC": "mains", "Battery": "battery", "UPS": "UPS"}
 
 
 def machine_facts(
-    system: str = sys.platform, ask: Ask = ask_program, root: Path = Path("/")
+    system: str = sys.platform, run: RunProgram = program_output, root: Path = Path("/")
 ) -> dict[str, str]:
     """System, processor, memory; on which power, in which power mode, how far slowed down. What isn't known is absent.
 
@@ -39,15 +39,15 @@ def machine_facts(
         "logical_cpus": str(os.cpu_count()),
         "memory_bytes": str(psutil.virtual_memory().total),
     }
-    facts |= _of_macos(ask) if system == "darwin" else _of_linux(root)
+    facts |= _of_macos(run) if system == "darwin" else _of_linux(root)
     return {name: value for name, value in facts.items() if value}
 
 
-def _of_macos(ask: Ask) -> dict[str, str | None]:
-    source, mode = _SOURCE.search(ask(_BATTERY)), _LOW_POWER.search(ask(_SETTINGS))
-    limit = _SPEED_LIMIT.search(ask(_THERMAL))
+def _of_macos(run: RunProgram) -> dict[str, str | None]:
+    source, mode = _SOURCE.search(run(_BATTERY)), _LOW_POWER.search(run(_SETTINGS))
+    limit = _SPEED_LIMIT.search(run(_THERMAL))
     return {
-        "chip": ask(_CHIP).strip(),
+        "chip": run(_CHIP).strip(),
         "power": _SOURCES[source[1]] if source else None,
         "low_power": ("on" if mode[1] == "1" else "off") if mode else None,
         "cpu_speed_limit": f"{limit[1]} %" if limit else None,

@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-from punie.trace.machine.ask import Ask, ask_program
+from punie.trace.machine.programs import RunProgram, program_output
 
 _VM_STAT: Final = ("/usr/bin/vm_stat",)
 _PAGE: Final = re.compile(r"page size of (\d+) bytes")
@@ -29,12 +29,12 @@ class Swap:
     out_bytes: int | None
 
 
-def read_swap(platform: str = sys.platform, ask: Ask = ask_program) -> Swap:
+def read_swap(platform: str = sys.platform, run: RunProgram = program_output) -> Swap:
     """The machine's swap as it is."""
     memory = psutil.swap_memory()
     if platform != "darwin":
         return Swap(memory.used, memory.sin, memory.sout)
-    return Swap(memory.used, *_of_vm_stat(ask(_VM_STAT)))
+    return Swap(memory.used, *_of_vm_stat(run(_VM_STAT)))
 
 
 def _of_vm_stat(text: str) -> tuple[int | None, int | None]:

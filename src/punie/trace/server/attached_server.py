@@ -33,7 +33,7 @@ class AttachedServer:
 
     Without `model` the server is asked: of `mlx_lm.server` the model that it was started with, of others the only
     one that it lists. `ready_timeout_s` bounds the first token, which may wait for a model to be loaded: a server
-    that answers 503 is asked again, and `say` hears of it. `settings` are fields of every request. A redirect is
+    that answers 503 is asked again, and `log` hears of it. `settings` are fields of every request. A redirect is
     followed once, here, so that no query waits for it.
 
     Entering raises `ServerError` if the server can't be reached, refuses, or lists several models.
@@ -46,13 +46,13 @@ class AttachedServer:
         model: str | None = None,
         ready_timeout_s: float = 120.0,
         settings: Mapping[str, object] = _NOTHING,
-        say: Callable[[str], object] = lambda _: None,
+        log: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.address = address
         self._model = model
         self._ready_timeout_s = ready_timeout_s
         self._settings = settings
-        self._say = say
+        self._log = log
 
     @property
     def base_url(self) -> str:
@@ -124,18 +124,18 @@ class AttachedServer:
             )
 
     async def _until_ready(self) -> None:
-        is_told = False
+        is_logged = False
         while True:
             try:
                 return await self._first_token()
             except probe.Refused as answer:
                 if not answer.is_loading:
                     raise self._refused(answer) from answer
-                if not is_told:
-                    self._say(
+                if not is_logged:
+                    self._log(
                         f"the server at {self.base_url} is not ready yet ({self._shown(answer)}): waiting"
                     )
-                is_told = True
+                is_logged = True
                 await asyncio.sleep(_pause_s(answer.retry_after))
 
     async def _first_token(self) -> None:
@@ -165,7 +165,7 @@ class AttachedServer:
                 return None
         moved = listed.url.rstrip("/").removesuffix("/models")
         if moved != self.base_url:
-            self._say(f"{self.base_url} redirects to {moved}: asked there")
+            self._log(f"{self.base_url} redirects to {moved}: asked there")
             self.address = self.address.moved_to(moved)
         return listed
 

@@ -9,7 +9,7 @@ from typing import Final
 
 TAIL_LINES: Final = 30
 TAIL_BYTES: Final = 16 * 1024
-FOUND_LINES: Final = (
+SHOWN_LINES: Final = (
     100  # a traceback of mlx_lm with its marks (Python 3.13 draws more of them) ends within these
 )
 
@@ -36,25 +36,25 @@ class ServerLog:
         return "\n".join(lines[-TAIL_LINES:])
 
     def find(self, marker: str) -> str:
-        """The first line that holds `marker` and the lines after it, `FOUND_LINES` at most; empty if there is none."""
+        """The first line that holds `marker` and the lines after it, `SHOWN_LINES` at most; empty if there is none."""
         if not self.path.exists():
             return ""
         with self.path.open("rb") as file:
             file.seek(self.start)
             for line in file:
                 if marker.encode() in line:
-                    lines = [line, *islice(file, FOUND_LINES - 1)]
+                    lines = [line, *islice(file, SHOWN_LINES - 1)]
                     return b"".join(lines)[:TAIL_BYTES].decode(errors="replace").rstrip()
         return ""
 
     def behind(self, marker: str) -> tuple[str, ...]:
-        """What stands behind `marker` in the lines that have it, each text once, the first `FOUND_LINES` of them."""
+        """What stands behind `marker` in the lines that have it, each text once, the first `SHOWN_LINES` of them."""
         lines: dict[str, None] = {}
         if self.path.exists():
             with self.path.open("rb") as file:
                 file.seek(self.start)
                 for line in file:
                     _, met, rest = line[:TAIL_BYTES].decode(errors="replace").partition(marker)
-                    if met and len(lines) < FOUND_LINES:
+                    if met and len(lines) < SHOWN_LINES:
                         lines[rest.strip()] = None
         return tuple(lines)

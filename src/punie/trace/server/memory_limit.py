@@ -11,7 +11,7 @@ import psutil
 
 from punie.trace.safely import SAFELY
 
-_ASK_MLX = "import mlx.core as mx; print(mx.device_info()['max_recommended_working_set_size'])"
+_READ_FROM_MLX = "import mlx.core as mx; print(mx.device_info()['max_recommended_working_set_size'])"
 
 
 class LimitSource(StrEnum):
@@ -38,15 +38,15 @@ def recommended_limit(*, platform: str = sys.platform, python: str = sys.executa
 
     MLX is asked in a process of its own: importing it here would take memory and time.
     """
-    recommended = _ask_mlx(python) if platform == "darwin" else None
+    recommended = _read_from_mlx(python) if platform == "darwin" else None
     if recommended is None:
         return MemoryLimit(psutil.virtual_memory().total, LimitSource.TOTAL)
     return MemoryLimit(recommended, LimitSource.METAL)
 
 
-def _ask_mlx(python: str) -> int | None:
+def _read_from_mlx(python: str) -> int | None:
     """None where it doesn't say: a figure that is missing ends no run."""
-    command = (python, SAFELY, "-c", _ASK_MLX)
+    command = (python, SAFELY, "-c", _READ_FROM_MLX)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         return int(answer.stdout)

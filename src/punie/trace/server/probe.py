@@ -102,7 +102,7 @@ async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
 
 async def _complete(client: httpx.AsyncClient, model: str, limit: str, most: int) -> None:
     body = {"model": model, limit: most, "messages": [{"role": "user", "content": "ping"}]}
-    answer = await _ask(client, "POST", "/chat/completions", json=body, headers=_NOT_RECORDED)
+    answer = await _request(client, "POST", "/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
         raise Refused(answer)
 
@@ -112,11 +112,11 @@ async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
     await until_answered(lambda: complete_one_token(client, model))
 
 
-async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """What `ask` returns once somebody listens. Has no end of its own; raises `Refused`."""
+async def until_answered(request: Callable[[], Awaitable[T]]) -> T:
+    """What `request` returns once somebody listens. Has no end of its own; raises `Refused`."""
     while True:
         try:
-            return await ask()
+            return await request()
         except httpx.TransportError:
             await asyncio.sleep(RETRY_S)
 
@@ -129,7 +129,7 @@ async def is_healthy(address: ServerAddress, *, timeout_s: float) -> bool:
     async with open_client(address, timeout_s=timeout_s) as client:
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await _ask(client, "GET", httpx.URL(address.base_url).copy_with(path="/health"))
+                answer = await _request(client, "GET", httpx.URL(address.base_url).copy_with(path="/health"))
         except TimeoutError as error:  # the client's own times begin anew with every byte
             raise httpx.ReadTimeout(f"no whole answer within {timeout_s:g} s") from error
     return answer.status_code != httpx.codes.SERVICE_UNAVAILABLE
@@ -157,7 +157,7 @@ class Models:
 
 async def list_models(client: httpx.AsyncClient) -> Models:
     """Ask `/models`. Raises `Refused` or an `httpx.TransportError`."""
-    answer = await _ask(client, "GET", "/models")
+    answer = await _request(client, "GET", "/models")
     if await _is_mlx(client, answer):
         return Models((), str(answer.url), of_mlx=True)
     entries = _list_of_models(answer)
@@ -178,11 +178,11 @@ async def _is_mlx(client: httpx.AsyncClient, answer: httpx.Response) -> bool:
     """mlx_lm.server lists models that it has not loaded, and fails where no model was ever downloaded."""
     if not answer.headers.get("server", "").startswith(_MLX_SERVER_HEADER):
         return False
-    health = await _ask(client, "GET", answer.url.copy_with(path="/health"))
+    health = await _request(client, "GET", answer.url.copy_with(path="/health"))
     return _object(health) == _MLX_HEALTH
 
 
-async def _ask(
+async def _request(
     client: httpx.AsyncClient,
     method: str,
     url: httpx.URL | str,

@@ -182,7 +182,7 @@ class ListeningProcess:
                 await asyncio.gather(first_token, return_exceptions=True)
             first_token.result()
 
-    def says(self, marker: str) -> tuple[str, ...]:
+    def log_entries(self, marker: str) -> tuple[str, ...]:
         """What it has written to its log behind `marker`, since it was started last."""
         return self._log.behind(marker)
 

@@ -15,7 +15,7 @@ from punie.trace.server.program_server import ProgramServer, program_command
 from punie.trace.serving.traced_server import ServerFiles, ServerTracing, TracedServer
 
 ModelServer = TracedServer | ProgramServer | AttachedServer
-Say = Callable[[str], object]
+Log = Callable[[str], object]
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -29,7 +29,7 @@ class UnstartedServer:
     """
 
     label: str
-    new: Callable[[ServerFiles, float, Say], ModelServer]
+    new: Callable[[ServerFiles, float, Log], ModelServer]
     base_url: str | None = None
     draft: str | None = None
     cache: str = "unknown"
@@ -39,7 +39,7 @@ class UnstartedServer:
 def our_server(config: ServerConfig, label: str, tracing: ServerTracing) -> UnstartedServer:
     """An mlx_lm.server of ours."""
 
-    def new(files: ServerFiles, ready_timeout_s: float, _: Say) -> TracedServer:
+    def new(files: ServerFiles, ready_timeout_s: float, _: Log) -> TracedServer:
         return TracedServer(config, files, tracing, ready_timeout_s=ready_timeout_s)
 
     draft = Path(config.draft_model).name if config.draft_model else None
@@ -56,7 +56,7 @@ def program_server(
     """
     words = program_command(line)
 
-    def new(files: ServerFiles, ready_timeout_s: float, _: Say) -> ProgramServer:
+    def new(files: ServerFiles, ready_timeout_s: float, _: Log) -> ProgramServer:
         return ProgramServer(line, files.log, model=model, settings=settings, ready_timeout_s=ready_timeout_s)
 
     return UnstartedServer(model or Path(words[0]).name, new)
@@ -67,9 +67,9 @@ def running_server(
 ) -> UnstartedServer:
     """A server of somebody else's. `model` is the name to ask for, `settings` fields of every request."""
 
-    def new(_: ServerFiles, ready_timeout_s: float, say: Say) -> AttachedServer:
+    def new(_: ServerFiles, ready_timeout_s: float, log: Log) -> AttachedServer:
         return AttachedServer(
-            address, model=model, settings=settings, ready_timeout_s=ready_timeout_s, say=say
+            address, model=model, settings=settings, ready_timeout_s=ready_timeout_s, log=log
         )
 
     return UnstartedServer(model or address.base_url, new, base_url=address.base_url)

@@ -63,12 +63,12 @@ class TracedServer(ServerProcess):
 
     def why_not_traced(self) -> tuple[str, ...]:
         """The server's reasons for writing no spans; empty if it writes them."""
-        return self.says(semconv.LOG_NOT_TRACED)
+        return self.log_entries(semconv.LOG_NOT_TRACED)
 
     def ignores_tools(self) -> bool:
         """Whether the server has logged that it can't give tools to the model."""
-        return bool(self.says(semconv.LOG_TOOLS_IGNORED))
+        return bool(self.log_entries(semconv.LOG_TOOLS_IGNORED))
 
     def lost_spans(self) -> tuple[str, ...]:
         """The server's reasons for spans that it could not write."""
-        return self.says(semconv.LOG_SPANS_LOST)
+        return self.log_entries(semconv.LOG_SPANS_LOST)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.calls.usage import models_asked
+from punie.trace.analysis.calls.usage import requested_models
 from punie.trace.report.content import About
 from punie.trace.report.inert import one_line
 
@@ -31,20 +31,20 @@ def about_of(sources: Sequence[Loaded]) -> About:
     for span in chain(*(one.spans.spans for one in sources)):
         traces[span.trace_id].add(span.span_id)
     plans = [one.plan for one in sources if one.plan]
-    said = _together([{} if one.plan is None else _said(one.plan) for one in sources])
+    common = _together([{} if one.plan is None else _of_plan(one.plan) for one in sources])
     names = [one.source for one in sources]
     is_planned = len(plans) == len(sources)
     return About(
         source=_named(names),
         spans=sum(map(len, traces.values())),
         traces=len(traces),
-        run_id=said.get("run_id", ""),
-        created=said.get("created", ""),
-        suite=said.get("suite", ""),
+        run_id=common.get("run_id", ""),
+        created=common.get("created", ""),
+        suite=common.get("suite", ""),
         suite_hash=_hash(plan.suite_hash for plan in plans),
         model=_models(list(dict.fromkeys(chain(*map(_models_of, sources))))),
-        draft="" if (draft := said.get("draft", _NONE)) == _NONE else draft,
-        cache=said.get("cache", ""),
+        draft="" if (draft := common.get("draft", _NONE)) == _NONE else draft,
+        cache=common.get("cache", ""),
         planned=sum(len(plan.planned) for plan in plans) or None if is_planned else None,
         notes=(DEMO_NOTE,) if any(plan.settings.demo_model for plan in plans) else (),
         versions=_together([one.plan.versions if one.plan else {} for one in sources]),
@@ -67,7 +67,7 @@ def _settings(plan: RunPlan) -> dict[str, str]:
     return {name.replace("_", "-"): str(value) for name, value in set_by_user.items() if value is not None}
 
 
-def _said(plan: RunPlan) -> dict[str, str]:
+def _of_plan(plan: RunPlan) -> dict[str, str]:
     return {
         "run_id": plan.run_id,
         "created": plan.created,
@@ -100,7 +100,9 @@ def _hash(hashes: Iterable[str]) -> str:
 def _models_of(source: Loaded) -> Sequence[str]:
     """The models that were asked; none where no span names one."""
     return (
-        [source.plan.model] if source.plan else [one_line(name) for name in models_asked(source.spans.spans)]
+        [source.plan.model]
+        if source.plan
+        else [one_line(name) for name in requested_models(source.spans.spans)]
     )
 
 

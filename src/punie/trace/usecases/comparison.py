@@ -12,7 +12,7 @@ from punie.trace.analysis.comparison.facts import ADAPTER, DRAFT, FROM_SPANS, Fa
 from punie.trace.analysis.comparison.gate import Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.verdicts.assessment import AskedQueries
+from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.errors import UsageError
 from punie.trace.report.content import ComparisonReport
 from punie.trace.store.runs.run_plan import RunPlan
@@ -37,7 +37,7 @@ _SETTINGS: Final = {
 @dataclass(frozen=True, slots=True)
 class _Source:
     shown: str
-    evidence: AskedQueries
+    evidence: QueryEvidence
     facts: Facts
     demo: bool
 
@@ -102,10 +102,10 @@ def _read(text: str, loaded: Loaded) -> _Source:
     read = read_queries(
         loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns, read_all=in_processes
     )
-    asked = tuple(record for record in read.records if not record.warmup)
+    measured = tuple(record for record in read.records if not record.warmup)
     return _Source(
         shown=without_password(text),
-        evidence=AskedQueries(asked, tuple(read.findings), read.missing),
+        evidence=QueryEvidence(measured, tuple(read.findings), read.missing),
         facts={**_plan_facts(loaded), **span_facts(loaded.spans.spans, read.records)},
         demo=plan is not None and plan.settings.demo_model,
     )

@@ -103,7 +103,7 @@ class ConciseTraining:
         best = best_checkpoint(checkpoints)
         if best is None:
             raise AssertionError("a training ended without a checkpoint")
-        self.progress.say(
+        self.progress.log(
             f"kept: {best.name} ({best.right} of {best.asked} right, {best.output_tokens:.0f} tokens)"
         )
         adapter = saved[best.name].path
@@ -126,11 +126,11 @@ class ConciseTraining:
         )
 
     async def _train(self, seed: int) -> SeedLoss:
-        self.progress.say(f"training, seed {seed}: {self.plan.settings.iters} iterations")
-        losses = await self._lora(seed).execute(partial(self._say_training, seed))
+        self.progress.log(f"training, seed {seed}: {self.plan.settings.iters} iterations")
+        losses = await self._lora(seed).execute(partial(self._log_training, seed))
         return SeedLoss(seed, losses.train, losses.peak_bytes, losses.restarts)
 
-    def _say_training(self, seed: int, step: str) -> None:
+    def _log_training(self, seed: int, step: str) -> None:
         self.progress.working(f"training, seed {seed}: {step}")
 
 

@@ -84,15 +84,15 @@ def _read(folder: Path, judged: Judgement) -> _Measured:
 def _of_improvement(folder: Path) -> _Measured:
     """What was, or was to be, confirmed."""
     report = read_improvement(folder)
-    arm, found = winner_arm(report), report.state.confirmation
+    arm, confirmation = winner_arm(report), report.state.confirmation
     levers = Tried(in_vain=(report.source,))
-    if arm is not None and found is not None and found.speed_up is not None:
-        one = tried(arm, report.source, found.speed_up, found.interval, VERDICTS[report.ending])
+    if arm is not None and confirmation is not None and confirmation.speed_up is not None:
+        one = tried(arm, report.source, confirmation.speed_up, confirmation.interval, VERDICTS[report.ending])
         levers = Tried((replace(one, closed=report.state.closed, from_improvement=True),))
     return _Measured(report.source, report.settings.suite_hash, report.notes, levers=levers)
 
 
 def _mismatches(run: Report, measured: Sequence[_Measured]) -> Iterator[str]:
     """All should have asked the same queries; if they say that they didn't, so does the report."""
-    asked = run.about.suite_hash
-    yield from (_OTHER_SUITE.format(one.source) for one in measured if asked and asked != one.suite_hash)
+    suite = run.about.suite_hash
+    yield from (_OTHER_SUITE.format(one.source) for one in measured if suite and suite != one.suite_hash)

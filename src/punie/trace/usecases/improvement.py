@@ -62,7 +62,7 @@ async def improve_in(
     def begins(stage: StagePlan, plan: ExperimentPlan) -> None:
         progress.plan(plan_cells(plan))
         arms = f"{count_text(len(plan.arms), 'arm')} × {count_text(plan.blocks, 'block')}"
-        progress.say(f"{_STAGES[stage.stage]} ({arms})")
+        progress.log(f"{_STAGES[stage.stage]} ({arms})")
 
     cancel_on(signal.SIGTERM)
     executor = RealExecutor(
@@ -70,7 +70,7 @@ async def improve_in(
         settings,
         progress=progress,
         recommended_bytes=recommended_limit().limit_bytes,
-        say=begins,
+        begins=begins,
     )
     with progress.shown():
         report = await _Improving(folder, settings).run(executor)
@@ -230,5 +230,5 @@ def won_configuration(report: ImprovementReport) -> str | None:
         return None
     experiment = report.experiments[report.state.stage]
     arm = next(result.arm for result in experiment.others if result.arm.levers == report.state.winner)
-    said = f"punie-trace improve, {report.settings.created}: {headline(report)}"
-    return configuration_text(whole(experiment.baseline.arm, arm), said)
+    comment = f"punie-trace improve, {report.settings.created}: {headline(report)}"
+    return configuration_text(whole(experiment.baseline.arm, arm), comment)

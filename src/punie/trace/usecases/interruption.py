@@ -59,13 +59,13 @@ def cancel_on(*signals: signal.Signals) -> None:
 
 
 @contextmanager
-def telling_how_to_go_on(say: Callable[[str], object], how: str) -> Iterator[None]:
-    """However the block ends early, by a bug too, `say` how to go on; a cancelled task is an interruption."""
+def reporting_how_to_resume(log: Callable[[str], object], how: str) -> Iterator[None]:
+    """However the block ends early, by a bug too, `log` how to go on; a cancelled task is an interruption."""
     try:
         yield
     except BaseException as error:
         with suppress(OutputError):  # what ended the block is what the exit code is about
-            say(how)
+            log(how)
         if isinstance(error, asyncio.CancelledError):
             raise KeyboardInterrupt from error
         raise

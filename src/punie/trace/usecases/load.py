@@ -89,8 +89,8 @@ def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
 def _check_arms(sources: Sequence[Loaded]) -> None:
     """The arms of a benchmark are held against each other, never put into one ledger."""
     spans = chain(*(loaded.spans.spans for loaded in sources))
-    told = (span.attributes for span in spans if semconv.BENCH_ARM in span.attributes)
-    arms = {semconv.text(attributes, semconv.BENCH_ARM) for attributes in told} - {None}
+    with_arm = (span.attributes for span in spans if semconv.BENCH_ARM in span.attributes)
+    arms = {semconv.text(attributes, semconv.BENCH_ARM) for attributes in with_arm} - {None}
     if len(arms) > 1:
         names = ", ".join(loaded.source for loaded in sources)
         raise InputError(

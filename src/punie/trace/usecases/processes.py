@@ -33,14 +33,14 @@ _AT_ONCE: Final = 200  # traces, whose results are sent together
 _WITH_THREADS: Final = frozenset({"duckdb", "chdb"})
 
 _Given = TypeVar("_Given")
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
-def in_processes(read: Callable[[_Given], _Found], given: Sequence[_Given]) -> Iterator[_Found]:
+def in_processes(read: Callable[[_Given], _Result], given: Sequence[_Given]) -> Iterator[_Result]:
     """As `map`, in several processes where that is worth it. Raises `WorkerError` if one of them dies."""
     processes = _processes(len(given))
-    found = map(read, given) if processes < 2 else iter(_forked(read, given, processes))
-    yield from shown(found, lambda count: f"read {count:,} of {count_text(len(given), 'trace')}")
+    results = map(read, given) if processes < 2 else iter(_forked(read, given, processes))
+    yield from shown(results, lambda count: f"read {count:,} of {count_text(len(given), 'trace')}")
 
 
 def _processes(given: int) -> int:
@@ -56,7 +56,7 @@ def _processes(given: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes: int) -> Iterator[_Found]:
+def _forked(read: Callable[[_Given], _Result], given: Sequence[_Given], processes: int) -> Iterator[_Result]:
     """The results in the order of `given`, dealt out in batches; a worker is at most one batch ahead of us."""
     from multiprocessing import get_context
 
@@ -84,24 +84,24 @@ def _forked(read: Callable[[_Given], _Found], given: Sequence[_Given], processes
             worker.join()
 
 
-def _received(worker: ForkProcess, receiver: Connection, which: str) -> Sequence[_Found]:
+def _received(worker: ForkProcess, receiver: Connection, which: str) -> Sequence[_Result]:
     try:
-        found: Sequence[_Found] | Exception = pickle.loads(receiver.recv_bytes())  # noqa: S301 # by our own child
+        results: Sequence[_Result] | Exception = pickle.loads(receiver.recv_bytes())  # noqa: S301 # by our own child
     except EOFError:
         worker.join()
         raise WorkerError(
             f"process {which}, which read a part of the traces, ended with {worker.exitcode}",
             remedy=f"Was there too little memory? {VARIABLE}=1 reads all in one process.",
         ) from None
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(results, Exception):
+        raise results
+    return results
 
 
 def _work(
     sender: Connection,
     receivers: Sequence[Connection],
-    read: Callable[[_Given], _Found],
+    read: Callable[[_Given], _Result],
     batches: Sequence[Sequence[_Given]],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # who started us answers Ctrl-C
@@ -119,11 +119,11 @@ def _work(
         sender.send_bytes(_pickled(error))
 
 
-def _pickled(found: object) -> bytes:
+def _pickled(result: object) -> bytes:
     into = io.BytesIO()
     pickler = pickle.Pickler(into, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = {MappingProxyType: lambda proxy: (_proxy, (dict(proxy),))}
-    pickler.dump(found)
+    pickler.dump(result)
     return into.getvalue()
 
 

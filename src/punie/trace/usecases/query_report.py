@@ -42,15 +42,15 @@ def _which(records: Sequence[QueryRecord], record: QueryRecord, name: str | None
     same = [one for one in records if one.query_id == record.query_id]
     if len(same) < 2 or name not in (None, record.query_id):
         return ()
-    names = ", ".join(asking(one) for one in same if one is not record)
-    return (f"the slowest of {count_text(len(same), 'asking')}, {asking(record)}; the others: {names}",)
+    names = ", ".join(query_name(one) for one in same if one is not record)
+    return (f"the slowest of {count_text(len(same), 'asking')}, {query_name(record)}; the others: {names}",)
 
 
 _LEAST_ID: Final = 6  # characters of a trace id
 _NAMED: Final = 8
 
 
-def asking(record: QueryRecord) -> str:
+def query_name(record: QueryRecord) -> str:
     """The name of one asking of a query, as reports write it: `view-functions#0.1` (server start, repeat)."""
     return f"{record.query_id}#{record.server_start}.{record.repeat}"
 
@@ -61,18 +61,20 @@ def choose_query(records: Sequence[QueryRecord], name: str | None) -> QueryRecor
     Without a name it is the slowest query that was asked. Raises InputError if there is none, UsageError if the name is
     none of them.
     """
-    asked = [record for record in records if not record.warmup]
+    measured = [record for record in records if not record.warmup]
     if name is None:
-        if not asked:
+        if not measured:
             raise InputError(
                 "no query was asked in this source", remedy="`punie-trace report` says what is in it"
             )
-        return _slowest(asked)
-    matches = [one for one in records if name in (one.query_id, asking(one), asking(one).replace("#", " #"))]
+        return _slowest(measured)
+    matches = [
+        one for one in records if name in (one.query_id, query_name(one), query_name(one).replace("#", " #"))
+    ]
     if not matches and len(name) >= _LEAST_ID:
         matches = [record for record in records if record.trace_id.startswith(name.lower())]
     if not matches:
-        raise _unknown(asked, name)
+        raise _unknown(measured, name)
     return _slowest(matches)
 
 
@@ -80,8 +82,8 @@ def _slowest(records: Sequence[QueryRecord]) -> QueryRecord:
     return max(records, key=lambda record: record.wall_ns)
 
 
-def _unknown(asked: Sequence[QueryRecord], name: str) -> UsageError:
-    names = list(dict.fromkeys(one_line(record.query_id) for record in asked))
+def _unknown(measured: Sequence[QueryRecord], name: str) -> UsageError:
+    names = list(dict.fromkeys(one_line(record.query_id) for record in measured))
     more = ", …" if len(names) > _NAMED else ""
     return UsageError(
         f"no query is called {name!r}{did_you_mean(name, names)}",

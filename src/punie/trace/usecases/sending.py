@@ -53,7 +53,7 @@ class Sending:
         How far each got is kept in `state_folder`, by default `spans_dir`.
         """
         sent = Sent()
-        progress.say_all(self.notes)
+        progress.log_all(self.notes)
         if not self.targets:
             yield sent
             return
@@ -68,7 +68,7 @@ class Sending:
         finally:
             sent.deliveries = shipper.stop()
             for delivery in sent.deliveries:
-                progress.say(f"sent to {delivery.summary()}")
+                progress.log(f"sent to {delivery.summary()}")
 
     @property
     def policy(self) -> ContentPolicy:

@@ -47,7 +47,7 @@ class SpeculativeBenchmark:
         cancel_on(signal.SIGTERM)
         with self.progress.shown():
             if (await self._preflight()).worth is Verdict.NO:
-                self.progress.say(
+                self.progress.log(
                     "  the benchmark goes on all the same; Ctrl-C stops it, and nothing is lost"
                 )
             executor = FolderExecutor(self.folder, self.progress, self.recommended_bytes)
@@ -63,9 +63,9 @@ class SpeculativeBenchmark:
 
     async def _preflight(self) -> Preflight:
         preflight = self.folder.read_preflight() or await self._measure()
-        self.progress.say(f"preflight: {preflight_reason(preflight)}")
+        self.progress.log(f"preflight: {preflight_reason(preflight)}")
         for note in preflight.notes:
-            self.progress.say(f"  {note}")
+            self.progress.log(f"  {note}")
         return preflight
 
     async def _measure(self) -> Preflight:
@@ -83,7 +83,7 @@ class SpeculativeBenchmark:
         self.folder.write_divergences(divergences)
         if not divergences:
             return
-        self.progress.say(f"{count_text(len(divergences), 'answer')} differ from the sequential baseline's")
+        self.progress.log(f"{count_text(len(divergences), 'answer')} differ from the sequential baseline's")
         spans = [span for run in self.folder.finished_runs() for span in run.load_spans().spans]
         timeout_s, files = self.plan.settings.preflight_timeout, self.folder.path / "logit-gaps"
         try:
@@ -92,6 +92,6 @@ class SpeculativeBenchmark:
             )
         except ServerError as error:
             # The report stands without them: it then says that nobody looked.
-            self.progress.say(f"  the logits there could not be looked at: {error.message}")
+            self.progress.log(f"  the logits there could not be looked at: {error.message}")
         else:
             self.folder.write_divergences(looked)

@@ -33,7 +33,7 @@ _TOOLS_IGNORED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Workload:
     """How a suite is asked. `turns` is the folder in which another run that asks in turns is met.
 
     Of `settings` and `request` count what no flag of a run sets: what is added to the agent and to its requests.
@@ -58,7 +58,7 @@ class Asking:
 class SuiteRun:
     """One execution of `plan`. The turns that it takes among other runs last until `until_reported` is closed."""
 
-    asking: Asking
+    workload: Workload
     folder: RunFolder
     plan: RunPlan
     server: UnstartedServer
@@ -73,7 +73,7 @@ class SuiteRun:
         cancel_on(signal.SIGTERM)
         telemetry = configure(self.folder.spans_dir.absolute())
         try:
-            async with self.asking.subject.opened(self.progress.say) as subject:
+            async with self.workload.subject.opened(self.progress.log) as subject:
                 instrument(subject.agent, telemetry=telemetry)
                 session = self._session(telemetry, await self._turns())
                 session.check()
@@ -88,11 +88,11 @@ class SuiteRun:
         """It is this run's turn, but where it passes it on, until the report is written."""
         from punie.trace.workload.turns import NoTurns, SharedTurns
 
-        if self.asking.turns is None:
+        if self.workload.turns is None:
             return NoTurns()
-        turns = SharedTurns(self.asking.turns, self.progress.say)
+        turns = SharedTurns(self.workload.turns, self.progress.log)
         self.until_reported.callback(turns.close)
-        await turns.join(self.asking.ready_timeout_s)
+        await turns.join(self.workload.ready_timeout_s)
         await turns.take()
         return turns
 
@@ -100,7 +100,7 @@ class SuiteRun:
         from punie.trace.workload.runner import Session
 
         return Session(
-            suite=self.asking.suite,
+            suite=self.workload.suite,
             telemetry=telemetry,
             run_id=self.plan.run_id,
             cache=self.plan.cache,
@@ -111,33 +111,33 @@ class SuiteRun:
 
     async def _server_start(self, session: Session, subject: Subject, start: int) -> None:
         from punie.trace.workload.agent import server_model
-        from punie.trace.workload.ask import Asker
+        from punie.trace.workload.agent_runner import AgentRunner
         from punie.trace.workload.runner import run_server_start
 
         self.progress.starting(start, self.plan.settings.server_starts, self.plan.model)
-        timeout_s = self.asking.query_timeout_s
+        timeout_s = self.workload.query_timeout_s
         files = ServerFiles(self.folder.spans_dir, self.folder.log_path)
-        async with self.server.new(files, self.asking.ready_timeout_s, self.progress.say) as server:
+        async with self.server.new(files, self.workload.ready_timeout_s, self.progress.log) as server:
             self._note_start(server)
-            said = {**server.request_settings(), **self.asking.request_fields()}
-            model = server_model(server.address, server.model_name, said, timeout_s=timeout_s)
-            settings = self.asking.settings
-            asker = Asker(
+            request_settings = {**server.request_settings(), **self.workload.request_fields()}
+            model = server_model(server.address, server.model_name, request_settings, timeout_s=timeout_s)
+            settings = self.workload.settings
+            runner = AgentRunner(
                 subject,
                 model,
-                self.asking.stream,
+                self.workload.stream,
                 timeout_s,
                 session.telemetry.clock,
                 instruction=settings.instruction,
                 tool_result_characters=settings.tool_result_characters,
                 recording=recording_at(settings.replay),
             )
-            await run_server_start(session, asker, server, self.plan.planned, start)
+            await run_server_start(session, runner, server, self.plan.planned, start)
             if isinstance(server, TracedServer) and server.ignores_tools():
-                self.progress.say(_TOOLS_IGNORED)
+                self.progress.log(_TOOLS_IGNORED)
 
     def _note_start(self, server: ModelServer) -> None:
         if isinstance(server, TracedServer):
             self.folder.write_plan(replace(self.plan, server_command=server.command))
             for reason in server.why_not_traced():
-                self.progress.say(f"the server writes no spans: {reason}")
+                self.progress.log(f"the server writes no spans: {reason}")

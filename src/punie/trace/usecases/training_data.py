@@ -41,13 +41,13 @@ class Prepared:
     shortest: Mapping[str, int]
 
 
-async def prepare(asking: TrainingExperiments) -> Prepared:
+async def prepare(training: TrainingExperiments) -> Prepared:
     """Ask for samples, choose, render and lint. Raises InputError where no right answer can be trained on."""
-    plan, folder, progress = asking.plan, asking.folder, asking.progress
-    progress.say(
+    plan, folder, progress = training.plan, training.folder, training.progress
+    progress.log(
         f"samples: {count_text(len(plan.split.train), 'query', 'queries')}, {plan.samples} times each"
     )
-    await asking.run(experiments.SAMPLING, experiments.sampling(plan))
+    await training.run(experiments.SAMPLING, experiments.sampling(plan))
     candidates, traces = _sampled(folder)
     best = shortest_right(candidates)
     rows = [row for query_id, one in best.items() for row in rows_of(query_id, traces[one.place])]
@@ -58,7 +58,7 @@ async def prepare(asking: TrainingExperiments) -> Prepared:
             remedy="Look at the sampled answers: punie-trace report on a folder in samples/cells.",
         )
     rendered = await render_rows(rows, plan.model, folder.path / "rows", progress.working)
-    memory = training_memory(plan.model, rendered, plan.settings, asking.recommended_bytes)
+    memory = training_memory(plan.model, rendered, plan.settings, training.recommended_bytes)
     return Prepared(
         examples=tuple(sorted(best)),
         rendered=rendered,

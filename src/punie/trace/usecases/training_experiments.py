@@ -64,7 +64,7 @@ class TrainingExperiments:
 
     async def validate(self, saved: Sequence[SavedAdapter]) -> list[Checkpoint]:
         """Every checkpoint over the validation queries, beside the base."""
-        self.progress.say(f"validation: {count_text(len(saved), 'checkpoint')} beside the base")
+        self.progress.log(f"validation: {count_text(len(saved), 'checkpoint')} beside the base")
         plan = experiments.validation(self.plan, {one.name: one.path for one in saved})
         measured = await self.run(experiments.VALIDATION, plan)
         base = right_answers(measured, experiments.BASE)
@@ -83,7 +83,7 @@ class TrainingExperiments:
             out = self.folder.fused(way)
             if not (out / "config.json").exists():
                 job = FuseJob(self.plan.model, str(adapter), str(out), way)
-                self.progress.say(f"fusing: {way.value}")
+                self.progress.log(f"fusing: {way.value}")
                 child = ChildJob("punie.trace.tuning.fuse_process", self.folder.path / f"fuse-{way}", _FUSE_S)
                 await child.run(job, int, self.progress.working)
             forms.append(await self._gate(way, adapter, out))
@@ -112,7 +112,7 @@ class TrainingExperiments:
         arms: list[Arm] = [experiments.adapter_arm(self.plan, experiments.ADAPTER, adapter)]
         if fused is not None:
             arms.append(experiments.fused_arm(self.plan, fused.name, self.folder.fused(fused.way)))
-        self.progress.say(
+        self.progress.log(
             f"judgement: {count_text(len(self.plan.split.judged), 'query', 'queries')} never trained on"
         )
         measured = await self.run(experiments.JUDGEMENT, experiments.judgement(self.plan, arms))

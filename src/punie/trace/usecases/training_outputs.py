@@ -137,10 +137,11 @@ def _figures(made: Training) -> str:
         else ""
     )
     speed = f", {percent_text(chosen.times.saved)} less wall time" if chosen.times else ""
-    kept = chosen.kept
+    accuracy = chosen.kept
     return (
-        f"{tokens}{speed}; {kept.right} of {kept.asked} right (base: {base.kept.right}), {len(kept.worse)} of "
-        f"{kept.compared} worse, at most {percent_text(kept.most_worse)} of such queries."
+        f"{tokens}{speed}; {accuracy.right} of {accuracy.asked} right (base: {base.kept.right}), "
+        f"{len(accuracy.worse)} of {accuracy.compared} worse, "
+        f"at most {percent_text(accuracy.most_worse)} of such queries."
     )
 
 

@@ -31,34 +31,36 @@ def planned_steps(plan: TrainingPlan, recorded: Recorded) -> tuple[Step, ...]:
 
 def _steps(plan: TrainingPlan, recorded: Recorded) -> Iterator[Step]:
     split, query_ns = plan.split, _query_ns(recorded)
-    asked = len(split.train) * plan.samples
+    questions = len(split.train) * plan.samples
     yield Step(
         "samples",
-        f"{count_text(asked, 'question')} at temperature {plan.temperature:g}",
-        _asking(asked, 2, query_ns),
+        f"{count_text(questions, 'question')} at temperature {plan.temperature:g}",
+        _ns(questions, 2, query_ns),
     )
     iterations = plan.settings.iters * len(plan.seeds)
     yield Step("training", count_text(iterations, "iteration"), _training_ns(plan, recorded))
     checkpoints = len(plan.settings.judged) * len(plan.seeds)
-    asked = (1 + checkpoints) * len(split.validation)
+    questions = (1 + checkpoints) * len(split.validation)
     yield Step(
         "validation",
-        f"{count_text(asked, 'question')}, {count_text(checkpoints, 'checkpoint')}",
-        _asking(asked, 1 + checkpoints, query_ns),
+        f"{count_text(questions, 'question')}, {count_text(checkpoints, 'checkpoint')}",
+        _ns(questions, 1 + checkpoints, query_ns),
     )
-    asked = 2 * _FUSE_FORMS * len(split.validation)
+    questions = 2 * _FUSE_FORMS * len(split.validation)
     yield Step(
-        "fusing", f"{count_text(asked, 'question')} for each form that is tried", _asking(asked, 2, query_ns)
+        "fusing",
+        f"{count_text(questions, 'question')} for each form that is tried",
+        _ns(questions, 2, query_ns),
     )
-    asked = _JUDGED_ARMS * plan.blocks * len(split.judged)
+    questions = _JUDGED_ARMS * plan.blocks * len(split.judged)
     yield Step(
         "judgement",
-        f"{count_text(asked, 'question')} in {count_text(_JUDGED_ARMS * plan.blocks, 'server start')}",
-        _asking(asked, _JUDGED_ARMS * plan.blocks, query_ns),
+        f"{count_text(questions, 'question')} in {count_text(_JUDGED_ARMS * plan.blocks, 'server start')}",
+        _ns(questions, _JUDGED_ARMS * plan.blocks, query_ns),
     )
 
 
-def _asking(questions: int, starts: int, query_ns: int | None) -> int | None:
+def _ns(questions: int, starts: int, query_ns: int | None) -> int | None:
     return None if query_ns is None else questions * query_ns + starts * _START_NS
 
 

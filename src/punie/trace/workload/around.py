@@ -29,7 +29,7 @@ class Progress(Protocol):
     def warming_up(self, server_start: int) -> None:
         """The warm-up questions of a server start are asked."""
 
-    def asking(self, planned: PlannedQuery) -> None:
+    def query_begins(self, planned: PlannedQuery) -> None:
         """A query is on its way."""
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:

@@ -15,7 +15,7 @@ from punie.trace.bounded_get import refuse_bombs
 MOST_BYTES: Final = 64 << 20
 """Of one answer, a stream's events with all their braces: a million tokens take less."""
 _MOST_PACKED_BYTES: Final = 256 << 10  # packed bytes may become a thousand times as many
-_ASKED: Final = re.compile(rb'"stream":\s*true')
+_STREAM_REQUESTED: Final = re.compile(rb'"stream":\s*true')
 _NO_EVENTS: Final = (b"{", b"[", b"<")  # JSON or a page
 _WHOLE: Final = "the server sent a whole answer where a stream was asked for (--no-stream asks for none): "
 _SHOWN: Final = 200
@@ -31,7 +31,7 @@ def bounding(hidden: Callable[[str], str]) -> Callable[[Any], Awaitable[None]]:
     async def bound(response: Any) -> None:  # noqa: ANN401 # of one of two libraries
         refuse_bombs(response.headers.get("content-encoding", ""))
         is_packed = response.headers.get("content-encoding", "identity") != "identity"
-        looks = response.is_success and not is_packed and _ASKED.search(response.request.content)
+        looks = response.is_success and not is_packed and _STREAM_REQUESTED.search(response.request.content)
         most_bytes = _MOST_PACKED_BYTES if is_packed else MOST_BYTES
         response.stream = _bounded(response.stream, most_bytes, hidden if looks else None)
 

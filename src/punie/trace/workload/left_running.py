@@ -16,7 +16,7 @@ from punie.trace import semconv
 from punie.trace.model import Disturbance
 
 if TYPE_CHECKING:
-    from punie.trace.workload.ask import Reply
+    from punie.trace.workload.agent_runner import Reply
     from punie.trace.workload.threads import ToolThreads
 
 LONGEST_WAIT_S: Final = 60.0

@@ -30,9 +30,11 @@ def recording_of(spans: Iterable[Span], source: str) -> Recording:
     """The tools' calls in `spans`; of the same call twice the first. Raises InputError where there is none."""
     answers: dict[tuple[str, str], str] = {}
     for span in spans:
-        said = span.attributes
-        arguments, result = (semconv.text(said, key) for key in (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT))
-        name = semconv.text(said, semconv.TOOL_NAME)
+        attributes = span.attributes
+        arguments, result = (
+            semconv.text(attributes, key) for key in (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT)
+        )
+        name = semconv.text(attributes, semconv.TOOL_NAME)
         if name and arguments is not None and result is not None:
             answers.setdefault((name, _key(arguments)), result)
     if not answers:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.telemetry.provider import Telemetry
+    from punie.trace.workload.agent_runner import AgentRunner, Reply
     from punie.trace.workload.around import Progress, Watched
-    from punie.trace.workload.ask import Asker, Reply
     from punie.trace.workload.suite import Query, Suite
 
 # One question for a tool and one for an answer, so that both paths are warm. No suite may hold them.
@@ -54,7 +54,7 @@ class Session:
 
 
 async def run_server_start(
-    session: Session, asker: Asker, server: Watched, planned: Iterable[PlannedQuery], start: int
+    session: Session, runner: AgentRunner, server: Watched, planned: Iterable[PlannedQuery], start: int
 ) -> None:
     """Warm up, then ask every query planned for this server start: in turns, the warm-up and what follows in its own.
 
@@ -63,13 +63,13 @@ async def run_server_start(
     queries = {query.id: query for query in session.suite.queries}
     session.progress.warming_up(start)
     for position, text in enumerate(WARMUP_TEXTS):
-        await warm_up(session, asker, server, Warmup(text, start, position))
+        await warm_up(session, runner, server, Warmup(text, start, position))
     for plan in planned:
         if plan.server_start == start:
             session.turns.pass_on()
-            await session.turns.take(asking=True)
-            session.progress.asking(plan)
-            await ask(session, asker, server, queries[plan.query_id], plan)
+            await session.turns.take(for_query=True)
+            session.progress.query_begins(plan)
+            await run_query(session, runner, server, queries[plan.query_id], plan)
     session.turns.pass_on()
     await session.turns.take()
 
@@ -84,7 +84,11 @@ class Warmup:
 
 
 async def warm_up(
-    session: Session, asker: Asker, server: Watched, warmup: Warmup, more: Mapping[str, str | int] = NOTHING
+    session: Session,
+    runner: AgentRunner,
+    server: Watched,
+    warmup: Warmup,
+    more: Mapping[str, str | int] = NOTHING,
 ) -> None:
     """Ask it; `more` are further attributes of its span. Raises `ServerError` if the server is dead."""
     labels = QueryLabels(
@@ -98,14 +102,14 @@ async def warm_up(
         more=more,
     )
     with query_span(session.telemetry, labels) as span:
-        reply = await asker.ask(warmup.text)
+        reply = await runner.answer(warmup.text)
         _answered(span, reply)
     await _afterwards(session, server, reply)
 
 
-async def ask(
+async def run_query(
     session: Session,
-    asker: Asker,
+    runner: AgentRunner,
     server: Watched,
     query: Query,
     plan: PlannedQuery,
@@ -129,7 +133,7 @@ async def ask(
         more={**more, **session.aftermath.attributes()},
     )
     with query_span(session.telemetry, labels) as span:
-        reply = await asker.ask(query.text)
+        reply = await runner.answer(query.text)
         _answered(span, reply)
         result = score(query, reply.answer)
         if result.ok is not None or reply.error:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic_ai.agent import AbstractAgent
 
-Say = Callable[[str], object]
+Log = Callable[[str], object]
 _STEPS: Final = 4  # a function, what it awaits, a context manager, and what that gives
 _REMEDY: Final = (
     "name an agent, or what makes one, or a pair of an agent and its dependencies: a function, plain or async, "
@@ -36,8 +36,8 @@ _IMPORT_REMEDY: Final = (
 class SubjectSource(Protocol):
     """What gives the agent for as long as it is asked."""
 
-    def opened(self, say: Say) -> AbstractAsyncContextManager[Subject]:
-        """The agent, inside; `say` hears what may surprise. Raises WorkloadError."""
+    def opened(self, log: Log) -> AbstractAsyncContextManager[Subject]:
+        """The agent, inside; `log` hears what may surprise. Raises WorkloadError."""
         ...
 
 
@@ -49,11 +49,11 @@ class Subject:
     deps: Any = None
 
     @asynccontextmanager
-    async def opened(self, say: Say) -> AsyncIterator[Subject]:
+    async def opened(self, log: Log) -> AsyncIterator[Subject]:
         """Itself: there is nothing to open."""
         needed = self.agent.deps_type
         if self.deps is None and needed not in (NoneType, object, Any) and NoneType not in get_args(needed):
-            say(
+            log(
                 f"the agent {self.agent.name or ''} declares dependencies ({_name(needed)}) and is given none: "
                 "name a function that returns it with them, as a pair".replace("  ", " ")
             )
@@ -68,19 +68,19 @@ class MadeSubject:
     value: object
 
     @asynccontextmanager
-    async def opened(self, say: Say) -> AsyncIterator[Subject]:
-        """The agent, made anew. What fails after it was asked is told to `say`: the answers are no less good."""
+    async def opened(self, log: Log) -> AsyncIterator[Subject]:
+        """The agent, made anew. What fails after it was asked is told to `log`: the answers are no less good."""
         stack = AsyncExitStack()
         try:
             with _naming(f"--agent {self.reference}: making the agent failed"):
                 subject = _ready(self.reference, await self._made(stack))
-            async with subject.opened(say):
+            async with subject.opened(log):
                 yield subject
         finally:
             try:
                 await stack.aclose()
             except Exception as error:  # noqa: BLE001 # the user's code; it is said
-                say(f"--agent {self.reference}: what it does at its end failed: {_first_line(error)}")
+                log(f"--agent {self.reference}: what it does at its end failed: {_first_line(error)}")
 
     async def _made(self, stack: AsyncExitStack) -> object:
         value: Any = self.value

@@ -31,8 +31,8 @@ _PROBED_S: Final = 1.0  # a lock may be taken for an instant by a run that looks
 class Turns(Protocol):
     """What a run does around each of its steps."""
 
-    async def take(self, *, asking: bool = False) -> None:
-        """Return when it is this run's turn; `asking`: for a query, which should not be asked alone."""
+    async def take(self, *, for_query: bool = False) -> None:
+        """Return when it is this run's turn; `for_query`: for a query, which should not be asked alone."""
 
     def pass_on(self) -> None:
         """It is the other run's turn."""
@@ -41,7 +41,7 @@ class Turns(Protocol):
 class NoTurns:
     """A run by itself: it is always its turn."""
 
-    async def take(self, *, asking: bool = False) -> None:
+    async def take(self, *, for_query: bool = False) -> None:
         """Return at once."""
 
     def pass_on(self) -> None:
@@ -51,10 +51,10 @@ class NoTurns:
 class SharedTurns:
     """A place among two runs in `folder`, which is made if need be. Raises `TurnsError` if both are taken."""
 
-    def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
+    def __init__(self, folder: Path, log: Callable[[str], object]) -> None:
         self._folder = folder
-        self._say = say
-        self._said_alone = False
+        self._log = log
+        self._logged_alone = False
         self._others_lock: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class SharedTurns:
     async def join(self, timeout_s: float) -> None:
         """Wait for the other run. Raises `TurnsError` if it doesn't come."""
         if not self._other_lives():
-            self._say(f"waiting for the run that takes turns with this one: --turns {self._folder}")
+            self._log(f"waiting for the run that takes turns with this one: --turns {self._folder}")
         give_up_s = time.monotonic() + timeout_s
         while not self._other_lives():
             if time.monotonic() > give_up_s:
@@ -77,17 +77,17 @@ class SharedTurns:
                 )
             await asyncio.sleep(_JOIN_S)
 
-    async def take(self, *, asking: bool = False) -> None:
-        """Return when it is this run's turn, or when the other one is no more; says so once, if `asking`."""
+    async def take(self, *, for_query: bool = False) -> None:
+        """Return when it is this run's turn, or when the other one is no more; says so once, if `for_query`."""
         looks = 0
         while not self._is_mine():
             if looks % _LOOKS_ALIVE == 0 and self._is_alone():
                 break
             looks += 1
             await asyncio.sleep(_LOOK_S)
-        if asking and not self._said_alone and self._is_alone():
-            self._said_alone = True
-            self._say("the other run has ended: from here on this one asks alone")
+        if for_query and not self._logged_alone and self._is_alone():
+            self._logged_alone = True
+            self._log("the other run has ended: from here on this one asks alone")
 
     def pass_on(self) -> None:
         """It is the other run's turn."""

@@ -110,7 +110,7 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
     return TokenCounts(prompt, 0 if silence_is_zero else cached, output)
 
 
-def models_asked(spans: Iterable[Span]) -> tuple[str, ...]:
+def requested_models(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
     operations = (span for span in with_conventions(spans) if semconv.OPERATION in span.attributes)
     chats = (span for span in operations if role_of(span) is Role.CHAT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Gap
+from punie.trace.analysis.verdicts.assessment import Gap, QueryEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Side:
         return frozenset(record.query_id for record in self.answers)
 
 
-def side_of(sources: Sequence[AskedQueries]) -> Side:
+def side_of(sources: Sequence[QueryEvidence]) -> Side:
     """The side that `sources` make up: each brings its own server starts, but a run's start is one in all of them."""
     number: dict[tuple[str | int, int], int] = {}
     records = []

@@ -10,7 +10,7 @@ from punie.trace.analysis.experiment.drafting import Drafting, add_up
 from punie.trace.analysis.experiment.observation import Observation
 from punie.trace.analysis.experiment.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment
+from punie.trace.analysis.verdicts.assessment import Assessment, QueryEvidence
 from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
 
@@ -53,7 +53,7 @@ def summarise_arm(
 ) -> ArmSummary:
     """The summary of one arm; `comparable` are those of the observations that count in comparisons."""
     asked = tuple(seen for seen in observations if seen.arm == arm)
-    evidence = AskedQueries(tuple(seen.record for seen in asked))
+    evidence = QueryEvidence(tuple(seen.record for seen in asked))
     peaks = [seen.peak_bytes for seen in asked if seen.peak_bytes is not None]
     footprints = [seen.footprint_bytes for seen in asked if seen.footprint_bytes is not None]
     return ArmSummary(

@@ -95,7 +95,7 @@ def _too_long_ns(span: Span) -> int:
 def _marked(span: Span, told_ns: int | None) -> Span:
     if told_ns is None:
         return span
-    return replace(span, attributes={**span.attributes, semconv.BODY_TOLD_NS: told_ns})
+    return replace(span, attributes={**span.attributes, semconv.BODY_REPORTED_NS: told_ns})
 
 
 def _named(span: Span) -> Span:

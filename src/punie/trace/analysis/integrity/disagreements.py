@@ -45,9 +45,9 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
     """The phases of which an answer's body tells more time than its request had room for."""
     for key, span in traces.counted():
-        if semconv.BODY_TOLD_NS not in span.attributes:
+        if semconv.BODY_REPORTED_NS not in span.attributes:
             continue
-        told_ns = semconv.integer(span.attributes, semconv.BODY_TOLD_NS)
+        told_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
         if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
             yield key
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.usage import models_asked
+from punie.trace.analysis.calls.usage import requested_models
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import Spread
 from punie.trace.analysis.summary.totals import GroupTotal, PhaseTotal, group_totals, phase_totals, totals
@@ -87,7 +87,7 @@ def _models(spans: Sequence[Span]) -> Sequence[str]:
     """A request may name an alias, such as mlx_lm's `default_model`: what the server says goes first."""
     servers = (span for span in spans if span.kind is SpanKind.SERVER)
     served = {semconv.text(span.attributes, (semconv.RESPONSE_MODEL,)) for span in servers}
-    return sorted(name for name in served if name) or models_asked(spans)
+    return sorted(name for name in served if name) or requested_models(spans)
 
 
 def day_of(time_ns: int) -> str:

@@ -14,7 +14,7 @@ from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.analysis.summary.totals import Totals, totals
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures, accuracy_verdict, is_right, scored
-from punie.trace.analysis.verdicts.assessment import AskedQueries, Assessment, Integrity
+from punie.trace.analysis.verdicts.assessment import Assessment, Integrity, QueryEvidence
 from punie.trace.analysis.verdicts.generation import GenerationFigures, PredictedSavings, generation_verdict
 from punie.trace.analysis.verdicts.memory import MemoryUse, memory_verdict
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS, TargetFigures, target_verdict
@@ -114,7 +114,7 @@ def analyse(
     ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
     asked = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
-    queries = AskedQueries(asked, tuple(integrity), tuple(missing))
+    queries = QueryEvidence(asked, tuple(integrity), tuple(missing))
     counted, bill = queries.counted, cache_bill(requests)
     predicted = what_if(counted, requests, tools or {}, bill, target_ns=target_ns)
     if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
@@ -142,7 +142,7 @@ def analyse(
 
 
 def _verdicts(
-    asked: AskedQueries,
+    asked: QueryEvidence,
     target_ns: int,
     memory: MemoryUse | None,
     predicted: WhatIf | None,

@@ -11,7 +11,7 @@ from typing import Final
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
 from punie.trace.analysis.statistics.spread import LEVEL, Interval, Method
-from punie.trace.analysis.verdicts.assessment import Advice, AskedQueries, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Gap, QueryEvidence, Question
 from punie.trace.model import Verdict
 
 NOT_SCORED: Final = "any"  # what a query expects that is timed and not scored
@@ -43,7 +43,7 @@ class AccuracyFigures:
     gaps: tuple[Gap, ...]
 
 
-def accuracy_verdict(asked: AskedQueries) -> Assessment[AccuracyFigures]:
+def accuracy_verdict(asked: QueryEvidence) -> Assessment[AccuracyFigures]:
     """`yes` if every scored answer is right, `no` if one is not.
 
     A wrong answer decides whatever else is missing. `undecided` if nothing was scored or, with no wrong answer,
@@ -88,7 +88,7 @@ def is_right(record: QueryRecord) -> bool:
     return record.ok is True and record.error is None
 
 
-def _figures(asked: AskedQueries) -> AccuracyFigures:
+def _figures(asked: QueryEvidence) -> AccuracyFigures:
     by_query: dict[str, list[bool]] = defaultdict(list)
     for record in scored(asked.records):
         by_query[record.query_id].append(is_right(record))

@@ -87,7 +87,7 @@ class Again(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedQueries:
+class QueryEvidence:
     """What the verdicts about queries may look at: asked queries without warm-up, and what is wrong with them."""
 
     records: tuple[QueryRecord, ...]

@@ -20,7 +20,7 @@ from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.need import repeats_needed, units_needed
 from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
-from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Gap, QueryEvidence, Question
 from punie.trace.model import PHASES_OF_GROUP, Group, Phase, Verdict
 
 THRESHOLD: Final = 0.70
@@ -148,7 +148,7 @@ class PredictedSavings:
 
 
 def generation_verdict(
-    asked: AskedQueries, predicted: PredictedSavings | None = None, decode: DecodeShare | None = None
+    asked: QueryEvidence, predicted: PredictedSavings | None = None, decode: DecodeShare | None = None
 ) -> Assessment[GenerationFigures]:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
@@ -195,7 +195,7 @@ def _contested_ns(record: QueryRecord) -> int:
 
 
 def _measure(
-    asked: AskedQueries, predicted: PredictedSavings | None, decode: DecodeShare | None
+    asked: QueryEvidence, predicted: PredictedSavings | None, decode: DecodeShare | None
 ) -> MeasuredGeneration | None:
     records = asked.counted
     ns = {id(record): generation_ns(record) for record in records}

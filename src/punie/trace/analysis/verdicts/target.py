@@ -10,7 +10,7 @@ from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import median_ns
-from punie.trace.analysis.verdicts.assessment import Advice, Again, AskedQueries, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Gap, QueryEvidence, Question
 from punie.trace.model import Verdict
 
 DEFAULT_TARGET_NS: Final = 10_000_000_000
@@ -76,7 +76,7 @@ class TargetFigures:
         return sum(median > self.target_ns for median in self.medians.values())
 
 
-def target_verdict(asked: AskedQueries, target_ns: int) -> Assessment[TargetFigures]:
+def target_verdict(asked: QueryEvidence, target_ns: int) -> Assessment[TargetFigures]:
     """`yes` if every one of at least 3 repeats of each query took less than `target_ns`.
 
     `no` if the median of a query is above it or a query failed: failing fast is not fast. Looked at are the
@@ -91,7 +91,7 @@ def target_verdict(asked: AskedQueries, target_ns: int) -> Assessment[TargetFigu
     )
 
 
-def _figures(asked: AskedQueries, target_ns: int) -> TargetFigures:
+def _figures(asked: QueryEvidence, target_ns: int) -> TargetFigures:
     everything: dict[str, list[QueryRecord]] = defaultdict(list)
     for record in asked.records:
         if not record.interrupted and not (record.is_cached_repeat and record.succeeded):

@@ -86,10 +86,10 @@ def fit(queries: Sequence[ObservedQuery]) -> Costs | None:
     turns = [turn for query in queries for turn in query.turns]
     if not turns:
         return None
-    return _by_phase(turns) if tells_phases(queries) else _whole_turns(turns)
+    return _by_phase(turns) if has_phases(queries) else _whole_turns(turns)
 
 
-def tells_phases(queries: Sequence[ObservedQuery]) -> bool:
+def has_phases(queries: Sequence[ObservedQuery]) -> bool:
     """Whether every turn has its decode, and a prefill wherever tokens had to be read."""
     return all(
         turn.decode_ns is not None and (turn.prefill_ns is not None or turn.uncached_tokens == 0)
@@ -109,7 +109,7 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
     others = [[query for group in groups if group is not left_out for query in group] for left_out in groups]
     fits = [fitted for rest in others if (fitted := fit(rest)) is not None]
     turns = [turn for query in queries for turn in query.turns]
-    by_phase, reported = tells_phases(queries), len(_reported(turns))
+    by_phase, reported = has_phases(queries), len(_reported(turns))
     unreported = "" if reported else "no turn reports its cached tokens"
     return CostModel(
         overhead=_coefficient(whole, fits, lambda costs: costs.overhead, "", signed=True),

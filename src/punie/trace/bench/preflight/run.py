@@ -78,7 +78,7 @@ class _StepListener:
     def warming_up(self, server_start: int) -> None:
         self.on_step(f"warm-up of start {server_start}")
 
-    def asking(self, planned: PlannedQuery) -> None:
+    def query_begins(self, planned: PlannedQuery) -> None:
         self.on_step(f"asking {planned.query_id} without a draft")
 
     def answered(self, planned: PlannedQuery, result: Score, error: str | None) -> None:
@@ -90,7 +90,7 @@ class _StepListener:
     def cell_done(self, cell: Cell, took_ns: int | None) -> None:
         """Said by the caller."""
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.on_step(line)
 
 
@@ -102,7 +102,7 @@ async def hold_conversations(
     once = replace(runtime, plan=replace(runtime.plan, repeats=1))
     await CellRun(once, Cell(0, 0, "preflight", (arm,)), folder, _StepListener(on_step), None).execute()
     turns = turns_of(folder.load_spans().spans)
-    prompts = tuple(turn.prompt for asked in turns.values() for turn in asked if len(turn.prompt) > 1)
+    prompts = tuple(turn.prompt for of_prompt in turns.values() for turn in of_prompt if len(turn.prompt) > 1)
     if not prompts:
         raise ServerError("the preflight saw no prompt of the server's", remedy=f"see {folder.log_path}")
     return prompts

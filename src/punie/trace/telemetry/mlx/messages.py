@@ -40,7 +40,7 @@ Encode = Callable[[str], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class AskedMessages:
+class ChatPrompt:
     """A chat request as the model got it. `prompt` are its tokens; `template` and `encode` are those that made it."""
 
     messages: Sequence[Message]
@@ -81,7 +81,7 @@ class MessageCounter:
         self._kept = kept
         self._ends: OrderedDict[str, _End] = OrderedDict()
 
-    def count(self, asked: AskedMessages, go_on: GoOn = lambda: True) -> CountedMessages:
+    def count(self, asked: ChatPrompt, go_on: GoOn = lambda: True) -> CountedMessages:
         """Digest, length and tokens of every message of `asked`; tokens while `go_on()` is true."""
         preamble = _preamble_length(asked.messages)
         digest = _digest(asked, preamble)
@@ -115,7 +115,7 @@ class MessageCounter:
 class _Prompt:
     """A prompt as tokens, hashed from the start to one end after the other, and as text, where that is needed."""
 
-    def __init__(self, asked: AskedMessages) -> None:
+    def __init__(self, asked: ChatPrompt) -> None:
         self._asked = asked
         self._tokens = array("q", asked.prompt)
         self._bytes = memoryview(self._tokens).cast("B")
@@ -176,7 +176,7 @@ def _preamble_length(messages: Sequence[Message]) -> int:
     )
 
 
-def _digest(asked: AskedMessages, preamble: int) -> PromptDigest:
+def _digest(asked: ChatPrompt, preamble: int) -> PromptDigest:
     instructions = [message.get("content") for message in asked.messages[:preamble]]
     return digest_messages(
         [

@@ -144,7 +144,7 @@ class RequestTrace:
             self.seen.tool_calls += calls
             self._write(Phase.PARSE, start_ns, self.now(), {semconv.SERVER_TOOL_CALLS: calls})
 
-    def found_no_calls(self, start_ns: int) -> None:
+    def no_calls_found(self, start_ns: int) -> None:
         """The server has looked for tool calls since `start_ns`, and there were none.
 
         It looks with each piece of text and once more after the last token; only that last look becomes a span.

@@ -31,7 +31,7 @@ from punie.trace.telemetry.mlx.attributes import LoadedModel, ServingPath
 from punie.trace.telemetry.mlx.careful import careful
 from punie.trace.telemetry.mlx.contract import Foreign
 from punie.trace.telemetry.mlx.draft import DraftCounter, ToolCallText
-from punie.trace.telemetry.mlx.messages import AskedMessages, MessageCounter
+from punie.trace.telemetry.mlx.messages import ChatPrompt, MessageCounter
 from punie.trace.telemetry.mlx.recorder import Recorder
 from punie.trace.telemetry.mlx.request import TRACE_HEADERS, RequestTrace
 
@@ -137,7 +137,7 @@ class _Listener:
                     if tool_calls:
                         trace.parsed(start_ns, len(tool_calls))
                     else:
-                        trace.found_no_calls(start_ns)
+                        trace.no_calls_found(start_ns)
 
         return format_tool_calls
 
@@ -235,7 +235,7 @@ class _Listener:
 
 def _asked(
     generator: Foreign, tokenizer: Foreign, request: Foreign, arguments: Foreign, tokenized: Foreign
-) -> AskedMessages | None:
+) -> ChatPrompt | None:
     """None for what is no chat of text alone. By now the server has made every content a text, every argument JSON."""
     prompt, *_, vision = tokenized
     if request.request_type != "chat" or not tokenizer.has_chat_template or vision is not None:
@@ -247,7 +247,7 @@ def _asked(
         "tokenize": False,
         "add_generation_prompt": False,
     }
-    return AskedMessages(
+    return ChatPrompt(
         messages=request.messages,
         tools=request.tools or (),
         prompt=prompt,

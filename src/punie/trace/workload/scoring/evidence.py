@@ -176,8 +176,8 @@ class ToolEvidence:
     @cached_property
     def paths(self) -> frozenset[Parts]:
         """Every known path."""
-        asked = {parts(path) for path in paths(self.question)}
-        return frozenset(asked.union(*(output.paths for output in self.outputs)))
+        in_question = {parts(path) for path in paths(self.question)}
+        return frozenset(in_question.union(*(output.paths for output in self.outputs)))
 
     @cached_property
     def places(self) -> frozenset[tuple[Parts, int]]:

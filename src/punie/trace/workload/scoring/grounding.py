@@ -15,7 +15,7 @@ from typing import Final
 from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
 from punie.trace.workload.scoring.evidence import Parts, ToolEvidence, parts, read_output
-from punie.trace.workload.scoring.substance import adds_nothing, says_unknown
+from punie.trace.workload.scoring.substance import adds_nothing, phrase_of_ignorance
 
 _DENIAL: Final = re.compile(
     r"\b(?:found nothing|nothing (?:was |is )?(?:found|matche[sd]|there)|no (?:such|match\w*|result\w*|occurrence\w*|"
@@ -69,14 +69,14 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
             _affirmed(question, answer)
         )
         return None if in_vain else "nothing was found, and the answer doesn't say so"
-    asked, returned = ToolEvidence(question, ()), ToolEvidence("", evidence.outputs)
-    if _denies(question, answer) or says_unknown(answer):
-        kept = [
+    in_question, returned = ToolEvidence(question, ()), ToolEvidence("", evidence.outputs)
+    if _denies(question, answer) or phrase_of_ignorance(answer):
+        unasked = [
             claim
             for claim in claims(_affirmed(question, answer))
-            if _backed(claim, returned) and not _backed(claim, asked)
+            if _backed(claim, returned) and not _backed(claim, in_question)
         ]
-        return None if kept else "the answer denies what a tool returned"
+        return None if unasked else "the answer denies what a tool returned"
     if adds_nothing(question, answer) and not _YES.search(answer):
         return "the answer only repeats the question"
     used = any(_backed(claim, returned) for claim in made) or _names_returned(answer, evidence)
@@ -91,7 +91,7 @@ def _affirmed(question: str, answer: str) -> str:
 
 def _claims_nothing(question: str, clause: str) -> bool:
     in_vain = any(pattern.search(clause) for pattern in (_IN_VAIN, _TRIED))
-    return in_vain or _denies(question, clause) or says_unknown(clause) is not None
+    return in_vain or _denies(question, clause) or phrase_of_ignorance(clause) is not None
 
 
 def _denies(question: str, text: str) -> bool:
@@ -130,7 +130,7 @@ def _backed(claim: Claim, evidence: ToolEvidence) -> bool:
         case ClaimKind.PLACE:
             return _known_place(claim, evidence)
         case ClaimKind.LINE:
-            return any(line == claim.number for _, line in evidence.places) or _asked_line(
+            return any(line == claim.number for _, line in evidence.places) or _line_of_question(
                 claim.number, evidence
             )
         case ClaimKind.COUNT:
@@ -190,7 +190,7 @@ def _known_place(claim: Claim, evidence: ToolEvidence) -> bool:
     return _whole(f"{claim.text}:{claim.number}", evidence.text)
 
 
-def _asked_line(number: int, evidence: ToolEvidence) -> bool:
+def _line_of_question(number: int, evidence: ToolEvidence) -> bool:
     return re.search(rf"\bline {number}\b", evidence.text) is not None
 
 

@@ -18,7 +18,7 @@ from punie.trace.workload.scoring.answer import Answer
 from punie.trace.workload.scoring.evidence import repeated_words
 from punie.trace.workload.scoring.grounding import ungrounded
 from punie.trace.workload.scoring.leaks import leaked_call
-from punie.trace.workload.scoring.substance import adds_nothing, says_unknown
+from punie.trace.workload.scoring.substance import adds_nothing, phrase_of_ignorance
 from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Query
 
 PATTERN_TIMEOUT_S: Final = 1.0
@@ -149,7 +149,7 @@ def _direct_checks(query: Query, expected: ExpectDirect, answer: Answer) -> Iter
     if adds_nothing(query.text, text):
         topic = "the answer only repeats the question"
     yield _Check("topic", Failure.OFF_TOPIC, "" if answer.is_blank else topic)
-    if (unknown := says_unknown(text)) is not None:
+    if (unknown := phrase_of_ignorance(text)) is not None:
         yield _Check("knows", Failure.NO_ANSWER, f"the answer says that it doesn't know: {unknown}")
 
 

@@ -26,7 +26,7 @@ def adds_nothing(question: str, answer: str) -> bool:
     return not (_words(answer) - _words(question) - _FILLERS)
 
 
-def says_unknown(answer: str) -> str | None:
+def phrase_of_ignorance(answer: str) -> str | None:
     """The words in which an answer says that whoever gives it doesn't know."""
     match = _UNKNOWN.search(answer)
     return match[0] if match else None

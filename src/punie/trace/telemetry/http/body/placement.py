@@ -46,7 +46,7 @@ def _backwards(timings: BodyTimings, start_ns: int, end_ns: int) -> Iterator[Tim
         if not told_ns:
             continue
         began_ns = max(start_ns, end_ns - told_ns)
-        known = {semconv.BODY_SOURCE: timings.source, semconv.BODY_TOLD_NS: told_ns, **attributes}
+        known = {semconv.BODY_SOURCE: timings.source, semconv.BODY_REPORTED_NS: told_ns, **attributes}
         yield TimedPhase(phase, Provenance.BODY, began_ns, end_ns, _without_none(known))
         end_ns = began_ns
 

@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final
 
-Ask = Callable[[Sequence[str]], str]
+RunProgram = Callable[[Sequence[str]], str]
 """How a program is asked: its command in, what it printed out."""
 _MOST_S: Final = 10.0
 
 
-def ask_program(command: Sequence[str]) -> str:
+def program_output(command: Sequence[str]) -> str:
     """What a program of the system prints; nothing if it isn't there, fails or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_MOST_S, check=False)

@@ -26,7 +26,7 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from punie.trace.telemetry.agent.cut_streams import note_cut_stream
 from punie.trace.usecases.interruption import run_without_waiting_for_others
-from punie.trace.workload.ask import Asker, Reply
+from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
 from punie.trace.workload.scoring.answer import ToolCall
 from punie.trace.workload.subject import Subject
@@ -38,7 +38,9 @@ Answerer = Callable[[list[ModelMessage], AgentInfo], ModelResponse]
 def _ask(
     agent: Agent[None, str], model: FunctionModel, *, stream: bool = False, timeout_s: float = 20
 ) -> Reply:
-    return asyncio.run(Asker(Subject(agent), model, stream, timeout_s, clock=lambda: 42).ask("Where?"))
+    return asyncio.run(
+        AgentRunner(Subject(agent), model, stream, timeout_s, clock=lambda: 42).answer("Where?")
+    )
 
 
 def _agent(tool: Callable[..., object]) -> Agent[None, str]:
@@ -104,8 +106,8 @@ def test_being_cancelled_is_no_failed_query() -> None:
             await asyncio.Event().wait()
             raise AssertionError("never")
 
-        asker = Asker(Subject(_agent(look)), FunctionModel(forever), False, 20, clock=lambda: 0)
-        task = asyncio.create_task(asker.ask("Where?"))
+        runner = AgentRunner(Subject(_agent(look)), FunctionModel(forever), False, 20, clock=lambda: 0)
+        task = asyncio.create_task(runner.answer("Where?"))
         await asyncio.sleep(0.05)
         task.cancel()
         await task
@@ -222,8 +224,10 @@ def test_a_tool_that_takes_no_cancelling_for_an_end_is_left_behind(times: int) -
         return place
 
     async def ask() -> Reply:
-        asker = Asker(Subject(_agent(look)), FunctionModel(_calls_then_answers), False, 0.1, clock=lambda: 42)
-        return await asker.ask("Where?")
+        runner = AgentRunner(
+            Subject(_agent(look)), FunctionModel(_calls_then_answers), False, 0.1, clock=lambda: 42
+        )
+        return await runner.answer("Where?")
 
     began = time.monotonic()
     reply = run_without_waiting_for_others(ask())
@@ -321,7 +325,7 @@ def test_the_call_of_an_output_tool_is_the_answer_and_no_tool_call() -> None:
 
     agent = Agent(output_type=City, tools=[look], defer_model_check=True)
     reply = asyncio.run(
-        Asker(Subject(agent), FunctionModel(structured), False, 20, clock=lambda: 0).ask("Which?")
+        AgentRunner(Subject(agent), FunctionModel(structured), False, 20, clock=lambda: 0).answer("Which?")
     )
     assert (reply.answer.text, reply.answer.tool_calls) == ("name='Ulm'", ())
 
@@ -333,7 +337,7 @@ def test_a_model_sees_so_much_of_a_tool_result_and_the_instruction_that_was_adde
         seen.append(list(messages))
         return _calls_then_answers(messages, info)
 
-    asker = Asker(
+    runner = AgentRunner(
         Subject(_agent(look)),
         FunctionModel(answer),
         stream=False,
@@ -342,7 +346,7 @@ def test_a_model_sees_so_much_of_a_tool_result_and_the_instruction_that_was_adde
         instruction="Be brief.",
         tool_result_characters=7,
     )
-    assert asyncio.run(asker.ask("Where?")).error is None
+    assert asyncio.run(runner.answer("Where?")).error is None
     first, last = seen[0][0], seen[-1][-1]
     assert isinstance(first, ModelRequest)
     assert "Be brief." in (first.instructions or "")

@@ -48,7 +48,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class AgentRunner:
     """An agent, the model that answers and the way to ask: everything that stays the same over a run.
 
     `instruction` is added to the agent's own instructions. Of a tool's result longer than `tool_result_characters` the
@@ -64,7 +64,7 @@ class Asker:
     tool_result_characters: int | None = None
     recording: Recording | None = None
 
-    async def ask(self, text: str) -> Reply:
+    async def answer(self, text: str) -> Reply:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
         from pydantic_ai import Agent, capture_run_messages
 
@@ -94,22 +94,22 @@ class Asker:
 
     async def _run(self, text: str, guard: QueryGuard) -> _Ended:
         before = asyncio.all_tasks()
-        asked = asyncio.create_task(self._ask_agent(text, guard))
+        task = asyncio.create_task(self._run_agent(text, guard))
         try:
             with alarm(self.timeout_s + _GRACE_S):
-                await asyncio.wait({asked}, timeout=self.timeout_s)
+                await asyncio.wait({task}, timeout=self.timeout_s)
         finally:
-            is_late = not asked.done()
-            await _cancel(asked, before)
+            is_late = not task.done()
+            await _cancel(task, before)
         if is_late:
-            stuck = "" if asked.done() else "; what it waits for can't be cancelled and runs on"
+            stuck = "" if task.done() else "; what it waits for can't be cancelled and runs on"
             return _Ended(None, f"TimeoutError: no answer within {self.timeout_s:g} s{stuck}", abandoned=True)
-        output, error = asked.result()
+        output, error = task.result()
         if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
             raise error
         return _Ended(output, None if error is None else _sentence(error), abandoned=_gave_up(error))
 
-    async def _ask_agent(self, text: str, guard: QueryGuard) -> tuple[str | None, BaseException | None]:
+    async def _run_agent(self, text: str, guard: QueryGuard) -> tuple[str | None, BaseException | None]:
         """The output, or the error: a task that raises `SystemExit` would end the event loop."""
         try:
             result = await self.subject.agent.run(
@@ -180,12 +180,14 @@ def _sentence(error: BaseException) -> str:
 
 def _of_the_connection(error: BaseException) -> str:
     """What broke it: client libraries say of all that went wrong with a connection that it did."""
-    said = ""
+    cause_text = ""
     cause = error.__cause__ if str(error) == _CONNECTION else None
     while cause is not None:
-        said = f" ({type(cause).__name__}: {cause})" if str(cause) not in ("", _CONNECTION) else said
+        cause_text = (
+            f" ({type(cause).__name__}: {cause})" if str(cause) not in ("", _CONNECTION) else cause_text
+        )
         cause = cause.__cause__
-    return said
+    return cause_text
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
