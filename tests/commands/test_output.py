@@ -46,8 +46,8 @@ def spans(tmp_path: Path) -> str:
 )
 def test_what_user_code_prints_is_in_no_report(of_others: str) -> None:
     program = (
-        "import os, sys\nfrom punie.trace.console.standard_streams import kept_for_the_report, write_out\n"
-        f"with kept_for_the_report():\n    {of_others}\nwrite_out('report')"
+        "import os, sys\nfrom punie.trace.console.standard_streams import stdout_reserved_for_report, write_out\n"
+        f"with stdout_reserved_for_report():\n    {of_others}\nwrite_out('report')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr.strip()) == ("report", "garbage")

@@ -76,19 +76,19 @@ def test_a_missing_package_and_a_wrong_version_fail() -> None:
     versions = {"httpx": "0.27.1"}
     found = packages.check_packages(requirements, versions.get)
     assert found.status is Status.FAIL
-    assert found.found == "httpx 0.27.1 is installed, >=0.28 is needed; mlx-lm is missing"
+    assert found.observed == "httpx 0.27.1 is installed, >=0.28 is needed; mlx-lm is missing"
 
 
 def test_a_missing_extra_is_no_illness() -> None:
     found = packages.check_extras(["duckdb>=1; extra == 'duckdb'"], lambda _: None)
-    assert (found.status, found.found) == (Status.OK, "not installed: duckdb")
+    assert (found.status, found.observed) == (Status.OK, "not installed: duckdb")
     assert "'duckdb>=" in found.next_step
 
 
 def test_the_installed_server_fits_the_launcher() -> None:
     found = server_package.check_server_package()
     assert found.status is Status.OK, found
-    assert "every hook fits" in found.found
+    assert "every hook fits" in found.observed
 
 
 def test_a_server_package_that_cant_be_imported_fails() -> None:
@@ -97,20 +97,20 @@ def test_a_server_package_that_cant_be_imported_fails() -> None:
 
     found = server_package.check_server_package(without_mlx_lm)
     assert found.status is Status.FAIL
-    assert "mlx_lm" in found.found
+    assert "mlx_lm" in found.observed
 
 
 def test_a_server_that_differs_is_a_warning_that_names_the_hooks() -> None:
     change = "from mlx_lm import server as s; s.ResponseGenerator._tokenize = lambda self: None"
     found = server_package.check_server_package(lambda program: python_output(f"{change}\n{program}"))
     assert found.status is Status.WARN
-    assert "ResponseGenerator._tokenize takes (self) instead of" in found.found
+    assert "ResponseGenerator._tokenize takes (self) instead of" in found.observed
 
 
 def test_the_speed_of_this_machine_is_measured() -> None:
     found = server_package.check_speed()
     assert found.status in (Status.OK, Status.WARN)
-    assert float(found.found.split()[0]) > 0
+    assert float(found.observed.split()[0]) > 0
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_slow_blas_matters_on_linux(gflops: str, platform: str, status: Status
 
 def test_mlx_that_cant_be_asked_is_unknown() -> None:
     found = server_package.check_speed(lambda _: python_output("raise SystemExit('no MLX here')"))
-    assert (found.status, found.found) == (Status.UNKNOWN, "MLX can't be asked: no MLX here")
+    assert (found.status, found.observed) == (Status.UNKNOWN, "MLX can't be asked: no MLX here")
 
 
 def test_asking_has_an_end() -> None:
@@ -133,21 +133,21 @@ def test_asking_has_an_end() -> None:
 
 def test_the_demo_model_can_be_read() -> None:
     found = _model(target_model_path())
-    assert (found.status, "2.2 MB of weights" in found.found) == (Status.OK, True)
+    assert (found.status, "2.2 MB of weights" in found.observed) == (Status.OK, True)
 
 
 def test_no_folder_no_configuration_no_weights(copied_model: Path, tmp_path: Path) -> None:
-    assert _model(tmp_path / "nowhere").found == f"there is no folder {tmp_path / 'nowhere'}"
+    assert _model(tmp_path / "nowhere").observed == f"there is no folder {tmp_path / 'nowhere'}"
     config = copied_model / "config.json"
     config.write_text("{")
-    assert "not JSON" in _model(copied_model).found
+    assert "not JSON" in _model(copied_model).observed
     config.unlink()
-    assert _model(copied_model).found == f"there is no config.json in {copied_model}"
+    assert _model(copied_model).observed == f"there is no config.json in {copied_model}"
     config.write_text("{}")
     for file in copied_model.glob("*.safetensors"):
         file.unlink()
     found = _model(copied_model)
-    assert (found.status, "no weights" in found.found) == (Status.FAIL, True)
+    assert (found.status, "no weights" in found.observed) == (Status.FAIL, True)
 
 
 def test_weights_that_cant_be_opened_fail(copied_model: Path) -> None:
@@ -155,12 +155,12 @@ def test_weights_that_cant_be_opened_fail(copied_model: Path) -> None:
     weights.unlink()
     weights.mkdir()  # which no user may read as a file, root neither
     found = _model(copied_model)
-    assert (found.status, found.found) == (Status.FAIL, f"{weights}: Is a directory")
+    assert (found.status, found.observed) == (Status.FAIL, f"{weights}: Is a directory")
 
 
 def test_a_name_that_no_cache_has_is_a_warning() -> None:
     found = model.check_model(model.find_model("nobody-at-all/no-such-model"))
-    assert (found.status, "would download" in found.found) == (Status.WARN, True)
+    assert (found.status, "would download" in found.observed) == (Status.WARN, True)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_step_of_the_wall_clock_is_seen() -> None:
 
     found = clock.check_clock(stepped, lambda: next(monotonic), pause_s=0.0)
     assert found.status is Status.WARN
-    assert "jumped by 5.00 ms" in found.found
+    assert "jumped by 5.00 ms" in found.observed
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_port_that_is_taken_is_named_with_its_owner(taken_port: int, free_port
     assert ports.check_serve_port(free_port).status is Status.OK
     found = ports.check_serve_port(taken_port)
     assert found.status is Status.WARN
-    assert f"(pid {os.getpid()})" in found.found
+    assert f"(pid {os.getpid()})" in found.observed
 
 
 def test_a_collector_none_and_a_stranger_in_its_place(free_port: int) -> None:
@@ -233,7 +233,7 @@ def test_a_collector_none_and_a_stranger_in_its_place(free_port: int) -> None:
     with serving(page(b"")) as port:
         stranger = ports.check_collector((Endpoint(Transport.HTTP, port),))
     assert stranger.status is Status.WARN
-    assert f"(pid {os.getpid()})" in stranger.found
+    assert f"(pid {os.getpid()})" in stranger.observed
 
 
 def test_jaeger_none_and_its_placeholder(free_port: int) -> None:
@@ -257,8 +257,8 @@ def test_prometheus_and_grafana_there_away_and_displaced(check: object, body: by
         assert check(port).status is Status.OK
     with serving(page(b"hello")) as port:
         displaced = check(port)
-    assert (displaced.status, "another answer than expected" in displaced.found) == (Status.WARN, True)
-    assert check(free_port).found == f"nobody listens on 127.0.0.1:{free_port}"
+    assert (displaced.status, "another answer than expected" in displaced.observed) == (Status.WARN, True)
+    assert check(free_port).observed == f"nobody listens on 127.0.0.1:{free_port}"
 
 
 def test_a_check_that_breaks_is_a_finding_and_the_others_go_on() -> None:
@@ -267,7 +267,7 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_go_on() -> None:
 
     fine = Finding(Status.OK, "well", subject="fine")
     first, second = run_checks((("broken", broken), ("fine", lambda: fine)))
-    assert (first.status, first.found) == (Status.UNKNOWN, "the check failed: RuntimeError: no such thing")
+    assert (first.status, first.observed) == (Status.UNKNOWN, "the check failed: RuntimeError: no such thing")
     assert second == fine
 
 
@@ -331,7 +331,7 @@ def test_the_verb_ends_with_1_only_if_something_needed_fails(
 def test_a_folder_without_a_tokenizer_fails(copied_model: Path) -> None:
     (copied_model / "tokenizer.json").unlink()
     found = _model(copied_model)
-    assert (found.status, "there is no tokenizer" in found.found) == (Status.FAIL, True)
+    assert (found.status, "there is no tokenizer" in found.observed) == (Status.FAIL, True)
 
 
 def test_the_chat_template_is_looked_at(copied_model: Path) -> None:
@@ -340,9 +340,9 @@ def test_the_chat_template_is_looked_at(copied_model: Path) -> None:
 
     assert look().status is Status.OK
     (copied_model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
-    assert (look().status, "knows no tools" in look().found) == (Status.WARN, True)
+    assert (look().status, "knows no tools" in look().observed) == (Status.WARN, True)
     (copied_model / "chat_template.jinja").unlink()
-    assert (look().status, "no chat template" in look().found) == (Status.WARN, True)
+    assert (look().status, "no chat template" in look().observed) == (Status.WARN, True)
     config = copied_model / "tokenizer_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "chat_template": "{{ tools }}"}))
     assert look().status is Status.OK
@@ -351,13 +351,16 @@ def test_the_chat_template_is_looked_at(copied_model: Path) -> None:
 
 
 def test_proxies_are_named_without_their_passwords() -> None:
-    assert ports.check_proxies({}).found.startswith("none")
+    assert ports.check_proxies({}).observed.startswith("none")
     found = ports.check_proxies({"https_proxy": "http://me:pw@proxy:1"})
-    assert (found.status, "HTTPS_PROXY set: servers on this machine are asked directly" in found.found) == (
+    assert (
+        found.status,
+        "HTTPS_PROXY set: servers on this machine are asked directly" in found.observed,
+    ) == (
         Status.OK,
         True,
     )
-    assert "pw" not in found.found
+    assert "pw" not in found.observed
     assert ports.check_proxies({"ALL_PROXY": "socks5://proxy:1"}).status is Status.WARN
 
 
@@ -367,7 +370,7 @@ def test_the_stack_is_looked_for_at_the_ports_that_its_variables_name(
     for name in StackPort:
         monkeypatch.setenv(name.value, str(free_port))
     checks = (ports.check_collector, ports.check_jaeger, ports.check_prometheus, ports.check_grafana)
-    assert all(f"127.0.0.1:{free_port}" in check().found for check in checks)
+    assert all(f"127.0.0.1:{free_port}" in check().observed for check in checks)
     monkeypatch.setenv(StackPort.GRAFANA.value, "70000")
     with pytest.raises(UsageError, match="GRAFANA_PORT=70000: no port"):
         ports.check_grafana()

@@ -85,7 +85,7 @@ def test_a_turn_costs_the_template_once_for_each_new_message(tokenizer: Any) -> 
 
 
 def test_only_so_many_messages_are_remembered(tokenizer: Any) -> None:  # noqa: ANN401
-    forgetful = MessageCounter(kept=2)
+    forgetful = MessageCounter(limit=2)
     asked = _asked(tokenizer, _dialogue())
     assert forgetful.count(asked) == forgetful.count(asked) == MessageCounter().count(asked)
 

@@ -171,10 +171,10 @@ def whole_number(low: int, high: int = 10**6) -> Callable[[str], int]:
 
 def path(text: str) -> Path:
     """Reads a path that a file system can have, whether something is there or not."""
-    found = Path(text)
-    if problem := why_no_path(found):
+    given = Path(text)
+    if problem := why_no_path(given):
         raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r}… is no path: {problem}")
-    return found
+    return given
 
 
 def why_no_path(path: Path) -> str:

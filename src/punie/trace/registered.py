@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 def registered(kind: type[T], *names: str) -> tuple[T, ...]:
     """The values that `punie.trace.MODULE:NAME` names, in their order. Raises TypeError for one that is no `kind`."""
-    return tuple(_found(kind, *name.split(":")) for name in names)
+    return tuple(_resolved(kind, *name.split(":")) for name in names)
 
 
-def _found(kind: type[T], module: str, name: str) -> T:
+def _resolved(kind: type[T], module: str, name: str) -> T:
     value = getattr(import_module(module), name)
     if not isinstance(value, kind):
         raise TypeError(f"{module}:{name} is no {kind.__name__}")

@@ -109,8 +109,8 @@ def secrets_of(authorization: str) -> Iterator[str]:
 
 
 def _of_url(url: str) -> Iterator[str]:
-    for found in _PARAMETER.finditer(url):
-        yield from _forms(found[2])
+    for match in _PARAMETER.finditer(url):
+        yield from _forms(match[2])
     token = _TOKEN_OF_A_URL.match(url)
     if token is not None and _LIKE_A_TOKEN.fullmatch(token[2]):
         yield basic(token[2]).partition(" ")[2]
@@ -125,14 +125,14 @@ def _of_url(url: str) -> Iterator[str]:
 
 def _account(url: str) -> str:
     """`USER:PASSWORD` as the standard has it, else as it may be meant; empty without a password."""
-    found = _OF_A_URL.match(url)
-    if found is None:
+    match = _OF_A_URL.match(url)
+    if match is None:
         return ""
     try:
         standard = urlsplit(url).netloc.rpartition("@")[0]
     except ValueError:
         standard = ""
-    return standard or f"{found[2]}:{found[3]}"
+    return standard or f"{match[2]}:{match[3]}"
 
 
 def _forms(secret: str) -> Iterator[str]:

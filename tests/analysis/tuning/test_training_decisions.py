@@ -160,17 +160,17 @@ def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
         ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(0.96))], Question.SHORTER, Verdict.UNDECIDED),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(0.93, 0.87, 0.99))],
-            Question.BETTER_THAN_TOLD,
+            Question.BETTER_THAN_INSTRUCTION,
             Verdict.NO,
         ),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.0, 0.96, 1.05))],
-            Question.BETTER_THAN_TOLD,
+            Question.BETTER_THAN_INSTRUCTION,
             Verdict.NO,
         ),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.2, 0.6, 1.8))],
-            Question.BETTER_THAN_TOLD,
+            Question.BETTER_THAN_INSTRUCTION,
             Verdict.UNDECIDED,
         ),
         (

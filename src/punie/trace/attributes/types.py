@@ -126,9 +126,9 @@ class AttributeTable:
 
     def type_of(self, name: str) -> ValueType | None:
         """The type of an attribute; None for one that isn't known."""
-        found = self._types.get(name)
-        if found is not None:
-            return found
+        type_ = self._types.get(name)
+        if type_ is not None:
+            return type_
         return next((kind for start, kind in self._families.items() if name.startswith(start)), None)
 
     def content(self) -> Iterator[str]:

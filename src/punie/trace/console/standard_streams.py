@@ -42,7 +42,7 @@ def stdout_reserved_for_report() -> Iterator[None]:
     if sys.stdout is None or sys.stderr is None:  # closed before Python started
         yield
         return
-    kept = os.dup(_OUT)
+    saved = os.dup(_OUT)
     os.dup2(_ERR, _OUT)
     others = io.TextIOWrapper(
         io.FileIO(_OUT, "w", closefd=False), errors="backslashreplace", write_through=True
@@ -51,8 +51,8 @@ def stdout_reserved_for_report() -> Iterator[None]:
         with redirect_stdout(others):
             yield
     finally:
-        os.dup2(kept, _OUT)
-        os.close(kept)
+        os.dup2(saved, _OUT)
+        os.close(saved)
 
 
 def write_out(text: str) -> None:

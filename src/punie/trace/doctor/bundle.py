@@ -47,7 +47,7 @@ class Bundle:
                 {
                     "subject": item.subject,
                     "status": item.status.value,
-                    "found": without_places(item.found, self.places),
+                    "found": without_places(item.observed, self.places),
                     "next_step": without_places(item.next_step, self.places) or None,
                 }
                 for item in self.checks

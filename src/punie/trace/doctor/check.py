@@ -26,7 +26,7 @@ class Finding:
     """One line of the diagnosis. `next_step` is empty if there is nothing to do; `run_checks` sets the subject."""
 
     status: Status
-    found: str
+    observed: str
     next_step: str = ""
     subject: str = ""
 

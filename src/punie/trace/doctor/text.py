@@ -31,7 +31,7 @@ def as_json(findings: Sequence[Finding]) -> str:
             {
                 "subject": item.subject,
                 "status": item.status.value,
-                "found": item.found,
+                "found": item.observed,
                 "next_step": item.next_step or None,
             }
             for item in findings
@@ -48,7 +48,7 @@ def failed(findings: Sequence[Finding]) -> bool:
 def _lines(finding: Finding, width: int) -> list[str]:
     head = f"{finding.status.value:{_STATUS_WIDTH}}{finding.subject:{_SUBJECT_WIDTH}}"
     margin = " " * len(head)
-    lines = _wrapped(finding.found, head, margin, width)
+    lines = _wrapped(finding.observed, head, margin, width)
     if finding.next_step:
         lines += _wrapped(finding.next_step, f"{margin}→ ", f"{margin}  ", width)
     return lines

@@ -38,11 +38,11 @@ class Table:
 
     def with_columns(self, columns: Iterable[int]) -> Table:
         """The same rows with these columns alone."""
-        kept = tuple(columns)
+        selected = tuple(columns)
         return replace(
             self,
-            columns=tuple(self.columns[column] for column in kept),
-            rows=tuple(tuple(row[column] for column in kept) for row in self.rows),
+            columns=tuple(self.columns[column] for column in selected),
+            rows=tuple(tuple(row[column] for column in selected) for row in self.rows),
         )
 
     def without_empty_columns(self) -> Table:

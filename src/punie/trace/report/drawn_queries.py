@@ -26,17 +26,17 @@ class Chosen:
 
 def choose(records: Sequence[QueryRecord], most: int = MOST) -> tuple[Chosen, ...]:
     """At most `most` of the queries asked (no warm-up), the slowest first; room that is left goes to slow ones."""
-    asked = _slowest_first(record for record in records if not record.warmup)
-    if len(asked) <= most:
-        return tuple(Chosen(record, "") for record in asked)
-    answered = [record for record in asked if record.succeeded]
+    measured = _slowest_first(record for record in records if not record.warmup)
+    if len(measured) <= most:
+        return tuple(Chosen(record, "") for record in measured)
+    answered = [record for record in measured if record.succeeded]
     middle = max(0, len(answered) // 2 - _TYPICAL // 2)
-    failed = [record for record in asked if not record.succeeded]
+    failed = [record for record in measured if not record.succeeded]
     wanted = [
-        *(Chosen(record, "slowest") for record in asked[:_SLOWEST]),
+        *(Chosen(record, "slowest") for record in measured[:_SLOWEST]),
         *(Chosen(record, "typical") for record in answered[middle : middle + _TYPICAL]),
         *(Chosen(record, "failed") for record in failed[:_FAILED]),
-        *(Chosen(record, "slow") for record in asked),
+        *(Chosen(record, "slow") for record in measured),
     ]
     once: dict[str, Chosen] = {}
     for one in wanted:

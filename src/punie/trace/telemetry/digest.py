@@ -82,9 +82,9 @@ class _Seen:
 
 
 def _see(settings: InstrumentationSettings, message: ModelMessage) -> _Seen:
-    told = settings.messages_to_otel_messages([message])
-    digest = digest_messages([_without_call_ids(one) for one in told])
-    return _Seen(message, message.parts, digest, compact_json(told)[1:-1])
+    messages = settings.messages_to_otel_messages([message])
+    digest = digest_messages([_without_call_ids(one) for one in messages])
+    return _Seen(message, message.parts, digest, compact_json(messages)[1:-1])
 
 
 def compact_json(value: object) -> str:

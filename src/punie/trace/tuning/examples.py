@@ -59,11 +59,11 @@ def rows_of(query_id: str, spans: Iterable[Span]) -> tuple[Row, ...]:
 
 def _row(name: str, chat: Span, server: Span | None) -> Row | None:
     given = [*_instructions(chat), *_messages(_json(chat, semconv.INPUT_MESSAGES))]
-    said = list(_messages(_json(chat, semconv.OUTPUT_MESSAGES)))
-    if len(said) != 1 or not given:
+    output = list(_messages(_json(chat, semconv.OUTPUT_MESSAGES)))
+    if len(output) != 1 or not given:
         return None
     tools = tuple(map(_tool, _json(chat, semconv.TOOL_DEFINITIONS)))
-    return Row(name, (*given, said[0]), tools, *_served(server))
+    return Row(name, (*given, output[0]), tools, *_served(server))
 
 
 def _served(server: Span | None) -> tuple[tuple[int, ...] | None, int | None]:

@@ -86,8 +86,8 @@ def load_state(file: str, optimizer: Any) -> list[tuple[int, float]]:  # noqa: A
     import mlx.core as mx
     from mlx.utils import tree_unflatten
 
-    found: Any = mx.load(file, return_metadata=True)  # arrays and texts by name; typed as more
-    arrays, about = found
+    loaded: Any = mx.load(file, return_metadata=True)  # arrays and texts by name; typed as more
+    arrays, about = loaded
     optimizer.state = tree_unflatten(list(arrays.items()))
     return [(iteration, loss) for iteration, loss in json.loads(about["losses"])]
 

@@ -35,9 +35,9 @@ def lint_rows(rendered: Sequence[Rendered], settings: LoraSettings, memory: Trai
     )
 
 
-def write_data(rendered: Sequence[Rendered], kept: Sequence[str], data: Path) -> None:
+def write_data(rendered: Sequence[Rendered], selected: Sequence[str], data: Path) -> None:
     """Write the rows that may be trained on to `train.jsonl`, for this user alone. Raises OutputError."""
-    wanted = set(kept)
+    wanted = set(selected)
     lines = [row.line for row in rendered if row.facts.name in wanted]
     write_whole(data / "train.jsonl", "".join(f"{line}\n" for line in lines), mode=PRIVATE)
 

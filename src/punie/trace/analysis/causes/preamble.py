@@ -31,13 +31,13 @@ _JOBS: Final = 8  # with the same tools, whose last instructions are held beside
 
 def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt]) -> Iterator[Cause]:
     """At most one cause for instructions and one for the order of tools; together they cost what the first says."""
-    told = [prompt for prompt in prompts if _digests(prompt)]
+    with_digests = [prompt for prompt in prompts if _digests(prompt)]
     read, changes_read = _changes_read(prompt for prompt in prompts if not _digests(prompt))
-    changed = [*_changes_told(told), *changes_read]
+    changed = [*_digest_changes(with_digests), *changes_read]
     if not changed:
         return
     least_ns, most_ns = _cost(requests)
-    of = len(told) + read
+    of = len(with_digests) + read
     for kind, pairs in _kinds(changed).items():
         first, other = pairs[0]
         yield Cause(
@@ -56,7 +56,7 @@ def _digests(prompt: Prompt) -> tuple[str, ...]:
     return prompt.request.client_messages.digests
 
 
-def _changes_told(prompts: Iterable[Prompt]) -> Iterator[tuple[Prompt, Prompt]]:
+def _digest_changes(prompts: Iterable[Prompt]) -> Iterator[tuple[Prompt, Prompt]]:
     """By the digests of each agent's first message."""
     by_agent: dict[str, list[Prompt]] = {}
     for prompt in prompts:

@@ -77,10 +77,10 @@ class ToolCall:
 
 def read_prompts(requests: Iterable[ModelRequest], spans: Iterable[Span]) -> tuple[Prompt, ...]:
     """Each request of an asked query with what its span says; by their start."""
-    asked = {(one.trace_id, one.span_id): one for one in requests if not one.warmup}
+    measured = {(one.trace_id, one.span_id): one for one in requests if not one.warmup}
     prompts = {}
     for span in spans:
-        request = asked.get((span.trace_id, span.span_id))
+        request = measured.get((span.trace_id, span.span_id))
         if request is not None:
             prompts[span.trace_id, span.span_id] = Prompt(request, span)
     return tuple(sorted(prompts.values(), key=lambda prompt: prompt.request.start_ns))

@@ -36,17 +36,17 @@ def tool_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt], cal
     if not by_query:
         return
     gaps = [
-        (asked, following, _between(calls.get(asked.trace_id, ()), asked, following))
+        (request, following, _between(calls.get(request.trace_id, ()), request, following))
         for of_query in by_query.values()
-        for asked, following in pairwise(of_query)
+        for request, following in pairwise(of_query)
     ]
     yield from _one_after_another([ran for _, _, ran in gaps], len(by_query))
     yield from _per_turn(gaps, calls, len(by_query))
     yield from _long_results(prompts, calls, len(by_query))
 
 
-def _between(calls: Iterable[ToolCall], asked: ModelRequest, following: ModelRequest) -> list[ToolCall]:
-    return [call for call in calls if asked.start_ns <= call.start_ns < following.start_ns]
+def _between(calls: Iterable[ToolCall], request: ModelRequest, following: ModelRequest) -> list[ToolCall]:
+    return [call for call in calls if request.start_ns <= call.start_ns < following.start_ns]
 
 
 def _one_after_another(gaps: Iterable[Sequence[ToolCall]], queries: int) -> Iterator[Cause]:
@@ -71,13 +71,13 @@ Gap = tuple[ModelRequest, ModelRequest, Sequence[ToolCall]]
 def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause]:
     """One turn for each of two tools, of which the second needs nothing of the first."""
     saving = []
-    for asked, following, ran in gaps:
-        after = [c for c in calls.get(asked.trace_id, ()) if c.start_ns >= following.end_ns]
+    for request, following, ran in gaps:
+        after = [c for c in calls.get(request.trace_id, ()) if c.start_ns >= following.end_ns]
         nearest = after[:1] if after and ran else []
         if (
             len(ran) == 1
             and nearest
-            and _asked_by(following, nearest[0], gaps)
+            and _requested_by(following, nearest[0], gaps)
             and _independent(ran[0], nearest[0])
         ):
             saving.append((following, ran[0], nearest[0]))
@@ -96,9 +96,9 @@ def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause
     )
 
 
-def _asked_by(request: ModelRequest, call: ToolCall, gaps: Sequence[Gap]) -> bool:
+def _requested_by(request: ModelRequest, call: ToolCall, gaps: Sequence[Gap]) -> bool:
     """Whether it is the only tool that this request asked for."""
-    return any(asked is request and list(ran) == [call] for asked, _, ran in gaps)
+    return any(before is request and list(ran) == [call] for before, _, ran in gaps)
 
 
 def _independent(first: ToolCall, second: ToolCall) -> bool:

@@ -131,8 +131,8 @@ class Design:
 
     def t_p(self, measure: int) -> float:
         """Student's p over starts, and not below that over repeats: for starts that are too few to be exchanged."""
-        found = (of_separate(*self._columns(measure)), self._over_repeats(measure))
-        return max((means.p for means in found if means is not None), default=1.0)
+        both = (of_separate(*self._columns(measure)), self._over_repeats(measure))
+        return max((means.p for means in both if means is not None), default=1.0)
 
     def _columns(self, measure: int) -> tuple[list[float], list[float]]:
         """One measure of every unit, on A and on B."""

@@ -38,7 +38,7 @@ FROM_SPANS: Final = (
     KNOWN_FROM,
 )
 NONE: Final = "none"
-_ASKED: Final = "model as asked"
+_REQUESTED_MODEL: Final = "model as asked"
 _OURS: Final = "ours"
 _MODEL_NAMES: Final = (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)
 _OF_SERVERS: Final = (
@@ -99,13 +99,13 @@ Written = dict[str, set[str]]
 
 
 def written_in(spans: Iterable[Span]) -> Written:
-    """Every value that a span names; `_ASKED` are the models as requests name them, `_OURS` is there for our runs."""
+    """Every value that a span names; `_REQUESTED_MODEL` are those that requests name, `_OURS` is there for our runs."""
     seen: dict[str, set[str | None]] = defaultdict(set)
     resources: dict[int, Attributes] = {}
     for span in spans:
         attributes = span.attributes
         resources[id(span.resource)] = span.resource
-        seen[_ASKED].add(semconv.text(attributes, _MODEL_NAMES))
+        seen[_REQUESTED_MODEL].add(semconv.text(attributes, _MODEL_NAMES))
         if span.kind is SpanKind.SERVER:
             seen[MODEL].add(semconv.text(attributes, _MODEL_NAMES))
             for name, key in _OF_SERVERS:
@@ -131,18 +131,18 @@ def merge_written(into: Written, other: Written) -> None:
 
 def facts_of(written: Written, records: Sequence[QueryRecord]) -> Facts:
     """The facts of one source, from what its spans say and its queries' `records`."""
-    asked = [record for record in records if not record.warmup]
+    measured = [record for record in records if not record.warmup]
     ours = _OURS in written
     facts = {
-        MODEL: _last_parts(written.get(MODEL)) or _last_parts(written.get(_ASKED)),
+        MODEL: _last_parts(written.get(MODEL)) or _last_parts(written.get(_REQUESTED_MODEL)),
         SUITE: _last_parts(written.get(SUITE)),
         SUITE_HASH: _short(_last_parts(written.get(SUITE_HASH))),
-        CACHE: _one_line(record.cache for record in asked),
+        CACHE: _one_line(record.cache for record in measured),
         WARMUP: _warmups(records) if ours else "",
-        REPEATS: _askings(asked) if ours else "",
+        REPEATS: _repeats(measured) if ours else "",
         SERVER_PATH: _last_parts(written.get(SERVER_PATH)),
         HOST: _one_line(written.get(HOST, ())),
-        KNOWN_FROM: _known_from(asked),
+        KNOWN_FROM: _known_from(measured),
         **{name: _one_line(values) for name, values in written.items() if name.startswith("version of ")},
     }
     if facts[SERVER_PATH]:  # a server that says how it serves would name these
@@ -168,8 +168,8 @@ def _warmups(records: Sequence[QueryRecord]) -> str:
     return _one_line(str(counts[start]) for start in starts)
 
 
-def _askings(asked: Sequence[QueryRecord]) -> str:
-    counts = Counter((record.server_start, record.query_id) for record in asked)
+def _repeats(measured: Sequence[QueryRecord]) -> str:
+    counts = Counter((record.server_start, record.query_id) for record in measured)
     return _one_line(str(count) for count in counts.values())
 
 

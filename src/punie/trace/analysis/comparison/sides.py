@@ -53,8 +53,8 @@ def side_of(sources: Sequence[QueryEvidence]) -> Side:
     """The side that `sources` make up: each brings its own server starts, but a run's start is one in all of them."""
     number: dict[tuple[str | int, int], int] = {}
     records = []
-    for place, asked in enumerate(sources):
-        for record in sorted(asked.records, key=lambda record: record.server_start):
+    for place, source in enumerate(sources):
+        for record in sorted(source.records, key=lambda record: record.server_start):
             run = (record.run_id, record.start_in_run) if record.run_id else (place, record.server_start)
             records.append(replace(record, server_start=number.setdefault(run, len(number))))
     counted = [record for record in records if record.counts]
@@ -64,8 +64,8 @@ def side_of(sources: Sequence[QueryEvidence]) -> Side:
         truncated=tuple(record for record in counted if record.truncated),
         starts=len(number),
         repeats=tuple(record for record in records if record.succeeded and record.is_cached_repeat),
-        gaps=tuple(dict.fromkeys(gap for asked in sources for gap in asked.gaps)),
-        weak=tuple(dict.fromkeys(slug for asked in sources for slug in asked.downgrades)),
+        gaps=tuple(dict.fromkeys(gap for source in sources for gap in source.gaps)),
+        weak=tuple(dict.fromkeys(slug for source in sources for slug in source.downgrades)),
     )
 
 

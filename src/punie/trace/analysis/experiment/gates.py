@@ -85,7 +85,7 @@ def accuracy_gate(baseline: Iterable[Answered], arm: Iterable[Answered]) -> Gate
 
 def same_answers_gate(baseline: Iterable[Answered], arm: Iterable[Answered]) -> Gate:
     """`no` if the arm says to some query what the baseline never said, and the baseline always says the same."""
-    before, now = _said(baseline), _said(arm)
+    before, now = _digests_by_query(baseline), _digests_by_query(arm)
     both = sorted(before.keys() & now.keys())
     steady = [query for query in both if None not in before[query] | now[query] and len(before[query]) == 1]
     other = tuple(query for query in steady if now[query] != before[query])
@@ -133,7 +133,7 @@ def _right(answers: Iterable[Answered]) -> Mapping[str, bool]:
     return right
 
 
-def _said(answers: Iterable[Answered]) -> Mapping[str, set[tuple[str, ...] | None]]:
+def _digests_by_query(answers: Iterable[Answered]) -> Mapping[str, set[tuple[str, ...] | None]]:
     outputs: dict[str, set[tuple[str, ...] | None]] = defaultdict(set)
     for answer in answers:
         outputs[answer.query_id].add(answer.digests)

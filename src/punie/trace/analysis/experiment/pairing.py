@@ -44,13 +44,13 @@ prefill_ns: Final[Measure] = attrgetter("prefill_ns")
 
 def comparable(observations: Iterable[Observation], cached: Collection[str]) -> tuple[Observation, ...]:
     """The observations that may be compared, failed ones among them: of the arms in `cached` first askings alone."""
-    asked: set[tuple[str, str]] = set()
+    seen_in_start: set[tuple[str, str]] = set()
     alike = []
     for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):
         place = (seen.server_start, seen.query_id)
-        if seen.arm not in cached or place not in asked:
+        if seen.arm not in cached or place not in seen_in_start:
             alike.append(seen)
-        asked.add(place)
+        seen_in_start.add(place)
     return tuple(alike)
 
 

@@ -52,26 +52,26 @@ def summarise_arm(
     arm: str, observations: Sequence[Observation], comparable: Sequence[Observation], limits: Limits
 ) -> ArmSummary:
     """The summary of one arm; `comparable` are those of the observations that count in comparisons."""
-    asked = tuple(seen for seen in observations if seen.arm == arm)
-    evidence = QueryEvidence(tuple(seen.record for seen in asked))
-    peaks = [seen.peak_bytes for seen in asked if seen.peak_bytes is not None]
-    footprints = [seen.footprint_bytes for seen in asked if seen.footprint_bytes is not None]
+    own = tuple(seen for seen in observations if seen.arm == arm)
+    evidence = QueryEvidence(tuple(seen.record for seen in own))
+    peaks = [seen.peak_bytes for seen in own if seen.peak_bytes is not None]
+    footprints = [seen.footprint_bytes for seen in own if seen.footprint_bytes is not None]
     return ArmSummary(
         arm=arm,
-        asked=len(asked),
-        failed=sum(seen.failed for seen in asked),
-        truncated=sum(seen.truncated for seen in asked),
+        asked=len(own),
+        failed=sum(seen.failed for seen in own),
+        truncated=sum(seen.truncated for seen in own),
         wall_ns=_pass_ns(arm, comparable, wall_ns),
         prefill_ns=_pass_ns(arm, comparable, prefill_ns),
         decode_ns=_pass_ns(arm, comparable, decode_ns),
-        token_ns=_token_ns(asked),
-        cached_tokens=_cached(asked),
-        drafting=add_up([seen.drafting for seen in asked if seen.drafting is not None]),
+        token_ns=_token_ns(own),
+        cached_tokens=_cached(own),
+        drafting=add_up([seen.drafting for seen in own if seen.drafting is not None]),
         peak_bytes=max(peaks, default=None),
         footprint_bytes=max(footprints, default=None),
         accuracy=accuracy_verdict(evidence),
         target=target_verdict(evidence, limits.target_ns),
-        memory=_memory(asked, [*peaks, *footprints], limits),
+        memory=_memory(own, [*peaks, *footprints], limits),
     )
 
 
@@ -96,23 +96,23 @@ def _pass_ns(arm: str, observations: Sequence[Observation], measure: Measure) ->
     return round(sum(math.fsum(v) / len(v) for v in by_query.values())) if by_query else None
 
 
-def _token_ns(asked: Sequence[Observation]) -> float | None:
+def _token_ns(own: Sequence[Observation]) -> float | None:
     written = [
         (seen.decode_ns, seen.output_tokens)
-        for seen in asked
+        for seen in own
         if seen.counts and seen.decode_ns is not None and seen.output_tokens
     ]
     return sum(ns for ns, _ in written) / sum(tokens for _, tokens in written) if written else None
 
 
-def _cached(asked: Sequence[Observation]) -> int | None:
-    counts = [seen.record.cached_tokens for seen in asked]
+def _cached(own: Sequence[Observation]) -> int | None:
+    counts = [seen.record.cached_tokens for seen in own]
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
 
 
-def _memory(asked: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Assessment[MemoryUse]:
-    recommended = [seen.recommended_bytes for seen in asked if seen.recommended_bytes is not None]
+def _memory(own: Sequence[Observation], peaks: Sequence[int], limits: Limits) -> Assessment[MemoryUse]:
+    recommended = [seen.recommended_bytes for seen in own if seen.recommended_bytes is not None]
     return memory_verdict(
         MemoryUse(
             peak_bytes=max(peaks, default=None),

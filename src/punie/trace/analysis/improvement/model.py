@@ -102,11 +102,11 @@ class ArmMeasurement:
 
     def interval(self, level: float) -> Interval | None:
         """Of the speed-up, over blocks, at confidence `level`; None for fewer than two blocks."""
-        found, middle = half_width(self.blocks, level=level), self.speed_up
-        if found is None or middle is None:
+        width, middle = half_width(self.blocks, level=level), self.speed_up
+        if width is None or middle is None:
             return None
-        low, high = max(0.0, middle - found.value), middle + found.value
-        return Interval(low, high, level, found.method, len(self.blocks), UnitKind.BLOCK)
+        low, high = max(0.0, middle - width.value), middle + width.value
+        return Interval(low, high, level, width.method, len(self.blocks), UnitKind.BLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,8 @@ def _screening_blocks(state: Improvement, budget: Budget) -> int | None:
 def without_budget(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
     """The ranking with what the budget left of it."""
     dropped = tuple((c, LeftOut.NO_BUDGET) for c in ranking.tried if c.name not in planned)
-    kept: tuple[Candidate, ...] = tuple(c for c in ranking.tried if c.name in planned)
-    return replace(ranking, tried=kept, left_out=(*ranking.left_out, *dropped))
+    tried: tuple[Candidate, ...] = tuple(c for c in ranking.tried if c.name in planned)
+    return replace(ranking, tried=tried, left_out=(*ranking.left_out, *dropped))
 
 
 def _combination(state: Improvement, budget: Budget) -> StagePlan | None:

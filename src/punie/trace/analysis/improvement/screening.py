@@ -69,11 +69,11 @@ def screen(ranking: Ranking, measured: StageMeasurement) -> tuple[ScreenedLever,
 
 def chosen(screened: Sequence[ScreenedLever]) -> tuple[ScreenedLever, ...]:
     """Those that help and can be had together, in the order in which they were given: of rivals the fastest."""
-    kept: list[ScreenedLever] = []
+    selected: list[ScreenedLever] = []
     for lever in by_speed(one for one in screened if one.outcome is Screened.HELPS):
-        if not any(_are_rivals(lever.candidate, other.candidate) for other in kept):
-            kept.append(lever)
-    return tuple(lever for lever in screened if lever in kept)
+        if not any(_are_rivals(lever.candidate, other.candidate) for other in selected):
+            selected.append(lever)
+    return tuple(lever for lever in screened if lever in selected)
 
 
 def _are_rivals(one: Candidate, other: Candidate) -> bool:

@@ -78,7 +78,7 @@ def findings(
         *(finding_of(slug, checks.flaws, figures=_figures(slug, checks)) for slug in _slugs(checks)),
         coarse_clock(source.resolution_ns),
         shifted_clocks(sorted(checks.shifts, key=lambda shift: (shift.trace_id, shift.machine))),
-        *_said_by(source),
+        *_notes_of(source),
         cache_not_off(records, requests),
         perhaps_parts(records),
     )
@@ -100,7 +100,7 @@ def _place(one: IntegrityFinding) -> tuple[int, int]:
     return _GRAVEST_FIRST.index(one.effect), _ORDER.get(one.slug, last)
 
 
-def _said_by(source: SpanSet) -> Iterator[IntegrityFinding]:
+def _notes_of(source: SpanSet) -> Iterator[IntegrityFinding]:
     """What the reader notes about its source, and records that are no spans; of these all are named."""
     for slug in dict.fromkeys(note.slug for note in source.notes):
         of_kind = [note for note in source.notes if note.slug == slug]

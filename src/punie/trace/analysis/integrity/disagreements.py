@@ -47,8 +47,8 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
     for key, span in traces.counted():
         if semconv.BODY_REPORTED_NS not in span.attributes:
             continue
-        told_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
-        if told_ns is not None and told_ns - span.duration_ns > TOLERANCE_NS:
+        reported_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
+        if reported_ns is not None and reported_ns - span.duration_ns > TOLERANCE_NS:
             yield key
 
 

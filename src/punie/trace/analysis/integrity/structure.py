@@ -62,10 +62,12 @@ def roots(traces: Traces) -> Checked:
         several = [trace_id for trace_id, count in Counter(roots_of).items() if count > 1]
         yield Cases("several-roots", sorted(several))
     if queries.outside:
-        asked = {trace_id for trace_id, _ in queries.roots}
-        yield Cases("outside-query", names(key for key in queries.outside if key[0] in asked))
+        with_queries = {trace_id for trace_id, _ in queries.roots}
+        yield Cases("outside-query", names(key for key in queries.outside if key[0] in with_queries))
         none = {*queries.without_model, *queries.parts}
-        others = {trace_id for trace_id, _ in queries.outside} - asked - {trace_id for trace_id, _ in none}
+        others = (
+            {trace_id for trace_id, _ in queries.outside} - with_queries - {trace_id for trace_id, _ in none}
+        )
         yield Cases("other-trace", sorted(others))
     if queries.without_model or queries.parts:
         yield Cases("trace-without-model-call", names(queries.without_model))

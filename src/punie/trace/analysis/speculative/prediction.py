@@ -63,14 +63,14 @@ def end_to_end(
     Decode first changes the path (drafts aren't batched). Prefill is done by the draft as well, and with the cache
     off for the whole prompt. The rest stays.
     """
-    kept = 1 - shape.cached_share if cache is PromptCache.OFF else 1.0
+    uncached = 1 - shape.cached_share if cache is PromptCache.OFF else 1.0
     prefill_cost = draft.prefill_cost or draft.cost
 
     def formula(
         speed_up: float, decode_share: float, prefill_share: float, path: float, cost: float
     ) -> float:
         rest = max(0.0, 1 - decode_share - prefill_share)
-        prefill = prefill_share / max(kept, _TINY) * (1 + cost)
+        prefill = prefill_share / max(uncached, _TINY) * (1 + cost)
         return 1 / (decode_share * path / speed_up + prefill + rest)
 
     return propagate(formula, decode, shape.decode_share, shape.prefill_share, shape.path, prefill_cost)

@@ -42,7 +42,7 @@ class QuerySummary:
 
     @property
     def totals(self) -> Totals | None:
-        """What the askings that count add up to; made when it is asked for, since a text report shows few queries."""
+        """What the askings that count add up to; made on demand: a text report shows few queries."""
         return totals(self.counted)
 
 
@@ -65,13 +65,13 @@ class Verdicts:
 class RunAnalysis:
     """A run, analysed.
 
-    `records` are the asked queries in the order in which they started, failed ones included, warm-up not.
+    `records` are the measured queries in the order in which they started, failed ones included, warm-up not.
     `totals` and `decode` are over those that count, None if none does; `failed_totals` are over the `failed` ones,
     which took time too. `cached_repeats` are right answers that don't count (`queries/repeats`). `missing` are
     planned queries without a record, in the plan's order. `integrity` is what was given, to be said before any
     number. `caches` are the prompt cache arms seen, `cache` is what the prompt cache did for the model requests that
     were given. `critical_path` is over the queries that count, None where theirs are not known. `what_if` predicts
-    from them, None where they asked no model.
+    from them, None where no model was asked.
     """
 
     records: tuple[QueryRecord, ...]
@@ -112,28 +112,28 @@ def analyse(
     for record in records:
         record.ledger.check()
     ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
-    asked = tuple(record for record in ordered if not record.warmup)
+    measured = tuple(record for record in ordered if not record.warmup)
     warmup = tuple(record for record in ordered if record.warmup)
-    queries = QueryEvidence(asked, tuple(integrity), tuple(missing))
+    queries = QueryEvidence(measured, tuple(integrity), tuple(missing))
     counted, bill = queries.counted, cache_bill(requests)
     predicted = what_if(counted, requests, tools or {}, bill, target_ns=target_ns)
     if predicted is not None and queries.gaps:  # where the target has no verdict, nothing is said to reach it
         predicted = replace(predicted, reach=None)
     decode = decode_share(counted)
     return RunAnalysis(
-        records=asked,
-        queries=_query_summaries(asked),
+        records=measured,
+        queries=_query_summaries(measured),
         totals=totals(counted),
         decode=decode,
         failed=queries.failed,
         failed_totals=totals(queries.failed),
-        cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in asked),
+        cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in measured),
         warmup=warmup,
         warmup_wall=spread([record.wall_ns for record in warmup]),
         missing=queries.missing,
         integrity=queries.integrity,
-        server_starts=len({record.server_start for record in asked}),
-        caches=tuple(sorted({record.cache for record in asked if record.cache})),
+        server_starts=len({record.server_start for record in measured}),
+        caches=tuple(sorted({record.cache for record in measured if record.cache})),
         cache=bill,
         critical_path=summarise_paths(counted),
         what_if=predicted,
@@ -142,7 +142,7 @@ def analyse(
 
 
 def _verdicts(
-    asked: QueryEvidence,
+    queries: QueryEvidence,
     target_ns: int,
     memory: MemoryUse | None,
     predicted: WhatIf | None,
@@ -152,9 +152,9 @@ def _verdicts(
     if predicted is not None and predicted.model is not None:
         savings = PredictedSavings(predicted.half_output_share, predicted.share_of(CACHE))
     return Verdicts(
-        generation=generation_verdict(asked, savings, decode),
-        accuracy=accuracy_verdict(asked),
-        target=target_verdict(asked, target_ns),
+        generation=generation_verdict(queries, savings, decode),
+        accuracy=accuracy_verdict(queries),
+        target=target_verdict(queries, target_ns),
         memory=memory_verdict(memory),
     )
 

@@ -99,19 +99,19 @@ def _rows(waterfall: Waterfall, of_row: Mapping[int, Span], role: RowRole) -> li
 
 def _turn(row: int, ran: Sequence[int], of_row: Mapping[int, Span]) -> Turn:
     messages = output_messages(of_row[row])
-    asked = [call for message in messages for call in message.calls]
+    requested = [call for message in messages for call in message.calls]
     return Turn(
         row=row,
         thinking="\n".join(message.thinking for message in messages if message.thinking),
         text="\n".join(message.text for message in messages if message.text),
-        tools=tuple(_uses(asked, {tool: of_row[tool] for tool in ran})),
+        tools=tuple(_uses(requested, {tool: of_row[tool] for tool in ran})),
     )
 
 
-def _uses(asked: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[ToolUse]:
+def _uses(requested: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[ToolUse]:
     """What was asked for with what ran of it, then what ran beside it."""
     left = dict(ran)
-    for call in asked:
+    for call in requested:
         row = next((row for row, span in left.items() if _is_of(call, span)), None)
         if row is not None:
             use = _use(row, left.pop(row))
@@ -139,11 +139,11 @@ def _question(of_row: Mapping[int, Span], calls: Sequence[int]) -> str | None:
     if written is not None:
         return written
     for row in calls[:1]:
-        asked = [
+        requested = [
             message.text for message in input_messages(of_row[row]) if message.role == "user" and message.text
         ]
-        if asked:
-            return asked[-1]
+        if requested:
+            return requested[-1]
     return said(root, semconv.FOREIGN_INPUT) if root is not None else None
 
 

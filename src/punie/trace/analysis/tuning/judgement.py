@@ -33,7 +33,7 @@ class Question(StrEnum):
     SHORTER = "fewer-tokens"
     FASTER = "less-wall-time"
     KEPT = "answers-kept"
-    BETTER_THAN_TOLD = "better-than-told"
+    BETTER_THAN_INSTRUCTION = "better-than-told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _answers(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Itera
     yield Question.SHORTER, _shorter(chosen)
     yield Question.FASTER, chosen.times.verdict if chosen.times else Verdict.UNDECIDED
     yield Question.KEPT, chosen.kept.verdict(margin)
-    yield Question.BETTER_THAN_TOLD, _better_than_told(brief, chosen, margin)
+    yield Question.BETTER_THAN_INSTRUCTION, _better_than_instruction(brief, chosen, margin)
 
 
 def _shorter(arm: JudgedArm) -> Verdict:
@@ -171,7 +171,7 @@ def _shorter(arm: JudgedArm) -> Verdict:
     return Verdict.YES if share.high < 1 else Verdict.NO
 
 
-def _better_than_told(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Verdict:
+def _better_than_instruction(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Verdict:
     """An instruction that is as fast makes training pointless, unless it alone can't be shown to keep the answers."""
     if brief is None:
         return Verdict.UNDECIDED

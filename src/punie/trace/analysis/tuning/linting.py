@@ -65,7 +65,7 @@ class Problem(StrEnum):
     NO_MEMORY = "no-memory"
 
 
-SAYS: Final[Mapping[Problem, str]] = {
+PROBLEM_TEXTS: Final[Mapping[Problem, str]] = {
     Problem.CUT: "longer than max_seq_length: its end, the turn that is trained, would be cut off",
     Problem.UNTRAINED: "nothing of it would be trained: the last turn is empty",
     Problem.SHIFTED_MASK: "the template writes earlier turns in another way once a later one is there: the mask is off",

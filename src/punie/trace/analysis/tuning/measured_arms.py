@@ -50,7 +50,7 @@ def judged_arms(
 ) -> Iterator[JudgedArm]:
     """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its askings."""
     base = right_answers(measured, measured.plan.baseline)
-    told = next((name for name, kind in kinds.items() if kind is ArmKind.BRIEF), None)
+    brief = next((name for name, kind in kinds.items() if kind is ArmKind.BRIEF), None)
     experiment = analyse(measured)
     for result in experiment.arms:
         name = result.arm.name
@@ -64,7 +64,7 @@ def judged_arms(
             wall_ns=statistics.fmean(walls) if walls else None,
             tokens_share=tokens_share(measured, name),
             times=_times(result),
-            against_told=_against(measured, name, told, experiment) if told else None,
+            against_told=_against(measured, name, brief, experiment) if brief else None,
             kept=kept(base, right_answers(measured, name)),
         )
 

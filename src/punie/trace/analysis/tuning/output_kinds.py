@@ -58,8 +58,10 @@ def _of_trace(spans: Sequence[Span]) -> _Counts | None:
     """None where the server counted nothing."""
     ordered = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
     served = [(span, tokens) for span in ordered if (tokens := _output_tokens(span)) is not None]
-    said = [kinds for span in ordered if (kinds := _kinds(span))]
-    turns: Sequence[frozenset[str] | None] = said if len(said) == len(served) else [None] * len(served)
+    with_kinds = [kinds for span in ordered if (kinds := _kinds(span))]
+    turns: Sequence[frozenset[str] | None] = (
+        with_kinds if len(with_kinds) == len(served) else [None] * len(served)
+    )
     parts = [_in_calls(span, output, kinds) for (span, output), kinds in zip(served, turns, strict=True)]
     if not parts:
         return None

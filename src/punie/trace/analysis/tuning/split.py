@@ -101,15 +101,15 @@ def split_by_family(
     _, rest = _a_family_of_each_tool(families, [name for name in order if name not in train])
     validation = _take(families, rest, validated)
     names = {"train": train, "validation": validation, "held-out": set(order) - train - validation}
-    if missing := [part for part, found in names.items() if not found]:
+    if missing := [part for part, in_part in names.items() if not in_part]:
         raise InputError(
             f"the suite has {len(families)} families of queries, too few for three parts: nothing is left for "
             f"{missing[0]}",
             remedy='Give its queries families (family = "…"), or add queries; `--suite workspace` shows one.',
         )
     parts = {
-        part: tuple(q.query_id for q in scored if not q.is_control and q.family_name in found)
-        for part, found in names.items()
+        part: tuple(q.query_id for q in scored if not q.is_control and q.family_name in in_part)
+        for part, in_part in names.items()
     }
     split = Split(
         parts["train"],

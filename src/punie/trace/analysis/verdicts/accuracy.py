@@ -43,7 +43,7 @@ class AccuracyFigures:
     gaps: tuple[Gap, ...]
 
 
-def accuracy_verdict(asked: QueryEvidence) -> Assessment[AccuracyFigures]:
+def accuracy_verdict(evidence: QueryEvidence) -> Assessment[AccuracyFigures]:
     """`yes` if every scored answer is right, `no` if one is not.
 
     A wrong answer decides whatever else is missing. `undecided` if nothing was scored or, with no wrong answer,
@@ -51,7 +51,7 @@ def accuracy_verdict(asked: QueryEvidence) -> Assessment[AccuracyFigures]:
     error is wrong. The bound counts queries, each right only if all its repeats are: repeats of one query are
     no further evidence about other queries.
     """
-    figures = _figures(asked)
+    figures = _figures(evidence)
     verdict, reason, advice = _judge(figures)
     return Assessment(
         Question.ACCURACY,
@@ -88,9 +88,9 @@ def is_right(record: QueryRecord) -> bool:
     return record.ok is True and record.error is None
 
 
-def _figures(asked: QueryEvidence) -> AccuracyFigures:
+def _figures(evidence: QueryEvidence) -> AccuracyFigures:
     by_query: dict[str, list[bool]] = defaultdict(list)
-    for record in scored(asked.records):
+    for record in scored(evidence.records):
         by_query[record.query_id].append(is_right(record))
     answers = [right for of_query in by_query.values() for right in of_query]
     return AccuracyFigures(
@@ -98,10 +98,10 @@ def _figures(asked: QueryEvidence) -> AccuracyFigures:
         answers_right=sum(answers),
         queries=len(by_query),
         queries_right=sum(all(of_query) for of_query in by_query.values()),
-        unscored=sum(record.expected != NOT_SCORED for record in asked.records) - len(answers),
-        missing=len(asked.missing),
+        unscored=sum(record.expected != NOT_SCORED for record in evidence.records) - len(answers),
+        missing=len(evidence.missing),
         wrong={query: of_query.count(False) for query, of_query in by_query.items() if not all(of_query)},
-        gaps=asked.gaps,
+        gaps=evidence.gaps,
     )
 
 

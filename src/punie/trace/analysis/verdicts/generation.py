@@ -148,7 +148,7 @@ class PredictedSavings:
 
 
 def generation_verdict(
-    asked: QueryEvidence, predicted: PredictedSavings | None = None, decode: DecodeShare | None = None
+    evidence: QueryEvidence, predicted: PredictedSavings | None = None, decode: DecodeShare | None = None
 ) -> Assessment[GenerationFigures]:
     """`yes` if generation is above 70 % with all its interval, `no` if below, else `undecided`.
 
@@ -157,17 +157,17 @@ def generation_verdict(
     Beside it stands the decode share, on which the advice about training rests, with what is `predicted` of the same
     queries where that was done; `decode` is given where the decode share is known already.
     """
-    records = asked.counted
-    measured = _measure(asked, predicted, decode or decode_share(records))
+    records = evidence.counted
+    measured = _measure(evidence, predicted, decode or decode_share(records))
     figures = GenerationFigures(
         threshold=THRESHOLD,
         answers=len(records),
         queries=len({record.query_id for record in records}),
         queries_needed=QUERIES_NEEDED,
-        failed_left_out=len(asked.failed),
-        missing=len(asked.missing),
-        gaps=asked.gaps,
-        downgraded_by=asked.downgrades,
+        failed_left_out=len(evidence.failed),
+        missing=len(evidence.missing),
+        gaps=evidence.gaps,
+        downgraded_by=evidence.downgrades,
         measured=measured,
     )
     if measured is None:
@@ -195,9 +195,9 @@ def _contested_ns(record: QueryRecord) -> int:
 
 
 def _measure(
-    asked: QueryEvidence, predicted: PredictedSavings | None, decode: DecodeShare | None
+    evidence: QueryEvidence, predicted: PredictedSavings | None, decode: DecodeShare | None
 ) -> MeasuredGeneration | None:
-    records = asked.counted
+    records = evidence.counted
     ns = {id(record): generation_ns(record) for record in records}
     contested_ns = {id(record): _contested_ns(record) for record in records}
     share = share_over_wall(records, lambda record: ns[id(record)])
@@ -215,7 +215,7 @@ def _measure(
         decode=decode,
         prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
         largest_other=_largest_other(records, wall_ns),
-        needed=_needed(share, records, asked.again),
+        needed=_needed(share, records, evidence.again),
         predicted=predicted,
     )
 

@@ -76,14 +76,14 @@ class TargetFigures:
         return sum(median > self.target_ns for median in self.medians.values())
 
 
-def target_verdict(asked: QueryEvidence, target_ns: int) -> Assessment[TargetFigures]:
+def target_verdict(evidence: QueryEvidence, target_ns: int) -> Assessment[TargetFigures]:
     """`yes` if every one of at least 3 repeats of each query took less than `target_ns`.
 
     `no` if the median of a query is above it or a query failed: failing fast is not fast. Looked at are the
     queries with two or more model requests in any repeat, or all if none has; a failed query that was not
     expected to be answered directly belongs to them, because its failure may be why it made fewer requests.
     """
-    figures = _figures(asked, target_ns)
+    figures = _figures(evidence, target_ns)
     verdict, reason, advice = _judge(figures)
     slowest = max(figures.medians.values(), default=None)
     return Assessment(
@@ -91,12 +91,12 @@ def target_verdict(asked: QueryEvidence, target_ns: int) -> Assessment[TargetFig
     )
 
 
-def _figures(asked: QueryEvidence, target_ns: int) -> TargetFigures:
+def _figures(evidence: QueryEvidence, target_ns: int) -> TargetFigures:
     everything: dict[str, list[QueryRecord]] = defaultdict(list)
-    for record in asked.records:
+    for record in evidence.records:
         if not record.interrupted and not (record.is_cached_repeat and record.succeeded):
             everything[record.query_id].append(record)
-    several = any(record.model_requests >= 2 for record in asked.records)
+    several = any(record.model_requests >= 2 for record in evidence.records)
     held = {query: group for query, group in everything.items() if not several or _needs_turns(group)}
     return TargetFigures(
         target_ns=target_ns,
@@ -104,8 +104,8 @@ def _figures(asked: QueryEvidence, target_ns: int) -> TargetFigures:
         queries={query: _times(group) for query, group in held.items()},
         several_requests=several,
         not_under=sum(record.wall_ns >= target_ns for group in held.values() for record in group),
-        again=asked.again,
-        gaps=asked.gaps,
+        again=evidence.again,
+        gaps=evidence.gaps,
     )
 
 

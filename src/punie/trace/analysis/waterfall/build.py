@@ -179,23 +179,23 @@ def _error(span: Span) -> str | None:
         return None
     kind = semconv.text(span.attributes, semconv.ERROR_TYPE)
     status = semconv.integer(span.attributes, semconv.HTTP_STATUS)
-    said = span.status_message or kind or ("" if status is None else f"HTTP {status}")
-    return said or "error"
+    text = span.status_message or kind or ("" if status is None else f"HTTP {status}")
+    return text or "error"
 
 
 def _counts(span: Span, role: RowRole, request: _Request | None) -> _Counts:
     """What else a picture says of a row."""
-    said = span.attributes
+    attributes = span.attributes
     counts = _Counts()
     if role in (RowRole.TOOL, RowRole.PHASE):
-        counts["tool"] = semconv.text(said, semconv.TOOL_NAME)
+        counts["tool"] = semconv.text(attributes, semconv.TOOL_NAME)
     if role in (RowRole.MODEL_CALL, RowRole.SERVER):
-        counts["model"] = semconv.text(said, (*semconv.RESPONSE_MODEL, *semconv.REQUEST_MODEL))
+        counts["model"] = semconv.text(attributes, (*semconv.RESPONSE_MODEL, *semconv.REQUEST_MODEL))
     if request is not None:
         counts["tokens"], counts["first_chunk_ns"] = request.tokens, request.first_chunk_ns
     elif role in (RowRole.SERVER, RowRole.PHASE):
-        counts["tokens"] = _told(span)
-        counts["memory_bytes"] = semconv.integer(said, semconv.SERVER_FOOTPRINT)
+        counts["tokens"] = _token_counts(span)
+        counts["memory_bytes"] = semconv.integer(attributes, semconv.SERVER_FOOTPRINT)
     return counts
 
 
@@ -209,7 +209,7 @@ class _Counts(TypedDict, total=False):
     memory_bytes: int | None
 
 
-def _told(span: Span) -> TokenCounts | None:
+def _token_counts(span: Span) -> TokenCounts | None:
     names = (semconv.INPUT_TOKENS, semconv.CACHED_TOKENS, semconv.OUTPUT_TOKENS)
     counts = TokenCounts(*(semconv.integer(span.attributes, name) for name in names))
     return None if counts == TokenCounts(None, None, None) else counts

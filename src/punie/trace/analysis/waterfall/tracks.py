@@ -37,7 +37,7 @@ def place(spans: Sequence[Span], parents: Sequence[int], roles: Sequence[RowRole
     A phase is where its parent is: what was read off a response belongs to the connection. Below a server's span is
     that server's work, as far as its process reaches.
     """
-    found: dict[tuple[TrackKind, Process], int] = {}
+    numbers: dict[tuple[TrackKind, Process], int] = {}
     kinds: list[TrackKind] = []
     of_row: list[int] = []
     for index, (span, role) in enumerate(zip(spans, roles, strict=True)):
@@ -45,8 +45,8 @@ def place(spans: Sequence[Span], parents: Sequence[int], roles: Sequence[RowRole
         around = kinds[parent] if parent >= 0 else TrackKind.AGENT
         same = parent >= 0 and _process(spans[parent]) == own
         kinds.append(_kind(role, around if same else None))
-        of_row.append(found.setdefault((kinds[-1], own), len(found)))
-    return Placed(tuple(found), tuple(of_row))
+        of_row.append(numbers.setdefault((kinds[-1], own), len(numbers)))
+    return Placed(tuple(numbers), tuple(of_row))
 
 
 def _kind(role: RowRole, around: TrackKind | None) -> TrackKind:
@@ -59,11 +59,11 @@ def _kind(role: RowRole, around: TrackKind | None) -> TrackKind:
 
 
 def _process(span: Span) -> Process:
-    said = span.resource
+    resource = span.resource
     return (
-        semconv.text(said, semconv.SERVICE_NAME) or "",
-        semconv.integer(said, semconv.PROCESS_PID),
-        semconv.text(said, semconv.HOST_NAME) or "",
+        semconv.text(resource, semconv.SERVICE_NAME) or "",
+        semconv.integer(resource, semconv.PROCESS_PID),
+        semconv.text(resource, semconv.HOST_NAME) or "",
     )
 
 

@@ -205,7 +205,7 @@ def _coefficient(
     signed: bool = False,
 ) -> Coefficient:
     value = pick(whole)
-    left_out = [found for costs in fits if (found := pick(costs)) is not None]
+    left_out = [one for costs in fits if (one := pick(costs)) is not None]
     if value is None or len(left_out) < len(fits):
         return Coefficient(None, None, None, unreported or f"the {tokens} of the turns vary too little")
     half = jackknife_half_width(left_out, level=LEVEL)

@@ -96,12 +96,12 @@ def observe(
     queries, left_out = [], Counter[str]()
     for record in records:
         key = record.ledger.query_key
-        asked = sorted(of_query[key], key=lambda request: request.start_ns)
-        reason = _unusable(record, asked)
+        own = sorted(of_query[key], key=lambda request: request.start_ns)
+        reason = _unusable(record, own)
         if reason:
             left_out[reason] += 1
         else:
-            queries.append(_query(record, asked, tools.get(key, ()), again))
+            queries.append(_query(record, own, tools.get(key, ()), again))
     return Observed(tuple(queries), dict(left_out))
 
 

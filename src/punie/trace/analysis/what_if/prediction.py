@@ -189,8 +189,8 @@ def _mean_saved(
 
 def _half_width(folds: _Folds, change: Improvement) -> tuple[float, UnitKind]:
     """The wider of two jackknives, over queries and over server starts; the costs are fitted anew in each."""
-    found = [(_jackknife(of_kind, change), kind) for kind, of_kind in folds.items()]
-    return max(found, key=lambda one: one[0])
+    widths = [(_jackknife(of_kind, change), kind) for kind, of_kind in folds.items()]
+    return max(widths, key=lambda one: one[0])
 
 
 def _jackknife(folds: Sequence[_Fold], change: Improvement) -> float:
@@ -210,16 +210,16 @@ def _reach_of_all(
     target_ns: int,
 ) -> Reach:
     """As `_reach`, but nothing reaches the target if a query that was left out misses it."""
-    found = _reach(queries, model, savings, target_ns)
+    reach = _reach(queries, model, savings, target_ns)
     predicted = {query.query_id for query in queries}
     others: dict[str, list[int]] = {}
     for record in [record for record in records if record.model_requests > 1] or records:
         if record.query_id not in predicted:
             others.setdefault(record.query_id, []).append(record.wall_ns)
     slowest = max((round(statistics.median(walls)) for walls in others.values()), default=0)
-    if slowest < target_ns or not found.reached:
-        return found
-    return replace(found, reached=False, sure=False, unpredicted_ns=slowest)
+    if slowest < target_ns or not reach.reached:
+        return reach
+    return replace(reach, reached=False, sure=False, unpredicted_ns=slowest)
 
 
 def _reach(

@@ -31,8 +31,8 @@ def cells_plot(observations: Sequence[Observation]) -> tuple[Plot, ...]:
     for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):
         cells.setdefault((seen.arm, seen.block, seen.server_start), []).append(seen)
     by_arm: dict[str, list[Point]] = {}
-    for order, ((arm, block, _), asked) in enumerate(cells.items(), start=1):
-        times = [seen.wall_ns for seen in asked if seen.record.counts]
+    for order, ((arm, block, _), observations) in enumerate(cells.items(), start=1):
+        times = [seen.wall_ns for seen in observations if seen.record.counts]
         if times:
             point = Point(order, sum(times) / len(times), f"block {block + 1}")
             by_arm.setdefault(arm, []).append(point)

@@ -25,7 +25,7 @@ def path_sections(summary: PathSummary | None) -> Iterator[Section]:
     """By span name, where the path says more than the ledger; slow against typical, where queries differ."""
     if summary is None:
         return
-    if _says_more(summary):
+    if _adds_to_phases(summary):
         yield Section(
             f"Critical path: what {count_text(summary.queries, 'answer', 'answers')} waited for",
             table=Table(_NAMES, tuple(map(_name_row, summary.names[:_MOST_NAMES]))),
@@ -37,7 +37,7 @@ def path_sections(summary: PathSummary | None) -> Iterator[Section]:
 
 def path_line(summary: PathSummary | None) -> Iterator[str]:
     """The sentence that stands for the table by span name where it would repeat the ledger."""
-    if summary is None or _says_more(summary):
+    if summary is None or _adds_to_phases(summary):
         return
     beside = "nothing ran in parallel"
     if summary.parallel_ns:
@@ -45,7 +45,7 @@ def path_line(summary: PathSummary | None) -> Iterator[str]:
     yield f"critical path: {beside}, so it is what the ledger shows"
 
 
-def _says_more(summary: PathSummary) -> bool:
+def _adds_to_phases(summary: PathSummary) -> bool:
     """Whether things ran side by side for long enough, or the path gives enough time to another phase."""
     return max(summary.parallel_ns, summary.moved_ns) >= _WORTH_A_TABLE * max(summary.wall_ns, 1)
 

@@ -207,10 +207,10 @@ def _together(report: ImprovementReport) -> Section:
 
 
 def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[tuple[Cell, ...]]:
-    measured, found = report.state.done.get(stage), report.experiments.get(stage)
-    if measured is None or found is None:
+    measured, experiment = report.state.done.get(stage), report.experiments.get(stage)
+    if measured is None or experiment is None:
         return
-    for result in found.arms:
+    for result in experiment.arms:
         levers = result.arm.levers
         arm = measured.arms.get(levers)
         confirmation = report.state.confirmation if stage is report.state.stage else None
@@ -232,12 +232,12 @@ def _answers_section(report: ImprovementReport) -> Section:
     lines = []
     if arm := winner_arm(report):
         lines.append(f"{levers_text(report.state.winner)}, confirmed: {accuracy_text(arm)}")
-    said: dict[str, list[str]] = {}
+    levers_by_text: dict[str, list[str]] = {}
     for lever in report.state.screened:
         arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
         if arm is not None:
-            said.setdefault(accuracy_text(arm), []).append(one_line(lever.candidate.name))
-    lines += [f"{', '.join(names)}: {text}" for text, names in said.items()]
+            levers_by_text.setdefault(accuracy_text(arm), []).append(one_line(lever.candidate.name))
+    lines += [f"{', '.join(names)}: {text}" for text, names in levers_by_text.items()]
     return Section("Answers that got better or worse", notes=notes(*lines))
 
 

@@ -66,8 +66,8 @@ def _of_words(report: ImprovementReport) -> Iterator[Row]:
     """Where writing takes enough of the time, and telling the model to be brief doesn't help, training may."""
     predicted = report.baseline.analysis.what_if
     saving = next((one for one in predicted.savings if one.slug == LESS_OUTPUT), None) if predicted else None
-    told = any(lever.candidate.kind == "brief" for lever in report.state.parts)
-    if saving is None or saving.saved_ns is None or told or (saving.share or 0) < WORTH_TRAINING:
+    is_instructed = any(lever.candidate.kind == "brief" for lever in report.state.parts)
+    if saving is None or saving.saved_ns is None or is_instructed or (saving.share or 0) < WORTH_TRAINING:
         return
     yield saving.saved_ns, (saving.says, figures.duration(saving.saved_ns), "train concise, if it pays")
 

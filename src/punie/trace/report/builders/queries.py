@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary.summary import QuerySummary, RunAnalysis
     from punie.trace.report.document import Cell
 
-_Asked = TypeVar("_Asked")
+_Query = TypeVar("_Query")
 MOST_QUERIES: Final = 40  # what one still reads; JSON and CSV have all
 _COLUMNS: Final = ("query", "wall", "gen", "tool", "turns", "tools", "in", "cached", "out", "score")
 DISTURBED: Final = MappingProxyType(
@@ -39,9 +39,9 @@ def queries_section(analysis: RunAnalysis) -> Section:
     return Section(title, table=Table(_COLUMNS, tuple(map(_query_row, shown))))
 
 
-def _slowest(asked: Sequence[_Asked], wall_ns: Callable[[_Asked], int]) -> Sequence[_Asked]:
+def _slowest(queries: Sequence[_Query], wall_ns: Callable[[_Query], int]) -> Sequence[_Query]:
     """The slowest first, and of more than anybody reads them alone."""
-    return sorted(asked, key=wall_ns, reverse=True)[:MOST_QUERIES]
+    return sorted(queries, key=wall_ns, reverse=True)[:MOST_QUERIES]
 
 
 def _title(title: str, shown: int, count: int) -> str:

@@ -70,7 +70,7 @@ def _sections(report: QueryReport) -> Iterator[Section]:
     yield Section(f"Waterfall: {duration_text(waterfall.wall_ns)}, {spans}", waterfall=waterfall)
     yield _phases(waterfall)
     yield _turns(waterfall, report.transcript)
-    yield _said(waterfall, report.transcript, full=report.full)
+    yield _conversation(waterfall, report.transcript, full=report.full)
     yield _score(waterfall.record)
     yield _others(report.others)
 
@@ -117,7 +117,7 @@ def _turn_row(number: int, row: Row, tools: int) -> tuple[Cell, ...]:
     )
 
 
-def _said(waterfall: Waterfall, transcript: Transcript, *, full: bool) -> Section:
+def _conversation(waterfall: Waterfall, transcript: Transcript, *, full: bool) -> Section:
     if not transcript.has_content:
         return Section("What was said", notes=notes(_NO_CONTENT))
     return Section("What was said", quotes=tuple(quotes(waterfall, transcript, full=full)))
@@ -174,8 +174,8 @@ def _cut(label: str, text: str) -> Quote:
     lines = [readable(line) for line in text.splitlines()]
     if len(lines) <= _MOST_LINES:
         return Quote(label, "\n".join(lines))
-    kept = _MOST_LINES - 2
-    return Quote(label, "\n".join(lines[:kept]), len(lines) - kept)
+    shown = _MOST_LINES - 2
+    return Quote(label, "\n".join(lines[:shown]), len(lines) - shown)
 
 
 def _score(record: QueryRecord) -> Section:

@@ -73,8 +73,8 @@ def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
     if about.draft:
         arms.append(f"draft: {about.draft}")
     planned = f" of {about.planned} planned" if about.planned else ""
-    asked = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
-    counts = f"{asked} · {' · '.join(arms)}"
+    counted = f"{count_text(len(analysis.records), 'query', 'queries')}{planned}"
+    counts = f"{counted} · {' · '.join(arms)}"
     sources = f"sources: {', '.join(map(one_line, about.sources))}" if about.sources else ""
     if all(name in about.source for name in about.sources):  # the title has them all
         sources = ""

@@ -36,22 +36,22 @@ def _turns(waterfall: Waterfall) -> Iterator[tuple[Cell, ...]]:
 def _is_call(waterfall: Waterfall, at: int) -> bool:
     """Of calls around each other the outermost one: the server's own says the same again."""
     rows = waterfall.rows
-    return _tells(rows[at]) and not any(_tells(rows[above]) for above in waterfall.above(at))
+    return _has_tokens(rows[at]) and not any(_has_tokens(rows[above]) for above in waterfall.above(at))
 
 
-def _tells(row: Row) -> bool:
+def _has_tokens(row: Row) -> bool:
     return row.tokens is not None and row.tokens.input is not None and row.tokens.output is not None
 
 
 def _figures(waterfall: Waterfall, at: int) -> tuple[Cell, ...]:
     row = waterfall.rows[at]
     tokens = row.tokens
-    asked, cached = (tokens.input, tokens.cached) if tokens else (None, None)
+    prompt, cached = (tokens.input, tokens.cached) if tokens else (None, None)
     written = tokens.output if tokens else None
-    read = asked - cached if asked is not None and cached is not None else None
+    read = prompt - cached if prompt is not None and cached is not None else None
     return (
         figures.duration(row.duration_ns),
-        *map(figures.count, (asked, cached, written)),
+        *map(figures.count, (prompt, cached, written)),
         figures.duration(row.first_chunk_ns),
         _speed(read, _spent_ns(waterfall, at, Phase.PREFILL)),
         _speed(written, _spent_ns(waterfall, at, Phase.DECODE)),

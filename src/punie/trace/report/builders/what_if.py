@@ -132,7 +132,7 @@ def _reach(reach: Reach, predicted: WhatIf) -> str:
     if not reach.reached:
         least = f", with everything {then}" if reach.then_ns < reach.now_ns else ""
         return f"target {target}: nothing of this reaches it; the slowest query takes {now}{least}"
-    says = {saving.slug: saving.says for saving in predicted.savings}
-    changes = " + ".join(says[slug] for slug in reach.changes)
+    texts = {saving.slug: saving.says for saving in predicted.savings}
+    changes = " + ".join(texts[slug] for slug in reach.changes)
     surely = "" if reach.sure else ", not at the low end of the intervals"
     return f"target {target}: {changes} reaches it{surely}: the slowest query from {now} to {then}"

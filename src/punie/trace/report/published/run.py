@@ -161,7 +161,7 @@ def query_values(record: QueryRecord) -> dict[str, object]:
     return fields_of(Query, record) | fields_of(Query, record.ledger) | {"provenance": known}
 
 
-_ASKED: Final = ("query_id", "trace_id", "server_start", "repeat", "position", "warmup", "expected", "ok")
+_OF_RECORD: Final = ("query_id", "trace_id", "server_start", "repeat", "position", "warmup", "expected", "ok")
 _COUNTS: Final = (
     "model_requests",
     "tool_calls",
@@ -171,7 +171,7 @@ _COUNTS: Final = (
     "truncated",
 )
 _COLUMNS: Final = (
-    *_ASKED,
+    *_OF_RECORD,
     *("failures", "error", "start_ns", "wall_ns"),
     *(f"{phase.value}_ns" for phase in PHASES),
     *(f"path_{phase.value}_ns" for phase in PHASES),
@@ -187,7 +187,7 @@ def query_rows(records: Iterable[QueryRecord]) -> Rows:
 
 def _row(record: QueryRecord) -> Iterator[Value]:
     path = record.critical_path
-    yield from (getattr(record, name) for name in _ASKED)
+    yield from (getattr(record, name) for name in _OF_RECORD)
     yield from (" ".join(record.failures), record.error, record.ledger.start_ns, record.wall_ns)
     yield from (record.ledger.phases_ns[phase] for phase in PHASES)
     yield from (path.phases_ns[phase] if path else None for phase in PHASES)

@@ -109,13 +109,13 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _method(design: Design, test: Permuted) -> str:
-    asked = count_text(len(design.queries), "query", "queries")
+    queries = count_text(len(design.queries), "query", "queries")
     paired = "paired by query" if design.paired_queries else "which can't be paired: other ids on each side"
     over = _VARIES[design.unit][1]
     how = f"all {test.arrangements}" if test.exact else f"{SAMPLED} of the"
     sums = ", of which only the sums are drawn," if test.normal else ""
     return (
-        f"{asked}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]}"
+        f"{queries}, {paired}; intervals over {over}; p from {how} ways to exchange {_VARIES[design.exchanged][1]}"
         f"{sums} between A and B."
     )
 

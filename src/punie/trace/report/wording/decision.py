@@ -106,8 +106,8 @@ def _levers(decision: Decision) -> Step:
     tried, best = decision.tried, decision.tried.best
     if best is not None:
         ends = _ends(best.interval)
-        kept = "the same answers" if best.same else "no query that was right became wrong"
-        text = f"{one_line(best.name)} in {one_line(best.source)}{ends}, {kept}."
+        unchanged = "the same answers" if best.same else "no query that was right became wrong"
+        text = f"{one_line(best.name)} in {one_line(best.source)}{ends}, {unchanged}."
         after = f"Use it: {one_line(best.name)}{_config(best)}."
         return Step("levers", _LEVERS, tried.verdict, factor_text(best.speed_up), text, after)
     if tried.verdict is Verdict.NO:

@@ -154,9 +154,9 @@ def looks_notes(measured: Measured) -> tuple[str, ...]:
     plan, ended = measured.plan, ending_of(measured)
     early = ended.why in (Ending.NARROW, Ending.DECIDED)
     again = [f"{cell.name} was run again: {'; '.join(cell.disturbed)}" for cell in measured.set_aside]
-    kept = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in measured.cells if cell.disturbed]
-    said = (ended_text(ended, plan) if early else "", level_text(ended, plan), *again, *kept)
-    return tuple(filter(None, said))
+    disturbed = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in measured.cells if cell.disturbed]
+    sentences = (ended_text(ended, plan) if early else "", level_text(ended, plan), *again, *disturbed)
+    return tuple(filter(None, sentences))
 
 
 def level_text(ended: Ended, plan: ExperimentPlan) -> str:
@@ -198,12 +198,12 @@ def server_text(arm: Arm) -> str:
 
 def draft_notes(experiment: Experiment) -> Iterator[str]:
     """What acceptance is worth that a server of somebody else's tells."""
-    told = [r for r in experiment.arms if r.summary.drafting and r.arm.server.kind is not ServerKind.MLX]
-    if not told:
+    reported = [r for r in experiment.arms if r.summary.drafting and r.arm.server.kind is not ServerKind.MLX]
+    if not reported:
         return
     yield "drafts taken: of the tokens that were proposed, those that the model took, as the server's answers tell"
     repeats = experiment.plan.repeats
-    seen_before = repeats > 1 or any(r.arm.server.kind is ServerKind.ATTACHED for r in told)
+    seen_before = repeats > 1 or any(r.arm.server.kind is ServerKind.ATTACHED for r in reported)
     again = ", so that these are taken more often than on new questions" if seen_before else ""
     yield (
         "n-gram drafts copy what the server has seen: a prompt that it saw before drafts from its own earlier answer"

@@ -64,8 +64,8 @@ def reason_text(analysis: BenchAnalysis) -> str:
         case BenchReason.MEASURED:
             return ""
         case BenchReason.INCOMPLETE:
-            asked = count_text(analysis.planned, "planned asking")
-            missing = f"{analysis.missing} of {asked} missing" if analysis.missing else ""
+            planned = count_text(analysis.planned, "planned asking")
+            missing = f"{analysis.missing} of {planned} missing" if analysis.missing else ""
             return "; ".join(part for part in (missing, gaps_text(analysis.gaps)) if part)
         case BenchReason.ALL_BARRED:
             return "; ".join(

@@ -8,7 +8,7 @@ from typing import Final
 
 from punie.trace.analysis.tuning.fusing import Fused
 from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, Question, Times
-from punie.trace.analysis.tuning.linting import SAYS, Arguments, Served
+from punie.trace.analysis.tuning.linting import PROBLEM_TEXTS, Arguments, Served
 from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
 from punie.trace.analysis.tuning.training import Ending, Training
 from punie.trace.analysis.tuning.worth import THRESHOLD
@@ -38,7 +38,7 @@ QUESTIONS: Final = MappingProxyType(
         Question.SHORTER: "fewer output tokens?",
         Question.FASTER: "less wall time?",
         Question.KEPT: "answers kept?",
-        Question.BETTER_THAN_TOLD: "better than an instruction to be brief?",
+        Question.BETTER_THAN_INSTRUCTION: "better than an instruction to be brief?",
     }
 )
 
@@ -58,7 +58,9 @@ def basis(training: Training) -> str:
             return _nothing_shorter(training)
         case Ending.REFUSED:
             problems = training.lint.refused if training.lint else ()
-            return f"The rows can't be trained on: {'; '.join(SAYS[problem] for problem in problems)}."
+            return (
+                f"The rows can't be trained on: {'; '.join(PROBLEM_TEXTS[problem] for problem in problems)}."
+            )
         case Ending.JUDGED:
             return _judged(training)
 
@@ -83,8 +85,8 @@ def _judged(training: Training) -> str:
     if judgement is None or judgement.chosen is None:
         return "Nothing was left to judge."
     wrong, unsure = (
-        [QUESTIONS[q].removesuffix("?") for q, verdict in judgement.answers.items() if verdict is asked]
-        for asked in (Verdict.NO, Verdict.UNDECIDED)
+        [QUESTIONS[q].removesuffix("?") for q, verdict in judgement.answers.items() if verdict is looked_for]
+        for looked_for in (Verdict.NO, Verdict.UNDECIDED)
     )
     name = judgement.chosen.name
     if wrong:
@@ -121,7 +123,7 @@ def answer_line(judgement: Judgement, question: Question) -> str:
         case Question.KEPT:
             margin, most = (percent_text(part) for part in (judgement.margin, chosen.kept.most_worse))
             return f"{line}: at most {most} get worse (margin: {margin})"
-        case Question.BETTER_THAN_TOLD if chosen.against_told is not None:
+        case Question.BETTER_THAN_INSTRUCTION if chosen.against_told is not None:
             return f"{line}: {_factor(chosen.against_told)} against the base told to be brief"
     return line
 
@@ -148,17 +150,20 @@ def next_steps(training: Training) -> Iterator[str]:
 def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
     if judgement.verdict is Verdict.YES:
         yield f"Serve it: punie-trace serve --config {training.source}/config.toml"
-    if judgement.verdict is Verdict.NO and judgement.answers[Question.BETTER_THAN_TOLD] is not Verdict.NO:
+    if (
+        judgement.verdict is Verdict.NO
+        and judgement.answers[Question.BETTER_THAN_INSTRUCTION] is not Verdict.NO
+    ):
         yield "Keep the model as it is."
         return
-    if judgement.answers.get(Question.BETTER_THAN_TOLD) is Verdict.NO:
+    if judgement.answers.get(Question.BETTER_THAN_INSTRUCTION) is Verdict.NO:
         yield "Add the instruction to be brief to the agent's instructions instead: it needs no training."
     if judgement.answers.get(Question.KEPT) is Verdict.UNDECIDED and judgement.chosen:
         compared = judgement.chosen.kept.compared
         needed = queries_for(judgement.margin)
         if compared < needed:
             yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
-    if Verdict.UNDECIDED in map(judgement.answers.get, (Question.FASTER, Question.BETTER_THAN_TOLD)):
+    if Verdict.UNDECIDED in map(judgement.answers.get, (Question.FASTER, Question.BETTER_THAN_INSTRUCTION)):
         more = f"punie-trace train concise --resume {training.source} --blocks N"
         yield f"Judge it in more passes, since its times are too few to decide: {more}"
 
@@ -186,11 +191,11 @@ def lint_lines(training: Training) -> Iterator[str]:
     lint = training.lint
     if lint is None:
         return
-    kept = count_text(len(lint.kept), "row")
+    rows = count_text(len(lint.kept), "row")
     tokens = f"{lint.trained_tokens} tokens of them; longest: {lint.longest_tokens}"
-    yield f"{kept} of {training.rows} are trained on, {tokens}"
+    yield f"{rows} of {training.rows} are trained on, {tokens}"
     for problem, names in lint.left_out.items():
-        yield f"left out, {SAYS[problem]}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
+        yield f"left out, {PROBLEM_TEXTS[problem]}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
     yield from (f"{count_text(n, 'prompt')}: {_SERVED[kind]}" for kind, n in lint.served.items())
     yield from (f"{count_text(n, 'row')}: {_ARGUMENTS[kind]}" for kind, n in lint.arguments.items())
     if training.memory is not None:

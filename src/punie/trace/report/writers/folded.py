@@ -23,8 +23,8 @@ def write(document: Document, page: Page) -> str:
     """The stacks of all queries, those of one query name together, in the order in which they were first met."""
     stacks: Counter[tuple[str, ...]] = Counter()
     if document.drawings is not None:
-        asked = [record for record in document.drawings.records if not record.warmup]
-        for waterfall in document.drawings.draw(asked):
+        measured = [record for record in document.drawings.records if not record.warmup]
+        for waterfall in document.drawings.draw(measured):
             _add(stacks, waterfall)
     lines = [f"{';'.join(stack)} {ns}" for stack, ns in stacks.items()]
     return "\n".join(lines or ["(no query) 0"]) + "\n"

@@ -44,12 +44,12 @@ def write(document: Document, page: Page) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A verdict as a test; `said` is the verdict with its figure, `reasons` what it rests on and what to do."""
+    """A verdict as a test; `text` is the verdict with its figure, `reasons` what it rests on and what to do."""
 
     slug: str
     name: str
     verdict: Verdict
-    said: str
+    text: str
     reasons: tuple[str, ...]
     is_gate: bool
 
@@ -61,9 +61,9 @@ def _cases(document: Document, gates: Collection[str]) -> tuple[_Case, ...]:
 
 
 def _case(answer: Answer, *, is_gate: bool) -> _Case:
-    said = f"{answer.verdict.value}, {answer.figure}"
+    text = f"{answer.verdict.value}, {answer.figure}"
     reasons = (answer.basis, *answer.next_steps)
-    return _Case(answer.slug, answer.question, answer.verdict, said, reasons, is_gate)
+    return _Case(answer.slug, answer.question, answer.verdict, text, reasons, is_gate)
 
 
 def _unjudged(name: str) -> _Case:
@@ -80,13 +80,13 @@ def _is_skipped(case: _Case) -> bool:
 
 def _add_case(suite: ET.Element, case: _Case) -> None:
     about = {"classname": f"punie-trace.{case.slug}", "name": one_line(case.name)}
-    element, said = ET.SubElement(suite, "testcase", about), one_line(case.said)
+    element, text = ET.SubElement(suite, "testcase", about), one_line(case.text)
     reason = "\n".join(map(one_line, case.reasons))
     if case.verdict is Verdict.YES:
-        ET.SubElement(element, "system-out").text = f"{said}\n{reason}"
+        ET.SubElement(element, "system-out").text = f"{text}\n{reason}"
         return
     no_gate = ", and no gate names it" if case.verdict is Verdict.NO and not case.is_gate else ""
-    message = {"message": f"{said}{no_gate}: {one_line(case.reasons[0])}"}
+    message = {"message": f"{text}{no_gate}: {one_line(case.reasons[0])}"}
     if _fails(case):
         message["type"] = case.verdict.value
     ET.SubElement(element, "failure" if _fails(case) else "skipped", message).text = reason

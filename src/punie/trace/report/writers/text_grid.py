@@ -89,8 +89,8 @@ def _cell(cell: Cell) -> Text:
 def _with_short_ids(table: Table) -> Table:
     """Trace ids in the first column cut, if they still differ: a whole one takes half a line."""
     names = [str(row[0]) for row in table.rows]
-    for kept, pattern in (_ID_START, _ID_END):
-        cut = [pattern.sub(kept, name) for name in names]
+    for replacement, pattern in (_ID_START, _ID_END):
+        cut = [pattern.sub(replacement, name) for name in names]
         if len(set(cut)) == len(set(names)):
             rows = tuple((name, *row[1:]) for name, row in zip(cut, table.rows, strict=True))
             return replace(table, rows=rows)

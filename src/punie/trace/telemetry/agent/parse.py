@@ -86,7 +86,7 @@ class ParseSpans(AbstractCapability[Any]):
                 self._record_decoding(trace.get_current_span(), until_ns=self.clock())
                 return response
             finally:
-                self._tell_digests(request_context)
+                self._set_digests(request_context)
 
         return await super().wrap_model_request(ctx, request_context=request_context, handler=decoded)
 
@@ -117,7 +117,7 @@ class ParseSpans(AbstractCapability[Any]):
         with self._parsing({}):
             return await handler(output)
 
-    def _tell_digests(self, request_context: ModelRequestContext) -> None:
+    def _set_digests(self, request_context: ModelRequestContext) -> None:
         """Put digest and length of every message on the `chat` span, as they were sent."""
         span = trace.get_current_span()
         if span.is_recording():

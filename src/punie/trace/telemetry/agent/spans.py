@@ -122,26 +122,26 @@ class AgentSpans(ParseSpans, Instrumentation):
             **_model_attributes(model),
         }
         with self._open(_chat(model), SpanKind.CLIENT, attributes, begun_ns) as span:
-            said: Attributes = {}
+            outcome: Attributes = {}
             try:
                 response = await handler(request_context)
                 body = self._record_decoding(span, until_ns=self.clock())
                 if body is not None and body.first_event_ns is not None:
                     seconds = (body.first_event_ns - begun_ns) / _NS_PER_SECOND
-                    said[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
+                    outcome[semconv.TIME_TO_FIRST_CHUNK[1]] = seconds
                 self._cut_short = is_broken(response) or (body is not None and body.cut_short)
                 if self._cut_short:
                     _mark_cut_short(span)
                     note_cut_stream(model.model_name)
                 usage = _usage_of(response, body)
                 self._usage.incr(usage)
-                said |= _known(lambda: self._answer(response, usage))
+                outcome |= _known(lambda: self._answer(response, usage))
                 return response
             finally:
                 if request_context.model is not model:  # a hook moved it to another one
                     span.update_name(_chat(request_context.model))
-                    said |= _model_attributes(request_context.model)
-                span.set_attributes(_known(lambda: self._request(request_context)) | said)
+                    outcome |= _model_attributes(request_context.model)
+                span.set_attributes(_known(lambda: self._request(request_context)) | outcome)
 
     async def wrap_tool_execute(
         self,
@@ -226,10 +226,10 @@ async def _unless_left(span: trace.Span, running: Awaitable[AgentRunResult[Any]]
         raise
 
 
-def _known(tell: Callable[[], Attributes]) -> Attributes:
-    """What `tell` says; nothing if it fails: what a program sends and returns may have no text, and is no less good."""
+def _known(attributes_of: Callable[[], Attributes]) -> Attributes:
+    """What `attributes_of` returns; nothing if it fails: a program's messages may have no text and be no less good."""
     try:
-        return tell()
+        return attributes_of()
     except Exception:
         _logger.exception("a part of what a span says is not known")
         return {}

@@ -101,15 +101,16 @@ class RequestSpan:
         self._first_ns: int | None = None
         self._last_ns: int | None = None
         self._bytes = 0
-        self._said: dict[str, AttributeValue] = {}  # set together at the end: one by one takes far longer
+        # set together at the end: one by one takes far longer
+        self._attributes: dict[str, AttributeValue] = {}
         self._reader = ResponseReader()
 
     def got_headers(self, status: int, headers: Mapping[str, str]) -> None:
         """The status line and the headers arrived; the body follows."""
         now = self._http.clock()
-        self._said |= {semconv.HTTP_HEADERS_NS: now - self._start_ns, semconv.HTTP_STATUS[0]: status}
+        self._attributes |= {semconv.HTTP_HEADERS_NS: now - self._start_ns, semconv.HTTP_STATUS[0]: status}
         if status >= 400:
-            self._said[semconv.ERROR_TYPE] = self._error = str(status)
+            self._attributes[semconv.ERROR_TYPE] = self._error = str(status)
             self.span.set_status(StatusCode.ERROR)
         self._failed = status in _RETRIED_STATUS or status >= 500
         self._reader = reader_for(status, headers, now)
@@ -132,7 +133,7 @@ class RequestSpan:
         """There are no more bytes. What came after `[DONE]`, if only time, is no part of the answer."""
         stream = self._stream()
         if stream is not None and stream.cut_short:
-            self._said[semconv.ERROR_TYPE] = CUT_SHORT
+            self._attributes[semconv.ERROR_TYPE] = CUT_SHORT
             self.span.set_status(StatusCode.ERROR, CUT_SHORT_TEXT)
         self._end(self._done_ns() or self._http.clock(), ENDS_AT_LAST_BYTE)
 
@@ -149,7 +150,7 @@ class RequestSpan:
         if self._done_ns() is not None:
             self.closed()
             return
-        self._said[semconv.ERROR_TYPE] = type(error).__qualname__
+        self._attributes[semconv.ERROR_TYPE] = type(error).__qualname__
         if isinstance(error, Exception):  # else the caller ended it, and it may have been well
             self._error = type(error).__qualname__
         self.span.set_status(StatusCode.ERROR, str(error) or type(error).__qualname__)
@@ -162,28 +163,28 @@ class RequestSpan:
                 return
             self._ended = True
         if ends_at is not None:
-            self._said |= {semconv.HTTP_ENDS_AT: ends_at, semconv.HTTP_BODY_SIZE: self._bytes}
+            self._attributes |= {semconv.HTTP_ENDS_AT: ends_at, semconv.HTTP_BODY_SIZE: self._bytes}
         stream = self._stream()
-        first_event_ns = self._tell_events(stream)
+        first_event_ns = self._set_events(stream)
         self._log(
             Body(first_event_ns, end_ns)
             if stream is None
             else Body(first_event_ns, end_ns, stream.usage, stream.cut_short)
         )
         phases = self._reader.phases(self._start_ns, self._last_ns or end_ns)
-        self.span.set_attributes({**self._said, **self._reader.without_phase()})
-        for found in phases:
-            write_phase(self._http.tracer, self.span, found)
+        self.span.set_attributes({**self._attributes, **self._reader.without_phase()})
+        for phase in phases:
+            write_phase(self._http.tracer, self.span, phase)
         self.span.end(end_time=end_ns)
 
-    def _tell_events(self, stream: StreamReader | None) -> int | None:
+    def _set_events(self, stream: StreamReader | None) -> int | None:
         """When the first of them was there; None if the body is no stream of events."""
         first_ns = self._first_ns
         if stream is not None:
             first_ns = stream.first_event_ns
-            self._said[semconv.HTTP_EVENTS] = stream.events
+            self._attributes[semconv.HTTP_EVENTS] = stream.events
         if first_ns is not None:
-            self._said[semconv.HTTP_FIRST_EVENT_NS] = first_ns - self._start_ns
+            self._attributes[semconv.HTTP_FIRST_EVENT_NS] = first_ns - self._start_ns
         return first_ns if stream is not None else None
 
     def _done_ns(self) -> int | None:
@@ -197,8 +198,8 @@ class RequestSpan:
     def _log(self, body: Body) -> None:
         self._http.attempts.ended(self._caller, self._error)
         if self._failed:
-            self._said[semconv.PHASE] = Phase.RETRY.value
-            self._said[semconv.PHASE_PROVENANCE] = Provenance.CLIENT.value
+            self._attributes[semconv.PHASE] = Phase.RETRY.value
+            self._attributes[semconv.PHASE_PROVENANCE] = Provenance.CLIENT.value
             self._http.attempts.failed(self._target, body.end_ns)
         else:
             self._http.attempts.succeeded(self._target)

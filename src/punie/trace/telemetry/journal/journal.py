@@ -138,7 +138,7 @@ class Journal:
             except OSError as error:
                 with self._lock:
                     self._unsynced += 1
-                    self._say(f"{self.path}: fsync: {error.strerror or error}")
+                    self._log(f"{self.path}: fsync: {error.strerror or error}")
 
     def sync_soon(self) -> None:
         """As `sync`, in a thread of its own: returns at once. `close`, or the interpreter's end, waits for it."""
@@ -150,7 +150,7 @@ class Journal:
             except RuntimeError:  # the interpreter ends and starts no more threads
                 self.sync()
             else:
-                self._syncer.ask()
+                self._syncer.request()
 
     def close(self) -> None:
         """Sync and close; spans that end later are counted as lost. Closing twice is harmless."""
@@ -222,21 +222,21 @@ class Journal:
         """Whether the file is still as this process left it; if it was removed the next line makes a new one."""
         if self._fd is None:
             return
-        found = os.fstat(self._fd)
-        if found.st_nlink == 0:
+        status = os.fstat(self._fd)
+        if status.st_nlink == 0:
             self._count_gone(self._left.lines, "was removed")
             os.close(self._fd)
             self._fd = None
-        elif stat.S_ISREG(found.st_mode) and found.st_size < self._left.size:
-            kept = left_in(self._fd)
-            self._count_gone(self._left.lines - kept.lines, "was cut")
-            self._left, self._torn = kept, is_torn(self._fd, kept.size)
+        elif stat.S_ISREG(status.st_mode) and status.st_size < self._left.size:
+            left = left_in(self._fd)
+            self._count_gone(self._left.lines - left.lines, "was cut")
+            self._left, self._torn = left, is_torn(self._fd, left.size)
 
     def _count_gone(self, lines: int, why: str) -> None:
         gone = min(lines, self._written)
         self._written -= gone
         self._lost += gone
-        self._say(f"{self.path} {why} while it was written: {count_text(gone, 'line')} of it are gone")
+        self._log(f"{self.path} {why} while it was written: {count_text(gone, 'line')} of it are gone")
 
     def _open(self) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -250,9 +250,9 @@ class Journal:
 
     def _count_loss(self, reason: str) -> None:
         self._lost += 1
-        self._say(reason)
+        self._log(reason)
 
-    def _say(self, reason: str) -> None:
+    def _log(self, reason: str) -> None:
         if reason != self._last_error:
             _logger.error("%s %s", semconv.LOG_SPANS_LOST, reason)
         self._last_error = reason

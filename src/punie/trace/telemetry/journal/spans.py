@@ -99,10 +99,10 @@ class JournalSpan(trace.Span):
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """As the specification has it: OK stays, UNSET changes nothing."""
-        found = status if isinstance(status, Status) else Status(status, description)
-        final = self.status.status_code is StatusCode.OK or found.status_code is StatusCode.UNSET
+        new = status if isinstance(status, Status) else Status(status, description)
+        final = self.status.status_code is StatusCode.OK or new.status_code is StatusCode.UNSET
         if self.end_time is None and not final:
-            self.status = found
+            self.status = new
 
     def record_exception(
         self,
@@ -162,7 +162,7 @@ class JournalTracer(trace.Tracer):
             flags = (parent.trace_flags & TraceFlags.RANDOM_TRACE_ID) | TraceFlags.SAMPLED
             if self.provider.sampled_only and not parent.trace_flags.sampled:
                 flags &= ~TraceFlags.SAMPLED
-        found = SpanContext(
+        own = SpanContext(
             trace_id,
             self._ids.generate_span_id(),
             is_remote=False,
@@ -170,10 +170,10 @@ class JournalTracer(trace.Tracer):
             trace_state=state,
         )
         if not flags & TraceFlags.SAMPLED:
-            return trace.NonRecordingSpan(found)
+            return trace.NonRecordingSpan(own)
         span = JournalSpan(
             name,
-            found,
+            own,
             parent,
             kind,
             dict(attributes or ()),

@@ -11,21 +11,21 @@ class Syncer:
     """A thread that syncs when it is asked: putting a word in a queue is the least that a waiting user can pay."""
 
     def __init__(self, sync: Callable[[], None]) -> None:
-        self._asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()  # None is the last
+        self._requests: SimpleQueue[Callable[[], object] | None] = SimpleQueue()  # None is the last
         self._sync = sync
         # A daemon: it waits for ever, and the interpreter waits for the others. `atexit` stops it.
         self._thread = threading.Thread(target=self._work, name="journal-sync", daemon=True)
         self._thread.start()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Sync, after the ones that were asked for before."""
-        self._asked.put(self._sync)
+        self._requests.put(self._sync)
 
     def stop(self) -> None:
         """Return when all that was asked for is done."""
-        self._asked.put(None)
+        self._requests.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        while sync := self._asked.get():
+        while sync := self._requests.get():
             sync()

@@ -81,9 +81,9 @@ def _parameters(function: Callable[..., Foreign]) -> tuple[str, ...] | None:
 
 def _missing_fields(server: ModuleType) -> Iterator[str]:
     for name, expected in _FIELDS.items():
-        found = _look_up(server, name)
+        type_ = _look_up(server, name)
         actual = (
-            {field.name for field in dataclasses.fields(found)} if dataclasses.is_dataclass(found) else set()
+            {field.name for field in dataclasses.fields(type_)} if dataclasses.is_dataclass(type_) else set()
         )
         yield from (f"{name} has no field {field}" for field in expected if field not in actual)
 

@@ -62,7 +62,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
     """As `install`, for the module `mlx_lm.server` or what stands for it."""
     mismatches = find_mismatches(server)
     if mismatches:
-        _say_plain(mismatches)
+        _log_plain(mismatches)
         return
     journal = Journal(directory, semconv.SERVICE_SERVER)
     journal.open()
@@ -104,7 +104,7 @@ def memory_probe(server: ModuleType) -> MemoryProbe:
     )
 
 
-def _say_plain(mismatches: tuple[str, ...]) -> None:
+def _log_plain(mismatches: tuple[str, ...]) -> None:
     # A logger of our own: the functions of `logging` itself would configure it before the server does.
     _logger.warning(
         "%s mlx_lm %s differs from what we know: %s",

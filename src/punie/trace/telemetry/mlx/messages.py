@@ -29,7 +29,7 @@ from punie.trace.telemetry.digest import PromptDigest, digest_messages
 from punie.trace.telemetry.mlx.writer import GoOn
 
 _PREAMBLE_ROLES: Final = frozenset({"system", "developer"})
-_KEPT: Final = 4096
+_CACHED_PREFIXES: Final = 4096
 
 Message = Mapping[str, Any]
 Template = Callable[[Sequence[Message]], str]
@@ -77,15 +77,15 @@ _START: Final = _End(0, 0, hashlib.sha256().digest(), hashlib.sha256().digest())
 class MessageCounter:
     """Counts the messages of one request after the other; remembers where earlier ones ended. Not safe with threads."""
 
-    def __init__(self, kept: int = _KEPT) -> None:
-        self._kept = kept
+    def __init__(self, limit: int = _CACHED_PREFIXES) -> None:
+        self._limit = limit
         self._ends: OrderedDict[str, _End] = OrderedDict()
 
-    def count(self, asked: ChatPrompt, go_on: GoOn = lambda: True) -> CountedMessages:
-        """Digest, length and tokens of every message of `asked`; tokens while `go_on()` is true."""
-        preamble = _preamble_length(asked.messages)
-        digest = _digest(asked, preamble)
-        prompt = _Prompt(asked)
+    def count(self, chat: ChatPrompt, go_on: GoOn = lambda: True) -> CountedMessages:
+        """Digest, length and tokens of every message of `chat`; tokens while `go_on()` is true."""
+        preamble = _preamble_length(chat.messages)
+        digest = _digest(chat, preamble)
+        prompt = _Prompt(chat)
         tokens: list[int] = []
         last, key = _START, ""
         for entry, own in enumerate(digest.digests):
@@ -108,16 +108,16 @@ class MessageCounter:
     def _keep(self, key: str, end: _End) -> None:
         self._ends[key] = end
         self._ends.move_to_end(key)
-        if len(self._ends) > self._kept:
+        if len(self._ends) > self._limit:
             self._ends.popitem(last=False)
 
 
 class _Prompt:
     """A prompt as tokens, hashed from the start to one end after the other, and as text, where that is needed."""
 
-    def __init__(self, asked: ChatPrompt) -> None:
-        self._asked = asked
-        self._tokens = array("q", asked.prompt)
+    def __init__(self, chat: ChatPrompt) -> None:
+        self._chat = chat
+        self._tokens = array("q", chat.prompt)
         self._bytes = memoryview(self._tokens).cast("B")
         self._hashed, self._hash = 0, hashlib.sha256()
 
@@ -130,7 +130,7 @@ class _Prompt:
         text = self._text_of(count)
         if text is None or not (self._whole or "").startswith(text) or not _begins_with(text, last):
             return None
-        added = array("q", self._asked.encode(text[last.characters :]))
+        added = array("q", self._chat.encode(text[last.characters :]))
         tokens = last.tokens + len(added)
         if self._tokens[last.tokens : tokens] != added:
             return None
@@ -138,18 +138,16 @@ class _Prompt:
 
     @cached_property
     def _whole(self) -> str | None:
-        return self._apply(self._asked.messages)
+        return self._apply(self._chat.messages)
 
     def _text_of(self, count: int) -> str | None:
-        return (
-            self._whole if count == len(self._asked.messages) else self._apply(self._asked.messages[:count])
-        )
+        return self._whole if count == len(self._chat.messages) else self._apply(self._chat.messages[:count])
 
     def _apply(self, messages: Sequence[Message]) -> str | None:
         if not messages:
             return None
         try:
-            return self._asked.template(messages)
+            return self._chat.template(messages)
         except Exception:  # noqa: BLE001 - a template is a program of its own and may want a user's message
             return None
 
@@ -176,19 +174,21 @@ def _preamble_length(messages: Sequence[Message]) -> int:
     )
 
 
-def _digest(asked: ChatPrompt, preamble: int) -> PromptDigest:
-    instructions = [message.get("content") for message in asked.messages[:preamble]]
+def _digest(chat: ChatPrompt, preamble: int) -> PromptDigest:
+    instructions = [message.get("content") for message in chat.messages[:preamble]]
     return digest_messages(
         [
-            {"instructions": instructions, "tools": list(asked.tools)},
-            *(_without_call_ids(message) for message in asked.messages[preamble:]),
+            {"instructions": instructions, "tools": list(chat.tools)},
+            *(_without_call_ids(message) for message in chat.messages[preamble:]),
         ]
     )
 
 
 def _without_call_ids(message: Message) -> Message:
     """The ids of tool calls are made up anew each time; chat templates leave them out of the prompt."""
-    told = {name: value for name, value in message.items() if name != "tool_call_id"}
-    if calls := told.get("tool_calls"):
-        told["tool_calls"] = [{name: value for name, value in call.items() if name != "id"} for call in calls]
-    return told
+    fields = {name: value for name, value in message.items() if name != "tool_call_id"}
+    if calls := fields.get("tool_calls"):
+        fields["tool_calls"] = [
+            {name: value for name, value in call.items() if name != "id"} for call in calls
+        ]
+    return fields

@@ -243,9 +243,9 @@ class RequestTrace:
         self._add(lambda: message_attributes(self.seen, go_on))
         self._span.end(end_ns)
 
-    def _add(self, tell: Callable[[], Mapping[str, AttributeValue]]) -> None:
+    def _add(self, read: Callable[[], Mapping[str, AttributeValue]]) -> None:
         try:
-            self._span.set_attributes(tell())
+            self._span.set_attributes(read())
         except Exception:  # the span is worth more than this part of it
             _logger.exception("a part of what a request's span says is not known")
 

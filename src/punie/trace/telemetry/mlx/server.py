@@ -199,8 +199,8 @@ class _Listener:
             with careful:
                 trace.templated(start_ns)
         with careful:
-            asked = _asked(generator, tokenizer, request, arguments, tokenized)
-            trace.seen.count_messages = partial(self._counter.count, asked) if asked is not None else None
+            chat = _chat_prompt(generator, tokenizer, request, arguments, tokenized)
+            trace.seen.count_messages = partial(self._counter.count, chat) if chat is not None else None
         return tokenized
 
     def next_of_batch(self, original: Original) -> Original:
@@ -233,7 +233,7 @@ class _Listener:
         return self._newest[1] if self._newest is not None and known else None
 
 
-def _asked(
+def _chat_prompt(
     generator: Foreign, tokenizer: Foreign, request: Foreign, arguments: Foreign, tokenized: Foreign
 ) -> ChatPrompt | None:
     """None for what is no chat of text alone. By now the server has made every content a text, every argument JSON."""

@@ -111,7 +111,7 @@ def read_rpc_error(error: grpc.RpcError) -> Answer:
     """What an error status of gRPC means."""
     code, details = error.code().name, error.details() or ""
     problem = f"gRPC {code}: {details}"
-    if any(said in details for said in _UNREADABLE):
+    if any(phrase in details for phrase in _UNREADABLE):
         return _no_receiver(f"an answer that can't be read ({details})")
     if code in _SPANS_CODES or _TOO_LARGE in details:
         return Answer(Outcome.SPANS_REFUSED, problem=problem)
@@ -173,9 +173,9 @@ def _retry_delay_s(error: grpc.RpcError) -> float | None:
         for name, value in error.trailing_metadata() or ():
             if name == "grpc-status-details-bin":
                 for detail in Status.FromString(value).details:
-                    found = RetryInfo()
-                    if detail.Unpack(found):
-                        return _bounded_s(found.retry_delay.seconds + found.retry_delay.nanos / 1e9)
+                    retry_info = RetryInfo()
+                    if detail.Unpack(retry_info):
+                        return _bounded_s(retry_info.retry_delay.seconds + retry_info.retry_delay.nanos / 1e9)
     except DecodeError:  # it asks for nothing that can be understood
         return None
     return None

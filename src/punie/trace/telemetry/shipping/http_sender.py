@@ -83,7 +83,7 @@ class HttpSender:
             headers["content-encoding"], body = compression.value, _COMPRESSORS[compression](body)
         self._may_mind_encoding = False
         try:
-            response, content = self._loop.run(self._ask(headers, body))
+            response, content = self._loop.run(self._send_request(headers, body))
         except TimeoutError:
             return Answer(Outcome.UNANSWERED, problem=f"no answer within {self._timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 # whatever the network does: the result names it
@@ -93,7 +93,7 @@ class HttpSender:
         self._may_mind_encoding = response.status_code in _MINDS_ENCODING
         return read_response(response.status_code, response.reason_phrase, response.headers, content)
 
-    async def _ask(self, headers: dict[str, str], body: bytes) -> tuple[httpx2.Response, bytes]:
+    async def _send_request(self, headers: dict[str, str], body: bytes) -> tuple[httpx2.Response, bytes]:
         """The time is for all of it: a client's own time-outs begin anew with every byte that comes."""
         async with (
             asyncio.timeout(self._timeout_s),

@@ -54,11 +54,11 @@ def read_line(line: bytes, policy: ContentPolicy) -> Line:
             for resource_spans in _parse(line)["resourceSpans"]
             for scope_spans in resource_spans["scopeSpans"]
         ]
-        found = [_spans(resource_spans, scope_spans, policy) for resource_spans, scope_spans in holders]
+        outgoing = [_spans(resource_spans, scope_spans, policy) for resource_spans, scope_spans in holders]
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError):
         return Line((), unreadable=1)
     return Line(
-        tuple(span for spans, _ in found for span in spans), sum(unreadable for _, unreadable in found)
+        tuple(span for spans, _ in outgoing for span in spans), sum(unreadable for _, unreadable in outgoing)
     )
 
 

@@ -163,22 +163,22 @@ class Worker:
                 return answer
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    def _wait(self, pause_s: float, asked_s: float | None) -> bool:
+    def _wait(self, pause_s: float, requested_s: float | None) -> bool:
         """Wait before another try, for as long as the receiver asks for; False if there is no time for another."""
-        if self._finish.is_set() and not self._may_wait(pause_s, asked_s):
+        if self._finish.is_set() and not self._may_wait(pause_s, requested_s):
             return False
-        if asked_s is not None:
-            self._abandoned.wait(asked_s)
+        if requested_s is not None:
+            self._abandoned.wait(requested_s)
         else:
             (self._abandoned if self._finish.is_set() else self._finish).wait(pause_s)
         return not self._abandoned.is_set()
 
-    def _may_wait(self, pause_s: float, asked_s: float | None) -> bool:
+    def _may_wait(self, pause_s: float, requested_s: float | None) -> bool:
         now = time.monotonic()
-        if asked_s is None:
+        if requested_s is None:
             return now + pause_s <= min(self._retry_until, self._deadline)
-        until = now + asked_s
-        if asked_s > _LONGEST_RETRY_S or until > self._deadline:
+        until = now + requested_s
+        if requested_s > _LONGEST_RETRY_S or until > self._deadline:
             return False
         self._retry_until = max(self._retry_until, until + self._retry_s)
         return True

@@ -116,8 +116,8 @@ def _note(note: Note) -> Markup:
 
 def _help() -> Markup:
     rows = (
-        tag("tr", tag("th", *(tag("kbd", key) for key in keys.split()), scope="row"), tag("td", says))
-        for keys, says in _KEYS
+        tag("tr", tag("th", *(tag("kbd", key) for key in keys.split()), scope="row"), tag("td", meaning))
+        for keys, meaning in _KEYS
     )
     return tag(
         "dialog",

@@ -87,16 +87,16 @@ def _point(point: Point, name: str, class_: str, shape: int, across: str, y: Sca
             y1=_down(point.low, y),
             y2=_down(point.high, y),
         )
-    says = tag("title", f"{name}{', ' if point.label else ''}{point.label}")
-    yield _shape(shape, across, _down(point.y, y), class_, says)
+    title = tag("title", f"{name}{', ' if point.label else ''}{point.label}")
+    yield _shape(shape, across, _down(point.y, y), class_, title)
 
 
-def _shape(shape: int, across: str, down: float, class_: str, says: Markup | None = None) -> Markup:
+def _shape(shape: int, across: str, down: float, class_: str, title: Markup | None = None) -> Markup:
     """A circle, a square or a cross, in a drawing of its own that stands at `across`."""
     if shape == 0:
-        return tag("circle", says, class_=class_, cx=across, cy=down, r=4)
+        return tag("circle", title, class_=class_, cx=across, cy=down, r=4)
     path = "M-4-4h8v8h-8z" if shape == 1 else "M0-5L5 4H-5z"
-    return tag("svg", tag("path", says, class_=class_, d=path), x=across, y=down, overflow="visible")
+    return tag("svg", tag("path", title, class_=class_, d=path), x=across, y=down, overflow="visible")
 
 
 def _legend(series: Sequence[Series]) -> Markup:

@@ -75,8 +75,8 @@ def _row(row: Range, scale: Scale, chart: Ranges) -> Markup:
         if chart.names and row.figure.value is not None and row.figure.low is None:
             ends = {"x1": scale.at(row.figure.value), "x2": scale.at(row.beside.value)}
             parts.insert(-1, tag("line", class_="between", y1=middle, y2=middle, **ends))
-    says = f"{row.label}: {row.figure}" + (f", {row.beside}" if row.beside else "")
-    return drawing(parts, height=_ROW, title=says, class_="range")
+    title = f"{row.label}: {row.figure}" + (f", {row.beside}" if row.beside else "")
+    return drawing(parts, height=_ROW, title=title, class_="range")
 
 
 def _estimate(

@@ -73,8 +73,8 @@ def _rows(waterfall: Waterfall, shown: Sequence[int], on_path: Sequence[int]) ->
     for at in shown:
         row, path_ns = waterfall.rows[at], on_path[at]
         label = row.tool if row.tool and row.role is RowRole.TOOL else row.name
-        said_above = any(waterfall.rows[above].tokens for above in waterfall.above(at))
-        what = list(_what(row, tokens=not said_above))
+        is_shown_above = any(waterfall.rows[above].tokens for above in waterfall.above(at))
+        what = list(_what(row, tokens=not is_shown_above))
         yield tag(
             "tr",
             tag("th", label, class_=f"d{min(row.depth, _DEEPEST)}"),

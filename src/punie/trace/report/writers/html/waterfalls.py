@@ -39,7 +39,7 @@ def waterfalls(drawings: Drawings) -> Iterator[Markup]:
     if not drawn:
         return
     why = {one.record.ledger.query_key: one.why for one in chosen}
-    asked = sum(not record.warmup for record in drawings.records)
+    measured = sum(not record.warmup for record in drawings.records)
     yield tag(
         "section",
         tag("h2", "Waterfalls, the slowest first", id="h-waterfalls"),
@@ -50,12 +50,12 @@ def waterfalls(drawings: Drawings) -> Iterator[Markup]:
             _entry(
                 waterfall,
                 why[waterfall.record.ledger.query_key],
-                _said(waterfall, drawings),
+                _conversation(waterfall, drawings),
                 is_open=not index,
             )
             for index, waterfall in enumerate(drawn)
         ),
-        _left_out(len(drawn), asked),
+        _left_out(len(drawn), measured),
         id="waterfalls",
         aria_labelledby="h-waterfalls",
     )
@@ -83,7 +83,7 @@ def one_waterfall(waterfall: Waterfall) -> Markup:
     )
 
 
-def _said(waterfall: Waterfall, drawings: Drawings) -> Markup | None:
+def _conversation(waterfall: Waterfall, drawings: Drawings) -> Markup | None:
     """Content: only if somebody asked for it, and where the spans have it."""
     if not drawings.with_content:
         return None
@@ -117,14 +117,14 @@ def _within(waterfalls: Iterable[Waterfall]) -> Iterator[Waterfall]:
         yield waterfall
 
 
-def _entry(waterfall: Waterfall, why: str, said: Markup | None, *, is_open: bool) -> Markup:
+def _entry(waterfall: Waterfall, why: str, conversation: Markup | None, *, is_open: bool) -> Markup:
     record = waterfall.record
     name = f"{record.query_id} #{record.server_start}.{record.repeat}"
     return tag(
         "details",
         tag("summary", *_summary(record, name, why)),
         draw_rows(waterfall, name),
-        said,
+        conversation,
         class_="query",
         open=is_open,
         data_key=record.ledger.query_key,
@@ -143,9 +143,9 @@ def _summary(record: QueryRecord, name: str, why: str) -> Iterator[Markup]:
         yield tag("span", tag("strong", word, class_="verdict"), class_=_VERDICTS[word])
 
 
-def _left_out(drawn: int, asked: int) -> Markup | None:
-    if drawn >= asked:
+def _left_out(drawn: int, measured: int) -> Markup | None:
+    if drawn >= measured:
         return None
-    left = count_text(asked - drawn, "query is", "queries are")
-    says = f"{left} not drawn: here are the slowest, the typical and the failed ones of {asked:,}."
-    return tag("p", prose(f"{says} `punie-trace show` draws any of them."), class_="aside")
+    left = count_text(measured - drawn, "query is", "queries are")
+    sentence = f"{left} not drawn: here are the slowest, the typical and the failed ones of {measured:,}."
+    return tag("p", prose(f"{sentence} `punie-trace show` draws any of them."), class_="aside")

@@ -156,14 +156,14 @@ class _Query:
 
     def _requests(self) -> dict[int, tuple[int, int]]:
         """Flows by row, the one that leaves and the one that ends: from each request to the server that answered."""
-        found: dict[int, tuple[int, int]] = {}
+        flows: dict[int, tuple[int, int]] = {}
         for index, row in enumerate(self._drawn.rows):
             above = row.parent
             if row.role is RowRole.SERVER and above >= 0 and self._drawn.rows[above].role is RowRole.HTTP:
                 flow = self._tracks.flow()
-                found[above] = (flow, found.get(above, (0, 0))[1])
-                found[index] = (found.get(index, (0, 0))[0], flow)
-        return found
+                flows[above] = (flow, flows.get(above, (0, 0))[1])
+                flows[index] = (flows.get(index, (0, 0))[0], flow)
+        return flows
 
     def _path(self) -> Iterator[Event]:
         uuid = self._tracks.lane(_PATH, _PATH, self._slot, 0)
@@ -213,8 +213,8 @@ def process_name(track: Track) -> str:
         case TrackKind.SERVER:
             name = f"server {own}".rstrip()
     where = (f"pid {track.pid}" if track.pid is not None else "", one_line(track.host))
-    told = ", ".join(filter(None, where))
-    return f"{name} ({told})" if told else name
+    place = ", ".join(filter(None, where))
+    return f"{name} ({place})" if place else name
 
 
 def _name(row: Row) -> str:

@@ -36,17 +36,17 @@ def without_phase(timings: BodyTimings) -> Mapping[str, AttributeValue]:
 
 
 def _backwards(timings: BodyTimings, start_ns: int, end_ns: int) -> Iterator[TimedPhase]:
-    told: tuple[tuple[Phase, int, dict[str, AttributeValue | None]], ...] = (
+    reported: tuple[tuple[Phase, int, dict[str, AttributeValue | None]], ...] = (
         (Phase.DECODE, timings.decode_ns, _decode_attributes(timings)),
         (Phase.PREFILL, timings.prefill_ns, _prefill_attributes(timings)),
         (Phase.QUEUE, timings.queue_ns, {}),
         (Phase.SERVE, timings.load_ns, {}),
     )
-    for phase, told_ns, attributes in told:
-        if not told_ns:
+    for phase, reported_ns, attributes in reported:
+        if not reported_ns:
             continue
-        began_ns = max(start_ns, end_ns - told_ns)
-        known = {semconv.BODY_SOURCE: timings.source, semconv.BODY_REPORTED_NS: told_ns, **attributes}
+        began_ns = max(start_ns, end_ns - reported_ns)
+        known = {semconv.BODY_SOURCE: timings.source, semconv.BODY_REPORTED_NS: reported_ns, **attributes}
         yield TimedPhase(phase, Provenance.BODY, began_ns, end_ns, _without_none(known))
         end_ns = began_ns
 

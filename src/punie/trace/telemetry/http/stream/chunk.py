@@ -29,7 +29,7 @@ _LAST_TYPES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChunkContent:
     """Of one event: it carries text, (a part of) a tool call, the reason why the answer ended."""
 
     text: bool
@@ -37,10 +37,10 @@ class Said:
     finish: bool
 
 
-NOTHING: Final = Said(text=False, call=False, finish=False)
+NOTHING: Final = ChunkContent(text=False, call=False, finish=False)
 
 
-def read_chunk(document: object) -> Said:
+def read_chunk(document: object) -> ChunkContent:
     """What `document`, the JSON of one event, says; nothing where it isn't a chunk of an answer.
 
     A first delta with only a role is no content: servers send it before the first token. A chunk without
@@ -54,7 +54,7 @@ def read_chunk(document: object) -> Said:
                 text = text or any(part.get(key) for key in _TEXT_KEYS)
                 call = call or any(part.get(key) for key in _CALL_KEYS)
         finish = finish or bool(choice.get("finish_reason"))  # some servers send "" until there is one
-    return Said(text, call, finish)
+    return ChunkContent(text, call, finish)
 
 
 def begins_answer(data: bytes) -> bool:
@@ -65,8 +65,8 @@ def begins_answer(data: bytes) -> bool:
 def _types(document: object) -> set[str]:
     """The types that an event says of itself and of its `delta`."""
     parts = (document, document.get("delta")) if isinstance(document, Mapping) else ()
-    found = (part.get("type") for part in parts if isinstance(part, Mapping))
-    return {kind for kind in found if isinstance(kind, str)}
+    kinds = (part.get("type") for part in parts if isinstance(part, Mapping))
+    return {kind for kind in kinds if isinstance(kind, str)}
 
 
 @dataclass(frozen=True, slots=True)

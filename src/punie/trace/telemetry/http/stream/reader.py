@@ -10,7 +10,7 @@ from typing import Final
 from punie.trace.telemetry.http.sse import SseComment, SseEvent, SseParser
 from punie.trace.telemetry.http.stream.chunk import (
     NOTHING,
-    Said,
+    ChunkContent,
     StreamUsage,
     begins_answer,
     read_chunk,
@@ -58,7 +58,7 @@ class StreamReader:
         """What the last event that told any counts for the whole request."""
         try:
             return read_usage(json.loads(self._last_usage)) if self._last_usage else None
-        except (ValueError, RecursionError):  # as `_said`
+        except (ValueError, RecursionError):  # as `_content`
             return None
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
@@ -72,8 +72,8 @@ class StreamReader:
                 self._note_event(item, now_ns)
 
     def _note_progress(self, comment: SseComment, now_ns: int) -> None:
-        found = _KEEPALIVE.fullmatch(comment.text)
-        is_read = found is not None and int(found[1]) == int(found[2]) > 0
+        progress = _KEEPALIVE.fullmatch(comment.text)
+        is_read = progress is not None and int(progress[1]) == int(progress[2]) > 0
         if is_read and self.marks.prompt_read_ns is None and self.marks.last_output_ns is None:
             self.marks.prompt_read_ns = now_ns
 
@@ -90,16 +90,16 @@ class StreamReader:
         if marks.first_text_ns is not None and (_GOES_ON in event.data or _GOES_ON_TIGHT in event.data):
             marks.last_output_ns = now_ns
             return
-        said = _said(event.data)
-        if said.text and not said.call and marks.last_output_ns is None:
+        content = _content(event.data)
+        if content.text and not content.call and marks.last_output_ns is None:
             marks.first_text_ns = now_ns
-        if said.text or said.call:
+        if content.text or content.call:
             marks.last_output_ns = now_ns
-        if said.finish:
+        if content.finish:
             marks.finish_ns = now_ns
 
 
-def _said(data: bytes) -> Said:
+def _content(data: bytes) -> ChunkContent:
     try:
         return read_chunk(json.loads(data))
     except (ValueError, RecursionError):  # not ours to judge: the caller gets the same bytes
