@@ -45,22 +45,25 @@ def test_missing_queries_are_named_once_and_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "counts"),
+    ("values", "counts", "failed"),
     [
-        ({}, True),
-        ({"ok": True}, True),
-        ({"ok": False}, False),
-        ({"error": "ValueError: x"}, False),
-        ({"ok": True, "error": "ValueError: x"}, False),
-        ({"warmup": True}, False),
-        ({"disturbed_by": Disturbance.SERVER_WORK}, False),
-        ({"disturbed_by": Disturbance.TOOL_THREAD, "ok": True}, False),
+        ({}, True, False),
+        ({"ok": True}, True, False),
+        ({"ok": False}, False, True),
+        ({"error": "ValueError: x"}, False, True),
+        ({"ok": True, "error": "ValueError: x"}, False, True),
+        ({"warmup": True}, False, False),
+        ({"disturbed_by": Disturbance.SERVER_WORK}, False, False),
+        ({"disturbed_by": Disturbance.TOOL_THREAD, "ok": True}, False, False),
+        ({"disturbed_by": Disturbance.TOOL_THREAD, "ok": False}, False, True),
     ],
 )
-def test_what_counts_in_averages(make_record: RecordMaker, values: dict[str, object], counts: bool) -> None:
+def test_what_counts_in_averages_and_what_failed(
+    make_record: RecordMaker, values: dict[str, object], counts: bool, failed: bool
+) -> None:
     record = make_record("q", {Phase.DECODE: 1_000_000}, **values)
     asked = QueryEvidence((record,))
-    assert (asked.counted, asked.failed) == (((record,), ()) if counts else ((), (record,)))
+    assert (asked.counted == (record,), asked.failed == (record,)) == (counts, failed)
 
 
 def test_nothing_asked_has_no_verdict_on_the_target() -> None:

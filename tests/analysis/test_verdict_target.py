@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, QueryEvidence, Question
 from punie.trace.analysis.verdicts.target import QueryTimes, TargetFigures, TargetReason, target_verdict
-from punie.trace.model import Phase, Verdict
+from punie.trace.model import Disturbance, Phase, Verdict
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.verdicts import basis
 
@@ -149,3 +149,29 @@ def test_cached_repeats_of_another_s_server_ask_for_new_runs(make_record: Record
     found = judge(first, *warm)
     assert (found.verdict, found.estimate) == (Verdict.UNDECIDED, 50_000_000)
     assert next_step(found).startswith("Run 3 times, with the server restarted before each")
+
+
+def test_a_right_answer_that_was_disturbed_is_no_failed_attempt(make_record: RecordMaker) -> None:
+    records = [*timed(make_record, "a", 50, 60, 70, 900), *timed(make_record, "b", 50, 60, 900)]
+    disturbed = [
+        replace(record, disturbed_by=Disturbance.CLOCK_STEP) if record.repeat == number - 1 else record
+        for number, of_query in ((4, records[:4]), (3, records[4:]))
+        for record in of_query
+    ]
+    found = judge(*disturbed)
+    assert (found.verdict, found.reason) == (
+        Verdict.UNDECIDED,
+        TargetReason.TOO_FEW_REPEATS,
+    )  # of b two count
+    assert (found.figures.failed, found.figures.not_under) == (0, 0)
+    assert judge(*disturbed[:4]).verdict is Verdict.YES
+    wrong = replace(disturbed[3], ok=False)
+    assert judge(*disturbed[:3], wrong).reason is TargetReason.FAILED_ATTEMPTS
+
+
+def test_a_query_of_which_nothing_counts_leaves_the_target_open(make_record: RecordMaker) -> None:
+    disturbed = [
+        replace(record, disturbed_by=Disturbance.TOOL_THREAD) for record in timed(make_record, "b", 50)
+    ]
+    found = judge(*timed(make_record, "a", 50, 60, 70), *disturbed)
+    assert (found.verdict, found.figures.fewest) == (Verdict.UNDECIDED, 0)

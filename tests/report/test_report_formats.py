@@ -19,7 +19,7 @@ from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.commands.gates import gate
 from punie.trace.errors import ExitCode
-from punie.trace.model import Phase
+from punie.trace.model import Disturbance, Phase
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.content import Report
 from punie.trace.report.formats import by_name
@@ -166,6 +166,11 @@ def test_the_first_line_is_what_a_person_would_repeat() -> None:
     assert headline(analyse(asked)).endswith("slowest async-await, 9.100 s; 1 of 3 queries failed")
     assert headline(analyse(asked[2:])) == ("no answer counts, 1 query failed; 110 ms a query: 91 % in tools")
     assert headline(analyse([])) == "no query was answered"
+    disturbed = [
+        replace(record, error=None, ok=True, disturbed_by=Disturbance.CLOCK_STEP) for record in asked
+    ]
+    assert headline(analyse(disturbed)) == "no answer counts, 3 queries disturbed"
+    assert "failed" not in headline(analyse([replace(asked[0], repeat=1), *disturbed[1:]]))
 
 
 def test_repeats_that_count_in_no_average_are_counted_apart() -> None:

@@ -142,8 +142,12 @@ class QueryRecord:
     @property
     def succeeded(self) -> bool:
         """Not warm-up, no error, not scored as wrong, and disturbed by nothing."""
-        right = self.error is None and self.ok is not False
-        return right and not self.warmup and self.disturbed_by is None
+        return not self.failed and not self.warmup and self.disturbed_by is None
+
+    @property
+    def failed(self) -> bool:
+        """Ended in an error or scored as wrong: a right answer that was disturbed hasn't failed."""
+        return self.error is not None or self.ok is False
 
     @property
     def counts(self) -> bool:

@@ -15,9 +15,10 @@ from punie.trace.analysis.verdicts.assessment import Gap, QueryEvidence
 class Side:
     """The asked queries of one side, warm-up left out; `server_start` counts over all of its sources.
 
-    `answers` succeeded in full. `failed` and `truncated` (ended by a token limit) are censored: how long a right and
-    whole answer would have taken is not known. `repeats` are whole answers that are left out: the prompt cache was
-    warm, or the other side has none like them. `gaps` say why no claim can rest on this side, `weak` what weakens it.
+    `answers` succeeded in full. `failed` (or disturbed) and `truncated` (ended by a token limit) are censored: how long
+    a right and whole answer would have taken is not known. `repeats` are whole answers that are left out: the prompt
+    cache was warm, or the other side has none like them. `gaps` say why no claim can rest on this side, `weak` what
+    weakens it.
     """
 
     answers: tuple[QueryRecord, ...]

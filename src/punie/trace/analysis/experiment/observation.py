@@ -79,12 +79,12 @@ class Observation:
     @property
     def failed(self) -> bool:
         """Whether an error ended it or it was scored as wrong."""
-        return not self.record.succeeded
+        return self.record.failed
 
     @property
     def counts(self) -> bool:
-        """Whether its time may be compared: answered, not wrong, not cut off."""
-        return not self.failed and not self.truncated
+        """Whether its time may be compared: answered, not wrong, not disturbed, not cut off."""
+        return self.record.succeeded and not self.truncated
 
 
 class DivergenceKind(StrEnum):

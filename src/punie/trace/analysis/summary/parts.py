@@ -29,8 +29,8 @@ class Part:
     """The queries of one day, one model, or all. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
 
     `name` is "" where nothing names a model. `answers` queries are in the figures, `wall` is None if that is none.
-    `failed` queries (an error, or scored as wrong), `warmup` ones, and `needs_tree` traces whose shape a database
-    can't judge are in none.
+    `failed` queries (an error, scored as wrong, or disturbed), `warmup` ones, and `needs_tree` traces whose shape a
+    database can't judge are in none.
     """
 
     name: str

@@ -92,6 +92,11 @@ class RunAnalysis:
     what_if: WhatIf | None
     verdicts: Verdicts
 
+    @property
+    def disturbed(self) -> tuple[QueryRecord, ...]:
+        """Right answers, or answers without a score, that are in no average because something disturbed them."""
+        return tuple(r for r in self.records if r.disturbed_by is not None and not r.failed)
+
 
 def analyse(
     records: Sequence[QueryRecord],
@@ -176,5 +181,5 @@ def _query_summary(query_id: str, records: Sequence[QueryRecord]) -> QuerySummar
         right=sum(is_right(record) for record in records),
         counted=counted,
         wall=spread([record.wall_ns for record in counted]),
-        failed=tuple(record for record in records if not record.succeeded),
+        failed=tuple(record for record in records if record.failed),
     )

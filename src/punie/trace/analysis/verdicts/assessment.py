@@ -102,7 +102,7 @@ class QueryEvidence:
     @property
     def failed(self) -> tuple[QueryRecord, ...]:
         """The records that ended in an error or scored wrong."""
-        return tuple(record for record in self.records if not record.succeeded)
+        return tuple(record for record in self.records if record.failed)
 
     @property
     def downgrades(self) -> tuple[str, ...]:

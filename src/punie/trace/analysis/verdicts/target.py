@@ -31,7 +31,7 @@ class TargetReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueryTimes:
-    """The repeats of one query; times are of those that succeeded, None if none did."""
+    """The repeats of one query that count or failed; times are of those that count, None if none does."""
 
     repeats: int
     failed: int
@@ -94,10 +94,13 @@ def target_verdict(evidence: QueryEvidence, target_ns: int) -> Assessment[Target
 def _figures(evidence: QueryEvidence, target_ns: int) -> TargetFigures:
     everything: dict[str, list[QueryRecord]] = defaultdict(list)
     for record in evidence.records:
-        if not record.interrupted and not (record.is_cached_repeat and record.succeeded):
-            everything[record.query_id].append(record)
+        everything[record.query_id].append(record)
     several = any(record.model_requests >= 2 for record in evidence.records)
-    held = {query: group for query, group in everything.items() if not several or _needs_turns(group)}
+    held = {
+        query: [record for record in group if record.counts or _is_failed_attempt(record)]
+        for query, group in everything.items()
+        if not several or _needs_turns(group)
+    }
     return TargetFigures(
         target_ns=target_ns,
         repeats_needed=REPEATS_NEEDED,
@@ -111,9 +114,13 @@ def _figures(evidence: QueryEvidence, target_ns: int) -> TargetFigures:
 
 def _needs_turns(records: Sequence[QueryRecord]) -> bool:
     return any(
-        record.model_requests >= 2 or (not record.succeeded and record.expected != "direct")
+        record.model_requests >= 2 or (_is_failed_attempt(record) and record.expected != "direct")
         for record in records
     )
+
+
+def _is_failed_attempt(record: QueryRecord) -> bool:
+    return record.failed and not record.interrupted
 
 
 def _times(records: Sequence[QueryRecord]) -> QueryTimes:

@@ -14,6 +14,7 @@ from punie.trace.analysis.comparison.facts import Likeness
 from punie.trace.analysis.comparison.gate import Gate, GateResult
 from punie.trace.analysis.comparison.measures import Kind
 from punie.trace.analysis.comparison.sides import Side
+from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
 from punie.trace.report.builders.provenance import facts_of_both
@@ -72,9 +73,16 @@ def _side(name: str, sources: Sequence[str], side: Side) -> tuple[str, str]:
     counts = [
         f"{len(side.answers)} complete, right answers of {len(side.records)}",
         count_text(side.starts, "server start"),
-        *(f"{len(of)} {word}" for of, word in ((side.failed, "failed"), (side.truncated, "truncated")) if of),
+        *(f"{len(of)} {word}" for of, word in _left_out_of(side) if of),
     ]
     return f"{name}  {one_line(sources[0])}{more}", f"   {', '.join(counts)}"
+
+
+def _left_out_of(side: Side) -> tuple[tuple[Sequence[QueryRecord], str], ...]:
+    """Answers without a time that could be compared, with what is wrong with them."""
+    disturbed = [record for record in side.failed if not record.failed]
+    failed = [record for record in side.failed if record.failed]
+    return (failed, "failed"), (disturbed, "disturbed"), (side.truncated, "truncated")
 
 
 def _comparability(comparison: Comparison) -> tuple[str, ...]:
@@ -191,7 +199,7 @@ def _work(comparison: Comparison) -> Section:
 def _censored(comparison: Comparison) -> Iterator[str]:
     """Answers that are excluded from averages."""
     for name, side in (("A", comparison.a), ("B", comparison.b)):
-        for records, word in ((side.failed, "failed"), (side.truncated, "truncated")):
+        for records, word in _left_out_of(side):
             queries = dict.fromkeys(record.query_id for record in records)
             if queries:
                 yield f"{name}: {len(records)} {word} ({some(list(queries))}), excluded from averages"

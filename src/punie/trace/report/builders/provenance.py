@@ -191,7 +191,7 @@ def _excluded(analysis: RunAnalysis) -> str:
     counts = (
         (len(analysis.warmup), "warm-up"),
         (len(analysis.failed), "failed"),
-        (sum(record.disturbed_by is not None for record in analysis.records), "disturbed"),
+        (len(analysis.disturbed), "disturbed"),
         (analysis.cached_repeats, "from a warm prompt cache"),
         (len(analysis.missing), "without a trace"),
     )

@@ -106,16 +106,18 @@ def score(record: QueryRecord) -> str:
 
 
 def failed_section(analysis: RunAnalysis) -> Section:
-    """Each failed query with its reasons; none of them is in an average. Of many the first."""
-    return Section("Failed, excluded from averages", notes=notes(*_failures(analysis)))
+    """Each failed or disturbed query with its reasons; none of them is in an average. Of many the first."""
+    what = "Failed or disturbed" if analysis.disturbed else "Failed"
+    return Section(f"{what}, excluded from averages", notes=notes(*_failures(analysis)))
 
 
 def _failures(analysis: RunAnalysis) -> Iterator[str]:
     for record in analysis.warmup:
         if not (record.error is None and record.ok is not False):
             yield f"warm-up {_failure(record)}"
-    yield from map(_failure, analysis.failed[:MOST_QUERIES])
-    more = len(analysis.failed) - MOST_QUERIES
+    excluded = (*analysis.failed, *analysis.disturbed)
+    yield from map(_failure, excluded[:MOST_QUERIES])
+    more = len(excluded) - MOST_QUERIES
     if more > 0:
         yield f"and {more:,} more (JSON and CSV have all)"
 

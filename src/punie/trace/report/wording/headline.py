@@ -52,6 +52,8 @@ def _parts(analysis: RunAnalysis) -> Iterator[str]:
     elif analysis.failed_totals is not None:
         yield f"no answer counts, {count_text(failed, 'query', 'queries')} failed"
         yield _spent(analysis.failed_totals)
+    elif analysis.disturbed:
+        yield f"no answer counts, {count_text(len(analysis.disturbed), 'query', 'queries')} disturbed"
     else:
         yield "no query was answered"
 
