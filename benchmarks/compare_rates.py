@@ -29,7 +29,7 @@ from planted_starts import Noise, Shape, planted
 from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
 
 from punie.trace.analysis.comparison.compare import Comparison, compare
-from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
+from punie.trace.analysis.comparison.gate import GateOutcome, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
@@ -156,11 +156,11 @@ def synthetic(draws: int, seed: int) -> Iterator[str]:
 def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
     seen = list(comparisons)
     rates = (
-        ("gate failed", lambda c: judge(c, ZERO).gate is Gate.FAILED),
+        ("gate failed", lambda c: judge(c, ZERO).gate is GateOutcome.FAILED),
         ("decode slower", _decode_slower),
         ("any claim", lambda c: any(change.stands_out for change in c.changes)),
         ("of a group or phase", lambda c: any(change.stands_out for change in c.changes[1:])),
-        ("undecided", lambda c: judge(c, ZERO).gate is Gate.UNDECIDED),
+        ("undecided", lambda c: judge(c, ZERO).gate is GateOutcome.UNDECIDED),
     )
     return f"{name:<44}" + "".join(f"  {what} {_rate(seen, holds)}" for what, holds in rates)
 

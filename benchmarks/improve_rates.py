@@ -30,14 +30,14 @@ from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.improvement.measurement import measure
 from punie.trace.analysis.improvement.model import (
     Budget,
-    Candidate,
-    Ending,
+    ImprovementEnding,
+    LeverCandidate,
     LeverSet,
     Stage,
     StageMeasurement,
     StagePlan,
 )
-from punie.trace.analysis.improvement.planner import Improvement
+from punie.trace.analysis.improvement.planner import ImprovementState
 from punie.trace.analysis.improvement.ranking import rank
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
@@ -151,16 +151,16 @@ def _observation(arm: str, block: int, number: int, wall_ns: int) -> Observation
 class Run:
     """How one simulated `improve` ended; `holds`: its interval holds the true speed-up of what it confirmed."""
 
-    ending: Ending
+    ending: ImprovementEnding
     true: float
     holds: bool
     blocks: int
 
 
-def improve_with(executor: Simulated) -> tuple[Improvement, Ending]:
+def improve_with(executor: Simulated) -> tuple[ImprovementState, ImprovementEnding]:
     """The whole way, with the levers that the executor knows."""
-    candidates = tuple(Candidate(name, name, name, ExpectedOutput.SAME) for name in executor.true)
-    return asyncio.run(improve(executor, lambda _baseline: Improvement(rank(candidates), {})))
+    candidates = tuple(LeverCandidate(name, name, name, ExpectedOutput.SAME) for name in executor.true)
+    return asyncio.run(improve(executor, lambda _baseline: ImprovementState(rank(candidates), {})))
 
 
 def simulate(noise: Noise, planted: float, generator: random.Random) -> Run:
@@ -205,12 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def line(planted: float, runs: Sequence[Run]) -> str:
     """One line of the table."""
     endings = Counter(run.ending for run in runs)
-    improved = [run for run in runs if run.ending is Ending.IMPROVED]
+    improved = [run for run in runs if run.ending is ImprovementEnding.IMPROVED]
     sold = sum(run.true <= 1 for run in improved)
     right = sum(run.holds and run.true > 1 for run in improved)
     blocks = sorted(run.blocks for run in improved)
     shares = " ".join(
-        f"{ending.value} {endings[ending] / len(runs):.1%}" for ending in Ending if endings[ending]
+        f"{ending.value} {endings[ending] / len(runs):.1%}" for ending in ImprovementEnding if endings[ending]
     )
     median = f", median of {blocks[len(blocks) // 2]} blocks to confirm" if blocks else ""
     return (
@@ -230,9 +230,9 @@ def _share(count: int, runs: int) -> str:
 def recorded(folder: Path) -> str:
     """The cells of a run as text of a noise file: server starts in which every query was answered."""
     from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
-    report = build_report(load_source(str(folder)), Judgement())
+    report = build_report(load_source(str(folder)), VerdictTargets())
     starts: dict[int, dict[str, int]] = {}
     for record in report.analysis.records:
         if record.error is None and not record.truncated:

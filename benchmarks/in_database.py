@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.store.clickhouse.in_database import SETTINGS
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import report_sql, shard_sql
@@ -46,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--before", metavar="PYTHON", help="a Python that has an earlier version, to run beside this one"
     )
-    parser.add_argument("--by", choices=[by.value for by in By], help="as `report --by`")
+    parser.add_argument("--by", choices=[by.value for by in GroupBy], help="as `report --by`")
     parser.add_argument("--measure", nargs=3, metavar=("FOLDER", "DATABASE", "DISK"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    by = By(options.by) if options.by else None
+    by = GroupBy(options.by) if options.by else None
     if options.measure:
         folder, database, disk = options.measure
         print(_measured(folder, database, by, with_disk=disk == "disk"), flush=True)
@@ -118,7 +118,7 @@ def _serve(engine: Any) -> None:  # noqa: ANN401 - chdb has no types
         sys.stdin.read()
 
 
-def _measured(folder: str, database: str, by: By | None, *, with_disk: bool) -> str:
+def _measured(folder: str, database: str, by: GroupBy | None, *, with_disk: bool) -> str:
     from chdb import session
 
     engine = cast("Any", session).Session(f"{folder}/engine")

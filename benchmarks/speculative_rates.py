@@ -20,14 +20,14 @@ from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.observation import Observation, TurnOutput
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.analysis.records import QueryLedger, QueryRecord
-from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
+from punie.trace.analysis.speculative.benchmark import BenchmarkMeasurements, analyse_benchmark
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
-    Arm,
-    ArmKind,
     BenchPlan,
+    DecodingMode,
+    SpeculativeArm,
 )
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.model import PHASES, Phase, Verdict
@@ -53,11 +53,11 @@ NOISES = (
     Noise("quiet machine", start=0.03, block=0.03, query=0.03, asking=0.05),
     Noise("busy machine", start=0.15, block=0.10, query=0.05, asking=0.22),
 )
-DRAFTS = tuple(Arm(f"draft0-k{k}", ArmKind.DRAFT, 0, k) for k in (2, 3, 5))
+DRAFTS = tuple(SpeculativeArm(f"draft0-k{k}", DecodingMode.DRAFT, 0, k) for k in (2, 3, 5))
 PLAIN = (
-    Arm(BATCHED, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-    Arm(SAME_AGAIN, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-    Arm(SEQUENTIAL, ArmKind.SEQUENTIAL),
+    SpeculativeArm(BATCHED, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+    SpeculativeArm(SAME_AGAIN, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+    SpeculativeArm(SEQUENTIAL, DecodingMode.SEQUENTIAL),
 )
 
 
@@ -113,7 +113,7 @@ def simulate(
 
 def measurements(
     noise: Noise, planted: float, blocks: int, repeats: int, generator: random.Random
-) -> Measurements:
+) -> BenchmarkMeasurements:
     """One simulated benchmark."""
     factors = {BATCHED: 1.0, SAME_AGAIN: 1.0, SEQUENTIAL: 1.05}
     factors |= {
@@ -132,7 +132,7 @@ def measurements(
                         asking = math.exp(noise.asking * generator.gauss())
                         wall = seconds * shared * start * asking * factors[arm.name]
                         seen.append(_observation(arm, block, f"{server}{block}", number, repeat, wall))
-    return Measurements(plan, tuple(seen))
+    return BenchmarkMeasurements(plan, tuple(seen))
 
 
 def _plan(blocks: int, repeats: int) -> BenchPlan:
@@ -151,7 +151,9 @@ def _plan(blocks: int, repeats: int) -> BenchPlan:
     )
 
 
-def _observation(arm: Arm, block: int, start: str, number: int, repeat: int, seconds: float) -> Observation:
+def _observation(
+    arm: SpeculativeArm, block: int, start: str, number: int, repeat: int, seconds: float
+) -> Observation:
     wall_ns = round(seconds * 1e9)
     phases = dict.fromkeys(PHASES, 0) | {Phase.DECODE: wall_ns}
     key = f"{arm.name}/{block}/{repeat}/{number}"

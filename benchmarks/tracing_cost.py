@@ -61,7 +61,7 @@ from punie.trace.units import NS_PER_MS, duration_text
 from punie.trace.workload.agent import default_subject, server_model
 from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.subject import Subject
-from punie.trace.workload.suite import Query, Suite, default_suite, load_suite
+from punie.trace.workload.suite import Suite, SuiteQuery, default_suite, load_suite
 
 PAUSE_S = 0.01
 TIMEOUT_S = 300.0
@@ -95,7 +95,7 @@ class Bench:
     runners: dict[Arm, AgentRunner]
     telemetry: Telemetry
 
-    async def time(self, arm: Arm, query: Query) -> tuple[int, int, Reply]:
+    async def time(self, arm: Arm, query: SuiteQuery) -> tuple[int, int, Reply]:
         """Ask once, by the stopwatch: what it took, how much of that this process computed, and the reply."""
         await asyncio.sleep(PAUSE_S)
         runner = self.runners[arm]
@@ -113,7 +113,7 @@ class Bench:
             raise SystemExit(f"{query.id}, {arm}: {reply.error}")
         return took_ns, cpu_ns, reply
 
-    async def pair(self, query: Query, start: int, order: random.Random) -> Pair:
+    async def pair(self, query: SuiteQuery, start: int, order: random.Random) -> Pair:
         """Ask in all arms, in a random order. Raises SystemExit if the answers aren't the same."""
         arms = order.sample(list(self.runners), len(self.runners))
         timed = {arm: await self.time(arm, query) for arm in arms}

@@ -32,7 +32,7 @@ from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.what_if.cost_model import Costs, cost_model
-from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Improvement, combined, saved_ns
+from punie.trace.analysis.what_if.improvements import IMPROVEMENTS, Scenario, combined, saved_ns
 from punie.trace.analysis.what_if.observed import ObservedQuery, observe
 from punie.trace.model import Phase
 from punie.trace.store.runs.run_folder import RunFolder
@@ -79,7 +79,7 @@ def _cache(before: Run, after: Run) -> float:
 
 
 def _shorter(before: Run, after: Run) -> float:
-    def factor(query: ObservedQuery) -> Improvement:
+    def factor(query: ObservedQuery) -> Scenario:
         had = sum(turn.output_tokens for turn in query.turns)
         has = sum(turn.output_tokens for turn in after.queries[query.query_id].turns)
         return replace(IMPROVEMENTS[0], output=has / had)
@@ -92,7 +92,7 @@ def _faster(before: Run, after: Run) -> float:
     return _mean(before, lambda query: change)
 
 
-def _mean(before: Run, change: Callable[[ObservedQuery], Improvement], *, most: bool = False) -> float:
+def _mean(before: Run, change: Callable[[ObservedQuery], Scenario], *, most: bool = False) -> float:
     if before.costs is None:
         raise SystemExit("the costs of a turn could not be fitted: use more queries or repeats")
     costs = before.costs

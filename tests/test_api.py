@@ -15,7 +15,7 @@ from pydantic_ai.models.test import TestModel
 import punie.trace
 from punie.trace.errors import InputError, UsageError
 from punie.trace.telemetry.http.transports import uninstrument_http
-from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.load import LoadedSource
 
 MAY_IMPORT = {"punie", "punie.trace", "punie.trace.api"}
 
@@ -53,7 +53,7 @@ def test_all_that_is_public_is_documented_and_typed() -> None:
 
 def test_spans_are_read_once_and_analysed_as_often_as_wanted(folder: Path) -> None:
     spans = punie.trace.read_spans(folder)
-    assert isinstance(spans, Loaded)
+    assert isinstance(spans, LoadedSource)
     assert repr(spans) == f"<6 spans of {folder}>"
     report = punie.trace.analyse(spans, target_s=2.5)
     assert len(report.analysis.records) == 3

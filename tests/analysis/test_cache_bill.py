@@ -9,7 +9,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from punie.trace import semconv
-from punie.trace.analysis.cache.bill import CacheBill, Difference, Miss, TurnTotal, cache_bill
+from punie.trace.analysis.cache.bill import CacheBill, MessageDifference, Miss, TurnTotal, cache_bill
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
@@ -114,7 +114,7 @@ def test_a_part_in_common_is_a_bound_and_no_miss_once_the_cache_was_used() -> No
     assert bounds(first, longer, other) == (0, 100)  # PU is the shortest prompt that has P
     miss = misses(first, longer, other)[-1]
     assert miss is not None
-    assert (miss.messages_shared, miss.difference) == (1, Difference(1, 40, 44))
+    assert (miss.messages_shared, miss.difference) == (1, MessageDifference(1, 40, 44))
     assert (miss.least_ns, miss.most_ns) == (0, 952)
     assert bounds(first, longer, replace(other, tokens=TokenCounts(105, 80, 10))) is None
 
@@ -173,7 +173,7 @@ def test_a_message_rewritten_in_the_history_is_named() -> None:
     fifth = asked("PUAtBU", 300, 60, at=40, turn=4)
     miss = misses(first, second, fourth, fifth)[-1]
     assert miss is not None
-    assert miss.difference == Difference(3, 900, 90)
+    assert miss.difference == MessageDifference(3, 900, 90)
     assert (miss.messages_shared, miss.earlier_turn) == (3, 3)
     assert (miss.least_tokens, miss.most_tokens) == (
         40,
@@ -185,7 +185,7 @@ def test_an_agent_whose_first_message_changes_shares_nothing_and_is_named() -> N
     first = asked("PU", 100, 0, at=0)
     miss = misses(first, asked("BU", 90, 3, at=10, query="two"))[-1]
     assert miss is not None
-    assert (miss.messages_shared, miss.difference) == (0, Difference(0, 600, 70))
+    assert (miss.messages_shared, miss.difference) == (0, MessageDifference(0, 600, 70))
     assert (miss.least_tokens, miss.most_tokens) == (0, 86)
     assert misses(first, asked("BU", 90, 0, at=10, query="two", agent="another"))[-1] is None
 

@@ -12,9 +12,9 @@ from records import build_record
 
 from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.compare import Comparison, compare
-from punie.trace.analysis.comparison.design import Unit
+from punie.trace.analysis.comparison.design import ObservationUnit
 from punie.trace.analysis.comparison.facts import Likeness, compare_facts
-from punie.trace.analysis.comparison.gate import Gate, Thresholds, judge
+from punie.trace.analysis.comparison.gate import GateOutcome, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
@@ -87,7 +87,7 @@ def test_the_same_answers_need_no_test_to_be_no_different(queries: Sequence[str]
         (),
         (),
     )
-    assert judge(found, Thresholds(0.0, 0)).gate is Gate.PASSED
+    assert judge(found, Thresholds(0.0, 0)).gate is GateOutcome.PASSED
     assert "the same answers" in gate_reason(judge(found, Thresholds(0.0, 0)), found)
     assert not _compared(one, _side(1, 2, repeats=1, queries=queries)).identical
 
@@ -116,15 +116,28 @@ def test_the_differences_of_the_phases_sum_to_that_of_the_wall_time() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "unit", "exchanged"),
     [
-        (lambda: _side(1, 1), lambda: _side(1, 2), Unit.REPEAT, Unit.REPEAT),
-        (lambda: _side(2, 1), lambda: _side(2, 5), Unit.START, Unit.REPEAT),
-        (lambda: _side(4, 1), lambda: _side(4, 9), Unit.START, Unit.START),
-        (lambda: _side(1, 1, repeats=1), lambda: _side(1, 2, repeats=1), Unit.QUERY_PAIR, Unit.QUERY_PAIR),
-        (lambda: _side(1, 1), lambda: _side(1, 2, queries=("x", "y")), Unit.QUERY, Unit.QUERY),
+        (lambda: _side(1, 1), lambda: _side(1, 2), ObservationUnit.REPEAT, ObservationUnit.REPEAT),
+        (lambda: _side(2, 1), lambda: _side(2, 5), ObservationUnit.START, ObservationUnit.REPEAT),
+        (lambda: _side(4, 1), lambda: _side(4, 9), ObservationUnit.START, ObservationUnit.START),
+        (
+            lambda: _side(1, 1, repeats=1),
+            lambda: _side(1, 2, repeats=1),
+            ObservationUnit.QUERY_PAIR,
+            ObservationUnit.QUERY_PAIR,
+        ),
+        (
+            lambda: _side(1, 1),
+            lambda: _side(1, 2, queries=("x", "y")),
+            ObservationUnit.QUERY,
+            ObservationUnit.QUERY,
+        ),
     ],
 )
 def test_the_unit_is_the_highest_level_of_which_there_are_several(
-    a: Callable[[], list[QueryEvidence]], b: Callable[[], list[QueryEvidence]], unit: Unit, exchanged: Unit
+    a: Callable[[], list[QueryEvidence]],
+    b: Callable[[], list[QueryEvidence]],
+    unit: ObservationUnit,
+    exchanged: ObservationUnit,
 ) -> None:
     design = _compared(a(), b()).design
     assert design is not None
@@ -143,7 +156,7 @@ def test_few_starts_that_differ_in_each_phase_by_chance_are_no_findings(a: int, 
 def test_a_large_change_of_one_phase_is_found_over_three_starts_too() -> None:
     found = _compared(_side(3, 1), _side(3, 9, prefill_ms=300))
     assert found.design is not None
-    assert (found.design.unit, found.design.exchanged) == (Unit.START, Unit.REPEAT)
+    assert (found.design.unit, found.design.exchanged) == (ObservationUnit.START, ObservationUnit.REPEAT)
     assert found.design.covers_starts
     assert {c.measure.name for c in found.changes if c.stands_out} == {"wall", "generation", "prefill"}
 
@@ -151,7 +164,7 @@ def test_a_large_change_of_one_phase_is_found_over_three_starts_too() -> None:
 def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -> None:
     found = _compared(_side(1, 1), _side(4, 9, slower=1.3))
     assert found.design is not None
-    assert (found.design.unit, found.design.covers_starts) == (Unit.START, False)
+    assert (found.design.unit, found.design.covers_starts) == (ObservationUnit.START, False)
     assert any(
         "1 server start on A, 4 on B: start-to-start noise is not covered" in c for c in caveats(found)
     )
@@ -169,7 +182,7 @@ def _in_turns(count: int, slower: float) -> tuple[list[QueryEvidence], list[Quer
 def test_starts_made_in_turns_are_pairs_so_a_busy_machine_hides_nothing() -> None:
     found = _compared(*_in_turns(6, 1.15))
     assert found.design is not None
-    assert found.design.unit is Unit.START_PAIR
+    assert found.design.unit is ObservationUnit.START_PAIR
     assert found.direction is Direction.SLOWER
     assert _named(found, "decode") is Direction.SLOWER
     assert _named(found, "prefill") is Direction.NO_DIFFERENCE
@@ -194,9 +207,9 @@ def _overlapping(count: int, slower: float) -> tuple[QueryEvidence, QueryEvidenc
     return _evidence(sides[0]), _evidence(sides[1])
 
 
-@pytest.mark.parametrize(("count", "unit"), [(6, Unit.START_PAIR), (5, Unit.START)])
+@pytest.mark.parametrize(("count", "unit"), [(6, ObservationUnit.START_PAIR), (5, ObservationUnit.START)])
 def test_starts_that_overlap_since_two_runs_ask_in_turns_are_pairs_from_six_on(
-    count: int, unit: Unit
+    count: int, unit: ObservationUnit
 ) -> None:
     a, b = _overlapping(count, 1.15)
     found = _compared([a], [b])
@@ -211,7 +224,7 @@ def test_five_queries_asked_once_can_t_decide_and_say_why() -> None:
     assert found.direction is Direction.UNDECIDED
     assert "the 5 that can be exchanged" in undecided_reasons(found)[0]
     assert "0.062" in undecided_reasons(found)[0]
-    assert judge(found, Thresholds(0.0, 0)).gate is Gate.UNDECIDED
+    assert judge(found, Thresholds(0.0, 0)).gate is GateOutcome.UNDECIDED
 
 
 def test_failed_and_truncated_answers_are_censored() -> None:
@@ -251,16 +264,16 @@ def test_nothing_but_failures_is_undecided() -> None:
 @pytest.mark.parametrize(
     ("slower", "thresholds", "gate"),
     [
-        (1.0, Thresholds(0.0, 0), Gate.PASSED),
-        (1.3, Thresholds(0.0, 0), Gate.FAILED),
-        (1.3, Thresholds(0.05, 20_000_000), Gate.FAILED),
-        (1.3, Thresholds(0.05, 200_000_000), Gate.PASSED),
-        (1.3, Thresholds(0.5, 20_000_000), Gate.PASSED),
-        (0.7, Thresholds(0.0, 0), Gate.PASSED),
+        (1.0, Thresholds(0.0, 0), GateOutcome.PASSED),
+        (1.3, Thresholds(0.0, 0), GateOutcome.FAILED),
+        (1.3, Thresholds(0.05, 20_000_000), GateOutcome.FAILED),
+        (1.3, Thresholds(0.05, 200_000_000), GateOutcome.PASSED),
+        (1.3, Thresholds(0.5, 20_000_000), GateOutcome.PASSED),
+        (0.7, Thresholds(0.0, 0), GateOutcome.PASSED),
     ],
 )
 def test_the_gate_fails_only_beyond_both_thresholds(
-    slower: float, thresholds: Thresholds, gate: Gate
+    slower: float, thresholds: Thresholds, gate: GateOutcome
 ) -> None:
     assert judge(_compared(_side(4, 1), _side(4, 9, slower=slower)), thresholds).gate is gate
 
@@ -271,16 +284,16 @@ def test_one_start_on_a_side_is_not_enough_to_fail(several: int, above: float) -
     found = _compared(_side(1, 1), _side(several, 2, slower=1.3))
     assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(above, 0))
-    assert result.gate is Gate.UNDECIDED
+    assert result.gate is GateOutcome.UNDECIDED
     assert "make several on each side, in turns" in gate_reason(result, found)
-    assert judge(found, Thresholds(0.5, 0)).gate is Gate.PASSED
+    assert judge(found, Thresholds(0.5, 0)).gate is GateOutcome.PASSED
 
 
 def test_other_queries_on_each_side_are_not_enough_to_fail_either() -> None:
     found = _compared(_side(4, 1), _side(4, 9, slower=3.0, queries=("v", "w", "x", "y", "z")))
     assert found.direction is Direction.SLOWER
     result = judge(found, Thresholds(0.05, 0))
-    assert result.gate is Gate.UNDECIDED
+    assert result.gate is GateOutcome.UNDECIDED
     assert "ask the same queries" in gate_reason(result, found)
 
 

@@ -10,13 +10,13 @@ from records import build_record
 
 from punie.trace.analysis.causes.model import Cause, CauseKind
 from punie.trace.analysis.decision.decision import BrevityReason, Decision, decide
-from punie.trace.analysis.decision.levers import Tried, TriedArm
+from punie.trace.analysis.decision.levers import Trials, TriedArm
 from punie.trace.analysis.experiment.gates import Gate, GateKind
 from punie.trace.analysis.experiment.summary import Limits
-from punie.trace.analysis.speculative.benchmark import BenchAnalysis, Measurements, analyse_benchmark
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis, BenchmarkMeasurements, analyse_benchmark
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.model import Phase, Verdict
-from punie.trace.report.wording.decision import Step, conclusion, steps
+from punie.trace.report.wording.decision import DecisionStep, conclusion, steps
 from punie.trace.report.wording.speculative import bench_advice
 
 SLOW, QUICK = 500_000_000, 10**10
@@ -40,7 +40,7 @@ WAITING = {Phase.DECODE: 120, Phase.PREFILL: 80, Phase.TOOL: 700}
 
 def _bench(decode_ms: dict[str, int], target_ns: int = SLOW) -> BenchAnalysis:
     plan = build_plan()
-    measured = Measurements(plan, observe_all(plan, decode_ms), build_preflight())
+    measured = BenchmarkMeasurements(plan, observe_all(plan, decode_ms), build_preflight())
     return analyse_benchmark(measured, Limits(target_ns=target_ns))
 
 
@@ -49,7 +49,7 @@ def _verdicts(decision: Decision) -> list[str]:
     return [step.verdict.value for step in steps(decision) if step.name != "levers"]
 
 
-def _step(decision: Decision, name: str) -> Step:
+def _step(decision: Decision, name: str) -> DecisionStep:
     return next(step for step in steps(decision) if step.name == name)
 
 
@@ -151,20 +151,20 @@ def _arm(
 
 
 def test_a_lever_that_was_confirmed_is_used_first_and_what_is_left_decides_on_training() -> None:
-    found = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT), Tried((_arm(),)))
+    found = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT), Trials((_arm(),)))
     assert _step(found, "levers").verdict is Verdict.YES
     assert conclusion(found).startswith(
         "Use it: prompt-cache (punie-trace run --config improvements/a/config.toml)."
     )
     assert "still missed. Then: Train" in conclusion(found)
-    met = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT), Tried((_arm(target_ns=QUICK),)))
+    met = decide(_run(GENERATING, SLOW), _bench(SLOW_DRAFT), Trials((_arm(target_ns=QUICK),)))
     assert met.target.arm == "prompt-cache"
     assert met.brevity_reason is BrevityReason.TARGET_MET
 
 
 def test_the_faster_of_lever_and_draft_is_named() -> None:
-    assert decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT), Tried((_arm(),))).target.arm == "prompt-cache"
-    slower = decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT), Tried((_arm(speed_up=1.1),)))
+    assert decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT), Trials((_arm(),))).target.arm == "prompt-cache"
+    slower = decide(_run(GENERATING, SLOW), _bench(FAST_DRAFT), Trials((_arm(speed_up=1.1),)))
     assert slower.target.arm == "draft0-k3"
     assert "--num-draft-tokens 3" in conclusion(slower)
 
@@ -172,8 +172,8 @@ def test_the_faster_of_lever_and_draft_is_named() -> None:
 def test_levers_that_lose_answers_or_are_no_faster_are_left_away() -> None:
     wrong = Gate(GateKind.ACCURACY, Verdict.NO, queries=("q1",))
     for arm in (_arm(closed=(wrong,)), _arm(Verdict.NO)):
-        assert _step(decide(_run(GENERATING, SLOW), None, Tried((arm,))), "levers").verdict is Verdict.NO
-    in_vain = decide(_run(GENERATING, SLOW), None, Tried(in_vain=("improvements/a",)))
+        assert _step(decide(_run(GENERATING, SLOW), None, Trials((arm,))), "levers").verdict is Verdict.NO
+    in_vain = decide(_run(GENERATING, SLOW), None, Trials(in_vain=("improvements/a",)))
     assert _step(in_vain, "levers").verdict is Verdict.NO
 
 

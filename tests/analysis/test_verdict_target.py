@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
-from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, QueryEvidence, Question
+from punie.trace.analysis.verdicts.assessment import Advice, Assessment, QueryEvidence, Question, RepeatMethod
 from punie.trace.analysis.verdicts.target import QueryTimes, TargetFigures, TargetReason, target_verdict
 from punie.trace.model import Disturbance, Phase, Verdict
 from punie.trace.report.wording.advice import next_step
@@ -53,7 +53,7 @@ def test_whole_finding(make_record: RecordMaker) -> None:
             queries={"a": QueryTimes(repeats=3, failed=0, median_ns=60_000_000, max_ns=70_000_000)},
             several_requests=True,
             not_under=0,
-            again=Again.REPEATS,
+            again=RepeatMethod.REPEATS,
             gaps=(),
         ),
         estimate=60_000_000.0,
@@ -124,19 +124,23 @@ def test_missing_or_broken_leave_it_undecided(make_record: RecordMaker) -> None:
 @pytest.mark.parametrize(
     ("fields", "again", "step"),
     [
-        ({}, Again.REPEATS, "Run with --repeat 3 or more."),
-        ({"cache": "off"}, Again.REPEATS, "Run with --repeat 3 or more."),
-        ({"cache": "server"}, Again.SERVER_STARTS, "Run with --starts 3 or more: with the prompt cache on"),
-        ({"cache": "unknown"}, Again.REPEATS, "Run with --repeat 3 or more."),
+        ({}, RepeatMethod.REPEATS, "Run with --repeat 3 or more."),
+        ({"cache": "off"}, RepeatMethod.REPEATS, "Run with --repeat 3 or more."),
+        (
+            {"cache": "server"},
+            RepeatMethod.SERVER_STARTS,
+            "Run with --starts 3 or more: with the prompt cache on",
+        ),
+        ({"cache": "unknown"}, RepeatMethod.REPEATS, "Run with --repeat 3 or more."),
         (
             {"cache": "unknown", "cached_tokens": 80},
-            Again.RUNS,
+            RepeatMethod.RUNS,
             "Run 3 times, with the server restarted before each",
         ),
     ],
 )
 def test_asking_again_is_advised_in_a_way_that_counts(
-    make_record: RecordMaker, fields: dict[str, Any], again: Again, step: str
+    make_record: RecordMaker, fields: dict[str, Any], again: RepeatMethod, step: str
 ) -> None:
     found = judge(make_record("a", {Phase.DECODE: 50}, **fields))
     assert (found.reason, found.figures.again) == (TargetReason.TOO_FEW_REPEATS, again)

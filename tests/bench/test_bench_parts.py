@@ -17,11 +17,11 @@ from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.execute import Execution
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import TurnTokens, place_of
-from punie.trace.bench.logits import LogitGap, Place
+from punie.trace.bench.logits import DivergencePoint, LogitGap
 from punie.trace.bench.measurements import IntegrityCount
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.plan import Cell, plan_cells
-from punie.trace.bench.preflight.measurements import Measurements
+from punie.trace.bench.preflight.measurements import PreflightMeasurements
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.console.bench_progress import BenchProgress, TimeLeft
@@ -57,11 +57,11 @@ def test_tool_call_text_is_counted_apart_from_prose() -> None:
 def test_a_child_that_takes_too_long_is_ended_and_named(tmp_path: Path) -> None:
     job = ChildJob("punie.trace.bench.preflight", tmp_path / "slow", timeout_s=0.1)  # it imports for longer
     with pytest.raises(ServerError, match=r"bench.preflight has taken more than 0\.1 s") as raised:
-        asyncio.run(job.run({}, Measurements, lambda _: None))
+        asyncio.run(job.run({}, PreflightMeasurements, lambda _: None))
     assert raised.value.remedy == f"see {tmp_path / 'slow.log'}"  # of a training: no flag sets its time
     job = replace(job, timeout_flag="--preflight-timeout")
     with pytest.raises(ServerError) as raised:
-        asyncio.run(job.run({}, Measurements, lambda _: None))
+        asyncio.run(job.run({}, PreflightMeasurements, lambda _: None))
     assert str(raised.value.remedy).endswith("allow more with --preflight-timeout")
 
 
@@ -160,7 +160,7 @@ def test_the_place_of_a_difference_is_the_prompt_and_what_was_said_before_it() -
         ("draft0-k2", 0, 0, "q"): (TurnTokens(PROMPT, (1, 9)),),
         ("sequential", 3, 0, "q"): (TurnTokens(PROMPT, SAID),),
     }
-    assert place_of(difference(), turns) == Place((5, 6, 7, 1), 2, 9)
+    assert place_of(difference(), turns) == DivergencePoint((5, 6, 7, 1), 2, 9)
     assert place_of(difference(actual=None), turns) is None
     other = {**turns, ("sequential", 3, 0, "q"): (TurnTokens((5, 6, 8), SAID),)}
     assert place_of(difference(), other) is None  # the prompt was another: the model isn't to blame

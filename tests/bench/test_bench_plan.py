@@ -21,7 +21,7 @@ from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import InputError
 from punie.trace.machine.environment import Environment
 from punie.trace.store.documents import encode
-from punie.trace.workload.suite import Query, Suite, default_suite
+from punie.trace.workload.suite import Suite, SuiteQuery, default_suite
 
 
 def plan_of(**given: Any) -> ExperimentPlan:  # noqa: ANN401 # fields of BenchOptions
@@ -105,7 +105,7 @@ def test_requests_say_how_they_are_to_be_served() -> None:
 
 
 def test_a_suite_that_changed_since_is_refused() -> None:
-    changed = Suite("discrimination", 99, tuple[Query, ...](default_suite().queries))
+    changed = Suite("discrimination", 99, tuple[SuiteQuery, ...](default_suite().queries))
     plan = make_plan(BenchOptions(), changed, "bench", Environment("now", {}, {}))
     with pytest.raises(InputError, match="has changed"):
         Runtime.of(plan)

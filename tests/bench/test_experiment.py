@@ -24,7 +24,7 @@ from punie.trace.bench.levers import brief, parallel_tools
 from punie.trace.bench.levers.registry import LEVERS, parse_change
 from punie.trace.bench.measurements import read_measured
 from punie.trace.bench.plan import Cell, plan_cells
-from punie.trace.bench.plan_file import Changes, read_experiment
+from punie.trace.bench.plan_file import PlanOverrides, read_experiment
 from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.servers import server_config
 from punie.trace.commands.configured import read_config
@@ -318,7 +318,7 @@ def test_a_configuration_is_what_the_baseline_begins_with(tmp_path: Path) -> Non
     file.write_text(
         'suite = "suite.toml"\n[baseline.request]\nmax_tokens = 77\n[[arm]]\nname = "whole"\nlevers = ["no-stream"]\n'
     )
-    changes = Changes(config=read_config(tmp_path / "won.toml"))
+    changes = PlanOverrides(config=read_config(tmp_path / "won.toml"))
     plan = read_experiment(file, "b", NOW, changes)
     assert all(arm.agent.instruction == "Be brief." for arm in plan.arms)
     assert all(arm.server.program and arm.request.max_tokens == 77 for arm in plan.arms)

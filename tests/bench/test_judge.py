@@ -12,7 +12,7 @@ from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.bench.options import BenchOptions
 from punie.trace.bench.preflight.judge import Bounds, verification
 from punie.trace.bench.preflight.judge import judge as judge_measurements
-from punie.trace.bench.preflight.measurements import Measurements
+from punie.trace.bench.preflight.measurements import PreflightMeasurements
 from punie.trace.bench.speculative_plan import make_plan
 from punie.trace.errors import ServerError
 from punie.trace.machine.environment import Environment
@@ -30,7 +30,7 @@ def plan() -> BenchPlan:
 
 
 def judge(written: dict[str, Any], plan: BenchPlan, bounds: Bounds) -> Preflight:
-    return judge_measurements(msgspec.convert(written, Measurements), plan, bounds)
+    return judge_measurements(msgspec.convert(written, PreflightMeasurements), plan, bounds)
 
 
 def steps(count: int, taken: float, places: int = 5) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from browser import Page, browser
 from punie.trace import semconv
 from punie.trace.model import SpanSet
 from punie.trace.report.builders.run import build_run
-from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.load import LoadedSource
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,7 +45,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Shown]:
 def forty(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """Forty queries with their waterfalls."""
     spans = SpanSet(tuple(forty_queries(seeded(7))))
-    report = build_report(Loaded.of("forty", spans), Judgement())
+    report = build_report(LoadedSource.of("forty", spans), VerdictTargets())
     return write(build_run(report), tmp_path_factory.mktemp("forty"), "forty")
 
 

@@ -14,8 +14,8 @@ from query_trees import forty_queries, seeded
 from browser import Page
 from punie.trace.model import SpanSet
 from punie.trace.report.builders.run import build_run
-from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.load import LoadedSource
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 ENTER, ESCAPE, RIGHT = "\ue007", "\ue00c", "\ue014"
 FOCUSED: Final = "return document.activeElement.closest('details.query')?.dataset.key"
@@ -118,7 +118,7 @@ def test_nobody_s_words_become_a_script(page: Page, tmp_path: Path) -> None:
         msgspec.structs.replace(span, name=WORST[number % len(WORST)])
         for number, span in enumerate(forty_queries(seeded(7)))
     ]
-    report = build_report(Loaded.of(WORST[0], SpanSet(tuple(spans))), Judgement())
+    report = build_report(LoadedSource.of(WORST[0], SpanSet(tuple(spans))), VerdictTargets())
     shown = write(build_run(report), tmp_path, "hostile")
     page.requests()
     page.open(shown.url)

@@ -15,7 +15,7 @@ from mcp.types import CallToolResult
 from short_suites import write_suite
 
 from punie.trace.commands.mcp import make_server
-from punie.trace.usecases.tool_answers import Answers
+from punie.trace.usecases.tool_answers import ToolAnswers
 
 RECORDED = Path(__file__).parents[1] / "data/recorded/frameworks/openllmetry_langgraph.jsonl"
 
@@ -26,7 +26,7 @@ def text_of(result: CallToolResult) -> str:
     return content.text
 
 
-def call(tool: str, answers: Answers, **arguments: object) -> Any:  # noqa: ANN401 # as JSON is
+def call(tool: str, answers: ToolAnswers, **arguments: object) -> Any:  # noqa: ANN401 # as JSON is
     """What a client gets; the text of an error."""
 
     async def ask() -> CallToolResult:
@@ -39,12 +39,12 @@ def call(tool: str, answers: Answers, **arguments: object) -> Any:  # noqa: ANN4
 
 
 def test_a_report_is_the_json_of_the_command_with_bounded_lists() -> None:
-    few = call("report", Answers(rows=1), source=str(RECORDED))
+    few = call("report", ToolAnswers(rows=1), source=str(RECORDED))
     assert few["schema"] == "punie.trace.report"
     assert len(few["queries"]) == 1
-    many = call("report", Answers(rows=1_000), source=str(RECORDED))
+    many = call("report", ToolAnswers(rows=1_000), source=str(RECORDED))
     assert many["rows_left_out"] == {}
-    assert few == call("report", Answers(rows=1), source=str(RECORDED))
+    assert few == call("report", ToolAnswers(rows=1), source=str(RECORDED))
     assert all(count > 0 for count in few["rows_left_out"].values())
 
 
@@ -66,18 +66,18 @@ def test_no_answer_has_content_unless_it_is_allowed(tool: str, tmp_path: Path) -
     file.write_text("".join(json.dumps(trace) + "\n" for trace in traces))
     other = shutil.copy(file, tmp_path / "other.jsonl")
     arguments = {"a": [str(file)], "b": [str(other)]} if tool == "compare" else {"source": str(file)}
-    answer = call(tool, Answers(rows=1_000), **arguments)
+    answer = call(tool, ToolAnswers(rows=1_000), **arguments)
     assert words not in json.dumps(answer)
 
 
 def test_content_is_there_where_it_is_allowed() -> None:
-    held = json.dumps(call("show", Answers(), source=str(RECORDED))["said"])
-    shown = json.dumps(call("show", Answers(content=True), source=str(RECORDED))["said"])
+    held = json.dumps(call("show", ToolAnswers(), source=str(RECORDED))["said"])
+    shown = json.dumps(call("show", ToolAnswers(content=True), source=str(RECORDED))["said"])
     assert len(shown) > len(held)
 
 
 def test_an_error_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
-    text = call("report", Answers(), source=str(tmp_path / "none"))
+    text = call("report", ToolAnswers(), source=str(tmp_path / "none"))
     assert "none" in text
     assert "[input]" in text
 

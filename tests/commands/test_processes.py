@@ -17,9 +17,9 @@ from punie.trace.model import Span, SpanSet
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.formats import by_name
 from punie.trace.store.sources import read_source
-from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.load import LoadedSource
 from punie.trace.usecases.processes import VARIABLE, in_processes
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 RECORDED = Path(__file__).parents[1] / "data" / "recorded" / "frameworks"
 
@@ -36,8 +36,8 @@ def _renamed(span: Span, number: int) -> Span:
 
 
 def _report(spans: tuple[Span, ...]) -> str:
-    loaded = Loaded("copies", SpanSet(spans), None, now_ns=None)
-    return by_name("json").write(build_run(build_report(loaded, Judgement())))
+    loaded = LoadedSource("copies", SpanSet(spans), None, now_ns=None)
+    return by_name("json").write(build_run(build_report(loaded, VerdictTargets())))
 
 
 def test_the_report_is_the_same_in_any_number_of_processes_and_any_order(

@@ -10,7 +10,7 @@ from otlp_receiver import serving
 
 from punie.trace.errors import UsageError
 from punie.trace.model import Span
-from punie.trace.usecases.waterfall_links import JaegerPage, Waterfall, link_lines, waterfalls
+from punie.trace.usecases.waterfall_links import JaegerPage, LinkedWaterfall, link_lines, waterfalls
 
 TITLE = b"<html><head><title>Jaeger UI</title>"
 PLACEHOLDER = b"<title>Test Page</title> This is not the Jaeger UI you are looking for!"
@@ -45,8 +45,8 @@ SPANS = (
 
 def test_the_slowest_repeat_of_each_query_in_the_order_asked() -> None:
     assert waterfalls(SPANS) == (
-        Waterfall("views", f"{4:032x}", 900_000_000, 2),
-        Waterfall("orm", f"{2:032x}", 2_000_000_000, 1),
+        LinkedWaterfall("views", f"{4:032x}", 900_000_000, 2),
+        LinkedWaterfall("orm", f"{2:032x}", 2_000_000_000, 1),
     )
 
 

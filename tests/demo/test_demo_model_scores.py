@@ -18,7 +18,7 @@ from punie.trace.server.process import ServerProcess
 from punie.trace.workload.agent import default_subject, server_model
 from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.scoring.score import score
-from punie.trace.workload.suite import Query, default_suite, load_suite
+from punie.trace.workload.suite import SuiteQuery, default_suite, load_suite
 
 # The whole of each list goes through one server; on a busy machine a query can take seconds.
 pytestmark = pytest.mark.timeout(900)
@@ -26,7 +26,9 @@ ORDERS = int(os.environ.get("PUNIE_DEMO_ORDERS", "4"))  # the model card's 20 ar
 CONFIG = ServerConfig(model=target_model_path(), temperature=0.0)
 
 
-async def ask_all(config: ServerConfig, log: Path, queries: Sequence[Query]) -> list[tuple[Query, Reply]]:
+async def ask_all(
+    config: ServerConfig, log: Path, queries: Sequence[SuiteQuery]
+) -> list[tuple[SuiteQuery, Reply]]:
     """The replies to `queries`, asked one after the other at one server."""
     async with ServerProcess(config, log) as server:
         model = server_model(server.address, server.model_name, config.request_defaults(), timeout_s=60)
@@ -34,7 +36,7 @@ async def ask_all(config: ServerConfig, log: Path, queries: Sequence[Query]) -> 
         return [(query, await runner.answer(query.text)) for query in queries]
 
 
-def failures(replies: Sequence[tuple[Query, Reply]]) -> list[str]:
+def failures(replies: Sequence[tuple[SuiteQuery, Reply]]) -> list[str]:
     """One line for each reply that the strict score refuses."""
     return [
         f"{query.text} -> {reply.answer.tool_calls} {reply.answer.text!r} {reply.error}: {result.failures}"
@@ -43,7 +45,7 @@ def failures(replies: Sequence[tuple[Query, Reply]]) -> list[str]:
     ]
 
 
-def passed(replies: Sequence[tuple[Query, Reply]], *checks: str) -> int:
+def passed(replies: Sequence[tuple[SuiteQuery, Reply]], *checks: str) -> int:
     """How many replies pass all of these checks of the score, as far as they apply to the question."""
     found = [score(query, reply.answer).checks for query, reply in replies]
     return sum(all(row.get(check, True) for check in checks) for row in found)
@@ -62,7 +64,7 @@ def test_forty_questions_that_the_model_never_saw(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prompt_cache_size", [None, 0], ids=["cache", "no-cache"])
 def test_five_of_five_in_shuffled_orders(tmp_path: Path, prompt_cache_size: int | None) -> None:
-    queries: list[Query] = []
+    queries: list[SuiteQuery] = []
     for seed in range(ORDERS):
         order = list(default_suite().queries)
         Random(seed).shuffle(order)  # noqa: S311 # an order, no secret
@@ -75,7 +77,7 @@ def test_five_of_five_in_shuffled_orders(tmp_path: Path, prompt_cache_size: int 
     assert answers_by_text(replies) == {query.text: 1 for query in default_suite().queries}
 
 
-def answers_by_text(replies: Sequence[tuple[Query, Reply]]) -> dict[str, int]:
+def answers_by_text(replies: Sequence[tuple[SuiteQuery, Reply]]) -> dict[str, int]:
     """How many different answers each question got: 1 where the order and the cache change nothing."""
     seen: dict[str, set[str]] = {}
     for query, reply in replies:

@@ -17,13 +17,13 @@ from punie.trace.server.process import ServerProcess
 from punie.trace.workload.agent import default_subject, server_model
 from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.scoring.score import score
-from punie.trace.workload.suite import Query, default_suite
+from punie.trace.workload.suite import SuiteQuery, default_suite
 
 SHORT = ServerConfig(model=target_model_path(), temperature=0.0)
 LONG = replace(SHORT, adapter_path=wordy_adapter_path())
 
 
-async def ask_all(config: ServerConfig, log: Path, queries: Sequence[Query]) -> list[Reply]:
+async def ask_all(config: ServerConfig, log: Path, queries: Sequence[SuiteQuery]) -> list[Reply]:
     """The replies to `queries`, asked one after the other at one server."""
     async with ServerProcess(config, log) as server:
         model = server_model(server.address, server.model_name, config.request_defaults(), timeout_s=60)

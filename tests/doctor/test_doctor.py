@@ -19,7 +19,7 @@ from punie.trace.__main__ import main
 from punie.trace.console.standard_streams import write_out_inert
 from punie.trace.demo.paths import target_model_path
 from punie.trace.doctor import clock, model, packages, ports, server_package
-from punie.trace.doctor.check import Finding, PythonError, Status, python_output, run_checks
+from punie.trace.doctor.check import CheckResult, PythonError, Status, python_output, run_checks
 from punie.trace.doctor.text import as_json, as_text, failed
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.server.memory_limit import LimitSource, MemoryLimit
@@ -62,7 +62,7 @@ def copied_model(tmp_path: Path) -> Path:
     return folder
 
 
-def _model(folder: Path) -> Finding:
+def _model(folder: Path) -> CheckResult:
     return model.check_model(model.find_model(folder))
 
 
@@ -262,32 +262,34 @@ def test_prometheus_and_grafana_there_away_and_displaced(check: object, body: by
 
 
 def test_a_check_that_breaks_is_a_finding_and_the_others_go_on() -> None:
-    def broken() -> Finding:
+    def broken() -> CheckResult:
         raise RuntimeError("no such thing")
 
-    fine = Finding(Status.OK, "well", subject="fine")
+    fine = CheckResult(Status.OK, "well", subject="fine")
     first, second = run_checks((("broken", broken), ("fine", lambda: fine)))
     assert (first.status, first.observed) == (Status.UNKNOWN, "the check failed: RuntimeError: no such thing")
     assert second == fine
 
 
 FINDINGS = (
-    Finding(Status.OK, "all there", subject="packages"),
-    Finding(Status.FAIL, "there is no folder /a/rather/long/path/" + "x" * 40, "give another one", "model"),
+    CheckResult(Status.OK, "all there", subject="packages"),
+    CheckResult(
+        Status.FAIL, "there is no folder /a/rather/long/path/" + "x" * 40, "give another one", "model"
+    ),
 )
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_it_is_as_wide_as_the_terminal(width: int) -> None:
     found = "nobody listens there, and the sentence that says so is longer than any terminal is wide: " * 2
-    lines = as_text((Finding(Status.WARN, found, "do this " * 20, "Jaeger"),), width).splitlines()
+    lines = as_text((CheckResult(Status.WARN, found, "do this " * 20, "Jaeger"),), width).splitlines()
     assert width - 12 < max(map(len, lines)) <= width
 
 
 def test_a_terminal_without_our_signs_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     monkeypatch.setattr(sys, "stdout", ascii_only)
-    write_out_inert(as_text((Finding(Status.WARN, "512 × 512", "do this", "matmul"),)))
+    write_out_inert(as_text((CheckResult(Status.WARN, "512 × 512", "do this", "matmul"),)))
     assert ascii_only.buffer.getvalue() == b"warn     matmul         512 x 512\n" + b" " * 24 + (
         b"-> do this\n\n0 failures, 1 warning, 0 unknown, 0 ok\n"
     )
@@ -302,7 +304,7 @@ def test_the_text_fits_80_columns_and_counts() -> None:
 
 def test_a_command_is_not_broken_at_a_hyphen() -> None:
     command = "pip install 'punie-trace[clickhouse,duckdb,zstd]'"
-    text = as_text((Finding(Status.OK, "not installed", f"if you want them: {command}", "extras"),))
+    text = as_text((CheckResult(Status.OK, "not installed", f"if you want them: {command}", "extras"),))
     assert "'punie-trace[clickhouse,duckdb,zstd]'" in text
 
 
@@ -335,7 +337,7 @@ def test_a_folder_without_a_tokenizer_fails(copied_model: Path) -> None:
 
 
 def test_the_chat_template_is_looked_at(copied_model: Path) -> None:
-    def look() -> Finding:
+    def look() -> CheckResult:
         return model.check_template(model.find_model(copied_model))
 
     assert look().status is Status.OK

@@ -20,7 +20,7 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # as above
 from hostile_texts import TEXTS
 
-from punie.trace.telemetry.shipping.answers import Answer, Outcome
+from punie.trace.telemetry.shipping.answers import Outcome, ReceiverResponse
 from punie.trace.telemetry.shipping.grpc_sender import GrpcSender
 from punie.trace.telemetry.shipping.targets import flag_target
 
@@ -114,7 +114,7 @@ def lying(says: Says) -> Iterator[str]:
         server.stop(None).wait()
 
 
-def ask(url: str) -> Answer:
+def ask(url: str) -> ReceiverResponse:
     """What comes of one request, in time and with little memory."""
     before, began_s = psutil.Process().memory_info().rss, time.monotonic()
     sender = GrpcSender(flag_target(url), LIMIT_S)

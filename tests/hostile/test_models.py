@@ -22,7 +22,7 @@ import punie.trace
 from punie.trace.report.builders.run import build_run
 from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.usecases.load import load_source
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 from punie.trace.workload.agent import default_subject
 from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.subject import Subject
@@ -179,4 +179,4 @@ def test_what_a_model_says_is_not_obeyed(ground: Ground, tmp_path: Path) -> None
     assert not CONTROLS.search(said.getvalue())
     loaded = load_source(str(tmp_path))
     assert len(loaded.spans.spans) > 2 * len(TEXTS)
-    check_document(build_run(build_report(loaded, Judgement())))
+    check_document(build_run(build_report(loaded, VerdictTargets())))

@@ -30,7 +30,7 @@ from punie.trace.commands.mcp import make_server
 from punie.trace.errors import ExitCode
 from punie.trace.model import Span
 from punie.trace.urls import without_password, without_passwords
-from punie.trace.usecases.tool_answers import Answers
+from punie.trace.usecases.tool_answers import ToolAnswers
 
 LEFT, RIGHT = "Zq7vW", "kT9xM"  # both halves of every password; neither may be seen
 JOINTS: Final = ("", "/", "?", "#", "@", ":", "[", "%2F", "%40", "%", "\\", " ", "\x1b", "&key=", "é")
@@ -331,7 +331,7 @@ def test_no_password_is_in_what_a_coding_agent_gets(
             arguments = {"a": [source], "b": [source]}
         elif tool == "run":
             arguments = {"base_url": source.replace("clickhouse", "http"), "model": "\x1b[31m"}
-        async with Client(make_server(Answers(runs=tmp_path / "runs"))) as client:
+        async with Client(make_server(ToolAnswers(runs=tmp_path / "runs"))) as client:
             return str(await client.call_tool(tool, arguments))
 
     for password in PASSWORDS[:2] if tool == "run" else PASSWORDS:

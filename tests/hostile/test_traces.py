@@ -22,7 +22,7 @@ from punie.trace.report.document import Document
 from punie.trace.report.formats import FORMATS
 from punie.trace.usecases.comparison import compare_sources
 from punie.trace.usecases.load import load_source
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 BEGIN_NS: Final = 1_764_000_000_000_000_000
 SECOND: Final = 1_000_000_000
@@ -62,7 +62,7 @@ def hostile_spans(text: str, trace: int = 1) -> list[Span]:
 
 def report_of(path: Path) -> Document:
     """What `report` makes of a file, as a document."""
-    return build_run(build_report(load_source(str(path)), Judgement()))
+    return build_run(build_report(load_source(str(path)), VerdictTargets()))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

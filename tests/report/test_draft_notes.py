@@ -12,7 +12,7 @@ from punie.trace.analysis.experiment.drafting import Drafting
 from punie.trace.analysis.experiment.measured import Measured
 from punie.trace.analysis.experiment.results import analyse
 from punie.trace.report.builders.experiment import build_experiment
-from punie.trace.report.content import ExperimentReport
+from punie.trace.report.content import ExperimentContent
 from punie.trace.report.formats import MARKDOWN
 
 NGRAM = Arm("brief", ServerSettings(program="llama-server --spec-type ngram-simple --port {port}"))
@@ -26,7 +26,7 @@ def _report(repeats: int, drafting: Drafting | None) -> str:
         for arm in (BASE, NGRAM)
         for query in found.queries
     ]
-    return MARKDOWN.write(build_experiment(ExperimentReport("bench", analyse(Measured(found, tuple(seen))))))
+    return MARKDOWN.write(build_experiment(ExperimentContent("bench", analyse(Measured(found, tuple(seen))))))
 
 
 @pytest.mark.parametrize("repeats", [1, 2])

@@ -17,7 +17,7 @@ from sample_reports import DOCUMENTS
 from syrupy.assertion import SnapshotAssertion
 
 from punie.trace.report import formats
-from punie.trace.report.document import Document, Figure, Rows
+from punie.trace.report.document import Document, Figure, FlatTable
 from punie.trace.report.formats import FORMATS, JSON, TEXT, Format, by_ending, by_name
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import PUBLISHED, schema_path
@@ -139,7 +139,7 @@ HOSTILE_CELLS = ("=1+1", "+1", "-cmd", "@x", "\t=1", " =1", "＝1", "＠SUM(1)",
 
 @pytest.mark.parametrize("cell", HOSTILE_CELLS)
 def test_text_of_csv_is_never_a_formula(cell: str) -> None:
-    rows = Rows(("name", "time"), ((cell, -5), ("plain", 1.5)))
+    rows = FlatTable(("name", "time"), ((cell, -5), ("plain", 1.5)))
     text = by_name("csv").write(replace(DOCUMENTS["run one"](), rows=lambda: rows))
     _, (name, time), (plain, _) = csv.reader(io.StringIO(text))
     assert name.startswith(("'", "\N{REPLACEMENT CHARACTER}"))

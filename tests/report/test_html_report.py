@@ -21,7 +21,7 @@ from punie.trace import semconv
 from punie.trace.analysis.comparison.compare import compare
 from punie.trace.analysis.comparison.facts import compare_facts
 from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.summary.parts import By, part_of, parts_of
+from punie.trace.analysis.summary.parts import GroupBy, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase, SpanSet
@@ -30,15 +30,15 @@ from punie.trace.report.builders.comparison import build_comparison
 from punie.trace.report.builders.parts import build_parts
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.charts import Bar, Segment, StackedBars
-from punie.trace.report.content import ComparisonReport, Report
+from punie.trace.report.content import ComparisonContent, RunContent
 from punie.trace.report.document import Document, Section, Table, notes
 from punie.trace.report.drawn_queries import MOST, choose
 from punie.trace.report.figures import Unit
 from punie.trace.report.formats import by_name
 from punie.trace.report.writers.html.markup import prose, tag
 from punie.trace.report.writers.html.svg import WIDTH
-from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.load import LoadedSource
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 ALL: Final = {**DOCUMENTS, **PAGES}
 WORST: Final = (
@@ -184,9 +184,9 @@ def test_attributes_and_text_are_escaped_once() -> None:
 
 
 @pytest.fixture(scope="module")
-def forty() -> Report:
+def forty() -> RunContent:
     """Forty queries with all that a server of ours tells."""
-    return build_report(Loaded.of("forty", SpanSet(tuple(forty_queries(seeded(7))))), Judgement())
+    return build_report(LoadedSource.of("forty", SpanSet(tuple(forty_queries(seeded(7))))), VerdictTargets())
 
 
 def _pieces(path: str) -> list[tuple[int, int]]:
@@ -195,7 +195,7 @@ def _pieces(path: str) -> list[tuple[int, int]]:
     return boxes + [(int(x), int(x) + int(w)) for x, w in re.findall(r"M(\d+) \d+h(\d+)", path)]
 
 
-def test_critical_path_and_ledger_of_a_drawing_tile_its_width(forty: Report) -> None:
+def test_critical_path_and_ledger_of_a_drawing_tile_its_width(forty: RunContent) -> None:
     text = html(build_run(forty))
     drawings = re.findall(r"(?s)<svg class=spans.*?</svg>", text)
     assert len(drawings) == MOST
@@ -208,7 +208,7 @@ def test_critical_path_and_ledger_of_a_drawing_tile_its_width(forty: Report) -> 
             assert pieces[-1][1] == WIDTH
 
 
-def test_forty_queries_fit_in_300_kb_with_every_number_of_their_ledgers_and_paths(forty: Report) -> None:
+def test_forty_queries_fit_in_300_kb_with_every_number_of_their_ledgers_and_paths(forty: RunContent) -> None:
     text = html(build_run(forty))
     assert len(text.encode()) <= 300_000
     for chosen in choose(forty.analysis.records):
@@ -233,7 +233,7 @@ def test_of_very_many_queries_the_slowest_typical_and_failed_ones_are_drawn() ->
     assert [record.query_id for record in by_why["slowest"]] == [f"query-{n}" for n in range(9999, 9979, -1)]
     assert not [record for record in by_why["failed"] if record.succeeded]
     assert all(record.succeeded for record in by_why["typical"])
-    shown = html(build_run(Report(about(), analyse(records[:1_000]))))
+    shown = html(build_run(RunContent(about(), analyse(records[:1_000]))))
     assert "the 40 slowest of 1,000" in shown
     assert len(shown.encode()) < 200_000  # however many there are: the rest is in JSON and CSV
 
@@ -243,7 +243,7 @@ def test_what_was_said_is_on_the_page_only_if_somebody_asks_for_it() -> None:
     asked = msgspec.structs.replace(
         first, attributes={**first.attributes, semconv.QUERY_TEXT: "where\nis <b>?"}
     )
-    document = build_run(build_report(Loaded.of("said", SpanSet((asked, *rest))), Judgement()))
+    document = build_run(build_report(LoadedSource.of("said", SpanSet((asked, *rest))), VerdictTargets()))
     assert "is &lt;b&gt;?" not in html(document)
     assert "<pre>where\nis &lt;b&gt;?</pre>" in html(document.with_content())
 
@@ -253,15 +253,15 @@ def test_of_very_many_names_people_get_some_and_how_many_more() -> None:
         build_record(f"query-{number:04}", {Phase.DECODE: 300 + number % 7}, ok=number % 2 == 0)
         for number in range(600)
     ]
-    run = Report(about(), analyse(records))
+    run = RunContent(about(), analyse(records))
     parts = parts_of(records, lambda record: record.query_id)
     sides = [QueryEvidence(tuple(half)) for half in (records[:400], records[200:])]
     facts = compare_facts([{"model": "m"}], [{"model": "m"}], ["model"])
     comparison = compare(side_of(sides[:1]), side_of(sides[1:]), facts)
     documents = (
         build_run(run),
-        build_parts(run, part_of("", records), By.MODEL, parts),
-        build_comparison(ComparisonReport(("a",), ("b",), comparison)),
+        build_parts(run, part_of("", records), GroupBy.MODEL, parts),
+        build_comparison(ComparisonContent(("a",), ("b",), comparison)),
     )
     for document in documents:
         assert len(html(document).encode()) < 200_000

@@ -21,13 +21,13 @@ from punie.trace.commands.gates import gate
 from punie.trace.errors import ExitCode
 from punie.trace.model import Disturbance, Phase
 from punie.trace.report.builders.run import build_run
-from punie.trace.report.content import Report
+from punie.trace.report.content import RunContent
 from punie.trace.report.formats import by_name
 from punie.trace.report.published.schemas import schema_path
 from punie.trace.report.wording.headline import headline
 
 
-def render(format_name: str, report: Report) -> str:
+def render(format_name: str, report: RunContent) -> str:
     return by_name(format_name).write(build_run(report))
 
 
@@ -77,7 +77,7 @@ def test_what_makes_the_slow_ones_slow(format_name: str, snapshot: SnapshotAsser
 
 
 def test_the_critical_path_is_a_table_only_where_it_says_more_than_the_ledger() -> None:
-    sequential = Report(about(), analyse([_sequential()]))
+    sequential = RunContent(about(), analyse([_sequential()]))
     for name in ("text", "md"):
         assert "waited for" in render(name, parallel())
         assert "waited for" not in render(name, sequential)
@@ -95,7 +95,7 @@ def test_broken_traces_are_said_before_any_number() -> None:
     assert text.index("cycle (1, no-verdict)") < text.index("wall")
 
 
-def _crowd(count: int) -> Report:
+def _crowd(count: int) -> RunContent:
     """So many queries, each a millisecond longer than the one before; every tenth failed."""
     records = [
         build_record(
@@ -106,7 +106,7 @@ def _crowd(count: int) -> Report:
         )
         for number in range(count)
     ]
-    return Report(about(), analyse(records))
+    return RunContent(about(), analyse(records))
 
 
 @pytest.mark.parametrize("format_name", ["text", "md"])
@@ -123,34 +123,34 @@ def test_of_more_queries_than_one_reads_the_slowest_are_shown(format_name: str) 
     assert len(csv_rows(_crowd(500))) == 500
 
 
-def csv_rows(report: Report) -> list[dict[str, str]]:
+def csv_rows(report: RunContent) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(render("csv", report))))
 
 
 def test_what_nobody_scores_is_not_wrong() -> None:
     """Somebody else's spans have no score: no accuracy verdict and no 0 %, also where a query failed."""
     records = [build_record(f"q{n}", {Phase.TOOL: 100}, ok=None, error="E" if n else None) for n in range(3)]
-    document = build_run(Report(about(), analyse(records)))
+    document = build_run(RunContent(about(), analyse(records)))
     assert "accuracy" not in {answer.slug for answer in document.answers}
-    assert "No answer was scored" in render("text", Report(about(), analyse(records)))
+    assert "No answer was scored" in render("text", RunContent(about(), analyse(records)))
 
 
 def test_a_gate_on_what_can_t_be_judged_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
-    document = build_run(Report(about(), analyse([build_record("q", {Phase.TOOL: 100}, ok=None)])))
+    document = build_run(RunContent(about(), analyse([build_record("q", {Phase.TOOL: 100}, ok=None)])))
     assert gate(document, ("accuracy",)) is ExitCode.GATE_UNDECIDED
     assert "gate accuracy: undecided" in capsys.readouterr().err
 
 
 def test_a_warm_up_that_failed_is_shown() -> None:
     warm = build_record("warm-up-0", {Phase.TOOL: 100}, warmup=True, error="TimeoutError")
-    text = render("text", Report(about(), analyse([warm, build_record("q", {Phase.TOOL: 100})])))
+    text = render("text", RunContent(about(), analyse([warm, build_record("q", {Phase.TOOL: 100})])))
     assert "warm-up warm-up-0 #0.0: TimeoutError" in text
 
 
 def test_an_unknown_network_keeps_its_contested_time_and_a_bound_that_holds() -> None:
     record = build_record("q", {Phase.HTTP: 100, Phase.TOOL: 50}, network_known=False)
     ledger = replace(record.ledger, contested_ns={**record.ledger.contested_ns, Phase.HTTP: 30 * MS})
-    text = render("text", Report(about(), analyse([replace(record, ledger=ledger)])))
+    text = render("text", RunContent(about(), analyse([replace(record, ledger=ledger)])))
     (line,) = (line for line in text.splitlines() if line.strip().startswith("http"))
     assert re.findall(r"≥ 70.0 ms|not known|30.0 ms", line) == ["≥ 70.0 ms", "not known", "30.0 ms"]
 
@@ -161,7 +161,7 @@ def _asked(name: str, decode_ms: int, prefill_ms: int, **fields: Any) -> QueryRe
 
 def test_the_first_line_is_what_a_person_would_repeat() -> None:
     asked = [_asked("short", 300, 600), _asked("async-await", 3000, 6000), _asked("bad", 5, 5, ok=False)]
-    first, *_ = render("text", Report(about(), analyse(asked))).splitlines()
+    first, *_ = render("text", RunContent(about(), analyse(asked))).splitlines()
     assert first == "5.050 s a query: 65 % reading prompts, 33 % writing answers; slowest"
     assert headline(analyse(asked)).endswith("slowest async-await, 9.100 s; 1 of 3 queries failed")
     assert headline(analyse(asked[2:])) == ("no answer counts, 1 query failed; 110 ms a query: 91 % in tools")
@@ -178,7 +178,7 @@ def test_repeats_that_count_in_no_average_are_counted_apart() -> None:
     first = _asked("q", 100, 50, cache="server", cached_tokens=0)
     again = _asked("q", 100, 5, cache="server", cached_tokens=90, repeat=1, start_ns=10**9)
     again = replace(again, is_cached_repeat=True)
-    text = render("text", Report(about(), analyse([first, again])))
+    text = render("text", RunContent(about(), analyse([first, again])))
     assert re.search(r"query +asked +right +counted", text)
     assert re.search(r"\n +q +2 +2 +1 ", text)
     assert "1 repeat found the prompt cache warm" in text

@@ -10,14 +10,14 @@ import pytest
 from sample_reports import corrupt, decided, unbegun
 
 from punie.trace.report.builders.speculative import build_speculative, with_roadmap
-from punie.trace.report.content import BenchReport
+from punie.trace.report.content import BenchContent
 from punie.trace.report.document import Document
 from punie.trace.report.formats import JSON, TEXT
 from punie.trace.report.page import Page
 from punie.trace.report.published.schemas import schema_path
 
 
-def _diary(report: BenchReport) -> Document:
+def _diary(report: BenchContent) -> Document:
     return with_roadmap(build_speculative(report), report)
 
 

@@ -16,7 +16,7 @@ from loopback import serving_http
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attached_server import AttachedServer
-from punie.trace.server.probe import Refused
+from punie.trace.server.probe import UnexpectedAnswer
 from punie.trace.workload.agent import server_model
 
 Answers = dict[str, tuple[int, Any]]
@@ -173,7 +173,7 @@ def test_a_refused_key_is_hidden_and_the_way_to_give_one_named() -> None:
 def test_who_says_when_to_come_again_is_asked_again(
     status: int, headers: dict[str, str], *, is_loading: bool
 ) -> None:
-    assert Refused(httpx.Response(status, headers=headers)).is_loading == is_loading
+    assert UnexpectedAnswer(httpx.Response(status, headers=headers)).is_loading == is_loading
 
 
 @pytest.mark.parametrize(

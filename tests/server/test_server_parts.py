@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from punie.trace.footprint import MemorySource, footprint_reader, read_phys_footprint
+from punie.trace.footprint import FootprintKind, footprint_reader, read_phys_footprint
 from punie.trace.server.diagnosis import death_line, describe_exit, find_cause, is_downloading
 from punie.trace.server.launcher import LauncherArguments, exit_code, load_hook, parse_arguments
 from punie.trace.server.log import SHOWN_LINES, TAIL_BYTES, ServerLog
@@ -139,7 +139,7 @@ def test_memory_of_a_process_that_is_gone_is_not_known() -> None:
 
 @pytest.mark.skipif(sys.platform != "darwin", reason="a figure of macOS")
 def test_footprint_of_this_process() -> None:
-    assert footprint_reader()[0] is MemorySource.PHYS_FOOTPRINT
+    assert footprint_reader()[0] is FootprintKind.PHYS_FOOTPRINT
     assert read_phys_footprint(psutil.Process()) > 2**20
 
 

@@ -12,7 +12,7 @@ from punie.trace.__main__ import main
 from punie.trace.demo.paths import draft_model_path, target_model_path
 from punie.trace.errors import ExitCode, VocabularyError
 from punie.trace.serving.vocabulary import (
-    Difference,
+    TokenMismatch,
     check,
     compare_vocabularies,
     find_differences,
@@ -40,7 +40,7 @@ def test_vocabularies_are_compared_token_by_token() -> None:
 
 
 def test_a_mismatch_stops_unless_it_is_allowed_and_is_told_then_as_well() -> None:
-    found = tuple(Difference(f"t{number}", number, None) for number in range(10))
+    found = tuple(TokenMismatch(f"t{number}", number, None) for number in range(10))
     with pytest.raises(VocabularyError, match=r"'t0' \(0 / none\).* and 2 others"):
         check(found, "draft", allow=False)
     assert check(found, "draft", allow=True).startswith("10 tokens of draft differ")

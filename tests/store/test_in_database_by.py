@@ -21,7 +21,7 @@ from query_trees import NOW_NS, Tree, seeded
 from punie.trace import semconv
 from punie.trace.__main__ import main
 from punie.trace.analysis.statistics.spread import spread
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.commands import report
 from punie.trace.model import PHASES, AttributeValue, Span, SpanKind
 
@@ -192,6 +192,6 @@ def test_wall_times_of_few_queries_are_those_of_a_sorted_list(
 
 
 def test_the_flag_takes_what_the_analysis_knows(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tuple(By) == report.BY
+    assert tuple(GroupBy) == report.BY
     assert main(["report", "somewhere", "--by", "day", "--gate", "target"]) == 2
     assert "--by gives no verdicts" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from query_trees import Tree, forty_queries, seeded
 
 from punie.trace.__main__ import main
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.model import Span
 from punie.trace.store.clickhouse.cluster import Distributed, parse_engine
 from punie.trace.store.clickhouse.in_database import SETTINGS, total
@@ -86,7 +86,7 @@ def on_shards(table: str) -> list[int]:
 @pytest.fixture(scope="module")
 def expected(front: int) -> DatabaseTotals:
     """Of forty queries in one table, by day."""
-    found = total(alone(front, forty_queries(seeded(3))), By.DAY)
+    found = total(alone(front, forty_queries(seeded(3))), GroupBy.DAY)
     assert (found.where, found.total.answers) == (Where.ONE_SERVER, 40)
     return found
 
@@ -94,7 +94,7 @@ def expected(front: int) -> DatabaseTotals:
 @pytest.mark.parametrize("jaeger", [False, True])
 def test_each_shard_adds_up_its_own_traces(front: int, expected: DatabaseTotals, *, jaeger: bool) -> None:
     spans = forty_queries(seeded(3))
-    found = total(fill(front, spans, jaeger=jaeger), By.DAY)
+    found = total(fill(front, spans, jaeger=jaeger), GroupBy.DAY)
     assert min(on_shards("spread.local")) > 100
     assert sum(on_shards("spread.local")) == len(spans)
     assert found.where is Where.EACH_SHARD
@@ -109,7 +109,7 @@ def test_each_shard_adds_up_its_own_traces(front: int, expected: DatabaseTotals,
 def test_traces_that_may_be_spread_are_brought_together(
     front: int, expected: DatabaseTotals, placed: str, key: str
 ) -> None:
-    found = total(fill(front, forty_queries(seeded(3)), placed=placed, key=key), By.DAY)
+    found = total(fill(front, forty_queries(seeded(3)), placed=placed, key=key), GroupBy.DAY)
     assert found.where is Where.GATHERED
     assert figures(found) == figures(expected)
 

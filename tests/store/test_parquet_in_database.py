@@ -19,7 +19,7 @@ from punie.trace import semconv
 from punie.trace.__main__ import main
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.summary.database_totals import Where
-from punie.trace.analysis.summary.parts import By, Part, namer, part_of, parts_of
+from punie.trace.analysis.summary.parts import GroupBy, Part, namer, part_of, parts_of
 from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, Span, SpanSet
@@ -48,14 +48,14 @@ def test_each_trace_is_added_up_as_python_does_or_left_aside(tmp_path: Path, for
         changed(Tree(number, random, open_ended=number % 2 > 0).spans, random) for number in range(200, 1000)
     ]
     spans = _on_days([*plain, *other])
-    parts = total([write_parquet(tmp_path / "spans.parquet", spans, form)], By.DAY).parts
+    parts = total([write_parquet(tmp_path / "spans.parquet", spans, form)], GroupBy.DAY).parts
     by_trace: dict[str, list[Span]] = {}
     for span in spans:
         by_trace.setdefault(span.trace_id, []).append(span)
     expected: dict[str, Part] = {}
     for found in by_trace.values():
         records = read_queries(SpanSet(tuple(found))).records
-        expected |= {part.name: part for part in parts_of(records, namer(By.DAY, found))}
+        expected |= {part.name: part for part in parts_of(records, namer(GroupBy.DAY, found))}
     judged = [part for part in parts if not part.needs_tree]
     for part in judged:
         assert part == expected[part.name]
@@ -127,8 +127,8 @@ def test_the_sums_are_those_of_a_report(
     assert (found["answers"], found["failed"], found["warmup"], found["needs_tree"]) == (40, 2, 2, 0)
 
 
-@pytest.mark.parametrize("by", list(By))
-def test_parts_are_those_of_spans_that_were_read(tmp_path: Path, by: By) -> None:
+@pytest.mark.parametrize("by", list(GroupBy))
+def test_parts_are_those_of_spans_that_were_read(tmp_path: Path, by: GroupBy) -> None:
     random = seeded(9)
     models = ("", "a", "b, c", "it's")
     spans = _on_days([Tree(number, random, models[number % 4]).spans for number in range(60)])
@@ -141,10 +141,10 @@ def test_parts_are_those_of_spans_that_were_read(tmp_path: Path, by: By) -> None
 
 def test_blocks_of_few_spans_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_parquet(tmp_path / "spans.parquet", forty_queries(seeded(3)))
-    whole = total([file], By.DAY)
+    whole = total([file], GroupBy.DAY)
     monkeypatch.setattr(in_database, "_BLOCK", 7)
     sent: list[object] = []
-    in_database.send_total(sent.append, file, [file], By.DAY, in_database.MEMORY, str(tmp_path))
+    in_database.send_total(sent.append, file, [file], GroupBy.DAY, in_database.MEMORY, str(tmp_path))
     assert sent[-1] == whole
     assert sum(isinstance(one, Doing) for one in sent) > 7  # it says after each block how far it is
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from punie.trace.errors import InputError, OutputError
-from punie.trace.store.runs.ship_state import FILE_NAME, Acknowledged, KeptBookmark, ShipState
+from punie.trace.store.runs.ship_state import FILE_NAME, Acknowledged, ShipState, StoredBookmark
 from punie.trace.store.sources import read_source
 
 
 def test_it_is_there_again_after_it_was_written(tmp_path: Path) -> None:
-    bookmark = KeptBookmark(ShipState.open(tmp_path), "http there")
+    bookmark = StoredBookmark(ShipState.open(tmp_path), "http there")
     bookmark.reached({"agent-1.jsonl": (10, "a")}, accepted=3, rejected=0)
     bookmark.reached({"agent-1.jsonl": (20, "b"), "mlx_lm-2.jsonl": (5, "")}, accepted=2, rejected=1)
     again = ShipState.open(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from punie.trace.errors import InputError
 from punie.trace.model import Span, SpanSet
 from punie.trace.store.file_formats import FILE_FORMATS, read_file
-from punie.trace.store.files.json_documents import Document
+from punie.trace.store.files.json_documents import JsonDocument
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.json_files import JSON_FORMATS, read_document
@@ -50,7 +50,7 @@ def test_a_kind_of_json_is_one_line() -> None:
     mine = JsonFormat("mine", lambda document: isinstance(document, dict) and "mine" in document, read)
     into = SpanGatherer("file")
     for line, number in enumerate((1, 2), start=1):
-        read_document(Document(line, {"mine": number}), into, (*JSON_FORMATS, mine))
+        read_document(JsonDocument(line, {"mine": number}), into, (*JSON_FORMATS, mine))
     found = into.result()
     assert found.spans == (SPAN,)
     assert [(record.line, record.reason) for record in found.unreadable] == [(2, "mine is not 1")]

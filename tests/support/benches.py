@@ -15,14 +15,14 @@ from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
-    Arm,
-    ArmKind,
     BaselineShape,
     BenchPlan,
+    DecodingMode,
     DraftMeasurement,
     Estimate,
     Preflight,
     PreflightMeasurement,
+    SpeculativeArm,
     TargetKind,
     VerificationCost,
 )
@@ -31,17 +31,17 @@ from punie.trace.model import Phase
 
 QUERIES = ("find", "explain", "list")
 ARMS = (
-    Arm(BATCHED, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-    Arm(SAME_AGAIN, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-    Arm(SEQUENTIAL, ArmKind.SEQUENTIAL),
-    Arm("draft0-k2", ArmKind.DRAFT, 0, 2),
-    Arm("draft0-k3", ArmKind.DRAFT, 0, 3),
+    SpeculativeArm(BATCHED, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+    SpeculativeArm(SAME_AGAIN, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+    SpeculativeArm(SEQUENTIAL, DecodingMode.SEQUENTIAL),
+    SpeculativeArm("draft0-k2", DecodingMode.DRAFT, 0, 2),
+    SpeculativeArm("draft0-k3", DecodingMode.DRAFT, 0, 3),
 )
-CACHED_DRAFT = Arm("draft0-k3-cache", ArmKind.DRAFT, 0, 3, PromptCache.SERVER)
+CACHED_DRAFT = SpeculativeArm("draft0-k3-cache", DecodingMode.DRAFT, 0, 3, PromptCache.SERVER)
 SAID = (TurnOutput("a", (1, 2, 3)), TurnOutput("b", (4, 5)))
 
 
-def build_plan(arms: Sequence[Arm] = ARMS, **fields: Any) -> BenchPlan:  # noqa: ANN401 # fields of BenchPlan
+def build_plan(arms: Sequence[SpeculativeArm] = ARMS, **fields: Any) -> BenchPlan:  # noqa: ANN401 # fields of BenchPlan
     """A plan of five blocks."""
     values: dict[str, Any] = {
         "bench_id": "bench",

@@ -13,9 +13,9 @@ from punie.trace.model import Attributes, Span, SpanSet, StatusCode
 from punie.trace.report.builders.query import build_query
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.document import Document
-from punie.trace.usecases.load import Loaded
+from punie.trace.usecases.load import LoadedSource
 from punie.trace.usecases.query_report import report_query
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 AGENT: Final[Attributes] = {"service.name": "agent", "process.pid": 7, "host.name": "here"}
 SERVER: Final[Attributes] = {"service.name": "mlx_lm", "process.pid": 8, "host.name": "here"}
@@ -51,8 +51,8 @@ def query(number: int, begin_ms: float = 0, *, name: str = "", **said: Any) -> I
 
 def document(spans: Iterable[Span]) -> Document:
     """The report of a run with these spans."""
-    loaded = Loaded("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
-    return build_run(build_report(loaded, Judgement()))
+    loaded = LoadedSource("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
+    return build_run(build_report(loaded, VerdictTargets()))
 
 
 def failed() -> Iterator[Span]:
@@ -76,7 +76,7 @@ DRAWN: Final[Mapping[str, Callable[[], Document]]] = {
 
 def one_query(spans: Iterable[Span], name: str | None = None, *, full: bool = False) -> Document:
     """What `show` says of a query: the slowest, unless one is named."""
-    loaded = Loaded("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
+    loaded = LoadedSource("runs/2026-11-23T14-05-09-demo", SpanSet(tuple(spans)), None, None)
     return build_query(report_query(loaded, name, full=full))
 
 

@@ -21,20 +21,20 @@ from punie.trace.analysis.experiment.arms import (
 )
 from punie.trace.analysis.experiment.measured import CellFacts, Measured
 from punie.trace.analysis.experiment.observation import Observation
-from punie.trace.analysis.experiment.plan import ExperimentPlan, Stopping
+from punie.trace.analysis.experiment.plan import ExperimentPlan, StoppingRule
 from punie.trace.analysis.experiment.results import ArmResult, Experiment, analyse
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.improvement.model import (
     BASELINE,
     ArmMeasurement,
-    Candidate,
-    Ending,
+    ImprovementEnding,
+    LeverCandidate,
+    LeverPrediction,
     LeverSet,
-    Prediction,
     Stage,
     StageMeasurement,
 )
-from punie.trace.analysis.improvement.planner import Improvement
+from punie.trace.analysis.improvement.planner import ImprovementState
 from punie.trace.analysis.improvement.ranking import rank
 from punie.trace.analysis.improvement.settings import ImproveSettings
 from punie.trace.analysis.improvement.track_record import PredictionResult
@@ -43,7 +43,7 @@ from punie.trace.analysis.verdicts.assessment import Integrity
 from punie.trace.model import Phase
 from punie.trace.report.builders.experiment import build_experiment
 from punie.trace.report.builders.improvement import build_improvement
-from punie.trace.report.content import ExperimentReport, ImprovementReport, Report
+from punie.trace.report.content import ExperimentContent, ImprovementContent, RunContent
 from punie.trace.report.document import Document
 
 BASE: Final = Arm("baseline")
@@ -86,7 +86,7 @@ def plan(arms: Sequence[Arm] = (BASE, AGAIN, BRIEF, LIMITED, DRAFT), **fields: A
         "repeats": 1,
         "seed": 7,
         "created": "2026-11-30T14:05:09+01:00",
-        "stopping": Stopping(looks=(4, 6, 8), decided=True),
+        "stopping": StoppingRule(looks=(4, 6, 8), decided=True),
         "target_ns": 800 * 10**6,
         "versions": {"punie-trace": "0.1.0", "mlx-lm": "0.32.0"},
         "machine": {"chip": f"M4 {HOSTILE}", "memory": "32 GB"},
@@ -149,7 +149,7 @@ def unbegun() -> Experiment:
 
 
 def one_arm() -> Experiment:
-    return experiment(plan((BASE, BRIEF), blocks=2, stopping=Stopping()))
+    return experiment(plan((BASE, BRIEF), blocks=2, stopping=StoppingRule()))
 
 
 def many_arms() -> Experiment:
@@ -165,27 +165,35 @@ def broken() -> Experiment:
 
 
 def _experiment(found: Experiment) -> Document:
-    return build_experiment(ExperimentReport("benches/2026-11-30T14-05-09-plan", found, ("A note.",)))
+    return build_experiment(ExperimentContent("benches/2026-11-30T14-05-09-plan", found, ("A note.",)))
 
 
-def _candidates() -> tuple[Candidate, ...]:
+def _candidates() -> tuple[LeverCandidate, ...]:
     judged, same = ExpectedOutput.JUDGED, ExpectedOutput.SAME
     return (
-        Candidate(
-            "brief", "answers in one sentence", "brief", judged, Prediction(0.3, 0.2, 0.42, "half the tokens")
+        LeverCandidate(
+            "brief",
+            "answers in one sentence",
+            "brief",
+            judged,
+            LeverPrediction(0.3, 0.2, 0.42, "half the tokens"),
         ),
-        Candidate(
+        LeverCandidate(
             "tool-results=4000",
             f"shorter {HOSTILE}",
             "tool-results",
             judged,
-            Prediction(0.05, 0.01, 0.1),
+            LeverPrediction(0.05, 0.01, 0.1),
         ),
-        Candidate("draft=/models/draft", "a draft model", "draft", same),
-        Candidate(
-            "parallel-tools", "tools side by side", "parallel-tools", judged, Prediction(0.01, 0.0, 0.012)
+        LeverCandidate("draft=/models/draft", "a draft model", "draft", same),
+        LeverCandidate(
+            "parallel-tools",
+            "tools side by side",
+            "parallel-tools",
+            judged,
+            LeverPrediction(0.01, 0.0, 0.012),
         ),
-        Candidate("adapter", "an adapter", "adapter", judged, None, "needs --lever adapter=…"),
+        LeverCandidate("adapter", "an adapter", "adapter", judged, None, "needs --lever adapter=…"),
     )
 
 
@@ -207,23 +215,23 @@ def _blocks(found: Experiment, arm: Arm) -> tuple[RatioUnit, ...]:
     return tuple(RatioUnit(total(BASE, block), total(arm, block)) for block in range(found.plan.blocks))
 
 
-def _improvement(baseline: Report, ending: Ending) -> Document:
+def _improvement(baseline: RunContent, ending: ImprovementEnding) -> Document:
     """Up to a confirmation, a screening, or the baseline, as `ending` has it."""
     ranking = rank(_candidates())
     both = replace(BRIEF, name="brief+tool-results", levers=("brief", "tool-results=4000"))
     stages = {
-        Stage.BASELINE: experiment(plan((BASE, AGAIN), blocks=2, stopping=Stopping())),
+        Stage.BASELINE: experiment(plan((BASE, AGAIN), blocks=2, stopping=StoppingRule())),
         Stage.SCREENING: experiment(
-            plan((BASE, AGAIN, BRIEF, LIMITED, DRAFT), blocks=3, stopping=Stopping()),
+            plan((BASE, AGAIN, BRIEF, LIMITED, DRAFT), blocks=3, stopping=StoppingRule()),
             wrong="draft",
         ),
-        Stage.COMBINATION: experiment(plan((BASE, both, BRIEF), blocks=3, stopping=Stopping())),
+        Stage.COMBINATION: experiment(plan((BASE, both, BRIEF), blocks=3, stopping=StoppingRule())),
         Stage.CONFIRMATION: experiment(
-            plan((BASE, AGAIN, both), blocks=4, stopping=Stopping()),
-            wrong=both.name if ending is Ending.NOTHING_HELPS else "",
+            plan((BASE, AGAIN, both), blocks=4, stopping=StoppingRule()),
+            wrong=both.name if ending is ImprovementEnding.NOTHING_HELPS else "",
         ),
     }
-    far = {Ending.BUDGET_SPENT: 1, Ending.UNDECIDED: 2}.get(ending, 4)
+    far = {ImprovementEnding.BUDGET_SPENT: 1, ImprovementEnding.UNDECIDED: 2}.get(ending, 4)
     reached = {
         stage: replace(found, cells=cells(found.plan, after=100 * number))
         for number, (stage, found) in enumerate(list(stages.items())[:far])
@@ -247,11 +255,11 @@ def _improvement(baseline: Report, ending: Ending) -> Document:
         machine={"chip": "M4"},
         versions={"mlx-lm": "0.32.0"},
     )
-    state = Improvement(ranking, done)
+    state = ImprovementState(ranking, done)
     before = PredictionResult("brief", "brief", "2026-11-29", "m", "s", 0.3, 0.2, 0.4, 0.35, 0.3, 0.4)
     cause = Cause(CauseKind.TOOLS_ONE_AFTER_ANOTHER, 3, 4, 10**8, 2 * 10**8, tools=("grep", HOSTILE))
     return build_improvement(
-        ImprovementReport(
+        ImprovementContent(
             source="improvements/2026-11-30T14-05-09-mine",
             settings=settings,
             state=state,
@@ -264,18 +272,18 @@ def _improvement(baseline: Report, ending: Ending) -> Document:
     )
 
 
-def improvements(baseline: Callable[[], Report]) -> dict[str, Callable[[], Document]]:
+def improvements(baseline: Callable[[], RunContent]) -> dict[str, Callable[[], Document]]:
     """Documents by their names; `baseline` makes the report of the queries as they were."""
     endings = {
-        "empty": Ending.BUDGET_SPENT,
-        "one": Ending.UNDECIDED,
-        "many": Ending.IMPROVED,
-        "failed": Ending.NOTHING_HELPS,
+        "empty": ImprovementEnding.BUDGET_SPENT,
+        "one": ImprovementEnding.UNDECIDED,
+        "many": ImprovementEnding.IMPROVED,
+        "failed": ImprovementEnding.NOTHING_HELPS,
     }
     return {f"improvement {name}": partial(_with, baseline, ending) for name, ending in endings.items()}
 
 
-def _with(baseline: Callable[[], Report], ending: Ending) -> Document:
+def _with(baseline: Callable[[], RunContent], ending: ImprovementEnding) -> Document:
     return _improvement(baseline(), ending)
 
 

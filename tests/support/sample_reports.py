@@ -26,10 +26,10 @@ from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.analysis.records import PathPart, PlannedQuery, QueryPath, QueryRecord
-from punie.trace.analysis.speculative.benchmark import Measurements, analyse_benchmark
+from punie.trace.analysis.speculative.benchmark import BenchmarkMeasurements, analyse_benchmark
 from punie.trace.analysis.speculative.prediction import predict_memory
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, day_of, part_of, parts_of
+from punie.trace.analysis.summary.parts import GroupBy, day_of, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.analysis.verdicts.memory import MemoryUse
@@ -40,13 +40,19 @@ from punie.trace.report.builders.parts import build_parts, build_totals
 from punie.trace.report.builders.preflight import build_preflight as build_preflight_document
 from punie.trace.report.builders.run import build_run
 from punie.trace.report.builders.speculative import build_speculative
-from punie.trace.report.content import About, BenchReport, ComparisonReport, DecisionReport, Report
+from punie.trace.report.content import (
+    BenchContent,
+    ComparisonContent,
+    DecisionContent,
+    RunContent,
+    SourceInfo,
+)
 from punie.trace.report.document import Document
 from punie.trace.report.wording.speculative import bench_advice
 
 
-def about(**fields: Any) -> About:  # noqa: ANN401 # fields of About
-    return About(
+def about(**fields: Any) -> SourceInfo:  # noqa: ANN401 # fields of About
+    return SourceInfo(
         source="runs/2026-11-23T14-05-09-demo",
         spans=112,
         traces=7,
@@ -71,23 +77,23 @@ def _query(query_id: str, repeat: int = 0, **fields: Any) -> QueryRecord:  # noq
     return build_record(query_id, phases, repeat=repeat, **({"start_ns": repeat * 10**9} | tokens | fields))
 
 
-def empty() -> Report:
-    return Report(about(), analyse([]))
+def empty() -> RunContent:
+    return RunContent(about(), analyse([]))
 
 
-def one() -> Report:
-    return Report(
+def one() -> RunContent:
+    return RunContent(
         about(), analyse([_query("view-functions")], memory=MemoryUse(141_200_000, limit_bytes=10**9))
     )
 
 
-def many() -> Report:
+def many() -> RunContent:
     ids = ("view-functions", "user-serializer", "async-await", "dependency-injection", "orm-or-sql")
     warm = [_query("warm-up-0", warmup=True), _query("warm-up-1", warmup=True)]
-    return Report(about(), analyse([*warm, *(_query(i, repeat) for repeat in range(5) for i in ids)]))
+    return RunContent(about(), analyse([*warm, *(_query(i, repeat) for repeat in range(5) for i in ids)]))
 
 
-def broken() -> Report:
+def broken() -> RunContent:
     records = [
         _query(
             "view-functions",
@@ -112,7 +118,7 @@ def broken() -> Report:
         ),
     ]
     planned = [PlannedQuery("orm-or-sql", 0, 0, 3), PlannedQuery("dependency-injection", 0, 0, 4)]
-    return Report(about(planned=5), analyse(records, findings, missing=planned))
+    return RunContent(about(planned=5), analyse(records, findings, missing=planned))
 
 
 def _request(turn: int, messages: str, tokens: TokenCounts, query: int = 0) -> ModelRequest:
@@ -137,7 +143,7 @@ def _request(turn: int, messages: str, tokens: TokenCounts, query: int = 0) -> M
     )
 
 
-def cache() -> Report:
+def cache() -> RunContent:
     """One query whose second turn was read again whole, one whose first message is another."""
     requests = (
         _request(0, "PU", TokenCounts(120, 0, 20)),
@@ -146,10 +152,10 @@ def cache() -> Report:
         _request(1, "QVAT", TokenCounts(330, 140, 20), query=1),
     )
     records = [_query("view-functions", cache="server"), _query("user-serializer", cache="server")]
-    return Report(about(), analyse(records, requests=requests))
+    return RunContent(about(), analyse(records, requests=requests))
 
 
-def predicted() -> Report:
+def predicted() -> RunContent:
     """Five queries of one turn each, whose costs tell what shorter output would save, and one that was cut."""
     requests, records = [], []
     for number, (uncached, output) in enumerate(((60, 20), (90, 35), (75, 60), (40, 25), (66, 44), (80, 9))):
@@ -168,17 +174,17 @@ def predicted() -> Report:
         )
         requests.append(request)
         records.append(record)
-    return Report(about(), analyse(records, requests=requests, target_ns=500 * MS))
+    return RunContent(about(), analyse(records, requests=requests, target_ns=500 * MS))
 
 
-def parallel() -> Report:
+def parallel() -> RunContent:
     """Two queries with three tools at once, of which one is waited for."""
-    return Report(about(), analyse([_parallel(number) for number in range(2)]))
+    return RunContent(about(), analyse([_parallel(number) for number in range(2)]))
 
 
-def slow() -> Report:
+def slow() -> RunContent:
     """Many of them, of which the last two have to wait for long."""
-    return Report(about(), analyse([_parallel(number) for number in range(24)]))
+    return RunContent(about(), analyse([_parallel(number) for number in range(24)]))
 
 
 def _parallel(number: int) -> QueryRecord:
@@ -225,11 +231,11 @@ COMPARISONS: Final[dict[str, Callable[[], tuple[QueryEvidence, QueryEvidence]]]]
 }
 
 
-def compared(name: str) -> ComparisonReport:
+def compared(name: str) -> ComparisonContent:
     a, b = COMPARISONS[name]()
     facts = compare_facts([{"model": "m", "host": "h"}], [{"model": HOSTILE}], ["model", "host"])
     comparison = compare(side_of([a]), side_of([b]), facts)
-    return ComparisonReport(
+    return ComparisonContent(
         ("runs/a",), ("runs/b", HOSTILE), comparison, judge(comparison, Thresholds(0.05, 0))
     )
 
@@ -238,55 +244,55 @@ GB = 10**9
 DECODE = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
 
 
-def _bench(measured: Measurements, limits: Limits | None = None) -> BenchReport:
+def _bench(measured: BenchmarkMeasurements, limits: Limits | None = None) -> BenchContent:
     found = analyse_benchmark(measured, limits or Limits())
-    return BenchReport(
+    return BenchContent(
         "runs/bench", found, bench_advice(found), ("A note beside every number.",), measured.observations
     )
 
 
-def unbegun() -> BenchReport:
-    return _bench(Measurements(build_plan(), ()))
+def unbegun() -> BenchContent:
+    return _bench(BenchmarkMeasurements(build_plan(), ()))
 
 
-def decided() -> BenchReport:
+def decided() -> BenchContent:
     plan = build_plan()
     memory = predict_memory(target_bytes=19 * GB, draft_bytes=GB, limit_bytes=32 * GB)
     asked = tuple(
         replace(seen, peak_bytes=20 * GB, footprint_bytes=21 * GB, recommended_bytes=25_600_000_000)
         for seen in observe_all(plan, DECODE)
     )
-    return _bench(Measurements(plan, asked, build_preflight(memory=memory)), Limits(10**10, 32 * GB))
+    return _bench(BenchmarkMeasurements(plan, asked, build_preflight(memory=memory)), Limits(10**10, 32 * GB))
 
 
-def corrupt() -> BenchReport:
+def corrupt() -> BenchContent:
     plan = build_plan((*ARMS, CACHED_DRAFT))
     asked = tuple(
         replace(seen, outputs=(TurnOutput("x", (1, 9)),)) if seen.arm == CACHED_DRAFT.name else seen
         for seen in observe_all(plan, DECODE | {"draft0-k3-cache": 480})
     )
     gaps = tuple(replace(item, logit_gap=4.2) for item in find_divergences(asked, plan.compared))
-    return _bench(Measurements(plan, asked[:-1], build_preflight(), gaps=gaps))
+    return _bench(BenchmarkMeasurements(plan, asked[:-1], build_preflight(), gaps=gaps))
 
 
-def decision(analysis_of: Report, *, target_ns: int = 10**8) -> DecisionReport:
+def decision(analysis_of: RunContent, *, target_ns: int = 10**8) -> DecisionContent:
     decided = decide(analyse(analysis_of.analysis.records, target_ns=target_ns))
-    return DecisionReport("runs/a", (), decided, ("A note.",), analysis_of)
+    return DecisionContent("runs/a", (), decided, ("A note.",), analysis_of)
 
 
-def _by_day(report: Report) -> Document:
+def _by_day(report: RunContent) -> Document:
     records = (*report.analysis.warmup, *report.analysis.records)
     parts = parts_of(records, lambda record: day_of(record.ledger.start_ns))
-    return build_parts(report, part_of("", records), By.DAY, parts)
+    return build_parts(report, part_of("", records), GroupBy.DAY, parts)
 
 
-def _by_model(report: Report) -> Document:
+def _by_model(report: RunContent) -> Document:
     records = report.analysis.records
     parts = parts_of(records, lambda record: f"somebody/{record.query_id}-{HOSTILE}")
-    return build_parts(report, part_of("", records), By.MODEL, parts)
+    return build_parts(report, part_of("", records), GroupBy.MODEL, parts)
 
 
-def _added_up(report: Report) -> Document:
+def _added_up(report: RunContent) -> Document:
     total = replace(part_of("", report.analysis.records), needs_tree=4)
     named = ("a" * 32, f"b{HOSTILE}")
     return build_totals(

@@ -13,11 +13,19 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.analysis.tuning.checkpoints import Checkpoint, best_checkpoint
 from punie.trace.analysis.tuning.fusing import Fused, FuseWay
-from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Judgement, Kept, Times, judge, kept
-from punie.trace.analysis.tuning.linting import Arguments, Lint, Problem, Served, TrainingMemory
+from punie.trace.analysis.tuning.judgement import (
+    AccuracyComparison,
+    JudgedArm,
+    Judgement,
+    ModelVariant,
+    Times,
+    compare_accuracy,
+    judge,
+)
+from punie.trace.analysis.tuning.linting import ArgumentsForm, Lint, Problem, PromptMatch, TrainingMemory
 from punie.trace.analysis.tuning.output_kinds import OutputKinds
 from punie.trace.analysis.tuning.split import Split
-from punie.trace.analysis.tuning.training import Ending, SeedLoss, Step, Training
+from punie.trace.analysis.tuning.training import SeedLoss, Training, TrainingEnding, TrainingStep
 from punie.trace.analysis.tuning.worth import ceiling, predicted_worth
 from punie.trace.model import Phase
 from punie.trace.report.builders.training import build_training
@@ -62,8 +70,11 @@ def planned() -> Training:
         seeds=(0,),
         samples=8,
         temperature=0.8,
-        ending=Ending.PLANNED,
-        steps=(Step("samples", "96 questions", 90 * SECOND), Step("training", "300 iterations", None)),
+        ending=TrainingEnding.PLANNED,
+        steps=(
+            TrainingStep("samples", "96 questions", 90 * SECOND),
+            TrainingStep("training", "300 iterations", None),
+        ),
         decode=ceiling(records()),
         machine={"chip": "M4", "memory": "32 GB"},
         versions={"punie-trace": "0.1.0", "mlx-lm": "0.32.2"},
@@ -77,8 +88,8 @@ def _lint(left_out: Mapping[Problem, tuple[str, ...]]) -> Lint:
         refused=(),
         longest_tokens=812,
         trained_tokens=480,
-        served={Served.SAME_TOKENS: 12},
-        arguments={Arguments.ALIKE: 8, Arguments.OBJECT: 4},
+        served={PromptMatch.SAME_TOKENS: 12},
+        arguments={ArgumentsForm.ALIKE: 8, ArgumentsForm.OBJECT: 4},
     )
 
 
@@ -87,7 +98,7 @@ def nothing_shorter() -> Training:
     worth = predicted_worth(records(), dict.fromkeys(TRAINED, 99))
     return replace(
         planned(),
-        ending=Ending.NOTHING_SHORTER,
+        ending=TrainingEnding.NOTHING_SHORTER,
         worth=worth,
         examples=TRAINED,
         rows=12,
@@ -97,7 +108,12 @@ def nothing_shorter() -> Training:
 
 
 def _arm(
-    name: str, kind: ArmKind, tokens: float, times: Times | None, beside: Kept, told: Times | None = None
+    name: str,
+    kind: ModelVariant,
+    tokens: float,
+    times: Times | None,
+    beside: AccuracyComparison,
+    told: Times | None = None,
 ) -> JudgedArm:
     kinds = OutputKinds(tool_calls=18.0, prose=tokens - 18, thinking=0.0)
     wall_ns = round(1.2 * SECOND / (times.estimate if times else 1))
@@ -109,15 +125,21 @@ def _judgement(*, lost: tuple[str, ...], brief: Times) -> Judgement:
     right = {name: [True, True, True] for name in JUDGED}
     worse = right | {name: [True, False, True] for name in lost}
     arms = (
-        _arm("base", ArmKind.BASE, 96.2, None, kept(right, right)),
-        _arm("brief", ArmKind.BRIEF, 90.1, brief, kept(right, right | {JUDGED[0]: [False, True, True]})),
-        _arm("adapter", ArmKind.ADAPTER, 41.5, Times(1.92, 1.71, 2.08), kept(right, worse)),
+        _arm("base", ModelVariant.BASE, 96.2, None, compare_accuracy(right, right)),
+        _arm(
+            "brief",
+            ModelVariant.BRIEF,
+            90.1,
+            brief,
+            compare_accuracy(right, right | {JUDGED[0]: [False, True, True]}),
+        ),
+        _arm("adapter", ModelVariant.ADAPTER, 41.5, Times(1.92, 1.71, 2.08), compare_accuracy(right, worse)),
         _arm(
             "fused-8-bits",
-            ArmKind.FUSED,
+            ModelVariant.FUSED,
             42.0,
             Times(2.05, 1.84, 2.2),
-            kept(right, worse),
+            compare_accuracy(right, worse),
             Times(2.05 / brief.estimate, 1.84 / brief.high, 2.2 / brief.low),
         ),
     )
@@ -137,7 +159,7 @@ def worth_it() -> Training:
     )
     return replace(
         nothing_shorter(),
-        ending=Ending.JUDGED,
+        ending=TrainingEnding.JUDGED,
         seeds=(0, 1),
         worth=predicted_worth(records(), dict.fromkeys(TRAINED, 40)),
         losses=tuple(SeedLoss(seed, ((10, 1.9), (300, 0.12)), 9 * SECOND, seed) for seed in (0, 1)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace import semconv
-from punie.trace.attributes.types import Kind
+from punie.trace.attributes.types import AttributeKind
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.telemetry.shipping.outgoing import read_line
@@ -98,15 +98,15 @@ def test_of_an_error_its_type_travels(error: str, sent: str) -> None:
 
 
 EXAMPLES = {
-    Kind.WORD: "word",
-    Kind.NAME: "a name",
-    Kind.ERROR: "ValueError",
-    Kind.URL: "http://host",
-    Kind.TRUTH: True,
-    Kind.INTEGER: 1,
-    Kind.NUMBER: 0.5,
-    Kind.WORDS: ["word"],
-    Kind.INTEGERS: [1],
+    AttributeKind.WORD: "word",
+    AttributeKind.NAME: "a name",
+    AttributeKind.ERROR: "ValueError",
+    AttributeKind.URL: "http://host",
+    AttributeKind.TRUTH: True,
+    AttributeKind.INTEGER: 1,
+    AttributeKind.NUMBER: 0.5,
+    AttributeKind.WORDS: ["word"],
+    AttributeKind.INTEGERS: [1],
 }
 
 

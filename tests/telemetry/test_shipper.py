@@ -18,8 +18,8 @@ from file_size import file_size_limit
 from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving, serving
 
 from punie.trace.telemetry.provider import Telemetry
-from punie.trace.telemetry.shipping.answers import Answer as Answered
 from punie.trace.telemetry.shipping.answers import Outcome
+from punie.trace.telemetry.shipping.answers import ReceiverResponse as Answered
 from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.telemetry.shipping.outgoing import OutgoingSpan
 from punie.trace.telemetry.shipping.shipper import Shipper, ship

@@ -12,7 +12,7 @@ from otlp_receiver import Answer, Receiver, grpc_receiving, http_receiving
 from punie.trace.telemetry.provider import Telemetry
 from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.telemetry.shipping.delivery import Delivery
-from punie.trace.telemetry.shipping.shipper import Unkept, ship
+from punie.trace.telemetry.shipping.shipper import NoBookmark, ship
 from punie.trace.telemetry.shipping.targets import Origin, Target, Transport, flag_target
 
 
@@ -27,14 +27,14 @@ def _write(telemetry: Telemetry, *names: str) -> None:
         telemetry.tracer.start_span(name).end()
 
 
-def _ship(telemetry: Telemetry, url: str, bookmark: Unkept) -> Delivery:
+def _ship(telemetry: Telemetry, url: str, bookmark: NoBookmark) -> Delivery:
     folder = telemetry.journal.path.parent
     (delivery,) = ship(folder, [flag_target(url)], bookmarks=lambda _: bookmark, deadline_s=None)
     return delivery
 
 
 def test_only_what_is_new_is_sent_again(receiver: Receiver, telemetry: Telemetry) -> None:
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     _write(telemetry, "first", "second")
     assert _ship(telemetry, receiver.url, bookmark).complete
     _write(telemetry, "third")
@@ -51,7 +51,7 @@ def test_after_a_batch_without_an_answer_it_goes_on_with_that_batch(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
     _write(telemetry, *(f"span {number}" for number in range(600)))  # three batches
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     receiver.script = [Answer(), *[Answer(status=404)] * 2]
     first = _ship(telemetry, receiver.url, bookmark)
     assert (first.sent, first.accepted, first.rejected) == (600, 256, 344)
@@ -64,7 +64,7 @@ def test_a_refused_request_is_not_acknowledged_even_if_a_later_one_is(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
     _write(telemetry, *(f"span {number}" for number in range(600)))
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     receiver.script = [Answer(status=401)]
     assert _ship(telemetry, receiver.url, bookmark).accepted == 344
     assert bookmark.places == {}
@@ -75,7 +75,7 @@ def test_spans_refused_one_by_one_are_not_sent_again_and_not_forgotten(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
     _write(telemetry, "good", "bad")
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     receiver.script = [Answer(rejected=1, message="too old")]
     assert _ship(telemetry, receiver.url, bookmark).rejected == 1
     again = _ship(telemetry, receiver.url, bookmark)
@@ -87,7 +87,7 @@ def test_what_a_receiver_refuses_that_takes_nothing_is_sent_again(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
     _write(telemetry, "first", "second")
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     receiver.refused_name = "second"
     receiver.script = [Answer(status=400)] * 6  # of both and of each, in both encodings
     refused = _ship(telemetry, receiver.url, bookmark)
@@ -103,7 +103,7 @@ def test_a_journal_that_ends_no_line_there_is_read_from_its_beginning_and_that_i
     receiver: Receiver, telemetry: Telemetry, offset: int
 ) -> None:
     _write(telemetry, "new")
-    delivery = _ship(telemetry, receiver.url, Unkept({telemetry.journal.path.name: (offset, "")}))
+    delivery = _ship(telemetry, receiver.url, NoBookmark({telemetry.journal.path.name: (offset, "")}))
     assert delivery.accepted == 1
     assert not delivery.acknowledged
     assert "is not the file that was read before" in delivery.summary()
@@ -112,7 +112,7 @@ def test_a_journal_that_ends_no_line_there_is_read_from_its_beginning_and_that_i
 def test_a_journal_is_known_by_what_stands_in_it_and_not_by_its_length(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     _write(telemetry, "first", "second")
     assert _ship(telemetry, receiver.url, bookmark).acknowledged
     path = telemetry.journal.path
@@ -127,7 +127,7 @@ def test_a_journal_is_known_by_what_stands_in_it_and_not_by_its_length(
 
 
 def test_a_journal_that_is_gone_is_said(receiver: Receiver, telemetry: Telemetry) -> None:
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     _write(telemetry, "first")
     assert _ship(telemetry, receiver.url, bookmark).acknowledged
     telemetry.journal.path.unlink()
@@ -140,7 +140,7 @@ def test_lines_that_are_no_spans_are_passed_once(receiver: Receiver, telemetry: 
     _write(telemetry, "good")
     with telemetry.journal.path.open("ab") as file:
         file.write(b"not json\n")
-    bookmark = Unkept()
+    bookmark = NoBookmark()
     assert _ship(telemetry, receiver.url, bookmark).skipped_lines == 1
     assert _ship(telemetry, receiver.url, bookmark).skipped_lines == 0
 

@@ -15,7 +15,7 @@ from punie.trace import semconv
 from punie.trace.model import Disturbance
 from punie.trace.workload.agent_runner import Reply
 from punie.trace.workload.left_running import Aftermath, until_idle
-from punie.trace.workload.scoring.answer import Answer
+from punie.trace.workload.scoring.answer import AgentAnswer
 from punie.trace.workload.threads import ToolThreads
 
 BUSY = "import time\nend = time.process_time() + 1.0\nwhile time.process_time() < end: pass\ntime.sleep(60)"
@@ -31,7 +31,7 @@ def busy_process() -> Iterator[int]:
 
 
 def replied(*, abandoned: bool = False, threads: ToolThreads | None = None) -> Reply:
-    return Reply(Answer("."), 0, None, abandoned, threads or ToolThreads())
+    return Reply(AgentAnswer("."), 0, None, abandoned, threads or ToolThreads())
 
 
 def test_only_the_query_after_one_that_was_given_up_is_marked() -> None:

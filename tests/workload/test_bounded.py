@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from punie.trace.workload.threads import ToolThreads
-from punie.trace.workload.tools.bounded import ENVIRONMENT, Finished, StoppedError, run_bounded
+from punie.trace.workload.tools.bounded import ENVIRONMENT, ProgramResult, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import READ_LIMIT_BYTES
 
 
@@ -53,7 +53,7 @@ def test_the_environment_is_small_and_standard_input_empty(tmp_path: Path) -> No
     assert lines[1] == "''"
 
 
-def _python(code: str, folder: Path) -> Finished:
+def _python(code: str, folder: Path) -> ProgramResult:
     return run_bounded([sys.executable, "-c", code], cwd=folder, time_limit_s=60)
 
 

@@ -23,15 +23,15 @@ from punie.trace.workload.plan import plan_queries
 from punie.trace.workload.runner import WARMUP_TEXTS, Session, run_server_start
 from punie.trace.workload.scoring.score import Score
 from punie.trace.workload.subject import Subject
-from punie.trace.workload.suite import ExpectAny, ExpectDirect, Query, Suite
+from punie.trace.workload.suite import ExpectAny, ExpectDirect, Suite, SuiteQuery
 
 SUITE = Suite(
     "s",
     1,
     (
-        Query("right", "What is WSGI?", ExpectDirect((("interface",),))),
-        Query("wrong", "What is ASGI?", ExpectDirect((("nothing like it",),))),
-        Query("any", "And?", ExpectAny()),
+        SuiteQuery("right", "What is WSGI?", ExpectDirect((("interface",),))),
+        SuiteQuery("wrong", "What is ASGI?", ExpectDirect((("nothing like it",),))),
+        SuiteQuery("any", "And?", ExpectAny()),
     ),
 )
 
@@ -127,6 +127,6 @@ def test_a_dead_server_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_suite_may_not_ask_what_warms_up(tmp_path: Path) -> None:
-    suite = Suite("s", 1, (Query("q", f" {WARMUP_TEXTS[0].upper()}", ExpectAny()),))
+    suite = Suite("s", 1, (SuiteQuery("q", f" {WARMUP_TEXTS[0].upper()}", ExpectAny()),))
     with pytest.raises(WorkloadError, match="suite s, query q: its text is used for the warm-up"):
         run(tmp_path, Server(), Listener(), suite)

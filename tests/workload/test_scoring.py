@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punie.trace.workload.scoring.answer import Answer, ToolCall
+from punie.trace.workload.scoring.answer import AgentAnswer, ToolCall
 from punie.trace.workload.scoring.score import Failure, score
-from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Query
+from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, SuiteQuery
 
 GREP = """\
 ./accounts/serializers.py:12:class UserSerializer(serializers.ModelSerializer):
@@ -35,8 +35,8 @@ CUT = "./a.py:1:x = Foo()\n./b.py:2:y = Foo()\n[truncated: showing 2 of 120 line
 NOTHING = "(no output, exit status 1)"
 
 
-def asked(text: str) -> Query:
-    return Query("q", text, ExpectTool(("run_command", "read_file"), "."))
+def asked(text: str) -> SuiteQuery:
+    return SuiteQuery("q", text, ExpectTool(("run_command", "read_file"), "."))
 
 
 def called(result: str | None, command: str = 'grep -rn "UserSerializer" .') -> ToolCall:
@@ -274,29 +274,29 @@ BAD = [
 
 
 @pytest.mark.parametrize(("query", "calls", "text"), GOOD)
-def test_an_honest_answer_is_grounded(query: Query, calls: list[ToolCall], text: str) -> None:
-    result = score(query, Answer(text, tuple(calls), ("tool_call", "stop")))
+def test_an_honest_answer_is_grounded(query: SuiteQuery, calls: list[ToolCall], text: str) -> None:
+    result = score(query, AgentAnswer(text, tuple(calls), ("tool_call", "stop")))
     assert (result.ok, result.failures, result.details) == (True, (), ())
     assert all(result.checks.values())
 
 
 @pytest.mark.parametrize(("query", "calls", "text"), BAD)
 def test_what_is_made_up_denied_or_ignored_is_ungrounded(
-    query: Query, calls: list[ToolCall], text: str
+    query: SuiteQuery, calls: list[ToolCall], text: str
 ) -> None:
-    result = score(query, Answer(text, tuple(calls)))
+    result = score(query, AgentAnswer(text, tuple(calls)))
     assert not result.ok
     assert result.failures in ((Failure.UNGROUNDED,), (Failure.NO_ANSWER,))
     assert len(result.details) == 1
 
 
 def test_the_detail_names_what_is_made_up() -> None:
-    result = score(USER, Answer("It is in ./users/serializers.py, as UserSerialiser.", (called(GREP),)))
+    result = score(USER, AgentAnswer("It is in ./users/serializers.py, as UserSerialiser.", (called(GREP),)))
     assert result.details == ("no tool returned ./users/serializers.py, UserSerialiser",)
 
 
-TOOL = Query("t", "Find it", ExpectTool(("run_command",), r"grep .*\bit\b"))
-DIRECT = Query(
+TOOL = SuiteQuery("t", "Find it", ExpectTool(("run_command",), r"grep .*\bit\b"))
+DIRECT = SuiteQuery(
     "d", "What is dependency injection?", ExpectDirect((("inject",), ("depend",), ("pass", "give")))
 )
 FOUND = "./a.py:1:it = 1"
@@ -333,59 +333,68 @@ SOUND = call('{"command": "grep -rn it ."}')
 def test_the_choice_of_tool_and_arguments(
     calls: list[ToolCall], failures: tuple[str, ...], failed_checks: tuple[str, ...]
 ) -> None:
-    result = score(TOOL, Answer("It is in ./a.py at line 1.", tuple(calls), ("stop",)))
+    result = score(TOOL, AgentAnswer("It is in ./a.py at line 1.", tuple(calls), ("stop",)))
     assert result.failures == failures
     assert tuple(name for name, passed in result.checks.items() if not passed) == failed_checks
 
 
 @pytest.mark.parametrize("result", ["error: refused", "error:", None])
 def test_a_sound_call_that_failed(result: str | None) -> None:
-    answer = Answer("The tool reported an error.", (call(SOUND.arguments_json, result=result),))
+    answer = AgentAnswer("The tool reported an error.", (call(SOUND.arguments_json, result=result),))
     assert score(TOOL, answer).failures == ("tool-error",)
 
 
 @pytest.mark.parametrize(
     ("answer", "failures"),
     [
-        (Answer(DIRECT_TEXT), ()),
-        (Answer("DEPENDENCIES are INJECTED: give an object what it needs."), ()),
-        (Answer(DIRECT_TEXT, (SOUND,)), ("wrong-choice", "ungrounded")),
-        (Answer("Injection depends."), ("off-topic",)),
-        (Answer("An independent bypass with reinjection."), ("off-topic",)),
-        (Answer("Django is a web framework."), ("off-topic",)),
-        (Answer("What is dependency injection?"), ("off-topic",)),
-        (Answer("You asked: What is dependency injection? Please tell me."), ("off-topic",)),
-        (Answer("I don't know what dependency injection is; pass."), ("no-answer",)),
-        (Answer("Sorry, I can't help with dependency injection; pass on that."), ("no-answer",)),
-        (Answer("I am not familiar with dependency injection, give me more."), ("no-answer",)),
-        (Answer("I have no idea what is injected, passed or depends."), ("no-answer",)),
-        (Answer("Give it up: I know too little about dependency injection."), ("no-answer",)),
-        (Answer("I\u2019m unable to give the meaning of dependency injection."), ("no-answer",)),
-        (Answer("Dependency injection? I couldn't say, give me a hint."), ("no-answer",)),
-        (Answer("I haven't a clue what is injected, passed or depends."), ("no-answer",)),
-        (Answer("What is injected or passed and what depends is unclear to me."), ("no-answer",)),
+        (AgentAnswer(DIRECT_TEXT), ()),
+        (AgentAnswer("DEPENDENCIES are INJECTED: give an object what it needs."), ()),
+        (AgentAnswer(DIRECT_TEXT, (SOUND,)), ("wrong-choice", "ungrounded")),
+        (AgentAnswer("Injection depends."), ("off-topic",)),
+        (AgentAnswer("An independent bypass with reinjection."), ("off-topic",)),
+        (AgentAnswer("Django is a web framework."), ("off-topic",)),
+        (AgentAnswer("What is dependency injection?"), ("off-topic",)),
+        (AgentAnswer("You asked: What is dependency injection? Please tell me."), ("off-topic",)),
+        (AgentAnswer("I don't know what dependency injection is; pass."), ("no-answer",)),
+        (AgentAnswer("Sorry, I can't help with dependency injection; pass on that."), ("no-answer",)),
+        (AgentAnswer("I am not familiar with dependency injection, give me more."), ("no-answer",)),
+        (AgentAnswer("I have no idea what is injected, passed or depends."), ("no-answer",)),
+        (AgentAnswer("Give it up: I know too little about dependency injection."), ("no-answer",)),
+        (AgentAnswer("I\u2019m unable to give the meaning of dependency injection."), ("no-answer",)),
+        (AgentAnswer("Dependency injection? I couldn't say, give me a hint."), ("no-answer",)),
+        (AgentAnswer("I haven't a clue what is injected, passed or depends."), ("no-answer",)),
+        (AgentAnswer("What is injected or passed and what depends is unclear to me."), ("no-answer",)),
         (
-            Answer("Dependencies are injected: passed in. If you are not sure, begin with the constructor."),
+            AgentAnswer(
+                "Dependencies are injected: passed in. If you are not sure, begin with the constructor."
+            ),
             (),
         ),
         (
-            Answer("Dependency injection: pass objects in, so that a class need not know how they are made."),
+            AgentAnswer(
+                "Dependency injection: pass objects in, so that a class need not know how they are made."
+            ),
             (),
         ),
-        (Answer("I would say that dependency injection passes objects in. You don't need to know more."), ()),
-        (Answer(None), ("no-answer",)),
-        (Answer(" \n"), ("no-answer",)),
-        (Answer("..."), ("no-answer",)),
-        (Answer(DIRECT_TEXT, finish_reasons=("stop",)), ()),
-        (Answer(DIRECT_TEXT, finish_reasons=("length",)), ("truncated",)),
-        (Answer(DIRECT_TEXT, finish_reasons=("stop", "max_tokens")), ("truncated",)),
-        (Answer(None, finish_reasons=("length",)), ("no-answer", "truncated")),
-        (Answer(f"{DIRECT_TEXT} and so on and so on and so on and so on"), ("degenerate",)),
-        (Answer("inject depend pass " * 4), ("degenerate",)),
-        (Answer(f"{DIRECT_TEXT} It is good, good, good design."), ()),
+        (
+            AgentAnswer(
+                "I would say that dependency injection passes objects in. You don't need to know more."
+            ),
+            (),
+        ),
+        (AgentAnswer(None), ("no-answer",)),
+        (AgentAnswer(" \n"), ("no-answer",)),
+        (AgentAnswer("..."), ("no-answer",)),
+        (AgentAnswer(DIRECT_TEXT, finish_reasons=("stop",)), ()),
+        (AgentAnswer(DIRECT_TEXT, finish_reasons=("length",)), ("truncated",)),
+        (AgentAnswer(DIRECT_TEXT, finish_reasons=("stop", "max_tokens")), ("truncated",)),
+        (AgentAnswer(None, finish_reasons=("length",)), ("no-answer", "truncated")),
+        (AgentAnswer(f"{DIRECT_TEXT} and so on and so on and so on and so on"), ("degenerate",)),
+        (AgentAnswer("inject depend pass " * 4), ("degenerate",)),
+        (AgentAnswer(f"{DIRECT_TEXT} It is good, good, good design."), ()),
     ],
 )
-def test_direct_answers(answer: Answer, failures: tuple[str, ...]) -> None:
+def test_direct_answers(answer: AgentAnswer, failures: tuple[str, ...]) -> None:
     assert score(DIRECT, answer).failures == failures
 
 
@@ -414,8 +423,8 @@ def test_direct_answers(answer: Answer, failures: tuple[str, ...]) -> None:
     ],
 )
 def test_tool_call_text_may_not_leak_into_an_answer(leak: str) -> None:
-    assert Failure.TOOL_CALL_LEAK in score(DIRECT, Answer(f"{DIRECT_TEXT} {leak}")).failures
-    assert Failure.TOOL_CALL_LEAK in score(TOOL, Answer(f"It is in ./a.py. {leak}", (SOUND,))).failures
+    assert Failure.TOOL_CALL_LEAK in score(DIRECT, AgentAnswer(f"{DIRECT_TEXT} {leak}")).failures
+    assert Failure.TOOL_CALL_LEAK in score(TOOL, AgentAnswer(f"It is in ./a.py. {leak}", (SOUND,))).failures
 
 
 @pytest.mark.parametrize(
@@ -430,7 +439,7 @@ def test_tool_call_text_may_not_leak_into_an_answer(leak: str) -> None:
     ],
 )
 def test_honest_text_is_no_leak(honest: str) -> None:
-    assert score(DIRECT, Answer(f"{DIRECT_TEXT} {honest}")).ok
+    assert score(DIRECT, AgentAnswer(f"{DIRECT_TEXT} {honest}")).ok
 
 
 def test_every_failure_is_reached_and_documented_by_name() -> None:
@@ -454,7 +463,7 @@ ANSWERS = st.lists(WORDS | st.text(max_size=5), max_size=25).map(" ".join)
     text=ANSWERS, result=st.sampled_from([GREP, DEFS, FILE, CUT, NOTHING, "error: no"]) | st.text(max_size=30)
 )
 def test_ok_is_exactly_no_failure(text: str, result: str) -> None:
-    judged = score(USER, Answer(text, (called(result),)))
+    judged = score(USER, AgentAnswer(text, (called(result),)))
     assert judged.ok == (not judged.failures) == all(judged.checks.values())
     assert len(judged.details) == len(judged.failures)
 
@@ -465,7 +474,7 @@ def test_an_invented_place_never_passes(name: str, line: int) -> None:
         f"UserSerializer is in ./zz{name}.",
         f"UserSerializer is in ./accounts/serializers.py:{line + 12}.",
     ):
-        assert score(USER, Answer(text, (called(GREP),))).failures == ("ungrounded",)
+        assert score(USER, AgentAnswer(text, (called(GREP),))).failures == ("ungrounded",)
 
 
 @given(position=st.integers(0, 27), letter=st.sampled_from("abcxyz_0"))
@@ -473,7 +482,9 @@ def test_one_wrong_letter_in_a_path_is_seen(position: int, letter: str) -> None:
     path = "./accounts/serializers.py"
     wrong = path[:position] + letter + path[position + 1 :]
     if wrong != path and position < len(path):
-        result = score(USER, Answer(f"UserSerializer is defined in {wrong} at line 12.", (called(GREP),)))
+        result = score(
+            USER, AgentAnswer(f"UserSerializer is defined in {wrong} at line 12.", (called(GREP),))
+        )
         assert result.failures == ("ungrounded",)
 
 
@@ -481,27 +492,27 @@ def test_one_wrong_letter_in_a_path_is_seen(position: int, letter: str) -> None:
 def test_one_wrong_letter_in_a_name_is_seen(position: int, letter: str) -> None:
     wrong = "UserSerializer"[:position] + letter + "UserSerializer"[position + 1 :]
     result = score(
-        USER, Answer(f"{wrong} is defined in ./accounts/serializers.py at line 12.", (called(GREP),))
+        USER, AgentAnswer(f"{wrong} is defined in ./accounts/serializers.py at line 12.", (called(GREP),))
     )
     assert result.failures == ("ungrounded",) or wrong == "UserSerializer"
 
 
 @pytest.mark.parametrize("token", [".", "a", "a/", "a_", "aB", "a.b", "x.py", "`"])
 def test_an_endless_word_is_judged_at_once(token: str) -> None:
-    result = score(USER, Answer(f"UserSerializer {token * 20_000}", (called(GREP),)))
+    result = score(USER, AgentAnswer(f"UserSerializer {token * 20_000}", (called(GREP),)))
     assert result.failures == ("ungrounded",)
     assert len(result.details[0]) < 1000
 
 
 @pytest.mark.parametrize("words", ["1 ", "12, ", "no ", "./a.py "])
 def test_an_endless_text_is_a_loop(words: str) -> None:
-    assert Failure.DEGENERATE in score(USER, Answer(words * 5_000, (called(GREP),))).failures
+    assert Failure.DEGENERATE in score(USER, AgentAnswer(words * 5_000, (called(GREP),))).failures
 
 
 def test_a_pattern_that_never_ends_leaves_the_answer_unscored() -> None:
-    query = Query("q", "Find it", ExpectTool(("run_command",), r"(a|aa)+$"))
+    query = SuiteQuery("q", "Find it", ExpectTool(("run_command",), r"(a|aa)+$"))
     began = time.monotonic()
-    result = score(query, Answer("It is in ./a.py.", (call(json.dumps({"command": "a" * 5000 + "b"})),)))
+    result = score(query, AgentAnswer("It is in ./a.py.", (call(json.dumps({"command": "a" * 5000 + "b"})),)))
     assert time.monotonic() - began < 10
     assert (result.ok, result.failures, dict(result.checks)) == (None, (), {})
     assert result.details == (
@@ -510,17 +521,19 @@ def test_a_pattern_that_never_ends_leaves_the_answer_unscored() -> None:
 
 
 def test_where_nothing_is_expected_nothing_is_judged() -> None:
-    result = score(Query("q", "Anything?", ExpectAny()), Answer(None, finish_reasons=("length",)))
+    result = score(SuiteQuery("q", "Anything?", ExpectAny()), AgentAnswer(None, finish_reasons=("length",)))
     assert (result.ok, result.failures, result.details) == (None, (), ())
 
 
 def test_of_any_tool_with_any_arguments() -> None:
-    query = Query("q", "Find it", ExpectTool())
-    assert score(query, Answer("It is in ./a.py at line 1.", (SOUND,))).ok
-    assert score(query, Answer("It is in ./a.py at line 1.")).details == ("no tool was called, expected any",)
+    query = SuiteQuery("q", "Find it", ExpectTool())
+    assert score(query, AgentAnswer("It is in ./a.py at line 1.", (SOUND,))).ok
+    assert score(query, AgentAnswer("It is in ./a.py at line 1.")).details == (
+        "no tool was called, expected any",
+    )
 
 
 def test_where_nothing_must_be_mentioned_an_echo_is_still_none() -> None:
-    query = Query("q", "How many legs has a spider?", ExpectDirect())
-    assert score(query, Answer("Eight.")).ok
-    assert score(query, Answer("How many legs has a spider?")).failures == ("off-topic",)
+    query = SuiteQuery("q", "How many legs has a spider?", ExpectDirect())
+    assert score(query, AgentAnswer("Eight.")).ok
+    assert score(query, AgentAnswer("How many legs has a spider?")).failures == ("off-topic",)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.report.document import Document
     from punie.trace.telemetry.provider import Telemetry
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 Source = str | PathLike[str]
 """Where spans are: whatever `punie-trace report` takes, a path or a URL."""
@@ -52,7 +52,7 @@ class ComparisonReport(Report):
     comparison: Comparison
 
 
-def read_spans(source: Source) -> Loaded:
+def read_spans(source: Source) -> LoadedSource:
     """The spans of a run folder, a file, a folder of files, Jaeger or ClickHouse.
 
     Raises `punie.trace.errors.InputError` if `source` holds none, and names what is wrong with it.
@@ -63,7 +63,7 @@ def read_spans(source: Source) -> Loaded:
 
 
 def analyse(
-    spans: Source | Loaded, *, target_s: float | None = None, max_memory_bytes: int | None = None
+    spans: Source | LoadedSource, *, target_s: float | None = None, max_memory_bytes: int | None = None
 ) -> RunReport:
     """The ledger and the verdicts of every query in `spans`, which may also be their source.
 
@@ -72,11 +72,11 @@ def analyse(
     """
     from punie.trace.report.builders.run import build_run
     from punie.trace.units import NS_PER_S
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
     loaded = read_spans(spans) if isinstance(spans, str | PathLike) else spans
     target_ns = None if target_s is None else round(target_s * NS_PER_S)
-    report = build_report(loaded, Judgement(target_ns, max_memory_bytes))
+    report = build_report(loaded, VerdictTargets(target_ns, max_memory_bytes))
     return RunReport(build_run(report), report.analysis)
 
 

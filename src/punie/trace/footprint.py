@@ -10,7 +10,7 @@ from enum import StrEnum
 import psutil
 
 
-class MemorySource(StrEnum):
+class FootprintKind(StrEnum):
     """What was added up over the processes.
 
     `rss`: resident memory, shared pages counted in each process. `phys_footprint`: what macOS holds a process
@@ -24,11 +24,11 @@ class MemorySource(StrEnum):
 Reader = Callable[[psutil.Process], int]
 
 
-def footprint_reader() -> tuple[MemorySource, Reader]:
+def footprint_reader() -> tuple[FootprintKind, Reader]:
     """The best figure that this machine gives for a process's memory, and how to read it."""
     if sys.platform == "darwin":
-        return MemorySource.PHYS_FOOTPRINT, read_phys_footprint
-    return MemorySource.RSS, read_rss
+        return FootprintKind.PHYS_FOOTPRINT, read_phys_footprint
+    return FootprintKind.RSS, read_rss
 
 
 def read_rss(process: psutil.Process) -> int:

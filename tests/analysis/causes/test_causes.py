@@ -10,7 +10,7 @@ import pytest
 from small_traces import MS, agent, chat, span, tool
 
 from punie.trace.analysis.causes.find import find_causes
-from punie.trace.analysis.causes.model import Cause, CauseKind, Change
+from punie.trace.analysis.causes.model import Cause, CauseKind, PromptChange
 from punie.trace.analysis.causes.preamble import changed_text
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.model import Span, SpanKind, SpanSet
@@ -83,7 +83,7 @@ def test_a_time_of_day_in_the_instructions_is_named_with_what_a_cache_would_spar
     )
     assert cause.kind is CauseKind.CHANGING_INSTRUCTIONS
     assert (cause.message, cause.times, cause.of) == (0, 1, 2)
-    assert cause.change == Change("2026-11-30 14:05:09.", "2026-11-30 14:05:11.", is_time=True)
+    assert cause.change == PromptChange("2026-11-30 14:05:09.", "2026-11-30 14:05:11.", is_time=True)
     assert cause.digests == ("P", "Q")
     # of 300 tokens, read in 50 ms, the 200 of the first request would have come from the cache
     assert cause.least_ns == cause.most_ns == 33_333_333
@@ -175,7 +175,7 @@ def test_the_costliest_cause_comes_first() -> None:
 
 
 def test_a_changed_text_is_shown_in_whole_words_with_what_stands_before() -> None:
-    assert changed_text("Hello user 17, welcome", "Hello user 18, welcome") == Change(
+    assert changed_text("Hello user 17, welcome", "Hello user 18, welcome") == PromptChange(
         "Hello user 17,", "Hello user 18,"
     )
     assert changed_text("same", "same and more").now.endswith("and more")
@@ -239,7 +239,7 @@ def test_traces_of_others_have_the_same_causes(write: Any, place: int) -> None: 
     )
     instructions, tools, long = sorted(found, key=lambda cause: list(CauseKind).index(cause.kind))
     assert instructions.kind is CauseKind.CHANGING_INSTRUCTIONS
-    assert instructions.change == Change("It is 14:05.", "It is 14:06.", is_time=True)
+    assert instructions.change == PromptChange("It is 14:05.", "It is 14:06.", is_time=True)
     assert (instructions.times, instructions.of, instructions.digests) == (1, 3, None)
     assert tools.kind is CauseKind.REORDERED_TOOLS
     assert cause_cases(tools) == (f"change: {change_text(tools)}",)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from punie.trace.analysis.experiment.gates import (
-    Answered,
     GateKind,
     Resources,
+    ScoredAnswer,
     accuracy_gate,
     closed,
     memory_gate,
@@ -17,10 +17,10 @@ from punie.trace.analysis.experiment.gates import (
 from punie.trace.model import Verdict
 
 
-def answers(**right: str) -> list[Answered]:
+def answers(**right: str) -> list[ScoredAnswer]:
     """`q="yn"`: query q, asked twice, right and then wrong; `-`: not scored."""
     truth = {"y": True, "n": False, "-": None}
-    return [Answered(query, truth[one]) for query, repeats in right.items() for one in repeats]
+    return [ScoredAnswer(query, truth[one]) for query, repeats in right.items() for one in repeats]
 
 
 def test_a_query_counts_only_if_all_of_its_repeats_are_right() -> None:
@@ -44,9 +44,9 @@ def test_what_nobody_scored_is_undecided_and_keeps_out_only_what_is_judged() -> 
     assert closed([gate], scored=False) == ()
 
 
-def said(**digests: str) -> list[Answered]:
+def said(**digests: str) -> list[ScoredAnswer]:
     return [
-        Answered(query, True, tuple(one)) for query, repeats in digests.items() for one in repeats.split()
+        ScoredAnswer(query, True, tuple(one)) for query, repeats in digests.items() for one in repeats.split()
     ]
 
 
@@ -60,7 +60,9 @@ def test_a_baseline_that_differs_from_itself_says_nothing_of_an_arm() -> None:
 
 
 def test_answers_without_digests_are_not_known_to_be_the_same() -> None:
-    assert same_answers_gate([Answered("a", True)], [Answered("a", True)]).verdict is Verdict.UNDECIDED
+    assert (
+        same_answers_gate([ScoredAnswer("a", True)], [ScoredAnswer("a", True)]).verdict is Verdict.UNDECIDED
+    )
 
 
 def test_memory_and_swap() -> None:

@@ -15,17 +15,17 @@ from punie.trace.analysis.improvement.confirmation import look
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Budget,
-    Candidate,
-    Ending,
+    ImprovementEnding,
+    LeverCandidate,
+    LeverPrediction,
     LeverSet,
-    Prediction,
     Stage,
     StageMeasurement,
     StagePlan,
 )
-from punie.trace.analysis.improvement.planner import Improvement, Sizes
-from punie.trace.analysis.improvement.ranking import Choice, LeftOut, rank
-from punie.trace.analysis.improvement.screening import Screened
+from punie.trace.analysis.improvement.planner import ImprovementState, Sizes
+from punie.trace.analysis.improvement.ranking import LeverChoice, LeverExclusion, rank
+from punie.trace.analysis.improvement.screening import ScreeningResult
 from punie.trace.analysis.statistics.ratio import RatioUnit
 from punie.trace.bench.improving import improve
 from punie.trace.model import Verdict
@@ -37,9 +37,11 @@ ALL_RIGHT = Gate(GateKind.ACCURACY, Verdict.YES, of=5)
 
 def candidate(
     name: str, share: float | None = None, kind: str = "", why_not: str = "", not_with: tuple[str, ...] = ()
-) -> Candidate:
-    predicted = None if share is None else Prediction(share, share / 2, share * 1.5)
-    return Candidate(name, f"{name} on", kind or name, ExpectedOutput.JUDGED, predicted, why_not, not_with)
+) -> LeverCandidate:
+    predicted = None if share is None else LeverPrediction(share, share / 2, share * 1.5)
+    return LeverCandidate(
+        name, f"{name} on", kind or name, ExpectedOutput.JUDGED, predicted, why_not, not_with
+    )
 
 
 @dataclass
@@ -79,15 +81,17 @@ def arm_of(
     return ArmMeasurement(levers, units, median(unit.part / unit.whole for unit in units), gates)
 
 
-def run(planted: Planted, *candidates: Candidate, choice: Choice | None = None) -> tuple[Improvement, Ending]:
-    ranking = rank(candidates, choice or Choice())
-    return asyncio.run(improve(planted, lambda _: Improvement(ranking, {})))
+def run(
+    planted: Planted, *candidates: LeverCandidate, choice: LeverChoice | None = None
+) -> tuple[ImprovementState, ImprovementEnding]:
+    ranking = rank(candidates, choice or LeverChoice())
+    return asyncio.run(improve(planted, lambda _: ImprovementState(ranking, {})))
 
 
 def test_what_helps_is_combined_and_confirmed_in_fresh_blocks() -> None:
     planted = Planted({("cache",): 1.5, ("brief",): 1.3, ("nothing",): 1.0})
     state, ending = run(planted, candidate("nothing"), candidate("brief", 0.2), candidate("cache", 0.3))
-    assert ending is Ending.IMPROVED
+    assert ending is ImprovementEnding.IMPROVED
     assert state.winner == ("cache", "brief")
     assert [(plan.stage, plan.arms, plan.blocks) for plan in planted.asked] == [
         (Stage.BASELINE, (), 2),
@@ -103,7 +107,7 @@ def test_what_helps_is_combined_and_confirmed_in_fresh_blocks() -> None:
 def test_a_combination_that_is_worse_than_its_best_part_is_left_for_that_part() -> None:
     planted = Planted({("draft",): 1.2, ("cache",): 1.5, ("cache", "draft"): 1.1})
     state, ending = run(planted, candidate("cache", 0.3), candidate("draft", 0.2))
-    assert ending is Ending.IMPROVED
+    assert ending is ImprovementEnding.IMPROVED
     assert state.winner == ("cache",)
 
 
@@ -111,7 +115,7 @@ def test_a_combination_that_breaks_a_gate_is_left_for_its_best_part() -> None:
     together = ("cache", "brief")
     planted = Planted({("brief",): 1.2, ("cache",): 1.5}, gates={together: WRONG})
     state, ending = run(planted, candidate("cache", 0.3), candidate("brief", 0.2))
-    assert (state.winner, ending) == (("cache",), Ending.IMPROVED)
+    assert (state.winner, ending) == (("cache",), ImprovementEnding.IMPROVED)
 
 
 def test_of_one_kind_the_fastest_is_taken() -> None:
@@ -144,7 +148,7 @@ def test_where_the_winner_breaks_a_gate_in_the_confirmation_the_runner_up_is_con
     planted = BreaksLate({("cache",): 1.5, ("brief",): 1.3})
     state, ending = run(planted, candidate("cache", 0.3), candidate("brief", 0.2))
     assert (state.favourite, state.broken) == (("cache", "brief"), (WRONG,))
-    assert (state.winner, state.stage, ending) == (("cache",), Stage.RUNNER_UP, Ending.IMPROVED)
+    assert (state.winner, state.stage, ending) == (("cache",), Stage.RUNNER_UP, ImprovementEnding.IMPROVED)
     assert planted.asked[-1] == StagePlan(Stage.RUNNER_UP, (("cache",),), 4)
     assert state.confirmation
     assert state.confirmation.interval
@@ -155,7 +159,7 @@ def test_without_a_runner_up_nothing_helps() -> None:
     planted = BreaksLate({("cache",): 1.5})
     planted.late = ("cache",)
     state, ending = run(planted, candidate("cache", 0.3))
-    assert (state.winner, state.closed, ending) == (("cache",), (WRONG,), Ending.NOTHING_HELPS)
+    assert (state.winner, state.closed, ending) == (("cache",), (WRONG,), ImprovementEnding.NOTHING_HELPS)
 
 
 def test_levers_that_few_blocks_can_not_drop_are_screened_in_more() -> None:
@@ -169,7 +173,7 @@ def test_levers_that_few_blocks_can_not_drop_are_screened_in_more() -> None:
     planted = Unlucky({("slow-starter",): 1.2})
     state, ending = run(planted, candidate("slow-starter"))
     assert [plan.blocks for plan in planted.asked if plan.stage is Stage.SCREENING] == [3, 6]
-    assert (state.winner, ending) == (("slow-starter",), Ending.IMPROVED)
+    assert (state.winner, ending) == (("slow-starter",), ImprovementEnding.IMPROVED)
 
 
 def test_a_burst_of_other_work_in_one_block_drops_no_lever() -> None:
@@ -186,22 +190,22 @@ def test_a_burst_of_other_work_in_one_block_drops_no_lever() -> None:
     (screened,) = state.screened
     assert screened.speed_up is not None
     assert screened.speed_up < 1
-    assert screened.outcome is Screened.HELPS
-    assert ending is Ending.IMPROVED
+    assert screened.outcome is ScreeningResult.HELPS
+    assert ending is ImprovementEnding.IMPROVED
 
 
 def test_a_lever_that_breaks_answers_is_kept_out_however_fast_it_is() -> None:
     planted = Planted({("fast",): 3.0}, gates={("fast",): WRONG})
     state, ending = run(planted, candidate("fast", 0.7))
-    assert ending is Ending.NOTHING_HELPS
+    assert ending is ImprovementEnding.NOTHING_HELPS
     (lever,) = state.screened
-    assert (lever.outcome, lever.closed) == (Screened.BREAKS_A_GATE, (WRONG,))
+    assert (lever.outcome, lever.closed) == (ScreeningResult.BREAKS_A_GATE, (WRONG,))
 
 
 def test_answers_that_nobody_scored_keep_out_what_has_to_be_judged() -> None:
     unscored = Gate(GateKind.ACCURACY, Verdict.UNDECIDED)
     planted = Planted({("brief",): 1.5}, gates={("brief",): unscored})
-    assert run(planted, candidate("brief", 0.3))[1] is Ending.NOTHING_HELPS
+    assert run(planted, candidate("brief", 0.3))[1] is ImprovementEnding.NOTHING_HELPS
 
 
 def test_what_helped_by_luck_is_not_sold() -> None:
@@ -213,8 +217,8 @@ def test_what_helped_by_luck_is_not_sold() -> None:
 
     planted = Lucky({("useless",): 1.0})
     state, ending = run(planted, candidate("useless"))
-    assert ending is Ending.NOTHING_HELPS
-    assert state.screened[0].outcome is Screened.HELPS
+    assert ending is ImprovementEnding.NOTHING_HELPS
+    assert state.screened[0].outcome is ScreeningResult.HELPS
     assert state.confirmation
     assert state.confirmation.verdict is Verdict.NO
 
@@ -224,10 +228,10 @@ def test_without_a_lever_to_try_nothing_helps() -> None:
     state, ending = run(
         planted, candidate("bits", why_not="no other model is given"), candidate("tiny", 0.001)
     )
-    assert ending is Ending.NOTHING_HELPS
+    assert ending is ImprovementEnding.NOTHING_HELPS
     assert [(c.name, why) for c, why in state.ranking.left_out] == [
-        ("bits", LeftOut.NOT_HERE),
-        ("tiny", LeftOut.CANT_MATTER),
+        ("bits", LeverExclusion.NOT_HERE),
+        ("tiny", LeverExclusion.CANT_MATTER),
     ]
     assert planted.done == {Stage.BASELINE: 2}
 
@@ -235,23 +239,23 @@ def test_without_a_lever_to_try_nothing_helps() -> None:
 def test_what_the_budget_does_not_allow_is_named_and_a_confirmation_still_fits() -> None:
     planted = Planted({("a",): 1.5, ("b",): 1.4}, budget_cells=2 + 6 + 8)
     state, ending = run(planted, candidate("a", 0.3), candidate("b", 0.2))
-    assert ending is Ending.IMPROVED
+    assert ending is ImprovementEnding.IMPROVED
     assert state.planned == ("a",)
-    assert [(c.name, why) for c, why in state.ranking.left_out] == [("b", LeftOut.NO_BUDGET)]
+    assert [(c.name, why) for c, why in state.ranking.left_out] == [("b", LeverExclusion.NO_BUDGET)]
     assert planted.cells == 16
 
 
 def test_where_the_budget_left_levers_untried_it_is_not_said_that_nothing_helps() -> None:
     planted = Planted({("a",): 1.0, ("b",): 1.4}, budget_cells=2 + 6 + 8)
     state, ending = run(planted, candidate("a", 0.3), candidate("b", 0.2))
-    assert (state.planned, state.parts, ending) == (("a",), (), Ending.BUDGET_SPENT)
+    assert (state.planned, state.parts, ending) == (("a",), (), ImprovementEnding.BUDGET_SPENT)
 
 
 @pytest.mark.parametrize("cells", [3, 12])
 def test_a_budget_that_allows_no_confirmation_is_spent(cells: int) -> None:
     planted = Planted({("a",): 1.5}, budget_cells=cells)
     state, ending = run(planted, candidate("a", 0.3))
-    assert ending is Ending.BUDGET_SPENT
+    assert ending is ImprovementEnding.BUDGET_SPENT
     assert state.confirmation is None
 
 
@@ -262,7 +266,7 @@ def test_a_confirmation_that_stays_open_takes_more_blocks_until_the_last_look() 
 
     planted = Noisy({})
     _, ending = run(planted, candidate("noisy"))
-    assert ending is Ending.UNDECIDED
+    assert ending is ImprovementEnding.UNDECIDED
     assert [plan.blocks for plan in planted.asked if plan.stage is Stage.CONFIRMATION] == [*Sizes().looks]
 
 
@@ -276,7 +280,7 @@ def test_what_was_interrupted_between_two_looks_is_judged_at_the_next_one() -> N
 def test_levers_are_chosen_by_name_or_kind() -> None:
     found = rank(
         (candidate("k=2", kind="draft"), candidate("cache"), candidate("tiny", 0.0)),
-        Choice(frozenset({"draft", "tiny"}), frozenset({"cache"})),
+        LeverChoice(frozenset({"draft", "tiny"}), frozenset({"cache"})),
     )
     assert [c.name for c in found.tried] == ["tiny", "k=2"]
-    assert [(c.name, why) for c, why in found.left_out] == [("cache", LeftOut.NOT_CHOSEN)]
+    assert [(c.name, why) for c, why in found.left_out] == [("cache", LeverExclusion.NOT_CHOSEN)]

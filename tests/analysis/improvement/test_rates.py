@@ -8,7 +8,7 @@ import random
 import pytest
 from improve_rates import RECORDED, Noise, Simulated, improve_with, simulate
 
-from punie.trace.analysis.improvement.model import Ending, StageMeasurement, StagePlan
+from punie.trace.analysis.improvement.model import ImprovementEnding, StageMeasurement, StagePlan
 
 RUNS = 25
 
@@ -27,19 +27,25 @@ def noise() -> Noise:
 def test_useless_levers_are_hardly_ever_sold() -> None:
     generator = random.Random(1)  # noqa: S311 # simulation
     runs = [simulate(noise(), 1.0, generator) for _ in range(RUNS)]
-    assert sum(run.ending is Ending.IMPROVED for run in runs) <= 3
+    assert sum(run.ending is ImprovementEnding.IMPROVED for run in runs) <= 3
 
 
 def test_ten_percent_are_confirmed_on_recorded_noise_with_its_bursts() -> None:
     generator = random.Random(4)  # noqa: S311 # simulation
     runs = [simulate(Noise.read(RECORDED), 1.1, generator) for _ in range(60)]
-    assert sum(run.ending is Ending.IMPROVED and run.holds and run.true == 1.1 for run in runs) >= 0.9 * 60
+    assert (
+        sum(run.ending is ImprovementEnding.IMPROVED and run.holds and run.true == 1.1 for run in runs)
+        >= 0.9 * 60
+    )
 
 
 def test_a_planted_lever_is_confirmed_with_an_interval_that_holds_it() -> None:
     generator = random.Random(2)  # noqa: S311 # simulation
     runs = [simulate(noise(), 1.5, generator) for _ in range(RUNS)]
-    assert sum(run.ending is Ending.IMPROVED and run.holds and run.true == 1.5 for run in runs) >= 0.9 * RUNS
+    assert (
+        sum(run.ending is ImprovementEnding.IMPROVED and run.holds and run.true == 1.5 for run in runs)
+        >= 0.9 * RUNS
+    )
 
 
 class StoppedError(Exception):
@@ -67,7 +73,7 @@ def interruptible() -> Interruptible:
 def test_interrupted_before_any_step_and_resumed_it_comes_to_the_same() -> None:
     whole = interruptible()
     expected = improve_with(whole)
-    assert expected[1] is Ending.IMPROVED
+    assert expected[1] is ImprovementEnding.IMPROVED
     for last in range(1, whole.asked + 1):
         executor = interruptible()
         executor.last = last

@@ -16,13 +16,13 @@ from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.integrity.kinds import Effect
 from punie.trace.analysis.speculative.advice import BenchAdvice, next_steps
 from punie.trace.analysis.speculative.benchmark import (
-    Bar,
     BenchAnalysis,
+    BenchmarkMeasurements,
     BenchReason,
-    Measurements,
+    Disqualification,
     analyse_benchmark,
 )
-from punie.trace.analysis.speculative.decomposition import Cause
+from punie.trace.analysis.speculative.decomposition import DraftEffect
 from punie.trace.analysis.speculative.model import Preflight
 from punie.trace.model import Phase, Verdict
 from punie.trace.report.wording.speculative import bench_advice, reason_text
@@ -36,19 +36,21 @@ def _measured(
     decode_ms: Mapping[str, int] = FAST,
     arms: tuple[Any, ...] = ARMS,
     **fields: Any,  # noqa: ANN401 # of Measurements
-) -> Measurements:
+) -> BenchmarkMeasurements:
     plan = build_plan(arms)
-    return Measurements(plan, observe_all(plan, decode_ms), **({"preflight": build_preflight()} | fields))
+    return BenchmarkMeasurements(
+        plan, observe_all(plan, decode_ms), **({"preflight": build_preflight()} | fields)
+    )
 
 
-def _spoil(measured: Measurements, arm: str, **changes: Any) -> Measurements:  # noqa: ANN401 # of Observation
+def _spoil(measured: BenchmarkMeasurements, arm: str, **changes: Any) -> BenchmarkMeasurements:  # noqa: ANN401 # of Observation
     def spoilt(seen: Observation) -> Observation:
         return replace(seen, **changes) if seen.arm == arm else seen
 
     return replace(measured, observations=tuple(map(spoilt, measured.observations)))
 
 
-def _corrupt(measured: Measurements, arm: str) -> Measurements:
+def _corrupt(measured: BenchmarkMeasurements, arm: str) -> BenchmarkMeasurements:
     wrong = _spoil(measured, arm, outputs=OTHER)
     found = find_divergences(wrong.observations, wrong.plan.compared)
     return replace(wrong, gaps=tuple(replace(item, logit_gap=4.0) for item in found))
@@ -72,7 +74,7 @@ def test_a_corrupt_arm_can_not_be_the_best_however_fast() -> None:
     found = analyse_benchmark(_corrupt(_measured(), "draft0-k3"))
     assert found.best is not None
     assert found.best.speed_up.arm == "draft0-k2"
-    assert [draft.barred for draft in found.drafts] == [None, Bar.CORRUPT]
+    assert [draft.barred for draft in found.drafts] == [None, Disqualification.CORRUPT]
 
 
 def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
@@ -84,7 +86,7 @@ def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
         for seen in measured.observations
     )
     found = analyse_benchmark(replace(measured, observations=wrong))
-    assert found.drafts[1].barred is Bar.WRONG
+    assert found.drafts[1].barred is Disqualification.WRONG
     assert found.summary("draft0-k3").accuracy.verdict is Verdict.NO
 
 
@@ -120,7 +122,7 @@ def test_integrity_can_forbid_the_verdict() -> None:
 
 
 def test_nothing_measured_is_undecided_in_every_part() -> None:
-    found = analyse_benchmark(Measurements(build_plan(), ()))
+    found = analyse_benchmark(BenchmarkMeasurements(build_plan(), ()))
     assert (found.verdict, found.best, found.ceiling) == (Verdict.UNDECIDED, None, None)
     assert found.gate.verdict is Verdict.UNDECIDED
     assert bench_advice(found)
@@ -137,11 +139,11 @@ def test_the_parts_name_path_cache_and_the_costs_of_drafting() -> None:
     found = analyse_benchmark(_measured()).drafts[1].decomposition
     assert found is not None
     parts = {part.cause: part.ns / 1e6 for part in found.parts}
-    assert parts[Cause.BATCHING] == pytest.approx(3 * 20, abs=1)
-    assert parts[Cause.CACHE] == pytest.approx(3 * 60, abs=1)
-    assert parts[Cause.FEWER_STEPS] == pytest.approx(3 * 920 * (1 / 3 - 1), abs=1)
-    assert parts[Cause.DRAFT_COST] == pytest.approx(3 * 920 * 3 * 0.1 / 3, abs=1)
-    assert parts[Cause.VERIFICATION] == pytest.approx(3 * 920 * 0.06 / 3, abs=1)
+    assert parts[DraftEffect.BATCHING] == pytest.approx(3 * 20, abs=1)
+    assert parts[DraftEffect.CACHE] == pytest.approx(3 * 60, abs=1)
+    assert parts[DraftEffect.FEWER_STEPS] == pytest.approx(3 * 920 * (1 / 3 - 1), abs=1)
+    assert parts[DraftEffect.DRAFT_COST] == pytest.approx(3 * 920 * 3 * 0.1 / 3, abs=1)
+    assert parts[DraftEffect.VERIFICATION] == pytest.approx(3 * 920 * 0.06 / 3, abs=1)
 
 
 def test_predictions_stand_beside_what_was_measured() -> None:
@@ -157,7 +159,7 @@ def test_without_enough_decode_no_draft_can_help_and_it_says_so() -> None:
         for block in range(plan.blocks)
         for query in plan.queries
     )
-    found = analyse_benchmark(Measurements(plan, asked))
+    found = analyse_benchmark(BenchmarkMeasurements(plan, asked))
     assert found.ceiling == pytest.approx(1.05, abs=0.01)
     assert "No draft can reach 1.20×" in bench_advice(found)[0]
 
@@ -193,7 +195,7 @@ def _out_of_reach() -> Preflight:
 
 def test_a_preflight_that_excludes_the_threshold_asks_for_no_more_blocks() -> None:
     plan = build_plan()
-    measured = Measurements(plan, observe_all(plan, UNSURE, jitter_ms=60), build_preflight())
+    measured = BenchmarkMeasurements(plan, observe_all(plan, UNSURE, jitter_ms=60), build_preflight())
     found = analyse_benchmark(measured)
     assert found.verdict is Verdict.UNDECIDED
     assert found.best is not None

@@ -10,11 +10,11 @@ from benches import build_observation
 from punie.trace.analysis.experiment.arms import Arm
 from punie.trace.analysis.experiment.measured import Measured
 from punie.trace.analysis.experiment.plan import ExperimentPlan
-from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm
+from punie.trace.analysis.tuning.judgement import JudgedArm, ModelVariant
 from punie.trace.analysis.tuning.measured_arms import judged_arms
 from punie.trace.model import Phase
 
-KINDS = {"base": ArmKind.BASE, "brief": ArmKind.BRIEF, "adapter": ArmKind.ADAPTER}
+KINDS = {"base": ModelVariant.BASE, "brief": ModelVariant.BRIEF, "adapter": ModelVariant.ADAPTER}
 QUERIES = ("q1", "q2", "q3", "q4")
 
 

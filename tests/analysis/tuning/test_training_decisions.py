@@ -11,8 +11,22 @@ from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval, Method
 from punie.trace.analysis.tuning.checkpoints import Checkpoint, best_checkpoint
 from punie.trace.analysis.tuning.fusing import Fused, FuseWay, first_to_pass
-from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Question, Times, judge, kept
-from punie.trace.analysis.tuning.linting import Arguments, Problem, RowFacts, Served, TrainingMemory, lint
+from punie.trace.analysis.tuning.judgement import (
+    Criterion,
+    JudgedArm,
+    ModelVariant,
+    Times,
+    compare_accuracy,
+    judge,
+)
+from punie.trace.analysis.tuning.linting import (
+    ArgumentsForm,
+    Problem,
+    PromptMatch,
+    RowFacts,
+    TrainingMemory,
+    lint,
+)
 from punie.trace.analysis.tuning.output_kinds import OutputKinds
 from punie.trace.analysis.tuning.trajectories import Trajectory, shortest_right
 from punie.trace.analysis.tuning.worth import can_pay, predicted_worth
@@ -71,20 +85,20 @@ def test_the_shortest_right_answer_is_chosen_and_none_made_up() -> None:
     assert {query: one.place for query, one in chosen.items()} == {"a": "2"}
 
 
-ROW = RowFacts("q, turn 0", 100, 60, True, Served.SAME_TOKENS, Arguments.ALIKE)
+ROW = RowFacts("q, turn 0", 100, 60, True, PromptMatch.SAME_TOKENS, ArgumentsForm.ALIKE)
 
 
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
         (ROW, None),
-        (replace(ROW, served=Served.NOT_KNOWN), None),
-        (replace(ROW, served=Served.SAME_COUNT), None),
+        (replace(ROW, served=PromptMatch.NOT_KNOWN), None),
+        (replace(ROW, served=PromptMatch.SAME_COUNT), None),
         (replace(ROW, tokens=201), Problem.CUT),
         (replace(ROW, prompt_tokens=100), Problem.UNTRAINED),
         (replace(ROW, prompt_is_prefix=False), Problem.SHIFTED_MASK),
-        (replace(ROW, served=Served.OTHER_TOKENS), Problem.OTHER_TOKENS),
-        (replace(ROW, served=Served.OTHER_COUNT), Problem.OTHER_TOKENS),
+        (replace(ROW, served=PromptMatch.OTHER_TOKENS), Problem.OTHER_TOKENS),
+        (replace(ROW, served=PromptMatch.OTHER_COUNT), Problem.OTHER_TOKENS),
     ],
 )
 def test_the_linter_leaves_out_what_would_spoil_a_training(row: RowFacts, problem: Problem | None) -> None:
@@ -127,10 +141,12 @@ def test_a_fused_form_that_lost_what_the_adapter_had_is_refused(bad: Fused) -> N
     assert first_to_pass([bad]) is None
 
 
-def arm(kind: ArmKind, tokens: float, times: Times | None, *, queries: int = 60, lost: int = 0) -> JudgedArm:
+def arm(
+    kind: ModelVariant, tokens: float, times: Times | None, *, queries: int = 60, lost: int = 0
+) -> JudgedArm:
     base = {f"q{n}": [True] for n in range(queries)}
     now = {f"q{n}": [n >= lost] for n in range(queries)}
-    kinds, beside = OutputKinds(None, None, 0), kept(base, now)
+    kinds, beside = OutputKinds(None, None, 0), compare_accuracy(base, now)
     return JudgedArm(kind.value, kind, tokens, kinds, 1e9, share(tokens / 100), times, None, beside)
 
 
@@ -138,9 +154,9 @@ def share(of_base: float) -> Interval:
     return Interval(of_base - 0.05, of_base + 0.05, 0.95, Method.BOOTSTRAP_T, 60)
 
 
-BASE = arm(ArmKind.BASE, 100, None)
-BRIEF = arm(ArmKind.BRIEF, 90, Times(1.05, 0.98, 1.1))
-ADAPTER = replace(arm(ArmKind.ADAPTER, 60, Times(1.3, 1.2, 1.4)), against_told=Times(1.24, 1.1, 1.4))
+BASE = arm(ModelVariant.BASE, 100, None)
+BRIEF = arm(ModelVariant.BRIEF, 90, Times(1.05, 0.98, 1.1))
+ADAPTER = replace(arm(ModelVariant.ADAPTER, 60, Times(1.3, 1.2, 1.4)), against_told=Times(1.24, 1.1, 1.4))
 
 
 def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
@@ -153,40 +169,48 @@ def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
 @pytest.mark.parametrize(
     ("arms", "question", "verdict"),
     [
-        ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.9, 1.05))], Question.FASTER, Verdict.NO),
-        ([BASE, BRIEF, replace(ADAPTER, times=Times(1.2, 0.9, 1.5))], Question.FASTER, Verdict.UNDECIDED),
-        ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.5, 2.0))], Question.FASTER, Verdict.UNDECIDED),
-        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(1.06))], Question.SHORTER, Verdict.NO),
-        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(0.96))], Question.SHORTER, Verdict.UNDECIDED),
+        ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.9, 1.05))], Criterion.FASTER, Verdict.NO),
+        ([BASE, BRIEF, replace(ADAPTER, times=Times(1.2, 0.9, 1.5))], Criterion.FASTER, Verdict.UNDECIDED),
+        ([BASE, BRIEF, replace(ADAPTER, times=Times(0.97, 0.5, 2.0))], Criterion.FASTER, Verdict.UNDECIDED),
+        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(1.06))], Criterion.SHORTER, Verdict.NO),
+        ([BASE, BRIEF, replace(ADAPTER, tokens_share=share(0.96))], Criterion.SHORTER, Verdict.UNDECIDED),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(0.93, 0.87, 0.99))],
-            Question.BETTER_THAN_INSTRUCTION,
+            Criterion.BETTER_THAN_INSTRUCTION,
             Verdict.NO,
         ),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.0, 0.96, 1.05))],
-            Question.BETTER_THAN_INSTRUCTION,
+            Criterion.BETTER_THAN_INSTRUCTION,
             Verdict.NO,
         ),
         (
             [BASE, BRIEF, replace(ADAPTER, against_told=Times(1.2, 0.6, 1.8))],
-            Question.BETTER_THAN_INSTRUCTION,
+            Criterion.BETTER_THAN_INSTRUCTION,
             Verdict.UNDECIDED,
         ),
         (
-            [BASE, BRIEF, replace(ADAPTER, kept=arm(ArmKind.ADAPTER, 1, None, lost=20).kept)],
-            Question.KEPT,
+            [
+                BASE,
+                BRIEF,
+                replace(ADAPTER, kept=arm(ModelVariant.ADAPTER, 1, None, lost=20).kept),
+            ],
+            Criterion.KEPT,
             Verdict.NO,
         ),
         (
-            [BASE, BRIEF, replace(ADAPTER, kept=arm(ArmKind.ADAPTER, 1, None, queries=10).kept)],
-            Question.KEPT,
+            [
+                BASE,
+                BRIEF,
+                replace(ADAPTER, kept=arm(ModelVariant.ADAPTER, 1, None, queries=10).kept),
+            ],
+            Criterion.KEPT,
             Verdict.UNDECIDED,
         ),
     ],
 )
 def test_one_no_is_not_worth_it_and_too_few_queries_are_undecided(
-    arms: list[JudgedArm], question: Question, verdict: Verdict
+    arms: list[JudgedArm], question: Criterion, verdict: Verdict
 ) -> None:
     judged = judge(arms, 0.1)
     assert judged.answers[question] is verdict
@@ -194,7 +218,7 @@ def test_one_no_is_not_worth_it_and_too_few_queries_are_undecided(
 
 
 def test_an_instruction_that_loses_answers_does_not_win() -> None:
-    fast = replace(BRIEF, times=Times(1.5, 1.4, 1.6), kept=arm(ArmKind.BRIEF, 1, None, lost=3).kept)
+    fast = replace(BRIEF, times=Times(1.5, 1.4, 1.6), kept=arm(ModelVariant.BRIEF, 1, None, lost=3).kept)
     slower = replace(ADAPTER, against_told=Times(0.87, 0.8, 0.95))
     assert judge([BASE, fast, slower], 0.1).verdict is Verdict.YES
     assert judge([BASE, replace(fast, kept=BRIEF.kept), slower], 0.1).verdict is Verdict.NO
@@ -203,7 +227,7 @@ def test_an_instruction_that_loses_answers_does_not_win() -> None:
 def test_what_changed_is_named_by_query() -> None:
     base = {"a": [True, True], "b": [True, False], "c": [True], "only-here": [True]}
     now = {"a": [True, False], "b": [True, True], "c": [True]}
-    beside = kept(base, now)
+    beside = compare_accuracy(base, now)
     assert (beside.worse, beside.better, beside.compared, beside.right, beside.asked) == (
         ("a",),
         ("b",),

@@ -88,13 +88,13 @@ def take_run(content: bytes, folder: Path, pick: int | None) -> str:
     from punie.trace.report.builders.run import build_run
     from punie.trace.usecases.decision import decide_from
     from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
     write(content, folder)
-    report = build_report(load_source(str(folder)), Judgement())
+    report = build_report(load_source(str(folder)), VerdictTargets())
     oracle.check_document(build_run(report), pick)
     if pick is None or pick % 4 == 0:
-        oracle.check_document(build_decision(decide_from(str(folder), (), Judgement())), pick)
+        oracle.check_document(build_decision(decide_from(str(folder), (), VerdictTargets())), pick)
     return "report and decision"
 
 

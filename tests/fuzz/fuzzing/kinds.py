@@ -112,17 +112,17 @@ def take_pair(content: bytes, folder: Path, pick: int | None) -> str:
 
 def take_parts(content: bytes, folder: Path, pick: int | None) -> str:
     """`report --by`."""
-    from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
+    from punie.trace.analysis.summary.parts import GroupBy, namer, part_of, parts_of
     from punie.trace.report.builders.parts import build_parts
     from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
     path = folder / "spans.json"
     path.write_bytes(content)
     loaded = load_source(str(path))
-    report = build_report(loaded, Judgement())
+    report = build_report(loaded, VerdictTargets())
     records = (*report.analysis.warmup, *report.analysis.records)
-    for by in By:
+    for by in GroupBy:
         parts = parts_of(records, namer(by, loaded.spans.spans))
         oracle.check_document(build_parts(report, part_of("", records), by, parts), pick)
     return "parts"

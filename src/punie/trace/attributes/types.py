@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 
-class Kind(StrEnum):
+class AttributeKind(StrEnum):
     """What a value is, whatever a source writes it as."""
 
     TEXT = "text"
@@ -31,11 +31,11 @@ class Kind(StrEnum):
 
 
 _PLAIN: Final = {
-    Kind.WORD: str,
-    Kind.NAME: str,
-    Kind.ERROR: str,
-    Kind.URL: str,
-    Kind.TRUTH: bool,
+    AttributeKind.WORD: str,
+    AttributeKind.NAME: str,
+    AttributeKind.ERROR: str,
+    AttributeKind.URL: str,
+    AttributeKind.TRUTH: bool,
 }
 
 
@@ -47,7 +47,7 @@ class ValueType:
     a prompt, an answer or a tool call. `least` and `most` bound numbers, `one_of` lists the words that may travel.
     """
 
-    kind: Kind
+    kind: AttributeKind
     travels: bool = True
     is_content: bool = False
     least: float = 0
@@ -55,27 +55,27 @@ class ValueType:
     one_of: frozenset[str] = frozenset()
 
 
-TEXT: Final = ValueType(Kind.TEXT, travels=False)
-CONTENT: Final = ValueType(Kind.TEXT, travels=False, is_content=True)
-CONTENT_WORDS: Final = ValueType(Kind.WORDS, travels=False, is_content=True)
-CONTENT_INTEGERS: Final = ValueType(Kind.INTEGERS, travels=False, is_content=True)
-WORD: Final = ValueType(Kind.WORD)
-WORDS: Final = ValueType(Kind.WORDS)
-NAME: Final = ValueType(Kind.NAME)
-ERROR: Final = ValueType(Kind.ERROR)
-URL: Final = ValueType(Kind.URL)
-TRUTH: Final = ValueType(Kind.TRUTH)
-COUNT: Final = ValueType(Kind.INTEGER, most=10**12)
-COUNTS: Final = ValueType(Kind.INTEGERS, least=-1, most=10**12)  # -1: not known
-INTEGER: Final = ValueType(Kind.INTEGER, least=-(2**63))
-PORT: Final = ValueType(Kind.INTEGER, most=65_535)
-HTTP_CODE: Final = ValueType(Kind.INTEGER, most=999)
-BYTES: Final = ValueType(Kind.INTEGER, most=2**60)
-NANOSECONDS: Final = ValueType(Kind.INTEGER)
-SECONDS: Final = ValueType(Kind.NUMBER, most=1e10)
-MEASURE: Final = ValueType(Kind.MEASURE, most=1e15)
-RATE: Final = ValueType(Kind.NUMBER, most=1e12)
-NUMBER: Final = ValueType(Kind.NUMBER, least=-1e12, most=1e12)
+TEXT: Final = ValueType(AttributeKind.TEXT, travels=False)
+CONTENT: Final = ValueType(AttributeKind.TEXT, travels=False, is_content=True)
+CONTENT_WORDS: Final = ValueType(AttributeKind.WORDS, travels=False, is_content=True)
+CONTENT_INTEGERS: Final = ValueType(AttributeKind.INTEGERS, travels=False, is_content=True)
+WORD: Final = ValueType(AttributeKind.WORD)
+WORDS: Final = ValueType(AttributeKind.WORDS)
+NAME: Final = ValueType(AttributeKind.NAME)
+ERROR: Final = ValueType(AttributeKind.ERROR)
+URL: Final = ValueType(AttributeKind.URL)
+TRUTH: Final = ValueType(AttributeKind.TRUTH)
+COUNT: Final = ValueType(AttributeKind.INTEGER, most=10**12)
+COUNTS: Final = ValueType(AttributeKind.INTEGERS, least=-1, most=10**12)  # -1: not known
+INTEGER: Final = ValueType(AttributeKind.INTEGER, least=-(2**63))
+PORT: Final = ValueType(AttributeKind.INTEGER, most=65_535)
+HTTP_CODE: Final = ValueType(AttributeKind.INTEGER, most=999)
+BYTES: Final = ValueType(AttributeKind.INTEGER, most=2**60)
+NANOSECONDS: Final = ValueType(AttributeKind.INTEGER)
+SECONDS: Final = ValueType(AttributeKind.NUMBER, most=1e10)
+MEASURE: Final = ValueType(AttributeKind.MEASURE, most=1e15)
+RATE: Final = ValueType(AttributeKind.NUMBER, most=1e12)
+NUMBER: Final = ValueType(AttributeKind.NUMBER, least=-1e12, most=1e12)
 
 
 def one_of(*words: str) -> ValueType:

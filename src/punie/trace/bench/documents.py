@@ -22,13 +22,13 @@ from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
-    ArmKind,
     BenchPlan,
     BenchSettings,
+    DecodingMode,
     Preflight,
+    SpeculativeArm,
 )
 from punie.trace.analysis.speculative.model import FORMAT_VERSION as DRAFTS_VERSION
-from punie.trace.analysis.speculative.model import Arm as DraftArm
 from punie.trace.analysis.speculative.preset import as_experiment
 from punie.trace.errors import InputError
 from punie.trace.store import documents
@@ -106,8 +106,8 @@ def _of_drafts(plan: BenchPlan, file: str) -> ExperimentPlan:
     return as_experiment(plan)
 
 
-def _draft_problem(arm: DraftArm, drafts: int) -> str:
-    if arm.kind is not ArmKind.DRAFT:
+def _draft_problem(arm: SpeculativeArm, drafts: int) -> str:
+    if arm.kind is not DecodingMode.DRAFT:
         return "" if arm.draft is None and arm.k is None else "draft: only an arm with a draft has one"
     if arm.draft is None or not 0 <= arm.draft < drafts:
         return f"draft: {arm.draft} is none of the {drafts} drafts"

@@ -9,8 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from punie.trace.analysis.improvement.model import Budget, Ending, Stage, StageMeasurement, StagePlan
-from punie.trace.analysis.improvement.planner import Improvement, next_step, without_budget
+from punie.trace.analysis.improvement.model import (
+    Budget,
+    ImprovementEnding,
+    Stage,
+    StageMeasurement,
+    StagePlan,
+)
+from punie.trace.analysis.improvement.planner import ImprovementState, next_step, without_budget
 from punie.trace.analysis.improvement.ranking import Ranking
 
 
@@ -24,13 +30,13 @@ class StageExecutor(Protocol):
         """How much time there is, how much of it is spent, what one more cell is likely to take."""
 
 
-Begin = Callable[[StageMeasurement], Improvement]
+Begin = Callable[[StageMeasurement], ImprovementState]
 """Makes what is to be tried of the baseline's measurements: its costs are what predictions rest on."""
 
 
-async def improve(executor: StageExecutor, begin: Begin) -> tuple[Improvement, Ending]:
+async def improve(executor: StageExecutor, begin: Begin) -> tuple[ImprovementState, ImprovementEnding]:
     """Measure until it ends. Raises what the executor raises; what is measured by then is its to keep."""
-    state = Improvement(Ranking((), ()), {})
+    state = ImprovementState(Ranking((), ()), {})
     while isinstance(step := next_step(state, executor.budget()), StagePlan):
         if step.stage is Stage.SCREENING and state.planned is None:
             planned = tuple(levers[0] for levers in step.arms)

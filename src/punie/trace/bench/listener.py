@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from punie.trace.workload.around import Progress
+from punie.trace.workload.around import ProgressListener
 
 if TYPE_CHECKING:
     from punie.trace.bench.plan import Cell
 
 
-class Listener(Progress, Protocol):
-    """A `Progress` that also hears of the cells."""
+class Listener(ProgressListener, Protocol):
+    """A `ProgressListener` that also hears of the cells."""
 
     def cell_begins(self, cell: Cell) -> None:
         """The server of `cell` is about to be started."""

@@ -14,7 +14,7 @@ from punie.trace import semconv
 from punie.trace.analysis.experiment.observation import Divergence
 from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan
 from punie.trace.bench.child import ChildJob
-from punie.trace.bench.logits import LogitGap, LogitsJob, Place
+from punie.trace.bench.logits import DivergencePoint, LogitGap, LogitsJob
 from punie.trace.flags import PREFLIGHT_TIMEOUT
 from punie.trace.model import Span, SpanKind
 
@@ -82,7 +82,7 @@ def turns_of(spans: Iterable[Span]) -> Mapping[QueryKey, tuple[TurnTokens, ...]]
     }
 
 
-def place_of(item: Divergence, turns: Mapping[QueryKey, tuple[TurnTokens, ...]]) -> Place | None:
+def place_of(item: Divergence, turns: Mapping[QueryKey, tuple[TurnTokens, ...]]) -> DivergencePoint | None:
     """Where `item` parts from the sequential baseline; None if it can't be compared at one place.
 
     That is: no token ids, an output that has ended, or a prompt that isn't the baseline's.
@@ -98,7 +98,7 @@ def place_of(item: Divergence, turns: Mapping[QueryKey, tuple[TurnTokens, ...]])
         if arm == SEQUENTIAL and query_id == item.query_id and item.turn < len(others):
             other = others[item.turn]
             if other.prompt == here.prompt and other.output[: item.token + 1] == (*start, item.expected):
-                return Place((*here.prompt, *start), item.expected, item.actual)
+                return DivergencePoint((*here.prompt, *start), item.expected, item.actual)
     return None
 
 

@@ -9,7 +9,7 @@ from punie.trace.bench.child import serve_job, show_step
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DivergencePoint:
     """A text and two tokens that could come next."""
 
     tokens: tuple[int, ...]
@@ -23,7 +23,7 @@ class LogitsJob:
 
     model: str
     adapter: str | None
-    places: tuple[Place, ...]
+    places: tuple[DivergencePoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def look(job: LogitsJob) -> list[LogitGap]:
     return gaps
 
 
-def _gap(model: Any, place: Place) -> LogitGap:  # noqa: ANN401 - mlx is untyped
+def _gap(model: Any, place: DivergencePoint) -> LogitGap:  # noqa: ANN401 - mlx is untyped
     import mlx.core as mx
 
     from punie.trace.bench.preflight.models import Reader

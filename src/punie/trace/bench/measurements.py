@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from punie.trace.analysis.experiment.measured import CellFacts, Measured
 from punie.trace.analysis.experiment.observing import observe
-from punie.trace.analysis.experiment.results import Ending, ending_of
+from punie.trace.analysis.experiment.results import StopReason, ending_of
 from punie.trace.analysis.integrity.kinds import FINDING_KIND
 from punie.trace.analysis.pipeline import read_queries
-from punie.trace.analysis.speculative.benchmark import Measurements
+from punie.trace.analysis.speculative.benchmark import BenchmarkMeasurements
 from punie.trace.analysis.speculative.preset import as_benchmark
 from punie.trace.analysis.verdicts.assessment import Integrity
 from punie.trace.bench.documents import CellRecord
@@ -55,7 +55,7 @@ def read_measured(folder: BenchFolder) -> Measured:
     )
 
 
-def read_measurements(folder: BenchFolder) -> Measurements:
+def read_measurements(folder: BenchFolder) -> BenchmarkMeasurements:
     """The same of a benchmark of draft models, with its preflight and what was found of differences.
 
     Raises InputError.
@@ -63,11 +63,11 @@ def read_measurements(folder: BenchFolder) -> Measurements:
     return as_measurements(read_measured(folder), folder)
 
 
-def as_measurements(measured: Measured, folder: BenchFolder) -> Measurements:
+def as_measurements(measured: Measured, folder: BenchFolder) -> BenchmarkMeasurements:
     """As `read_measurements`, of what was read already: as far as it went, at the level of its last look."""
     ended = ending_of(measured)
-    blocks = measured.plan.blocks if ended.why is Ending.UNFINISHED else ended.blocks
-    return Measurements(
+    blocks = measured.plan.blocks if ended.why is StopReason.UNFINISHED else ended.blocks
+    return BenchmarkMeasurements(
         plan=replace(as_benchmark(measured.plan), blocks=blocks),
         observations=measured.observations,
         preflight=folder.read_preflight(),

@@ -33,7 +33,7 @@ from punie.trace.analysis.experiment.arms import (
 )
 from punie.trace.analysis.experiment.configuration import NO_CONFIGURATION, Configuration
 from punie.trace.analysis.experiment.looks import default_looks
-from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPlan, Stopping
+from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX, ExperimentPlan, StoppingRule
 from punie.trace.analysis.experiment.size import DEFAULT_BLOCKS, DEFAULT_REPEATS
 from punie.trace.bench.documents import problems
 from punie.trace.bench.levers.registry import parse_change
@@ -108,7 +108,7 @@ class PlanTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class PlanOverrides:
     """What the command line says in place of the file; None leaves it to the file.
 
     `config` is what the baseline begins with: there the file wins.
@@ -125,7 +125,7 @@ def read_experiment(
     path: Path,
     bench_id: str,
     environment: Environment,
-    changes: Changes = Changes(),  # frozen
+    changes: PlanOverrides = PlanOverrides(),  # frozen
 ) -> ExperimentPlan:
     """The experiment that `plan.toml` at `path` means, checked as far as that goes without starting anything.
 
@@ -142,7 +142,7 @@ def read_experiment(
     return changed
 
 
-def _changed(plan: ExperimentPlan, changes: Changes) -> ExperimentPlan:
+def _changed(plan: ExperimentPlan, changes: PlanOverrides) -> ExperimentPlan:
     blocks, rule = changes.blocks or plan.blocks, plan.stopping
     width = changes.width if changes.width is not None else rule.width
     decided = changes.decided or rule.decided
@@ -150,7 +150,7 @@ def _changed(plan: ExperimentPlan, changes: Changes) -> ExperimentPlan:
     if width is not None or decided:
         looks = (*looks, blocks) if looks else default_looks(blocks)
     seed = plan.seed if changes.seed is None else changes.seed
-    return replace(plan, blocks=blocks, seed=seed, stopping=Stopping(looks, width, decided))
+    return replace(plan, blocks=blocks, seed=seed, stopping=StoppingRule(looks, width, decided))
 
 
 def _plan(
@@ -180,7 +180,7 @@ def _plan(
         seed=table.seed,
         created=environment.created,
         threshold=table.threshold,
-        stopping=Stopping(table.stop.looks, table.stop.width, table.stop.decided),
+        stopping=StoppingRule(table.stop.looks, table.stop.width, table.stop.decided),
         target_ns=target_ns,
         max_memory_bytes=max_memory,
         query_timeout=table.query_timeout,

@@ -13,10 +13,10 @@ from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     SEQUENTIAL,
-    Arm,
-    ArmKind,
     BenchPlan,
     BenchSettings,
+    DecodingMode,
+    SpeculativeArm,
 )
 from punie.trace.analysis.speculative.preset import as_experiment
 from punie.trace.bench.options import DEMO, BenchOptions
@@ -64,19 +64,19 @@ def _settings(options: BenchOptions) -> BenchSettings:
     return BenchSettings(**(values | absolute))
 
 
-def make_arms(drafts: int, ks: Sequence[int], draft_cache: str) -> tuple[Arm, ...]:
+def make_arms(drafts: int, ks: Sequence[int], draft_cache: str) -> tuple[SpeculativeArm, ...]:
     """Every arm: the baseline that users run, itself again, the drafts' path, each draft at each k."""
     arms = [
-        Arm(BATCHED, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-        Arm(SAME_AGAIN, ArmKind.BATCHED, prompt_cache=PromptCache.SERVER),
-        Arm(SEQUENTIAL, ArmKind.SEQUENTIAL),
+        SpeculativeArm(BATCHED, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+        SpeculativeArm(SAME_AGAIN, DecodingMode.BATCHED, prompt_cache=PromptCache.SERVER),
+        SpeculativeArm(SEQUENTIAL, DecodingMode.SEQUENTIAL),
     ]
     for cache in PromptCache:
         if draft_cache not in (cache.value, "both"):
             continue
         end = "-cache" if cache is PromptCache.SERVER else ""
         arms += [
-            Arm(f"draft{draft}-k{k}{end}", ArmKind.DRAFT, draft, k, cache)
+            SpeculativeArm(f"draft{draft}-k{k}{end}", DecodingMode.DRAFT, draft, k, cache)
             for draft in range(drafts)
             for k in ks
         ]

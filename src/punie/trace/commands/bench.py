@@ -130,10 +130,10 @@ def _planned(options: Options) -> ExperimentPlan:
     environment = Environment.now()
     if options.benchmark == SPECULATIVE:
         return _planned_drafts(options, environment)
-    from punie.trace.bench.plan_file import Changes, read_experiment
+    from punie.trace.bench.plan_file import PlanOverrides, read_experiment
 
     given, stop = options.given, options.stopping
-    changes = Changes(
+    changes = PlanOverrides(
         options.measured.blocks if "blocks" in given else None,
         options.measured.seed if "seed" in given else None,
         stop.width,
@@ -146,7 +146,7 @@ def _planned(options: Options) -> ExperimentPlan:
 
 def _planned_drafts(options: Options, environment: Environment) -> ExperimentPlan:
     from punie.trace.analysis.experiment.looks import default_looks
-    from punie.trace.analysis.experiment.plan import Stopping
+    from punie.trace.analysis.experiment.plan import StoppingRule
     from punie.trace.bench.plan_options import merge_options
     from punie.trace.bench.runtime import subject_of
     from punie.trace.bench.speculative_plan import make_plan
@@ -170,7 +170,7 @@ def _planned_drafts(options: Options, environment: Environment) -> ExperimentPla
     subject_of(plan.arms[0].agent)  # a wrong agent or workspace is refused before anything is written
     if stop.width is None and not stop.until_decided:
         return plan
-    return replace(plan, stopping=Stopping(default_looks(plan.blocks), stop.width, stop.until_decided))
+    return replace(plan, stopping=StoppingRule(default_looks(plan.blocks), stop.width, stop.until_decided))
 
 
 _TAKEN: Final = frozenset(

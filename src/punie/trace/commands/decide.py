@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from punie.trace.commands.options import JudgementOptions, OutputOptions
+from punie.trace.commands.options import OutputOptions, TargetOptions
 from punie.trace.errors import ExitCode
 from punie.trace.garbage import without_collections
 from punie.trace.options import argument, group, path
@@ -34,7 +34,7 @@ class Options:
         nargs="*",
         parse=path,
     )
-    judgement: JudgementOptions = group("judgement", JudgementOptions)
+    judgement: TargetOptions = group("judgement", TargetOptions)
     output: OutputOptions = group("output", OutputOptions)
 
 
@@ -45,9 +45,9 @@ def execute(options: Options) -> int:
     from punie.trace.report.builders.decision import build_decision
     from punie.trace.report.formats import Material
     from punie.trace.usecases.decision import decide_from
-    from punie.trace.usecases.run_report import Judgement
+    from punie.trace.usecases.run_report import VerdictTargets
 
     output = Output.of(options.output, (Material.VERDICTS,))
-    judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
+    judgement = VerdictTargets(options.judgement.target_ns, options.judgement.max_memory_bytes)
     output.write(build_decision(decide_from(options.run, options.benches, judgement)))
     return ExitCode.OK

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from punie.trace.analysis.verdicts.assessment import Integrity
-    from punie.trace.doctor.check import Check, Finding
+    from punie.trace.doctor.check import Check, CheckResult
 
 HELP: Final = "what is installed, reachable and misconfigured, with the next step"
 DESCRIPTION: Final = (
@@ -66,7 +66,7 @@ def execute(options: Options) -> int:
     return int(ExitCode.GATE_FAILED if failed(findings) else ExitCode.OK)
 
 
-def _bundle(options: Options, checks: Sequence[Finding]) -> None:
+def _bundle(options: Options, checks: Sequence[CheckResult]) -> None:
     """Print the bundle, then write it where the user named a file."""
     from punie.trace.commands.output import STANDARD_OUTPUT
     from punie.trace.console.standard_streams import harmless, write_err, write_out
@@ -87,9 +87,9 @@ def _bundle(options: Options, checks: Sequence[Finding]) -> None:
 
 def _findings_of(run: str) -> Sequence[Integrity]:
     from punie.trace.usecases.load import load_source
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
-    return build_report(load_source(run), Judgement(None, None)).analysis.integrity
+    return build_report(load_source(run), VerdictTargets(None, None)).analysis.integrity
 
 
 def _checks(options: Options) -> Sequence[tuple[str, Check]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from punie.trace.bench.improve_folder import ImproveFolder
     from punie.trace.commands.output import Output
     from punie.trace.console.bench_progress import BenchProgress
-    from punie.trace.report.content import ImprovementReport
+    from punie.trace.report.content import ImprovementContent
     from punie.trace.workload.listed_tools import ListedTool
 
 HELP: Final = "try what could make an agent faster, and keep what holds"
@@ -141,7 +141,7 @@ def _refuse_tools(options: ToolOptions, settings: ImproveSettings, tools: tuple[
 
 
 def _conclude(
-    report: ImprovementReport,
+    report: ImprovementContent,
     folder: ImproveFolder,
     options: Options,
     output: Output,

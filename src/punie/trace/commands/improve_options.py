@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.configured import config_flag
 from punie.trace.commands.options import (
-    JudgementOptions,
     OutputOptions,
     SuiteOptions,
+    TargetOptions,
     refuse_given,
 )
 from punie.trace.commands.server_options import (
@@ -49,7 +49,7 @@ class BaselineOptions(SuiteOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class TryOptions(JudgementOptions):
+class TryOptions(TargetOptions):
     """What is tried, and how long."""
 
     budget_ns: int | None = flag(

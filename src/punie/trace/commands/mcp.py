@@ -14,7 +14,7 @@ from punie.trace.options import flag, switch, whole_number
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
-    from punie.trace.usecases.tool_answers import Answers
+    from punie.trace.usecases.tool_answers import ToolAnswers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,13 +46,13 @@ class Options:
 
 def execute(options: Options) -> int:
     """Serve until standard input ends. Raises UsageError without the extra."""
-    from punie.trace.usecases.tool_answers import Answers
+    from punie.trace.usecases.tool_answers import ToolAnswers
 
-    make_server(Answers(options.rows, options.content, options.runs)).run("stdio")
+    make_server(ToolAnswers(options.rows, options.content, options.runs)).run("stdio")
     return ExitCode.OK
 
 
-def make_server(answers: Answers) -> MCPServer[Any]:
+def make_server(answers: ToolAnswers) -> MCPServer[Any]:
     """The server with its tools. Raises UsageError without the extra."""
     try:
         from mcp.server import MCPServer

@@ -52,7 +52,7 @@ class SuiteOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgementOptions:
+class TargetOptions:
     """What a report is judged against; None leaves it to what the run was started with, then to the default."""
 
     target_ns: int | None = target_flag(partial(parse_duration_ns, flag="--target"))
@@ -60,7 +60,7 @@ class JudgementOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class GateOptions(JudgementOptions):
+class GateOptions(TargetOptions):
     """The same, and which verdicts the exit code depends on."""
 
     gate: tuple[str, ...] = flag(

@@ -14,9 +14,9 @@ from punie.trace.options import argument, choice, group, switch, why_no_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from punie.trace.report.content import Report
+    from punie.trace.report.content import RunContent
     from punie.trace.report.document import Document
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 HELP: Final = "show where the time of a recorded run went"
 DESCRIPTION: Final = (
@@ -103,30 +103,30 @@ def _document(options: Options) -> Document:
         return _added_up(options)
     from punie.trace.report.builders.run import build_run
     from punie.trace.usecases.load import load_several
-    from punie.trace.usecases.run_report import Judgement, build_report_of_several
+    from punie.trace.usecases.run_report import VerdictTargets, build_report_of_several
 
     sources = load_several(options.sources)
-    judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
+    judgement = VerdictTargets(options.judgement.target_ns, options.judgement.max_memory_bytes)
     report = build_report_of_several(sources, judgement)
     return _by_part(report, sources, options.by) if options.by else build_run(report)
 
 
-def _by_part(report: Report, sources: Sequence[Loaded], by: str) -> Document:
-    from punie.trace.analysis.summary.parts import By, namer, part_of, parts_of
+def _by_part(report: RunContent, sources: Sequence[LoadedSource], by: str) -> Document:
+    from punie.trace.analysis.summary.parts import GroupBy, namer, part_of, parts_of
     from punie.trace.report.builders.parts import build_parts
 
     records = (*report.analysis.warmup, *report.analysis.records)
     spans = [span for loaded in sources for span in loaded.spans.spans]
-    parts = parts_of(records, namer(By(by), spans))
-    return build_parts(report, part_of("", records), By(by), parts)
+    parts = parts_of(records, namer(GroupBy(by), spans))
+    return build_parts(report, part_of("", records), GroupBy(by), parts)
 
 
 def _added_up(options: Options) -> Document:
-    from punie.trace.analysis.summary.parts import By
+    from punie.trace.analysis.summary.parts import GroupBy
     from punie.trace.report.builders.parts import build_totals
     from punie.trace.usecases.in_database import added_up
 
-    return build_totals(added_up(options.sources, By(options.by) if options.by else None))
+    return build_totals(added_up(options.sources, GroupBy(options.by) if options.by else None))
 
 
 def _refuse_judgement(options: Options, folder: Path | None) -> None:

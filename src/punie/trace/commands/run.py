@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from punie.trace.report.document import Document
     from punie.trace.store.runs.run_folder import RunFolder
     from punie.trace.telemetry.journal.journal import JournalStatus
-    from punie.trace.usecases.load import Loaded
-    from punie.trace.usecases.sending import Sending, Sent
+    from punie.trace.usecases.load import LoadedSource
+    from punie.trace.usecases.sending import DeliverySummary, Sending
     from punie.trace.usecases.suite_run import SuiteRun
 
 HELP: Final = "ask a suite of queries on a real server and show where the time went"
@@ -80,7 +80,7 @@ def _sending(options: Options) -> Sending:
     return find_receivers(spans.otlp, no_export=spans.no_export, content=spans.send_content)
 
 
-def _run_and_send(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, Sent]:
+def _run_and_send(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, DeliverySummary]:
     """Every query is asked while its spans are sent; what became of them, here and there."""
     from punie.trace.console.standard_streams import stdout_reserved_for_report
     from punie.trace.usecases.interruption import reporting_how_to_resume, run_without_waiting_for_others
@@ -95,11 +95,11 @@ def _run_and_send(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, Sent]
     return journal, sent
 
 
-def _document(loaded: Loaded, options: Options) -> Document:
+def _document(loaded: LoadedSource, options: Options) -> Document:
     from punie.trace.report.builders.run import build_run
-    from punie.trace.usecases.run_report import Judgement, build_report
+    from punie.trace.usecases.run_report import VerdictTargets, build_report
 
-    judgement = Judgement(options.judgement.target_ns, options.judgement.max_memory_bytes)
+    judgement = VerdictTargets(options.judgement.target_ns, options.judgement.max_memory_bytes)
     document = build_run(build_report(loaded, judgement))
     return document.with_content() if options.content else document
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from punie.trace.tuning.folder import TrainingFolder
     from punie.trace.tuning.plan import TrainingPlan
     from punie.trace.usecases.concise_training import ConciseTraining
-    from punie.trace.usecases.training_plan import Recorded, Wishes
+    from punie.trace.usecases.training_plan import RecordedRuns, TrainingOverrides
 
 HELP: Final = "train a model to write shorter answers, from its own shortest right answers"
 DESCRIPTION: Final = (
@@ -218,7 +218,7 @@ def _with_more_blocks(folder: TrainingFolder, plan: TrainingPlan, blocks: int) -
 
 
 def _training(
-    folder: TrainingFolder, plan: TrainingPlan, recorded: Recorded, progress: BenchProgress
+    folder: TrainingFolder, plan: TrainingPlan, recorded: RecordedRuns, progress: BenchProgress
 ) -> ConciseTraining:
     from punie.trace.server.memory_limit import recommended_limit
     from punie.trace.usecases.concise_training import ConciseTraining
@@ -228,14 +228,14 @@ def _training(
     return ConciseTraining(folder, plan, recorded, suite, progress, recommended_limit().limit_bytes)
 
 
-def _wishes(options: Options) -> Wishes:
-    from punie.trace.analysis.tuning.split import Wanted
+def _wishes(options: Options) -> TrainingOverrides:
+    from punie.trace.analysis.tuning.split import SplitMinimums
     from punie.trace.tuning.plan import LoraSettings
-    from punie.trace.usecases.training_plan import Wishes
+    from punie.trace.usecases.training_plan import TrainingOverrides
 
     data, lora = options.data, options.lora
     direct = max(1, round(0.4 * data.validation_queries))
-    return Wishes(
+    return TrainingOverrides(
         suite=data.suite,
         agent=data.agent,
         workspace=data.workspace,
@@ -254,6 +254,6 @@ def _wishes(options: Options) -> Wishes:
         temperature=data.temperature,
         blocks=options.judged.blocks,
         margin=options.judged.margin,
-        trained=Wanted(data.tool_queries, data.direct_queries),
-        validated=Wanted(data.validation_queries - direct, direct),
+        trained=SplitMinimums(data.tool_queries, data.direct_queries),
+        validated=SplitMinimums(data.validation_queries - direct, direct),
     )

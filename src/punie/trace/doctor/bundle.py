@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.doctor.check import Finding
+from punie.trace.doctor.check import CheckResult
 
 if TYPE_CHECKING:
     from punie.trace.analysis.verdicts.assessment import Integrity
@@ -33,7 +33,7 @@ class Bundle:
 
     versions: Mapping[str, str]
     machine: Mapping[str, str]
-    checks: Sequence[Finding]
+    checks: Sequence[CheckResult]
     run: Sequence[Integrity] | None = None
     places: Sequence[str] = ()
 

@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line of the diagnosis. `next_step` is empty if there is nothing to do; `run_checks` sets the subject."""
 
     status: Status
@@ -31,20 +31,20 @@ class Finding:
     subject: str = ""
 
 
-ok = partial(Finding, Status.OK)
-warn = partial(Finding, Status.WARN)
-fail = partial(Finding, Status.FAIL)
-unknown = partial(Finding, Status.UNKNOWN)
+ok = partial(CheckResult, Status.OK)
+warn = partial(CheckResult, Status.WARN)
+fail = partial(CheckResult, Status.FAIL)
+unknown = partial(CheckResult, Status.UNKNOWN)
 
-Check = Callable[[], Finding]
+Check = Callable[[], CheckResult]
 
 
-def run_checks(checks: Sequence[tuple[str, Check]]) -> tuple[Finding, ...]:
+def run_checks(checks: Sequence[tuple[str, Check]]) -> tuple[CheckResult, ...]:
     """Every check, one after the other; one that breaks is a finding, not the end of the others."""
     return tuple(_run(subject, check) for subject, check in checks)
 
 
-def _run(subject: str, check: Check) -> Finding:
+def _run(subject: str, check: Check) -> CheckResult:
     try:
         return replace(check(), subject=subject)
     except Exception as error:  # noqa: BLE001 # a diagnosis that breaks at the first illness helps nobody

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
-from punie.trace.doctor.check import Finding, ok, unknown, warn
+from punie.trace.doctor.check import CheckResult, ok, unknown, warn
 from punie.trace.units import duration_text
 
 Clock = Callable[[], int]
@@ -23,7 +23,7 @@ _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 
 def check_clock(
     wall: Clock = time.time_ns, monotonic: Clock = time.monotonic_ns, *, pause_s: float = _PAUSE_S
-) -> Finding:
+) -> CheckResult:
     """Hold the wall clock, which spans carry, against the monotonic one for a moment: a step shows as a jump."""
     offsets = [_offset(wall, monotonic)]
     began = monotonic()
@@ -53,7 +53,7 @@ def kernel_clock_state() -> int | None:
     return int(ctypes.CDLL(None).adjtimex(nothing_to_set))
 
 
-def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) -> Finding:
+def check_synchronisation(state: Callable[[], int | None] = kernel_clock_state) -> CheckResult:
     """Does the kernel hold its clock for synchronised? It matters once spans of two machines meet."""
     is_synchronised = state()
     if is_synchronised is None or is_synchronised < 0:

@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from punie.trace.doctor.check import Finding, fail, ok, unknown, warn
+from punie.trace.doctor.check import CheckResult, fail, ok, unknown, warn
 from punie.trace.server.memory_limit import MemoryLimit
 from punie.trace.store.files.regular import is_folder
 from punie.trace.units import bytes_text
@@ -53,7 +53,7 @@ def find_model(reference: str | Path) -> Model:
     return Model(reference, Path(cached).parent if isinstance(cached, str) else None)
 
 
-def check_model(model: Model) -> Finding:
+def check_model(model: Model) -> CheckResult:
     """Every file that the server opens can be opened, and the configuration is JSON."""
     if model.folder is None:
         return warn(
@@ -67,7 +67,7 @@ def check_model(model: Model) -> Finding:
     return ok(f"{model.folder}: {bytes_text(size)} of weights")
 
 
-def check_template(model: Model) -> Finding:
+def check_template(model: Model) -> CheckResult:
     """Whether chats and tools can be written down for the model: mlx_lm drops tools that its template doesn't name."""
     if model.folder is None or not model.folder.is_dir():
         return unknown("the model is not on this disk")
@@ -118,7 +118,7 @@ def _problem(folder: Path) -> str:
 
 def check_memory(
     weights_bytes: int | None, limit: MemoryLimit, *, available_bytes: int | None = None
-) -> Finding:
+) -> CheckResult:
     """Weights against what the machine recommends and what is free now. Caches and activations come on top."""
     free = psutil.virtual_memory().available if available_bytes is None else available_bytes
     machine = (
@@ -137,7 +137,7 @@ def check_memory(
     return ok(facts)
 
 
-def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int = 100_000_000) -> Finding:
+def check_disk(runs: Path, *, low_bytes: int = 1_000_000_000, needed_bytes: int = 100_000_000) -> CheckResult:
     """The folder for runs can be written, and there is room. Nothing is left there."""
     place = _nearest(runs.absolute())
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):

@@ -9,7 +9,7 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from punie.trace.doctor.check import Finding, fail, ok
+from punie.trace.doctor.check import CheckResult, fail, ok
 from punie.trace.extras import PACKAGE, install_command, packages_of
 
 VersionOf = Callable[[str], str | None]
@@ -25,7 +25,7 @@ def installed_version(name: str) -> str | None:
 
 def check_packages(
     requirements: Iterable[str] | None = None, version_of: VersionOf = installed_version
-) -> Finding:
+) -> CheckResult:
     """Hold `requirements` (by default our own) against what is installed; extras are no requirement."""
     texts = (metadata.requires(PACKAGE) or ()) if requirements is None else requirements
     needed = [item for text in texts if _applies(item := Requirement(text), extra="")]
@@ -40,7 +40,7 @@ def check_packages(
 
 def check_extras(
     requirements: Iterable[str] | None = None, version_of: VersionOf = installed_version
-) -> Finding:
+) -> CheckResult:
     """Which optional packages are missing: never more than a remark."""
     texts = (metadata.requires(PACKAGE) or ()) if requirements is None else requirements
     extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or ()

@@ -12,7 +12,7 @@ from typing import Final
 import psutil
 
 from punie.trace.bounded_get import getting
-from punie.trace.doctor.check import Finding, ok, warn
+from punie.trace.doctor.check import CheckResult, ok, warn
 from punie.trace.extras import install_command
 from punie.trace.stack_ports import StackPort, stack_port
 from punie.trace.store.jaeger.page import usual_page, why_no_page
@@ -26,14 +26,14 @@ _OK: Final = 200
 _START_STACK: Final = "optional: docker compose up -d, in a clone of the repository"
 
 
-def check_serve_port(port: int = SERVE_PORT) -> Finding:
+def check_serve_port(port: int = SERVE_PORT) -> CheckResult:
     """`serve` listens there unless --port names another; `run` takes a free port."""
     if not listens(port):
         return ok(f"port {port} is free for `punie-trace serve`")
     return warn(f"port {port}: {_owner(port)} listens there", "give `serve` another one: --port 8081")
 
 
-def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
+def check_proxies(environment: Mapping[str, str] = os.environ) -> CheckResult:
     """Which proxies the environment names. Their URLs, which may hold passwords, are not shown."""
     named = [name for name in _PROXIES if environment.get(name) or environment.get(name.lower())]
     if not named:
@@ -48,7 +48,7 @@ def check_proxies(environment: Mapping[str, str] = os.environ) -> Finding:
     return ok(facts)
 
 
-def check_collector(endpoints: tuple[Endpoint, ...] | None = None) -> Finding:
+def check_collector(endpoints: tuple[Endpoint, ...] | None = None) -> CheckResult:
     """OTLP over HTTP and gRPC, each asked with a request without spans; None: at the local stack's ports."""
     results = [probe(endpoint) for endpoint in (usual_endpoints() if endpoints is None else endpoints)]
     facts = "; ".join(map(_result_text, results))
@@ -64,7 +64,7 @@ def _result_text(item: ProbeResult) -> str:
     return f"{item.text}{owner}"
 
 
-def check_jaeger(page: str | None = None) -> Finding:
+def check_jaeger(page: str | None = None) -> CheckResult:
     """The page that shows waterfalls; None: the local stack's."""
     page = page or usual_page()
     problem = why_no_page(page)
@@ -73,17 +73,17 @@ def check_jaeger(page: str | None = None) -> Finding:
     return warn(f"{page}: {problem}", _START_STACK)
 
 
-def check_prometheus(port: int | None = None) -> Finding:
+def check_prometheus(port: int | None = None) -> CheckResult:
     """Whether it says that it is ready; None: at the local stack's port."""
     return _check_http(StackPort.PROMETHEUS, port, "/-/ready", b"Prometheus")
 
 
-def check_grafana(port: int | None = None) -> Finding:
+def check_grafana(port: int | None = None) -> CheckResult:
     """Whether it says that its database is well; None: at the local stack's port."""
     return _check_http(StackPort.GRAFANA, port, "/api/health", b'"database"')
 
 
-def _check_http(subject: StackPort, port: int | None, path: str, mark: bytes) -> Finding:
+def _check_http(subject: StackPort, port: int | None, path: str, mark: bytes) -> CheckResult:
     port = port or stack_port(subject)
     if not listens(port):
         return warn(f"nobody listens on {HOST}:{port}", _START_STACK)

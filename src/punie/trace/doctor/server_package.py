@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from punie.trace.doctor.check import Finding, PythonError, fail, ok, python_output, unknown, warn
+from punie.trace.doctor.check import CheckResult, PythonError, fail, ok, python_output, unknown, warn
 
 RunPython = Callable[[str], str]
 
@@ -38,7 +38,7 @@ print(2 * {MATRIX}**3 / best / 1e9)
 """
 
 
-def check_server_package(run: RunPython = python_output) -> Finding:
+def check_server_package(run: RunPython = python_output) -> CheckResult:
     """Import the server in a process of its own and compare it with what the launcher hooks into."""
     try:
         version, mismatches = msgspec.json.decode(run(_READ_SERVER), type=tuple[str, tuple[str, ...]])
@@ -56,7 +56,7 @@ def check_server_package(run: RunPython = python_output) -> Finding:
     return ok(f"mlx-lm {version}, every hook fits")
 
 
-def check_speed(run: RunPython = python_output, *, platform: str = sys.platform) -> Finding:
+def check_speed(run: RunPython = python_output, *, platform: str = sys.platform) -> CheckResult:
     """Multiply two matrices on the CPU. Only Linux computes models there."""
     try:
         gflops = float(run(_MEASURE_SPEED))

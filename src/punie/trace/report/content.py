@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
     from punie.trace.analysis.decision.decision import Decision
     from punie.trace.analysis.experiment.observation import Observation
     from punie.trace.analysis.experiment.results import Experiment
-    from punie.trace.analysis.improvement.model import Ending, Stage
-    from punie.trace.analysis.improvement.planner import Improvement
+    from punie.trace.analysis.improvement.model import ImprovementEnding, Stage
+    from punie.trace.analysis.improvement.planner import ImprovementState
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.analysis.improvement.track_record import PredictionResult, TrackRecord
     from punie.trace.analysis.records import QueryRecord
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a report of a run should not wait for the analysis of a ben
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class SourceInfo:
     """Where the spans are from and what was run; empty where the source doesn't say.
 
     `notes` are sentences that belong beside every number of this report (the demo model's caveat, say).
@@ -53,14 +53,14 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RunContent:
     """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand.
 
     `causes` are what in the user's own code costs time. `settings` are the flags of the run that made it, by their
     names; empty where nobody tells. `past` is how predictions of levers did on this machine.
     """
 
-    about: About
+    about: SourceInfo
     analysis: RunAnalysis
     drawings: Drawings | None = None
     causes: tuple[Cause, ...] = ()
@@ -69,7 +69,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class ComparisonReport:
+class ComparisonContent:
     """One comparison, ready to be written: the names of the sources on both sides, and what the gate said, if any."""
 
     a: tuple[str, ...]
@@ -80,7 +80,7 @@ class ComparisonReport:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchReport:
+class BenchContent:
     """One analysed benchmark. `source` is its folder, `notes` stand beside every number, `steps` are what to do now.
 
     `observations` are what it was analysed from.
@@ -94,7 +94,7 @@ class BenchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ImprovementReport:
+class ImprovementContent:
     """An improvement that ended. `source` is its folder, `history` what predictions on this machine came to before.
 
     `experiments` are its stages, analysed; `notes` stand beside every number.
@@ -102,16 +102,16 @@ class ImprovementReport:
 
     source: str
     settings: ImproveSettings
-    state: Improvement
-    ending: Ending
-    baseline: Report
+    state: ImprovementState
+    ending: ImprovementEnding
+    baseline: RunContent
     experiments: Mapping[Stage, Experiment]
     history: tuple[PredictionResult, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionReport:
+class DecisionContent:
     """A decision and what it was made from: the run, the folders of what was measured, and notes beside every number.
 
     `run_report` and `bench_report` tell where the numbers are from.
@@ -121,12 +121,12 @@ class DecisionReport:
     benches: tuple[str, ...]
     decision: Decision
     notes: tuple[str, ...] = ()
-    run_report: Report | None = None
-    bench_report: BenchReport | None = None
+    run_report: RunContent | None = None
+    bench_report: BenchContent | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class QueryReport:
+class QueryContent:
     """One query, drawn and quoted. `others` are further queries of its source; `full` quotes long texts whole."""
 
     source: str
@@ -139,7 +139,7 @@ class QueryReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentReport:
+class ExperimentContent:
     """One analysed experiment of any arms. `source` is its folder, `notes` stand beside every number."""
 
     source: str

@@ -120,7 +120,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class FlatTable:
     """The report as one flat table of raw values, for spreadsheets and data frames; None is not known."""
 
     columns: tuple[str, ...]
@@ -144,7 +144,7 @@ class Document:
     data: Callable[[], Published]
     lines: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
-    rows: Callable[[], Rows] | None = None
+    rows: Callable[[], FlatTable] | None = None
     headline: str = ""
     appendix: tuple[Section, ...] = ()
     drawings: Drawings | None = None

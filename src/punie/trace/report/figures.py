@@ -91,7 +91,7 @@ def factor(value: float | None, *, absent: str = DASH) -> Figure:
     return Figure(value, Unit.RATIO, absent if value is None else factor_text(value))
 
 
-class Ends(Protocol):
+class IntervalEnds(Protocol):
     """Whatever has the ends of an interval."""
 
     @property
@@ -104,7 +104,7 @@ class Ends(Protocol):
 
 
 def speed_up(
-    value: float | None, ends: Ends | None = None, *, times: str = "×", threshold: float | None = None
+    value: float | None, ends: IntervalEnds | None = None, *, times: str = "×", threshold: float | None = None
 ) -> Figure:
     """A ratio of two times with its interval: `1.20× (1.10–1.30)`; no end is rounded onto a `threshold` it misses."""
     if value is None or ends is None:

@@ -128,7 +128,7 @@ class AttachedServer:
         while True:
             try:
                 return await self._first_token()
-            except probe.Refused as answer:
+            except probe.UnexpectedAnswer as answer:
                 if not answer.is_loading:
                     raise self._refused(answer) from answer
                 if not is_logged:
@@ -148,7 +148,7 @@ class AttachedServer:
         async with self._client() as client:
             try:
                 limit = await probe.complete_few_tokens(client, self._model)
-            except probe.Refused as answer:
+            except probe.UnexpectedAnswer as answer:
                 if answer.is_loading:
                     raise
                 raise self._refused(answer, listed) from answer
@@ -159,7 +159,7 @@ class AttachedServer:
         async with self._client() as client:
             try:
                 listed = await probe.list_models(client)
-            except probe.Refused as answer:
+            except probe.UnexpectedAnswer as answer:
                 if answer.is_loading or self._model is None:
                     raise
                 return None
@@ -172,7 +172,7 @@ class AttachedServer:
     def _client(self) -> httpx.AsyncClient:
         return probe.open_client(self.address, timeout_s=self._ready_timeout_s)
 
-    def _shown(self, answer: probe.Refused) -> str:
+    def _shown(self, answer: probe.UnexpectedAnswer) -> str:
         return self.address.hidden(str(answer))
 
     def _unreachable(self, error: httpx.TransportError) -> ServerError:
@@ -182,7 +182,7 @@ class AttachedServer:
             remedy=next(remedies, _UNREACHABLE),
         )
 
-    def _refused(self, answer: probe.Refused, listed: probe.Models | None = None) -> ServerError:
+    def _refused(self, answer: probe.UnexpectedAnswer, listed: probe.Models | None = None) -> ServerError:
         remedy = "Check the path of the URL (often /v1) and the model's name (--model)."
         if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             remedy = (

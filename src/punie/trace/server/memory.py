@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import psutil
 
-from punie.trace.footprint import MemorySource, Reader, footprint_reader
+from punie.trace.footprint import FootprintKind, Reader, footprint_reader
 
 SAMPLE_S: Final = 0.05
 _CHILDREN_EVERY: Final = 20  # finding children walks all processes of the machine: milliseconds
@@ -20,7 +20,7 @@ class MemoryUsage:
     """The largest sample, and of how many; a peak between two samples isn't seen. 0 samples: nothing is known."""
 
     peak_bytes: int
-    source: MemorySource
+    source: FootprintKind
     samples: int
 
 

@@ -31,7 +31,7 @@ _MLX_SERVER_HEADER: Final = "BaseHTTP/"
 _MLX_HEALTH: Final = {"status": "ok"}
 
 
-class Refused(Exception):  # noqa: N818 - an answer, which the caller turns into an error
+class UnexpectedAnswer(Exception):  # noqa: N818 - an answer, which the caller turns into an error
     """The server answered with something else than what was asked for."""
 
     def __init__(self, answer: httpx.Response) -> None:
@@ -80,12 +80,12 @@ def proxy_problem(error: Exception) -> str:
 async def complete_few_tokens(client: httpx.AsyncClient, model: str) -> str:
     """Ask for a completion of one token, or of few where that is refused. Returns the field that limited them.
 
-    Raises `Refused` or an `httpx.TransportError`.
+    Raises `UnexpectedAnswer` or an `httpx.TransportError`.
     """
     for name, most in _LIMITS[:-1]:
         try:
             await _complete(client, model, name, most)
-        except Refused as answer:
+        except UnexpectedAnswer as answer:
             if not answer.is_about_the_limit:
                 raise
         else:
@@ -96,7 +96,7 @@ async def complete_few_tokens(client: httpx.AsyncClient, model: str) -> str:
 
 
 async def complete_one_token(client: httpx.AsyncClient, model: str) -> None:
-    """Ask for a completion of one token. Raises `Refused` or an `httpx.TransportError`."""
+    """Ask for a completion of one token. Raises `UnexpectedAnswer` or an `httpx.TransportError`."""
     await _complete(client, model, MAX_TOKENS, 1)
 
 
@@ -104,7 +104,7 @@ async def _complete(client: httpx.AsyncClient, model: str, limit: str, most: int
     body = {"model": model, limit: most, "messages": [{"role": "user", "content": "ping"}]}
     answer = await _request(client, "POST", "/chat/completions", json=body, headers=_NOT_RECORDED)
     if answer.status_code != httpx.codes.OK or "choices" not in _object(answer):
-        raise Refused(answer)
+        raise UnexpectedAnswer(answer)
 
 
 async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
@@ -113,7 +113,7 @@ async def until_one_token(client: httpx.AsyncClient, model: str) -> None:
 
 
 async def until_answered(request: Callable[[], Awaitable[T]]) -> T:
-    """What `request` returns once somebody listens. Has no end of its own; raises `Refused`."""
+    """What `request` returns once somebody listens. Has no end of its own; raises `UnexpectedAnswer`."""
     while True:
         try:
             return await request()
@@ -156,13 +156,13 @@ class Models:
 
 
 async def list_models(client: httpx.AsyncClient) -> Models:
-    """Ask `/models`. Raises `Refused` or an `httpx.TransportError`."""
+    """Ask `/models`. Raises `UnexpectedAnswer` or an `httpx.TransportError`."""
     answer = await _request(client, "GET", "/models")
     if await _is_mlx(client, answer):
         return Models((), str(answer.url), of_mlx=True)
     entries = _list_of_models(answer)
     if answer.status_code != httpx.codes.OK or not isinstance(entries, list):
-        raise Refused(answer)
+        raise UnexpectedAnswer(answer)
     ids = (entry.get("id") for entry in entries if isinstance(entry, dict))
     names = dict.fromkeys(name for name in ids if isinstance(name, str))
     return Models(tuple(names), str(answer.url), of_mlx=False)

@@ -93,7 +93,7 @@ class ListeningProcess:
         raise NotImplementedError
 
     async def _until_one_token(self, client: httpx.AsyncClient) -> None:
-        """Until the server has completed one token. Raises `probe.Refused` for an answer that says no."""
+        """Until the server has completed one token. Raises `probe.UnexpectedAnswer` for an answer that says no."""
         await probe.until_one_token(client, self.model_name)
 
     @property
@@ -161,7 +161,7 @@ class ListeningProcess:
                 f"the server wasn't ready after {self._ready_timeout_s:g} s",
                 otherwise="If the log shows progress, allow more with --ready-timeout.",
             ) from None
-        except probe.Refused as answer:
+        except probe.UnexpectedAnswer as answer:
             await self._raise_if_thread_died()
             raise self._failure(f"the server refused to complete one token: {answer}") from answer
 

@@ -99,7 +99,7 @@ class ProgramServer(ListeningProcess):
                     listed = await probe.until_answered(lambda: probe.list_models(client))
                     self._model = listed.only("the server", remedy="Name one with model = …")
                 return await probe.until_one_token(client, self._model)
-            except probe.Refused as answer:
+            except probe.UnexpectedAnswer as answer:
                 if not answer.is_loading:
                     raise
                 await asyncio.sleep(_LOADING_S)

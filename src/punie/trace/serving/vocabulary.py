@@ -16,7 +16,7 @@ _TOKENIZER: Final = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TokenMismatch:
     """A token and its id in either vocabulary, None where it isn't in it."""
 
     token: str
@@ -67,14 +67,14 @@ def _added(config: Path) -> Mapping[str, int]:
     return {entry["content"]: int(number) for number, entry in added.items()}
 
 
-def find_differences(target: Mapping[str, int], draft: Mapping[str, int]) -> tuple[Difference, ...]:
+def find_differences(target: Mapping[str, int], draft: Mapping[str, int]) -> tuple[TokenMismatch, ...]:
     """Every token whose id differs, by the target's id, those that the target lacks last."""
     tokens = {token for token, _ in target.items() ^ draft.items()}
-    differences = [Difference(token, target.get(token), draft.get(token)) for token in tokens]
+    differences = [TokenMismatch(token, target.get(token), draft.get(token)) for token in tokens]
     return tuple(sorted(differences, key=lambda d: (d.target is None, d.target or d.draft or 0, d.token)))
 
 
-def check(differences: tuple[Difference, ...], draft: str, *, allow: bool) -> str:
+def check(differences: tuple[TokenMismatch, ...], draft: str, *, allow: bool) -> str:
     """A sentence about the differences, empty if there are none. Raises VocabularyError unless `allow`."""
     if not differences:
         return ""

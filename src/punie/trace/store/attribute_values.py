@@ -19,7 +19,7 @@ from typing import Final
 from msgspec import structs
 
 from punie.trace import semconv
-from punie.trace.attributes.types import Kind, ValueType
+from punie.trace.attributes.types import AttributeKind, ValueType
 from punie.trace.model import Attributes, AttributeValue, SourceNote, Span, SpanSet, StatusCode
 from punie.trace.store.tags import has_error
 
@@ -100,15 +100,15 @@ class _Reader:
 def typed_value(kind: ValueType, value: AttributeValue) -> AttributeValue:
     """`value` as its type means it; itself if that is what it is already; None if it can't be."""
     match kind.kind:
-        case Kind.INTEGER | Kind.NUMBER:
+        case AttributeKind.INTEGER | AttributeKind.NUMBER:
             return _number(kind, value)
-        case Kind.MEASURE:
+        case AttributeKind.MEASURE:
             is_other = not isinstance(value, str | int | float) or isinstance(value, bool)
             is_other = is_other or (isinstance(value, str) and _from_text(value) is None)
             return value if is_other else _number(kind, value)
-        case Kind.TRUTH:
+        case AttributeKind.TRUTH:
             return value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
-        case Kind.WORDS | Kind.INTEGERS:
+        case AttributeKind.WORDS | AttributeKind.INTEGERS:
             return _list(kind, value)
     return None if isinstance(value, Mapping | list | tuple) else value
 
@@ -119,7 +119,7 @@ def _number(kind: ValueType, value: AttributeValue) -> int | float | None:
         return None
     if not kind.least <= number <= kind.most:  # NaN is within no bounds
         return None
-    if kind.kind is not Kind.INTEGER or isinstance(number, int):
+    if kind.kind is not AttributeKind.INTEGER or isinstance(number, int):
         return number
     return int(number) if number.is_integer() else None
 
@@ -136,7 +136,7 @@ def _list(kind: ValueType, value: AttributeValue) -> AttributeValue:
         value = _listed(value)
     if not isinstance(value, list | tuple):
         return None
-    if kind.kind is Kind.WORDS:
+    if kind.kind is AttributeKind.WORDS:
         return value if all(isinstance(item, str) for item in value) else None
     return value if all(isinstance(item, int) and kind.least <= item <= kind.most for item in value) else None
 
@@ -164,4 +164,4 @@ def _checked_types(names: tuple[str, ...]) -> tuple[tuple[ValueType | None, type
 def _checked_type(name: str) -> ValueType | None:
     """The type of an attribute; None for one of which any value may stay as it is."""
     kind = semconv.TABLE.type_of(name)
-    return None if kind is None or kind.kind is Kind.TEXT else kind
+    return None if kind is None or kind.kind is AttributeKind.TEXT else kind

@@ -13,7 +13,7 @@ from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.garbage import without_collections
 from punie.trace.model import SpanSet
 from punie.trace.registered import registered
-from punie.trace.store.files.json_documents import Document, JsonDocuments, lines_of
+from punie.trace.store.files.json_documents import JsonDocument, JsonDocuments, lines_of
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
 from punie.trace.store.other_json import what_it_is
@@ -83,7 +83,7 @@ def read_documents(
 
 
 def read_document(
-    document: Document, gatherer: SpanGatherer, formats: Sequence[JsonFormat] = JSON_FORMATS
+    document: JsonDocument, gatherer: SpanGatherer, formats: Sequence[JsonFormat] = JSON_FORMATS
 ) -> None:
     """Give the spans of one document to `gatherer`, with what can't be read of it."""
     if document.problem:

@@ -32,7 +32,7 @@ class PromptDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class DigestedPrompt:
     """What a model was asked: its digest, and its messages as a JSON array in the form of the GenAI conventions."""
 
     digest: PromptDigest
@@ -45,7 +45,7 @@ class PromptReader:
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
 
-    def read(self, settings: InstrumentationSettings, context: ModelRequestContext) -> Prompt:
+    def read(self, settings: InstrumentationSettings, context: ModelRequestContext) -> DigestedPrompt:
         """A model request as PydanticAI sends it."""
         still_there: dict[int, _Seen] = {}
         for message in context.messages:
@@ -58,7 +58,7 @@ class PromptReader:
             _preamble_digest(context.model_request_parameters),
             *(s.digest for s in still_there.values()),
         ]
-        return Prompt(
+        return DigestedPrompt(
             PromptDigest(
                 digests=tuple(chain.from_iterable(one.digests for one in digests)),
                 lengths=tuple(chain.from_iterable(one.lengths for one in digests)),

@@ -22,7 +22,7 @@ _TEXT: Final = "text"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """Messages up to and with one turn of the assistant, and the tools that it had.
 
     name: query and turn (from 0). served_ids: the prompt's tokens as the server had them; served_count: how many,
@@ -44,7 +44,7 @@ def trajectories(records: Iterable[QueryRecord], cell: str) -> Iterator[Trajecto
             yield Trajectory(record.query_id, f"{cell}/{record.trace_id}", right, record.output_tokens)
 
 
-def rows_of(query_id: str, spans: Iterable[Span]) -> tuple[Row, ...]:
+def rows_of(query_id: str, spans: Iterable[Span]) -> tuple[TrainingRow, ...]:
     """The rows of one trajectory, whose trace `spans` are; none where content wasn't recorded."""
     spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
     chats = [span for span in spans if semconv.text(span.attributes, semconv.OUTPUT_MESSAGES) is not None]
@@ -57,13 +57,13 @@ def rows_of(query_id: str, spans: Iterable[Span]) -> tuple[Row, ...]:
     return tuple(row for row in rows if row is not None)
 
 
-def _row(name: str, chat: Span, server: Span | None) -> Row | None:
+def _row(name: str, chat: Span, server: Span | None) -> TrainingRow | None:
     given = [*_instructions(chat), *_messages(_json(chat, semconv.INPUT_MESSAGES))]
     output = list(_messages(_json(chat, semconv.OUTPUT_MESSAGES)))
     if len(output) != 1 or not given:
         return None
     tools = tuple(map(_tool, _json(chat, semconv.TOOL_DEFINITIONS)))
-    return Row(name, (*given, output[0]), tools, *_served(server))
+    return TrainingRow(name, (*given, output[0]), tools, *_served(server))
 
 
 def _served(server: Span | None) -> tuple[tuple[int, ...] | None, int | None]:
@@ -129,12 +129,12 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def own_rows(lines: Sequence[str], source: str) -> tuple[Row, ...]:
+def own_rows(lines: Sequence[str], source: str) -> tuple[TrainingRow, ...]:
     """Rows of a file of the user's, one JSON object a line, each ending with a turn of the assistant.
 
     Raises InputError that names file and line.
     """
-    rows: list[Row] = []
+    rows: list[TrainingRow] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -152,5 +152,5 @@ def own_rows(lines: Sequence[str], source: str) -> tuple[Row, ...]:
                 f"{source}:{number}: the last message is of {last}, not of the assistant",
                 remedy="End the row with the answer that is trained on.",
             )
-        rows.append(Row(f"{source}:{number}", messages, tuple(value.get("tools", ()))))
+        rows.append(TrainingRow(f"{source}:{number}", messages, tuple(value.get("tools", ()))))
     return tuple(rows)

@@ -13,9 +13,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from punie.trace.analysis.tuning.linting import Arguments, RowFacts, Served
+from punie.trace.analysis.tuning.linting import ArgumentsForm, PromptMatch, RowFacts
 from punie.trace.bench.child import serve_job, show_step
-from punie.trace.tuning.examples import Row
+from punie.trace.tuning.examples import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,18 @@ class RenderJob:
     """The rows, and whose tokenizer renders them."""
 
     model: str
-    rows: tuple[Row, ...]
+    rows: tuple[TrainingRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedRow:
     """A row's facts, and its line in the form that fits the server's tokens."""
 
     facts: RowFacts
     line: str
 
 
-def render(job: RenderJob) -> list[Rendered]:
+def render(job: RenderJob) -> list[RenderedRow]:
     """Each of the job's rows, with its line in the form that fits the server best."""
     from mlx_lm.utils import load_tokenizer
 
@@ -44,35 +44,35 @@ def render(job: RenderJob) -> list[Rendered]:
     return [_rendered(tokenizer, row) for row in job.rows]
 
 
-def _rendered(tokenizer: Any, row: Row) -> Rendered:  # noqa: ANN401 - mlx_lm is untyped
+def _rendered(tokenizer: Any, row: TrainingRow) -> RenderedRow:  # noqa: ANN401 - mlx_lm is untyped
     """Arguments of earlier tool calls as an object, as text where only that gives the server's tokens."""
-    forms = {Arguments.OBJECT: list(row.messages), Arguments.TEXT: _with_text_arguments(row.messages)}
+    forms = {ArgumentsForm.OBJECT: list(row.messages), ArgumentsForm.TEXT: _with_text_arguments(row.messages)}
     prompts = {form: _tokens(tokenizer, messages[:-1], row, prompt=True) for form, messages in forms.items()}
     served = {form: _served(prompt, row) for form, prompt in prompts.items()}
-    form = Arguments.OBJECT
+    form = ArgumentsForm.OBJECT
     if (
-        served[form] in (Served.OTHER_TOKENS, Served.OTHER_COUNT)
-        and served[Arguments.TEXT] is Served.SAME_TOKENS
+        served[form] in (PromptMatch.OTHER_TOKENS, PromptMatch.OTHER_COUNT)
+        and served[ArgumentsForm.TEXT] is PromptMatch.SAME_TOKENS
     ):
-        form = Arguments.TEXT
+        form = ArgumentsForm.TEXT
     whole, prompt = _tokens(tokenizer, forms[form], row, prompt=False), prompts[form]
-    alike = prompts[Arguments.OBJECT] == prompts[Arguments.TEXT]
+    alike = prompts[ArgumentsForm.OBJECT] == prompts[ArgumentsForm.TEXT]
     facts = RowFacts(
         row.name,
         tokens=len(whole),
         prompt_tokens=len(prompt),
         prompt_is_prefix=whole[: len(prompt)] == prompt,
         served=served[form],
-        arguments=Arguments.ALIKE if alike else form,
+        arguments=ArgumentsForm.ALIKE if alike else form,
     )
     tools = {"tools": row.tools} if row.tools else {}
-    return Rendered(facts, json.dumps({**tools, "messages": forms[form]}, ensure_ascii=False))
+    return RenderedRow(facts, json.dumps({**tools, "messages": forms[form]}, ensure_ascii=False))
 
 
 def _tokens(
     tokenizer: Any,  # noqa: ANN401 - as above
     messages: Sequence[Mapping[str, Any]],
-    row: Row,
+    row: TrainingRow,
     *,
     prompt: bool,
 ) -> list[int]:
@@ -96,12 +96,12 @@ def _with_text_arguments(messages: Sequence[Mapping[str, Any]]) -> list[dict[str
     return changed
 
 
-def _served(prompt: Sequence[int], row: Row) -> Served:
+def _served(prompt: Sequence[int], row: TrainingRow) -> PromptMatch:
     if row.served_ids is not None:
-        return Served.SAME_TOKENS if tuple(prompt) == row.served_ids else Served.OTHER_TOKENS
+        return PromptMatch.SAME_TOKENS if tuple(prompt) == row.served_ids else PromptMatch.OTHER_TOKENS
     if row.served_count is not None:
-        return Served.SAME_COUNT if len(prompt) == row.served_count else Served.OTHER_COUNT
-    return Served.NOT_KNOWN
+        return PromptMatch.SAME_COUNT if len(prompt) == row.served_count else PromptMatch.OTHER_COUNT
+    return PromptMatch.NOT_KNOWN
 
 
 if __name__ == "__main__":

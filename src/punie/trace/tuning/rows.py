@@ -10,22 +10,22 @@ from punie.trace.analysis.tuning.linting import Lint, TrainingMemory, lint
 from punie.trace.bench.child import ChildJob
 from punie.trace.store import documents
 from punie.trace.store.files.whole_file import PRIVATE, write_whole
-from punie.trace.tuning.examples import Row
+from punie.trace.tuning.examples import TrainingRow
 from punie.trace.tuning.plan import LoraSettings
-from punie.trace.tuning.render_process import Rendered, RenderJob
+from punie.trace.tuning.render_process import RenderedRow, RenderJob
 
 _RENDER_S: Final = 900.0
 
 
 async def render_rows(
-    rows: Sequence[Row], model: str, files: Path, on_step: Callable[[str], None]
-) -> tuple[Rendered, ...]:
+    rows: Sequence[TrainingRow], model: str, files: Path, on_step: Callable[[str], None]
+) -> tuple[RenderedRow, ...]:
     """Every row as the model's tokenizer sees it. Raises ServerError if the tokenizer can't be loaded."""
     child = ChildJob("punie.trace.tuning.render_process", files, _RENDER_S)
-    return await child.run(RenderJob(model, tuple(rows)), tuple[Rendered, ...], on_step)
+    return await child.run(RenderJob(model, tuple(rows)), tuple[RenderedRow, ...], on_step)
 
 
-def lint_rows(rendered: Sequence[Rendered], settings: LoraSettings, memory: TrainingMemory | None) -> Lint:
+def lint_rows(rendered: Sequence[RenderedRow], settings: LoraSettings, memory: TrainingMemory | None) -> Lint:
     """The linter's result over all rows."""
     return lint(
         [row.facts for row in rendered],
@@ -35,7 +35,7 @@ def lint_rows(rendered: Sequence[Rendered], settings: LoraSettings, memory: Trai
     )
 
 
-def write_data(rendered: Sequence[Rendered], selected: Sequence[str], data: Path) -> None:
+def write_data(rendered: Sequence[RenderedRow], selected: Sequence[str], data: Path) -> None:
     """Write the rows that may be trained on to `train.jsonl`, for this user alone. Raises OutputError."""
     wanted = set(selected)
     lines = [row.line for row in rendered if row.facts.name in wanted]
@@ -43,7 +43,7 @@ def write_data(rendered: Sequence[Rendered], selected: Sequence[str], data: Path
 
 
 def training_memory(
-    model: str, rendered: Sequence[Rendered], settings: LoraSettings, limit_bytes: int | None
+    model: str, rendered: Sequence[RenderedRow], settings: LoraSettings, limit_bytes: int | None
 ) -> TrainingMemory | None:
     """An estimate from the model's files and shape; None where its folder isn't here.
 

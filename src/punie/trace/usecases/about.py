@@ -9,12 +9,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.calls.usage import requested_models
-from punie.trace.report.content import About
+from punie.trace.report.content import SourceInfo
 from punie.trace.report.inert import one_line
 
 if TYPE_CHECKING:
     from punie.trace.store.runs.run_plan import RunPlan
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 _NAMED_MODELS: Final = 3
 _NAMED_SOURCES: Final = 3
@@ -25,7 +25,7 @@ DEMO_NOTE: Final = (
 )
 
 
-def about_of(sources: Sequence[Loaded]) -> About:
+def about_of(sources: Sequence[LoadedSource]) -> SourceInfo:
     """The sources as one; they share no trace."""
     traces: dict[str, set[str]] = defaultdict(set)
     for span in chain(*(one.spans.spans for one in sources)):
@@ -34,7 +34,7 @@ def about_of(sources: Sequence[Loaded]) -> About:
     common = _together([{} if one.plan is None else _of_plan(one.plan) for one in sources])
     names = [one.source for one in sources]
     is_planned = len(plans) == len(sources)
-    return About(
+    return SourceInfo(
         source=_named(names),
         spans=sum(map(len, traces.values())),
         traces=len(traces),
@@ -53,7 +53,7 @@ def about_of(sources: Sequence[Loaded]) -> About:
     )
 
 
-def settings_of(sources: Sequence[Loaded]) -> dict[str, str]:
+def settings_of(sources: Sequence[LoadedSource]) -> dict[str, str]:
     """The flags of the runs, without what was left to a default that nobody knows."""
     return _together([{} if one.plan is None else _settings(one.plan) for one in sources])
 
@@ -97,7 +97,7 @@ def _hash(hashes: Iterable[str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
-def _models_of(source: Loaded) -> Sequence[str]:
+def _models_of(source: LoadedSource) -> Sequence[str]:
     """The models that were asked; none where no span names one."""
     return (
         [source.plan.model]

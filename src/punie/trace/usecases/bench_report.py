@@ -11,7 +11,7 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.measurements import as_measurements, read_measured
 from punie.trace.errors import InputError
-from punie.trace.report.content import BenchReport
+from punie.trace.report.content import BenchContent
 from punie.trace.report.wording.experiment import looks_notes
 from punie.trace.report.wording.speculative import bench_advice
 from punie.trace.units import bytes_text
@@ -20,7 +20,7 @@ from punie.trace.usecases.about import DEMO_NOTE
 
 def build_bench_report(
     path: Path, *, target_ns: int | None = None, max_memory_bytes: int | None = None
-) -> BenchReport:
+) -> BenchContent:
     """The report of the benchmark at `path`, finished or not; the plan's limits where none are given.
 
     Raises InputError.
@@ -39,7 +39,7 @@ def build_bench_report(
     if swapped := folder.swapped_bytes():
         read, written = map(bytes_text, swapped)
         notes.append(f"swap, the whole machine while the cells ran: {written} written, {read} read")
-    return BenchReport(str(path), analysis, bench_advice(analysis), tuple(notes), measured.observations)
+    return BenchContent(str(path), analysis, bench_advice(analysis), tuple(notes), measured.observations)
 
 
 def _limits(plan: BenchPlan, target_ns: int | None, max_memory_bytes: int | None) -> Limits:

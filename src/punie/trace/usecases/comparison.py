@@ -14,12 +14,12 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.errors import UsageError
-from punie.trace.report.content import ComparisonReport
+from punie.trace.report.content import ComparisonContent
 from punie.trace.store.runs.run_plan import RunPlan
 from punie.trace.units import count_text
 from punie.trace.urls import without_password
 from punie.trace.usecases.about import DEMO_NOTE
-from punie.trace.usecases.load import Loaded, load_source
+from punie.trace.usecases.load import LoadedSource, load_source
 from punie.trace.usecases.processes import in_processes
 
 # Settings of a run that change what is measured, by the name that a reader knows.
@@ -46,8 +46,8 @@ def compare_sources(
     a: Sequence[str],
     b: Sequence[str],
     thresholds: Thresholds | None = None,
-    prepare: Callable[[Loaded], Loaded] = lambda loaded: loaded,
-) -> ComparisonReport:
+    prepare: Callable[[LoadedSource], LoadedSource] = lambda loaded: loaded,
+) -> ComparisonContent:
     """Read both sides and compare them; with `thresholds` a gate is judged too. Raises UsageError, InputError.
 
     `prepare` may take something off a source before anything is made of it.
@@ -56,7 +56,7 @@ def compare_sources(
     side_a, side_b = [read[text] for text in a], [read[text] for text in b]
     _refuse_shared(side_a, side_b)
     comparison = _compare(side_a, side_b, thresholds)
-    return ComparisonReport(
+    return ComparisonContent(
         a=tuple(source.shown for source in side_a),
         b=tuple(source.shown for source in side_b),
         comparison=comparison,
@@ -97,7 +97,7 @@ def _compare(a: Sequence[_Source], b: Sequence[_Source], thresholds: Thresholds 
     return compare(side_a, side_b, facts, size=thresholds.above, size_ns=thresholds.above_ns)
 
 
-def _read(text: str, loaded: Loaded) -> _Source:
+def _read(text: str, loaded: LoadedSource) -> _Source:
     plan = loaded.plan
     read = read_queries(
         loaded.spans, plan.planned if plan else (), now_ns=loaded.now_ns, read_all=in_processes
@@ -111,7 +111,7 @@ def _read(text: str, loaded: Loaded) -> _Source:
     )
 
 
-def _plan_facts(loaded: Loaded) -> Facts:
+def _plan_facts(loaded: LoadedSource) -> Facts:
     """What only `run.json` says; a source without one leaves it out, so it is "not known"."""
     plan = loaded.plan
     if plan is None:

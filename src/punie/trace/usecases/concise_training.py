@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from punie.trace.analysis.tuning.checkpoints import best_checkpoint
 from punie.trace.analysis.tuning.fusing import first_to_pass
-from punie.trace.analysis.tuning.training import Ending, SeedLoss, Training
+from punie.trace.analysis.tuning.training import SeedLoss, Training, TrainingEnding
 from punie.trace.analysis.tuning.worth import can_pay, ceiling, predicted_worth
 from punie.trace.model import Verdict
 from punie.trace.tuning.lora import LoraRun
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from punie.trace.console.bench_progress import BenchProgress
     from punie.trace.tuning.folder import TrainingFolder
     from punie.trace.tuning.plan import TrainingPlan
-    from punie.trace.usecases.training_plan import Recorded
+    from punie.trace.usecases.training_plan import RecordedRuns
     from punie.trace.workload.suite import Suite
 
 
@@ -38,7 +38,7 @@ class ConciseTraining:
 
     folder: TrainingFolder
     plan: TrainingPlan
-    recorded: Recorded
+    recorded: RecordedRuns
     suite: Suite
     progress: BenchProgress
     recommended_bytes: int | None
@@ -60,7 +60,7 @@ class ConciseTraining:
             seeds=plan.seeds,
             samples=plan.samples,
             temperature=plan.temperature,
-            ending=Ending.PLANNED,
+            ending=TrainingEnding.PLANNED,
             steps=planned_steps(plan, self.recorded),
             decode=ceiling(self.recorded.records),
             is_demo=plan.is_demo,
@@ -73,7 +73,7 @@ class ConciseTraining:
         cancel_on(signal.SIGTERM)
         made = self.planned()
         if can_pay(self.recorded.records) is Verdict.NO and not anyway:
-            return replace(made, ending=Ending.LITTLE_DECODE)
+            return replace(made, ending=TrainingEnding.LITTLE_DECODE)
         with self.progress.shown():
             prepared = await prepare(self._experiments)
             worth = predicted_worth(self.recorded.records, prepared.shortest)
@@ -86,9 +86,9 @@ class ConciseTraining:
                 memory=prepared.memory,
             )
             if not (worth.pays or anyway):
-                return replace(made, ending=Ending.NOTHING_SHORTER)
+                return replace(made, ending=TrainingEnding.NOTHING_SHORTER)
             if prepared.lint.refused:
-                return replace(made, ending=Ending.REFUSED)
+                return replace(made, ending=TrainingEnding.REFUSED)
             write_data(prepared.rendered, prepared.lint.kept, self.folder.data)
             return await self._train_and_judge(made)
 
@@ -111,7 +111,7 @@ class ConciseTraining:
         judgement = await self._experiments.judge(adapter, first_to_pass(fused))
         return replace(
             made,
-            ending=Ending.JUDGED,
+            ending=TrainingEnding.JUDGED,
             losses=tuple(losses),
             checkpoints=tuple(checkpoints),
             best=best,

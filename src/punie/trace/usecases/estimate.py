@@ -18,7 +18,7 @@ PLACES: Final = (Path("runs"), Path("benches"), Path("improvements"))
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MeasuredStart:
     """What one arm in one server start took, start and warm-up among it; `source` is the folder that shows it."""
 
     arm_ns: int
@@ -30,7 +30,7 @@ def server_name(arm: Arm) -> str:
     return arm.server.base_url or arm.server.program or arm.server.model or ""
 
 
-def last_seen(suite_hash: str, server: str, places: Iterable[Path] = PLACES) -> Seen | None:
+def last_seen(suite_hash: str, server: str, places: Iterable[Path] = PLACES) -> MeasuredStart | None:
     """The newest folder in `places` in which the suite was asked on `server`; None if there is none.
 
     `server` is the model's folder or name, a command line or a base URL.
@@ -51,7 +51,7 @@ def _changed(folder: Path) -> float:
     return folder.stat().st_mtime
 
 
-def _seen(folder: Path, suite_hash: str, server: str) -> Seen | None:
+def _seen(folder: Path, suite_hash: str, server: str) -> MeasuredStart | None:
     """What can't be read shows nothing."""
     try:
         return (_of_bench if BenchFolder.is_at(folder) else _of_run)(folder, suite_hash, server)
@@ -59,7 +59,7 @@ def _seen(folder: Path, suite_hash: str, server: str) -> Seen | None:
         return None
 
 
-def _of_bench(folder: Path, suite_hash: str, server: str) -> Seen | None:
+def _of_bench(folder: Path, suite_hash: str, server: str) -> MeasuredStart | None:
     bench = BenchFolder(folder)
     plan = bench.read_plan()
     settings = plan.arm(plan.baseline).server
@@ -67,10 +67,10 @@ def _of_bench(folder: Path, suite_hash: str, server: str) -> Seen | None:
     same = plan.suite_hash == suite_hash and server in (settings.model, settings.program, settings.base_url)
     if not same or not took:
         return None
-    return Seen(sum(ns for ns, _ in took) // sum(arms for _, arms in took), str(folder))
+    return MeasuredStart(sum(ns for ns, _ in took) // sum(arms for _, arms in took), str(folder))
 
 
-def _of_run(folder: Path, suite_hash: str, server: str) -> Seen | None:
+def _of_run(folder: Path, suite_hash: str, server: str) -> MeasuredStart | None:
     """From when it was planned to when its last span was written."""
     run = RunFolder.open(folder)
     if not run.plan_path.exists():
@@ -81,4 +81,8 @@ def _of_run(folder: Path, suite_hash: str, server: str) -> Seen | None:
     if not same or not written:
         return None
     took_s = max(written) - datetime.fromisoformat(plan.created).timestamp()
-    return Seen(round(took_s / plan.settings.server_starts * NS_PER_S), str(folder)) if took_s > 0 else None
+    return (
+        MeasuredStart(round(took_s / plan.settings.server_starts * NS_PER_S), str(folder))
+        if took_s > 0
+        else None
+    )

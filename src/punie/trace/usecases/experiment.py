@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from punie.trace.analysis.experiment.results import Ending, analyse
+from punie.trace.analysis.experiment.results import StopReason, analyse
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.bench.executor import FolderExecutor
 from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.measurements import read_measured
 from punie.trace.errors import UsageError
-from punie.trace.report.content import ExperimentReport
+from punie.trace.report.content import ExperimentContent
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.interruption import cancel_on
@@ -48,7 +48,7 @@ def add_blocks(folder: BenchFolder, blocks: int) -> ExperimentPlan:
     """
     plan = folder.read_plan()
     ended = analyse(read_measured(folder)).ended
-    had_ended = ended.why is not Ending.UNFINISHED
+    had_ended = ended.why is not StopReason.UNFINISHED
     present = ended.blocks if had_ended else plan.blocks
     if blocks <= present:
         raise UsageError(
@@ -64,7 +64,7 @@ def add_blocks(folder: BenchFolder, blocks: int) -> ExperimentPlan:
     return changed
 
 
-def build_experiment_report(path: Path, limits: Limits | None = None) -> ExperimentReport:
+def build_experiment_report(path: Path, limits: Limits | None = None) -> ExperimentContent:
     """The report of the experiment at `path`, finished or not; the plan's limits where none are given.
 
     Raises InputError.
@@ -72,4 +72,4 @@ def build_experiment_report(path: Path, limits: Limits | None = None) -> Experim
     measured = read_measured(BenchFolder.open(path))
     plan = measured.plan
     limits = limits or Limits(plan.target_ns or DEFAULT_TARGET_NS, plan.max_memory_bytes)
-    return ExperimentReport(str(path), analyse(measured, limits), (DEMO_NOTE,) if plan.is_demo else ())
+    return ExperimentContent(str(path), analyse(measured, limits), (DEMO_NOTE,) if plan.is_demo else ())

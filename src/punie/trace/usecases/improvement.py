@@ -15,27 +15,33 @@ from punie.trace.analysis.causes.tools import ResultRead, read_results
 from punie.trace.analysis.experiment.configuration import configuration_text, whole
 from punie.trace.analysis.experiment.plan import SAME_AGAIN_SUFFIX
 from punie.trace.analysis.experiment.results import Experiment
-from punie.trace.analysis.improvement.model import Candidate, Ending, Prediction, Stage, StagePlan
-from punie.trace.analysis.improvement.planner import Improvement, Sizes
-from punie.trace.analysis.improvement.ranking import Choice, rank
+from punie.trace.analysis.improvement.model import (
+    ImprovementEnding,
+    LeverCandidate,
+    LeverPrediction,
+    Stage,
+    StagePlan,
+)
+from punie.trace.analysis.improvement.planner import ImprovementState, Sizes
+from punie.trace.analysis.improvement.ranking import LeverChoice, rank
 from punie.trace.analysis.improvement.track_record import PredictionResult
 from punie.trace.analysis.pipeline import Recorded, read_several
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.bench.improve_stages import BASELINE, RealExecutor, RecordedExecutor
 from punie.trace.bench.improving import improve
-from punie.trace.bench.levers.lever import Change, Evidence, Lever, TrialCost
+from punie.trace.bench.levers.lever import Evidence, Lever, LeverSetting, TrialCost
 from punie.trace.bench.levers.registry import LEVERS, parse_change
 from punie.trace.bench.plan import plan_cells
 from punie.trace.model import Span, SpanSet
-from punie.trace.report.content import ImprovementReport
+from punie.trace.report.content import ImprovementContent
 from punie.trace.report.wording.improvement import headline
 from punie.trace.server.memory_limit import recommended_limit
 from punie.trace.store.predictions import add_to_history, machine_name, read_history
 from punie.trace.units import count_text
 from punie.trace.usecases.about import DEMO_NOTE
 from punie.trace.usecases.interruption import cancel_on
-from punie.trace.usecases.load import Loaded
-from punie.trace.usecases.run_report import Judgement, build_report
+from punie.trace.usecases.load import LoadedSource
+from punie.trace.usecases.run_report import VerdictTargets, build_report
 
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.arms import Arm
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
     from punie.trace.analysis.improvement.model import StageMeasurement
     from punie.trace.analysis.improvement.settings import ImproveSettings
     from punie.trace.console.bench_progress import BenchProgress
-    from punie.trace.report.content import Report
+    from punie.trace.report.content import RunContent
 
 _STAGES: Final = {
     Stage.BASELINE: "baseline",
@@ -56,7 +62,7 @@ _STAGES: Final = {
 
 async def improve_in(
     folder: ImproveFolder, settings: ImproveSettings, progress: BenchProgress
-) -> ImprovementReport:
+) -> ImprovementContent:
     """Measure until it ends. Raises PunieTraceError; what is measured by then is kept."""
 
     def begins(stage: StagePlan, plan: ExperimentPlan) -> None:
@@ -80,7 +86,7 @@ async def improve_in(
     return report
 
 
-def read_improvement(path: Path) -> ImprovementReport:
+def read_improvement(path: Path) -> ImprovementContent:
     """The report of the improvement at `path`, from what it left behind. Raises InputError if it hasn't ended."""
     folder = ImproveFolder.open(path)
     settings = folder.read_settings()
@@ -93,41 +99,41 @@ class _Improving:
 
     folder: ImproveFolder
     settings: ImproveSettings
-    baseline: Report | None = None
+    baseline: RunContent | None = None
     _reads: tuple[ResultRead, ...] = ()
 
-    async def run(self, executor: RecordedExecutor) -> ImprovementReport:
+    async def run(self, executor: RecordedExecutor) -> ImprovementContent:
         """From the baseline to the report. Raises what the executor raises."""
         state, ending = await improve(executor, self._ranked)
         return self._report(state, ending, executor.experiments())
 
-    def _ranked(self, _measured: StageMeasurement) -> Improvement:
+    def _ranked(self, _measured: StageMeasurement) -> ImprovementState:
         """What is to be tried, by the baseline's own spans."""
         self.baseline = self._read_baseline()
         arm = self.settings.baseline
         experiment = self.baseline.analysis
         evidence = Evidence(arm, experiment.records, experiment, self.baseline.causes, self._reads)
-        choice = Choice(frozenset(self.settings.only), frozenset(self.settings.without))
-        return Improvement(rank(tuple(candidates(evidence, self.settings.levers)), choice), {}, Sizes())
+        choice = LeverChoice(frozenset(self.settings.only), frozenset(self.settings.without))
+        return ImprovementState(rank(tuple(candidates(evidence, self.settings.levers)), choice), {}, Sizes())
 
-    def _read_baseline(self) -> Report:
+    def _read_baseline(self) -> RunContent:
         """The baseline's queries, of both arms that ask as it does, as one source."""
         spans = tuple(
             span
             for run in self.folder.stage(Stage.BASELINE).finished_runs()
             for span in run.load_spans().spans
         )
-        source = Loaded.of(str(self.folder.path), SpanSet(_of_arms(spans)))
+        source = LoadedSource.of(str(self.folder.path), SpanSet(_of_arms(spans)))
         requests = read_several([Recorded(source.spans)]).requests
         self._reads = tuple(read_results(read_prompts(requests, source.spans.spans), longer_than=0))
-        return build_report(source, Judgement(self.settings.target_ns, self.settings.max_memory_bytes))
+        return build_report(source, VerdictTargets(self.settings.target_ns, self.settings.max_memory_bytes))
 
     def _report(
-        self, state: Improvement, ending: Ending, experiments: Mapping[Stage, Experiment]
-    ) -> ImprovementReport:
+        self, state: ImprovementState, ending: ImprovementEnding, experiments: Mapping[Stage, Experiment]
+    ) -> ImprovementContent:
         if self.baseline is None:
             raise AssertionError("an improvement ended before its baseline")
-        return ImprovementReport(
+        return ImprovementContent(
             source=str(self.folder.path),
             settings=self.settings,
             state=state,
@@ -139,7 +145,7 @@ class _Improving:
         )
 
 
-def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[Candidate]:
+def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[LeverCandidate]:
     """Every lever at every value that is worth trying here, and those that can't be tried, with the reason."""
     changes = [parse_change(text) for text in named]
     for lever in LEVERS:
@@ -148,10 +154,10 @@ def candidates(evidence: Evidence, named: Sequence[str]) -> Iterator[Candidate]:
         values = (*own, *(value for value in lever.propose(evidence) if value not in own))
         if why_not or not values:
             why = why_not or _nothing_proposed(lever)
-            yield Candidate(lever.name, lever.title, lever.name, lever.output, None, why, lever.not_with)
+            yield LeverCandidate(lever.name, lever.title, lever.name, lever.output, None, why, lever.not_with)
             continue
         for value in values:
-            yield _candidate(Change(lever, value), evidence)
+            yield _candidate(LeverSetting(lever, value), evidence)
 
 
 def _nothing_proposed(lever: Lever) -> str:
@@ -161,18 +167,20 @@ def _nothing_proposed(lever: Lever) -> str:
     return f"nothing here that it could change{value}"
 
 
-def _candidate(change: Change, evidence: Evidence) -> Candidate:
+def _candidate(change: LeverSetting, evidence: Evidence) -> LeverCandidate:
     lever = change.lever
     saving = lever.predict(evidence, change.value)
-    predicted = None if saving is None else Prediction(saving.share, saving.low, saving.high, saving.assuming)
+    predicted = (
+        None if saving is None else LeverPrediction(saving.share, saving.low, saving.high, saving.assuming)
+    )
     title = f"{lever.title}: {change.value}" if change.value else lever.title
     why = "" if predicted else lever.unpredicted
-    return Candidate(
+    return LeverCandidate(
         change.name, title, lever.name, lever.output, predicted, not_with=lever.not_with, unpredicted=why
     )
 
 
-def static_candidates(arm: Arm, named: Sequence[str]) -> Iterator[Candidate]:
+def static_candidates(arm: Arm, named: Sequence[str]) -> Iterator[LeverCandidate]:
     """What can be said of the levers before anything was asked."""
     changes = [parse_change(text) for text in named]
     for lever in LEVERS:
@@ -180,11 +188,11 @@ def static_candidates(arm: Arm, named: Sequence[str]) -> Iterator[Candidate]:
         own = [change for change in changes if change.lever is lever]
         missing = lever.cost is TrialCost.OTHER_MODEL and not (own or lever.propose(Evidence(arm, ())))
         why_not = why_not or (f"needs --lever {lever.name}=…" if missing else "")
-        for change in own or [Change(lever)]:
-            yield Candidate(change.name, lever.title, lever.name, lever.output, None, why_not)
+        for change in own or [LeverSetting(lever)]:
+            yield LeverCandidate(change.name, lever.title, lever.name, lever.output, None, why_not)
 
 
-def results(state: Improvement, settings: ImproveSettings) -> Iterator[PredictionResult]:
+def results(state: ImprovementState, settings: ImproveSettings) -> Iterator[PredictionResult]:
     """Each lever that was predicted and measured."""
     for lever in state.screened:
         predicted = lever.candidate.prediction
@@ -224,9 +232,9 @@ def most_askings() -> int:
     return sizes.baseline + sizes.screening[-1] + sizes.combination + sizes.looks[-1]
 
 
-def won_configuration(report: ImprovementReport) -> str | None:
+def won_configuration(report: ImprovementContent) -> str | None:
     """The text of `config.toml`: what has to be set to get what was confirmed; None where nothing was."""
-    if report.ending is not Ending.IMPROVED or not report.state.winner:
+    if report.ending is not ImprovementEnding.IMPROVED or not report.state.winner:
         return None
     experiment = report.experiments[report.state.stage]
     arm = next(result.arm for result in experiment.others if result.arm.levers == report.state.winner)

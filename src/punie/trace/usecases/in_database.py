@@ -11,10 +11,10 @@ from punie.trace.urls import without_password
 
 if TYPE_CHECKING:
     from punie.trace.analysis.summary.database_totals import DatabaseTotals
-    from punie.trace.analysis.summary.parts import By
+    from punie.trace.analysis.summary.parts import GroupBy
 
 
-def added_up(sources: Sequence[str], by: By | None) -> DatabaseTotals:
+def added_up(sources: Sequence[str], by: GroupBy | None) -> DatabaseTotals:
     """The sums over one `clickhouse://` URL or over Parquet files, folders of them and patterns.
 
     Raises UsageError for any other place, InputError as reading spans does.

@@ -25,7 +25,7 @@ _SHOWN: Final = 200  # characters of what is no path
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Loaded:
+class LoadedSource:
     """A source that was read: its spans, and the plan if it is a run folder that still has one.
 
     `now_ns` tells which times of spans are possible: of a run what its plan says, else when it was read.
@@ -40,18 +40,18 @@ class Loaded:
         return f"<{count_text(len(self.spans.spans), 'span')} of {self.source}>"
 
     @classmethod
-    def of(cls, source: str, spans: SpanSet, plan: RunPlan | None = None) -> Loaded:
+    def of(cls, source: str, spans: SpanSet, plan: RunPlan | None = None) -> LoadedSource:
         """Read just now."""
         return cls(source, spans, plan, plan.now_ns if plan else time.time_ns())
 
 
-def load_run(folder: RunFolder) -> Loaded:
+def load_run(folder: RunFolder) -> LoadedSource:
     """The spans of a run folder and its plan, if `run.json` is there. Raises InputError."""
     plan = folder.read_plan() if folder.plan_path.exists() else None
-    return Loaded.of(str(folder.path), folder.load_spans(), plan)
+    return LoadedSource.of(str(folder.path), folder.load_spans(), plan)
 
 
-def load_source(text: str) -> Loaded:
+def load_source(text: str) -> LoadedSource:
     """A path or URL that any source of the registry reads. Raises InputError that names what is wrong with it."""
     if not text.strip():
         raise InputError("a source is empty text", remedy="is a variable in the command not set?")
@@ -61,7 +61,7 @@ def load_source(text: str) -> Loaded:
     if not is_url and holds_run(Path(text)):
         loaded = load_run(RunFolder.open(Path(text)))
     else:
-        loaded = Loaded.of(without_password(text), read_source(text))
+        loaded = LoadedSource.of(without_password(text), read_source(text))
     if loaded.plan is None and not loaded.spans.spans:
         unreadable = loaded.spans.unreadable
         why = f"{without_password(text)}: {_why_no_spans(unreadable)}"
@@ -70,7 +70,7 @@ def load_source(text: str) -> Loaded:
     return loaded
 
 
-def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
+def load_several(texts: Sequence[str]) -> tuple[LoadedSource, ...]:
     """Several sources for one report. Raises as `load_source`, and UsageError for what would count twice."""
     sources = tuple(map(load_source, texts))
     if len(sources) == 1:
@@ -86,7 +86,7 @@ def load_several(texts: Sequence[str]) -> tuple[Loaded, ...]:
     return sources
 
 
-def _check_arms(sources: Sequence[Loaded]) -> None:
+def _check_arms(sources: Sequence[LoadedSource]) -> None:
     """The arms of a benchmark are held against each other, never put into one ledger."""
     spans = chain(*(loaded.spans.spans for loaded in sources))
     with_arm = (span.attributes for span in spans if semconv.BENCH_ARM in span.attributes)

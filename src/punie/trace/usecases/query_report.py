@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.errors import InputError, UsageError, did_you_mean
-from punie.trace.report.content import QueryReport
+from punie.trace.report.content import QueryContent
 from punie.trace.report.inert import one_line
 from punie.trace.units import count_text
 from punie.trace.usecases.run_report import drawings_of
 
 if TYPE_CHECKING:
     from punie.trace.analysis.records import QueryRecord
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 
-def report_query(loaded: Loaded, name: str | None, *, full: bool) -> QueryReport:
+def report_query(loaded: LoadedSource, name: str | None, *, full: bool) -> QueryContent:
     """The query that `name` means; without a name the slowest, with the others. Raises as `choose_query`."""
     planned = loaded.plan.planned if loaded.plan else ()
     records = read_queries(loaded.spans, planned, now_ns=loaded.now_ns).records
@@ -26,7 +26,7 @@ def report_query(loaded: Loaded, name: str | None, *, full: bool) -> QueryReport
     drawings = drawings_of([loaded], (record,))
     (waterfall,) = drawings.draw((record,))
     others = () if name else tuple(one for one in records if not one.warmup and one is not record)
-    return QueryReport(
+    return QueryContent(
         source=loaded.source,
         waterfall=waterfall,
         transcript=drawings.quote(waterfall),

@@ -11,7 +11,7 @@ from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.errors import UsageError
-from punie.trace.report.content import Report
+from punie.trace.report.content import RunContent
 from punie.trace.store.predictions import read_history
 from punie.trace.store.runs.run_plan import RunSettings
 from punie.trace.usecases.about import about_of, settings_of
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from punie.trace.model import Span
     from punie.trace.report.drawings import Drawings
     from punie.trace.store.runs.run_plan import RunPlan
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class VerdictTargets:
     """What the user judges by; None leaves it to what the run was started with, then to the default."""
 
     target_ns: int | None = None
     max_memory_bytes: int | None = None
 
-    def with_plan(self, plan: RunPlan | None) -> Judgement:
+    def with_plan(self, plan: RunPlan | None) -> VerdictTargets:
         """The run's own values where the user gave none."""
         settings = plan.settings if plan else RunSettings()
-        return Judgement(
+        return VerdictTargets(
             self.target_ns or settings.target_ns or DEFAULT_TARGET_NS,
             self.max_memory_bytes or settings.max_memory_bytes,
         )
 
 
-def build_report(loaded: Loaded, judgement: Judgement) -> Report:
+def build_report(loaded: LoadedSource, judgement: VerdictTargets) -> RunContent:
     """Read the queries off the spans and judge them."""
     return build_report_of_several([loaded], judgement)
 
 
-def build_report_of_several(sources: Sequence[Loaded], judgement: Judgement) -> Report:
+def build_report_of_several(sources: Sequence[LoadedSource], judgement: VerdictTargets) -> RunContent:
     """One report of sources that share no trace. Raises UsageError where their runs were judged by other limits."""
     judged = _judged(sources, judgement)
     read = read_several([_recorded(one) for one in sources], read_all=in_processes)
@@ -68,7 +68,7 @@ def build_report_of_several(sources: Sequence[Loaded], judgement: Judgement) -> 
     causes = find_causes(read.requests, spans)
     drawings = drawings_of(sources, read.records)
     past = _past()
-    return Report(about_of(sources), analysis, drawings, causes, settings_of(sources), past)
+    return RunContent(about_of(sources), analysis, drawings, causes, settings_of(sources), past)
 
 
 def _past() -> tuple[TrackRecord, ...]:
@@ -81,15 +81,15 @@ def _past() -> tuple[TrackRecord, ...]:
     return track_records(history)
 
 
-def _recorded(loaded: Loaded) -> Recorded:
+def _recorded(loaded: LoadedSource) -> Recorded:
     return Recorded(loaded.spans, loaded.plan.planned if loaded.plan else (), loaded.now_ns)
 
 
-def _spans(sources: Sequence[Loaded]) -> Sequence[Span]:
+def _spans(sources: Sequence[LoadedSource]) -> Sequence[Span]:
     return sources[0].spans.spans if len(sources) == 1 else [s for one in sources for s in one.spans.spans]
 
 
-def _judged(sources: Sequence[Loaded], judgement: Judgement) -> Judgement:
+def _judged(sources: Sequence[LoadedSource], judgement: VerdictTargets) -> VerdictTargets:
     """What all are judged by. Nobody can say which of two targets is meant."""
     each = [judgement.with_plan(one.plan) for one in sources]
     for name, flag in (("target_ns", "--target"), ("max_memory_bytes", "--max-memory")):
@@ -99,7 +99,7 @@ def _judged(sources: Sequence[Loaded], judgement: Judgement) -> Judgement:
     return each[0]
 
 
-def drawings_of(sources: Sequence[Loaded], records: Sequence[QueryRecord]) -> Drawings:
+def drawings_of(sources: Sequence[LoadedSource], records: Sequence[QueryRecord]) -> Drawings:
     """The waterfalls of `records`, all that was read of the sources, and what was said in them."""
     from punie.trace.report.drawings import Drawings
 

@@ -25,7 +25,7 @@ _TURNED_OFF: Final = "OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED turns it off: no
 
 
 @dataclass(slots=True)
-class Sent:
+class DeliverySummary:
     """What each target was sent; known when the sending is over."""
 
     deliveries: tuple[Delivery, ...] = ()
@@ -47,12 +47,12 @@ class Sending:
     @contextmanager
     def following(
         self, spans_dir: Path, progress: Progress, *, state_folder: Path | None = None
-    ) -> Iterator[Sent]:
+    ) -> Iterator[DeliverySummary]:
         """Send what is written into `spans_dir` during this block; what each target accepted is reported after it.
 
         How far each got is kept in `state_folder`, by default `spans_dir`.
         """
-        sent = Sent()
+        sent = DeliverySummary()
         progress.log_all(self.notes)
         if not self.targets:
             yield sent
@@ -83,9 +83,9 @@ class Sending:
 
     def bookmarks(self, state: ShipState) -> BookmarkFactory:
         """Where each target's progress is kept in `state`."""
-        from punie.trace.store.runs.ship_state import KeptBookmark
+        from punie.trace.store.runs.ship_state import StoredBookmark
 
-        return lambda target: KeptBookmark(state, self.key(target))
+        return lambda target: StoredBookmark(state, self.key(target))
 
 
 def find_receivers(otlp: str | None, *, content: bool, no_export: bool = False) -> Sending:

@@ -25,7 +25,7 @@ from punie.trace.usecases.load import load_source
 if TYPE_CHECKING:
     from punie.trace.model import Event, Span
     from punie.trace.report.document import Document
-    from punie.trace.usecases.load import Loaded
+    from punie.trace.usecases.load import LoadedSource
 
 Json = dict[str, Any]
 _RUN_ENDED_IN_TIME_S: Final = 1_800.0
@@ -33,7 +33,7 @@ _SHOWN_CHARACTERS: Final = 2_000  # of what a failed run printed
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ToolAnswers:
     """`rows` bounds every list of an answer; `content`: prompts and answers may be in it; `runs`: where runs go."""
 
     rows: int = 20
@@ -43,9 +43,9 @@ class Answers:
     def report(self, source: str) -> Json:
         """The report of a source, as `report --format json` writes it. Raises PunieTraceError."""
         from punie.trace.report.builders.run import build_run
-        from punie.trace.usecases.run_report import Judgement, build_report
+        from punie.trace.usecases.run_report import VerdictTargets, build_report
 
-        return self._bounded(build_run(build_report(self._load(source), Judgement())))
+        return self._bounded(build_run(build_report(self._load(source), VerdictTargets())))
 
     def show(self, source: str, query: str | None = None) -> Json:
         """One query: its waterfall and, if content is allowed, what was said. Raises PunieTraceError."""
@@ -95,10 +95,10 @@ class Answers:
         (folder,) = new
         return {"run": str(folder)} | self.report(str(folder))
 
-    def _load(self, source: str) -> Loaded:
+    def _load(self, source: str) -> LoadedSource:
         return self._allowed(load_source(source))
 
-    def _allowed(self, loaded: Loaded) -> Loaded:
+    def _allowed(self, loaded: LoadedSource) -> LoadedSource:
         return loaded if self.content else without_content(loaded)
 
     def _bounded(self, document: Document) -> Json:
@@ -132,7 +132,7 @@ def _folders(runs: Path) -> set[Path]:
     return set(runs.iterdir()) if runs.is_dir() else set()
 
 
-def without_content(loaded: Loaded) -> Loaded:
+def without_content(loaded: LoadedSource) -> LoadedSource:
     """The same source with what may leave the machine unasked, by the same list as the shipper's."""
     spans = tuple(map(_span, loaded.spans.spans))
     return replace(loaded, spans=replace(loaded.spans, spans=spans))

@@ -12,8 +12,8 @@ from punie.trace.analysis.tuning.trajectories import shortest_right
 from punie.trace.errors import InputError
 from punie.trace.store.documents import read_text
 from punie.trace.tuning import experiments
-from punie.trace.tuning.examples import Row, own_rows, rows_of, trajectories
-from punie.trace.tuning.render_process import Rendered
+from punie.trace.tuning.examples import TrainingRow, own_rows, rows_of, trajectories
+from punie.trace.tuning.render_process import RenderedRow
 from punie.trace.tuning.rows import lint_rows, render_rows, training_memory
 from punie.trace.units import count_text
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TrainingData:
     """The data of a training.
 
     examples: queries that gave one. rendered: their rows, and the user's. shortest: output tokens of each query's
@@ -35,13 +35,13 @@ class Prepared:
     """
 
     examples: tuple[str, ...]
-    rendered: tuple[Rendered, ...]
+    rendered: tuple[RenderedRow, ...]
     lint: Lint
     memory: TrainingMemory | None
     shortest: Mapping[str, int]
 
 
-async def prepare(training: TrainingExperiments) -> Prepared:
+async def prepare(training: TrainingExperiments) -> TrainingData:
     """Ask for samples, choose, render and lint. Raises InputError where no right answer can be trained on."""
     plan, folder, progress = training.plan, training.folder, training.progress
     progress.log(
@@ -59,7 +59,7 @@ async def prepare(training: TrainingExperiments) -> Prepared:
         )
     rendered = await render_rows(rows, plan.model, folder.path / "rows", progress.working)
     memory = training_memory(plan.model, rendered, plan.settings, training.recommended_bytes)
-    return Prepared(
+    return TrainingData(
         examples=tuple(sorted(best)),
         rendered=rendered,
         lint=lint_rows(rendered, plan.settings, memory),
@@ -81,5 +81,5 @@ def _sampled(folder: TrainingFolder) -> tuple[list[Trajectory], dict[str, list[S
     return candidates, traces
 
 
-def _own_rows(plan: TrainingPlan) -> tuple[Row, ...]:
+def _own_rows(plan: TrainingPlan) -> tuple[TrainingRow, ...]:
     return own_rows(read_text(Path(plan.examples)).splitlines(), plan.examples) if plan.examples else ()

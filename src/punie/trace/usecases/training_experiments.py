@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.tuning.checkpoints import Checkpoint
 from punie.trace.analysis.tuning.fusing import Fused, FuseWay
-from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, judge, kept
+from punie.trace.analysis.tuning.judgement import Judgement, ModelVariant, compare_accuracy, judge
 from punie.trace.analysis.tuning.measured_arms import (
     judged_arms,
     output_tokens,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 _FUSE_S: Final = 3600.0
 _ARM_KINDS: Final = {
-    experiments.BASE: ArmKind.BASE,
-    experiments.BRIEF: ArmKind.BRIEF,
-    experiments.ADAPTER: ArmKind.ADAPTER,
+    experiments.BASE: ModelVariant.BASE,
+    experiments.BRIEF: ModelVariant.BRIEF,
+    experiments.ADAPTER: ModelVariant.ADAPTER,
 }
 
 
@@ -70,7 +70,7 @@ class TrainingExperiments:
         base = right_answers(measured, experiments.BASE)
         checkpoints: list[Checkpoint] = []
         for one in saved:
-            beside = kept(base, right_answers(measured, one.name))
+            beside = compare_accuracy(base, right_answers(measured, one.name))
             tokens = output_tokens(measured, one.name)
             counts = (beside.right, beside.asked, beside.worse, tokens)
             checkpoints.append(Checkpoint(one.name, one.seed, one.iteration, *counts))
@@ -95,7 +95,7 @@ class TrainingExperiments:
         plan = experiments.fusing(self.plan, way, adapter, out)
         measured = await self.run(f"fusing-{way}", plan)
         name = plan.arms[1].name
-        beside = kept(right_answers(measured, experiments.ADAPTER), right_answers(measured, name))
+        beside = compare_accuracy(right_answers(measured, experiments.ADAPTER), right_answers(measured, name))
         return Fused(
             name=name,
             way=way,

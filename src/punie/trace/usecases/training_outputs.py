@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.experiment.arms import PromptCache, ServerSettings
 from punie.trace.analysis.experiment.configuration import Configuration, configuration_text
-from punie.trace.analysis.tuning.judgement import ArmKind
-from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.analysis.tuning.judgement import ModelVariant
+from punie.trace.analysis.tuning.training import Training, TrainingEnding
 from punie.trace.errors import InputError
 from punie.trace.model import Verdict
 from punie.trace.report.builders.training import QUESTION
@@ -77,7 +77,7 @@ def _config(training: ConciseTraining, made: Training, adapter: Path) -> str:
     plan, judgement = training.plan, made.judgement
     chosen = judgement.chosen if judgement and judgement.verdict is Verdict.YES else None
     server = ServerSettings(plan.model, adapter=plan.adapter, prompt_cache=PromptCache(plan.prompt_cache))
-    if chosen is not None and chosen.kind is ArmKind.FUSED:
+    if chosen is not None and chosen.kind is ModelVariant.FUSED:
         form = next(form for form in made.fused if form.name == chosen.name)
         server = replace(server, model=str(training.folder.fused(form.way).absolute()), adapter=None)
     elif chosen is not None:
@@ -150,7 +150,7 @@ def diary(made: Training) -> str:
     date = made.created.partition("T")[0]
     tried = [
         f"- {form.name} {'passed' if form.passes else 'was refused by'} the fuse gate" for form in made.fused
-    ] or ["- nothing was trained"] * (made.ending is not Ending.JUDGED)
+    ] or ["- nothing was trained"] * (made.ending is not TrainingEnding.JUDGED)
     figures = _figures(made) if made.judgement and made.judgement.chosen else ""
     step = next(iter(next_steps(made)), "")
     judgement = made.judgement

@@ -9,7 +9,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.tuning.split import Kind, SuiteQuery, Wanted, split_by_family
+from punie.trace.analysis.tuning.split import AnswerKind, SplitMinimums, SplitQuery, split_by_family
 from punie.trace.errors import InputError, UsageError
 from punie.trace.machine.environment import Environment
 from punie.trace.model import Span
@@ -23,7 +23,7 @@ _DEFAULT_AGENT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class TrainingOverrides:
     """What the user asked for; None leaves it to the runs."""
 
     suite: str | None
@@ -36,12 +36,12 @@ class Wishes:
     temperature: float
     blocks: int
     margin: float
-    trained: Wanted
-    validated: Wanted
+    trained: SplitMinimums
+    validated: SplitMinimums
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRuns:
     """What the runs hold: their plan (of the first), their queries and spans."""
 
     plan: RunPlan
@@ -49,7 +49,7 @@ class Recorded:
     spans: tuple[Span, ...]
 
 
-def read_runs(sources: Sequence[str]) -> Recorded:
+def read_runs(sources: Sequence[str]) -> RecordedRuns:
     """The runs, which have to be of one model, one agent and one suite. Raises InputError that names what differs."""
     loaded = [load_source(source) for source in sources]
     plans: list[RunPlan] = []
@@ -65,7 +65,7 @@ def read_runs(sources: Sequence[str]) -> Recorded:
         read_queries(one.spans, plan.planned, now_ns=one.now_ns)
         for one, plan in zip(loaded, plans, strict=True)
     ]
-    return Recorded(
+    return RecordedRuns(
         plans[0],
         tuple(record for read in reads for record in read.records if not record.warmup),
         tuple(span for one in loaded for span in one.spans.spans),
@@ -101,7 +101,11 @@ def server_flags(plan: RunPlan) -> Mapping[str, str]:
 
 
 def make_training_plan(
-    recorded: Recorded, sources: Sequence[str], wishes: Wishes, name: str, environment: Environment
+    recorded: RecordedRuns,
+    sources: Sequence[str],
+    wishes: TrainingOverrides,
+    name: str,
+    environment: Environment,
 ) -> TrainingPlan:
     """The plan of a training called `name`. Raises InputError or UsageError."""
     run, flags = recorded.plan, server_flags(recorded.plan)
@@ -157,15 +161,15 @@ def suite_of(run: RunPlan, file: str | None) -> Suite:
     return suite
 
 
-def suite_queries(suite: Suite, tools: Mapping[str, frozenset[str]]) -> list[SuiteQuery]:
+def suite_queries(suite: Suite, tools: Mapping[str, frozenset[str]]) -> list[SplitQuery]:
     """The suite as the split sees it; `tools` by query, as `tools_called` has them."""
     return [
-        SuiteQuery(one.id, one.text, Kind(one.expected), one.family, tools.get(one.id, frozenset()))
+        SplitQuery(one.id, one.text, AnswerKind(one.expected), one.family, tools.get(one.id, frozenset()))
         for one in suite.queries
     ]
 
 
-def tools_called(recorded: Recorded) -> Mapping[str, frozenset[str]]:
+def tools_called(recorded: RecordedRuns) -> Mapping[str, frozenset[str]]:
     """By query the names of the tools that its right answers called."""
     queries = {record.trace_id: record.query_id for record in recorded.records if record.succeeded}
     tools_of: dict[str, set[str]] = {}
@@ -176,7 +180,7 @@ def tools_called(recorded: Recorded) -> Mapping[str, frozenset[str]]:
     return {query_id: frozenset(names) for query_id, names in tools_of.items()}
 
 
-def with_absolute_paths(wishes: Wishes) -> Wishes:
+def with_absolute_paths(wishes: TrainingOverrides) -> TrainingOverrides:
     """Paths of the user's that are still found when the training is gone on with elsewhere."""
     return replace(
         wishes,

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from punie.trace import semconv
-from punie.trace.analysis.tuning.training import Step
+from punie.trace.analysis.tuning.training import TrainingStep
 from punie.trace.model import Phase
 from punie.trace.units import NS_PER_S, count_text
 
 if TYPE_CHECKING:
     from punie.trace.model import Span
     from punie.trace.tuning.plan import TrainingPlan
-    from punie.trace.usecases.training_plan import Recorded
+    from punie.trace.usecases.training_plan import RecordedRuns
 
 _PASSES: Final = 3.0
 """What an iteration costs in passes over its row: one forward, and a way back that costs about two."""
@@ -24,36 +24,36 @@ _FUSE_FORMS: Final = 1
 _JUDGED_ARMS: Final = 5
 
 
-def planned_steps(plan: TrainingPlan, recorded: Recorded) -> tuple[Step, ...]:
+def planned_steps(plan: TrainingPlan, recorded: RecordedRuns) -> tuple[TrainingStep, ...]:
     """Every step in its order."""
     return tuple(_steps(plan, recorded))
 
 
-def _steps(plan: TrainingPlan, recorded: Recorded) -> Iterator[Step]:
+def _steps(plan: TrainingPlan, recorded: RecordedRuns) -> Iterator[TrainingStep]:
     split, query_ns = plan.split, _query_ns(recorded)
     questions = len(split.train) * plan.samples
-    yield Step(
+    yield TrainingStep(
         "samples",
         f"{count_text(questions, 'question')} at temperature {plan.temperature:g}",
         _ns(questions, 2, query_ns),
     )
     iterations = plan.settings.iters * len(plan.seeds)
-    yield Step("training", count_text(iterations, "iteration"), _training_ns(plan, recorded))
+    yield TrainingStep("training", count_text(iterations, "iteration"), _training_ns(plan, recorded))
     checkpoints = len(plan.settings.judged) * len(plan.seeds)
     questions = (1 + checkpoints) * len(split.validation)
-    yield Step(
+    yield TrainingStep(
         "validation",
         f"{count_text(questions, 'question')}, {count_text(checkpoints, 'checkpoint')}",
         _ns(questions, 1 + checkpoints, query_ns),
     )
     questions = 2 * _FUSE_FORMS * len(split.validation)
-    yield Step(
+    yield TrainingStep(
         "fusing",
         f"{count_text(questions, 'question')} for each form that is tried",
         _ns(questions, 2, query_ns),
     )
     questions = _JUDGED_ARMS * plan.blocks * len(split.judged)
-    yield Step(
+    yield TrainingStep(
         "judgement",
         f"{count_text(questions, 'question')} in {count_text(_JUDGED_ARMS * plan.blocks, 'server start')}",
         _ns(questions, _JUDGED_ARMS * plan.blocks, query_ns),
@@ -70,12 +70,12 @@ def _read_tokens(span: Span) -> int:
     return count - (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0)
 
 
-def _query_ns(recorded: Recorded) -> int | None:
+def _query_ns(recorded: RecordedRuns) -> int | None:
     walls = [record.wall_ns for record in recorded.records if record.error is None]
     return round(statistics.fmean(walls)) if walls else None
 
 
-def _training_ns(plan: TrainingPlan, recorded: Recorded) -> int | None:
+def _training_ns(plan: TrainingPlan, recorded: RecordedRuns) -> int | None:
     """From the time that the server took to read a prompt's tokens; None where its spans don't tell."""
     read = [
         (span.duration_ns, tokens)

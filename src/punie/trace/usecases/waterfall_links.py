@@ -16,7 +16,7 @@ FLAG: Final = "--jaeger"
 
 
 @dataclass(frozen=True, slots=True)
-class Waterfall:
+class LinkedWaterfall:
     """The trace of a query's slowest repeat, and how many repeats there are."""
 
     query_id: str
@@ -38,7 +38,7 @@ class JaegerPage:
         return cls(bare(split_url(page_url(url, flag=FLAG))) if url else usual_page(), url is not None)
 
 
-def waterfalls(spans: Iterable[Span]) -> tuple[Waterfall, ...]:
+def waterfalls(spans: Iterable[Span]) -> tuple[LinkedWaterfall, ...]:
     """One for each query, in the order in which they were first asked. Warm-ups have none."""
     spans_of: dict[str, list[Span]] = {}
     for span in sorted(_queries(spans), key=lambda span: span.start_ns):
@@ -50,10 +50,10 @@ def _queries(spans: Iterable[Span]) -> Iterator[Span]:
     return (span for span in spans if span.name == semconv.SPAN_QUERY and semconv.QUERY_ID in span.attributes)
 
 
-def _slowest(query_id: str, repeats: list[Span]) -> Waterfall:
+def _slowest(query_id: str, repeats: list[Span]) -> LinkedWaterfall:
     slowest = max(repeats, key=lambda span: span.duration_ns)
     traces = {span.trace_id for span in repeats}
-    return Waterfall(query_id, slowest.trace_id, slowest.duration_ns, len(traces))
+    return LinkedWaterfall(query_id, slowest.trace_id, slowest.duration_ns, len(traces))
 
 
 def link_lines(spans: Iterable[Span], page: JaegerPage, *, sent: bool) -> tuple[str, ...]:
@@ -74,6 +74,6 @@ def link_lines(spans: Iterable[Span], page: JaegerPage, *, sent: bool) -> tuple[
     return tuple(line for item in shown for line in (_title(item), f"  {trace_url(page.url, item.trace_id)}"))
 
 
-def _title(item: Waterfall) -> str:
+def _title(item: LinkedWaterfall) -> str:
     which = f", the slowest of {count_text(item.repeats, 'repeat')}" if item.repeats > 1 else ""
     return f"waterfall of {item.query_id}, {duration_text(item.wall_ns)}{which}:"

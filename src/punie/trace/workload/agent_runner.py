@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from punie.trace.workload.guard import QueryGuard
     from punie.trace.workload.replay import Recording
-    from punie.trace.workload.scoring.answer import Answer
+    from punie.trace.workload.scoring.answer import AgentAnswer
     from punie.trace.workload.subject import Subject
 
 _GRACE_S: Final = 2.0  # beyond the time limit, before code that blocks the event loop is interrupted
@@ -40,7 +40,7 @@ class Reply:
     may go on that can't be stopped.
     """
 
-    answer: Answer
+    answer: AgentAnswer
     answered_ns: int
     error: str | None
     abandoned: bool = False

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from punie.trace.workload.scoring.score import Score
 
 
-class Watched(Protocol):
+class MonitoredServer(Protocol):
     """A server as the runner needs it: it can say that it is dead, and how much memory it took."""
 
     @property
@@ -23,7 +23,7 @@ class Watched(Protocol):
         """Peak footprint of this server start so far; None where it can't be known."""
 
 
-class Progress(Protocol):
+class ProgressListener(Protocol):
     """Hears what is going on, and shows it."""
 
     def warming_up(self, server_start: int) -> None:

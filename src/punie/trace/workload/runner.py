@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.telemetry.provider import Telemetry
     from punie.trace.workload.agent_runner import AgentRunner, Reply
-    from punie.trace.workload.around import Progress, Watched
-    from punie.trace.workload.suite import Query, Suite
+    from punie.trace.workload.around import MonitoredServer, ProgressListener
+    from punie.trace.workload.suite import Suite, SuiteQuery
 
 # One question for a tool and one for an answer, so that both paths are warm. No suite may hold them.
 WARMUP_TEXTS: Final = ("Where is the class Settings defined?", "What is a virtual environment?")
@@ -40,7 +40,7 @@ class Session:
     run_id: str
     cache: str
     recommended_memory_bytes: int | None
-    progress: Progress
+    progress: ProgressListener
     turns: Turns = field(default_factory=NoTurns)
     aftermath: Aftermath = field(default_factory=Aftermath)
 
@@ -54,7 +54,11 @@ class Session:
 
 
 async def run_server_start(
-    session: Session, runner: AgentRunner, server: Watched, planned: Iterable[PlannedQuery], start: int
+    session: Session,
+    runner: AgentRunner,
+    server: MonitoredServer,
+    planned: Iterable[PlannedQuery],
+    start: int,
 ) -> None:
     """Warm up, then ask every query planned for this server start: in turns, the warm-up and what follows in its own.
 
@@ -86,7 +90,7 @@ class Warmup:
 async def warm_up(
     session: Session,
     runner: AgentRunner,
-    server: Watched,
+    server: MonitoredServer,
     warmup: Warmup,
     more: Mapping[str, str | int] = NOTHING,
 ) -> None:
@@ -110,8 +114,8 @@ async def warm_up(
 async def run_query(
     session: Session,
     runner: AgentRunner,
-    server: Watched,
-    query: Query,
+    server: MonitoredServer,
+    query: SuiteQuery,
     plan: PlannedQuery,
     more: Mapping[str, str | int] = NOTHING,
 ) -> None:
@@ -144,7 +148,7 @@ async def run_query(
     await _afterwards(session, server, reply)
 
 
-async def _afterwards(session: Session, server: Watched, reply: Reply) -> None:
+async def _afterwards(session: Session, server: MonitoredServer, reply: Reply) -> None:
     """Raises `ServerError` if the server is dead; else waits, within bounds, until it has given up what we have."""
     if reply.error:
         await server.check()
@@ -157,7 +161,7 @@ def _answered(span: QuerySpan, reply: Reply) -> None:
         span.failed(reply.error)
 
 
-def _remember_memory(span: QuerySpan, server: Watched, recommended_bytes: int | None) -> None:
+def _remember_memory(span: QuerySpan, server: MonitoredServer, recommended_bytes: int | None) -> None:
     peak_bytes = server.peak_memory_bytes()
     if peak_bytes is not None:
         span.span.set_attribute(semconv.SERVER_PEAK_FOOTPRINT, peak_bytes)

@@ -46,7 +46,7 @@ Expectation = ExpectTool | ExpectDirect | ExpectAny
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SuiteQuery:
     """One question; `id` is unique in its suite. Questions of one `family` ask alike; "" is a family of its own."""
 
     id: str
@@ -66,7 +66,7 @@ class Suite:
 
     name: str
     version: int
-    queries: tuple[Query, ...]
+    queries: tuple[SuiteQuery, ...]
 
     @cached_property
     def sha256(self) -> str:
@@ -79,12 +79,12 @@ class Suite:
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def query(self, query_id: str) -> Query:
+    def query(self, query_id: str) -> SuiteQuery:
         """The query called so. Raises KeyError."""
         return {query.id: query for query in self.queries}[query_id]
 
 
-def _query_meaning(query: Query) -> list[object]:
+def _query_meaning(query: SuiteQuery) -> list[object]:
     # suites from before there were families keep their digest
     family = [query.family] if query.family else []
     return [query.id, query.text, _meaning(query.expectation), *family]
@@ -140,7 +140,7 @@ def make_suite(table: Table, source: str) -> Suite:
     """The suite that a TOML `table` means; `source` names it in errors. Raises InputError as `load_suite` does."""
     checked_suite(table, source)
     queries = tuple(
-        Query(query["id"], query["text"], _expectation(query), query.get("family", ""))
+        SuiteQuery(query["id"], query["text"], _expectation(query), query.get("family", ""))
         for query in table["query"]
     )
     return Suite(table["name"], table["version"], queries)

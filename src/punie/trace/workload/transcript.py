@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from punie.trace.workload.scoring.answer import Answer, ToolCall
+from punie.trace.workload.scoring.answer import AgentAnswer, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def read_answer(
     messages: Sequence[ModelMessage], output: str | None, output_tools: Collection[str] = ()
-) -> Answer:
+) -> AgentAnswer:
     """The scorer's view of a run. A call of one of `output_tools` is how structured output is given, and no tool."""
     from pydantic_ai.messages import ModelResponse, RetryPromptPart, ToolCallPart, ToolReturnPart
 
@@ -37,7 +37,7 @@ def read_answer(
     tool_calls = tuple(
         ToolCall(call.tool_name, _as_json(call.args), results.get(call_id)) for call_id, call in calls.items()
     )
-    return Answer(output, tool_calls, tuple(finish_reasons))
+    return AgentAnswer(output, tool_calls, tuple(finish_reasons))
 
 
 def _as_json(arguments: str | dict[str, Any] | None) -> str:

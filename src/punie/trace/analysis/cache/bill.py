@@ -37,7 +37,7 @@ from punie.trace.model import Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MessageDifference:
     """The first message that differs, None where that list ends before it or nobody wrote lengths.
 
     `message` is its place in the list (0: instructions and tools), the others its length in characters before
@@ -63,7 +63,7 @@ class Miss:
     earlier_query_id: str
     earlier_turn: int
     messages_shared: int
-    difference: Difference | None
+    difference: MessageDifference | None
     least_tokens: int
     most_tokens: int
     least_ns: int | None
@@ -212,13 +212,13 @@ def _common_behind(prefix: Prefix) -> int:
     return (Counter(prefix.now.digests[at:]) & Counter(prefix.before.digests[at:])).total()
 
 
-def _difference(prefix: Prefix) -> Difference | None:
+def _difference(prefix: Prefix) -> MessageDifference | None:
     at = prefix.messages
     if prefix.is_whole and not _common_behind(prefix):
         return None
     if at == len(prefix.now.digests) or at == len(prefix.before.digests):
         return None
-    return Difference(at, _length(prefix.before, at), _length(prefix.now, at))
+    return MessageDifference(at, _length(prefix.before, at), _length(prefix.now, at))
 
 
 def _length(messages: MessageList, at: int) -> int | None:

@@ -18,7 +18,7 @@ class CauseKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PromptChange:
     """What differs between two prompts: `before` and `now` are excerpts (content), empty where only digests are there.
 
     `is_time` is whether both look like a date or a time of day.
@@ -46,6 +46,6 @@ class Cause:
     most_ns: int | None
     message: int | None = None
     tools: tuple[str, ...] = ()
-    change: Change | None = None
+    change: PromptChange | None = None
     digests: tuple[str, str] | None = None
     characters: int | None = None

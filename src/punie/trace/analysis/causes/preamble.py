@@ -16,8 +16,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from punie.trace.analysis.cache.bill import CacheBill, cache_bill
-from punie.trace.analysis.causes.model import Cause, CauseKind, Change
-from punie.trace.analysis.causes.prompts import Prompt
+from punie.trace.analysis.causes.model import Cause, CauseKind, PromptChange
+from punie.trace.analysis.causes.prompts import SpanPrompt
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 
 _TIME: Final = re.compile(
@@ -29,7 +29,7 @@ _SHOWN: Final = 60
 _JOBS: Final = 8  # with the same tools, whose last instructions are held beside each other
 
 
-def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt]) -> Iterator[Cause]:
+def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[SpanPrompt]) -> Iterator[Cause]:
     """At most one cause for instructions and one for the order of tools; together they cost what the first says."""
     with_digests = [prompt for prompt in prompts if _digests(prompt)]
     read, changes_read = _changes_read(prompt for prompt in prompts if not _digests(prompt))
@@ -52,26 +52,26 @@ def preamble_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt])
         )
 
 
-def _digests(prompt: Prompt) -> tuple[str, ...]:
+def _digests(prompt: SpanPrompt) -> tuple[str, ...]:
     return prompt.request.client_messages.digests
 
 
-def _digest_changes(prompts: Iterable[Prompt]) -> Iterator[tuple[Prompt, Prompt]]:
+def _digest_changes(prompts: Iterable[SpanPrompt]) -> Iterator[tuple[SpanPrompt, SpanPrompt]]:
     """By the digests of each agent's first message."""
-    by_agent: dict[str, list[Prompt]] = {}
+    by_agent: dict[str, list[SpanPrompt]] = {}
     for prompt in prompts:
         by_agent.setdefault(prompt.request.agent, []).append(prompt)
     for of_agent in by_agent.values():
         yield from ((a, b) for a, b in pairwise(of_agent) if _digests(a)[0] != _digests(b)[0])
 
 
-def _changes_read(prompts: Iterable[Prompt]) -> tuple[int, list[tuple[Prompt, Prompt]]]:
+def _changes_read(prompts: Iterable[SpanPrompt]) -> tuple[int, list[tuple[SpanPrompt, SpanPrompt]]]:
     """By the texts, where nobody told digests: how many could be read, and those that changed.
 
     Mostly nobody tells whose they are either: of one job are those that are nearly equal.
     """
     read, changed = 0, []
-    jobs: dict[tuple[str, ...], list[tuple[Prompt, str, tuple[str, ...]]]] = {}
+    jobs: dict[tuple[str, ...], list[tuple[SpanPrompt, str, tuple[str, ...]]]] = {}
     for prompt in prompts:
         text, tools = prompt.instructions, prompt.tools or ()
         if text is None:
@@ -101,15 +101,17 @@ def _shared(one: str, other: str) -> int:
     return bisect_left(range(min(len(one), len(other))), 1, key=lambda at: one[: at + 1] != other[: at + 1])
 
 
-def _kinds(changed: Sequence[tuple[Prompt, Prompt]]) -> dict[CauseKind, list[tuple[Prompt, Prompt]]]:
-    pairs: dict[CauseKind, list[tuple[Prompt, Prompt]]] = {}
+def _kinds(
+    changed: Sequence[tuple[SpanPrompt, SpanPrompt]],
+) -> dict[CauseKind, list[tuple[SpanPrompt, SpanPrompt]]]:
+    pairs: dict[CauseKind, list[tuple[SpanPrompt, SpanPrompt]]] = {}
     for one, other in changed:
         for kind in _kinds_of(one, other):
             pairs.setdefault(kind, []).append((one, other))
     return pairs
 
 
-def _kinds_of(one: Prompt, other: Prompt) -> Iterator[CauseKind]:
+def _kinds_of(one: SpanPrompt, other: SpanPrompt) -> Iterator[CauseKind]:
     """An agent that has other tools now was given another job; that is no cause."""
     if one.instructions is None or other.instructions is None:
         yield CauseKind.CHANGING_PREAMBLE
@@ -122,13 +124,13 @@ def _kinds_of(one: Prompt, other: Prompt) -> Iterator[CauseKind]:
         yield CauseKind.REORDERED_TOOLS
 
 
-def _change(kind: CauseKind, one: Prompt, other: Prompt) -> Change | None:
+def _change(kind: CauseKind, one: SpanPrompt, other: SpanPrompt) -> PromptChange | None:
     if kind is CauseKind.CHANGING_INSTRUCTIONS:
         return changed_text(one.instructions or "", other.instructions or "")
     return None
 
 
-def changed_text(before: str, now: str) -> Change:
+def changed_text(before: str, now: str) -> PromptChange:
     """The part of a text that changed, widened to whole words, with a little of what stands before it."""
     start = _shared(before, now)
     end = _shared(before[start:][::-1], now[start:][::-1])
@@ -139,7 +141,7 @@ def changed_text(before: str, now: str) -> Change:
     parts = [text[start : len(text) - end] for text in (before, now)]
     is_time = all(_TIME.search(part) for part in parts)
     shown = [text[max(0, start - _AROUND) : len(text) - end][:_SHOWN].strip() for text in (before, now)]
-    return Change(shown[0], shown[1], is_time)
+    return PromptChange(shown[0], shown[1], is_time)
 
 
 def _cost(requests: Sequence[ModelRequest]) -> tuple[int | None, int | None]:

@@ -30,7 +30,7 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class SpanPrompt:
     """One request with its span, whose content is read when it is asked for: most of it never is."""
 
     request: ModelRequest
@@ -59,7 +59,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolExecution:
     """One execution of a tool, from its span; `arguments` and `result` are empty where there is no content."""
 
     trace_id: str
@@ -75,23 +75,23 @@ class ToolCall:
         return max(0, self.end_ns - self.start_ns)
 
 
-def read_prompts(requests: Iterable[ModelRequest], spans: Iterable[Span]) -> tuple[Prompt, ...]:
+def read_prompts(requests: Iterable[ModelRequest], spans: Iterable[Span]) -> tuple[SpanPrompt, ...]:
     """Each request of an asked query with what its span says; by their start."""
     measured = {(one.trace_id, one.span_id): one for one in requests if not one.warmup}
     prompts = {}
     for span in spans:
         request = measured.get((span.trace_id, span.span_id))
         if request is not None:
-            prompts[span.trace_id, span.span_id] = Prompt(request, span)
+            prompts[span.trace_id, span.span_id] = SpanPrompt(request, span)
     return tuple(sorted(prompts.values(), key=lambda prompt: prompt.request.start_ns))
 
 
-def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolCall, ...]]:
+def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolExecution, ...]]:
     """The tools that ran, of each trace, by their start."""
-    calls_of: dict[str, dict[str, ToolCall]] = {}
+    calls_of: dict[str, dict[str, ToolExecution]] = {}
     for span in spans:
         if operation_of(span) == semconv.OPERATION_TOOL:
-            calls_of.setdefault(span.trace_id, {})[span.span_id] = ToolCall(
+            calls_of.setdefault(span.trace_id, {})[span.span_id] = ToolExecution(
                 span.trace_id,
                 tool_name(span),
                 span.start_ns,

@@ -19,15 +19,17 @@ from itertools import pairwise
 from typing import Final
 
 from punie.trace.analysis.causes.model import Cause, CauseKind
-from punie.trace.analysis.causes.prompts import Prompt, ToolCall, ToolResult
+from punie.trace.analysis.causes.prompts import SpanPrompt, ToolExecution, ToolResult
 from punie.trace.analysis.queries.requests import ModelRequest
 
 LONG_RESULT_CHARACTERS: Final = 2_000
 _WORD: Final = re.compile(r"[^\W_]{4,}")
-Calls = Mapping[str, Sequence[ToolCall]]
+Calls = Mapping[str, Sequence[ToolExecution]]
 
 
-def tool_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt], calls: Calls) -> Iterator[Cause]:
+def tool_causes(
+    requests: Sequence[ModelRequest], prompts: Sequence[SpanPrompt], calls: Calls
+) -> Iterator[Cause]:
     """What tools cost that they needn't."""
     by_query: dict[str, list[ModelRequest]] = defaultdict(list)
     for request in requests:
@@ -45,11 +47,13 @@ def tool_causes(requests: Sequence[ModelRequest], prompts: Sequence[Prompt], cal
     yield from _long_results(prompts, calls, len(by_query))
 
 
-def _between(calls: Iterable[ToolCall], request: ModelRequest, following: ModelRequest) -> list[ToolCall]:
+def _between(
+    calls: Iterable[ToolExecution], request: ModelRequest, following: ModelRequest
+) -> list[ToolExecution]:
     return [call for call in calls if request.start_ns <= call.start_ns < following.start_ns]
 
 
-def _one_after_another(gaps: Iterable[Sequence[ToolCall]], queries: int) -> Iterator[Cause]:
+def _one_after_another(gaps: Iterable[Sequence[ToolExecution]], queries: int) -> Iterator[Cause]:
     """Asked for in one turn, and each begun when the one before had ended."""
     several = [ran for ran in gaps if len(ran) > 1]
     waiting = [ran for ran in several if all(b.start_ns >= a.end_ns for a, b in pairwise(ran))]
@@ -65,7 +69,7 @@ def _one_after_another(gaps: Iterable[Sequence[ToolCall]], queries: int) -> Iter
         )
 
 
-Gap = tuple[ModelRequest, ModelRequest, Sequence[ToolCall]]
+Gap = tuple[ModelRequest, ModelRequest, Sequence[ToolExecution]]
 
 
 def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause]:
@@ -96,12 +100,12 @@ def _per_turn(gaps: Sequence[Gap], calls: Calls, queries: int) -> Iterator[Cause
     )
 
 
-def _requested_by(request: ModelRequest, call: ToolCall, gaps: Sequence[Gap]) -> bool:
+def _requested_by(request: ModelRequest, call: ToolExecution, gaps: Sequence[Gap]) -> bool:
     """Whether it is the only tool that this request asked for."""
     return any(before is request and list(ran) == [call] for before, _, ran in gaps)
 
 
-def _independent(first: ToolCall, second: ToolCall) -> bool:
+def _independent(first: ToolExecution, second: ToolExecution) -> bool:
     """Whether no word of the second's arguments was learnt from the first's result; without content nobody knows."""
     if not (first.arguments and second.arguments and first.result):
         return False
@@ -139,7 +143,7 @@ class ResultRead:
         return round(min(self.prefill_ns, over * self.ns_a_character))
 
 
-def read_results(prompts: Iterable[Prompt], longer_than: int) -> Iterator[ResultRead]:
+def read_results(prompts: Iterable[SpanPrompt], longer_than: int) -> Iterator[ResultRead]:
     """Every result of a tool in prompts that are longer than so many characters, each time that it was read."""
     seen: set[tuple[str, str, int]] = set()
     for prompt in prompts:
@@ -151,7 +155,7 @@ def read_results(prompts: Iterable[Prompt], longer_than: int) -> Iterator[Result
             seen.add(place)
 
 
-def _long_results(prompts: Sequence[Prompt], calls: Calls, queries: int) -> Iterator[Cause]:
+def _long_results(prompts: Sequence[SpanPrompt], calls: Calls, queries: int) -> Iterator[Cause]:
     """What is over the limit of the results of each tool, by the prefill of the requests that read them."""
     by_tool: dict[str, list[ResultRead]] = defaultdict(list)
     for read in read_results(prompts, LONG_RESULT_CHARACTERS):
@@ -187,5 +191,5 @@ def _ns_a_character(request: ModelRequest, result: ToolResult, *, again: bool) -
     return request.prefill_ns * a_character / uncached
 
 
-def _names(calls: Iterable[ToolCall]) -> tuple[str, ...]:
+def _names(calls: Iterable[ToolExecution]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(call.name for call in calls))

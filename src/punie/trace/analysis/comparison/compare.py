@@ -12,12 +12,12 @@ from enum import StrEnum
 from typing import Final
 
 from punie.trace.analysis.comparison.change import Change, Claims, Direction, change_of
-from punie.trace.analysis.comparison.design import Cells, Design, Unit, design_of
+from punie.trace.analysis.comparison.design import Cells, Design, ObservationUnit, design_of
 from punie.trace.analysis.comparison.facts import FactComparison
-from punie.trace.analysis.comparison.measures import Kind, Measure, measures
+from punie.trace.analysis.comparison.measures import Measure, MeasureKind, measures
 from punie.trace.analysis.comparison.sides import Side, like_with_like
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
-from punie.trace.analysis.statistics.permutation import Permuted, permute
+from punie.trace.analysis.statistics.permutation import PermutationResult, permute
 from punie.trace.analysis.statistics.two_means import units_to_detect
 
 DEFAULT_SIZE: Final = 0.05
@@ -42,7 +42,7 @@ class Caveat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class UndecidedReason:
     """An obstacle, and on which side, `A` or `B`; empty where it is about both."""
 
     obstacle: Obstacle
@@ -68,7 +68,7 @@ class Sensitivity:
 
     detectable_ns: float
     size_ns: float
-    unit: Unit
+    unit: ObservationUnit
     has: int
     per_side: int | None
 
@@ -86,12 +86,12 @@ class Comparison:
     a: Side
     b: Side
     design: Design | None
-    test: Permuted | None
+    test: PermutationResult | None
     changes: tuple[Change, ...]
     queries: tuple[QueryChange, ...]
     tokens: tuple[TokenChange, ...]
     sensitivity: Sensitivity | None
-    undecided: tuple[Undecided, ...]
+    undecided: tuple[UndecidedReason, ...]
     caveats: tuple[Caveat, ...]
     same_answers: int
     identical: bool
@@ -146,14 +146,14 @@ def _identical(a: Side, b: Side) -> bool:
     return bool(of_a) and of_a == of_b
 
 
-def _test(design: Design, of: Sequence[Measure]) -> Permuted | None:
+def _test(design: Design, of: Sequence[Measure]) -> PermutationResult | None:
     strata = design.strata()
-    family = [place for place, measure in enumerate(of) if measure.kind is not Kind.END_TO_END]
+    family = [place for place, measure in enumerate(of) if measure.kind is not MeasureKind.END_TO_END]
     return permute(strata, family) if strata else None
 
 
 def _changes(
-    design: Design, test: Permuted | None, of: Sequence[Measure], claims: Claims
+    design: Design, test: PermutationResult | None, of: Sequence[Measure], claims: Claims
 ) -> tuple[Change, ...]:
     p = _p(design, test, of) if test else [None] * len(of)
     return tuple(
@@ -162,7 +162,7 @@ def _changes(
     )
 
 
-def _p(design: Design, test: Permuted, of: Sequence[Measure]) -> list[tuple[float, float]]:
+def _p(design: Design, test: PermutationResult, of: Sequence[Measure]) -> list[tuple[float, float]]:
     """Each measure's p, its own and its family's.
 
     A test over repeats knows nothing of what differs between starts. Where these can't be exchanged, Student's p over
@@ -171,10 +171,10 @@ def _p(design: Design, test: Permuted, of: Sequence[Measure]) -> list[tuple[floa
     both = list(zip(test.p, test.family_p, strict=True))
     if design.exchanged is design.unit:
         return both
-    family = sum(measure.kind is not Kind.END_TO_END for measure in of)
+    family = sum(measure.kind is not MeasureKind.END_TO_END for measure in of)
     for place, measure in enumerate(of):
         alone = design.t_p(place)
-        together = min(1.0, alone * (1 if measure.kind is Kind.END_TO_END else family))
+        together = min(1.0, alone * (1 if measure.kind is MeasureKind.END_TO_END else family))
         both[place] = max(both[place][0], alone), max(both[place][1], together)
     return both
 
@@ -195,29 +195,31 @@ def _wall_means(cells: Cells) -> dict[str, float]:
 
 
 def _undecided(
-    a: Side, b: Side, design: Design | None, test: Permuted | None, *, identical: bool
-) -> tuple[Undecided, ...]:
-    obstacles = [Undecided(Obstacle.INCOMPLETE, name) for name, side in (("A", a), ("B", b)) if side.gaps]
+    a: Side, b: Side, design: Design | None, test: PermutationResult | None, *, identical: bool
+) -> tuple[UndecidedReason, ...]:
+    obstacles = [
+        UndecidedReason(Obstacle.INCOMPLETE, name) for name, side in (("A", a), ("B", b)) if side.gaps
+    ]
     if design is None:
         obstacles.append(_why_no_design(a, b))
     elif identical:
         pass  # between an answer and itself there is no noise
     elif test is not None and not test.can_decide:
-        obstacles.append(Undecided(Obstacle.TOO_FEW_UNITS))
+        obstacles.append(UndecidedReason(Obstacle.TOO_FEW_UNITS))
     elif design.means(0) is None:
-        obstacles.append(Undecided(Obstacle.NOISE_NOT_KNOWN))
+        obstacles.append(UndecidedReason(Obstacle.NOISE_NOT_KNOWN))
     return tuple(obstacles)
 
 
-def _why_no_design(a: Side, b: Side) -> Undecided:
+def _why_no_design(a: Side, b: Side) -> UndecidedReason:
     for name, side in (("A", a), ("B", b)):
         if not side.answers:
-            return Undecided(Obstacle.NO_ANSWER, name)
-    return Undecided(Obstacle.NO_COMMON_QUERY)
+            return UndecidedReason(Obstacle.NO_ANSWER, name)
+    return UndecidedReason(Obstacle.NO_COMMON_QUERY)
 
 
 def _caveats(design: Design) -> tuple[Caveat, ...]:
-    few = design.unit is Unit.START and design.exchanged is Unit.REPEAT
+    few = design.unit is ObservationUnit.START and design.exchanged is ObservationUnit.REPEAT
     caveats = (
         (Caveat.STARTS_NOT_COVERED, not design.covers_starts),
         (Caveat.TOO_FEW_STARTS_TO_EXCHANGE, few),
@@ -240,15 +242,15 @@ def _sensitivity(design: Design, size: float, size_ns: int) -> Sensitivity | Non
     )
 
 
-def _units(design: Design) -> tuple[int, Unit]:
+def _units(design: Design) -> tuple[int, ObservationUnit]:
     match design.unit:
-        case Unit.START_PAIR:
+        case ObservationUnit.START_PAIR:
             return len(design.paired_starts), design.unit
-        case Unit.START:
+        case ObservationUnit.START:
             return min(design.starts), design.unit
-        case Unit.REPEAT:
+        case ObservationUnit.REPEAT:
             return design.repeats, design.unit
-        case Unit.QUERY_PAIR:
+        case ObservationUnit.QUERY_PAIR:
             return len(design.queries), design.unit
-        case Unit.QUERY:
+        case ObservationUnit.QUERY:
             return min(len(design.a), len(design.b)), design.unit

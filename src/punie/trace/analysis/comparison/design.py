@@ -27,7 +27,7 @@ Cells = Mapping[tuple[int, str], Sequence[Row]]
 """The rows of every (server start, query)."""
 
 
-class Unit(StrEnum):
+class ObservationUnit(StrEnum):
     """What is taken as one independent observation."""
 
     START_PAIR = "pair of server starts"
@@ -37,7 +37,7 @@ class Unit(StrEnum):
     QUERY = "query, unpaired"
 
 
-class LeftOutReason(StrEnum):
+class ExclusionReason(StrEnum):
     """Why a query isn't compared."""
 
     NOT_ASKED = "not-asked"
@@ -46,10 +46,10 @@ class LeftOutReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ExcludedQuery:
     """Why a query isn't compared, and on which side, `A` or `B`."""
 
-    reason: LeftOutReason
+    reason: ExclusionReason
     side: str
 
 
@@ -61,14 +61,16 @@ class Design:
     permutation test exchanges, which is a lower level where there are too few units of it: `t_p` counts then as well.
     """
 
-    unit: Unit
-    exchanged: Unit
+    unit: ObservationUnit
+    exchanged: ObservationUnit
     queries: tuple[str, ...]
-    left_out: Mapping[str, LeftOut]
+    left_out: Mapping[str, ExcludedQuery]
     a: Cells
     b: Cells
     paired_starts: tuple[tuple[int, int], ...] = ()
-    _strata_of: dict[Unit, list[Stratum]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _strata_of: dict[ObservationUnit, list[Stratum]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _mean_rows: list[Row] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -79,12 +81,12 @@ class Design:
     @property
     def paired_queries(self) -> bool:
         """Whether both sides answered the same queries."""
-        return self.unit is not Unit.QUERY
+        return self.unit is not ObservationUnit.QUERY
 
     @property
     def covers_starts(self) -> bool:
         """Whether the interval has what differs from one server start to the next: one start tells nothing of it."""
-        return self.unit in (Unit.START, Unit.START_PAIR) and min(self.starts) > 1
+        return self.unit in (ObservationUnit.START, ObservationUnit.START_PAIR) and min(self.starts) > 1
 
     @property
     def repeats(self) -> int:
@@ -94,39 +96,39 @@ class Design:
     def means(self, measure: int) -> TwoMeans | None:
         """Both means of one measure with their uncertainty; None if too little varies to know it."""
         match self.unit:
-            case Unit.START_PAIR | Unit.QUERY_PAIR:
+            case ObservationUnit.START_PAIR | ObservationUnit.QUERY_PAIR:
                 return of_pairs(*self._columns(measure))
-            case Unit.QUERY:
+            case ObservationUnit.QUERY:
                 return of_separate(*self._columns(measure))
-            case Unit.REPEAT:
+            case ObservationUnit.REPEAT:
                 return self._over_repeats(measure)
-            case Unit.START:
+            case ObservationUnit.START:
                 return _wider(of_separate(*self._columns(measure)), self._over_repeats(measure))
 
     def strata(self) -> list[Stratum]:
         """What may be exchanged with what."""
         return self._strata(self.exchanged)
 
-    def _strata(self, unit: Unit) -> list[Stratum]:
+    def _strata(self, unit: ObservationUnit) -> list[Stratum]:
         """Made once: every measure asks for them."""
         if unit not in self._strata_of:
             self._strata_of[unit] = self._made_of(unit)
         return self._strata_of[unit]
 
-    def _made_of(self, unit: Unit) -> list[Stratum]:
+    def _made_of(self, unit: ObservationUnit) -> list[Stratum]:
         match unit:
-            case Unit.START_PAIR:
+            case ObservationUnit.START_PAIR:
                 a, b = _start_rows(self.a), _start_rows(self.b)
                 return [Stratum((a[one],), (b[other],)) for one, other in self.paired_starts]
-            case Unit.START:
+            case ObservationUnit.START:
                 return [Stratum(tuple(_start_rows(self.a).values()), tuple(_start_rows(self.b).values()))]
-            case Unit.REPEAT:
+            case ObservationUnit.REPEAT:
                 of_a, of_b = _by_query(self.a), _by_query(self.b)
                 return [Stratum(tuple(of_a.get(q, ())), tuple(of_b.get(q, ()))) for q in self.queries]
-            case Unit.QUERY_PAIR:
+            case ObservationUnit.QUERY_PAIR:
                 asked = _query_rows(self.a), _query_rows(self.b)
                 return [Stratum((asked[0][q],), (asked[1][q],)) for q in self.queries]
-            case Unit.QUERY:
+            case ObservationUnit.QUERY:
                 return [Stratum(tuple(_query_rows(self.a).values()), tuple(_query_rows(self.b).values()))]
 
     def t_p(self, measure: int) -> float:
@@ -163,7 +165,7 @@ def design_of(a: Side, b: Side, of: Sequence[Measure]) -> Design | None:
             return None
         ids = tuple(sorted(a.query_ids | b.query_ids))
         cells = [_cells(side.answers, side.query_ids, of) for side in (a, b)]
-        return Design(Unit.QUERY, Unit.QUERY, ids, {}, cells[0], cells[1])
+        return Design(ObservationUnit.QUERY, ObservationUnit.QUERY, ids, {}, cells[0], cells[1])
     left_out = _left_out(a, b)
     queries = tuple(sorted((a.query_ids | b.query_ids) - left_out.keys()))
     if not queries:
@@ -171,22 +173,24 @@ def design_of(a: Side, b: Side, of: Sequence[Measure]) -> Design | None:
     of_a, of_b = (_cells(side.answers, frozenset(queries), of) for side in (a, b))
     pairs = _alternating(a.answers, b.answers)
     unit = _unit(of_a, of_b, pairs)
-    made = Design(unit, unit, queries, left_out, of_a, of_b, pairs if unit is Unit.START_PAIR else ())
-    if unit is Unit.START and smallest_p(made.strata()) > ALPHA and made.repeats >= REPEATS_NEEDED:
-        return Design(unit, Unit.REPEAT, queries, left_out, of_a, of_b)
+    made = Design(
+        unit, unit, queries, left_out, of_a, of_b, pairs if unit is ObservationUnit.START_PAIR else ()
+    )
+    if unit is ObservationUnit.START and smallest_p(made.strata()) > ALPHA and made.repeats >= REPEATS_NEEDED:
+        return Design(unit, ObservationUnit.REPEAT, queries, left_out, of_a, of_b)
     return made
 
 
-def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> Unit:
+def _unit(a: Cells, b: Cells, pairs: Sequence[tuple[int, int]]) -> ObservationUnit:
     if len(_starts(a)) + len(_starts(b)) > 2:
-        return Unit.START_PAIR if len(pairs) >= PAIRS_NEEDED else Unit.START
+        return ObservationUnit.START_PAIR if len(pairs) >= PAIRS_NEEDED else ObservationUnit.START
     enough = all(len(rows) >= REPEATS_NEEDED for rows in (*a.values(), *b.values()))
-    return Unit.REPEAT if enough else Unit.QUERY_PAIR
+    return ObservationUnit.REPEAT if enough else ObservationUnit.QUERY_PAIR
 
 
-def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
+def _left_out(a: Side, b: Side) -> dict[str, ExcludedQuery]:
     """A query counts only if every start of both sides answered it: else the sides would be of different queries."""
-    left_out: dict[str, LeftOut] = {}
+    left_out: dict[str, ExcludedQuery] = {}
     sides = (("A", a), ("B", b))
     asked = {name: {r.query_id for r in side.records} for name, side in sides}
     starts = {name: len(_starts_of(side.answers)) for name, side in sides}
@@ -198,11 +202,11 @@ def _left_out(a: Side, b: Side) -> dict[str, LeftOut]:
         for name, _ in sides:
             answered = answers.get((name, query), ())
             if query not in asked[name]:
-                left_out[query] = LeftOut(LeftOutReason.NOT_ASKED, name)
+                left_out[query] = ExcludedQuery(ExclusionReason.NOT_ASKED, name)
             elif not answered:
-                left_out[query] = LeftOut(LeftOutReason.NO_ANSWER, name)
+                left_out[query] = ExcludedQuery(ExclusionReason.NO_ANSWER, name)
             elif len(answered) < starts[name]:
-                left_out[query] = LeftOut(LeftOutReason.NO_ANSWER_IN_A_START, name)
+                left_out[query] = ExcludedQuery(ExclusionReason.NO_ANSWER_IN_A_START, name)
     return left_out
 
 

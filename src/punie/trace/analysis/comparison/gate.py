@@ -9,7 +9,7 @@ from punie.trace.analysis.comparison.change import Change, Direction
 from punie.trace.analysis.comparison.compare import Comparison
 
 
-class Gate(StrEnum):
+class GateOutcome(StrEnum):
     """What a gate says."""
 
     PASSED = "passed"
@@ -42,7 +42,7 @@ class GateReason(StrEnum):
 class GateResult:
     """The answer and the reason."""
 
-    gate: Gate
+    gate: GateOutcome
     reason: GateReason
 
 
@@ -54,23 +54,25 @@ def judge(comparison: Comparison, thresholds: Thresholds) -> GateResult:
     """
     change = comparison.end_to_end
     if change is None or change.direction is Direction.UNDECIDED:
-        return GateResult(Gate.UNDECIDED, GateReason.NOTHING_DECIDED)
+        return GateResult(GateOutcome.UNDECIDED, GateReason.NOTHING_DECIDED)
     beyond = _exceeds(change, thresholds)
     if change.direction is Direction.SLOWER:
-        return _slower(comparison) if beyond else GateResult(Gate.PASSED, GateReason.WITHIN_THRESHOLDS)
+        return _slower(comparison) if beyond else GateResult(GateOutcome.PASSED, GateReason.WITHIN_THRESHOLDS)
     any_slow_down = not (thresholds.above or thresholds.above_ns)
     if change.direction is Direction.NO_DIFFERENCE and beyond and not any_slow_down:
-        return GateResult(Gate.UNDECIDED, GateReason.MAY_BE_NOISE)
-    return GateResult(Gate.PASSED, GateReason.SAME_ANSWERS if comparison.identical else GateReason.NOT_SLOWER)
+        return GateResult(GateOutcome.UNDECIDED, GateReason.MAY_BE_NOISE)
+    return GateResult(
+        GateOutcome.PASSED, GateReason.SAME_ANSWERS if comparison.identical else GateReason.NOT_SLOWER
+    )
 
 
 def _slower(comparison: Comparison) -> GateResult:
     """Failed, unless what differs from start to start could be all of it."""
     if comparison.design is not None and comparison.design.covers_starts:
-        return GateResult(Gate.FAILED, GateReason.SLOWER)
+        return GateResult(GateOutcome.FAILED, GateReason.SLOWER)
     if min(comparison.a.starts, comparison.b.starts) > 1:
-        return GateResult(Gate.UNDECIDED, GateReason.STARTS_DIFFER_AS_MUCH)
-    return GateResult(Gate.UNDECIDED, GateReason.SLOWER_IN_THESE_STARTS)
+        return GateResult(GateOutcome.UNDECIDED, GateReason.STARTS_DIFFER_AS_MUCH)
+    return GateResult(GateOutcome.UNDECIDED, GateReason.SLOWER_IN_THESE_STARTS)
 
 
 def _exceeds(change: Change, thresholds: Thresholds) -> bool:

@@ -12,7 +12,7 @@ from punie.trace.analysis.statistics.many_units import Row
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase
 
 
-class Kind(StrEnum):
+class MeasureKind(StrEnum):
     """What a measure is a part of."""
 
     END_TO_END = "end to end"
@@ -24,22 +24,22 @@ class Kind(StrEnum):
 class Measure:
     """`name` is a group's or a phase's; `known` is False where transit can't be told from the model's time."""
 
-    kind: Kind
+    kind: MeasureKind
     name: str
     known: bool = True
 
     def of(self, record: QueryRecord) -> int:
         """Nanoseconds in one answer."""
         match self.kind:
-            case Kind.END_TO_END:
+            case MeasureKind.END_TO_END:
                 return record.wall_ns
-            case Kind.GROUP:
+            case MeasureKind.GROUP:
                 return record.ledger.group_ns(Group(self.name))
-            case Kind.PHASE:
+            case MeasureKind.PHASE:
                 return record.ledger.phases_ns[Phase(self.name)]
 
 
-END_TO_END: Final = Measure(Kind.END_TO_END, "wall")
+END_TO_END: Final = Measure(MeasureKind.END_TO_END, "wall")
 
 
 def measures(records: Sequence[QueryRecord]) -> tuple[Measure, ...]:
@@ -54,8 +54,8 @@ def measures(records: Sequence[QueryRecord]) -> tuple[Measure, ...]:
         own = [phase for phase in phases if PHASE_GROUP[phase] is group]
         known = network_known or group is not Group.NETWORK
         if len(own) > 1:
-            chosen.append(Measure(Kind.GROUP, group.value, known))
-        chosen += [Measure(Kind.PHASE, p.value, network_known or p is not Phase.HTTP) for p in own]
+            chosen.append(Measure(MeasureKind.GROUP, group.value, known))
+        chosen += [Measure(MeasureKind.PHASE, p.value, network_known or p is not Phase.HTTP) for p in own]
     return tuple(chosen)
 
 

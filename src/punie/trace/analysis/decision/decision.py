@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from punie.trace.analysis.causes.model import Cause
-from punie.trace.analysis.decision.levers import NOTHING_TRIED, Tried
+from punie.trace.analysis.decision.levers import NOTHING_TRIED, Trials
 from punie.trace.analysis.improvement.ranking import LEAST_SHARE
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis
 from punie.trace.analysis.speculative.model import THRESHOLD
@@ -70,7 +70,7 @@ class Decision:
     target: TargetStep
     brevity: Verdict
     brevity_reason: BrevityReason
-    tried: Tried = NOTHING_TRIED
+    tried: Trials = NOTHING_TRIED
     causes: tuple[Cause, ...] = ()
     trained: Training | None = None
 
@@ -84,7 +84,7 @@ class Decision:
 def decide(
     run: RunAnalysis,
     bench: BenchAnalysis | None = None,
-    tried: Tried = NOTHING_TRIED,
+    tried: Trials = NOTHING_TRIED,
     causes: tuple[Cause, ...] = (),
     trained: Training | None = None,
 ) -> Decision:
@@ -126,7 +126,7 @@ def _ceiling(time: Assessment[GenerationFigures]) -> float | None:
     return math.inf if interval.high >= 1 else 1 / (1 - interval.high)
 
 
-def _target(run: RunAnalysis, bench: BenchAnalysis | None, tried: Tried) -> TargetStep:
+def _target(run: RunAnalysis, bench: BenchAnalysis | None, tried: Trials) -> TargetStep:
     today = run.verdicts.target
     usable = [(arm.speed_up, arm.name, arm.target) for arm in (tried.best,) if arm is not None]
     draft = bench.best_draft if bench is not None and bench.usable is Verdict.YES else None

@@ -40,7 +40,7 @@ class TriedArm:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Trials:
     """Everything that was tried: `arms`, and the folders of improvements that ended without a speed-up."""
 
     arms: tuple[TriedArm, ...] = ()
@@ -61,7 +61,7 @@ class Tried:
         return Verdict.UNDECIDED if is_open or nothing else Verdict.NO
 
 
-NOTHING_TRIED: Final = Tried()
+NOTHING_TRIED: Final = Trials()
 
 
 def tried_in(experiment: Experiment, source: str) -> Iterator[TriedArm]:
@@ -87,8 +87,8 @@ def tried(
     )
 
 
-def together(tried: Sequence[Tried]) -> Tried:
+def together(tried: Sequence[Trials]) -> Trials:
     """What several folders say, as one."""
-    return Tried(
+    return Trials(
         tuple(arm for one in tried for arm in one.arms), tuple(name for one in tried for name in one.in_vain)
     )

@@ -49,7 +49,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ScoredAnswer:
     """One answer: right or not (None: not scored), and what was said, turn by turn, as digests (None: not known)."""
 
     query_id: str
@@ -65,7 +65,7 @@ class Resources:
     swapped_out_bytes: int | None = None
 
 
-def accuracy_gate(baseline: Iterable[Answered], arm: Iterable[Answered]) -> Gate:
+def accuracy_gate(baseline: Iterable[ScoredAnswer], arm: Iterable[ScoredAnswer]) -> Gate:
     """`no` if a query that is right in every repeat of the baseline is wrong in one of the arm's."""
     before, now = _right(baseline), _right(arm)
     both = sorted(before.keys() & now.keys())
@@ -83,7 +83,7 @@ def accuracy_gate(baseline: Iterable[Answered], arm: Iterable[Answered]) -> Gate
     )
 
 
-def same_answers_gate(baseline: Iterable[Answered], arm: Iterable[Answered]) -> Gate:
+def same_answers_gate(baseline: Iterable[ScoredAnswer], arm: Iterable[ScoredAnswer]) -> Gate:
     """`no` if the arm says to some query what the baseline never said, and the baseline always says the same."""
     before, now = _digests_by_query(baseline), _digests_by_query(arm)
     both = sorted(before.keys() & now.keys())
@@ -125,7 +125,7 @@ def closed(gates: Sequence[Gate], *, scored: bool = True) -> tuple[Gate, ...]:
     )
 
 
-def _right(answers: Iterable[Answered]) -> Mapping[str, bool]:
+def _right(answers: Iterable[ScoredAnswer]) -> Mapping[str, bool]:
     right: dict[str, bool] = {}
     for answer in answers:
         if answer.right is not None:
@@ -133,7 +133,7 @@ def _right(answers: Iterable[Answered]) -> Mapping[str, bool]:
     return right
 
 
-def _digests_by_query(answers: Iterable[Answered]) -> Mapping[str, set[tuple[str, ...] | None]]:
+def _digests_by_query(answers: Iterable[ScoredAnswer]) -> Mapping[str, set[tuple[str, ...] | None]]:
     outputs: dict[str, set[tuple[str, ...] | None]] = defaultdict(set)
     for answer in answers:
         outputs[answer.query_id].add(answer.digests)

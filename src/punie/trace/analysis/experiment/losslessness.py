@@ -20,7 +20,7 @@ _TIE_IN_NOISES = 2  # both logits may be off by the noise
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparisonScope:
     """What is compared: `arms` with `reference`; `sampled` says that answers are drawn, so that any may differ."""
 
     reference: str
@@ -83,7 +83,9 @@ class Losslessness:
         return next((item for item in self.arms if item.arm == arm), None)
 
 
-def find_divergences(observations: Sequence[Observation], compared: Compared) -> tuple[Divergence, ...]:
+def find_divergences(
+    observations: Sequence[Observation], compared: ComparisonScope
+) -> tuple[Divergence, ...]:
     """The first difference of every asking that has one, kinds still unknown, each asking by itself.
 
     Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
@@ -97,7 +99,7 @@ def find_divergences(observations: Sequence[Observation], compared: Compared) ->
 
 def gate(
     observations: Sequence[Observation],
-    compared: Compared,
+    compared: ComparisonScope,
     *,
     gaps: Iterable[Divergence] = (),
     logit_noise: float | None = None,
@@ -129,7 +131,7 @@ def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
 
 
 def _reference_outputs(
-    observations: Iterable[Observation], compared: Compared
+    observations: Iterable[Observation], compared: ComparisonScope
 ) -> Mapping[str, Counter[Outputs]]:
     """How often the reference arm gave each output, by query."""
     outputs: dict[str, Counter[Outputs]] = defaultdict(Counter)
@@ -139,7 +141,7 @@ def _reference_outputs(
     return outputs
 
 
-def _reference(observations: Iterable[Observation], compared: Compared) -> Reference:
+def _reference(observations: Iterable[Observation], compared: ComparisonScope) -> Reference:
     outputs = _reference_outputs(observations, compared)
     return {query_id: counts.most_common(1)[0][0] for query_id, counts in outputs.items()}
 
@@ -188,7 +190,7 @@ def _place(item: Divergence) -> tuple[str, str, int, int, int, int | None]:
     return item.arm, item.query_id, item.block, item.repeat, item.turn, item.token
 
 
-def _general_gap(compared: Compared, reference: Reference, unsteady: Sequence[str]) -> LosslessnessGap:
+def _general_gap(compared: ComparisonScope, reference: Reference, unsteady: Sequence[str]) -> LosslessnessGap:
     if compared.sampled:
         return LosslessnessGap.SAMPLED
     if not reference:

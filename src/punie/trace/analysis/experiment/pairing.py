@@ -30,7 +30,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedObservations:
     """The pairs, and how many had to be left out because an answer failed, was cut off or lacks the measure."""
 
     pairs: tuple[Pair, ...]
@@ -54,7 +54,7 @@ def comparable(observations: Iterable[Observation], cached: Collection[str]) -> 
     return tuple(alike)
 
 
-def pair(observations: Sequence[Observation], arms: Sequence[str], measure: Measure) -> Paired:
+def pair(observations: Sequence[Observation], arms: Sequence[str], measure: Measure) -> PairedObservations:
     """Every (block, query) that all of `arms` were asked; `observations` as `comparable` gives them."""
     by_arm = [_by_place(seen for seen in observations if seen.arm == arm) for arm in arms]
     everywhere = set(by_arm[0]).intersection(*by_arm[1:])
@@ -64,7 +64,7 @@ def pair(observations: Sequence[Observation], arms: Sequence[str], measure: Meas
         known = tuple(value for value in values if value is not None)
         if len(known) == len(values):
             pairs.append(Pair(*place, known))
-    return Paired(tuple(pairs), censored=len(everywhere) - len(pairs))
+    return PairedObservations(tuple(pairs), censored=len(everywhere) - len(pairs))
 
 
 def _by_place(observations: Iterable[Observation]) -> Mapping[Place, list[Observation]]:

@@ -15,7 +15,7 @@ SAME_AGAIN_SUFFIX: Final = "-aa"
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class StoppingRule:
     """When an experiment may end before its last block; it is looked at after the blocks of `looks` alone.
 
     looks: numbers of blocks, rising; the last is the plan's number of blocks. Empty: all blocks are run.
@@ -62,7 +62,7 @@ class ExperimentPlan:
     same_again: str | None = None
     suite: str | None = None
     threshold: float = 1.0
-    stopping: Stopping = field(default_factory=Stopping)
+    stopping: StoppingRule = field(default_factory=StoppingRule)
     added_at: tuple[int, ...] = ()
     target_ns: int | None = None
     max_memory_bytes: int | None = None

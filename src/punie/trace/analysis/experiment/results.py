@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
 from punie.trace.analysis.experiment.gates import (
-    Answered,
     Gate,
     Resources,
+    ScoredAnswer,
     accuracy_gate,
     closed,
     memory_gate,
@@ -31,7 +31,7 @@ from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
 from punie.trace.model import Verdict
 
 
-class Ending(StrEnum):
+class StopReason(StrEnum):
     """Why there are no more blocks."""
 
     ALL_BLOCKS = "all-blocks"
@@ -41,14 +41,14 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ExperimentEnd:
     """After how many blocks it ended and why. `look` is the one whose level the intervals have.
 
     All intervals of all looks together hold at `overall_level`.
     """
 
     blocks: int
-    why: Ending
+    why: StopReason
     look: Look
     overall_level: float
 
@@ -86,7 +86,7 @@ class Experiment:
     """
 
     plan: ExperimentPlan
-    ended: Ended
+    ended: ExperimentEnd
     arms: tuple[ArmResult, ...]
     same_again: SpeedUp | None
     planned: int
@@ -127,7 +127,7 @@ def analyse(measured: Measured, limits: Limits | None = None) -> Experiment:
     seen = tuple(item for item in measured.observations if item.block < max(ended.blocks, 1))
     expected = expected_askings(
         [arm.name for arm in plan.arms],
-        blocks=plan.blocks if ended.why is Ending.UNFINISHED else ended.blocks,
+        blocks=plan.blocks if ended.why is StopReason.UNFINISHED else ended.blocks,
         queries=plan.queries,
         repeats=plan.repeats,
     )
@@ -229,14 +229,14 @@ def _gates(measured: Measured, seen: Sequence[Observation], arm: Arm, limits: Li
     yield swap_gate(resources(measured, plan.baseline), took)
 
 
-def answered(seen: Observation) -> Answered:
+def answered(seen: Observation) -> ScoredAnswer:
     """An asking as gates see it: a cut answer is a wrong one; whoever ended it from outside says nothing."""
     right = None if seen.record.interrupted else seen.record.ok
     if right is not None or seen.record.error is not None:
         right = bool(right) and seen.record.error is None and not seen.truncated
     digests = [turn.digest for turn in seen.outputs]
     known = tuple(digest for digest in digests if digest is not None)
-    return Answered(seen.query_id, right, known if digests and len(known) == len(digests) else None)
+    return ScoredAnswer(seen.query_id, right, known if digests and len(known) == len(digests) else None)
 
 
 def resources(measured: Measured, arm: str) -> Resources:
@@ -252,20 +252,20 @@ def resources(measured: Measured, arm: str) -> Resources:
     return Resources(max(peaks, default=None), sum(known) if whole else None)
 
 
-def ending_of(measured: Measured) -> Ended:
+def ending_of(measured: Measured) -> ExperimentEnd:
     """How far it went and what ended it."""
     plan, looks = measured.plan, looks_of(measured.plan)
     done = blocks_done([arm.name for arm in plan.arms], measured.observations, measured.cells)
     overall = overall_level(looks)
     for look in looks:
         if look.blocks > done:
-            return Ended(done, Ending.UNFINISHED, look, overall)
+            return ExperimentEnd(done, StopReason.UNFINISHED, look, overall)
         if look.may_stop and (why := stops_at(measured, look)) is not None:
-            return Ended(look.blocks, why, look, overall)
-    return Ended(looks[-1].blocks, Ending.ALL_BLOCKS, looks[-1], overall)
+            return ExperimentEnd(look.blocks, why, look, overall)
+    return ExperimentEnd(looks[-1].blocks, StopReason.ALL_BLOCKS, looks[-1], overall)
 
 
-def stops_at(measured: Measured, look: Look) -> Ending | None:
+def stops_at(measured: Measured, look: Look) -> StopReason | None:
     """Why the experiment ends at this look; None if it goes on. Only its blocks are looked at."""
     plan, rule = measured.plan, measured.plan.stopping
     seen = [item for item in measured.observations if item.block < look.blocks]
@@ -275,11 +275,11 @@ def stops_at(measured: Measured, look: Look) -> Ending | None:
         _verdict(intervals[name], speed_up, plan.threshold) for name, speed_up in compared.speed_ups.items()
     ]
     if rule.decided and verdicts and Verdict.UNDECIDED not in verdicts:
-        return Ending.DECIDED
+        return StopReason.DECIDED
     if rule.width is None or not intervals:
         return None
     narrow = all(_width(interval) <= rule.width for interval in intervals.values())
-    return Ending.NARROW if narrow else None
+    return StopReason.NARROW if narrow else None
 
 
 def _width(interval: Interval | None) -> float:

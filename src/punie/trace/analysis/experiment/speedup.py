@@ -56,7 +56,7 @@ class SpeedUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class FastestArm:
     """The fastest of several arms, with the interval of "the best k" corrected for having chosen it.
 
     `moved_by` is the factor by which its ends were moved outwards, because two identical arms differed by more than
@@ -139,17 +139,17 @@ def widening(
     return max(1.0, min(quantile, most) / alone)
 
 
-def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None) -> Best | None:
+def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None) -> FastestArm | None:
     """The candidate with the largest estimate; None without candidates. `same_again` is the baseline against itself."""
     ups = tuple(candidates)
     if not ups:
         return None
     moved = moved_by(same_again)
     first = max(ups, key=lambda up: up.estimate)
-    return Best(first, _of_the_best(ups, first, moved), tuple(up.arm for up in ups), moved)
+    return FastestArm(first, _of_the_best(ups, first, moved), tuple(up.arm for up in ups), moved)
 
 
-def blocks_needed(best: Best, threshold: float) -> int | None:
+def blocks_needed(best: FastestArm, threshold: float) -> int | None:
     """How many blocks in all would decide, if more are like these; None if more than 1000 would, or nobody knows."""
     if best.interval is None:
         return None

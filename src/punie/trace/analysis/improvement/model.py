@@ -30,7 +30,7 @@ def speed_up_of(share: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class LeverPrediction:
     """The share of the baseline's wall time that a lever would save, with its 95 % interval.
 
     `assuming` says what that takes for granted ("output 20 % shorter"); empty where all of it was measured. `low` and
@@ -54,7 +54,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LeverCandidate:
     """One lever that could be tried here.
 
     Of one `kind` at most one lever can be in a combination, and none with one whose kind is in `not_with`. `why_not`
@@ -66,7 +66,7 @@ class Candidate:
     text: str
     kind: str
     output: ExpectedOutput
-    prediction: Prediction | None = None
+    prediction: LeverPrediction | None = None
     why_not: str = ""
     not_with: tuple[str, ...] = ()
     unpredicted: str = ""
@@ -142,7 +142,7 @@ class Budget:
         return max(0, self.total_ns - self.spent_ns) // max(1, self.cell_ns)
 
 
-class Ending(StrEnum):
+class ImprovementEnding(StrEnum):
     """How an improvement ends."""
 
     IMPROVED = "improved"

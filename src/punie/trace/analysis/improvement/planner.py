@@ -18,14 +18,14 @@ from punie.trace.analysis.improvement.confirmation import LOOKS, Confirmation, l
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
     Budget,
-    Candidate,
-    Ending,
+    ImprovementEnding,
+    LeverCandidate,
     LeverSet,
     Stage,
     StageMeasurement,
     StagePlan,
 )
-from punie.trace.analysis.improvement.ranking import LeftOut, Ranking
+from punie.trace.analysis.improvement.ranking import LeverExclusion, Ranking
 from punie.trace.analysis.improvement.screening import (
     SCREENING_LOOKS,
     ScreenedLever,
@@ -54,7 +54,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Improvement:
+class ImprovementState:
     """Everything that was measured so far, and what follows from it.
 
     `done` has the measurements by stage. `planned` are the levers that the screening was planned with (those that the
@@ -128,23 +128,23 @@ class Improvement:
         return measured.arms.get(levers) if measured and levers else None
 
 
-def next_step(state: Improvement, budget: Budget) -> StagePlan | Ending:
+def next_step(state: ImprovementState, budget: Budget) -> StagePlan | ImprovementEnding:
     """What to measure next, or how it ends."""
     if _blocks(state, Stage.BASELINE) < state.sizes.baseline:
         return StagePlan(Stage.BASELINE, (), state.sizes.baseline)
     if not state.ranking.tried:
-        return Ending.NOTHING_HELPS
+        return ImprovementEnding.NOTHING_HELPS
     if blocks := _screening_blocks(state, budget):
         names = state.planned or affordable(state, budget)
         arms = tuple((name,) for name in names)
-        return StagePlan(Stage.SCREENING, arms, blocks) if arms else Ending.BUDGET_SPENT
+        return StagePlan(Stage.SCREENING, arms, blocks) if arms else ImprovementEnding.BUDGET_SPENT
     if not state.parts:
-        cut_short = any(reason is LeftOut.NO_BUDGET for _, reason in state.ranking.left_out)
-        return Ending.BUDGET_SPENT if cut_short else Ending.NOTHING_HELPS
+        cut_short = any(reason is LeverExclusion.NO_BUDGET for _, reason in state.ranking.left_out)
+        return ImprovementEnding.BUDGET_SPENT if cut_short else ImprovementEnding.NOTHING_HELPS
     return _combination(state, budget) or _confirmation(state, budget)
 
 
-def affordable(state: Improvement, budget: Budget) -> tuple[str, ...]:
+def affordable(state: ImprovementState, budget: Budget) -> tuple[str, ...]:
     """The levers that can be screened so that a first look at a confirmation still fits, the most promising first."""
     names = tuple(candidate.name for candidate in state.ranking.tried)
     left = budget.cells_left()
@@ -153,12 +153,12 @@ def affordable(state: Improvement, budget: Budget) -> tuple[str, ...]:
     return names[: max(0, (left - _reserved(state)) // state.sizes.screening[0] - 1)]
 
 
-def _reserved(state: Improvement) -> int:
+def _reserved(state: ImprovementState) -> int:
     """The cells of a first look at a confirmation."""
     return state.sizes.looks[0] * _CONFIRMED_ARMS
 
 
-def _screening_blocks(state: Improvement, budget: Budget) -> int | None:
+def _screening_blocks(state: ImprovementState, budget: Budget) -> int | None:
     """How many blocks of the screening have to be there; None if enough are."""
     done, looks = _blocks(state, Stage.SCREENING), state.sizes.screening
     blocks = next((look for look in looks if look > done), None)
@@ -173,12 +173,12 @@ def _screening_blocks(state: Improvement, budget: Budget) -> int | None:
 
 def without_budget(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
     """The ranking with what the budget left of it."""
-    dropped = tuple((c, LeftOut.NO_BUDGET) for c in ranking.tried if c.name not in planned)
-    tried: tuple[Candidate, ...] = tuple(c for c in ranking.tried if c.name in planned)
+    dropped = tuple((c, LeverExclusion.NO_BUDGET) for c in ranking.tried if c.name not in planned)
+    tried: tuple[LeverCandidate, ...] = tuple(c for c in ranking.tried if c.name in planned)
     return replace(ranking, tried=tried, left_out=(*ranking.left_out, *dropped))
 
 
-def _combination(state: Improvement, budget: Budget) -> StagePlan | None:
+def _combination(state: ImprovementState, budget: Budget) -> StagePlan | None:
     """All parts together beside the best of them; None if there is one part, if it is done, or not affordable."""
     blocks, parts = state.sizes.combination, state.parts
     begun = _blocks(state, Stage.COMBINATION)
@@ -191,12 +191,12 @@ def _combination(state: Improvement, budget: Budget) -> StagePlan | None:
     return StagePlan(Stage.COMBINATION, arms, blocks)
 
 
-def _confirmation(state: Improvement, budget: Budget) -> StagePlan | Ending:
+def _confirmation(state: ImprovementState, budget: Budget) -> StagePlan | ImprovementEnding:
     levers, confirmation = state.winner, state.confirmation
     if levers is None:
-        return Ending.NOTHING_HELPS
+        return ImprovementEnding.NOTHING_HELPS
     if state.closed:
-        return Ending.NOTHING_HELPS
+        return ImprovementEnding.NOTHING_HELPS
     if confirmation is not None and confirmation.next_look is None:
         return _ENDINGS[confirmation.verdict]
     blocks = confirmation.next_look if confirmation else state.sizes.looks[0]
@@ -204,14 +204,14 @@ def _confirmation(state: Improvement, budget: Budget) -> StagePlan | Ending:
     if blocks is None:
         raise AssertionError("a confirmation without a look to come is decided")
     if left is not None and left < (blocks - done) * _CONFIRMED_ARMS:
-        return Ending.BUDGET_SPENT
+        return ImprovementEnding.BUDGET_SPENT
     return StagePlan(state.stage, (levers,), blocks)
 
 
 _ENDINGS: Final = {
-    Verdict.YES: Ending.IMPROVED,
-    Verdict.NO: Ending.NOTHING_HELPS,
-    Verdict.UNDECIDED: Ending.UNDECIDED,
+    Verdict.YES: ImprovementEnding.IMPROVED,
+    Verdict.NO: ImprovementEnding.NOTHING_HELPS,
+    Verdict.UNDECIDED: ImprovementEnding.UNDECIDED,
 }
 
 
@@ -219,6 +219,6 @@ def _names(levers: tuple[ScreenedLever, ...]) -> LeverSet:
     return tuple(lever.candidate.name for lever in levers)
 
 
-def _blocks(state: Improvement, stage: Stage) -> int:
+def _blocks(state: ImprovementState, stage: Stage) -> int:
     measured = state.done.get(stage)
     return measured.blocks if measured else 0

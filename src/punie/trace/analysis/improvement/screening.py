@@ -20,7 +20,7 @@ from punie.trace.analysis.experiment.arms import ExpectedOutput
 from punie.trace.analysis.experiment.gates import Gate, GateKind, closed
 from punie.trace.analysis.improvement.model import (
     ArmMeasurement,
-    Candidate,
+    LeverCandidate,
     LeverSet,
     StageMeasurement,
 )
@@ -35,7 +35,7 @@ WOULD_BE_MISSED: Final = 1.10
 """A speed-up that no lever is dropped with, as far as the blocks tell."""
 
 
-class Screened(StrEnum):
+class ScreeningResult(StrEnum):
     """What came of a lever in the screening."""
 
     HELPS = "helps"
@@ -52,8 +52,8 @@ class ScreenedLever:
     `WOULD_BE_MISSED`.
     """
 
-    candidate: Candidate
-    outcome: Screened
+    candidate: LeverCandidate
+    outcome: ScreeningResult
     speed_up: float | None
     typical: float | None
     interval: Interval | None
@@ -70,13 +70,13 @@ def screen(ranking: Ranking, measured: StageMeasurement) -> tuple[ScreenedLever,
 def chosen(screened: Sequence[ScreenedLever]) -> tuple[ScreenedLever, ...]:
     """Those that help and can be had together, in the order in which they were given: of rivals the fastest."""
     selected: list[ScreenedLever] = []
-    for lever in by_speed(one for one in screened if one.outcome is Screened.HELPS):
+    for lever in by_speed(one for one in screened if one.outcome is ScreeningResult.HELPS):
         if not any(_are_rivals(lever.candidate, other.candidate) for other in selected):
             selected.append(lever)
     return tuple(lever for lever in screened if lever in selected)
 
 
-def _are_rivals(one: Candidate, other: Candidate) -> bool:
+def _are_rivals(one: LeverCandidate, other: LeverCandidate) -> bool:
     return one.kind == other.kind or one.kind in other.not_with or other.kind in one.not_with
 
 
@@ -92,7 +92,9 @@ def best_part(parts: Sequence[ScreenedLever]) -> ScreenedLever:
 
 def runner_up(screened: Sequence[ScreenedLever], first: LeverSet) -> LeverSet | None:
     """What is confirmed where `first` broke a gate: the fastest lever that helps by itself and isn't `first`."""
-    names = [(lever.candidate.name,) for lever in by_speed(screened) if lever.outcome is Screened.HELPS]
+    names = [
+        (lever.candidate.name,) for lever in by_speed(screened) if lever.outcome is ScreeningResult.HELPS
+    ]
     return next((levers for levers in names if levers != first), None)
 
 
@@ -118,21 +120,23 @@ def keeps_out(arm: ArmMeasurement, ranking: Ranking) -> tuple[Gate, ...]:
     return closed(relevant, scored=not (equal and same))
 
 
-def _screened(candidate: Candidate, arm: ArmMeasurement | None) -> ScreenedLever:
+def _screened(candidate: LeverCandidate, arm: ArmMeasurement | None) -> ScreenedLever:
     if arm is None:
-        return ScreenedLever(candidate, Screened.NOT_MEASURED, None, None, None, (), ())
+        return ScreenedLever(candidate, ScreeningResult.NOT_MEASURED, None, None, None, (), ())
     out = keeps_out(arm, Ranking((candidate,), ()))
     outcome = _outcome(arm, out)
     interval = arm.interval(LEVEL)
-    is_open = outcome is Screened.DOESNT_HELP and interval is not None and interval.high >= WOULD_BE_MISSED
+    is_open = (
+        outcome is ScreeningResult.DOESNT_HELP and interval is not None and interval.high >= WOULD_BE_MISSED
+    )
     return ScreenedLever(candidate, outcome, arm.speed_up, arm.typical, interval, arm.gates, out, is_open)
 
 
-def _outcome(arm: ArmMeasurement, out: Sequence[Gate]) -> Screened:
+def _outcome(arm: ArmMeasurement, out: Sequence[Gate]) -> ScreeningResult:
     if any(gate.verdict is Verdict.NO for gate in out):
-        return Screened.BREAKS_A_GATE
+        return ScreeningResult.BREAKS_A_GATE
     if arm.typical is None:
-        return Screened.NOT_MEASURED
+        return ScreeningResult.NOT_MEASURED
     if out:
-        return Screened.BREAKS_A_GATE
-    return Screened.HELPS if arm.typical >= LEAST_SCREENED else Screened.DOESNT_HELP
+        return ScreeningResult.BREAKS_A_GATE
+    return ScreeningResult.HELPS if arm.typical >= LEAST_SCREENED else ScreeningResult.DOESNT_HELP

@@ -10,7 +10,7 @@ from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.losslessness import ArmLosslessness, Losslessness, gate
 from punie.trace.analysis.experiment.observation import Divergence, Observation
 from punie.trace.analysis.experiment.pairing import comparable, decode_ns, pair, wall_ns
-from punie.trace.analysis.experiment.speedup import Best, SpeedUp, best_of, speed_up, widening
+from punie.trace.analysis.experiment.speedup import FastestArm, SpeedUp, best_of, speed_up, widening
 from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_askings, summarise_arm
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition, cache_cost, decompose
 from punie.trace.analysis.speculative.model import (
@@ -18,11 +18,11 @@ from punie.trace.analysis.speculative.model import (
     SAME_AGAIN,
     SEQUENTIAL,
     THRESHOLD,
-    Arm,
-    ArmKind,
     BenchPlan,
-    Prediction,
+    DecodingMode,
     Preflight,
+    SpeculativeArm,
+    SpeedUpPrediction,
 )
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.verdicts.assessment import Gap, Integrity, forbidding
@@ -38,7 +38,7 @@ class BenchReason(StrEnum):
     NOTHING_COMPARED = "nothing-compared"
 
 
-class Bar(StrEnum):
+class Disqualification(StrEnum):
     """Why an arm can't be the best, whatever its speed."""
 
     CORRUPT = "corrupt"
@@ -46,7 +46,7 @@ class Bar(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
+class BenchmarkMeasurements:
     """What a benchmark left behind: observations of all cells, what is wrong with their traces, logit gaps found.
 
     Intervals are made at `level`.
@@ -68,15 +68,15 @@ class DraftResult:
     against the path that drafts use. `barred` says why the arm can't be the best; None if it can.
     """
 
-    arm: Arm
+    arm: SpeculativeArm
     end_to_end: SpeedUp | None
     decode: SpeedUp | None
     against_sequential: SpeedUp | None
     decode_against_sequential: SpeedUp | None
-    prediction: Prediction | None
+    prediction: SpeedUpPrediction | None
     gate: ArmLosslessness | None
     decomposition: Decomposition | None
-    barred: Bar | None
+    barred: Disqualification | None
 
     @property
     def verdict(self) -> Verdict:
@@ -96,11 +96,11 @@ class BenchAnalysis:
 
     plan: BenchPlan
     preflight: Preflight | None
-    baseline: Arm
+    baseline: SpeculativeArm
     verdict: Verdict
     reason: BenchReason
     gaps: tuple[Gap, ...]
-    best: Best | None
+    best: FastestArm | None
     drafts: tuple[DraftResult, ...]
     sequential: SpeedUp | None
     same_again: SpeedUp | None
@@ -148,7 +148,7 @@ class BenchAnalysis:
         return Verdict.UNDECIDED
 
 
-def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> BenchAnalysis:  # noqa: B008 # frozen
+def analyse_benchmark(measured: BenchmarkMeasurements, limits: Limits = Limits()) -> BenchAnalysis:  # noqa: B008 # frozen
     """Analyse what a benchmark left behind, finished or not."""
     plan, observations = measured.plan, measured.observations
     counted = comparable(observations, plan.cached)
@@ -194,27 +194,27 @@ def analyse_benchmark(measured: Measurements, limits: Limits = Limits()) -> Benc
     )
 
 
-def baseline_of(plan: BenchPlan) -> Arm:
+def baseline_of(plan: BenchPlan) -> SpeculativeArm:
     """What the user runs today: the batched arm, else the sequential one, else the first without a draft.
 
     Raises ValueError for a plan with drafts alone.
     """
-    plain = {arm.name: arm for arm in plan.arms if arm.kind is not ArmKind.DRAFT}
+    plain = {arm.name: arm for arm in plan.arms if arm.kind is not DecodingMode.DRAFT}
     if not plain:
         raise ValueError("the plan has no arm without a draft")
     return plain.get(BATCHED) or plain.get(SEQUENTIAL) or next(iter(plain.values()))
 
 
 def _results(
-    measured: Measurements,
+    measured: BenchmarkMeasurements,
     counted: Sequence[Observation],
-    baseline: Arm,
+    baseline: SpeculativeArm,
     lossless: Losslessness,
     arms: Sequence[ArmSummary],
 ) -> Iterable[DraftResult]:
     plan, preflight, level = measured.plan, measured.preflight, measured.level
     of_arm = {item.arm: item for item in arms}
-    drafts = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT]
+    drafts = [arm for arm in plan.arms if arm.kind is DecodingMode.DRAFT]
     wider = {
         measure: widening(counted, [arm.name for arm in drafts], baseline.name, measure, level=level)
         for measure in (wall_ns, decode_ns)
@@ -233,23 +233,25 @@ def _results(
         )
 
 
-def _prediction(preflight: Preflight | None, arm: Arm) -> Prediction | None:
+def _prediction(preflight: Preflight | None, arm: SpeculativeArm) -> SpeedUpPrediction | None:
     """The preflight's, which is about drafts without the prompt cache."""
     if preflight is None or arm.prompt_cache is PromptCache.SERVER:
         return None
     return next((p for p in preflight.predictions if (p.draft, p.k) == (arm.draft, arm.k)), None)
 
 
-def _barred(lossless: ArmLosslessness | None, arm: ArmSummary, baseline: ArmSummary) -> Bar | None:
+def _barred(
+    lossless: ArmLosslessness | None, arm: ArmSummary, baseline: ArmSummary
+) -> Disqualification | None:
     if lossless is not None and lossless.verdict is Verdict.NO:
-        return Bar.CORRUPT
+        return Disqualification.CORRUPT
     if arm.accuracy.verdict is Verdict.NO and baseline.accuracy.verdict is not Verdict.NO:
-        return Bar.WRONG
+        return Disqualification.WRONG
     return None
 
 
 def _verdict(
-    best: Best | None, drafts: Sequence[DraftResult], *, complete: bool
+    best: FastestArm | None, drafts: Sequence[DraftResult], *, complete: bool
 ) -> tuple[Verdict, BenchReason]:
     if not complete:
         return Verdict.UNDECIDED, BenchReason.INCOMPLETE
@@ -260,7 +262,7 @@ def _verdict(
     return Verdict.UNDECIDED, BenchReason.NOTHING_COMPARED
 
 
-def _ceiling(counted: Sequence[Observation], baseline: Arm) -> float | None:
+def _ceiling(counted: Sequence[Observation], baseline: SpeculativeArm) -> float | None:
     wall = pair(counted, (baseline.name,), wall_ns).pairs
     decode = pair(counted, (baseline.name,), decode_ns).pairs
     if not decode or len(decode) < len(wall):

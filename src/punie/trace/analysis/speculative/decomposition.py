@@ -15,10 +15,10 @@ from enum import StrEnum
 from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.observation import Observation
 from punie.trace.analysis.experiment.pairing import Measure, decode_ns, pair, prefill_ns, wall_ns
-from punie.trace.analysis.speculative.model import SEQUENTIAL, Arm, BenchPlan, Preflight
+from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan, Preflight, SpeculativeArm
 
 
-class Cause(StrEnum):
+class DraftEffect(StrEnum):
     """A part of the difference, in the order in which it is told."""
 
     BATCHING = "lost batching"
@@ -34,10 +34,10 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EffectPart:
     """Nanoseconds that a cause adds to a pass through the queries (negative: it saves them)."""
 
-    cause: Cause
+    cause: DraftEffect
     ns: int
 
 
@@ -50,7 +50,7 @@ class Decomposition:
     baseline_ns: int
     arm_ns: int
     pairs: int
-    parts: tuple[Part, ...]
+    parts: tuple[EffectPart, ...]
 
     def check(self) -> None:
         """Raises AssertionError if the parts don't add up: that is a bug."""
@@ -58,7 +58,7 @@ class Decomposition:
             raise AssertionError(f"decomposition of {self.arm} doesn't add up: {self}")
 
     @property
-    def worst(self) -> Part | None:
+    def worst(self) -> EffectPart | None:
         """The part that costs most; None if nothing costs anything."""
         costly = [part for part in self.parts if part.ns > 0]
         return max(costly, key=lambda part: part.ns, default=None)
@@ -75,7 +75,11 @@ class CacheCost:
 
 
 def decompose(
-    observations: Sequence[Observation], plan: BenchPlan, arm: Arm, baseline: Arm, preflight: Preflight | None
+    observations: Sequence[Observation],
+    plan: BenchPlan,
+    arm: SpeculativeArm,
+    baseline: SpeculativeArm,
+    preflight: Preflight | None,
 ) -> Decomposition | None:
     """The parts of one draft arm; None where the three arms have no common query with its phases known."""
     arms = (baseline.name, SEQUENTIAL, arm.name)
@@ -90,14 +94,19 @@ def decompose(
         return None
     first = baseline.prompt_cache is PromptCache.SERVER and _cache_of(plan, SEQUENTIAL) is PromptCache.OFF
     parts = [
-        Part(Cause.BATCHING, decode.ns[1] - decode.ns[0]),
-        Part(Cause.CACHE if first else Cause.PREFILL_PATH, prefill.ns[1] - prefill.ns[0]),
-        Part(Cause.DRAFT_PREFILL, prefill.ns[2] - prefill.ns[1]),
+        EffectPart(DraftEffect.BATCHING, decode.ns[1] - decode.ns[0]),
+        EffectPart(DraftEffect.CACHE if first else DraftEffect.PREFILL_PATH, prefill.ns[1] - prefill.ns[0]),
+        EffectPart(DraftEffect.DRAFT_PREFILL, prefill.ns[2] - prefill.ns[1]),
         *_drafting(observations, arm, preflight, decode.ns[1], decode.ns[2]),
     ]
     rest = wall.ns[2] - wall.ns[0] - sum(part.ns for part in parts)
     decomposition = Decomposition(
-        arm.name, baseline.name, wall.ns[0], wall.ns[2], wall.pairs, (*parts, Part(Cause.OUTSIDE, rest))
+        arm.name,
+        baseline.name,
+        wall.ns[0],
+        wall.ns[2],
+        wall.pairs,
+        (*parts, EffectPart(DraftEffect.OUTSIDE, rest)),
     )
     decomposition.check()
     return decomposition
@@ -143,22 +152,29 @@ def _means(observations: Sequence[Observation], arms: Sequence[str], measure: Me
 
 
 def _drafting(
-    observations: Sequence[Observation], arm: Arm, preflight: Preflight | None, before_ns: int, after_ns: int
-) -> list[Part]:
+    observations: Sequence[Observation],
+    arm: SpeculativeArm,
+    preflight: Preflight | None,
+    before_ns: int,
+    after_ns: int,
+) -> list[EffectPart]:
     tokens = tokens_per_step(observations, arm.name)
     costs = _costs(arm, preflight)
     if tokens is None or costs is None or arm.k is None:
-        return [Part(Cause.DRAFTING, after_ns - before_ns)]
+        return [EffectPart(DraftEffect.DRAFTING, after_ns - before_ns)]
     draft_cost, verification = costs
     parts = [
-        Part(Cause.FEWER_STEPS, round(before_ns * (1 / tokens - 1))),
-        Part(Cause.DRAFT_COST, round(before_ns * arm.k * draft_cost / tokens)),
-        Part(Cause.VERIFICATION, round(before_ns * (verification - 1) / tokens)),
+        EffectPart(DraftEffect.FEWER_STEPS, round(before_ns * (1 / tokens - 1))),
+        EffectPart(DraftEffect.DRAFT_COST, round(before_ns * arm.k * draft_cost / tokens)),
+        EffectPart(DraftEffect.VERIFICATION, round(before_ns * (verification - 1) / tokens)),
     ]
-    return [*parts, Part(Cause.UNEXPLAINED, after_ns - before_ns - sum(part.ns for part in parts))]
+    return [
+        *parts,
+        EffectPart(DraftEffect.UNEXPLAINED, after_ns - before_ns - sum(part.ns for part in parts)),
+    ]
 
 
-def _costs(arm: Arm, preflight: Preflight | None) -> tuple[float, float] | None:
+def _costs(arm: SpeculativeArm, preflight: Preflight | None) -> tuple[float, float] | None:
     if preflight is None or arm.k is None:
         return None
     draft = next((item.cost.value for item in preflight.drafts if item.draft == arm.draft), None)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import PromptCache
-from punie.trace.analysis.experiment.losslessness import Compared
+from punie.trace.analysis.experiment.losslessness import ComparisonScope
 from punie.trace.model import Verdict
 
 FORMAT_VERSION: Final = 2
@@ -23,7 +23,7 @@ SEQUENTIAL: Final = "sequential"  # the path that drafts use, without a draft
 SAME_AGAIN: Final = "batched-aa"  # the baseline once more: what differs between these two is noise
 
 
-class ArmKind(StrEnum):
+class DecodingMode(StrEnum):
     """How an arm is served: mlx_lm's batching path, its one-by-one path, or that with a draft model."""
 
     BATCHED = "batched"
@@ -39,7 +39,7 @@ class TargetKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class SpeculativeArm:
     """One way of serving the queries.
 
     `draft` is an index into `BenchPlan.drafts`, `k` the tokens drafted a step; both None without a draft.
@@ -48,7 +48,7 @@ class Arm:
     """
 
     name: str
-    kind: ArmKind
+    kind: DecodingMode
     draft: int | None = None
     k: int | None = None
     prompt_cache: PromptCache = PromptCache.OFF
@@ -81,7 +81,7 @@ class BenchPlan:
     bench_id: str
     model: str
     drafts: tuple[str, ...]
-    arms: tuple[Arm, ...]
+    arms: tuple[SpeculativeArm, ...]
     suite_name: str
     suite_hash: str
     queries: tuple[str, ...]
@@ -105,12 +105,12 @@ class BenchPlan:
         return frozenset(arm.name for arm in self.arms if arm.prompt_cache is PromptCache.SERVER)
 
     @property
-    def compared(self) -> Compared:
+    def compared(self) -> ComparisonScope:
         """Whose outputs should be whose: every arm's those of the path that drafts use."""
         others = tuple(arm.name for arm in self.arms if arm.name != SEQUENTIAL)
-        return Compared(SEQUENTIAL, others, sampled=self.temperature > 0)
+        return ComparisonScope(SEQUENTIAL, others, sampled=self.temperature > 0)
 
-    def arm(self, name: str) -> Arm:
+    def arm(self, name: str) -> SpeculativeArm:
         """The arm called `name`. Raises KeyError."""
         return {arm.name: arm for arm in self.arms}[name]
 
@@ -172,7 +172,7 @@ class BaselineShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class SpeedUpPrediction:
     """What the formula says of one draft at one k: tokens a step, decode's speed-up and that of the whole query.
 
     `end_to_end` is None where the baseline's shape isn't known.
@@ -234,7 +234,7 @@ class Preflight(PreflightMeasurement):
     can still find the threshold reached.
     """
 
-    predictions: tuple[Prediction, ...]
-    best: Prediction | None
+    predictions: tuple[SpeedUpPrediction, ...]
+    best: SpeedUpPrediction | None
     worth: Verdict
     format_version: int = FORMAT_VERSION

@@ -21,9 +21,9 @@ from punie.trace.analysis.speculative.model import (
     DraftMeasurement,
     Estimate,
     MemoryPrediction,
-    Prediction,
     Preflight,
     PreflightMeasurement,
+    SpeedUpPrediction,
 )
 from punie.trace.model import Verdict
 
@@ -87,7 +87,7 @@ def predict(
     return Preflight(**measurements, predictions=predictions, best=best, worth=worth)
 
 
-def headline(prediction: Prediction) -> Estimate:
+def headline(prediction: SpeedUpPrediction) -> Estimate:
     """The predicted speed-up that counts: end to end where it is known, else that of decode."""
     return prediction.end_to_end or prediction.decode
 
@@ -112,7 +112,7 @@ def predict_memory(
 
 def _predictions(
     measured: PreflightMeasurement, ks: Sequence[int], cache: PromptCache
-) -> Iterator[Prediction]:
+) -> Iterator[SpeedUpPrediction]:
     cost_of = {item.tokens: item.relative for item in measured.verification}
     for draft in measured.drafts:
         for k in ks:
@@ -123,11 +123,11 @@ def _predictions(
                 lambda t, c, v, k=k: decode_speed_up(t, k, c, v), tokens, draft.cost, cost_of[k + 1]
             )
             whole = end_to_end(measured.shape, draft, decode, cache) if measured.shape else None
-            yield Prediction(draft.draft, k, tokens, decode, whole)
+            yield SpeedUpPrediction(draft.draft, k, tokens, decode, whole)
 
 
 def _worth(
-    predictions: Sequence[Prediction], best: Prediction | None, memory: MemoryPrediction | None
+    predictions: Sequence[SpeedUpPrediction], best: SpeedUpPrediction | None, memory: MemoryPrediction | None
 ) -> Verdict:
     if memory is not None and memory.fits is Verdict.NO:
         return Verdict.NO

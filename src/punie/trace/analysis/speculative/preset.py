@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 from punie.trace.analysis.experiment.arms import (
     AgentSettings,
+    Arm,
     ExpectedOutput,
     PromptCache,
     RequestSettings,
     ServerSettings,
 )
-from punie.trace.analysis.experiment.arms import Arm as Configuration
 from punie.trace.analysis.experiment.plan import ExperimentPlan, SpeculativeSettings
 from punie.trace.analysis.speculative.model import (
     BATCHED,
     SAME_AGAIN,
     THRESHOLD,
-    Arm,
-    ArmKind,
     BenchPlan,
     BenchSettings,
+    DecodingMode,
+    SpeculativeArm,
 )
 
 
@@ -54,10 +54,10 @@ def as_experiment(plan: BenchPlan) -> ExperimentPlan:
     )
 
 
-def _configuration(plan: BenchPlan, arm: Arm) -> Configuration:
+def _configuration(plan: BenchPlan, arm: SpeculativeArm) -> Arm:
     draft = None if arm.draft is None else plan.drafts[arm.draft]
     shares = arm.draft is not None and arm.prompt_cache is PromptCache.OFF
-    return Configuration(
+    return Arm(
         arm.name,
         ServerSettings(
             model=plan.model, adapter=plan.settings.adapter, draft=draft, prompt_cache=arm.prompt_cache
@@ -66,7 +66,7 @@ def _configuration(plan: BenchPlan, arm: Arm) -> Configuration:
             max_tokens=plan.max_tokens,
             temperature=plan.temperature,
             # mlx_lm serves a request with a seed alone, as it does with a draft; at temperature 0 it changes nothing
-            seed=0 if arm.kind is ArmKind.SEQUENTIAL else None,
+            seed=0 if arm.kind is DecodingMode.SEQUENTIAL else None,
             num_draft_tokens=arm.k,
         ),
         AgentSettings(agent=plan.settings.agent, workspace=plan.settings.workspace),
@@ -104,7 +104,7 @@ def as_benchmark(plan: ExperimentPlan) -> BenchPlan:
     )
 
 
-def _settings(plan: ExperimentPlan, first: Configuration, speculative: SpeculativeSettings) -> BenchSettings:
+def _settings(plan: ExperimentPlan, first: Arm, speculative: SpeculativeSettings) -> BenchSettings:
     return BenchSettings(
         suite=plan.suite,
         agent=first.agent.agent,
@@ -118,10 +118,10 @@ def _settings(plan: ExperimentPlan, first: Configuration, speculative: Speculati
     )
 
 
-def _arm(arm: Configuration, drafts: Sequence[str]) -> Arm:
+def _arm(arm: Arm, drafts: Sequence[str]) -> SpeculativeArm:
     cache = arm.server.prompt_cache
     if arm.server.draft is not None:
         k, draft = arm.request.num_draft_tokens, drafts.index(arm.server.draft)
-        return Arm(arm.name, ArmKind.DRAFT, draft, k, cache)
-    kind = ArmKind.BATCHED if arm.request.seed is None else ArmKind.SEQUENTIAL
-    return Arm(arm.name, kind, prompt_cache=cache)
+        return SpeculativeArm(arm.name, DecodingMode.DRAFT, draft, k, cache)
+    kind = DecodingMode.BATCHED if arm.request.seed is None else DecodingMode.SEQUENTIAL
+    return SpeculativeArm(arm.name, kind, prompt_cache=cache)

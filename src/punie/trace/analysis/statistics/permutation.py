@@ -43,7 +43,7 @@ class Stratum:
 
 
 @dataclass(frozen=True, slots=True)
-class Permuted:
+class PermutationResult:
     """What came out. `p` has each measure judged alone, `family_p` together with the others; both two-sided.
 
     `units` could be exchanged, in `arrangements` ways; `exact` if all of them were looked at, `normal` if these were so
@@ -64,7 +64,7 @@ class Permuted:
         return self.smallest_p <= ALPHA
 
 
-def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> Permuted:
+def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> PermutationResult:
     """Test the mean over the strata of (mean of B - mean of A), for each measure. Deterministic.
 
     `family` are the measures to be judged together (default: all); the others' `family_p` is their `p`.
@@ -81,7 +81,7 @@ def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> P
         seen.append(observed)
     together = range(len(observed)) if family is None else family
     p = tuple(_share(seen, observed, measure) for measure in range(len(observed)))
-    return Permuted(
+    return PermutationResult(
         p=p,
         family_p=_family(seen, observed, p, tuple(together)),
         units=_units(strata),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.parts import GroupBy, Part
 
 
 class Where(StrEnum):
@@ -30,6 +30,6 @@ class DatabaseTotals:
     total: Part
     named: tuple[str, ...]
     may_be_cut: bool
-    by: By | None = None
+    by: GroupBy | None = None
     parts: tuple[Part, ...] = ()
     memory: str = ""

@@ -17,7 +17,7 @@ from punie.trace.model import Span, SpanKind
 _NS_PER_S = 1_000_000_000
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """What queries are put together by."""
 
     DAY = "day"  # on which the query began, UTC
@@ -72,9 +72,9 @@ def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
     )
 
 
-def namer(by: By, spans: Sequence[Span]) -> Callable[[QueryRecord], str]:
+def namer(by: GroupBy, spans: Sequence[Span]) -> Callable[[QueryRecord], str]:
     """What a query is put under; `spans` are those of all queries."""
-    if by is By.DAY:
+    if by is GroupBy.DAY:
         return lambda record: day_of(record.ledger.start_ns)
     traces: dict[str, list[Span]] = {}
     for span in spans:

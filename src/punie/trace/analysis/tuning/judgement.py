@@ -18,7 +18,7 @@ from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
 
 
-class ArmKind(StrEnum):
+class ModelVariant(StrEnum):
     """What an arm of the judgement is: as it was, told to be brief, with the adapter, or fused."""
 
     BASE = "base"
@@ -27,7 +27,7 @@ class ArmKind(StrEnum):
     FUSED = "fused"
 
 
-class Question(StrEnum):
+class Criterion(StrEnum):
     """What an arm has to answer with yes."""
 
     SHORTER = "fewer-tokens"
@@ -58,7 +58,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AccuracyComparison:
     """Answers beside the base's, query by query.
 
     right, asked: queries that are right in every asking, and all. compared: those that the base has so.
@@ -100,14 +100,14 @@ class JudgedArm:
     """
 
     name: str
-    kind: ArmKind
+    kind: ModelVariant
     tokens: float | None
     kinds: OutputKinds
     wall_ns: float | None
     tokens_share: Interval | None
     times: Times | None
     against_told: Times | None
-    kept: Kept
+    kept: AccuracyComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +119,23 @@ class Judgement:
 
     verdict: Verdict
     chosen: JudgedArm | None
-    answers: Mapping[Question, Verdict]
+    answers: Mapping[Criterion, Verdict]
     arms: tuple[JudgedArm, ...]
     margin: float
 
-    def of(self, kind: ArmKind) -> JudgedArm | None:
+    def of(self, kind: ModelVariant) -> JudgedArm | None:
         """The first arm of a kind."""
         return next((arm for arm in self.arms if arm.kind is kind), None)
 
 
-def kept(base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]) -> Kept:
+def compare_accuracy(
+    base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]
+) -> AccuracyComparison:
     """`base` and `arm`: by query whether each asking was right. Only queries that both were asked are compared."""
     both = [query_id for query_id in base if query_id in arm]
     right_before = {query_id for query_id in both if all(base[query_id])}
     right_now = {query_id for query_id in both if all(arm[query_id])}
-    return Kept(
+    return AccuracyComparison(
         right=len(right_now),
         asked=len(both),
         compared=len(right_before),
@@ -144,8 +146,8 @@ def kept(base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]) 
 
 def judge(arms: Sequence[JudgedArm], margin: float) -> Judgement:
     """The verdict on the faster of the trained arms that lost no more than another one."""
-    brief = next((arm for arm in arms if arm.kind is ArmKind.BRIEF), None)
-    trained = [arm for arm in arms if arm.kind in (ArmKind.ADAPTER, ArmKind.FUSED)]
+    brief = next((arm for arm in arms if arm.kind is ModelVariant.BRIEF), None)
+    trained = [arm for arm in arms if arm.kind in (ModelVariant.ADAPTER, ModelVariant.FUSED)]
     chosen = min(trained, key=_rank, default=None)
     if chosen is None:
         return Judgement(Verdict.UNDECIDED, None, {}, tuple(arms), margin)
@@ -157,11 +159,13 @@ def _rank(arm: JudgedArm) -> tuple[int, float]:
     return len(arm.kept.worse), -(arm.times.estimate if arm.times else 0.0)
 
 
-def _answers(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Iterator[tuple[Question, Verdict]]:
-    yield Question.SHORTER, _shorter(chosen)
-    yield Question.FASTER, chosen.times.verdict if chosen.times else Verdict.UNDECIDED
-    yield Question.KEPT, chosen.kept.verdict(margin)
-    yield Question.BETTER_THAN_INSTRUCTION, _better_than_instruction(brief, chosen, margin)
+def _answers(
+    brief: JudgedArm | None, chosen: JudgedArm, margin: float
+) -> Iterator[tuple[Criterion, Verdict]]:
+    yield Criterion.SHORTER, _shorter(chosen)
+    yield Criterion.FASTER, chosen.times.verdict if chosen.times else Verdict.UNDECIDED
+    yield Criterion.KEPT, chosen.kept.verdict(margin)
+    yield Criterion.BETTER_THAN_INSTRUCTION, _better_than_instruction(brief, chosen, margin)
 
 
 def _shorter(arm: JudgedArm) -> Verdict:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Arguments(StrEnum):
+class ArgumentsForm(StrEnum):
     """How a row's earlier tool calls hold their arguments: as JSON text, or as an object."""
 
     TEXT = "text"
@@ -22,7 +22,7 @@ class Arguments(StrEnum):
     ALIKE = "alike"
 
 
-class Served(StrEnum):
+class PromptMatch(StrEnum):
     """How a row's prompt compares with what the server was given for the same turn."""
 
     SAME_TOKENS = "same-tokens"
@@ -45,8 +45,8 @@ class RowFacts:
     tokens: int
     prompt_tokens: int
     prompt_is_prefix: bool
-    served: Served
-    arguments: Arguments
+    served: PromptMatch
+    arguments: ArgumentsForm
 
     @property
     def trained_tokens(self) -> int:
@@ -108,8 +108,8 @@ class Lint:
     refused: tuple[Problem, ...]
     longest_tokens: int
     trained_tokens: int
-    served: Mapping[Served, int]
-    arguments: Mapping[Arguments, int]
+    served: Mapping[PromptMatch, int]
+    arguments: Mapping[ArgumentsForm, int]
 
 
 def lint(
@@ -129,9 +129,9 @@ def lint(
         refused=tuple(_refused(len(kept), batch_size, memory)),
         longest_tokens=max((row.tokens for row in kept), default=0),
         trained_tokens=sum(row.trained_tokens for row in kept),
-        served={kind: count for kind in Served if (count := sum(row.served is kind for row in rows))},
+        served={kind: count for kind in PromptMatch if (count := sum(row.served is kind for row in rows))},
         arguments={
-            kind: count for kind in Arguments if (count := sum(row.arguments is kind for row in rows))
+            kind: count for kind in ArgumentsForm if (count := sum(row.arguments is kind for row in rows))
         },
     )
 
@@ -143,7 +143,7 @@ def _problem(row: RowFacts, max_seq_length: int) -> Problem | None:
         return Problem.UNTRAINED
     if not row.prompt_is_prefix:
         return Problem.SHIFTED_MASK
-    return Problem.OTHER_TOKENS if row.served in (Served.OTHER_TOKENS, Served.OTHER_COUNT) else None
+    return Problem.OTHER_TOKENS if row.served in (PromptMatch.OTHER_TOKENS, PromptMatch.OTHER_COUNT) else None
 
 
 def _refused(kept: int, batch_size: int, memory: TrainingMemory | None) -> Iterator[Problem]:

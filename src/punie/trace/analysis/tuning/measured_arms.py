@@ -12,7 +12,7 @@ from punie.trace.analysis.experiment.results import ArmResult, Experiment, analy
 from punie.trace.analysis.experiment.speedup import moved_by, speed_up
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL, Interval
-from punie.trace.analysis.tuning.judgement import ArmKind, JudgedArm, Times, kept
+from punie.trace.analysis.tuning.judgement import JudgedArm, ModelVariant, Times, compare_accuracy
 from punie.trace.analysis.tuning.output_kinds import output_kinds
 from punie.trace.model import Span
 
@@ -46,11 +46,11 @@ def _token_ns(measured: Measured, arm: str) -> float | None:
 
 
 def judged_arms(
-    measured: Measured, kinds: Mapping[str, ArmKind], spans: Sequence[Span]
+    measured: Measured, kinds: Mapping[str, ModelVariant], spans: Sequence[Span]
 ) -> Iterator[JudgedArm]:
     """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its askings."""
     base = right_answers(measured, measured.plan.baseline)
-    brief = next((name for name, kind in kinds.items() if kind is ArmKind.BRIEF), None)
+    brief = next((name for name, kind in kinds.items() if kind is ModelVariant.BRIEF), None)
     experiment = analyse(measured)
     for result in experiment.arms:
         name = result.arm.name
@@ -58,14 +58,14 @@ def judged_arms(
         walls = [one.wall_ns for one in seen if one.counts]
         yield JudgedArm(
             name=name,
-            kind=kinds.get(name, ArmKind.FUSED),
+            kind=kinds.get(name, ModelVariant.FUSED),
             tokens=output_tokens(measured, name),
             kinds=output_kinds(spans, (one.record.trace_id for one in seen)),
             wall_ns=statistics.fmean(walls) if walls else None,
             tokens_share=tokens_share(measured, name),
             times=_times(result),
             against_told=_against(measured, name, brief, experiment) if brief else None,
-            kept=kept(base, right_answers(measured, name)),
+            kept=compare_accuracy(base, right_answers(measured, name)),
         )
 
 

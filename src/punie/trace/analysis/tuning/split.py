@@ -21,7 +21,7 @@ CONTROL_PREFIX: Final = "control"
 _LATER_PARTS: Final = 2  # validation and held out
 
 
-class Kind(StrEnum):
+class AnswerKind(StrEnum):
     """What a right answer needs; `any` is not scored, and so never an example."""
 
     TOOL = "tool"
@@ -30,12 +30,12 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteQuery:
+class SplitQuery:
     """A query as the split sees it: `tools` are those that right answers to it called. "" is a family of its own."""
 
     query_id: str
     text: str
-    kind: Kind
+    kind: AnswerKind
     family: str = ""
     tools: frozenset[str] = frozenset()
 
@@ -51,20 +51,20 @@ class SuiteQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SplitMinimums:
     """How many queries of each kind a part should have, at least."""
 
     tool: int
     direct: int
 
-    def lacks(self, queries: Iterable[SuiteQuery], kind: Kind) -> bool:
+    def lacks(self, queries: Iterable[SplitQuery], kind: AnswerKind) -> bool:
         """Whether `queries` are too few of `kind`."""
-        target = {Kind.TOOL: self.tool, Kind.DIRECT: self.direct}.get(kind, 0)
+        target = {AnswerKind.TOOL: self.tool, AnswerKind.DIRECT: self.direct}.get(kind, 0)
         return sum(query.kind is kind for query in queries) < target
 
 
-TRAINED: Final = Wanted(tool=25, direct=10)
-VALIDATED: Final = Wanted(tool=6, direct=4)
+TRAINED: Final = SplitMinimums(tool=25, direct=10)
+VALIDATED: Final = SplitMinimums(tool=6, direct=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,17 @@ class Split:
 
 
 def split_by_family(
-    queries: Sequence[SuiteQuery], *, seed: int, trained: Wanted = TRAINED, validated: Wanted = VALIDATED
+    queries: Sequence[SplitQuery],
+    *,
+    seed: int,
+    trained: SplitMinimums = TRAINED,
+    validated: SplitMinimums = VALIDATED,
 ) -> Split:
     """Families in an order of `seed`, until each part has what it wants; what is left is held out.
 
     Raises InputError where a question is asked in two parts, or where too few families are left for one.
     """
-    scored = [query for query in queries if query.kind is not Kind.ANY]
+    scored = [query for query in queries if query.kind is not AnswerKind.ANY]
     families = _families(query for query in scored if not query.is_control)
     order = random.Random(f"{seed} families").sample(sorted(families), len(families))  # noqa: S311 # reproducible
     first, ordered = _a_family_of_each_tool(families, order)
@@ -141,19 +145,19 @@ def same_question(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def _families(queries: Iterable[SuiteQuery]) -> dict[str, list[SuiteQuery]]:
-    families: dict[str, list[SuiteQuery]] = {}
+def _families(queries: Iterable[SplitQuery]) -> dict[str, list[SplitQuery]]:
+    families: dict[str, list[SplitQuery]] = {}
     for query in queries:
         families.setdefault(query.family_name, []).append(query)
     return families
 
 
-def _tools(queries: Iterable[SuiteQuery]) -> frozenset[str]:
+def _tools(queries: Iterable[SplitQuery]) -> frozenset[str]:
     return frozenset(tool for query in queries for tool in query.tools)
 
 
 def _a_family_of_each_tool(
-    families: Mapping[str, Sequence[SuiteQuery]], order: Sequence[str]
+    families: Mapping[str, Sequence[SplitQuery]], order: Sequence[str]
 ) -> tuple[set[str], list[str]]:
     """A family of each tool that several call; and `order`, but these first, and last what later parts need of it."""
     callers: dict[str, list[str]] = {}
@@ -169,9 +173,9 @@ def _a_family_of_each_tool(
 
 
 def _take(
-    families: Mapping[str, Sequence[SuiteQuery]],
+    families: Mapping[str, Sequence[SplitQuery]],
     order: Sequence[str],
-    wanted: Wanted,
+    wanted: SplitMinimums,
     always: Iterable[str] = (),
 ) -> set[str]:
     """Names of families: `always`, then until both kinds are there, each if it adds to a kind that is still short."""

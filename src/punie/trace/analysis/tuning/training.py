@@ -17,7 +17,7 @@ from punie.trace.analysis.tuning.worth import Worth
 from punie.trace.model import Verdict
 
 
-class Ending(StrEnum):
+class TrainingEnding(StrEnum):
     """How far it came.
 
     `planned` is a dry run. It may end where decode is too small a share of the time, where the model's own answers are
@@ -32,7 +32,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainingStep:
     """One step of a training with how long it will take, in ns; None where nothing tells."""
 
     name: str
@@ -71,8 +71,8 @@ class Training:
     seeds: tuple[int, ...]
     samples: int
     temperature: float
-    ending: Ending
-    steps: tuple[Step, ...]
+    ending: TrainingEnding
+    steps: tuple[TrainingStep, ...]
     decode: DecodeShare | None
     worth: Worth | None = None
     examples: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Training:
     @property
     def verdict(self) -> Verdict:
         """Whether training pays: `no` where nothing was to win, `undecided` where it wasn't judged."""
-        if self.ending in (Ending.LITTLE_DECODE, Ending.NOTHING_SHORTER):
+        if self.ending in (TrainingEnding.LITTLE_DECODE, TrainingEnding.NOTHING_SHORTER):
             decided = self.worth is None or self.worth.verdict is Verdict.NO
             return Verdict.NO if decided else Verdict.UNDECIDED
         return self.judgement.verdict if self.judgement else Verdict.UNDECIDED

@@ -78,7 +78,7 @@ class Gap:
     count: int
 
 
-class Again(StrEnum):
+class RepeatMethod(StrEnum):
     """How a query is asked again so that the asking counts: with the prompt cache on, in another server start."""
 
     REPEATS = "repeats"
@@ -110,11 +110,11 @@ class QueryEvidence:
         return tuple(item.slug for item in self.integrity if item.effect == DOWNGRADED and item.count > 0)
 
     @property
-    def again(self) -> Again:
+    def again(self) -> RepeatMethod:
         """How these queries are to be asked again."""
         if any(record.cache == semconv.CACHE_SERVER for record in self.records):
-            return Again.SERVER_STARTS
-        return Again.RUNS if any(map(_finds_its_prompt_cached, self.records)) else Again.REPEATS
+            return RepeatMethod.SERVER_STARTS
+        return RepeatMethod.RUNS if any(map(_finds_its_prompt_cached, self.records)) else RepeatMethod.REPEATS
 
     @property
     def gaps(self) -> tuple[Gap, ...]:

@@ -20,7 +20,14 @@ from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.need import repeats_needed, units_needed
 from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
 from punie.trace.analysis.statistics.spread import Interval, UnitKind
-from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Gap, QueryEvidence, Question
+from punie.trace.analysis.verdicts.assessment import (
+    Advice,
+    Assessment,
+    Gap,
+    QueryEvidence,
+    Question,
+    RepeatMethod,
+)
 from punie.trace.model import PHASES_OF_GROUP, Group, Phase, Verdict
 
 THRESHOLD: Final = 0.70
@@ -41,7 +48,7 @@ class GenerationReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class RequiredSample:
     """What would bring the interval off the threshold: so many of `unit`, or so many repeats of each query, in all.
 
     None where no number does. Without repeats nobody knows what repeats would bring: `repeats_known` is False.
@@ -51,11 +58,11 @@ class Needed:
     unit: UnitKind
     repeats: int | None
     repeats_known: bool
-    again: Again
+    again: RepeatMethod
 
 
 @dataclass(frozen=True, slots=True)
-class Contested:
+class ContestedGeneration:
     """Generation during which another group was at work as well, and the share without it."""
 
     generation_ns: int
@@ -82,11 +89,11 @@ class MeasuredGeneration:
     generation_ns: int
     wall_ns: int
     pooled_share: float
-    contested: Contested
+    contested: ContestedGeneration
     decode: DecodeShare
     prefill_share: float
     largest_other: OtherGroup
-    needed: Needed | None
+    needed: RequiredSample | None
     predicted: PredictedSavings | None
 
     @property
@@ -211,7 +218,7 @@ def _measure(
         generation_ns=total_ns,
         wall_ns=wall_ns,
         pooled_share=total_ns / wall_ns,
-        contested=Contested(sum(contested_ns.values()), without),
+        contested=ContestedGeneration(sum(contested_ns.values()), without),
         decode=decode,
         prefill_share=sum(record.ledger.phases_ns.get(Phase.PREFILL, 0) for record in records) / wall_ns,
         largest_other=_largest_other(records, wall_ns),
@@ -257,7 +264,9 @@ def _after_yes(measured: MeasuredGeneration) -> Advice:
     return Advice.SAY_LESS
 
 
-def _needed(share: ShareEstimate, records: Sequence[QueryRecord], again: Again) -> Needed | None:
+def _needed(
+    share: ShareEstimate, records: Sequence[QueryRecord], again: RepeatMethod
+) -> RequiredSample | None:
     """None where the interval is off the threshold already, or where there is none."""
     interval = share.interval
     if interval is None or not interval.holds(THRESHOLD):
@@ -266,9 +275,9 @@ def _needed(share: ShareEstimate, records: Sequence[QueryRecord], again: Again) 
     units = units_needed(units=interval.units, half_width=_half_width(share, interval), margin=margin)
     # what differs between starts is not smoothed by repeats in one
     if interval.over is UnitKind.SERVER_START:
-        return Needed(units, interval.over, repeats=None, repeats_known=True, again=again)
+        return RequiredSample(units, interval.over, repeats=None, repeats_known=True, again=again)
     need = repeats_needed(repeats_by_query(records, generation_ns), margin=margin)
-    return Needed(units, interval.over, need.total, need.known, again)
+    return RequiredSample(units, interval.over, need.total, need.known, again)
 
 
 def _half_width(share: ShareEstimate, interval: Interval) -> float:

@@ -10,7 +10,14 @@ from typing import Final
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import median_ns
-from punie.trace.analysis.verdicts.assessment import Advice, Again, Assessment, Gap, QueryEvidence, Question
+from punie.trace.analysis.verdicts.assessment import (
+    Advice,
+    Assessment,
+    Gap,
+    QueryEvidence,
+    Question,
+    RepeatMethod,
+)
 from punie.trace.model import Verdict
 
 DEFAULT_TARGET_NS: Final = 10_000_000_000
@@ -52,7 +59,7 @@ class TargetFigures:
     queries: Mapping[str, QueryTimes]
     several_requests: bool
     not_under: int
-    again: Again
+    again: RepeatMethod
     gaps: tuple[Gap, ...]
 
     @property

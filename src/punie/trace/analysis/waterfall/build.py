@@ -105,7 +105,7 @@ def _relative(record: QueryRecord, at: Stretch) -> Stretch:
     return at._replace(start_ns=at.start_ns - began_ns, end_ns=at.end_ns - began_ns)
 
 
-def _path(record: QueryRecord, ordered: Ordered) -> Iterator[Section]:
+def _path(record: QueryRecord, ordered: RowOrder) -> Iterator[Section]:
     """Nobody waits for what is detached: there it has no length."""
     ends = [span.start_ns if span.detached else span.end_ns for span in ordered.spans]
     began_ns = record.ledger.start_ns
@@ -114,7 +114,7 @@ def _path(record: QueryRecord, ordered: Ordered) -> Iterator[Section]:
 
 
 def _rows(
-    record: QueryRecord, traces: Traces, requests: Mapping[SpanKey, _Request], ordered: Ordered
+    record: QueryRecord, traces: Traces, requests: Mapping[SpanKey, _Request], ordered: RowOrder
 ) -> tuple[tuple[Track, ...], tuple[Row, ...]]:
     spans = [traces.forest.spans[one.trace_id, one.span_id] for one in ordered.spans]
     roles = [_role(traces.calls, one) for one in ordered.spans]
@@ -234,7 +234,7 @@ def find_gaps(rows: Sequence[Row], ledger: Iterable[Stretch]) -> Iterator[Window
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class RowOrder:
     """The query's root first; right below each span what hangs below it, by start. `parents` and `depths` by place."""
 
     spans: tuple[PhasedSpan, ...]
@@ -242,7 +242,7 @@ class Ordered:
     depths: tuple[int, ...]
 
 
-def in_rows(members: Sequence[PhasedSpan]) -> Ordered:
+def in_rows(members: Sequence[PhasedSpan]) -> RowOrder:
     """Order the spans of one query, which has one root. What has lost its parent hangs below the root."""
     root = next(index for index, span in enumerate(members) if span.is_root)
     places = {(span.trace_id, span.span_id): index for index, span in enumerate(members)}
@@ -264,7 +264,7 @@ def in_rows(members: Sequence[PhasedSpan]) -> Ordered:
         depths.append(depth)
         by_start = sorted(below, key=lambda child: _place(members[child]), reverse=True)
         waiting.extend((child, place, depth + 1) for child in by_start)
-    return Ordered(tuple(members[index] for index in order), tuple(parents), tuple(depths))
+    return RowOrder(tuple(members[index] for index in order), tuple(parents), tuple(depths))
 
 
 def _place(span: PhasedSpan) -> tuple[int, int, str, str]:

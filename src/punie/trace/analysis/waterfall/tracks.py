@@ -14,7 +14,7 @@ Process = tuple[str, int | None, str]  # service name, process id, host
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class TrackPlacement:
     """The tracks of a query, without their lanes yet, and which of them each row is in."""
 
     tracks: tuple[tuple[TrackKind, Process], ...]
@@ -31,7 +31,7 @@ class Placed:
         )
 
 
-def place(spans: Sequence[Span], parents: Sequence[int], roles: Sequence[RowRole]) -> Placed:
+def place(spans: Sequence[Span], parents: Sequence[int], roles: Sequence[RowRole]) -> TrackPlacement:
     """The tracks by their first row; `parents` come before their children.
 
     A phase is where its parent is: what was read off a response belongs to the connection. Below a server's span is
@@ -46,7 +46,7 @@ def place(spans: Sequence[Span], parents: Sequence[int], roles: Sequence[RowRole
         same = parent >= 0 and _process(spans[parent]) == own
         kinds.append(_kind(role, around if same else None))
         of_row.append(numbers.setdefault((kinds[-1], own), len(numbers)))
-    return Placed(tuple(numbers), tuple(of_row))
+    return TrackPlacement(tuple(numbers), tuple(of_row))
 
 
 def _kind(role: RowRole, around: TrackKind | None) -> TrackKind:

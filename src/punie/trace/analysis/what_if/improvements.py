@@ -14,7 +14,7 @@ from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Improvement:
+class Scenario:
     """One thing that could be different.
 
     `slug` names it in JSON, `says` in a sentence; of one `kind` at most one can be had. `output` is the
@@ -37,19 +37,19 @@ CACHE: Final = "cache"
 LESS_OUTPUT: Final = "output-40"  # of which half the output is 5 / 4
 
 IMPROVEMENTS: Final = (
-    Improvement("output-20", "output", "output 20 % shorter", output=0.8, lever="brief"),
-    Improvement(LESS_OUTPUT, "output", "output 40 % shorter", output=0.6),
-    Improvement("decode-1.3", "speed", "decode 1.3x faster", speed=1.3, lever="draft"),
-    Improvement("decode-2", "speed", "decode 2x faster", speed=2.0),
-    Improvement(CACHE, "cache", "prompt cache hit everywhere", cache=True, lever="prompt-cache"),
-    Improvement("tools", "tools", "tools in parallel", tools=True),
-    Improvement("turn", "turn", "one turn fewer", fewer_turns=True, lever="parallel-tools"),
+    Scenario("output-20", "output", "output 20 % shorter", output=0.8, lever="brief"),
+    Scenario(LESS_OUTPUT, "output", "output 40 % shorter", output=0.6),
+    Scenario("decode-1.3", "speed", "decode 1.3x faster", speed=1.3, lever="draft"),
+    Scenario("decode-2", "speed", "decode 2x faster", speed=2.0),
+    Scenario(CACHE, "cache", "prompt cache hit everywhere", cache=True, lever="prompt-cache"),
+    Scenario("tools", "tools", "tools in parallel", tools=True),
+    Scenario("turn", "turn", "one turn fewer", fewer_turns=True, lever="parallel-tools"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
-    """What several changes are together, as one `Improvement` is."""
+class CombinedScenario:
+    """What several changes are together, as one `Scenario` is."""
 
     output: float
     speed: float
@@ -59,9 +59,9 @@ class Combined:
 
 
 @lru_cache
-def combined(changes: tuple[Improvement, ...]) -> Combined:
+def combined(changes: tuple[Scenario, ...]) -> CombinedScenario:
     """All of `changes` as one."""
-    return Combined(
+    return CombinedScenario(
         output=math.prod(change.output for change in changes),
         speed=math.prod(change.speed for change in changes),
         cache=any(change.cache for change in changes),
@@ -70,9 +70,9 @@ def combined(changes: tuple[Improvement, ...]) -> Combined:
     )
 
 
-def combinations() -> Iterator[tuple[Improvement, ...]]:
+def combinations() -> Iterator[tuple[Scenario, ...]]:
     """Every set of changes that can be had together, but for the empty one."""
-    kinds: dict[str, list[Improvement | None]] = {}
+    kinds: dict[str, list[Scenario | None]] = {}
     for change in IMPROVEMENTS:
         kinds.setdefault(change.kind, [None]).append(change)
     for chosen in product(*kinds.values()):
@@ -81,7 +81,7 @@ def combinations() -> Iterator[tuple[Improvement, ...]]:
             yield changes
 
 
-def unknown(changes: Sequence[Improvement], queries: Sequence[ObservedQuery], costs: Costs) -> str:
+def unknown(changes: Sequence[Scenario], queries: Sequence[ObservedQuery], costs: Costs) -> str:
     """Why the effect of `changes` can't be predicted; empty if it can."""
     for change in changes:
         if change.output != 1 and costs.per_output is None:
@@ -104,7 +104,7 @@ def _decode_known(queries: Sequence[ObservedQuery]) -> bool:
 
 
 def saved_ns(
-    query: ObservedQuery, together: Combined, costs: Costs, *, most_read_again: bool = False
+    query: ObservedQuery, together: CombinedScenario, costs: Costs, *, most_read_again: bool = False
 ) -> float:
     """Nanoseconds that `query` would be shorter with all that is changed `together`.
 
@@ -129,7 +129,7 @@ def saved_ns(
     return min(total, sum(lasted) + query.tools_apart_ns)  # rounding may cross it
 
 
-def _decode_saved(turn: ObservedTurn, per_token: float, together: Combined) -> float:
+def _decode_saved(turn: ObservedTurn, per_token: float, together: CombinedScenario) -> float:
     for_output = per_token * turn.output_tokens
     decode = for_output if turn.decode_ns is None else float(turn.decode_ns)
     left = max(0.0, decode - for_output * (1 - together.output))

@@ -60,7 +60,7 @@ class ObservedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedQueries:
     """What can be predicted from, and why the rest was left out: reason and count."""
 
     queries: tuple[ObservedQuery, ...]
@@ -81,7 +81,7 @@ def observe(
     requests: Sequence[ModelRequest],
     tools: Mapping[str, Sequence[Window]],
     bill: CacheBill,
-) -> Observed:
+) -> ObservedQueries:
     """The queries of `records` (asked and succeeded) whose requests tell their tokens and don't overlap."""
     again: dict[SpanKey, tuple[int, int]] = {
         (turn.trace_id, turn.span_id): (turn.miss.least_tokens, turn.miss.most_tokens)
@@ -102,7 +102,7 @@ def observe(
             left_out[reason] += 1
         else:
             queries.append(_query(record, own, tools.get(key, ()), again))
-    return Observed(tuple(queries), dict(left_out))
+    return ObservedQueries(tuple(queries), dict(left_out))
 
 
 def _unusable(record: QueryRecord, requests: Sequence[ModelRequest]) -> str:

@@ -22,7 +22,7 @@ from punie.trace.analysis.what_if.cost_model import (
 from punie.trace.analysis.what_if.improvements import (
     IMPROVEMENTS,
     LESS_OUTPUT,
-    Improvement,
+    Scenario,
     combinations,
     combined,
     saved_ns,
@@ -156,7 +156,7 @@ def _left_out(queries: Sequence[ObservedQuery], unit: Callable[[ObservedQuery], 
     return folds
 
 
-def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostModel, folds: _Folds) -> Saving:
+def _saving(change: Scenario, queries: Sequence[ObservedQuery], model: CostModel, folds: _Folds) -> Saving:
     why = unknown((change,), queries, model.costs)
     if why:
         return Saving(change.slug, change.says, None, None, None, None, None, None, why)
@@ -179,7 +179,7 @@ def _saving(change: Improvement, queries: Sequence[ObservedQuery], model: CostMo
 
 
 def _mean_saved(
-    units: Sequence[Sequence[ObservedQuery]], change: Improvement, costs: Costs, *, most: bool = False
+    units: Sequence[Sequence[ObservedQuery]], change: Scenario, costs: Costs, *, most: bool = False
 ) -> float:
     """Mean over the queries, each (a unit) with the mean of its repeats."""
     together = combined((change,))
@@ -187,13 +187,13 @@ def _mean_saved(
     return statistics.fmean([one[0] if len(one) == 1 else statistics.fmean(one) for one in saved])
 
 
-def _half_width(folds: _Folds, change: Improvement) -> tuple[float, UnitKind]:
+def _half_width(folds: _Folds, change: Scenario) -> tuple[float, UnitKind]:
     """The wider of two jackknives, over queries and over server starts; the costs are fitted anew in each."""
     widths = [(_jackknife(of_kind, change), kind) for kind, of_kind in folds.items()]
     return max(widths, key=lambda one: one[0])
 
 
-def _jackknife(folds: Sequence[_Fold], change: Improvement) -> float:
+def _jackknife(folds: Sequence[_Fold], change: Scenario) -> float:
     estimates = []
     for fold in folds:
         if fold.costs is None or unknown((change,), fold.queries, fold.costs):
@@ -247,14 +247,14 @@ def _reach(
     return Reach(target_ns, round(now), (), round(then), reached=False, sure=False)
 
 
-def _certain(changes: Sequence[Improvement], savings: Mapping[str, Saving]) -> float:
+def _certain(changes: Sequence[Scenario], savings: Mapping[str, Saving]) -> float:
     """The part of the changes' saving that is left at the low ends of their intervals."""
     saved = sum(savings[change.slug].saved_ns or 0 for change in changes)
     return sum(savings[change.slug].low_ns or 0 for change in changes) / saved if saved else 0.0
 
 
 def _slowest(
-    queries: Sequence[ObservedQuery], changes: tuple[Improvement, ...], costs: Costs, *, certain: float = 1.0
+    queries: Sequence[ObservedQuery], changes: tuple[Scenario, ...], costs: Costs, *, certain: float = 1.0
 ) -> float:
     """The slowest query, by the median of its repeats."""
     together = combined(changes)

@@ -31,7 +31,7 @@ class TrialCost(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
+class LeverSaving:
     """A predicted share of the wall time that a lever saves, with the ends of its 95 % interval.
 
     `assuming` is what the prediction takes for granted and nobody measured; empty if there is nothing.
@@ -66,7 +66,7 @@ Applies = Callable[["Arm"], str]
 Propose = Callable[[Evidence], tuple[str, ...]]
 """The values that are worth trying, in their order; `("",)` for a lever without one; () where there is none."""
 
-Predict = Callable[[Evidence, str], "Saving | None"]
+Predict = Callable[[Evidence, str], "LeverSaving | None"]
 """What the lever would save at a value; None is not known."""
 
 
@@ -103,7 +103,7 @@ class Lever:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LeverSetting:
     """A lever at a value."""
 
     lever: Lever

@@ -15,43 +15,43 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.what_if.improvements import CACHE, LESS_OUTPUT
-from punie.trace.analysis.what_if.prediction import Saving as Predicted
-from punie.trace.bench.levers.lever import Evidence, Saving
+from punie.trace.analysis.what_if.prediction import Saving
+from punie.trace.bench.levers.lever import Evidence, LeverSaving
 from punie.trace.model import Phase
 
 _PREFILL_FASTER: Final = (1.0, 1.2, 1.5)
 
 
-def cache_hit(evidence: Evidence, _value: str) -> Saving | None:
+def cache_hit(evidence: Evidence, _value: str) -> LeverSaving | None:
     """A prompt cache that hits everywhere: measured, but for the cost of a token, which is fitted."""
     what_if, wall_ns = _what_if(evidence, CACHE), _wall_ns(evidence)
     if what_if is None or what_if.saved_ns is None or what_if.at_most_ns is None or not wall_ns:
         return None
     high = what_if.at_most_ns if what_if.high_ns is None else what_if.high_ns
-    return Saving(what_if.saved_ns / wall_ns, (what_if.low_ns or 0) / wall_ns, min(1.0, high / wall_ns))
+    return LeverSaving(what_if.saved_ns / wall_ns, (what_if.low_ns or 0) / wall_ns, min(1.0, high / wall_ns))
 
 
-def shorter_output(evidence: Evidence, _value: str) -> Saving | None:
+def shorter_output(evidence: Evidence, _value: str) -> LeverSaving | None:
     """An instruction to be brief."""
     return _between(evidence, "output-20", LESS_OUTPUT, "output 20 % shorter (none to 40 %)")
 
 
-def faster_decode(evidence: Evidence, _value: str) -> Saving | None:
+def faster_decode(evidence: Evidence, _value: str) -> LeverSaving | None:
     """A draft model."""
     return _between(evidence, "decode-1.3", "decode-2", "decode 1.3 times as fast (1 to 2 times)")
 
 
-def faster_prefill(evidence: Evidence, _value: str) -> Saving | None:
+def faster_prefill(evidence: Evidence, _value: str) -> LeverSaving | None:
     """Larger steps in reading prompts."""
     totals = evidence.analysis.totals if evidence.analysis else None
     if totals is None or any(phase.ns for phase in totals.phases if phase.phase is Phase.MODEL):
         return None
     share = sum(phase.share for phase in totals.phases if phase.phase is Phase.PREFILL)
     low, middle, high = (share * (1 - 1 / factor) for factor in _PREFILL_FASTER)
-    return Saving(middle, low, high, "prompts read 1.2 times as fast (1 to 1.5 times)")
+    return LeverSaving(middle, low, high, "prompts read 1.2 times as fast (1 to 1.5 times)")
 
 
-def shorter_results(evidence: Evidence, value: str) -> Saving | None:
+def shorter_results(evidence: Evidence, value: str) -> LeverSaving | None:
     """Results of tools cut to `value` characters: the prefill that the rest of them took."""
     limit, saved = int(value), dict.fromkeys((r.ledger.query_key for r in evidence.records), 0.0)
     for read in evidence.reads:
@@ -63,7 +63,7 @@ def shorter_results(evidence: Evidence, value: str) -> Saving | None:
     return _of_records(evidence, saved, "as many turns and words as now") if evidence.reads else None
 
 
-def capped_output(evidence: Evidence, value: str) -> Saving | None:
+def capped_output(evidence: Evidence, value: str) -> LeverSaving | None:
     """At most `value` tokens an answer: the decode that the rest of them took."""
     predicted = evidence.analysis.what_if if evidence.analysis else None
     a_token = predicted.model.costs.per_output if predicted and predicted.model else None
@@ -77,17 +77,17 @@ def capped_output(evidence: Evidence, value: str) -> Saving | None:
     return _of_records(evidence, saved, "what is beyond the cap isn't missed")
 
 
-def tools_together(evidence: Evidence, _value: str) -> Saving | None:
+def tools_together(evidence: Evidence, _value: str) -> LeverSaving | None:
     """Tools that took a turn each although none needed another's result: between that turn's prefill and all of it."""
     cause = next((c for c in evidence.causes if c.kind is CauseKind.TOOL_PER_TURN), None)
     wall_ns = _wall_ns(evidence)
     if cause is None or cause.least_ns is None or cause.most_ns is None or not wall_ns:
         return None
     low, high = cause.least_ns / wall_ns, cause.most_ns / wall_ns
-    return Saving((low + high) / 2, low, min(1.0, high), "the model does as it is told")
+    return LeverSaving((low + high) / 2, low, min(1.0, high), "the model does as it is told")
 
 
-def _of_records(evidence: Evidence, saved: Mapping[str, float], assuming: str) -> Saving | None:
+def _of_records(evidence: Evidence, saved: Mapping[str, float], assuming: str) -> LeverSaving | None:
     """What is saved of each query's time, by its key, as a share of all; the interval is over queries."""
     by_query: dict[str, tuple[float, float]] = {}
     for record in filter(_counts, evidence.records):
@@ -100,19 +100,19 @@ def _of_records(evidence: Evidence, saved: Mapping[str, float], assuming: str) -
     share, half = ratio(units), half_width(units, level=LEVEL)
     if share is None or half is None:
         return None
-    return Saving(share, max(0.0, share - half.value), min(1.0, share + half.value), assuming)
+    return LeverSaving(share, max(0.0, share - half.value), min(1.0, share + half.value), assuming)
 
 
-def _between(evidence: Evidence, slug: str, most: str, assuming: str) -> Saving | None:
+def _between(evidence: Evidence, slug: str, most: str, assuming: str) -> LeverSaving | None:
     middle, high = _what_if(evidence, slug), _what_if(evidence, most)
     if middle is None or middle.share is None or high is None or high.share is None:
         return None
     wall_ns = _wall_ns(evidence)
     end = high.share if high.high_ns is None or not wall_ns else min(1.0, high.high_ns / wall_ns)
-    return Saving(middle.share, 0.0, max(end, middle.share), assuming)
+    return LeverSaving(middle.share, 0.0, max(end, middle.share), assuming)
 
 
-def _what_if(evidence: Evidence, slug: str) -> Predicted | None:
+def _what_if(evidence: Evidence, slug: str) -> Saving | None:
     predicted = evidence.analysis.what_if if evidence.analysis else None
     return next((one for one in predicted.savings if one.slug == slug), None) if predicted else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from punie.trace.bench.levers.lever import Change, Lever
+from punie.trace.bench.levers.lever import Lever, LeverSetting
 from punie.trace.errors import UsageError, did_you_mean
 from punie.trace.registered import registered
 
@@ -32,7 +32,7 @@ def unknown_lever(name: str) -> UsageError:
     )
 
 
-def parse_change(text: str) -> Change:
+def parse_change(text: str) -> LeverSetting:
     """The lever, and its value behind `=`, that `text` names. Raises UsageError."""
     name, separator, value = text.partition("=")
     lever = next((lever for lever in LEVERS if lever.name == name), None)
@@ -42,4 +42,4 @@ def parse_change(text: str) -> Change:
         wanted = "needs a value" if lever.value else "takes no value"
         usage = f"{name}={lever.value.upper()}" if lever.value else name
         raise UsageError(f"lever {name}{separator}{value}: {wanted}", remedy=f"write {usage}")
-    return Change(lever, value)
+    return LeverSetting(lever, value)

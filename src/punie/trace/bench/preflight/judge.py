@@ -15,9 +15,9 @@ from punie.trace.analysis.speculative.estimates import (
     positions,
 )
 from punie.trace.analysis.speculative.model import (
-    ArmKind,
     BaselineShape,
     BenchPlan,
+    DecodingMode,
     DraftMeasurement,
     Estimate,
     MemoryPrediction,
@@ -27,7 +27,12 @@ from punie.trace.analysis.speculative.model import (
     VerificationCost,
 )
 from punie.trace.analysis.speculative.prediction import predict, predict_memory
-from punie.trace.bench.preflight.measurements import AnswerTimings, DraftTimings, Measurements, TextKind
+from punie.trace.bench.preflight.measurements import (
+    AnswerTimings,
+    DraftTimings,
+    PreflightMeasurements,
+    TextKind,
+)
 from punie.trace.errors import ServerError
 from punie.trace.units import count_text, percent_text
 
@@ -42,9 +47,11 @@ class Bounds:
     recommended_bytes: int | None
 
 
-def judge(measured: Measurements, plan: BenchPlan, bounds: Bounds, notes: Sequence[str] = ()) -> Preflight:
+def judge(
+    measured: PreflightMeasurements, plan: BenchPlan, bounds: Bounds, notes: Sequence[str] = ()
+) -> Preflight:
     """The preflight's result. Raises ServerError if too little could be measured."""
-    arms = [arm for arm in plan.arms if arm.kind is ArmKind.DRAFT and arm.k is not None]
+    arms = [arm for arm in plan.arms if arm.kind is DecodingMode.DRAFT and arm.k is not None]
     cached_only = all(arm.prompt_cache is PromptCache.SERVER for arm in arms)
     measurement = PreflightMeasurement(
         target_kind=TargetKind.MIXTURE if measured.mixture else TargetKind.DENSE,
@@ -113,7 +120,7 @@ def _columns(pairs: Sequence[Sequence[float]]) -> tuple[list[float], list[float]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def _shape(measured: Measurements) -> BaselineShape | None:
+def _shape(measured: PreflightMeasurements) -> BaselineShape | None:
     """Decode and prefill as shares of both together, over all turns: nothing else was looked at."""
     texts = [text for text in measured.texts if text.finished and text.output_tokens > 1]
     if not texts:
@@ -128,7 +135,7 @@ def _shape(measured: Measurements) -> BaselineShape | None:
     return BaselineShape(share, Estimate(1 - share.value, 1 - share.high, 1 - share.low), cached_share=cached)
 
 
-def _memory(measured: Measurements, plan: BenchPlan, bounds: Bounds) -> MemoryPrediction:
+def _memory(measured: PreflightMeasurements, plan: BenchPlan, bounds: Bounds) -> MemoryPrediction:
     """For the draft that takes most, at the longest prompt and the longest answer that is allowed."""
     longest = max(text.prompt_tokens for text in measured.texts) + (plan.max_tokens or 0)
     return max(
@@ -159,7 +166,7 @@ def _token_ns(texts: Sequence[AnswerTimings]) -> int | None:
     return round(took_ns / tokens) if tokens > 0 else None
 
 
-def _notes(measured: Measurements) -> Iterable[str]:
+def _notes(measured: PreflightMeasurements) -> Iterable[str]:
     for index, draft in enumerate(measured.drafts):
         rates = []
         for kind, words in _WORDED.items():

@@ -15,14 +15,14 @@ from punie.trace.bench.child import show_step
 from punie.trace.bench.preflight.measurements import (
     AnswerTimings,
     DraftTimings,
-    Measurements,
     MeasuringJob,
+    PreflightMeasurements,
     TextKind,
 )
 from punie.trace.bench.preflight.models import (
-    Loaded,
+    GeneratedAnswer,
+    ModelInMemory,
     Reader,
-    Written,
     drafted_marks,
     is_mixture,
     largest_difference,
@@ -48,7 +48,7 @@ class Text:
     last: int
     shared: int
     prefill_ns: int
-    answer: Written
+    answer: GeneratedAnswer
 
 
 @dataclass(slots=True)
@@ -56,17 +56,17 @@ class Work:
     """The measuring of one job."""
 
     job: MeasuringJob
-    target: Loaded = field(init=False)
+    target: ModelInMemory = field(init=False)
     texts: list[Text] = field(default_factory=list)
 
-    def run(self) -> Measurements:
+    def run(self) -> PreflightMeasurements:
         """All of it."""
         began = time.monotonic()
         show_step(f"loading {self.job.model}")
         self.target = load_model(self.job.model, self.job.adapter)
         reader = self._read_and_answer()
         rounds, noise = self._costs(reader)
-        return Measurements(
+        return PreflightMeasurements(
             mixture=is_mixture(self.target.model),
             target_bytes=self.target.weight_bytes,
             rounds=rounds,
@@ -186,7 +186,7 @@ class Work:
         }
 
 
-def measure(job: MeasuringJob) -> Measurements:
+def measure(job: MeasuringJob) -> PreflightMeasurements:
     """The measurements for `job`."""
     return Work(job).run()
 

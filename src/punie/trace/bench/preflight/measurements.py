@@ -65,7 +65,7 @@ class DraftTimings:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
+class PreflightMeasurements:
     """`rounds`: nanoseconds of the target for 1, 2, … tokens at once. `seconds`: what all of it took."""
 
     mixture: bool

@@ -19,7 +19,7 @@ Foreign = Any
 
 
 @dataclass(slots=True)
-class Loaded:
+class ModelInMemory:
     """A model, its tokenizer, the bytes of its weights."""
 
     model: Foreign
@@ -27,11 +27,11 @@ class Loaded:
     weight_bytes: int
 
 
-def load_model(name: str, adapter: str | None = None) -> Loaded:
+def load_model(name: str, adapter: str | None = None) -> ModelInMemory:
     """Load it as the server does. Errors of mlx_lm pass."""
     model, tokenizer = load(name, adapter_path=adapter)[:2]
     parameters: list[tuple[str, Foreign]] = list(tree_flatten(model.parameters()))  # type: ignore[arg-type] # a list, without a destination
-    return Loaded(model, tokenizer, sum(int(array.nbytes) for _, array in parameters))
+    return ModelInMemory(model, tokenizer, sum(int(array.nbytes) for _, array in parameters))
 
 
 def largest_difference(one: Foreign, other: Foreign) -> float:
@@ -111,7 +111,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GeneratedAnswer:
     """An answer: its tokens, how long all but the first took, whether it came to its end."""
 
     tokens: tuple[int, ...]
@@ -119,7 +119,7 @@ class Written:
     finished: bool
 
 
-def write(reader: Reader, last: int, end_ids: set[int], most: int) -> Written:
+def write(reader: Reader, last: int, end_ids: set[int], most: int) -> GeneratedAnswer:
     """Plain greedy generation after the text that was read and `last`; the reader is as before afterwards."""
     length, tokens, first_ns = reader.length, [], 0
     finished = False
@@ -134,7 +134,7 @@ def write(reader: Reader, last: int, end_ids: set[int], most: int) -> Written:
     steps.close()
     mx.synchronize()
     reader.back_to(length)
-    return Written(tuple(tokens), took_ns, finished)
+    return GeneratedAnswer(tuple(tokens), took_ns, finished)
 
 
 def drafted_marks(

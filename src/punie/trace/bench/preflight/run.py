@@ -14,7 +14,7 @@ from punie.trace.bench.folder import BenchFolder
 from punie.trace.bench.logit_gaps import turns_of
 from punie.trace.bench.plan import Cell
 from punie.trace.bench.preflight.judge import Bounds, judge
-from punie.trace.bench.preflight.measurements import Measurements, MeasuringJob
+from punie.trace.bench.preflight.measurements import MeasuringJob, PreflightMeasurements
 from punie.trace.bench.runtime import Runtime
 from punie.trace.errors import ServerError
 from punie.trace.flags import PREFLIGHT_TIMEOUT
@@ -51,7 +51,7 @@ async def run_preflight(
     on_step("starting the server without a draft")
     prompts = await hold_conversations(runtime, folder.new_conversations(), on_step)
     child = ChildJob(MODULE, folder.path / "preflight-measure", settings.timeout_s, PREFLIGHT_TIMEOUT)
-    measured = await child.run(_job(plan, prompts), Measurements, on_step)
+    measured = await child.run(_job(plan, prompts), PreflightMeasurements, on_step)
     bounds = Bounds(plan.max_memory_bytes, settings.recommended_bytes)
     preflight = judge(measured, plan, bounds, [note for note in notes if note])
     folder.write_preflight(preflight)

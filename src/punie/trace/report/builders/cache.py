@@ -11,7 +11,7 @@ from punie.trace.units import count_text, duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from punie.trace.analysis.cache.bill import CacheBill, CachedTurn, Difference, TurnTotal
+    from punie.trace.analysis.cache.bill import CacheBill, CachedTurn, MessageDifference, TurnTotal
     from punie.trace.report.document import Cell
 
 _COLUMNS: Final = ("turn", "requests", "prompt", "cached", "share", "prefill", "misses")
@@ -81,7 +81,7 @@ def _cause(entries: Sequence[CachedTurn]) -> str:
     return f"{_differs(difference)}: {count_text(len(entries), 'request')}, most in {where}"
 
 
-def _differs(difference: Difference | None) -> str:
+def _differs(difference: MessageDifference | None) -> str:
     if difference is None:
         return "no message differs (cache off, dropped, or the template rewrites them)"
     what = (

@@ -11,15 +11,15 @@ from typing import Final
 from punie.trace.analysis.comparison.change import Change, Direction
 from punie.trace.analysis.comparison.compare import Comparison, QueryChange
 from punie.trace.analysis.comparison.facts import Likeness
-from punie.trace.analysis.comparison.gate import Gate, GateResult
-from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.gate import GateOutcome, GateResult
+from punie.trace.analysis.comparison.measures import MeasureKind
 from punie.trace.analysis.comparison.sides import Side
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import PHASE_GROUP, Phase, Verdict
 from punie.trace.report import figures
 from punie.trace.report.builders.provenance import facts_of_both
 from punie.trace.report.charts import Mark, Range, Ranges
-from punie.trace.report.content import ComparisonReport
+from punie.trace.report.content import ComparisonContent
 from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, notes
 from punie.trace.report.inert import one_line, some
 from punie.trace.report.published.comparison import comparison_rows, publish_comparison
@@ -35,11 +35,15 @@ _AS_FAST: Final = {
     Direction.FASTER: Verdict.YES,
     Direction.NO_DIFFERENCE: Verdict.YES,
 }
-_GATES: Final = {Gate.PASSED: Verdict.YES, Gate.FAILED: Verdict.NO, Gate.UNDECIDED: Verdict.UNDECIDED}
+_GATES: Final = {
+    GateOutcome.PASSED: Verdict.YES,
+    GateOutcome.FAILED: Verdict.NO,
+    GateOutcome.UNDECIDED: Verdict.UNDECIDED,
+}
 _MARKS: Final = {Direction.SLOWER: "more", Direction.FASTER: "less", Direction.UNDECIDED: "?"}
 
 
-def build_comparison(report: ComparisonReport) -> Document:
+def build_comparison(report: ComparisonContent) -> Document:
     """The whole comparison: comparability and the answer before any table."""
     return Document(
         title="A against B",
@@ -56,7 +60,7 @@ def build_comparison(report: ComparisonReport) -> Document:
     )
 
 
-def _sections(report: ComparisonReport) -> Iterator[Section]:
+def _sections(report: ComparisonContent) -> Iterator[Section]:
     comparison = report.comparison
     yield Section("Comparability", notes=notes(*_comparability(comparison)))
     yield Section("Failed or cut off, excluded from averages", notes=notes(*_censored(comparison)))
@@ -136,9 +140,11 @@ def _gate(gate: GateResult, comparison: Comparison) -> Answer:
 
 def _changes(comparison: Comparison) -> Section:
     """End to end, groups and phases, a query each."""
-    groups = {c.measure.name for c in comparison.changes if c.measure.kind is Kind.GROUP}
+    groups = {c.measure.name for c in comparison.changes if c.measure.kind is MeasureKind.GROUP}
     rows = tuple(_change_row(change, groups) for change in comparison.changes)
-    strong = (i for i, change in enumerate(comparison.changes) if change.measure.kind is not Kind.PHASE)
+    strong = (
+        i for i, change in enumerate(comparison.changes) if change.measure.kind is not MeasureKind.PHASE
+    )
     columns = ("", "A", "B", "B - A", "95 % interval", "B / A", "p", "")
     return Section(
         "A query, in the mean",
@@ -148,8 +154,8 @@ def _changes(comparison: Comparison) -> Section:
 
 
 def _change_row(change: Change, groups: AbstractSet[str]) -> tuple[Cell, ...]:
-    name = "end to end" if change.measure.kind is Kind.END_TO_END else change.measure.name
-    if change.measure.kind is Kind.PHASE and PHASE_GROUP[Phase(name)].value in groups:
+    name = "end to end" if change.measure.kind is MeasureKind.END_TO_END else change.measure.name
+    if change.measure.kind is MeasureKind.PHASE and PHASE_GROUP[Phase(name)].value in groups:
         name = f" {name}"  # below its group
     if not change.measure.known:
         unknown = figures.duration(None, absent=figures.NOT_KNOWN)
@@ -229,11 +235,11 @@ def difference(change: Change) -> Figure:
 
 
 def _is_part(change: Change) -> bool:
-    return change.measure.kind in (Kind.END_TO_END, Kind.PHASE)
+    return change.measure.kind in (MeasureKind.END_TO_END, MeasureKind.PHASE)
 
 
 def _name(change: Change) -> str:
-    return "end to end" if change.measure.kind is Kind.END_TO_END else change.measure.name
+    return "end to end" if change.measure.kind is MeasureKind.END_TO_END else change.measure.name
 
 
 def marks(comparison: Comparison) -> tuple[Mark, ...]:

@@ -8,13 +8,13 @@ from typing import Final
 
 from punie.trace.analysis.decision.decision import Decision
 from punie.trace.report.builders.provenance import decision_provenance
-from punie.trace.report.content import DecisionReport
+from punie.trace.report.content import DecisionContent
 from punie.trace.report.document import Answer, Document, Figure, Section, Unit, notes
 from punie.trace.report.published.decision import publish_decision
-from punie.trace.report.wording.decision import Step, conclusion, steps
+from punie.trace.report.wording.decision import DecisionStep, conclusion, steps
 
 
-def build_decision(report: DecisionReport) -> Document:
+def build_decision(report: DecisionContent) -> Document:
     """The whole decision."""
     next_steps = steps(report.decision)
     return Document(
@@ -39,12 +39,12 @@ def _measured(folders: Sequence[str]) -> str:
     )
 
 
-def _provenance(report: DecisionReport) -> tuple[Section, ...]:
+def _provenance(report: DecisionContent) -> tuple[Section, ...]:
     bench = report.bench_report.analysis if report.bench_report else None
     return decision_provenance(report.run_report, bench) if report.run_report else ()
 
 
-def _answer(step: Step, decision: Decision) -> Answer:
+def _answer(step: DecisionStep, decision: Decision) -> Answer:
     after = (step.next_step,) if step.next_step else ()
     value, unit = _VALUES[step.name](decision)
     return Answer(step.name, step.name, step.verdict, Figure(value, unit, step.figure), step.basis, after)

@@ -26,7 +26,7 @@ from punie.trace.report.builders.cells import (
 from punie.trace.report.builders.provenance import experiment_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.charts import Mark, Plot, Range, Ranges
-from punie.trace.report.content import ExperimentReport
+from punie.trace.report.content import ExperimentContent
 from punie.trace.report.document import Answer, Cell, Document, Figure, Note, Section, Table, Unit, notes
 from punie.trace.report.inert import some
 from punie.trace.report.published.experiment import publish_experiment
@@ -49,7 +49,7 @@ _SPEED: Final = ("arm", "speed-up", "a pass", "right", "cut", "worse", "")
 _COST: Final = ("arm", "tokens out", "in", "cached", "requests", "memory", "swapped")
 
 
-def build_experiment(report: ExperimentReport) -> Document:
+def build_experiment(report: ExperimentContent) -> Document:
     """The whole report."""
     experiment = report.analysis
     return Document(
@@ -69,7 +69,7 @@ def arms_section(plan: ExperimentPlan) -> Section:
     return Section("Arms", table=Table(_ARMS, rows))
 
 
-def _lines(report: ExperimentReport) -> Iterator[str]:
+def _lines(report: ExperimentContent) -> Iterator[str]:
     experiment, plan = report.analysis, report.analysis.plan
     yield server_text(plan.arm(plan.baseline))
     yield size_text(plan)

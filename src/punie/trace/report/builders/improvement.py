@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage, speed_up_of
+from punie.trace.analysis.improvement.model import BASELINE, ImprovementEnding, Stage, speed_up_of
 from punie.trace.analysis.improvement.track_record import track_records
 from punie.trace.report import figures
 from punie.trace.report.builders.causes import causes_section
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from punie.trace.analysis.experiment.results import ArmResult
-    from punie.trace.analysis.improvement.model import Candidate
+    from punie.trace.analysis.improvement.model import LeverCandidate
     from punie.trace.analysis.improvement.screening import ScreenedLever
-    from punie.trace.report.content import ImprovementReport
+    from punie.trace.report.content import ImprovementContent
     from punie.trace.report.document import Cell
 
 QUESTION: Final = "Faster, in fresh blocks?"
@@ -59,7 +59,7 @@ _MEASURED: Final = {
 }
 
 
-def build_improvement(report: ImprovementReport) -> Document:
+def build_improvement(report: ImprovementContent) -> Document:
     """The whole report."""
     return Document(
         title=report.source,
@@ -71,19 +71,19 @@ def build_improvement(report: ImprovementReport) -> Document:
     )
 
 
-def _appendix(report: ImprovementReport) -> Iterator[Section]:
+def _appendix(report: ImprovementContent) -> Iterator[Section]:
     experiments = report.experiments.values()
     cells = [cell for one in experiments for cell in one.cells]
     yield starts_section(cells, [cell for one in experiments for cell in one.set_aside])
     yield improvement_provenance(report.settings, experiments, report.baseline)
 
 
-def with_diary(document: Document, report: ImprovementReport) -> Document:
+def with_diary(document: Document, report: ImprovementContent) -> Document:
     """The document with an entry for a diary and a row for a roadmap at its end."""
     return replace(document, sections=(*document.sections, _diary(report), _roadmap(report)))
 
 
-def _sections(report: ImprovementReport) -> Iterator[Section]:
+def _sections(report: ImprovementContent) -> Iterator[Section]:
     yield Section("Verdicts", answers=tuple(_answers(report)))
     yield _levers(report)
     yield _together(report)
@@ -93,7 +93,7 @@ def _sections(report: ImprovementReport) -> Iterator[Section]:
     yield _settings(report)
 
 
-def _lines(report: ImprovementReport) -> Iterator[str]:
+def _lines(report: ImprovementContent) -> Iterator[str]:
     settings = report.settings
     yield (
         f"suite {settings.suite_name}: {count_text(len(settings.queries), 'query', 'queries')} · "
@@ -104,7 +104,7 @@ def _lines(report: ImprovementReport) -> Iterator[str]:
     yield from report.notes
 
 
-def _answers(report: ImprovementReport) -> Iterator[Answer]:
+def _answers(report: ImprovementContent) -> Iterator[Answer]:
     confirmation = report.state.confirmation
     interval = confirmation.interval if confirmation else None
     figure = Figure(
@@ -125,7 +125,7 @@ def _answers(report: ImprovementReport) -> Iterator[Answer]:
         yield answer(judged.summary.accuracy, f"Is every answer right {what}?", steps=False)
 
 
-def _levers(report: ImprovementReport) -> Section:
+def _levers(report: ImprovementContent) -> Section:
     rows = tuple(_lever_row(report, lever) for lever in report.state.screened)
     return Section(
         "Levers, each by itself",
@@ -135,7 +135,7 @@ def _levers(report: ImprovementReport) -> Section:
     )
 
 
-def _levers_chart(report: ImprovementReport) -> tuple[Ranges, ...]:
+def _levers_chart(report: ImprovementContent) -> tuple[Ranges, ...]:
     """Every lever that was measured, beside it what was predicted."""
     rows = tuple(
         Range(
@@ -150,7 +150,7 @@ def _levers_chart(report: ImprovementReport) -> tuple[Ranges, ...]:
     return (Ranges("Speed-up of each lever by itself", rows, _AS_FAST, names),) if rows else ()
 
 
-def _predicted(candidate: Candidate) -> Figure | None:
+def _predicted(candidate: LeverCandidate) -> Figure | None:
     prediction = candidate.prediction
     if prediction is None:
         return None
@@ -158,7 +158,7 @@ def _predicted(candidate: Candidate) -> Figure | None:
     return Figure(prediction.speed_up, Unit.RATIO, f"{prediction.speed_up:.2f}×", *ends)
 
 
-def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, ...]:
+def _lever_row(report: ImprovementContent, lever: ScreenedLever) -> tuple[Cell, ...]:
     predicted = lever.candidate.prediction
     arm = stage_arm(report, Stage.SCREENING, (lever.candidate.name,))
     right: Cell = figures.DASH
@@ -175,7 +175,7 @@ def _lever_row(report: ImprovementReport, lever: ScreenedLever) -> tuple[Cell, .
     )
 
 
-def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
+def _lever_notes(report: ImprovementContent) -> Iterator[Note]:
     state = report.state
     if state.screened:
         yield Note(screening_note())
@@ -200,13 +200,13 @@ def _lever_notes(report: ImprovementReport) -> Iterator[Note]:
         yield Note(f"not tried: {count_text(len(left_out), 'lever')}", left_out)
 
 
-def _together(report: ImprovementReport) -> Section:
+def _together(report: ImprovementContent) -> Section:
     """The arms of the combination and of the confirmation, one row each."""
     rows = [row for stage, name in _MEASURED.items() for row in _stage_rows(report, stage, name)]
     return Section("Combined and confirmed", table=Table(_STAGES, tuple(rows)) if rows else None)
 
 
-def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[tuple[Cell, ...]]:
+def _stage_rows(report: ImprovementContent, stage: Stage, name: str) -> Iterator[tuple[Cell, ...]]:
     measured, experiment = report.state.done.get(stage), report.experiments.get(stage)
     if measured is None or experiment is None:
         return
@@ -227,7 +227,7 @@ def _stage_rows(report: ImprovementReport, stage: Stage, name: str) -> Iterator[
         )
 
 
-def _answers_section(report: ImprovementReport) -> Section:
+def _answers_section(report: ImprovementContent) -> Section:
     """Levers of which the same is to be said in one line."""
     lines = []
     if arm := winner_arm(report):
@@ -241,15 +241,15 @@ def _answers_section(report: ImprovementReport) -> Section:
     return Section("Answers that got better or worse", notes=notes(*lines))
 
 
-def _settings(report: ImprovementReport) -> Section:
+def _settings(report: ImprovementContent) -> Section:
     arm = winner_arm(report)
-    if report.ending is not Ending.IMPROVED or arm is None:
+    if report.ending is not ImprovementEnding.IMPROVED or arm is None:
         return Section("")
     baseline = report.experiments[report.state.stage].baseline.arm
     return Section("What to put where", notes=tuple(settings_notes(baseline, arm.arm)))
 
 
-def _diary(report: ImprovementReport) -> Section:
+def _diary(report: ImprovementContent) -> Section:
     settings = report.settings
     tried = ", ".join(lever.candidate.name for lever in report.state.screened) or "nothing"
     return Section(
@@ -263,12 +263,12 @@ def _diary(report: ImprovementReport) -> Section:
     )
 
 
-def _goal(report: ImprovementReport) -> str:
+def _goal(report: ImprovementContent) -> str:
     target = report.settings.target_ns
     return f" (target {duration_text(target)})" if target else ""
 
 
-def _roadmap(report: ImprovementReport) -> Section:
+def _roadmap(report: ImprovementContent) -> Section:
     stage = report.state.stage if report.state.stage in report.experiments else Stage.BASELINE
     before, after = stage_arm(report, stage, BASELINE), winner_arm(report)
     target = report.settings.target_ns

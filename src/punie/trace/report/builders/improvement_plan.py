@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from punie.trace.analysis.improvement.model import Candidate
+from punie.trace.analysis.improvement.model import LeverCandidate
 from punie.trace.analysis.improvement.planner import Sizes
 from punie.trace.analysis.improvement.settings import ImproveSettings
 from punie.trace.report.document import Document, Section, Table, notes
@@ -18,7 +18,7 @@ _LEVERS: Final = ("lever", "what it does", "answers", "")
 
 def build_improvement_plan(
     settings: ImproveSettings,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[LeverCandidate],
     tools: Sequence[tuple[str, bool]],
     seen: tuple[int, str] | None,
 ) -> Document:

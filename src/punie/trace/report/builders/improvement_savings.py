@@ -16,7 +16,7 @@ from punie.trace.units import duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from punie.trace.report.content import ImprovementReport
+    from punie.trace.report.content import ImprovementContent
     from punie.trace.report.document import Cell
 
 _COLUMNS: Final = ("where", "a query", "by")
@@ -27,7 +27,7 @@ _NOTE: Final = (
 Row = tuple[float, tuple["Cell", ...]]
 
 
-def savings_section(report: ImprovementReport) -> Section:
+def savings_section(report: ImprovementContent) -> Section:
     """Empty where nothing was found."""
     savings = (*_of_levers(report), *_of_causes(report), *_of_words(report))
     rows = sorted(savings, key=lambda row: -row[0])
@@ -40,7 +40,7 @@ def savings_section(report: ImprovementReport) -> Section:
     )
 
 
-def _of_levers(report: ImprovementReport) -> Iterator[Row]:
+def _of_levers(report: ImprovementContent) -> Iterator[Row]:
     before = stage_arm(report, Stage.SCREENING, BASELINE)
     if before is None or before.summary.wall_ns is None:
         return
@@ -51,7 +51,7 @@ def _of_levers(report: ImprovementReport) -> Iterator[Row]:
         yield saved, (lever.candidate.text, _duration(saved, duration_text(round(saved))), f"lever {name}")
 
 
-def _of_causes(report: ImprovementReport) -> Iterator[Row]:
+def _of_causes(report: ImprovementContent) -> Iterator[Row]:
     for cause in report.baseline.causes:
         least, most = cause.least_ns, cause.most_ns
         if least is None or most is None:
@@ -62,7 +62,7 @@ def _of_causes(report: ImprovementReport) -> Iterator[Row]:
         yield most or 0, (cause_name(cause), figure, "your code")
 
 
-def _of_words(report: ImprovementReport) -> Iterator[Row]:
+def _of_words(report: ImprovementContent) -> Iterator[Row]:
     """Where writing takes enough of the time, and telling the model to be brief doesn't help, training may."""
     predicted = report.baseline.analysis.what_if
     saving = next((one for one in predicted.savings if one.slug == LESS_OUTPUT), None) if predicted else None

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from punie.trace.analysis.records import PlannedQuery
     from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.analysis.verdicts.assessment import Integrity
-    from punie.trace.report.content import About, Report
+    from punie.trace.report.content import RunContent, SourceInfo
 
 _WORST_FIRST: Final = ("no-verdict", "downgraded", "shown")
 _EXAMPLES: Final = 3
 _NAMED: Final = 3  # queries of a kind
 
 
-def integrity_section(report: Report) -> Section:
+def integrity_section(report: RunContent) -> Section:
     """Every flaw with examples, and how each query's generation is known; empty where nothing is wrong."""
     flaws = tuple(_flaws(report.analysis))
     known = (Note(line) for line in known_from(report.analysis)) if flaws else ()
     return Section(f"Integrity: {amount(report.about)}", notes=(*flaws, *known))
 
 
-def amount(about: About) -> str:
+def amount(about: SourceInfo) -> str:
     """How much was read."""
     return f"{count_text(about.spans, 'span')} of {count_text(about.traces, 'trace')}"
 

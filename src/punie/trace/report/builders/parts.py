@@ -9,14 +9,14 @@ from typing import Final
 
 from punie.trace.analysis.statistics.spread import P95_FROM
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.parts import GroupBy, Part
 from punie.trace.report import figures
 from punie.trace.report.builders.bars import ledger_bars, part_bars
 from punie.trace.report.builders.integrity import amount, integrity_section
 from punie.trace.report.builders.provenance import run_provenance, totals_provenance
 from punie.trace.report.builders.run import what_was_run
 from punie.trace.report.builders.totals import breakdown, generation_share
-from punie.trace.report.content import Report
+from punie.trace.report.content import RunContent
 from punie.trace.report.document import Cell, Document, Section, Table, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.published.parts import ALL, NOT_COMPUTED, part_rows, publish_parts, publish_totals
@@ -24,8 +24,8 @@ from punie.trace.units import count_text, duration_text
 
 _MOST_PARTS: Final = 200
 _NO_MODEL: Final = "no model named"
-_TITLES: Final[Mapping[By, str]] = {By.DAY: "By day, UTC", By.MODEL: "By model"}
-_KEYS: Final[Mapping[By, str]] = {By.DAY: "day", By.MODEL: "model name"}  # "model" is a phase
+_TITLES: Final[Mapping[GroupBy, str]] = {GroupBy.DAY: "By day, UTC", GroupBy.MODEL: "By model"}
+_KEYS: Final[Mapping[GroupBy, str]] = {GroupBy.DAY: "day", GroupBy.MODEL: "model name"}  # "model" is a phase
 _WHERE: Final[Mapping[Where, str]] = {
     Where.ONE_SERVER: "added up in the database; only sums travelled",
     Where.EACH_SHARD: "added up on each shard; only sums travelled",
@@ -34,7 +34,7 @@ _WHERE: Final[Mapping[Where, str]] = {
 }
 
 
-def build_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) -> Document:
+def build_parts(report: RunContent, total: Part, by: GroupBy, parts: tuple[Part, ...]) -> Document:
     """A report's queries by day or by model, with what is wrong with their traces said before."""
     wrong = integrity_section(report)
     fine = () if wrong else (f"integrity: nothing wrong in {amount(report.about)}",)
@@ -77,7 +77,7 @@ def _aside(totals: DatabaseTotals) -> Iterator[str]:
     yield f"{', '.join(NOT_COMPUTED)}: without --in-database {read} are read, and all of it is computed"
 
 
-def _sections(total: Part, by: By | None, parts: Sequence[Part]) -> Iterator[Section]:
+def _sections(total: Part, by: GroupBy | None, parts: Sequence[Part]) -> Iterator[Section]:
     counts = f"in no figure: {total.warmup} warm-up, {total.failed} failed"
     if not total.answers:
         yield Section("No answered query among them: no figures", notes=notes(counts))
@@ -121,7 +121,7 @@ def _legend(named: Sequence[tuple[str, Part]]) -> Iterator[str]:
         yield "http – or ≥: some server could not be seen into, so the network is not known"
 
 
-def _figures(by: By, named: Sequence[tuple[str, Part]], lines: Sequence[str]) -> Section:
+def _figures(by: GroupBy, named: Sequence[tuple[str, Part]], lines: Sequence[str]) -> Section:
     _, total = named[-1]
     aside = ("aside",) if total.needs_tree else ()
     columns = (_KEYS[by], "queries", "failed", *aside, "mean", "p50", "p95", "generation")
@@ -143,7 +143,7 @@ def _figures_row(part: Part, *, aside: bool) -> tuple[Cell, ...]:
     )
 
 
-def _phases(by: By, named: Sequence[tuple[str, Part]]) -> Section:
+def _phases(by: GroupBy, named: Sequence[tuple[str, Part]]) -> Section:
     """Every phase in which any query spent time."""
     _, total = named[-1]
     ranks = [rank for rank, entry in enumerate(total.phases) if entry.ns or not entry.known]

@@ -8,7 +8,13 @@ from typing import Final
 
 from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.speculative.benchmark import DraftResult
-from punie.trace.analysis.speculative.model import THRESHOLD, BenchPlan, Estimate, Prediction, Preflight
+from punie.trace.analysis.speculative.model import (
+    THRESHOLD,
+    BenchPlan,
+    Estimate,
+    Preflight,
+    SpeedUpPrediction,
+)
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report import figures
@@ -91,7 +97,7 @@ def _chart(
     return (Ranges("Speed-up end to end, predicted", tuple(rows), _THRESHOLD, names),) if rows else ()
 
 
-def _row(prediction: Prediction, result: DraftResult | None) -> tuple[Cell, ...]:
+def _row(prediction: SpeedUpPrediction, result: DraftResult | None) -> tuple[Cell, ...]:
     return (
         f"draft{prediction.draft}-k{prediction.k}",
         _predicted(prediction.decode),

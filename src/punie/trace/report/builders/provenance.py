@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from punie.trace.analysis.summary.summary import RunAnalysis
     from punie.trace.analysis.tuning.training import Training
     from punie.trace.analysis.verdicts.assessment import Integrity
-    from punie.trace.report.content import Report
+    from punie.trace.report.content import RunContent
 
 _TITLE: Final = "Provenance"
 _COLUMNS: Final = ("", "value")
@@ -33,7 +33,7 @@ _FINE: Final = "nothing wrong"
 _BYTES: Final = " bytes"
 
 
-def run_provenance(report: Report) -> Section:
+def run_provenance(report: RunContent) -> Section:
     """Of a run, or of spans that somebody else recorded: what is known of them."""
     about = report.about
     facts = {
@@ -83,7 +83,7 @@ def experiment_provenance(experiment: Experiment) -> Section:
 
 
 def improvement_provenance(
-    settings: ImproveSettings, experiments: Iterable[Experiment], baseline: Report
+    settings: ImproveSettings, experiments: Iterable[Experiment], baseline: RunContent
 ) -> Section:
     """Of an improvement: what was asked for, the baseline whole, and what was left out in its stages."""
     stages = tuple(experiments)
@@ -122,7 +122,7 @@ def training_provenance(training: Training) -> Section:
     return _section(facts, training.machine, training.versions)
 
 
-def decision_provenance(run: Report, bench: BenchAnalysis | None) -> tuple[Section, ...]:
+def decision_provenance(run: RunContent, bench: BenchAnalysis | None) -> tuple[Section, ...]:
     """Of a decision: of the run and, where there is one, of the benchmark."""
     of_run = replace(run_provenance(run), title=f"{_TITLE} of the run")
     if bench is None:

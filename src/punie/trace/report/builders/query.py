@@ -14,7 +14,7 @@ from punie.trace.analysis.waterfall.model import Row, Waterfall
 from punie.trace.model import PHASES
 from punie.trace.report import figures
 from punie.trace.report.builders.queries import DISTURBED, score
-from punie.trace.report.content import QueryReport
+from punie.trace.report.content import QueryContent
 from punie.trace.report.document import Cell, Document, Figure, Quote, Section, Table, Unit, notes
 from punie.trace.report.inert import readable
 from punie.trace.report.published.query import publish_query
@@ -31,7 +31,7 @@ _NO_CONTENT: Final = (
 )
 
 
-def build_query(report: QueryReport) -> Document:
+def build_query(report: QueryContent) -> Document:
     """The whole document."""
     record = report.waterfall.record
     return Document(
@@ -64,7 +64,7 @@ def _about(record: QueryRecord) -> Iterator[str]:
     yield " · ".join([*parts, f"trace {record.trace_id}"])
 
 
-def _sections(report: QueryReport) -> Iterator[Section]:
+def _sections(report: QueryContent) -> Iterator[Section]:
     waterfall = report.waterfall
     spans = count_text(len(waterfall.rows), "span")
     yield Section(f"Waterfall: {duration_text(waterfall.wall_ns)}, {spans}", waterfall=waterfall)

@@ -23,8 +23,8 @@ from punie.trace.report.builders.queries import failed_section, queries_section
 from punie.trace.report.builders.totals import failed_ledger_section, ledger_section, spread_section
 from punie.trace.report.builders.what_if import what_if_section
 from punie.trace.report.charts import Mark
-from punie.trace.report.content import About, Report
-from punie.trace.report.document import Answer, Document, Rows, Section, notes
+from punie.trace.report.content import RunContent, SourceInfo
+from punie.trace.report.document import Answer, Document, FlatTable, Section, notes
 from punie.trace.report.inert import one_line
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
@@ -32,12 +32,12 @@ from punie.trace.report.wording.verdicts import QUESTIONS, basis
 from punie.trace.units import bytes_text, count_text, duration_text, percent_text
 
 if TYPE_CHECKING:
-    from punie.trace.report.published.run import RunReport
+    from punie.trace.report.published.run import RunDocument
 
 _NOTHING_TO_JUDGE: Final = (AccuracyReason.NOTHING_SCORED, MemoryReason.NOT_MEASURED)
 
 
-def build_run(report: Report) -> Document:
+def build_run(report: RunContent) -> Document:
     """The whole report; a section with nothing to say is left out."""
     about, analysis = report.about, report.analysis
     return Document(
@@ -52,19 +52,19 @@ def build_run(report: Report) -> Document:
     )
 
 
-def _data(report: Report) -> RunReport:
+def _data(report: RunContent) -> RunDocument:
     from punie.trace.report.published.run import publish
 
     return publish(report)
 
 
-def _rows(analysis: RunAnalysis) -> Rows:
+def _rows(analysis: RunAnalysis) -> FlatTable:
     from punie.trace.report.published.run import query_rows
 
     return query_rows((*analysis.warmup, *analysis.records))
 
 
-def what_was_run(about: About, analysis: RunAnalysis) -> tuple[str, ...]:
+def what_was_run(about: SourceInfo, analysis: RunAnalysis) -> tuple[str, ...]:
     """What was run, and how much of it came to an answer."""
     what = " · ".join(part for part in (about.model, f"suite {about.suite}" if about.suite else "") if part)
     arms = [count_text(analysis.server_starts, "server start")]
@@ -88,13 +88,13 @@ def _cached_repeats(analysis: RunAnalysis) -> Iterator[str]:
         yield f"{repeats} found the prompt cache warm: excluded from averages and verdicts on time"
 
 
-def _nothing_wrong(report: Report) -> Iterator[str]:
+def _nothing_wrong(report: RunContent) -> Iterator[str]:
     if not integrity_section(report):
         yield f"integrity: nothing wrong in {amount(report.about)}"
         yield from known_from(report.analysis)
 
 
-def _sections(report: Report) -> Iterator[Section]:
+def _sections(report: RunContent) -> Iterator[Section]:
     analysis = report.analysis
     yield integrity_section(report)
     yield _verdicts(list(analysis.verdicts.by_name.values()))

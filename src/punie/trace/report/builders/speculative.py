@@ -12,7 +12,7 @@ from punie.trace.analysis.experiment.drafting import Drafting
 from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.experiment.summary import ArmSummary
 from punie.trace.analysis.speculative.benchmark import BenchAnalysis, DraftResult
-from punie.trace.analysis.speculative.model import THRESHOLD, ArmKind, BenchPlan
+from punie.trace.analysis.speculative.model import THRESHOLD, BenchPlan, DecodingMode
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import (
     acceptance_plot,
@@ -28,7 +28,7 @@ from punie.trace.report.builders.provenance import bench_provenance
 from punie.trace.report.builders.run import answer
 from punie.trace.report.builders.speculative_why import outputs_section, why_section
 from punie.trace.report.charts import Mark, Range, Ranges
-from punie.trace.report.content import BenchReport
+from punie.trace.report.content import BenchContent
 from punie.trace.report.document import Answer, Cell, Document, Figure, Section, Table, notes
 from punie.trace.report.published.speculative import publish_speculative
 from punie.trace.report.wording.speculative import BARS, verdict_basis
@@ -43,7 +43,7 @@ _ARMS: Final = ("arm", "cache", *_TIMES, "right", "cut", "peak", "footprint")
 _DRAFTING: Final = ("arm", "drafted", "accepted", "share", "a step", "prose", "tool calls", "by place")
 
 
-def build_speculative(report: BenchReport) -> Document:
+def build_speculative(report: BenchContent) -> Document:
     """The whole report."""
     verdict = _answer(report)
     return Document(
@@ -56,7 +56,7 @@ def build_speculative(report: BenchReport) -> Document:
     )
 
 
-def with_roadmap(document: Document, report: BenchReport) -> Document:
+def with_roadmap(document: Document, report: BenchContent) -> Document:
     """The document with a row for a roadmap at its end: when, what was asked, the verdict, what comes next."""
     plan, verdict = report.analysis.plan, _answer(report)
     names = ", ".join(map(_name, plan.drafts))
@@ -68,7 +68,7 @@ def with_roadmap(document: Document, report: BenchReport) -> Document:
     )
 
 
-def _sections(report: BenchReport) -> Iterator[Section]:
+def _sections(report: BenchContent) -> Iterator[Section]:
     analysis = report.analysis
     yield Section("Verdict", answers=(_answer(report),))
     yield _speed_ups(analysis)
@@ -81,7 +81,7 @@ def _sections(report: BenchReport) -> Iterator[Section]:
     yield _limits(analysis)
 
 
-def _answer(report: BenchReport) -> Answer:
+def _answer(report: BenchContent) -> Answer:
     analysis, best = report.analysis, report.analysis.best
     figure = figures.factor(None, absent=figures.NOT_KNOWN)
     if best is not None:
@@ -99,7 +99,7 @@ def _name(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2]
 
 
-def _headline(report: BenchReport) -> Iterator[str]:
+def _headline(report: BenchContent) -> Iterator[str]:
     plan = report.analysis.plan
     drafts = " · ".join(f"draft{index} {_name(name)}" for index, name in enumerate(plan.drafts))
     yield " · ".join(part for part in (f"model {_name(plan.model)}", drafts) if part)
@@ -189,7 +189,7 @@ def _drafting(analysis: BenchAnalysis) -> Section:
     rows = tuple(
         _drafting_row(summary.arm, summary.drafting)
         for summary in analysis.arms
-        if analysis.plan.arm(summary.arm).kind is ArmKind.DRAFT and summary.drafting is not None
+        if analysis.plan.arm(summary.arm).kind is DecodingMode.DRAFT and summary.drafting is not None
     )
     drafting = {one.arm: one.drafting for one in analysis.arms if one.drafting is not None}
     return Section("Drafting", table=Table(_DRAFTING, rows), charts=acceptance_plot(drafting))

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from punie.trace.analysis.statistics.share import ShareEstimate
-from punie.trace.analysis.tuning.judgement import JudgedArm, Judgement, Kept
-from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.analysis.tuning.judgement import AccuracyComparison, JudgedArm, Judgement
+from punie.trace.analysis.tuning.training import Training, TrainingEnding
 from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.report import figures
 from punie.trace.report.builders.cells import tokens_plot
@@ -100,7 +100,7 @@ def _sections(training: Training) -> Iterator[Section]:
     if training.judgement is not None:
         yield _judgement(training, training.judgement)
     yield _worth(training)
-    if training.ending is Ending.PLANNED:
+    if training.ending is TrainingEnding.PLANNED:
         yield _plan(training)
     yield _data(training)
     yield _training(training)
@@ -142,7 +142,7 @@ def _judged_row(arm: JudgedArm) -> tuple[Cell, ...]:
     )
 
 
-def _lost(arm: JudgedArm, kept: Kept) -> tuple[Cell, ...]:
+def _lost(arm: JudgedArm, kept: AccuracyComparison) -> tuple[Cell, ...]:
     if arm.kind == "base":
         return figures.DASH, figures.DASH
     return figures.part(len(kept.worse), kept.compared), figures.share(kept.most_worse)
@@ -211,7 +211,7 @@ def _data(training: Training) -> Section:
         )
     if split.untrained_tools:
         lines.append(wording.untrained_tools_line(split.untrained_tools))
-    if training.ending is Ending.PLANNED:
+    if training.ending is TrainingEnding.PLANNED:
         lines += [f"trained on: {training.texts[query_id]}" for query_id in split.train]
     return Section("Data", table=Table(_PARTS, rows), notes=notes(*lines, *wording.lint_lines(training)))
 

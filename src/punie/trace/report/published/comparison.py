@@ -15,19 +15,19 @@ import msgspec
 from punie.trace.analysis.comparison.change import Change as AnalysedChange
 from punie.trace.analysis.comparison.change import Direction
 from punie.trace.analysis.comparison.compare import Comparison
-from punie.trace.analysis.comparison.design import Unit
+from punie.trace.analysis.comparison.design import ObservationUnit
 from punie.trace.analysis.comparison.facts import FactComparison
-from punie.trace.analysis.comparison.gate import Gate
-from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.gate import GateOutcome
+from punie.trace.analysis.comparison.measures import MeasureKind
 from punie.trace.analysis.comparison.sides import Side as AnalysedSide
 from punie.trace.analysis.comparison.tokens import TokenChange
-from punie.trace.report.content import ComparisonReport
-from punie.trace.report.document import Rows
+from punie.trace.report.content import ComparisonContent
+from punie.trace.report.document import FlatTable
 from punie.trace.report.published.base import Published, fields_of
 from punie.trace.report.wording.comparison import caveats, gate_reason, left_out_reasons, undecided_reasons
 
 
-class Left(msgspec.Struct, frozen=True):
+class ExcludedAnswer(msgspec.Struct, frozen=True):
     """An answer that is excluded from averages."""
 
     query_id: str
@@ -40,15 +40,15 @@ class Side(msgspec.Struct, frozen=True):
     sources: tuple[str, ...]
     server_starts: int
     answers: int
-    failed: tuple[Left, ...]
-    truncated: tuple[Left, ...]
+    failed: tuple[ExcludedAnswer, ...]
+    truncated: tuple[ExcludedAnswer, ...]
 
 
 class Design(msgspec.Struct, frozen=True):
     """What varies, what the permutation test exchanges, and how often that can be done."""
 
-    unit: Unit
-    exchanged: Unit
+    unit: ObservationUnit
+    exchanged: ObservationUnit
     paired_queries: bool
     covers_starts: bool
     queries: tuple[str, ...]
@@ -64,7 +64,7 @@ class Design(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """One measure: nanoseconds a query, intervals at 95 %."""
 
-    kind: Kind
+    kind: MeasureKind
     name: str
     a_ns: int
     b_ns: int
@@ -77,7 +77,7 @@ class Change(msgspec.Struct, frozen=True):
     outcome: Direction
 
 
-class Query(msgspec.Struct, frozen=True):
+class QueryMeans(msgspec.Struct, frozen=True):
     """One query on both sides: the mean of its answers."""
 
     query_id: str
@@ -90,7 +90,7 @@ class Sensitivity(msgspec.Struct, frozen=True):
 
     detectable_ns: int
     size_ns: int
-    unit: Unit
+    unit: ObservationUnit
     has: int
     per_side: int | None
 
@@ -98,7 +98,7 @@ class Sensitivity(msgspec.Struct, frozen=True):
 class GateAnswer(msgspec.Struct, frozen=True):
     """What the gate says, and why."""
 
-    gate: Gate
+    gate: GateOutcome
     reason: str
 
 
@@ -115,13 +115,13 @@ class ComparisonDocument(Published, frozen=True, kw_only=True):
     caveats: tuple[str, ...]
     design: Design | None
     changes: tuple[Change, ...]
-    queries: tuple[Query, ...]
+    queries: tuple[QueryMeans, ...]
     work: tuple[TokenChange, ...]
     sensitivity: Sensitivity | None
     gate: GateAnswer | None
 
 
-def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
+def publish_comparison(report: ComparisonContent) -> ComparisonDocument:
     """The comparison as its published type; means are rounded to whole nanoseconds."""
     comparison, gate = report.comparison, report.gate
     values = {
@@ -133,7 +133,7 @@ def publish_comparison(report: ComparisonReport) -> ComparisonDocument:
         "caveats": caveats(comparison),
         "design": _design(comparison),
         "changes": [_change(change) for change in comparison.changes],
-        "queries": [_rounded(Query, query) for query in comparison.queries],
+        "queries": [_rounded(QueryMeans, query) for query in comparison.queries],
         "work": comparison.tokens,
         "sensitivity": comparison.sensitivity and _rounded(Sensitivity, comparison.sensitivity),
         "gate": gate and {"gate": gate.gate, "reason": gate_reason(gate, comparison)},
@@ -172,7 +172,7 @@ _SIZES = ("a_ns", "b_ns", "difference_ns", "difference_low_ns", "difference_high
 _COLUMNS = ("kind", "name", *_SIZES, "ratio", "ratio_low", "ratio_high", "p", "family_p", "outcome")
 
 
-def comparison_rows(document: ComparisonDocument) -> Rows:
+def comparison_rows(document: ComparisonDocument) -> FlatTable:
     """A row for end to end, each group and phase, then each query, of which nothing is claimed."""
     changes = [
         (
@@ -192,4 +192,4 @@ def comparison_rows(document: ComparisonDocument) -> Rows:
         )
         for query in document.queries
     ]
-    return Rows(_COLUMNS, (*changes, *queries))
+    return FlatTable(_COLUMNS, (*changes, *queries))

@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from punie.trace.report.content import DecisionReport
+from punie.trace.report.content import DecisionContent
 from punie.trace.report.published.base import Published
-from punie.trace.report.wording.decision import Step, conclusion, steps
+from punie.trace.report.wording.decision import DecisionStep, conclusion, steps
 
 
 class DecisionDocument(Published, frozen=True, kw_only=True):
@@ -25,11 +25,11 @@ class DecisionDocument(Published, frozen=True, kw_only=True):
     run: str
     benches: tuple[str, ...]
     notes: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[DecisionStep, ...]
     conclusion: str
 
 
-def publish_decision(report: DecisionReport) -> DecisionDocument:
+def publish_decision(report: DecisionContent) -> DecisionDocument:
     """The decision as its published type."""
     values = {
         "run": report.run,

@@ -13,21 +13,21 @@ import msgspec
 from punie.trace.analysis.experiment.gates import Gate
 from punie.trace.analysis.experiment.measured import CellFacts
 from punie.trace.analysis.experiment.plan import ExperimentPlan
-from punie.trace.analysis.experiment.results import ArmResult, Ended
+from punie.trace.analysis.experiment.results import ArmResult, ExperimentEnd
 from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.experiment.summary import ArmSummary
-from punie.trace.report.content import ExperimentReport
+from punie.trace.report.content import ExperimentContent
 from punie.trace.report.published.base import Published, fields_of, joined
-from punie.trace.report.published.run import Judged, judged
+from punie.trace.report.published.run import PublishedVerdict, judged
 from punie.trace.report.published.speculative import FindingCount
 
 
 class ExperimentArmSummary(joined(ArmSummary, without=("arm", "accuracy", "target", "memory"))):  # type: ignore[misc] # made at import
     """One arm by itself: times are means of a pass through the queries, over blocks, of answers that count."""
 
-    accuracy: Judged
-    target: Judged
-    memory: Judged
+    accuracy: PublishedVerdict
+    target: PublishedVerdict
+    memory: PublishedVerdict
 
 
 class ExperimentArm(joined(ArmResult, without=("summary",))):  # type: ignore[misc] # as above
@@ -44,7 +44,7 @@ class ExperimentDocument(Published, frozen=True, kw_only=True):
     schema_version: Literal[1] = 1
     source: str
     notes: tuple[str, ...]
-    ended: Ended
+    ended: ExperimentEnd
     arms: tuple[ExperimentArm, ...]
     best: str | None
     same_again: SpeedUp | None
@@ -64,7 +64,7 @@ class PlanDocument(Published, frozen=True, kw_only=True):
     plan: ExperimentPlan
 
 
-def publish_experiment(report: ExperimentReport) -> ExperimentDocument:
+def publish_experiment(report: ExperimentContent) -> ExperimentDocument:
     """The report as its published type."""
     experiment = report.analysis
     values = {

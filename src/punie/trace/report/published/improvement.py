@@ -14,13 +14,13 @@ import msgspec
 from punie.trace.analysis.causes.model import Cause
 from punie.trace.analysis.experiment.gates import Gate
 from punie.trace.analysis.improvement.confirmation import Confirmation
-from punie.trace.analysis.improvement.model import Ending, Prediction, Stage
-from punie.trace.analysis.improvement.ranking import LeftOut
-from punie.trace.analysis.improvement.screening import Screened
+from punie.trace.analysis.improvement.model import ImprovementEnding, LeverPrediction, Stage
+from punie.trace.analysis.improvement.ranking import LeverExclusion
+from punie.trace.analysis.improvement.screening import ScreeningResult
 from punie.trace.analysis.improvement.track_record import TrackRecord, track_records
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.model import Verdict
-from punie.trace.report.content import ImprovementReport
+from punie.trace.report.content import ImprovementContent
 from punie.trace.report.published.base import Published
 from punie.trace.report.wording.improvement import VERDICTS, headline, next_steps
 
@@ -33,11 +33,11 @@ class TriedLever(msgspec.Struct, frozen=True):
 
     name: str
     kind: str
-    prediction: Prediction | None
+    prediction: LeverPrediction | None
     speed_up: float | None
     typical: float | None
     interval: Interval | None
-    outcome: Screened
+    outcome: ScreeningResult
     gates: tuple[Gate, ...]
 
 
@@ -45,9 +45,9 @@ class LeftOutLever(msgspec.Struct, frozen=True):
     """A lever that wasn't tried."""
 
     name: str
-    reason: LeftOut
+    reason: LeverExclusion
     why_not: str
-    prediction: Prediction | None
+    prediction: LeverPrediction | None
 
 
 class StageArm(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class ImprovementDocument(Published, frozen=True, kw_only=True):
     source: str
     notes: tuple[str, ...]
     headline: str
-    ending: Ending
+    ending: ImprovementEnding
     verdict: Verdict
     winner: tuple[str, ...]
     confirmation: Confirmation | None
@@ -80,7 +80,7 @@ class ImprovementDocument(Published, frozen=True, kw_only=True):
     next_steps: tuple[str, ...]
 
 
-def publish_improvement(report: ImprovementReport) -> ImprovementDocument:
+def publish_improvement(report: ImprovementContent) -> ImprovementDocument:
     """The report as its published type."""
     state = report.state
     values = {
@@ -117,7 +117,7 @@ def publish_improvement(report: ImprovementReport) -> ImprovementDocument:
     return msgspec.convert(values, ImprovementDocument, from_attributes=True)
 
 
-def _arms(report: ImprovementReport, stage: Stage) -> list[dict[str, Any]]:
+def _arms(report: ImprovementContent, stage: Stage) -> list[dict[str, Any]]:
     measured = report.state.done[stage].arms
     return [
         {

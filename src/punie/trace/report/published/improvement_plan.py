@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from punie.trace.analysis.improvement.model import Candidate
+from punie.trace.analysis.improvement.model import LeverCandidate
 from punie.trace.analysis.improvement.settings import ImproveSettings
 from punie.trace.report.published.base import Published
 
@@ -30,12 +30,12 @@ class ImprovementPlan(Published, frozen=True, kw_only=True):
     suite: str
     queries: tuple[str, ...]
     budget_ns: int | None
-    levers: tuple[Candidate, ...]
+    levers: tuple[LeverCandidate, ...]
     tools: tuple[PlannedTool, ...]
 
 
 def publish_improvement_plan(
-    settings: ImproveSettings, candidates: tuple[Candidate, ...], tools: tuple[tuple[str, bool], ...]
+    settings: ImproveSettings, candidates: tuple[LeverCandidate, ...], tools: tuple[tuple[str, bool], ...]
 ) -> ImprovementPlan:
     """The plan as its published type."""
     return ImprovementPlan(

@@ -14,10 +14,10 @@ import msgspec
 
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.parts import GroupBy, Part
 from punie.trace.model import PHASES
-from punie.trace.report.content import Report
-from punie.trace.report.document import Rows, Value
+from punie.trace.report.content import RunContent
+from punie.trace.report.document import FlatTable, Value
 from punie.trace.report.published.base import Published, fields_of, joined
 from punie.trace.report.published.run import Finding
 
@@ -36,11 +36,11 @@ NOT_COMPUTED: Final = (
 class Figures(joined(Part, without=("name",), base=Published)):  # type: ignore[misc] # made at import
     """All queries together as one part and, with `by`, a part a day or a model."""
 
-    by: By | None
+    by: GroupBy | None
     parts: tuple[Part, ...]
 
 
-class PartsReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
+class PartsDocument(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     """Queries by day or by model, from spans that were read."""
 
     source: str
@@ -50,7 +50,7 @@ class PartsReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     schema_version: Literal[2] = 2
 
 
-class DatabaseReport(Figures, kw_only=True):  # type: ignore[call-arg] # as above
+class DatabaseDocument(Figures, kw_only=True):  # type: ignore[call-arg] # as above
     """What a database added up; `not_computed` names what it leaves out, `named` traces that need the tree."""
 
     source: str
@@ -63,7 +63,7 @@ class DatabaseReport(Figures, kw_only=True):  # type: ignore[call-arg] # as abov
     schema_version: Literal[2] = 2
 
 
-def publish_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) -> PartsReport:
+def publish_parts(report: RunContent, total: Part, by: GroupBy, parts: tuple[Part, ...]) -> PartsDocument:
     """Parts of a report as their published type."""
     values = {
         **fields_of(Figures, total),
@@ -73,13 +73,13 @@ def publish_parts(report: Report, total: Part, by: By, parts: tuple[Part, ...]) 
         "integrity": report.analysis.integrity,
         "missing": report.analysis.missing,
     }
-    return msgspec.convert(values, PartsReport, from_attributes=True)
+    return msgspec.convert(values, PartsDocument, from_attributes=True)
 
 
-def publish_totals(totals: DatabaseTotals) -> DatabaseReport:
+def publish_totals(totals: DatabaseTotals) -> DatabaseDocument:
     """A database's sums as their published type."""
-    values = {**fields_of(Figures, totals.total), **fields_of(DatabaseReport, totals)}
-    return msgspec.convert(values, DatabaseReport, from_attributes=True)
+    values = {**fields_of(Figures, totals.total), **fields_of(DatabaseDocument, totals)}
+    return msgspec.convert(values, DatabaseDocument, from_attributes=True)
 
 
 ALL: Final = "all"
@@ -92,10 +92,10 @@ _COLUMNS: Final = (
 )
 
 
-def part_rows(total: Part, parts: Sequence[Part] | None) -> Rows:
+def part_rows(total: Part, parts: Sequence[Part] | None) -> FlatTable:
     """Times are integer nanoseconds. `parts` is None where nothing was put together: then the row is for all."""
     named = [(ALL, total)] if parts is None else [(part.name, part) for part in parts]
-    return Rows(_COLUMNS, tuple((name, *_row(part)) for name, part in named))
+    return FlatTable(_COLUMNS, tuple((name, *_row(part)) for name, part in named))
 
 
 def _row(part: Part) -> Iterator[Value]:

@@ -13,7 +13,7 @@ from punie.trace.report.wording.speculative import preflight_reason
 _MEASURED = joined(Preflight, without=("format_version",), base=Published)
 
 
-class PreflightReport(_MEASURED):  # type: ignore[misc, valid-type] # made at import
+class PreflightDocument(_MEASURED):  # type: ignore[misc, valid-type] # made at import
     """What was measured before the long benchmark, and what it predicts."""
 
     schema: Literal["punie.trace.preflight"] = "punie.trace.preflight"
@@ -21,7 +21,7 @@ class PreflightReport(_MEASURED):  # type: ignore[misc, valid-type] # made at im
     why: str = ""
 
 
-def publish_preflight(preflight: Preflight) -> PreflightReport:
+def publish_preflight(preflight: Preflight) -> PreflightDocument:
     """The preflight as its published type."""
-    values = {**fields_of(PreflightReport, preflight), "why": preflight_reason(preflight)}
-    return msgspec.convert(values, PreflightReport, from_attributes=True)
+    values = {**fields_of(PreflightDocument, preflight), "why": preflight_reason(preflight)}
+    return msgspec.convert(values, PreflightDocument, from_attributes=True)

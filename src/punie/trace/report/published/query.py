@@ -14,7 +14,7 @@ import msgspec
 from punie.trace.analysis.transcript.transcript import Transcript
 from punie.trace.analysis.waterfall.model import Row, Track, Window
 from punie.trace.model import Phase
-from punie.trace.report.content import QueryReport
+from punie.trace.report.content import QueryContent
 from punie.trace.report.published.base import Published
 from punie.trace.report.published.run import Query, query_values
 
@@ -55,7 +55,7 @@ class QueryDocument(Published, frozen=True, kw_only=True):
     said: Transcript
 
 
-def publish_query(report: QueryReport) -> QueryDocument:
+def publish_query(report: QueryContent) -> QueryDocument:
     """The report as its published type."""
     drawn = report.waterfall
     values: Mapping[str, Any] = {

@@ -23,15 +23,15 @@ from punie.trace.analysis.summary.totals import Totals
 from punie.trace.analysis.verdicts.assessment import Assessment
 from punie.trace.analysis.what_if.prediction import WhatIf
 from punie.trace.model import PHASES, Phase, Verdict
-from punie.trace.report.content import About, Report
-from punie.trace.report.document import Rows, Value
+from punie.trace.report.content import RunContent, SourceInfo
+from punie.trace.report.document import FlatTable, Value
 from punie.trace.report.published.base import Published, fields_of, joined, known_only
 from punie.trace.report.wording.advice import next_step
 from punie.trace.report.wording.headline import headline
 from punie.trace.report.wording.verdicts import UNITS, basis
 
 
-class Judged(msgspec.Struct, frozen=True):
+class PublishedVerdict(msgspec.Struct, frozen=True):
     """A verdict: its figure in `unit` with the interval, what it rests on and what to do, as words and slugs."""
 
     verdict: Verdict
@@ -89,7 +89,7 @@ class RunTotals(known_only(Totals, always=("answers",))):  # type: ignore[misc] 
     """What the answers that count add up to; their number alone, where that is 0."""
 
 
-class RunReport(Published, frozen=True, kw_only=True):
+class RunDocument(Published, frozen=True, kw_only=True):
     """One analysed run. `missing` are planned queries without a trace; `totals` are over those that count.
 
     `failed_totals` are over those that failed, `cached_repeats` counts right answers that don't count: asked before in
@@ -98,11 +98,11 @@ class RunReport(Published, frozen=True, kw_only=True):
 
     schema: Literal["punie.trace.report"] = "punie.trace.report"
     schema_version: Literal[2] = 2
-    about: About
+    about: SourceInfo
     headline: str
     integrity: tuple[Finding, ...]
     missing: tuple[PlannedQuery, ...]
-    verdicts: Mapping[str, Judged]
+    verdicts: Mapping[str, PublishedVerdict]
     totals: RunTotals
     failed_totals: Totals | None
     cached_repeats: int
@@ -116,7 +116,7 @@ class RunReport(Published, frozen=True, kw_only=True):
     warmup: tuple[Query, ...]
 
 
-def publish(report: Report) -> RunReport:
+def publish(report: RunContent) -> RunDocument:
     """The report as its published type."""
     analysis = report.analysis
     values = {
@@ -137,11 +137,11 @@ def publish(report: Report) -> RunReport:
         "causes": report.causes,
         "warmup": [query_values(record) for record in analysis.warmup],
     }
-    return msgspec.convert(values, RunReport, from_attributes=True)
+    return msgspec.convert(values, RunDocument, from_attributes=True)
 
 
 def judged(assessment: Assessment[Any]) -> dict[str, object]:
-    """A verdict's values, to be converted to `Judged`."""
+    """A verdict's values, to be converted to `PublishedVerdict`."""
     return {
         "verdict": assessment.verdict,
         "estimate": assessment.estimate,
@@ -180,9 +180,9 @@ _COLUMNS: Final = (
 )
 
 
-def query_rows(records: Iterable[QueryRecord]) -> Rows:
+def query_rows(records: Iterable[QueryRecord]) -> FlatTable:
     """Times are integer nanoseconds."""
-    return Rows(_COLUMNS, tuple(tuple(_row(record)) for record in records))
+    return FlatTable(_COLUMNS, tuple(tuple(_row(record)) for record in records))
 
 
 def _row(record: QueryRecord) -> Iterator[Value]:

@@ -18,27 +18,27 @@ from punie.trace.report.published.decision import DecisionDocument
 from punie.trace.report.published.experiment import ExperimentDocument, PlanDocument
 from punie.trace.report.published.improvement import ImprovementDocument
 from punie.trace.report.published.improvement_plan import ImprovementPlan
-from punie.trace.report.published.parts import DatabaseReport, PartsReport
-from punie.trace.report.published.preflight import PreflightReport
+from punie.trace.report.published.parts import DatabaseDocument, PartsDocument
+from punie.trace.report.published.preflight import PreflightDocument
 from punie.trace.report.published.query import QueryDocument
-from punie.trace.report.published.run import RunReport, RunTotals
-from punie.trace.report.published.speculative import SpeculativeReport
-from punie.trace.report.published.training import TrainingReport
+from punie.trace.report.published.run import RunDocument, RunTotals
+from punie.trace.report.published.speculative import SpeculativeDocument
+from punie.trace.report.published.training import TrainingDocument
 
 PUBLISHED: Final[dict[str, type[Published]]] = {
-    "run": RunReport,
+    "run": RunDocument,
     "comparison": ComparisonDocument,
-    "speculative": SpeculativeReport,
+    "speculative": SpeculativeDocument,
     "experiment": ExperimentDocument,
     "plan": PlanDocument,
-    "preflight": PreflightReport,
+    "preflight": PreflightDocument,
     "decision": DecisionDocument,
     "improvement": ImprovementDocument,
     "improvement_plan": ImprovementPlan,
-    "parts": PartsReport,
-    "in_database": DatabaseReport,
+    "parts": PartsDocument,
+    "in_database": DatabaseDocument,
     "query": QueryDocument,
-    "training": TrainingReport,
+    "training": TrainingDocument,
 }
 
 

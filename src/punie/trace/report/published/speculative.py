@@ -12,25 +12,25 @@ from typing import Any, Literal
 import msgspec
 
 from punie.trace.analysis.experiment.losslessness import Losslessness
-from punie.trace.analysis.experiment.speedup import Best, SpeedUp
+from punie.trace.analysis.experiment.speedup import FastestArm, SpeedUp
 from punie.trace.analysis.experiment.summary import ArmSummary
 from punie.trace.analysis.speculative.benchmark import DraftResult
 from punie.trace.analysis.speculative.decomposition import CacheCost
-from punie.trace.analysis.speculative.model import THRESHOLD, Arm, BenchPlan, Preflight
+from punie.trace.analysis.speculative.model import THRESHOLD, BenchPlan, Preflight, SpeculativeArm
 from punie.trace.model import Verdict
-from punie.trace.report.content import BenchReport
+from punie.trace.report.content import BenchContent
 from punie.trace.report.published.base import Published, fields_of, joined
-from punie.trace.report.published.run import Judged, judged
+from punie.trace.report.published.run import PublishedVerdict, judged
 from punie.trace.report.wording.speculative import reason_text
 
 
 class ArmReport(joined(ArmSummary, without=("arm", "accuracy", "target", "memory"))):  # type: ignore[misc] # as below
     """One arm: times are means of a pass through the queries, over blocks, of answers that count."""
 
-    arm: Arm
-    accuracy: Judged
-    target: Judged
-    memory: Judged
+    arm: SpeculativeArm
+    accuracy: PublishedVerdict
+    target: PublishedVerdict
+    memory: PublishedVerdict
 
 
 class DraftReport(joined(DraftResult, without=("arm",))):  # type: ignore[misc] # made at import
@@ -55,7 +55,7 @@ class FindingCount(msgspec.Struct, frozen=True):
     remedy: str
 
 
-class SpeculativeReport(Published, frozen=True, kw_only=True):
+class SpeculativeDocument(Published, frozen=True, kw_only=True):
     """One analysed benchmark; `missing` askings of `planned` have no trace."""
 
     schema: Literal["punie.trace.bench.speculative"] = "punie.trace.bench.speculative"
@@ -66,7 +66,7 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
     verdict: Verdict
     reason: str
     next_steps: tuple[str, ...]
-    best: Best | None
+    best: FastestArm | None
     baseline: str
     sequential: SpeedUp | None
     same_again: SpeedUp | None
@@ -82,11 +82,11 @@ class SpeculativeReport(Published, frozen=True, kw_only=True):
     preflight: Preflight | None
 
 
-def publish_speculative(report: BenchReport) -> SpeculativeReport:
+def publish_speculative(report: BenchContent) -> SpeculativeDocument:
     """The report as its published type."""
     analysis = report.analysis
     values = {
-        **fields_of(SpeculativeReport, analysis),
+        **fields_of(SpeculativeDocument, analysis),
         "source": report.source,
         "notes": report.notes,
         "threshold": THRESHOLD,
@@ -97,13 +97,13 @@ def publish_speculative(report: BenchReport) -> SpeculativeReport:
         "arms": [_arm(analysis.plan.arm(summary.arm), summary) for summary in analysis.arms],
         "gate": {**fields_of(GateReport, analysis.gate), "cache_is_to_blame": analysis.cache_is_to_blame},
     }
-    return msgspec.convert(values, SpeculativeReport, from_attributes=True)
+    return msgspec.convert(values, SpeculativeDocument, from_attributes=True)
 
 
 def _draft(result: DraftResult) -> dict[str, Any]:
     return {**fields_of(DraftReport, result), "arm": result.arm.name}
 
 
-def _arm(arm: Arm, summary: ArmSummary) -> dict[str, Any]:
+def _arm(arm: SpeculativeArm, summary: ArmSummary) -> dict[str, Any]:
     verdicts = {name: judged(getattr(summary, name)) for name in ("accuracy", "target", "memory")}
     return {**fields_of(ArmReport, summary), **verdicts, "arm": arm}

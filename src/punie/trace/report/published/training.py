@@ -20,7 +20,7 @@ from punie.trace.report.published.base import Published, fields_of, joined
 _SHOWN = joined(Training, without=("texts",), base=Published)
 
 
-class TrainingReport(_SHOWN, frozen=True, kw_only=True):  # type: ignore[misc, valid-type, call-arg] # made at import
+class TrainingDocument(_SHOWN, frozen=True, kw_only=True):  # type: ignore[misc, valid-type, call-arg] # made at import
     """One training, as far as it came. `smallest_margin` is what its held-out and control queries can show."""
 
     schema: Literal["punie.trace.training"] = "punie.trace.training"
@@ -29,11 +29,11 @@ class TrainingReport(_SHOWN, frozen=True, kw_only=True):  # type: ignore[misc, v
     smallest_margin: float
 
 
-def publish_training(training: Training) -> TrainingReport:
+def publish_training(training: Training) -> TrainingDocument:
     """The report as its published type."""
     values = {
-        **fields_of(TrainingReport, training),
+        **fields_of(TrainingDocument, training),
         "verdict": training.verdict,
         "smallest_margin": smallest_margin(len(training.split.judged)),
     }
-    return msgspec.convert(values, TrainingReport, from_attributes=True)
+    return msgspec.convert(values, TrainingDocument, from_attributes=True)

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
-from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Advice, Again, Assessment, Gap, Question
+from punie.trace.analysis.verdicts.assessment import (
+    MISSING_QUERY,
+    Advice,
+    Assessment,
+    Gap,
+    Question,
+    RepeatMethod,
+)
 from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
@@ -25,21 +32,21 @@ _FIXED: Final = {
     Advice.START_THE_SERVER: "Let run start the server itself: the memory of another's process isn't known.",
 }
 _AGAIN: Final = {
-    Again.REPEATS: "repeats",
-    Again.SERVER_STARTS: "askings in server starts of their own",
-    Again.RUNS: "askings by a restarted server",
+    RepeatMethod.REPEATS: "repeats",
+    RepeatMethod.SERVER_STARTS: "askings in server starts of their own",
+    RepeatMethod.RUNS: "askings by a restarted server",
 }
 _TRY: Final = {
-    Again.REPEATS: "try --repeat 3",
-    Again.SERVER_STARTS: "try --starts 3",
-    Again.RUNS: "restart the server and run again, 3 times",
+    RepeatMethod.REPEATS: "try --repeat 3",
+    RepeatMethod.SERVER_STARTS: "try --starts 3",
+    RepeatMethod.RUNS: "restart the server and run again, 3 times",
 }
 _REPEAT: Final = {
-    Again.REPEATS: "Run with --repeat {needed} or more.",
-    Again.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first asking in "
-    "a server start counts.",
-    Again.RUNS: "Run {needed} times, with the server restarted before each: a repeat finds its prompt in its cache. "
-    "`report` takes the folder that the runs are in.",
+    RepeatMethod.REPEATS: "Run with --repeat {needed} or more.",
+    RepeatMethod.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first "
+    "asking in a server start counts.",
+    RepeatMethod.RUNS: "Run {needed} times, with the server restarted before each: a repeat finds its prompt in its "
+    "cache. `report` takes the folder that the runs are in.",
 }
 _GATES: Final = {Question.TARGET: "target", Question.MEMORY: "limit"}
 

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from typing import Final
 
 from punie.trace.analysis.comparison.change import Change
-from punie.trace.analysis.comparison.compare import Caveat, Comparison, Obstacle, Undecided
+from punie.trace.analysis.comparison.compare import Caveat, Comparison, Obstacle, UndecidedReason
 from punie.trace.analysis.comparison.design import (
     PAIRS_NEEDED,
     REPEATS_NEEDED,
     STARTS_NEEDED,
     Design,
-    LeftOut,
-    LeftOutReason,
-    Unit,
+    ExcludedQuery,
+    ExclusionReason,
+    ObservationUnit,
 )
 from punie.trace.analysis.comparison.gate import GateReason, GateResult
-from punie.trace.analysis.comparison.measures import Kind
+from punie.trace.analysis.comparison.measures import MeasureKind
 from punie.trace.analysis.comparison.sides import Side
-from punie.trace.analysis.statistics.permutation import SAMPLED, Permuted
+from punie.trace.analysis.statistics.permutation import SAMPLED, PermutationResult
 from punie.trace.report import figures
 from punie.trace.report.document import Figure
 from punie.trace.report.inert import some
@@ -27,16 +27,19 @@ from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import count_text, duration_text, percent_text, share_text
 
 _VARIES: Final = {
-    Unit.START_PAIR: ("pair of server starts made in turns", "pairs of server starts made in turns"),
-    Unit.START: ("server start", "server starts"),
-    Unit.REPEAT: ("repeat of a query", "repeats of each query"),
-    Unit.QUERY_PAIR: ("query, paired", "queries, paired"),
-    Unit.QUERY: ("query, unpaired", "queries, unpaired"),
+    ObservationUnit.START_PAIR: (
+        "pair of server starts made in turns",
+        "pairs of server starts made in turns",
+    ),
+    ObservationUnit.START: ("server start", "server starts"),
+    ObservationUnit.REPEAT: ("repeat of a query", "repeats of each query"),
+    ObservationUnit.QUERY_PAIR: ("query, paired", "queries, paired"),
+    ObservationUnit.QUERY: ("query, unpaired", "queries, unpaired"),
 }
 _LEFT_OUT: Final = {
-    LeftOutReason.NOT_ASKED: "not asked in {side}",
-    LeftOutReason.NO_ANSWER: "no complete, right answer in {side}",
-    LeftOutReason.NO_ANSWER_IN_A_START: "no complete, right answer in a server start of {side}",
+    ExclusionReason.NOT_ASKED: "not asked in {side}",
+    ExclusionReason.NO_ANSWER: "no complete, right answer in {side}",
+    ExclusionReason.NO_ANSWER_IN_A_START: "no complete, right answer in a server start of {side}",
 }
 _GATES: Final = {
     GateReason.SLOWER: "{size} slower, beyond noise and both thresholds",
@@ -79,7 +82,7 @@ def _moved(change: Change) -> str:
 
 
 def _parts(comparison: Comparison) -> str:
-    moved = [c for c in comparison.changes if c.measure.kind is Kind.PHASE and c.stands_out]
+    moved = [c for c in comparison.changes if c.measure.kind is MeasureKind.PHASE and c.stands_out]
     moved.sort(key=lambda change: -abs(change.difference_ns))
     if not moved:
         return "No phase changed by more than noise."
@@ -108,7 +111,7 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
     return tuple(line[:1].upper() + line[1:] for line in lines)
 
 
-def _method(design: Design, test: Permuted) -> str:
+def _method(design: Design, test: PermutationResult) -> str:
     queries = count_text(len(design.queries), "query", "queries")
     paired = "paired by query" if design.paired_queries else "which can't be paired: other ids on each side"
     over = _VARIES[design.unit][1]
@@ -133,7 +136,7 @@ def _sensitivity(comparison: Comparison) -> list[str]:
     if sensitivity.per_side is None:
         return [f"{text} To find {size} is out of reach this way: more than 1000 a side."]
     unit = _VARIES[sensitivity.unit][sensitivity.per_side != 1]
-    where = "" if sensitivity.unit is Unit.START_PAIR else " on each side"
+    where = "" if sensitivity.unit is ObservationUnit.START_PAIR else " on each side"
     return [f"{text} To find {size}: {sensitivity.per_side} {unit}{where}, in place of {sensitivity.has}."]
 
 
@@ -149,7 +152,7 @@ def undecided_reasons(comparison: Comparison) -> tuple[str, ...]:
     return tuple(_undecided(reason, comparison) for reason in comparison.undecided)
 
 
-def _undecided(reason: Undecided, comparison: Comparison) -> str:
+def _undecided(reason: UndecidedReason, comparison: Comparison) -> str:
     match reason.obstacle:
         case Obstacle.INCOMPLETE:
             return f"{reason.side}: {gaps_text(_sides(comparison)[reason.side].gaps)}"
@@ -170,14 +173,14 @@ def _repeats_needed(comparison: Comparison) -> str:
     return f"{STARTS_NEEDED} server starts a side (--starts {STARTS_NEEDED})"
 
 
-def _too_few(design: Design, test: Permuted, repeats: str) -> str:
+def _too_few(design: Design, test: PermutationResult, repeats: str) -> str:
     least = f"with the {test.units} that can be exchanged p can't come below {test.smallest_p:.2g}"
     match design.exchanged:
-        case Unit.REPEAT:
+        case ObservationUnit.REPEAT:
             return f"too few repeats of too few queries: {least}"
-        case Unit.QUERY_PAIR:
+        case ObservationUnit.QUERY_PAIR:
             return f"too few pairs of queries: {least}; ask {PAIRS_NEEDED} queries, or make {repeats}"
-        case Unit.QUERY:
+        case ObservationUnit.QUERY:
             return (
                 f"no query of A was asked in B, and unpaired there are too few ({least}); ask the same suite on both "
                 "sides"
@@ -229,7 +232,7 @@ def left_out_reasons(design: Design | None) -> dict[str, str]:
     return {query: _left_out(reason) for query, reason in design.left_out.items()} if design else {}
 
 
-def _left_out(left_out: LeftOut) -> str:
+def _left_out(left_out: ExcludedQuery) -> str:
     return _LEFT_OUT[left_out.reason].format(side=left_out.side)
 
 

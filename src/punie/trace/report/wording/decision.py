@@ -48,7 +48,7 @@ _WITH_DRAFT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DecisionStep:
     """One step of the decision: its verdict, the figure as text, what it rests on, what follows.
 
     Names, in order: `time`, `levers`, `draft`, `target`, `brevity`. `measured` is False where nobody has measured it.
@@ -63,7 +63,7 @@ class Step:
     measured: bool = True
 
 
-def steps(decision: Decision) -> tuple[Step, ...]:
+def steps(decision: Decision) -> tuple[DecisionStep, ...]:
     """All steps in order."""
     return _time(decision), _levers(decision), _draft(decision), _target(decision), _brevity(decision)
 
@@ -89,36 +89,40 @@ def conclusion(decision: Decision) -> str:
     return (_draft if draft is Verdict.UNDECIDED else _brevity)(decision).next_step
 
 
-def _time(decision: Decision) -> Step:
+def _time(decision: Decision) -> DecisionStep:
     time, totals = decision.time, decision.run.totals
     if totals is None:
-        return Step("time", _TIME, time.verdict, NOT_KNOWN, basis(time), next_step(time), measured=False)
+        return DecisionStep(
+            "time", _TIME, time.verdict, NOT_KNOWN, basis(time), next_step(time), measured=False
+        )
     shares = ", ".join(
         f"{total.group} {share_text(total.share) if total.known else NOT_KNOWN}" for total in totals.groups
     )
     figure = NOT_KNOWN if time.estimate is None else f"generation {share_text(time.estimate)}"
     # what follows from a yes is step 4's to say
     after = "" if time.verdict is Verdict.YES else next_step(time)
-    return Step("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
+    return DecisionStep("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
 
 
-def _levers(decision: Decision) -> Step:
+def _levers(decision: Decision) -> DecisionStep:
     tried, best = decision.tried, decision.tried.best
     if best is not None:
         ends = _ends(best.interval)
         unchanged = "the same answers" if best.same else "no query that was right became wrong"
         text = f"{one_line(best.name)} in {one_line(best.source)}{ends}, {unchanged}."
         after = f"Use it: {one_line(best.name)}{_config(best)}."
-        return Step("levers", _LEVERS, tried.verdict, factor_text(best.speed_up), text, after)
+        return DecisionStep("levers", _LEVERS, tried.verdict, factor_text(best.speed_up), text, after)
     if tried.verdict is Verdict.NO:
         where = ", ".join(dict.fromkeys(map(one_line, (*(a.source for a in tried.arms), *tried.in_vain))))
         text = f"Nothing that was tried in {where} is faster and keeps its gates."
-        return Step("levers", _LEVERS, tried.verdict, "none", text, "Leave them out.")
+        return DecisionStep("levers", _LEVERS, tried.verdict, "none", text, "Leave them out.")
     text, after = " ".join(_promises(decision)) or "Nothing was tried.", _TRY
     if tried.arms:
         names = ", ".join(one_line(arm.name) for arm in tried.arms if arm.verdict is Verdict.UNDECIDED)
         text, after = f"Open: {names}.", "Go on with more blocks: --resume FOLDER."
-    return Step("levers", _LEVERS, tried.verdict, "not measured", text, after, measured=bool(tried.arms))
+    return DecisionStep(
+        "levers", _LEVERS, tried.verdict, "not measured", text, after, measured=bool(tried.arms)
+    )
 
 
 def _ends(interval: Interval | None) -> str:
@@ -142,28 +146,28 @@ def _promises(decision: Decision) -> Iterator[str]:
         yield f"In your own code: {', '.join(map(cause_name, decision.causes))}."
 
 
-def _draft(decision: Decision) -> Step:
+def _draft(decision: Decision) -> DecisionStep:
     bench, verdict = decision.bench, decision.draft
     if bench is None and verdict is Verdict.NO:
         ceiling = factor_text(decision.ceiling or 1.0)
         text = f"Not even without any decode: that would be {ceiling} at most, by these queries."
-        return Step(
+        return DecisionStep(
             "draft", _DRAFT, verdict, f"at most {ceiling}", text, "Don't use a draft.", measured=False
         )
     if bench is None:
-        return Step(
+        return DecisionStep(
             "draft", _DRAFT, verdict, "not measured", "No benchmark was given.", _MEASURE, measured=False
         )
     best, after = bench.best, bench_advice(bench)[0] if bench_advice(bench) else "Don't use a draft."
     if best is None or best.interval is None:
         reason = reason_text(bench) or "one block has no interval"
-        return Step("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
+        return DecisionStep("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
     text = (
         f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {factor_text(best.interval.low)} to "
         f"{factor_text(best.interval.high)} over {count_text(best.interval.units, 'block')}"
     )
     reasons = "; ".join(part for part in (text, _outputs(bench), reason_text(bench)) if part)
-    return Step("draft", _DRAFT, verdict, factor_text(best.speed_up.estimate), f"{reasons}.", after)
+    return DecisionStep("draft", _DRAFT, verdict, factor_text(best.speed_up.estimate), f"{reasons}.", after)
 
 
 def _outputs(bench: BenchAnalysis) -> str:
@@ -178,20 +182,20 @@ def _outputs(bench: BenchAnalysis) -> str:
             return f"whether its outputs are the baseline's is open ({gap})"
 
 
-def _target(decision: Decision) -> Step:
+def _target(decision: Decision) -> DecisionStep:
     step = decision.target
     counts, text = step.counts, basis(step.counts)
     if step.with_draft is not None:
         today = f"As it is: {step.today.verdict.value}, {_slowest(step.today)}."
         text = f"With {step.arm}: {text} {today}"
-    return Step("target", _TARGET, counts.verdict, _slowest(counts), text, next_step(counts))
+    return DecisionStep("target", _TARGET, counts.verdict, _slowest(counts), text, next_step(counts))
 
 
 def _slowest(target: Assessment[Any]) -> str:
     return NOT_KNOWN if target.estimate is None else f"slowest median {duration_text(target.estimate)}"
 
 
-def _brevity(decision: Decision) -> Step:
+def _brevity(decision: Decision) -> DecisionStep:
     if decision.trained is not None:
         return _trained(decision.trained)
     measured = decision.time.figures.measured
@@ -200,16 +204,20 @@ def _brevity(decision: Decision) -> Step:
     if measured is not None:
         known = measured.decode.share is not None
         figure = f"decode {'' if known else '≤ '}{share_text(measured.decode.at_most.estimate)}"
-    return Step("brevity", _BREVITY, decision.brevity, figure, text, _after_brevity(decision), measured=known)
+    return DecisionStep(
+        "brevity", _BREVITY, decision.brevity, figure, text, _after_brevity(decision), measured=known
+    )
 
 
-def _trained(training: Training) -> Step:
+def _trained(training: Training) -> DecisionStep:
     """What a training of this model came to."""
     judged = training.judgement.chosen if training.judgement else None
     figure = f"{percent_text(judged.times.saved)} less wall time" if judged and judged.times else NOT_KNOWN
     text = f"Tried in {one_line(training.source)}: {training_words.basis(training)}"
     after = " ".join(training_words.next_steps(training))
-    return Step("brevity", _BREVITY, training.verdict, figure, text, after, measured=judged is not None)
+    return DecisionStep(
+        "brevity", _BREVITY, training.verdict, figure, text, after, measured=judged is not None
+    )
 
 
 def _after_brevity(decision: Decision) -> str:

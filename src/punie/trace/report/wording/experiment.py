@@ -9,8 +9,14 @@ from typing import Final
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, ServerKind
 from punie.trace.analysis.experiment.gates import Gate, GateKind
 from punie.trace.analysis.experiment.measured import Measured
-from punie.trace.analysis.experiment.plan import ExperimentPlan, Stopping
-from punie.trace.analysis.experiment.results import ArmResult, Ended, Ending, Experiment, ending_of
+from punie.trace.analysis.experiment.plan import ExperimentPlan, StoppingRule
+from punie.trace.analysis.experiment.results import (
+    ArmResult,
+    Experiment,
+    ExperimentEnd,
+    StopReason,
+    ending_of,
+)
 from punie.trace.analysis.experiment.speedup import SpeedUp
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.model import Verdict
@@ -129,37 +135,37 @@ def headline(experiment: Experiment) -> str:
             return f"undecided whether {arm} is faster than {baseline}: {figure}"
 
 
-def ended_text(ended: Ended, plan: ExperimentPlan) -> str:
+def ended_text(ended: ExperimentEnd, plan: ExperimentPlan) -> str:
     """After how many blocks it ended and why, in words of the rule."""
     done = count_text(ended.blocks, "block")
     match ended.why:
-        case Ending.UNFINISHED:
+        case StopReason.UNFINISHED:
             return f"unfinished: {done} of {plan.blocks}"
-        case Ending.NARROW:
+        case StopReason.NARROW:
             return (
                 f"ended after {done} of {plan.blocks}: every interval is at most {_width(plan.stopping)} wide"
             )
-        case Ending.DECIDED:
+        case StopReason.DECIDED:
             return f"ended after {done} of {plan.blocks}: every verdict is decided"
-        case Ending.ALL_BLOCKS:
+        case StopReason.ALL_BLOCKS:
             return f"all {done} run"
 
 
-def _width(stopping: Stopping) -> str:
+def _width(stopping: StoppingRule) -> str:
     return percent_text(stopping.width or 0)
 
 
 def looks_notes(measured: Measured) -> tuple[str, ...]:
     """What belongs beside other figures of an experiment: when it was looked at, and what disturbed it."""
     plan, ended = measured.plan, ending_of(measured)
-    early = ended.why in (Ending.NARROW, Ending.DECIDED)
+    early = ended.why in (StopReason.NARROW, StopReason.DECIDED)
     again = [f"{cell.name} was run again: {'; '.join(cell.disturbed)}" for cell in measured.set_aside]
     disturbed = [f"{cell.name}: {'; '.join(cell.disturbed)}" for cell in measured.cells if cell.disturbed]
     sentences = (ended_text(ended, plan) if early else "", level_text(ended, plan), *again, *disturbed)
     return tuple(filter(None, sentences))
 
 
-def level_text(ended: Ended, plan: ExperimentPlan) -> str:
+def level_text(ended: ExperimentEnd, plan: ExperimentPlan) -> str:
     """At which level intervals are, and why not at 95 %; empty where they are."""
     if ended.look.level == LEVEL:
         return ""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.analysis.experiment.gates import Gate, GateKind
-from punie.trace.analysis.improvement.model import BASELINE, Ending, Stage
-from punie.trace.analysis.improvement.ranking import LEAST_SHARE, LeftOut
-from punie.trace.analysis.improvement.screening import LEAST_SCREENED, Screened, ScreenedLever
+from punie.trace.analysis.improvement.model import BASELINE, ImprovementEnding, Stage
+from punie.trace.analysis.improvement.ranking import LEAST_SHARE, LeverExclusion
+from punie.trace.analysis.improvement.screening import LEAST_SCREENED, ScreenedLever, ScreeningResult
 from punie.trace.model import Verdict
 from punie.trace.report import figures
 from punie.trace.report.inert import one_line, some
@@ -17,21 +17,21 @@ from punie.trace.units import bytes_text, count_text, percent_text, share_text
 
 if TYPE_CHECKING:
     from punie.trace.analysis.experiment.results import ArmResult
-    from punie.trace.analysis.improvement.model import Candidate, LeverSet, Prediction
+    from punie.trace.analysis.improvement.model import LeverCandidate, LeverPrediction, LeverSet
     from punie.trace.analysis.improvement.track_record import TrackRecord
-    from punie.trace.report.content import ImprovementReport
+    from punie.trace.report.content import ImprovementContent
 
 VERDICTS: Final = {
-    Ending.IMPROVED: Verdict.YES,
-    Ending.NOTHING_HELPS: Verdict.NO,
-    Ending.UNDECIDED: Verdict.UNDECIDED,
-    Ending.BUDGET_SPENT: Verdict.UNDECIDED,
+    ImprovementEnding.IMPROVED: Verdict.YES,
+    ImprovementEnding.NOTHING_HELPS: Verdict.NO,
+    ImprovementEnding.UNDECIDED: Verdict.UNDECIDED,
+    ImprovementEnding.BUDGET_SPENT: Verdict.UNDECIDED,
 }
 _OUTCOMES: Final = {
-    Screened.HELPS: "helps",
-    Screened.DOESNT_HELP: "doesn't help",
-    Screened.BREAKS_A_GATE: "kept out",
-    Screened.NOT_MEASURED: "not measured",
+    ScreeningResult.HELPS: "helps",
+    ScreeningResult.DOESNT_HELP: "doesn't help",
+    ScreeningResult.BREAKS_A_GATE: "kept out",
+    ScreeningResult.NOT_MEASURED: "not measured",
 }
 
 
@@ -40,27 +40,27 @@ def levers_text(levers: LeverSet | None) -> str:
     return " + ".join(map(one_line, levers)) if levers else "the baseline"
 
 
-def headline(report: ImprovementReport) -> str:
+def headline(report: ImprovementContent) -> str:
     """One sentence."""
     confirmation = report.state.confirmation
     figure = speed_up_text(report)
     match report.ending:
-        case Ending.IMPROVED:
+        case ImprovementEnding.IMPROVED:
             return f"{figure} faster with {levers_text(report.state.winner)}"
-        case Ending.NOTHING_HELPS if report.state.closed:
+        case ImprovementEnding.NOTHING_HELPS if report.state.closed:
             return f"Nothing helps: {levers_text(report.state.winner)} {gate_text(report.state.closed[0])}"
-        case Ending.NOTHING_HELPS if confirmation is not None:
+        case ImprovementEnding.NOTHING_HELPS if confirmation is not None:
             return f"Nothing helps: what looked best didn't hold in fresh blocks ({figure})"
-        case Ending.NOTHING_HELPS:
+        case ImprovementEnding.NOTHING_HELPS:
             return "Nothing helps: no lever that can be tried here makes it faster"
-        case Ending.UNDECIDED:
+        case ImprovementEnding.UNDECIDED:
             return f"Undecided: {levers_text(report.state.winner)} may help ({figure}), and the blocks don't decide it"
         case _:
             so_far = f" ({figure} so far)" if confirmation else ""
             return f"The budget is spent before a speed-up could be confirmed{so_far}"
 
 
-def speed_up_text(report: ImprovementReport) -> str:
+def speed_up_text(report: ImprovementContent) -> str:
     """The confirmation's estimate and interval; "not confirmed" without."""
     confirmation = report.state.confirmation
     if confirmation is None or confirmation.speed_up is None:
@@ -68,7 +68,7 @@ def speed_up_text(report: ImprovementReport) -> str:
     return str(figures.speed_up(confirmation.speed_up, confirmation.interval))
 
 
-def basis(report: ImprovementReport) -> str:
+def basis(report: ImprovementContent) -> str:
     """What the verdict rests on."""
     confirmation, looks = report.state.confirmation, report.state.sizes.looks
     if confirmation is None:
@@ -82,39 +82,39 @@ def basis(report: ImprovementReport) -> str:
     )
 
 
-def next_steps(report: ImprovementReport) -> tuple[str, ...]:
+def next_steps(report: ImprovementContent) -> tuple[str, ...]:
     """What to do now, the most important first."""
     return tuple(_next_steps(report))
 
 
-def _next_steps(report: ImprovementReport) -> Iterator[str]:
+def _next_steps(report: ImprovementContent) -> Iterator[str]:
     where = one_line(report.source)
     match report.ending:
-        case Ending.IMPROVED:
+        case ImprovementEnding.IMPROVED:
             yield f"Use it: punie-trace run --config {where}/config.toml (serve and improve take it too)."
-        case Ending.UNDECIDED:
+        case ImprovementEnding.UNDECIDED:
             yield "Make the machine quieter and run it again: the noise is larger than what this could bring."
-        case Ending.BUDGET_SPENT:
+        case ImprovementEnding.BUDGET_SPENT:
             yield f"Go on with more time: punie-trace improve --resume {where} --budget TIME."
-        case Ending.NOTHING_HELPS if report.state.closed:
+        case ImprovementEnding.NOTHING_HELPS if report.state.closed:
             names = ",".join(sorted(set(report.state.winner or ())))
             yield f"Try without it: --without {one_line(names)}."
         case _:
             pass
     if report.baseline.causes:
         yield f"In your own code: {change_text(report.baseline.causes[0])}."
-    elif report.ending is Ending.NOTHING_HELPS:
+    elif report.ending is ImprovementEnding.NOTHING_HELPS:
         yield "What takes the time is in the baseline's report; `decide` says whether training is worth a try."
 
 
-def left_out_text(candidate: Candidate, reason: LeftOut) -> str:
+def left_out_text(candidate: LeverCandidate, reason: LeverExclusion) -> str:
     """Why a lever wasn't tried."""
     predicted = candidate.prediction
     why = {
-        LeftOut.NOT_HERE: candidate.why_not,
-        LeftOut.NOT_CHOSEN: "not chosen",
-        LeftOut.NO_BUDGET: "the budget isn't enough for it",
-        LeftOut.CANT_MATTER: (
+        LeverExclusion.NOT_HERE: candidate.why_not,
+        LeverExclusion.NOT_CHOSEN: "not chosen",
+        LeverExclusion.NO_BUDGET: "the budget isn't enough for it",
+        LeverExclusion.CANT_MATTER: (
             f"saves {share_text(predicted.at_most) if predicted else 'nothing'} of the wall time at most, "
             f"less than {percent_text(LEAST_SHARE)}"
         ),
@@ -144,7 +144,7 @@ def gate_text(gate: Gate) -> str:
             return f"makes the machine swap: {bytes_text(gate.value or 0)} written"
 
 
-def prediction_text(predicted: Prediction | None) -> str:
+def prediction_text(predicted: LeverPrediction | None) -> str:
     """As a speed-up; what it takes for granted is said below the table."""
     return (
         "not predicted"
@@ -195,7 +195,7 @@ def screening_note() -> str:
     )
 
 
-def stage_arm(report: ImprovementReport, stage: Stage, levers: LeverSet) -> ArmResult | None:
+def stage_arm(report: ImprovementContent, stage: Stage, levers: LeverSet) -> ArmResult | None:
     """An arm of a stage; None where it wasn't measured."""
     experiment = report.experiments.get(stage)
     if experiment is None:
@@ -205,7 +205,7 @@ def stage_arm(report: ImprovementReport, stage: Stage, levers: LeverSet) -> ArmR
     return next((result for result in experiment.others if result.arm.levers == levers), None)
 
 
-def winner_arm(report: ImprovementReport) -> ArmResult | None:
+def winner_arm(report: ImprovementContent) -> ArmResult | None:
     """What is, or is to be, confirmed, as its confirmation measured it; None before."""
     winner = report.state.winner
     return stage_arm(report, report.state.stage, winner) if winner else None

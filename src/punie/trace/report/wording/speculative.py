@@ -9,8 +9,8 @@ from punie.trace.analysis.experiment.arms import PromptCache
 from punie.trace.analysis.experiment.losslessness import LosslessnessGap
 from punie.trace.analysis.experiment.speedup import blocks_needed
 from punie.trace.analysis.speculative.advice import BenchAdvice, improvable, next_steps
-from punie.trace.analysis.speculative.benchmark import Bar, BenchAnalysis, BenchReason
-from punie.trace.analysis.speculative.decomposition import Cause
+from punie.trace.analysis.speculative.benchmark import BenchAnalysis, BenchReason, Disqualification
+from punie.trace.analysis.speculative.decomposition import DraftEffect
 from punie.trace.analysis.speculative.model import THRESHOLD, Preflight
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
@@ -18,8 +18,8 @@ from punie.trace.report.wording.verdicts import gaps_text
 from punie.trace.units import bytes_text, count_text, duration_text, factor_text, percent_text, share_text
 
 BARS: Final = {
-    Bar.CORRUPT: "its outputs are corrupt",
-    Bar.WRONG: "it gives wrong answers where the baseline gives none",
+    Disqualification.CORRUPT: "its outputs are corrupt",
+    Disqualification.WRONG: "it gives wrong answers where the baseline gives none",
 }
 LOSSLESSNESS_GAPS: Final = {
     LosslessnessGap.NONE: "",
@@ -30,16 +30,17 @@ LOSSLESSNESS_GAPS: Final = {
     LosslessnessGap.NOTHING_COMPARED: "no output of this arm could be compared",
 }
 _TRY: Final = {
-    Cause.BATCHING: "The path that drafts use writes slower than the batched one: look for a newer mlx_lm first.",
-    Cause.CACHE: "The prompt is read again on every turn because drafts run without the prompt cache: "
+    DraftEffect.BATCHING: "The path that drafts use writes slower than the batched one: look for a newer mlx_lm first.",
+    DraftEffect.CACHE: "The prompt is read again on every turn because drafts run without the prompt cache: "
     "shorten the prompt, or try again when mlx_lm keeps the cache right with a draft.",
-    Cause.PREFILL_PATH: "The path that drafts use reads the prompt slower: look for a newer mlx_lm first.",
-    Cause.DRAFT_PREFILL: "The draft reads the whole prompt as well: try a smaller draft.",
-    Cause.DRAFT_COST: "Try a smaller draft, or one with fewer bits.",
-    Cause.VERIFICATION: "Checking several tokens at once costs this target much: try a smaller k.",
-    Cause.DRAFTING: "Run the preflight too: without it, drafting can't be split into its costs.",
-    Cause.UNEXPLAINED: "Decode takes longer than the measured costs explain: look at the server between steps.",
-    Cause.OUTSIDE: "Time outside the model differs between the arms: look at `punie-trace report` of one cell each.",
+    DraftEffect.PREFILL_PATH: "The path that drafts use reads the prompt slower: look for a newer mlx_lm first.",
+    DraftEffect.DRAFT_PREFILL: "The draft reads the whole prompt as well: try a smaller draft.",
+    DraftEffect.DRAFT_COST: "Try a smaller draft, or one with fewer bits.",
+    DraftEffect.VERIFICATION: "Checking several tokens at once costs this target much: try a smaller k.",
+    DraftEffect.DRAFTING: "Run the preflight too: without it, drafting can't be split into its costs.",
+    DraftEffect.UNEXPLAINED: "Decode takes longer than the measured costs explain: look at the server between steps.",
+    DraftEffect.OUTSIDE: "Time outside the model differs between the arms: "
+    "look at `punie-trace report` of one cell each.",
 }
 _FIXED: Final = {
     BenchAdvice.FINISH: "Finish it: the same command with --resume goes on where it stopped.",

@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from punie.trace.analysis.tuning.fusing import Fused
-from punie.trace.analysis.tuning.judgement import ArmKind, Judgement, Question, Times
-from punie.trace.analysis.tuning.linting import PROBLEM_TEXTS, Arguments, Served
+from punie.trace.analysis.tuning.judgement import Criterion, Judgement, ModelVariant, Times
+from punie.trace.analysis.tuning.linting import PROBLEM_TEXTS, ArgumentsForm, PromptMatch
 from punie.trace.analysis.tuning.margin import queries_for, smallest_margin
-from punie.trace.analysis.tuning.training import Ending, Training
+from punie.trace.analysis.tuning.training import Training, TrainingEnding
 from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
 from punie.trace.report.figures import speed_up
@@ -19,26 +19,26 @@ from punie.trace.units import bytes_text, count_text, percent_text
 
 _SERVED: Final = MappingProxyType(
     {
-        Served.SAME_TOKENS: "the server's tokens, one by one",
-        Served.OTHER_TOKENS: "other tokens than the server's",
-        Served.SAME_COUNT: "as many tokens as the server's; which ones isn't known",
-        Served.OTHER_COUNT: "another number of tokens than the server's",
-        Served.NOT_KNOWN: "not compared: what the server got isn't known",
+        PromptMatch.SAME_TOKENS: "the server's tokens, one by one",
+        PromptMatch.OTHER_TOKENS: "other tokens than the server's",
+        PromptMatch.SAME_COUNT: "as many tokens as the server's; which ones isn't known",
+        PromptMatch.OTHER_COUNT: "another number of tokens than the server's",
+        PromptMatch.NOT_KNOWN: "not compared: what the server got isn't known",
     }
 )
 _ARGUMENTS: Final = MappingProxyType(
     {
-        Arguments.ALIKE: "tool arguments render alike as text and as an object",
-        Arguments.OBJECT: "tool arguments as an object, as the server has them",
-        Arguments.TEXT: "tool arguments as text, because only that gives the server's tokens",
+        ArgumentsForm.ALIKE: "tool arguments render alike as text and as an object",
+        ArgumentsForm.OBJECT: "tool arguments as an object, as the server has them",
+        ArgumentsForm.TEXT: "tool arguments as text, because only that gives the server's tokens",
     }
 )
 QUESTIONS: Final = MappingProxyType(
     {
-        Question.SHORTER: "fewer output tokens?",
-        Question.FASTER: "less wall time?",
-        Question.KEPT: "answers kept?",
-        Question.BETTER_THAN_INSTRUCTION: "better than an instruction to be brief?",
+        Criterion.SHORTER: "fewer output tokens?",
+        Criterion.FASTER: "less wall time?",
+        Criterion.KEPT: "answers kept?",
+        Criterion.BETTER_THAN_INSTRUCTION: "better than an instruction to be brief?",
     }
 )
 
@@ -46,22 +46,22 @@ QUESTIONS: Final = MappingProxyType(
 def basis(training: Training) -> str:
     """Why the verdict is what it is."""
     match training.ending:
-        case Ending.PLANNED:
+        case TrainingEnding.PLANNED:
             return "Nothing was asked or trained: this is the plan."
-        case Ending.LITTLE_DECODE:
+        case TrainingEnding.LITTLE_DECODE:
             share = training.decode.at_most.estimate if training.decode else 0
             return (
                 f"Writing answers takes {percent_text(share)} of the wall time, and training can save nothing else: "
                 f"that can't reach {percent_text(THRESHOLD)}."
             )
-        case Ending.NOTHING_SHORTER:
+        case TrainingEnding.NOTHING_SHORTER:
             return _nothing_shorter(training)
-        case Ending.REFUSED:
+        case TrainingEnding.REFUSED:
             problems = training.lint.refused if training.lint else ()
             return (
                 f"The rows can't be trained on: {'; '.join(PROBLEM_TEXTS[problem] for problem in problems)}."
             )
-        case Ending.JUDGED:
+        case TrainingEnding.JUDGED:
             return _judged(training)
 
 
@@ -101,29 +101,29 @@ def _judged(training: Training) -> str:
 
 def won(judgement: Judgement) -> tuple[str, str]:
     """How much shorter and how much faster the chosen arm is, in brackets; empty where it isn't known."""
-    base, chosen = judgement.of(ArmKind.BASE), judgement.chosen
+    base, chosen = judgement.of(ModelVariant.BASE), judgement.chosen
     tokens = chosen.tokens / base.tokens if base and base.tokens and chosen and chosen.tokens else None
     less = f" ({percent_text(1 - tokens)} fewer output tokens)" if tokens is not None else ""
     times = chosen.times if chosen else None
     return less, f" ({percent_text(times.saved)} less wall time)" if times else ""
 
 
-def answer_line(judgement: Judgement, question: Question) -> str:
+def answer_line(judgement: Judgement, question: Criterion) -> str:
     """One question with its verdict and the figures that it rests on."""
     line = f"{QUESTIONS[question]} {judgement.answers[question].value}"
     chosen = judgement.chosen
     if chosen is None:
         return line
     match question:
-        case Question.SHORTER if chosen.tokens_share is not None:
+        case Criterion.SHORTER if chosen.tokens_share is not None:
             share = chosen.tokens_share
             return f"{line}: {percent_text(share.low)} to {percent_text(share.high)} of the base's"
-        case Question.FASTER if chosen.times is not None:
+        case Criterion.FASTER if chosen.times is not None:
             return f"{line}: {_factor(chosen.times)} against the base"
-        case Question.KEPT:
+        case Criterion.KEPT:
             margin, most = (percent_text(part) for part in (judgement.margin, chosen.kept.most_worse))
             return f"{line}: at most {most} get worse (margin: {margin})"
-        case Question.BETTER_THAN_INSTRUCTION if chosen.against_told is not None:
+        case Criterion.BETTER_THAN_INSTRUCTION if chosen.against_told is not None:
             return f"{line}: {_factor(chosen.against_told)} against the base told to be brief"
     return line
 
@@ -135,15 +135,15 @@ def _factor(times: Times) -> str:
 def next_steps(training: Training) -> Iterator[str]:
     """What to do now."""
     match training.ending:
-        case Ending.PLANNED:
+        case TrainingEnding.PLANNED:
             yield "Leave out --dry-run to begin."
-        case Ending.LITTLE_DECODE:
+        case TrainingEnding.LITTLE_DECODE:
             yield "Look at the rest of the time instead: punie-trace report RUN shows it; --anyway trains all the same."
-        case Ending.NOTHING_SHORTER:
+        case TrainingEnding.NOTHING_SHORTER:
             yield "Keep the model as it is; --anyway trains all the same."
-        case Ending.REFUSED:
+        case TrainingEnding.REFUSED:
             yield "Mend what is named, or leave out long rows with --max-seq-length."
-        case Ending.JUDGED if training.judgement is not None:
+        case TrainingEnding.JUDGED if training.judgement is not None:
             yield from _after_judgement(training, training.judgement)
 
 
@@ -152,18 +152,18 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
         yield f"Serve it: punie-trace serve --config {training.source}/config.toml"
     if (
         judgement.verdict is Verdict.NO
-        and judgement.answers[Question.BETTER_THAN_INSTRUCTION] is not Verdict.NO
+        and judgement.answers[Criterion.BETTER_THAN_INSTRUCTION] is not Verdict.NO
     ):
         yield "Keep the model as it is."
         return
-    if judgement.answers.get(Question.BETTER_THAN_INSTRUCTION) is Verdict.NO:
+    if judgement.answers.get(Criterion.BETTER_THAN_INSTRUCTION) is Verdict.NO:
         yield "Add the instruction to be brief to the agent's instructions instead: it needs no training."
-    if judgement.answers.get(Question.KEPT) is Verdict.UNDECIDED and judgement.chosen:
+    if judgement.answers.get(Criterion.KEPT) is Verdict.UNDECIDED and judgement.chosen:
         compared = judgement.chosen.kept.compared
         needed = queries_for(judgement.margin)
         if compared < needed:
             yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
-    if Verdict.UNDECIDED in map(judgement.answers.get, (Question.FASTER, Question.BETTER_THAN_INSTRUCTION)):
+    if Verdict.UNDECIDED in map(judgement.answers.get, (Criterion.FASTER, Criterion.BETTER_THAN_INSTRUCTION)):
         more = f"punie-trace train concise --resume {training.source} --blocks N"
         yield f"Judge it in more passes, since its times are too few to decide: {more}"
 
@@ -234,7 +234,11 @@ def realised_line(training: Training) -> str:
     )
 
 
-def arm_name(kind: ArmKind, name: str) -> str:
+def arm_name(kind: ModelVariant, name: str) -> str:
     """An arm for people."""
-    words = {ArmKind.BASE: "base", ArmKind.BRIEF: "told to be brief", ArmKind.ADAPTER: "adapter, unfused"}
+    words = {
+        ModelVariant.BASE: "base",
+        ModelVariant.BRIEF: "told to be brief",
+        ModelVariant.ADAPTER: "adapter, unfused",
+    }
     return words.get(kind, name)

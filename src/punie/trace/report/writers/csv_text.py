@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from punie.trace.report.document import Figure, Rows, Value
+from punie.trace.report.document import Figure, FlatTable, Value
 from punie.trace.report.inert import inert
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _FORMULA: Final = frozenset("=+-@")  # with what a spreadsheet takes a cell's te
 
 def write(document: Document, page: Page) -> str:
     """A header and the report's rows; without such a line a cell of each table. What isn't known is empty."""
-    rows = document.rows() if document.rows else Rows(_FIGURES, tuple(_figures(document)))
+    rows = document.rows() if document.rows else FlatTable(_FIGURES, tuple(_figures(document)))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(rows.columns)

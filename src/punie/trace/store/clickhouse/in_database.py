@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, Part
+from punie.trace.analysis.summary.parts import GroupBy, Part
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES, Phase
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
@@ -62,7 +62,7 @@ class _Answer:
     where: Where
 
 
-def total(url: str, by: By | None = None) -> DatabaseTotals:
+def total(url: str, by: GroupBy | None = None) -> DatabaseTotals:
     """What ClickHouse finds over all traces of the URL (`limit=` takes the newest).
 
     Raises InputError as reading spans does, and if there are no spans.
@@ -78,7 +78,7 @@ def total(url: str, by: By | None = None) -> DatabaseTotals:
     return _total(query, answer, by)
 
 
-def _ask(client: Client, query: ClickHouseQuery, by: By | None, now_ns: int) -> _Answer:
+def _ask(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: int) -> _Answer:
     table, name = find_table(client, query)
     behind = find_distributed(client, query, table, name)
     asked: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def _shards(
     client: Client,
     query: ClickHouseQuery,
     attributes: Sequence[str],
-    by: By | None,
+    by: GroupBy | None,
     table: Table,
     name: str,
     behind: Distributed | None,
@@ -125,7 +125,7 @@ def _is_narrowed(query: ClickHouseQuery) -> bool:
     return bool(query.service or query.since_ns or query.limit < NO_LIMIT)
 
 
-def _total(query: ClickHouseQuery, answer: _Answer, by: By | None) -> DatabaseTotals:
+def _total(query: ClickHouseQuery, answer: _Answer, by: GroupBy | None) -> DatabaseTotals:
     everything = [row for row in answer.rows if row.is_all]
     if not everything:
         raise InputError(

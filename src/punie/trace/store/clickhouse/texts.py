@@ -11,7 +11,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
 from punie.trace.store.in_database.spans import WORDS, quoted, spans_sql, told_by_spelling
 
@@ -70,10 +70,10 @@ MOST_SPANS: Final = 2**21 - 1
 _PARTS: Final = MappingProxyType(
     {
         None: "''",
-        By.DAY: "toString(toDate(fromUnixTimestamp64Nano(if(max(is_top), minIf(start_ns, is_top), min(start_ns)), "
+        GroupBy.DAY: "toString(toDate(fromUnixTimestamp64Nano(if(max(is_top), minIf(start_ns, is_top), min(start_ns)), "
         "'UTC')))",
-        By.MODEL: "arrayStringConcat(arraySort(if(countIf(served != '') > 0, groupUniqArrayIf(served, served != ''), "
-        "groupUniqArrayIf(asked, asked != ''))), ', ')",
+        GroupBy.MODEL: "arrayStringConcat(arraySort(if(countIf(served != '') > 0, "
+        "groupUniqArrayIf(served, served != ''), groupUniqArrayIf(asked, asked != ''))), ', ')",
     }
 )
 
@@ -89,7 +89,7 @@ def attributes_sql(rows: str) -> str:
     return f"SELECT groupUniqArrayArray(mapKeys(SpanAttributes)) FROM ({rows})"  # noqa: S608 - our own text
 
 
-def traces_sql(attributes: Iterable[str], by: By | None = None) -> str:
+def traces_sql(attributes: Iterable[str], by: GroupBy | None = None) -> str:
     """A row a trace over a relation `otel_spans`: TraceId, part, state, root_ns, is_network_known, members.
 
     `attributes` are the names of all that its spans have.
@@ -107,7 +107,7 @@ def traces_sql(attributes: Iterable[str], by: By | None = None) -> str:
     )
 
 
-def shard_sql(rows: str, attributes: Iterable[str], by: By | None) -> str:
+def shard_sql(rows: str, attributes: Iterable[str], by: GroupBy | None) -> str:
     """One statement over `rows`, a SELECT of the exporter's columns, for a server that has whole traces.
 
     `attributes` are the names of all that the spans of all servers have.

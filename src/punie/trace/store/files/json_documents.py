@@ -21,7 +21,7 @@ _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class JsonDocument:
     """What stands at `line` (from 1; in a file of messages the message's number), or why it is no JSON."""
 
     line: int
@@ -58,10 +58,10 @@ class JsonDocuments:
     """The documents of a file; lines are parsed anew each time, so that they never all lie in memory."""
 
     lines: Lines | None = None
-    whole: tuple[Document, ...] = ()
+    whole: tuple[JsonDocument, ...] = ()
     messages: Sequence[bytes] = ()
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[JsonDocument]:
         yield from self.whole
         for number, line in self.numbered_lines():
             yield self.parse_line(number, line)
@@ -71,13 +71,13 @@ class JsonDocuments:
         every = self.messages if self.lines is None else self.lines
         return ((number, line) for number, line in enumerate(every, start=1) if line.strip())
 
-    def parse_line(self, number: int, line: bytes) -> Document:
+    def parse_line(self, number: int, line: bytes) -> JsonDocument:
         """The document of line `number`, or why it is none."""
         try:
-            return Document(number, parse(line.decode("utf-8")))
+            return JsonDocument(number, parse(line.decode("utf-8")))
         except (ValueError, RecursionError) as error:
             torn = self.lines is not None and number == self.lines.torn
-            return Document(number, None, f"{'torn line' if torn else 'not JSON'}: {_reason(error)}")
+            return JsonDocument(number, None, f"{'torn line' if torn else 'not JSON'}: {_reason(error)}")
 
 
 def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
@@ -119,12 +119,12 @@ def parse(text: str) -> object:
     return _without_halves(found) if _SURROGATE.search(text) else found
 
 
-def _behind_each_other(content: bytes) -> Iterator[Document]:
+def _behind_each_other(content: bytes) -> Iterator[JsonDocument]:
     """One document, or several as `jq` prints them: each over many lines. What follows damage is lost."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield Document(1, None, _reason(error))
+        yield JsonDocument(1, None, _reason(error))
         return
     decoder = json.JSONDecoder()
     at = _end_of_blank(text, 0)
@@ -133,9 +133,9 @@ def _behind_each_other(content: bytes) -> Iterator[Document]:
         try:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            yield Document(line, None, f"not JSON: {_reason(error)}")
+            yield JsonDocument(line, None, f"not JSON: {_reason(error)}")
             return
-        yield Document(line, _without_halves(value) if _SURROGATE.search(text, at, end) else value)
+        yield JsonDocument(line, _without_halves(value) if _SURROGATE.search(text, at, end) else value)
         begun, at = at, _end_of_blank(text, end)
         line += text.count("\n", begun, at)
 

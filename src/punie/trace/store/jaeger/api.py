@@ -16,7 +16,7 @@ from msgspec import structs
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
 from punie.trace.store.attribute_values import with_typed_values
-from punie.trace.store.files.json_documents import Document, JsonDocuments, split_documents
+from punie.trace.store.files.json_documents import JsonDocument, JsonDocuments, split_documents
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.jaeger.query import SCHEME, JaegerQuery, parse_query
@@ -168,7 +168,7 @@ def _documents(answer: _Answer, url: str) -> JsonDocuments:
     return documents
 
 
-def _is_empty(document: Document) -> bool:
+def _is_empty(document: JsonDocument) -> bool:
     """An empty result: protobuf's JSON leaves out what is empty."""
     return not document.problem and document.value in ({}, {"result": {}})
 

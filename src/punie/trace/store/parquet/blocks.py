@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
-from punie.trace.analysis.summary.parts import By, Part, day_of
+from punie.trace.analysis.summary.parts import GroupBy, Part, day_of
 from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES, Provenance
@@ -84,7 +84,9 @@ class BlockSums:
 class Together:
     """The sums over all blocks."""
 
-    def __init__(self, words: tuple[Sequence[Sequence[str]], Sequence[str] | None], by: By | None) -> None:
+    def __init__(
+        self, words: tuple[Sequence[Sequence[str]], Sequence[str] | None], by: GroupBy | None
+    ) -> None:
         places, self._models = words
         self._by = by
         names = [_numbers(texts) for texts in zip(*places, strict=True)]
@@ -152,7 +154,7 @@ class Together:
 
     def _parts_of(self, rows: Rows, judged: Judged, model: Ints | None) -> tuple[Sequence[str], Ints]:
         """The names of the parts in a block, and the place of each trace's among them."""
-        if self._by is By.DAY:
+        if self._by is GroupBy.DAY:
             days, part = np.unique(_begin_ns(rows, judged.first) // DAY_NS, return_inverse=True)
             return [day_of(day * DAY_NS) for day in days.tolist()], part
         if model is not None:

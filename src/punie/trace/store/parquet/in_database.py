@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from punie.trace import semconv
-from punie.trace.analysis.summary.parts import By
+from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
@@ -42,7 +42,7 @@ MEMORY: Final = "1GB"
 _BLOCK: Final = 2**18  # spans; a block has whole traces, so it may have more
 
 
-def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
+def total(sources: Sequence[str], by: GroupBy | None = None) -> DatabaseTotals:
     """What is found over all traces of the files, folders and patterns in `sources`.
 
     Raises InputError as reading spans does, and if there are no spans.
@@ -55,7 +55,9 @@ def total(sources: Sequence[str], by: By | None = None) -> DatabaseTotals:
     return cast("DatabaseTotals", found)
 
 
-def send_total(send: Send, named: str, files: Sequence[str], by: By | None, memory: str, folder: str) -> None:
+def send_total(
+    send: Send, named: str, files: Sequence[str], by: GroupBy | None, memory: str, folder: str
+) -> None:
     """Send what is found over all traces of `files`; what is more than `memory` waits in `folder`."""
     try:
         import numpy  # noqa: F401 - DuckDB gives its columns as numpy's
@@ -90,7 +92,9 @@ def _files_of(source: str) -> Iterator[str]:
         yield str(path)
 
 
-def _total(duckdb: Asking, named: str, files: Sequence[str], by: By | None, memory: str) -> DatabaseTotals:
+def _total(
+    duckdb: Asking, named: str, files: Sequence[str], by: GroupBy | None, memory: str
+) -> DatabaseTotals:
     from punie.trace.store.parquet.blocks import Together
 
     for macro in MACROS:
@@ -108,16 +112,16 @@ def _total(duckdb: Asking, named: str, files: Sequence[str], by: By | None, memo
 
 
 def _bring_together(
-    duckdb: Asking, files: Sequence[str], by: By | None
+    duckdb: Asking, files: Sequence[str], by: GroupBy | None
 ) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
     """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
 
     These are the places (the names that tell of a machine, the scope) and, by model, the models.
     """
-    narrow = _narrow(duckdb, files, ", asked, served" if by is By.MODEL else "")
+    narrow = _narrow(duckdb, files, ", asked, served" if by is GroupBy.MODEL else "")
     places = _numbered(duckdb, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
     models, model = None, ""
-    if by is By.MODEL:
+    if by is GroupBy.MODEL:
         models = _numbered(duckdb, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
         model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
     duckdb.ask(

@@ -98,7 +98,7 @@ class ShipState:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBookmark:
+class StoredBookmark:
     """The place of one receiver in a `ShipState`."""
 
     state: ShipState

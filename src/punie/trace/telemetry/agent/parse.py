@@ -21,7 +21,7 @@ from pydantic_ai.capabilities import AbstractCapability
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
-from punie.trace.telemetry.digest import Prompt, PromptReader
+from punie.trace.telemetry.digest import DigestedPrompt, PromptReader
 from punie.trace.telemetry.http.attempts import AttemptLog, Body
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def name_query(run: trace.Span, ctx: RunContext[Any]) -> None:
         run.set_attribute(semconv.QUERY_TEXT, ctx.prompt)
 
 
-def digest_attributes(prompt: Prompt) -> dict[str, AttributeValue]:
+def digest_attributes(prompt: DigestedPrompt) -> dict[str, AttributeValue]:
     """Digest and length of every message of a prompt, as span attributes."""
     return {
         semconv.MESSAGE_DIGESTS: prompt.digest.digests,

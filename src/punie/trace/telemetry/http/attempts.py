@@ -15,7 +15,7 @@ _REMEMBERED: Final = 4096  # callers; older ones are forgotten, for their spans 
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RetryKey:
     """What a retry has in common with the attempt before: the calling span, the method and the address."""
 
     trace_id: int
@@ -50,23 +50,23 @@ class AttemptLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures: OrderedDict[Target, Resend] = OrderedDict()
+        self._failures: OrderedDict[RetryKey, Resend] = OrderedDict()
         self._bodies: OrderedDict[tuple[int, int], Body] = OrderedDict()
         self._errors: OrderedDict[tuple[int, int], str] = OrderedDict()
 
-    def resend(self, target: Target) -> Resend | None:
+    def resend(self, target: RetryKey) -> Resend | None:
         """The failed attempts that a new request to `target` follows, or None if it is the first."""
         with self._lock:
             return self._failures.get(target)
 
-    def failed(self, target: Target, end_ns: int) -> None:
+    def failed(self, target: RetryKey, end_ns: int) -> None:
         """An attempt failed in a way that clients retry, at `end_ns`."""
         with self._lock:
             before = self._failures.pop(target, None)
             self._failures[target] = Resend(before.count + 1 if before else 1, end_ns)
             _trim(self._failures)
 
-    def succeeded(self, target: Target) -> None:
+    def succeeded(self, target: RetryKey) -> None:
         """An attempt came through: what follows is a new request."""
         with self._lock:
             self._failures.pop(target, None)
@@ -100,7 +100,7 @@ class AttemptLog:
 
 
 def _trim(
-    entries: OrderedDict[Target, Resend]
+    entries: OrderedDict[RetryKey, Resend]
     | OrderedDict[tuple[int, int], Body]
     | OrderedDict[tuple[int, int], str],
 ) -> None:

@@ -22,7 +22,7 @@ from opentelemetry.util.types import AttributeValue
 from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
-from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, Target
+from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, RetryKey
 from punie.trace.telemetry.http.response import ResponseReader, reader_for
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
@@ -53,7 +53,7 @@ class HttpTracer:
         """Begin the span of a request under the current span, and the wait before it if it is a retry."""
         now = self.clock()
         caller = self._caller(trace.get_current_span())
-        target = Target(caller.trace_id, caller.span_id, method, _without_query(url))
+        target = RetryKey(caller.trace_id, caller.span_id, method, _without_query(url))
         resend = self.attempts.resend(target)
         if resend is not None:
             self._record_wait(caller, resend, now)
@@ -86,7 +86,7 @@ class RequestSpan:
     """The open span of one request. Whatever comes first of end, close, error and garbage collection ends it."""
 
     def __init__(
-        self, http: HttpTracer, span: Span, caller: SpanContext, target: Target, start_ns: int
+        self, http: HttpTracer, span: Span, caller: SpanContext, target: RetryKey, start_ns: int
     ) -> None:
         self.span = span
         self._http = http
@@ -212,7 +212,7 @@ class RequestSpan:
         return self._last_ns
 
 
-def _request_attributes(target: Target, resend: Resend | None) -> dict[str, str | int]:
+def _request_attributes(target: RetryKey, resend: Resend | None) -> dict[str, str | int]:
     attributes: dict[str, str | int] = {
         semconv.HTTP_METHOD[0]: target.method,
         semconv.URL_FULL[0]: target.url,

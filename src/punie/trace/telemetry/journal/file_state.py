@@ -13,20 +13,20 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class FileState:
     """What was in the file when it was left: bytes, and whole lines."""
 
     size: int = 0
     lines: int = 0
 
 
-def left_in(fd: int) -> Left:
+def left_in(fd: int) -> FileState:
     """What is in the file now."""
     size = lines = 0
     while block := read_at(fd, _BLOCK_BYTES, size) if stat.S_ISREG(os.fstat(fd).st_mode) else b"":
         size += len(block)
         lines += block.count(b"\n")
-    return Left(size, lines)
+    return FileState(size, lines)
 
 
 def is_torn(fd: int, size: int) -> bool:

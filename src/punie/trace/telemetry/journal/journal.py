@@ -22,7 +22,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.errors import ExportError
 from punie.trace.open_flags import CLOSE_ON_EXEC, NO_LINK, after_fork_in_child
-from punie.trace.telemetry.journal.file_state import Left, is_torn, left_in
+from punie.trace.telemetry.journal.file_state import FileState, is_torn, left_in
 from punie.trace.telemetry.journal.held_lines import HeldLines
 from punie.trace.telemetry.journal.syncer import Syncer
 from punie.trace.units import count_text
@@ -63,7 +63,7 @@ class Journal:
         self._syncer: Syncer | None = None
         self._fd: int | None = None
         self._torn = False
-        self._left = Left()
+        self._left = FileState()
         self._closed = False
         self._written = 0
         self._lost = 0
@@ -182,7 +182,7 @@ class Journal:
             os.close(inherited)
         self._pid = os.getpid()
         self._torn = False
-        self._left = Left()
+        self._left = FileState()
         self._held = HeldLines()  # the parent writes them
         self._written = self._lost = self._unsynced = 0
         self._last_error = ""
@@ -216,7 +216,7 @@ class Journal:
             self._torn = self._torn or len(pending) < whole
             raise
         self._torn = False
-        self._left = Left(self._left.size + whole, self._left.lines + 1)
+        self._left = FileState(self._left.size + whole, self._left.lines + 1)
 
     def _look_at_file(self) -> None:
         """Whether the file is still as this process left it; if it was removed the next line makes a new one."""

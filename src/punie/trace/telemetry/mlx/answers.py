@@ -23,7 +23,7 @@ class Batches:
     call_ns: int = 0
 
 
-class Answers:
+class ResponseQueue:
     """The generation thread's end of the queue on which a request gets its answer."""
 
     def __init__(

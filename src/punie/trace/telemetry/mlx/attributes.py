@@ -45,7 +45,7 @@ class LoadedModel:
 
 
 @dataclass(slots=True)
-class Observed:
+class ObservedRequest:
     """One request as far as it got. None: not seen (yet). Times are nanoseconds since the Unix epoch."""
 
     requested_model: str | None = None
@@ -73,7 +73,7 @@ class Observed:
 Attributes = dict[str, AttributeValue | None]
 
 
-def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[str, AttributeValue]:
+def request_attributes(seen: ObservedRequest, *, start_ns: int, end_ns: int) -> dict[str, AttributeValue]:
     """Everything that is known, under its name; what is not known has no entry."""
     loaded, memory = seen.loaded, seen.memory
     attributes: Attributes = {
@@ -100,12 +100,12 @@ def request_attributes(seen: Observed, *, start_ns: int, end_ns: int) -> dict[st
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _wire_finish_reason(seen: Observed) -> str:
+def _wire_finish_reason(seen: ObservedRequest) -> str:
     called = seen.finish_reason == "stop" and seen.tool_calls
     return "tool_calls" if called else str(seen.finish_reason)
 
 
-def _latency(seen: Observed, start_ns: int, end_ns: int) -> Attributes:
+def _latency(seen: ObservedRequest, start_ns: int, end_ns: int) -> Attributes:
     """Seconds, as vLLM and SGLang write them; a prefill rate only for a prefill that came to its end."""
     attributes: Attributes = {
         semconv.LATENCY_E2E: (end_ns - start_ns) / _NS,
@@ -129,7 +129,7 @@ def _latency(seen: Observed, start_ns: int, end_ns: int) -> Attributes:
     return attributes
 
 
-def _drafted(seen: Observed) -> Attributes:
+def _drafted(seen: ObservedRequest) -> Attributes:
     if seen.draft is None:
         return {}
     in_calls = seen.draft.tool_calls
@@ -146,7 +146,7 @@ def _drafted(seen: Observed) -> Attributes:
     }
 
 
-def _tokens(seen: Observed) -> Attributes:
+def _tokens(seen: ObservedRequest) -> Attributes:
     """The prompt's as text: a list of thousands of numbers would be four times as long in the journal."""
     if seen.token_ids is None:
         return {}
@@ -163,7 +163,7 @@ def process_attributes(footprint_bytes: int | None) -> dict[str, AttributeValue]
     return {} if footprint_bytes is None else {semconv.SERVER_FOOTPRINT: footprint_bytes}
 
 
-def message_attributes(seen: Observed, go_on: GoOn) -> dict[str, AttributeValue]:
+def message_attributes(seen: ObservedRequest, go_on: GoOn) -> dict[str, AttributeValue]:
     """Every message's digest, length and tokens; takes a while. Nothing where the prompt was no chat."""
     if seen.count_messages is None:
         return {}

@@ -30,7 +30,7 @@ from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.mlx.attributes import (
     Memory,
-    Observed,
+    ObservedRequest,
     ServingPath,
     message_attributes,
     process_attributes,
@@ -69,7 +69,7 @@ class RequestTrace:
     """
 
     def __init__(self, sink: SpanSink, headers: Mapping[str, str], path: str) -> None:
-        self.seen = Observed()
+        self.seen = ObservedRequest()
         self._sink = sink
         self._lock = threading.RLock()
         self._finished = False
@@ -266,6 +266,6 @@ def _phase_attributes(phase: Phase) -> dict[str, AttributeValue]:
     return {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: Provenance.SERVER.value}
 
 
-def _prefill_attributes(seen: Observed) -> dict[str, AttributeValue]:
+def _prefill_attributes(seen: ObservedRequest) -> dict[str, AttributeValue]:
     counts = {semconv.INPUT_TOKENS[0]: seen.prompt_tokens, semconv.CACHED_TOKENS[0]: seen.cached_tokens}
     return {name: count for name, count in counts.items() if count is not None}

@@ -26,7 +26,7 @@ from functools import partial, wraps
 from queue import Queue
 from types import ModuleType
 
-from punie.trace.telemetry.mlx.answers import Answers, Batches
+from punie.trace.telemetry.mlx.answers import Batches, ResponseQueue
 from punie.trace.telemetry.mlx.attributes import LoadedModel, ServingPath
 from punie.trace.telemetry.mlx.careful import careful
 from punie.trace.telemetry.mlx.contract import Foreign
@@ -150,7 +150,7 @@ class _Listener:
         trace.seen.requested_model = arguments.model.model
         trace.queued()
         return (
-            Answers(trace, answers, self.batches, self.recorder, keep_tokens=self.keep_tokens),
+            ResponseQueue(trace, answers, self.batches, self.recorder, keep_tokens=self.keep_tokens),
             request,
             arguments,
         )
@@ -167,7 +167,7 @@ class _Listener:
     def taken(self, item: Foreign) -> None:
         """The generation thread has `item`. It may put it aside until a batch is drained, and takes no other then."""
         answers, request, _ = item
-        self._newest = (request, answers.trace) if isinstance(answers, Answers) else None
+        self._newest = (request, answers.trace) if isinstance(answers, ResponseQueue) else None
 
     def load(self, original: Original, provider: Foreign, *args: Foreign, **kwargs: Foreign) -> Foreign:
         if self._newest is None:  # the default model, at start

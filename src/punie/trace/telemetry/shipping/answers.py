@@ -62,7 +62,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceiverResponse:
     """What a receiver answered to a request, or what kept it from answering: `problem`, empty if nothing did.
 
     `rejected` counts spans of an accepted request. `retry_after_s` is the pause that the receiver asks for.
@@ -74,17 +74,21 @@ class Answer:
     retry_after_s: float | None = None
 
 
-def read_response(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def read_response(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ReceiverResponse:
     """What an HTTP response to an export means. Names in `headers` are in small letters."""
     text = f"HTTP {status} {reason}".rstrip()
     if 300 <= status < 400:
         where = without_password(headers.get("location", "nowhere"))
-        return Answer(Outcome.REQUEST_REFUSED, problem=f"{text}: redirected to {where}: give that address")
+        return ReceiverResponse(
+            Outcome.REQUEST_REFUSED, problem=f"{text}: redirected to {where}: give that address"
+        )
     if status in _RETRIED_STATUS:
-        return Answer(Outcome.UNANSWERED, problem=text, retry_after_s=_pause_s(headers.get("retry-after")))
+        return ReceiverResponse(
+            Outcome.UNANSWERED, problem=text, retry_after_s=_pause_s(headers.get("retry-after"))
+        )
     if status >= 400:
         outcome = Outcome.SPANS_REFUSED if status in _SPANS_STATUS else Outcome.REQUEST_REFUSED
-        return Answer(outcome, problem=f"{text}: {_quoted(headers, body)}".rstrip(": "))
+        return ReceiverResponse(outcome, problem=f"{text}: {_quoted(headers, body)}".rstrip(": "))
     return _read_success(status, media_type(headers), body)
 
 
@@ -93,36 +97,40 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def read_failure(error: BaseException) -> Answer:
+def read_failure(error: BaseException) -> ReceiverResponse:
     """What it means that no response came."""
-    return Answer(Outcome.UNANSWERED, problem=f"{type(error).__name__}: {_reason(error)}".rstrip(": "))
+    return ReceiverResponse(
+        Outcome.UNANSWERED, problem=f"{type(error).__name__}: {_reason(error)}".rstrip(": ")
+    )
 
 
-def read_partial(rejected: int, message: str) -> Answer:
+def read_partial(rejected: int, message: str) -> ReceiverResponse:
     """What the `partial_success` of an answer means; both empty where there is none."""
     if not 0 <= rejected < 2**63:
         return _no_receiver(f"an answer that rejects {rejected} spans")
     if rejected:
-        return Answer(Outcome.ACCEPTED, rejected, f"partial success: {message or 'no reason given'}")
-    return Answer(Outcome.ACCEPTED, 0, f"warning: {message}" if message else "")
+        return ReceiverResponse(
+            Outcome.ACCEPTED, rejected, f"partial success: {message or 'no reason given'}"
+        )
+    return ReceiverResponse(Outcome.ACCEPTED, 0, f"warning: {message}" if message else "")
 
 
-def read_rpc_error(error: grpc.RpcError) -> Answer:
+def read_rpc_error(error: grpc.RpcError) -> ReceiverResponse:
     """What an error status of gRPC means."""
     code, details = error.code().name, error.details() or ""
     problem = f"gRPC {code}: {details}"
     if any(phrase in details for phrase in _UNREADABLE):
         return _no_receiver(f"an answer that can't be read ({details})")
     if code in _SPANS_CODES or _TOO_LARGE in details:
-        return Answer(Outcome.SPANS_REFUSED, problem=problem)
+        return ReceiverResponse(Outcome.SPANS_REFUSED, problem=problem)
     if code in _RETRIED_CODES:
-        return Answer(Outcome.UNANSWERED, problem=problem, retry_after_s=_retry_delay_s(error))
-    return Answer(Outcome.REQUEST_REFUSED, problem=problem)
+        return ReceiverResponse(Outcome.UNANSWERED, problem=problem, retry_after_s=_retry_delay_s(error))
+    return ReceiverResponse(Outcome.REQUEST_REFUSED, problem=problem)
 
 
-def _read_success(status: int, kind: str, body: bytes) -> Answer:
+def _read_success(status: int, kind: str, body: bytes) -> ReceiverResponse:
     if not body and kind in ("", JSON, PROTOBUF):  # all fields of the answer are optional
-        return Answer(Outcome.ACCEPTED)
+        return ReceiverResponse(Outcome.ACCEPTED)
     if kind not in ("", JSON, PROTOBUF):
         return _no_receiver(f"HTTP {status} with {kind}")
     try:
@@ -131,8 +139,8 @@ def _read_success(status: int, kind: str, body: bytes) -> Answer:
         return _no_receiver(f"HTTP {status} with a body that is not OTLP")
 
 
-def _no_receiver(what: str) -> Answer:
-    return Answer(Outcome.REQUEST_REFUSED, problem=f"{what}: that is no OTLP receiver")
+def _no_receiver(what: str) -> ReceiverResponse:
+    return ReceiverResponse(Outcome.REQUEST_REFUSED, problem=f"{what}: that is no OTLP receiver")
 
 
 def _protobuf_partial(body: bytes) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from punie.trace import semconv
-from punie.trace.attributes.types import Kind, ValueType
+from punie.trace.attributes.types import AttributeKind, ValueType
 
 _WORD: Final = re.compile(r"(?!.*://)\S{1,256}")
 _NAME: Final = re.compile(r"(?!.*://)[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}")
@@ -55,11 +55,11 @@ def _harmless(name: str, value: object) -> object:
     if kind is None or not kind.travels:
         return None
     match kind.kind:
-        case Kind.WORDS | Kind.INTEGERS:
+        case AttributeKind.WORDS | AttributeKind.INTEGERS:
             return _list(kind, value)
-        case Kind.TRUTH:
+        case AttributeKind.TRUTH:
             return value if isinstance(value, bool) else None
-        case Kind.INTEGER | Kind.NUMBER | Kind.MEASURE:
+        case AttributeKind.INTEGER | AttributeKind.NUMBER | AttributeKind.MEASURE:
             return _number(kind, value)
     return _text(kind, value) if isinstance(value, str) else None
 
@@ -68,7 +68,7 @@ def _list(kind: ValueType, value: object) -> object:
     """A list goes whole or not at all: its places mean something."""
     if not isinstance(value, list | tuple):
         return None
-    one = _number if kind.kind is Kind.INTEGERS else _word
+    one = _number if kind.kind is AttributeKind.INTEGERS else _word
     return value if all(one(kind, item) is not None for item in value) else None
 
 
@@ -79,12 +79,12 @@ def _number(kind: ValueType, value: object) -> int | float | None:
 
 def _text(kind: ValueType, text: str) -> str | None:
     match kind.kind:
-        case Kind.NAME:
+        case AttributeKind.NAME:
             return text if _NAME.fullmatch(text) else None
-        case Kind.ERROR:
+        case AttributeKind.ERROR:
             error = text.partition(":")[0].strip()
             return error if _ERROR_TYPE.fullmatch(error) else _OTHER_ERROR
-        case Kind.URL:
+        case AttributeKind.URL:
             return _address(text)
     return _word(kind, text)
 

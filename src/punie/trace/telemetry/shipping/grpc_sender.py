@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import grpc  # type: ignore[import-untyped] # ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from punie.trace.telemetry.shipping.answers import Answer, read_partial, read_rpc_error
+from punie.trace.telemetry.shipping.answers import ReceiverResponse, read_partial, read_rpc_error
 from punie.trace.telemetry.shipping.outgoing import OutgoingSpan, protobuf_request
 from punie.trace.telemetry.shipping.targets import Compression, Target
 from punie.trace.urls import basic
@@ -35,7 +35,7 @@ class GrpcSender:
         )
         self._timeout_s = timeout_s
 
-    def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
+    def send(self, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
         """One call."""
         request = protobuf_request(spans)
         try:

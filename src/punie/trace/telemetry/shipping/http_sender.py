@@ -16,8 +16,8 @@ from punie.trace.bounded_get import PLAIN, refuse_bombs
 from punie.trace.telemetry.shipping.answers import (
     JSON,
     PROTOBUF,
-    Answer,
     Outcome,
+    ReceiverResponse,
     media_type,
     read_failure,
     read_response,
@@ -55,7 +55,7 @@ class HttpSender:
         self._may_mind_encoding = False  # as far as the last answer shows
         self.answered_type = ""
 
-    def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
+    def send(self, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
         """One request, or one more where its encoding seems to be what is refused."""
         if not spans:
             return self._post(Encoding.PROTOBUF, spans)
@@ -71,7 +71,7 @@ class HttpSender:
         self._loop.run(self._client.aclose())
         self._loop.close()
 
-    def _post(self, encoding: Encoding, spans: Sequence[OutgoingSpan]) -> Answer:
+    def _post(self, encoding: Encoding, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
         body, compression = _ENCODERS[encoding](spans), self._target.compression
         headers = {
             "content-type": _MEDIA_TYPES[encoding],
@@ -85,7 +85,7 @@ class HttpSender:
         try:
             response, content = self._loop.run(self._send_request(headers, body))
         except TimeoutError:
-            return Answer(Outcome.UNANSWERED, problem=f"no answer within {self._timeout_s:g} s")
+            return ReceiverResponse(Outcome.UNANSWERED, problem=f"no answer within {self._timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 # whatever the network does: the result names it
             self._may_mind_encoding = isinstance(error, _HUNG_UP)
             return read_failure(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from punie.trace.telemetry.shipping.answers import PROTOBUF, Answer, Outcome
+from punie.trace.telemetry.shipping.answers import PROTOBUF, Outcome, ReceiverResponse
 from punie.trace.telemetry.shipping.grpc_sender import GrpcSender
 from punie.trace.telemetry.shipping.http_sender import HttpSender
 from punie.trace.telemetry.shipping.outgoing import OutgoingSpan
@@ -19,7 +19,7 @@ from punie.trace.telemetry.shipping.targets import Target, Transport
 class Sender(Protocol):
     """Takes batches for one target. For one thread, which also closes it."""
 
-    def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
+    def send(self, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
         """Try once to deliver `spans`. Raises `ValueError` if one of them can't be encoded."""
         ...
 

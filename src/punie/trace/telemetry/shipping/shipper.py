@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.telemetry.journal.held_lines import takers
-from punie.trace.telemetry.shipping.answers import Answer, Outcome
+from punie.trace.telemetry.shipping.answers import Outcome, ReceiverResponse
 from punie.trace.telemetry.shipping.batches import BatchReader
 from punie.trace.telemetry.shipping.content import ContentPolicy
 from punie.trace.telemetry.shipping.delivery import Delivery, DeliveryCount
@@ -33,7 +33,7 @@ BookmarkFactory = Callable[[Target], Bookmark]
 
 
 @dataclass(slots=True)
-class Unkept:
+class NoBookmark:
     """A bookmark that nobody keeps: from the beginning, each time."""
 
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def ship(
     *,
     policy: ContentPolicy = ContentPolicy.STRIP,
     deadline_s: float | None = DEFAULT_DEADLINE_S,
-    bookmarks: BookmarkFactory = lambda _: Unkept(),
+    bookmarks: BookmarkFactory = lambda _: NoBookmark(),
 ) -> tuple[Delivery, ...]:
     """Send what is in `spans_dir`, from the bookmarks on, to every target, side by side.
 
@@ -77,7 +77,7 @@ class Shipper:
         poll_s: float = _POLL_S,
         export_timeout_s: float = _EXPORT_TIMEOUT_S,
         sender_factory: SenderFactory = make_sender,
-        bookmarks: BookmarkFactory = lambda _: Unkept(),
+        bookmarks: BookmarkFactory = lambda _: NoBookmark(),
     ) -> None:
         self._spans_dir = Path(spans_dir).absolute()
         self._longest_s = max((target.timeout_s or 0.0 for target in targets), default=0.0)
@@ -134,8 +134,8 @@ class _NoSender:
 
     problem: str
 
-    def send(self, spans: Sequence[OutgoingSpan]) -> Answer:
-        return Answer(Outcome.UNANSWERED, problem=self.problem)
+    def send(self, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
+        return ReceiverResponse(Outcome.UNANSWERED, problem=self.problem)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from punie.trace.errors import PunieTraceError
-from punie.trace.telemetry.shipping.answers import Answer, Outcome
+from punie.trace.telemetry.shipping.answers import Outcome, ReceiverResponse
 from punie.trace.telemetry.shipping.batches import Batch, BatchReader
 from punie.trace.telemetry.shipping.delivery import Delivery, DeliveryCount, Receipt
 from punie.trace.telemetry.shipping.outgoing import OutgoingSpan
@@ -148,14 +148,14 @@ class Worker:
             return first + Receipt(unanswered=len(spans) - middle)
         return first + self._deliver(spans[middle:])
 
-    def _try(self, spans: Sequence[OutgoingSpan]) -> Answer:
+    def _try(self, spans: Sequence[OutgoingSpan]) -> ReceiverResponse:
         """The answer to `spans`, asked for again and again while the run goes on, and for a time when it is over."""
         pause_s = self._poll_s
         while True:
             try:
                 answer = self._sender.send(spans)
             except ValueError as error:
-                return Answer(Outcome.SPANS_REFUSED, problem=f"it can't be encoded: {error}")
+                return ReceiverResponse(Outcome.SPANS_REFUSED, problem=f"it can't be encoded: {error}")
             if answer.outcome is not Outcome.UNANSWERED:
                 return answer
             self._problem = answer.problem

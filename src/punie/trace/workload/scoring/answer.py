@@ -37,7 +37,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgentAnswer:
     """All that an agent did for one question: final text, calls in order, finish reasons of the model requests."""
 
     text: str | None

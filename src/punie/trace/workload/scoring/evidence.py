@@ -40,7 +40,7 @@ def parts(path: str) -> Parts:
 
 
 @dataclass(frozen=True)
-class Output:
+class ToolOutput:
     """What one successful tool call returned. `arguments` are the texts among its arguments."""
 
     text: str
@@ -151,7 +151,7 @@ class ToolEvidence:
     """All that a grounded answer may rest on: the question, and what the tools returned."""
 
     question: str
-    outputs: tuple[Output, ...]
+    outputs: tuple[ToolOutput, ...]
 
     @cached_property
     def returned(self) -> str:
@@ -193,10 +193,10 @@ class ToolEvidence:
         return together.union(nothing, *each)
 
 
-def read_output(call: ToolCall) -> Output:
+def read_output(call: ToolCall) -> ToolOutput:
     """What a call that succeeded returned."""
     arguments = json.loads(call.arguments or "{}")
-    return Output(call.result or "", tuple(text for text in arguments.values() if isinstance(text, str)))
+    return ToolOutput(call.result or "", tuple(text for text in arguments.values() if isinstance(text, str)))
 
 
 def repeated_words(text: str, *, times: int = 4, longest: int = 12) -> str | None:

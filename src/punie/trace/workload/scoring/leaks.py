@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, Answer
-from punie.trace.workload.suite import ExpectTool, Query
+from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, AgentAnswer
+from punie.trace.workload.suite import ExpectTool, SuiteQuery
 
 _MARKUP: Final = re.compile(
     r"</?tool_(?:call|response)s?>?|\btool_(?:call|response)s?>|<\|[a-z_0-9]+\|>|\[/?TOOL_CALLS?\]|<function[=\s>]|</?think>"
@@ -19,7 +19,7 @@ _GOES_ON: Final = (
 )
 
 
-def leaked_call(query: Query, answer: Answer) -> str | None:
+def leaked_call(query: SuiteQuery, answer: AgentAnswer) -> str | None:
     """The first piece of a tool call in the text of the answer."""
     text = answer.text or ""
     expected = query.expectation.tools if isinstance(query.expectation, ExpectTool) else ()

@@ -14,12 +14,12 @@ from typing import Final
 import regex
 
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit
-from punie.trace.workload.scoring.answer import Answer
+from punie.trace.workload.scoring.answer import AgentAnswer
 from punie.trace.workload.scoring.evidence import repeated_words
 from punie.trace.workload.scoring.grounding import ungrounded
 from punie.trace.workload.scoring.leaks import leaked_call
 from punie.trace.workload.scoring.substance import adds_nothing, phrase_of_ignorance
-from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, Query
+from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, SuiteQuery
 
 PATTERN_TIMEOUT_S: Final = 1.0
 """A suite's pattern that searches longer in one call's arguments is given up."""
@@ -77,7 +77,7 @@ class _Check:
     problem: str | None
 
 
-def score(query: Query, answer: Answer) -> Score:
+def score(query: SuiteQuery, answer: AgentAnswer) -> Score:
     """Judges `answer` to `query`."""
     plain = replace(answer, text=_CURLY.sub("'", answer.text or ""))
     try:
@@ -96,7 +96,7 @@ def score(query: Query, answer: Answer) -> Score:
     )
 
 
-def _checks(query: Query, answer: Answer) -> Iterator[_Check]:
+def _checks(query: SuiteQuery, answer: AgentAnswer) -> Iterator[_Check]:
     match query.expectation:
         case ExpectAny():
             return
@@ -107,7 +107,7 @@ def _checks(query: Query, answer: Answer) -> Iterator[_Check]:
     yield from _text_checks(query, answer)
 
 
-def _tool_checks(expected: ExpectTool, answer: Answer) -> Iterator[_Check]:
+def _tool_checks(expected: ExpectTool, answer: AgentAnswer) -> Iterator[_Check]:
     calls = [call for call in answer.tool_calls if not expected.tools or call.name in expected.tools]
     sound = [call for call in calls if _matches(expected.arguments, call.arguments)]
     malformed = any(call.arguments is None for call in answer.tool_calls)
@@ -136,7 +136,7 @@ def _matches(pattern: str, arguments: str | None) -> bool:
     return arguments is not None and bool(regex.search(pattern, arguments, timeout=PATTERN_TIMEOUT_S))
 
 
-def _direct_checks(query: Query, expected: ExpectDirect, answer: Answer) -> Iterator[_Check]:
+def _direct_checks(query: SuiteQuery, expected: ExpectDirect, answer: AgentAnswer) -> Iterator[_Check]:
     called = ", ".join(call.name for call in answer.tool_calls)
     yield _Check(
         "choice",
@@ -157,7 +157,7 @@ def _mentioned(group: tuple[str, ...], text: str) -> bool:
     return any(regex.search(rf"(?<!\w){regex.escape(mention)}", text, regex.IGNORECASE) for mention in group)
 
 
-def _text_checks(query: Query, answer: Answer) -> Iterator[_Check]:
+def _text_checks(query: SuiteQuery, answer: AgentAnswer) -> Iterator[_Check]:
     text = answer.text or ""
     yield _Check("answered", Failure.NO_ANSWER, "there is no answer" if answer.is_blank else None)
     if not answer.is_blank:

@@ -54,7 +54,7 @@ class StoppedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ProgramResult:
     """What a program printed and how it ended.
 
     `cut` is True if it printed more than the bound and was killed for it; its status says nothing then.
@@ -73,7 +73,7 @@ def run_bounded(
     time_limit_s: float,
     descriptors: Sequence[int] = (),
     limits: Mapping[str, int] = LIMITS,
-) -> Finished:
+) -> ProgramResult:
     """Runs `argv`, an absolute program first, in folder `cwd`; of our open files it gets `descriptors`.
 
     It gets no shell, nothing on standard input and a small fixed environment. Its process group is killed at
@@ -99,7 +99,7 @@ def run_bounded(
             watch.look()
     finally:
         status = _end(process)
-    return Finished(stdout, stderr, status, cut)
+    return ProgramResult(stdout, stderr, status, cut)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

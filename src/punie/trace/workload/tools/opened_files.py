@@ -24,7 +24,7 @@ FILES_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFiles:
     """The folder in which a program runs, and the open files that its names lead to."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Opened:
 
 
 @contextmanager
-def opened(names: Sequence[str], root: Path) -> Iterator[Opened]:
+def opened(names: Sequence[str], root: Path) -> Iterator[OpenedFiles]:
     """The files of `root` that `names` mean, until the block ends. Raises OSError if there is no room for it."""
     descriptors: list[int] = []
     try:
@@ -41,7 +41,7 @@ def opened(names: Sequence[str], root: Path) -> Iterator[Opened]:
                 with suppress(RefusedError):
                     descriptors.append(open_inside(name, root))
                     _place(Path(folder, name), descriptors[-1])
-            yield Opened(Path(folder), tuple(descriptors))
+            yield OpenedFiles(Path(folder), tuple(descriptors))
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

@@ -22,7 +22,7 @@ def _long(text: str) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ProgramOptions:
     """The options of one program that are allowed: everything else is refused.
 
     `flags` are short options without a value. `valued` maps a short option to what its value must match.
@@ -54,9 +54,9 @@ _LINES: Final = MappingProxyType({"-n": _COUNT, "-c": _COUNT})
 _SIGNED_LINES: Final = MappingProxyType({"-n": _SIGNED, "-c": _SIGNED})
 _LINES_LONG: Final = _long("n=lines c=bytes q=quiet,silent")
 
-POLICY: Final[Mapping[str, Options]] = MappingProxyType(
+POLICY: Final[Mapping[str, ProgramOptions]] = MappingProxyType(
     {
-        "grep": Options(
+        "grep": ProgramOptions(
             flags="EFGHILRachilnoqrsvwx",
             valued=MappingProxyType({**dict.fromkeys(("-A", "-B", "-C", "-m"), _COUNT), "-e": _ANYTHING}),
             long=_long(
@@ -68,16 +68,16 @@ POLICY: Final[Mapping[str, Options]] = MappingProxyType(
             numeric="-C",
             ours=("--include", "--exclude", "--exclude-dir"),
         ),
-        "find": Options(flags=""),
-        "ls": Options(
+        "find": ProgramOptions(flags=""),
+        "ls": ProgramOptions(
             flags="1AFRSadhlprt",
             long=_long("a=all A=almost-all R=recursive d=directory r=reverse h=human-readable"),
             needs_operand=False,
         ),
-        "cat": Options(flags="benstv", long=_long("n=number b=number-nonblank s=squeeze-blank")),
-        "head": Options(flags="q", valued=_LINES, long=_LINES_LONG, numeric="-n"),
-        "tail": Options(flags="q", valued=_SIGNED_LINES, long=_LINES_LONG, numeric="-n"),
-        "wc": Options(flags="clmw", long=_long("l=lines w=words c=bytes m=chars")),
+        "cat": ProgramOptions(flags="benstv", long=_long("n=number b=number-nonblank s=squeeze-blank")),
+        "head": ProgramOptions(flags="q", valued=_LINES, long=_LINES_LONG, numeric="-n"),
+        "tail": ProgramOptions(flags="q", valued=_SIGNED_LINES, long=_LINES_LONG, numeric="-n"),
+        "wc": ProgramOptions(flags="clmw", long=_long("l=lines w=words c=bytes m=chars")),
     }
 )
 

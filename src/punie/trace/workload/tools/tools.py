@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.errors import WorkloadError
-from punie.trace.workload.tools.bounded import Finished, StoppedError, run_bounded
+from punie.trace.workload.tools.bounded import ProgramResult, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
-from punie.trace.workload.tools.opened_files import Opened, opened
+from punie.trace.workload.tools.opened_files import OpenedFiles, opened
 from punie.trace.workload.tools.sandbox import PlannedCommand, plan_command
 
 ERROR_PREFIX: Final = "error: "
@@ -68,14 +68,14 @@ class WorkspaceTools:
             return f"{ERROR_PREFIX}{error}"
         return limited(_text(data), self.output_limit, more=more) or EMPTY_FILE
 
-    def _run(self, plan: PlannedCommand) -> Finished:
+    def _run(self, plan: PlannedCommand) -> ProgramResult:
         """The outputs of all batches as one; status 0 if any batch has it, else the highest."""
         root = self.root.resolve()
         deadline = time.monotonic() + self.time_limit_s
-        parts: list[Finished] = []
+        parts: list[ProgramResult] = []
         for batch in plan.batches:
             remaining_s = max(0.0, deadline - time.monotonic())
-            with opened(batch, root) if plan.reads else nullcontext(Opened(root)) as files:
+            with opened(batch, root) if plan.reads else nullcontext(OpenedFiles(root)) as files:
                 parts.append(
                     run_bounded(
                         (*plan.argv, *batch),
@@ -87,14 +87,14 @@ class WorkspaceTools:
             if parts[-1].cut:
                 break
         statuses = [part.status for part in parts] or [1]  # no file to search is no match
-        return Finished(
+        return ProgramResult(
             stdout=b"".join(part.stdout for part in parts),
             stderr=b"".join(part.stderr for part in parts),
             status=0 if 0 in statuses and max(statuses) < 2 else max(statuses),
             cut=any(part.cut for part in parts),
         )
 
-    def _shown(self, finished: Finished, *, sort_lines: bool) -> str:
+    def _shown(self, finished: ProgramResult, *, sort_lines: bool) -> str:
         text = _text(finished.stdout)
         if sort_lines:
             text = "\n".join(sorted(text.rstrip("\n").split("\n")))
