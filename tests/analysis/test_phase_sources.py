@@ -16,7 +16,7 @@ from punie.trace.analysis.integrity.disagreements import TOLERANCE_NS
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.queries.traces import read_traces
 from punie.trace.analysis.records import QueryLedger
-from punie.trace.model import Attributes, Phase, Provenance, Span, SpanKind, SpanSet
+from punie.trace.model import Attributes, Event, Phase, Provenance, Span, SpanKind, SpanSet
 
 T: Final = "a" * 32
 MS: Final = 1_000_000
@@ -242,6 +242,40 @@ def test_a_span_that_names_its_phase_and_a_clients_are_left_as_they_are() -> Non
 
 def test_a_copy_of_a_span_tells_nothing_twice() -> None:
     assert len(children(vllm(), vllm())) == 3
+
+
+def test_vllm_0_tells_its_phases_by_its_first_token_and_its_end() -> None:
+    told = {key: value for key, value in VLLM.items() if "model" not in key}
+    assert children(vllm(told)) == [("queue", 1030, 1037), ("prefill", 1037, 1140), ("decode", 1140, 1460)]
+    without_end = {key: value for key, value in told.items() if "e2e" not in key}
+    assert children(vllm(without_end)) == []
+
+
+def test_triton_as_known_from_its_source_alone() -> None:
+    queued = Event("QUEUE_START", 1_010 * MS)
+
+    def triton(name: str, parent: str | None, start_ms: float, end_ms: float, *events: Event) -> Span:
+        made = span(name, parent, start_ms, end_ms, {}, SpanKind.SERVER, "triton-server")
+        return replace(made, events=events)
+
+    found = ledger(
+        triton("InferRequest", None, 1000, 1500),
+        triton("llama", "InferRequest", 1005, 1495, queued),
+        triton("compute", "llama", 1110, 1490),
+    )
+    assert {one: ns // MS for one, ns in found.phases_ns.items() if ns} == {
+        Phase.MODEL: 380,
+        Phase.QUEUE: 100,
+        Phase.SERVE: 20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "phase"), [("/v1/chat/completions", Phase.MODEL), ("/health", Phase.FRAMEWORK)]
+)
+def test_dynamo_s_frontend_as_known_from_its_source_alone(path: str, phase: Phase) -> None:
+    found = ledger(span("http-request", None, 1000, 1500, {"method": "POST", "uri": path}))
+    assert found.phases_ns[phase] == 500 * MS
 
 
 def sglang(

@@ -7,16 +7,20 @@ into it around the first token:
         |- queue -||--- prefill ---||---- decode ----|
                        first token ^ start + time_to_first_token
 
-What is not told (tokenising, detokenising, the way between its processes) stays `serve`. Durations for which the
+What is not told (tokenising, detokenising, the way between its processes) stays `serve`. Where only the first token
+and the end are told (vLLM 0, TensorRT-LLM), prefill is what lies between the queue and the one, decode between the
+one and the other. Durations for which the
 request has no room (milliseconds in place of seconds) are not laid into it, and it is marked so. SGLang makes a
 span for each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the
 same attributes stand on its request's span too, and count only where the steps are missing (a low trace level).
 
 TGI's span of a request has durations as Rust prints them (`12.5ms`): validation, the queue, and inference, which is
-all of the model's work.
+all of the model's work. Triton has a span for what a model computes, below one with an event when its queue began.
+Dynamo's frontend writes method and path of a request in words of its own, on a span without a kind.
 
 Known from their source, not from servers that ran: vLLM `vllm/v1/engine/output_processor.py` (`do_tracing`),
-SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`, TGI `router/src/server.rs`.
+SGLang `python/sglang/srt/observability/{trace,req_time_stats}.py`, TGI `router/src/server.rs`, Triton `src/tracer.cc`,
+Dynamo `lib/runtime/src/logging.rs`.
 """
 
 from __future__ import annotations
@@ -29,7 +33,16 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.trees.roles import is_server, written
-from punie.trace.model import PHASE_GROUP, Attributes, AttributeValue, Group, Phase, Provenance, Span
+from punie.trace.model import (
+    PHASE_GROUP,
+    Attributes,
+    AttributeValue,
+    Group,
+    Phase,
+    Provenance,
+    Span,
+    SpanKind,
+)
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _LONGEST_S: Final = 1e7  # what says more is no duration of a request
@@ -48,10 +61,17 @@ _SGLANG_PHASES: Final[Mapping[str, Phase]] = {
     "decode_loop": Phase.DECODE,
 }
 
+TRITON: Final = "triton-server"  # the scope of its spans
+_COMPUTE: Final = "compute"  # a span of Triton's, and an event on the one around it
+_QUEUED: Final = "QUEUE_START"
+_TRITON_PHASES: Final[Mapping[str, Phase]] = {_COMPUTE: Phase.MODEL}
+DYNAMO: Final = "http-request"  # its frontend's span
+_DYNAMOS_WORDS: Final = ("method", "uri")
 TGI: Final = "time_per_token"  # embeddings' servers have the others too
 _RUST: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|µs|ms|s)")
 _RUST_UNITS: Final = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": _NS_PER_SECOND}
-_DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE})
+DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE, semconv.LATENCY_E2E})
+"""Attributes without any of which a server's span tells no phases."""
 Key = tuple[str, str]
 
 
@@ -60,11 +80,12 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
     Our own server writes the same attributes and its phases: a span that names a phase is left as it is.
     """
-    named = tuple([_named(span) if span.scope.startswith(semconv.SGLANG_SCOPE) else span for span in spans])
+    named = tuple([_named(span) if _may_be_named(span) else span for span in spans])
+    named = (*named, *_queues_of_triton(named))
     tell = {
         (span.trace_id, span.span_id): span
         for span in named
-        if not _DURATIONS.isdisjoint(span.attributes) and _tells(span)
+        if not DURATIONS.isdisjoint(span.attributes) and _tells(span)
     }
     printed = {
         (span.trace_id, span.span_id): span
@@ -87,8 +108,8 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 def _too_long_ns(span: Span) -> int:
     """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
-    told = [_seconds_ns(span.attributes, name) for name in (semconv.LATENCY_QUEUE, *_DURATIONS)]
-    told_ns = sum(ns or 0 for ns in (*told, *(_printed_times(span) if TGI in span.attributes else ())))
+    printed = _printed_times(span) if TGI in span.attributes else ()
+    told_ns = sum(ns or 0 for ns in (*_durations_ns(span.attributes), *printed))
     return told_ns if told_ns > _MOST * span.duration_ns else 0
 
 
@@ -98,11 +119,35 @@ def _marked(span: Span, told_ns: int | None) -> Span:
     return replace(span, attributes={**span.attributes, semconv.BODY_REPORTED_NS: told_ns})
 
 
+def _may_be_named(span: Span) -> bool:
+    return span.name == DYNAMO or span.scope.startswith((semconv.SGLANG_SCOPE, TRITON))
+
+
 def _named(span: Span) -> Span:
-    if semconv.PHASE in span.attributes:
+    attributes = span.attributes
+    if semconv.PHASE in attributes:
         return span
-    phase = _SGLANG_PHASES.get(span.name)
-    return span if phase is None else replace(span, attributes={**span.attributes, **_said(phase)})
+    if span.name == DYNAMO:
+        method, path = (attributes.get(name) for name in _DYNAMOS_WORDS)
+        asked = {semconv.HTTP_METHOD[0]: method, semconv.URL_PATH: path}
+        is_asked = None not in (method, path)
+        return replace(span, kind=SpanKind.SERVER, attributes={**asked, **attributes}) if is_asked else span
+    is_triton = span.scope.startswith(TRITON)
+    phase = _TRITON_PHASES.get(span.name) if is_triton else _SGLANG_PHASES.get(span.name)
+    # Triton's are all of kind SERVER, the one for what a model computes among them
+    kind = SpanKind.INTERNAL if is_triton else span.kind
+    return span if phase is None else replace(span, kind=kind, attributes={**attributes, **_said(phase)})
+
+
+def _queues_of_triton(spans: Iterable[Span]) -> Iterator[Span]:
+    """A child for the time between a request's event and what a model computes for it."""
+    of_triton = [span for span in spans if span.scope.startswith(TRITON)]
+    began_ns = {(one.trace_id, one.parent_id): one.start_ns for one in of_triton if one.name == _COMPUTE}
+    for span in of_triton:
+        until_ns = began_ns.get((span.trace_id, span.span_id), 0)
+        for event in span.events:
+            if event.name == _QUEUED:
+                yield from _child(span, Phase.QUEUE, event.time_ns, until_ns)
 
 
 def _said(phase: Phase) -> Attributes:
@@ -111,9 +156,7 @@ def _said(phase: Phase) -> Attributes:
 
 def _tells(span: Span) -> bool:
     return (
-        semconv.PHASE not in span.attributes
-        and is_server(span)
-        and any(_seconds_ns(span.attributes, name) is not None for name in _DURATIONS)
+        semconv.PHASE not in span.attributes and is_server(span) and any(_durations_ns(span.attributes)[1:])
     )
 
 
@@ -133,10 +176,20 @@ def _above_generation(spans: Sequence[Span]) -> Iterator[Key]:
             at = parents.get(key)
 
 
+def _durations_ns(attributes: Attributes) -> tuple[int, int, int]:
+    """Queue, prefill and decode; 0 for what isn't told."""
+    names = (semconv.LATENCY_QUEUE, semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)
+    queue_ns, prefill_ns, decode_ns = (_seconds_ns(attributes, name) for name in names)
+    first_ns, all_ns = (
+        _seconds_ns(attributes, name) for name in (semconv.LATENCY_FIRST_TOKEN, semconv.LATENCY_E2E)
+    )
+    if prefill_ns is decode_ns is None and first_ns is not None and all_ns is not None:
+        prefill_ns, decode_ns = max(first_ns - (queue_ns or 0), 0), max(all_ns - first_ns, 0)
+    return queue_ns or 0, prefill_ns or 0, decode_ns or 0
+
+
 def _told(span: Span) -> Iterator[Span]:
-    queue_ns = _seconds_ns(span.attributes, semconv.LATENCY_QUEUE) or 0
-    prefill_ns = _seconds_ns(span.attributes, semconv.LATENCY_PREFILL) or 0
-    decode_ns = _seconds_ns(span.attributes, semconv.LATENCY_DECODE) or 0
+    queue_ns, prefill_ns, decode_ns = _durations_ns(span.attributes)
     first_token_ns = _seconds_ns(span.attributes, semconv.LATENCY_FIRST_TOKEN)
     first_ns = span.start_ns + (queue_ns + prefill_ns if first_token_ns is None else first_token_ns)
     began_ns = first_ns - prefill_ns

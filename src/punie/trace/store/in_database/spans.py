@@ -26,7 +26,7 @@ from punie.trace import semconv
 from punie.trace.analysis.foreign.codex import STREAM
 from punie.trace.analysis.foreign.dialects import BEGINNINGS, CONVENTIONS, LLAMA_INDEX, WORKFLOW_NAMES
 from punie.trace.analysis.foreign.operations import TELLING
-from punie.trace.analysis.foreign.servers import TGI
+from punie.trace.analysis.foreign.servers import DURATIONS, DYNAMO, TGI, TRITON
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.model import PHASES, Provenance
 from punie.trace.store.tags import STATUS_TAGS
@@ -65,7 +65,7 @@ MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "has_status_tag": tuple(STATUS_TAGS),
         "has_foreign": tuple(semconv.FOREIGN_KIND),
         "has_telling": tuple(sorted(TELLING)),
-        "has_latency": (semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE),
+        "has_latency": tuple(sorted(DURATIONS)),
         "has_printed": (TGI,),
         "has_template": (semconv.MESSAGE_TEMPLATE,),
     }
@@ -104,7 +104,7 @@ def spans_sql(
             if attributes
         },
         **{name: "false" for name, attributes in spelled.items() if not attributes},
-        BEGINS=_begins("span_name", (*BEGINNINGS, STREAM)),
+        BEGINS=_begins("span_name", (*BEGINNINGS, STREAM, DYNAMO)),
         FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
         WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
         PHASES=_ranks(PHASES),
@@ -114,7 +114,7 @@ def spans_sql(
         AGENT=quoted(semconv.OPERATION_AGENT),
         HEADERS=quoted(semconv.HTTP_ENDS_AT_HEADERS),
         SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),
-        FOREIGN_SCOPE=_begins("scope", (semconv.SGLANG_SCOPE, LLAMA_INDEX)),
+        FOREIGN_SCOPE=_begins("scope", (semconv.SGLANG_SCOPE, TRITON, LLAMA_INDEX)),
         SGLANG_MODULES=quoted(semconv.SGLANG_MODULES),
     )
 
