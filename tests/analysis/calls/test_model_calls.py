@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_traces import agent, chat, findings, only, phases_ms, post, read, server, span, tool
 
-from punie.trace.model import Attributes, AttributeValue, Event, StatusCode
+from punie.trace.model import Attributes, AttributeValue, Event, SpanKind, StatusCode
 
 MODEL_URL = "https://models.example/v1/chat/completions"
 GENERATION = {"punie.phase": "decode", "punie.phase.provenance": "server"}
@@ -400,3 +400,69 @@ def test_durations_that_tgi_prints_are_laid_into_its_request(is_served: bool) ->
 def test_other_durations_that_a_server_prints_are_not_laid(said: Attributes, found: dict[str, int]) -> None:
     spans = (server("web", None, 0, 20), span("generate", "web", 2, 18, said))
     assert (phases_ms(only(*spans)), findings(*spans)) == ({"framework": 20}, found)
+
+
+def test_a_wrapper_that_hands_on_its_stream_and_ends_is_no_request() -> None:
+    run, inner = agent("a", None, 0, 100), chat("i", "o", 11, 90)
+    for outer, requests, model_ms in (({}, 1, 79), ({"gen_ai.usage.output_tokens": 3}, 2, 80)):
+        record = only(run, chat("o", "a", 10, 14, outer), inner)
+        assert (record.model_requests, phases_ms(record)["model"]) == (requests, model_ms)
+    after = only(run, chat("o", "a", 10, 14, {}), chat("i", "o", 15, 90))
+    assert after.model_requests == 2
+
+
+WRITTEN = "gen_ai.usage.cache_creation.input_tokens"
+CACHED = "gen_ai.usage.cache_read.input_tokens"
+TOTAL = "gen_ai.usage.total_tokens"
+FIRST = "gen_ai.response.time_to_first_chunk"
+
+
+@pytest.mark.parametrize(
+    ("more", "prompt", "found"),
+    [
+        ({CACHED: 6, WRITTEN: 5}, 21, "cached-above-prompt"),
+        ({WRITTEN: 30}, 40, "cached-above-prompt"),
+        ({CACHED: 6, WRITTEN: 4}, 10, None),
+        ({TOTAL: 10}, 10, "counts-disagree"),
+        ({TOTAL: 11}, 10, None),
+        ({TOTAL: 90}, 10, None),
+        ({FIRST: 0.095}, 10, "timings-too-long"),
+        ({FIRST: 0.08}, 10, None),
+    ],
+)
+def test_counts_and_times_of_one_call_that_cannot_all_be_right(
+    more: Attributes, prompt: int, found: str | None
+) -> None:
+    counts = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 1}
+    spans = (agent("a", None, 0, 100), chat("c", "a", 0, 90, {**counts, **more}))
+    assert only(*spans).input_tokens == prompt
+    assert [*findings(*spans)] == [found] * (found is not None)
+
+
+def test_what_lies_wholly_outside_of_a_query_is_none_of_its_requests_and_tools() -> None:
+    run, late = agent("a", None, 0, 100), (chat("late", "a", 101, 120), tool("late tool", "a", 100, 130))
+    record = only(run, chat("c", "a", 10, 60), chat("over", "a", 90, 110), *late)
+    assert (record.model_requests, record.input_tokens, record.tool_calls) == (2, 20, 0)
+
+
+def test_a_stream_that_is_open_around_a_tool_is_not_the_tools() -> None:
+    spans = (
+        agent("a", None, 0, 100),
+        span("GET", "a", 1, 99, {"http.request.method": "GET"}, kind=SpanKind.CLIENT),
+        chat("c", "a", 0, 30),
+        tool("t", "a", 31, 91),
+    )
+    assert phases_ms(only(*spans)) == {"model": 30, "tool": 60, "framework": 10}
+
+
+def test_the_server_of_a_request_that_was_tried_again_is_part_of_the_retry() -> None:
+    failed: Attributes = {"http.response.status_code": 503}
+    spans = (
+        agent("a", None, 0, 100),
+        chat("c", "a", 0, 100),
+        post("one", "c", 0, 20, said=failed),
+        server("s", "one", 1, 19, failed),
+        post("two", "c", 30, 100),
+        server("r", "two", 31, 99),
+    )
+    assert phases_ms(only(*spans)) == {"retry": 20, "framework": 10, "http": 2, "model": 68}

@@ -48,7 +48,13 @@ def test_a_tool_s_call_counts_once(spans: tuple[Span, ...], calls: int) -> None:
 
 @pytest.mark.parametrize(
     ("scope", "called", "end", "calls"),
-    [("b", "lookup", 19, 1), ("a", "lookup", 19, 2), ("b", "other", 19, 2), ("b", "lookup", 21, 2)],
+    [
+        ("b", "lookup", 19, 1),
+        ("b", "lookup", 20.4, 1),
+        ("a", "lookup", 19, 2),
+        ("b", "other", 19, 2),
+        ("b", "lookup", 21, 2),
+    ],
 )
 def test_two_instrumentations_beside_each_other_show_one_call(
     scope: str, called: str, end: float, calls: int

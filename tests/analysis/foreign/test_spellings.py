@@ -202,3 +202,37 @@ def test_the_log_at_the_end_of_a_stream_is_the_rest_of_its_call() -> None:
         span("run", None, 0, 100), span("call", "run", 10, 20, CHAT), span("log", "run", 81, 81, log)
     )
     assert (phases_ms(record), record.model_requests) == ({"framework": 30, "model": 70}, 1)
+
+
+ANSWER: Final = {
+    "replies": [
+        {
+            "meta": {
+                "finish_reason": "length",
+                "usage": {
+                    "prompt_tokens": 9,
+                    "completion_tokens": 2,
+                    "prompt_tokens_details": {"cached_tokens": 4},
+                },
+            },
+            "content": [{"text": '{"usage": {"prompt_tokens": 7, "completion_tokens": 7}}'}],
+        }
+    ]
+}
+
+
+def test_counts_of_an_answer_that_is_json_are_read_where_nothing_else_tells() -> None:
+    said = {"haystack.component.type": "OpenAIChatGenerator", "haystack.component.output": json.dumps(ANSWER)}
+    record = only(span("run", None, 0, 100), span("call", "run", 10, 60, said))
+    assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (9, 4, 2)
+    assert record.truncated == 1
+
+
+def test_calls_that_name_no_model_count_where_no_other_does() -> None:
+    counts: Attributes = {"input_tokens": 9, "output_tokens": 2, "model_config": "ModelConfig { .. }"}
+    reply, complete = span("reply", None, 0, 100), span("complete", "reply", 10, 60, counts)
+    record = only(reply, complete, span("sum", "reply", 60, 70, {"input_tokens": 9}))
+    assert (record.model_requests, record.output_tokens, phases_ms(record)["model"]) == (1, 2, 50)
+    around = span("reply", None, 0, 100, counts)
+    assert only(around, complete).output_tokens == 2
+    assert only(reply, complete, span("chat", "reply", 61, 90, {**CHAT, **counts})).output_tokens == 2

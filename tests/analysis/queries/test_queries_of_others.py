@@ -310,3 +310,24 @@ def test_a_run_in_the_time_of_another_of_its_conversation_is_a_query_that_is_nam
     spans = (of("x", caller), *work, of(other, first), *others)
     assert walls_ms(*spans) == [90, 40]
     assert findings(*spans) == ({"perhaps-part-of-other-trace": count} if count else {})
+
+
+@pytest.mark.parametrize(
+    ("said", "walls"),
+    [
+        ({"http.scheme": "ws"}, [40, 40]),
+        ({"url.full": "wss://chat.example/ws"}, [40, 40]),
+        ({"http.response.status_code": 101}, [40, 40]),
+        ({"url.scheme": "http"}, [100]),
+    ],
+)
+def test_the_questions_of_one_connection_are_a_query_each(said: Attributes, walls: list[float]) -> None:
+    runs = (agent("a", "s", 0, 40), chat("c", "a", 0, 40), agent("b", "s", 50, 90), chat("d", "b", 50, 90))
+    assert walls_ms(server("s", None, 0, 100, said), *runs) == walls
+
+
+def test_a_trace_that_an_attribute_alone_names_is_linked_with_it() -> None:
+    outer, (inner, asks) = run("a", None, 0, 90), run("b", None, 20, 60, OTHER)
+    assert walls_ms(*outer, inner, asks) == [90, 40]
+    named = replace(inner, attributes={**inner.attributes, "trace_id": T})
+    assert walls_ms(*outer, named, asks) == [90]

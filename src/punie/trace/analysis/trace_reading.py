@@ -185,7 +185,7 @@ def _record(
         conversation=semconv.text(span.attributes, semconv.SESSION),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
-        tool_calls=len(tool_calls(traces.forest, traces.calls.role, members)),
+        tool_calls=len(tool_calls(traces.forest, traces.calls.role, traces.in_time(members))),
         network_known=_knows_network(traces, calls, members),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,

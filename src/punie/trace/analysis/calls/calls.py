@@ -202,7 +202,7 @@ def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, Spa
     wrapper: dict[SpanKey, SpanKey] = {}
     for key, outer in contexts.outer.items():
         for around in (outer, wrapper.get(outer)):
-            if around is not None and _is_inside(forest.spans[key], forest.spans[around]):
+            if around is not None and _is_wrapped(forest.spans[key], forest.spans[around]):
                 wrapper[key] = around
                 yield key, around
                 break
@@ -228,6 +228,12 @@ def _shows_the_same(inner: Span, outer: Span) -> bool:
         [semconv.first(one.attributes, names) for one in (inner, outer)] for names in _WORDS_OF_A_REQUEST
     )
     return all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
+def _is_wrapped(inner: Span, outer: Span) -> bool:
+    """Whether a call lies in the one above, or goes on when that one, without counts, has handed on its stream."""
+    handed_on = outer.start_ns <= inner.start_ns < outer.end_ns < inner.end_ns
+    return _is_inside(inner, outer) or (handed_on and not _counts_tokens(outer) and not has_failed(outer))
 
 
 def _is_inside(inner: Span, outer: Span) -> bool:

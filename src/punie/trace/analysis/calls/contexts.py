@@ -101,10 +101,12 @@ def _place_request(
         return
     if place:
         contexts.strange.add(place)
-    if key not in contexts.in_tool and beside.in_a_tool(span):
-        contexts.in_tool.add(key)
-    elif key not in contexts.in_tool and beside.around_work(span) and not beside.has_work_below(key):
+    if key in contexts.in_tool:
+        return
+    if beside.around_work(span) and not beside.has_work_below(key):
         contexts.background.add(key)
+    elif beside.in_a_tool(span):
+        contexts.in_tool.add(key)
 
 
 def _filling_addresses(forest: Forest, role: Roles) -> Iterator[str]:

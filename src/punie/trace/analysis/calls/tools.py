@@ -76,8 +76,14 @@ def _shows_the_same(other: Span, span: Span) -> bool:
         return other.start_ns < span.end_ns and span.start_ns < other.end_ns
     if _is_of_protocol(span):
         return not _is_of_protocol(other) and _is_around(other, span) and _is_one_name(span, other)
-    is_in_time = other.scope != span.scope and (_is_around(other, span) or _is_around(span, other))
+    is_in_time = other.scope != span.scope and _share_their_time(other, span)
     return None in ids and is_in_time and _is_one_name(span, other)
+
+
+def _share_their_time(one: Span, other: Span) -> bool:
+    """Whether 95 % of the shorter lie in the other: neither instrumentation has to be the outer one."""
+    shared_ns = min(one.end_ns, other.end_ns) - max(one.start_ns, other.start_ns)
+    return shared_ns >= 0 and shared_ns * 100 >= min(one.duration_ns, other.duration_ns) * 95
 
 
 def _is_around(outer: Span, inner: Span) -> bool:

@@ -51,18 +51,21 @@ class Usage:
 
 
 def excludes_cached(call: Call) -> bool:
-    """Whether a request's client tells more cached tokens than prompt: then its prompt is the rest without them."""
-    attributes = call.span.attributes
-    cached = semconv.integer(attributes, semconv.CACHED_TOKENS)
-    prompt = None if cached is None else semconv.integer(attributes, semconv.INPUT_TOKENS)
-    return prompt is not None and cached is not None and cached > prompt
+    """Whether a request's client tells more tokens from and into the cache than prompt: that is the rest then."""
+    prompt = semconv.integer(call.span.attributes, semconv.INPUT_TOKENS)
+    return prompt is not None and _beside_prompt([call.span], [call.span]) > prompt
 
 
 def prompt_is_short(call: Call) -> bool:
-    """Whether more tokens of a prompt were cached than it had, by whoever tells either."""
-    cached = _first_count((*reversed(call.servers), *call.client_spans), semconv.CACHED_TOKENS)
-    prompt = None if cached is None else _first_count(call.all_spans, semconv.INPUT_TOKENS)
-    return prompt is not None and cached is not None and cached > prompt
+    """Whether more tokens of a prompt came from and went into a cache than it had, by whoever tells either."""
+    prompt = _first_count(call.all_spans, semconv.INPUT_TOKENS)
+    return prompt is not None and _beside_prompt(call.servers[::-1], call.client_spans) > prompt
+
+
+def _beside_prompt(served: Sequence[Span], client: Sequence[Span]) -> int:
+    """Tokens that a prompt has at least: what of it came from a cache, and what of the rest went into one."""
+    cached = _first_count((*served, *client), semconv.CACHED_TOKENS)
+    return (cached or 0) + (_first_count(client, semconv.CACHE_WRITE_TOKENS) or 0)
 
 
 def output_is_short(call: Call) -> bool:
@@ -98,10 +101,10 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
     served = tuple(reversed(call.servers))
     cached = _first_count((*served, *call.client_spans), semconv.CACHED_TOKENS)
     prompt = _first_count((*call.client_spans, *served), semconv.INPUT_TOKENS)
-    if prompt is not None and cached is not None and (reporter_of(call) in apart or cached > prompt):
-        created = _first_count(call.client_spans, semconv.CACHE_WRITE_TOKENS) or 0
+    beside = _beside_prompt(served, call.client_spans)
+    if prompt is not None and beside and (reporter_of(call) in apart or beside > prompt):
         whole = _first_count(served, semconv.INPUT_TOKENS)
-        prompt = whole if whole is not None and whole >= cached else prompt + cached + created
+        prompt = whole if whole is not None and whole >= beside else prompt + beside
     output = _first_count((*call.client_spans, *served), semconv.OUTPUT_TOKENS)
     teller = _who_tells(call.client_spans, semconv.OUTPUT_TOKENS)
     if output is not None and teller is not None:
@@ -205,10 +208,18 @@ def first_chunk_ns(call: Call) -> int | None:
     return next((ns for span in call.client_spans if (ns := _first_chunk_of(span)) is not None), None)
 
 
+def first_chunk_is_late(call: Call) -> bool:
+    """Whether the first chunk of an answer is said to have come after the call had ended."""
+    told = first_chunk_ns(call)
+    return (
+        told is not None and told > max(span.duration_ns for span in call.client_spans) + _NS_PER_MILLISECOND
+    )
+
+
 def _first_chunk_of(span: Span) -> int | None:
     """The convention's seconds as nanoseconds; a whole number beyond the span's end is meant in milliseconds.
 
-    Strands writes the milliseconds of Bedrock under the convention's name.
+    Strands writes the milliseconds of Bedrock under the convention's name. A call's span may end at the headers.
     """
     told = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
     if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < float("inf"):

@@ -19,6 +19,7 @@ from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.operations import operation_by_name, operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
+from punie.trace.analysis.trees.roles import is_server
 from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -41,6 +42,7 @@ _FINISH_REASON: Final = re.compile(
     r'(?<!\\)"(?:(?:finish|stop|done)_reason|(?:finish|stop)Reason|incomplete_details"\s*:\s*\{\s*"reason)"'
     r'\s*:\s*"([^"\\]+)"'
 )
+_USAGE: Final = re.compile(r'(?<!\\)"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 Missing = Iterator[tuple[str, AttributeValue]]
 
 
@@ -54,6 +56,46 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
             for span in spans
         ]
     )
+
+
+def with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
+    """`spans`; where none is known as a call that counts tokens, those that count both ways name no model (Goose).
+
+    Nothing below them may count or be known: they would be sums.
+    """
+    counting = [span for span in spans if _counts_both(span)]
+    if not counting or any(
+        span.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT for span in counting
+    ):
+        return spans
+    above = {
+        (span.trace_id, span.parent_id)
+        for span in spans
+        if _counts_both(span) or semconv.OPERATION in span.attributes
+    }
+    calls = {
+        id(span)
+        for span in counting
+        if (span.trace_id, span.span_id) not in above and operation_of(span) is None and not is_server(span)
+    }
+    return [_as_call(span) if id(span) in calls else span for span in spans]
+
+
+def _counts_both(span: Span) -> bool:
+    names = (*span.attributes,)
+    return not tell_nothing(names) and {Said.INPUT, Said.OUTPUT} <= _counted_in(names)
+
+
+@lru_cache(maxsize=4096)
+def _counted_in(names: tuple[str, ...]) -> frozenset[Said | None]:
+    of_table = {Said.INPUT: semconv.INPUT_TOKENS, Said.OUTPUT: semconv.OUTPUT_TOKENS}
+    known = (said for said, listed in of_table.items() if not {*listed}.isdisjoint(names))
+    return frozenset({*known, *map(said_by, names)})
+
+
+def _as_call(span: Span) -> Span:
+    said = {semconv.OPERATION: semconv.OPERATION_CHAT[0], **span.attributes}
+    return _translated(replace(span, attributes=said))
 
 
 def _translated(span: Span) -> Span:
@@ -123,6 +165,8 @@ def _of_request(span: Span) -> Missing:
 
 def _counts(attributes: Attributes) -> Missing:
     usage = langfuse.usage_of(attributes)
+    if not usage and semconv.integer(attributes, semconv.OUTPUT_TOKENS) is None:
+        usage = _usage_in_answers(attributes)
     for names, total, said in (
         (semconv.INPUT_TOKENS, langfuse.input_tokens, Said.INPUT),
         (semconv.OUTPUT_TOKENS, langfuse.output_tokens, Said.OUTPUT),
@@ -134,6 +178,15 @@ def _counts(attributes: Attributes) -> Missing:
             yield names[0], spellings.count(attributes, said) if told is None else told
     if semconv.integer(attributes, semconv.CACHED_TOKENS) is None:
         yield semconv.CACHED_TOKENS[0], spellings.cached_in_details(attributes)
+
+
+def _usage_in_answers(attributes: Attributes) -> Mapping[str, object]:
+    """The first object of counts in an answer that is JSON: Haystack writes them nowhere else."""
+    answers = (
+        value for name, value in attributes.items() if isinstance(value, str) and holds_an_answer(name)
+    )
+    found = (found[1] for answer in answers if (found := _USAGE.search(answer)))
+    return langfuse.usage_of({semconv.USAGE_OBJECTS[0]: next(found, None)})
 
 
 def _finish_reason(span: Span) -> AttributeValue:

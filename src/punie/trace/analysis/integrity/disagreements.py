@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.usage import first_chunk_is_late
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.trees.roles import Role, saw_the_end, written, written_provenance
 from punie.trace.analysis.trees.tree import SpanKey
@@ -34,6 +35,9 @@ _COUNTS: Final = (
 )
 
 
+_TOTAL_AND_PARTS: Final = (semconv.TOTAL_TOKENS, semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS)
+
+
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
     for key, span in () if traces.is_one_nested_tree else traces.counted():
@@ -43,18 +47,26 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 
 
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
-    """The phases of which an answer's body tells more time than its request had room for."""
+    """The phases and calls of which more time is told, of a phase or up to the first chunk, than they had room for."""
     for key, span in traces.counted():
         if semconv.BODY_REPORTED_NS not in span.attributes:
             continue
         reported_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
         if reported_ns is not None and reported_ns - span.duration_ns > TOLERANCE_NS:
             yield key
+    yield from (call.key for call in traces.counted_calls() if first_chunk_is_late(call))
 
 
 def differing_counts(traces: Traces) -> Iterator[str]:
-    """The model calls that one server span answered, and of which that tells other token counts: which, and both."""
+    """The model calls of which two witnesses tell other token counts: which, and both.
+
+    They are the span of the one server that answered, and the total beside the parts.
+    """
     for call in traces.counted_calls():
+        attributes = call.span.attributes
+        total, *parts = (semconv.integer(attributes, names) for names in _TOTAL_AND_PARTS)
+        if total and total < sum(part or 0 for part in parts):
+            yield f"{span_name(call.key)}: total {total}, input {parts[0]}, output {parts[1]}"
         # of retries and of proxies each has its own
         if len(call.servers) != 1 or call.servers[0] is call.span:
             continue

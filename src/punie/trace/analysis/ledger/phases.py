@@ -179,7 +179,7 @@ def _beside_their_wrapper(forest: Forest, calls: Calls) -> Iterator[tuple[SpanKe
 
 def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:
     """Phase and provenance of every span of the forest, each taken for itself."""
-    retried = _retried(forest, calls)
+    retried = forest.below(_retried(forest, calls))
     known: dict[SpanKey, Known] = {}
     for key in forest.order:
         written = calls.phases.get(key)

@@ -23,7 +23,7 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.windows import clusters, is_inside, longest_apart
-from punie.trace.analysis.trees.roles import Role, is_server, written_provenance
+from punie.trace.analysis.trees.roles import Role, is_connection, is_server, written_provenance
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Provenance, Span, SpanKind
 
@@ -138,7 +138,7 @@ class Trace:
         for above in self.forest.above(key):
             kind = self.forest.spans[above].kind
             if self.calls.role[above] is Role.WORKFLOW or kind in (SpanKind.SERVER, SpanKind.CONSUMER):
-                group = above
+                group = group if is_connection(self.forest.spans[above]) else above
         return group
 
     def _shared(self, cluster: Sequence[SpanKey], others: Sequence[SpanKey]) -> SpanKey:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
+from typing import Final
 
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.candidates import Candidates, Source, Trace
@@ -14,6 +15,8 @@ from punie.trace.analysis.queries.placement import place_the_rest
 from punie.trace.analysis.queries.selection import Fate, Judged
 from punie.trace.analysis.queries.windows import overlap
 from punie.trace.analysis.trees.tree import Forest, SpanKey
+
+_TRACE_ID: Final = "trace_id"
 
 
 class QueryRule(Enum):
@@ -46,6 +49,14 @@ class Queries:
     from_afar: Set[SpanKey] = frozenset()
     without_model: tuple[SpanKey, ...] = ()
     parts: tuple[SpanKey, ...] = ()
+
+    def is_in_time(self, key: SpanKey, forest: Forest) -> bool:
+        """Whether some of a query's span lies in its time: nobody waited for what began after its end."""
+        root, span = self.of[key], forest.spans[key]
+        query = forest.spans[root]
+        if query.duration_ns <= 0 or root in self.stand_ins:
+            return True
+        return span.start_ns < query.end_ns and query.start_ns <= max(span.start_ns, span.end_ns)
 
     def check(self, forest: Forest) -> None:
         """No second of a trace is in two queries. Raises AssertionError: that is a bug."""
@@ -131,8 +142,13 @@ def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:
 
 
 def _linked(forest: Forest, keys: Iterable[SpanKey]) -> tuple[str, ...]:
-    """The traces that some span of a trace is linked to."""
-    return tuple({trace_id: None for key in keys for trace_id in forest.spans[key].linked})
+    """The traces that some span of a trace is linked to, or that a top of its names in an attribute (Dynamo)."""
+    found = {trace_id: None for key in keys for trace_id in forest.spans[key].linked}
+    for key in keys:
+        named = forest.spans[key].attributes.get(_TRACE_ID) if forest.parent[key] is None else None
+        if isinstance(named, str) and named != key[0]:
+            found[named] = None
+    return tuple(found)
 
 
 def _by_trace(forest: Forest) -> Iterable[list[SpanKey]]:

@@ -9,7 +9,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
 from punie.trace.analysis.calls.posts_beside import with_posts_of_retried_calls
 from punie.trace.analysis.calls.usage import Reporter
-from punie.trace.analysis.foreign.agents import with_conventions
+from punie.trace.analysis.foreign.agents import with_calls_by_counts, with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
 from punie.trace.analysis.foreign.codex import with_calls_of_streams
 from punie.trace.analysis.foreign.servers import with_foreign_phases
@@ -80,6 +80,12 @@ class Traces:
         """Whether a query is one that warms up."""
         return self.forest.spans[root].attributes.get(semconv.QUERY_WARMUP) is True
 
+    def in_time(self, keys: Sequence[SpanKey]) -> Sequence[SpanKey]:
+        """Those of `keys` of which some lies in the time of their query."""
+        if self.is_one_nested_tree:
+            return keys
+        return [key for key in keys if self.queries.is_in_time(key, self.forest)]
+
     def counted_calls(self) -> Sequence[Call]:
         """The model calls in queries that are no warm-up."""
         return self._counted_calls
@@ -114,7 +120,7 @@ def read_traces(
     are all that there are.
     """
     around = around or Surroundings()
-    spans = with_conventions(with_calls_of_streams(copies_in_order(source.spans)))
+    spans = with_calls_by_counts(with_conventions(with_calls_of_streams(copies_in_order(source.spans))))
     forest = grow(with_times_beside_tools(with_foreign_phases(with_posts_of_retried_calls(spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     is_nested = forest.is_one_nested_tree()
@@ -135,17 +141,19 @@ def read_traces(
         skew=skew,
         impossible=impossible,
         handed_on=handed_on,
-        requests=_requests_by_query(queries, calls),
+        requests=_requests_by_query(forest, queries, calls, is_nested=is_nested),
         outlines=found.outlines,
         judged={key: judged[key] for one in found.by_trace for key in one.keys},
         is_one_nested_tree=is_nested,
     )
 
 
-def _requests_by_query(queries: Queries, calls: Calls) -> dict[SpanKey, tuple[Call, ...]]:
+def _requests_by_query(
+    forest: Forest, queries: Queries, calls: Calls, *, is_nested: bool
+) -> dict[SpanKey, tuple[Call, ...]]:
     requests_of: dict[SpanKey, list[Call]] = {root: [] for root in queries.roots}
     for key, call in calls.requests.items():
-        if key in queries.of:
+        if key in queries.of and (is_nested or queries.is_in_time(key, forest)):
             requests_of[queries.of[key]].append(call)
     return {
         root: tuple(sorted(own, key=lambda call: (call.span.start_ns, call.key)))

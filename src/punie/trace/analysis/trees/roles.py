@@ -71,6 +71,12 @@ def is_server(span: Span) -> bool:
     return module is not None and isinstance(module, str) and module.startswith(semconv.SGLANG_MODULES)
 
 
+def is_connection(span: Span) -> bool:
+    """Whether a server's span is of a connection over which many questions may come: a WebSocket's."""
+    scheme = semconv.text(span.attributes, ("url.scheme", "http.scheme", *semconv.URL_FULL)) or ""
+    return scheme.lower().startswith("ws") or semconv.integer(span.attributes, semconv.HTTP_STATUS) == 101
+
+
 def written(span: Span) -> Known | None:
     """The phase that the span itself names, and how it is known; None if it names none that we know."""
     phase = span.attributes.get(semconv.PHASE)
