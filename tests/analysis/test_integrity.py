@@ -224,6 +224,23 @@ def test_a_call_that_goes_on_after_its_requests_downgrades() -> None:
     assert flaws(query(), sound()[1], whole) == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "is_covered"),
+    [("/v1/chat/completions", 200, True), ("/token", 200, False), ("/v1/chat/completions", 500, False)],
+)
+def test_a_busy_client_around_a_model_s_whole_answer_is_no_part_of_it(
+    path: str, status: int, is_covered: bool
+) -> None:
+    told = {
+        "http.method": "POST",
+        "url.full": f"http://127.0.0.1:8080{path}",
+        "http.status_code": status,
+        semconv.HTTP_ENDS_AT: semconv.HTTP_ENDS_AT_LAST_BYTE,
+    }
+    late = span("POST", "chat", 1400, 1420, told, kind=SpanKind.CLIENT)
+    assert ("uncovered-model-call" not in flaws(query(), sound()[1], late)) is is_covered
+
+
 @pytest.mark.parametrize(("draft", "cached", "said"), [("d", 3, True), ("d", 0, False), (None, 3, False)])
 def test_a_draft_model_that_meets_the_prompt_cache_downgrades(
     draft: str | None, cached: int, said: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from http.server import BaseHTTPRequestHandler
@@ -15,6 +16,7 @@ from loopback import serving_http
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.models import Model
+from pydantic_ai.models.test import TestModel
 
 from punie.trace.errors import ExitCode, WorkloadError
 from punie.trace.server.address import ServerAddress
@@ -245,3 +247,48 @@ def test_a_file_of_the_users_takes_no_librarys_place(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(WorkloadError, match=r"this:agent: expected .* there is no agent in .*this\.py"):
         load_subject("this:agent")
+
+
+def test_a_module_may_go_to_another_folder_and_takes_nobody_with_it(loaded: Loader, tmp_path: Path) -> None:
+    """The agent works there, run after run; what the commands write stays where its user is."""
+    (tmp_path / "theirs").mkdir()
+    tool = "@agent.tool_plain\ndef where() -> str:\n    import os\n    return os.getcwd()\n"
+    source = f"import os\n{AGENT}{tool}os.chdir('theirs')\nasync def make(): return agent\n"
+    plain = loaded(source)
+    async_one = load_subject(f"users_module_{next(MODULES) - 1}:make")
+    model = TestModel()
+
+    async def answers() -> None:
+        for each in (plain, async_one):
+            async with each.opened(pytest.fail) as subject:
+                reply = await Asker(subject, model, False, 20, clock=lambda: 0).ask("?")
+                assert reply.answer.text == json.dumps(
+                    {"where": str(tmp_path / "theirs")}, separators=(",", ":")
+                )
+
+    asyncio.run(answers())
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        (
+            "import sys; sys.exit(2)",
+            "it is imported, not run: what reads flags or ends the program belongs under",
+        ),
+        ("raise EOFError", "it is imported, not run: what asks its user belongs under"),
+        ("def agent(settings): ...", "it is called without arguments"),
+        ("import not_a_package", "run it in the folder of the module"),
+    ],
+)
+def test_the_next_step_fits_what_the_module_did(loaded: Loader, source: str, remedy: str) -> None:
+    with pytest.raises(WorkloadError) as caught:
+        loaded(source)
+    assert caught.value.remedy.startswith(remedy)
+
+
+def test_a_module_that_reads_flags_sees_none_of_ours(loaded: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["punie-trace", "run", "--agent", "x"])
+    loaded(f"import argparse\nargparse.ArgumentParser().parse_args()\n{AGENT}")
+    assert sys.argv[1] == "run"

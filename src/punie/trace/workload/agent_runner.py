@@ -73,7 +73,7 @@ class AgentRunner:
 
         guard, threads = QueryGuard(), ToolThreads()
         with (
-            chdir("."),  # tools may go elsewhere; the next query begins where this one did
+            chdir(self.subject.folder),  # tools may go elsewhere; the next query begins where this one did
             capture_run_messages() as messages,
             cut_streams() as cut,
             Agent.using_thread_executor(threads),

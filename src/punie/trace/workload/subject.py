@@ -7,8 +7,8 @@ import importlib
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, chdir, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
@@ -28,9 +28,18 @@ _REMEDY: Final = (
     "or one with @contextmanager or @asynccontextmanager"
 )
 
-_IMPORT_REMEDY: Final = (
-    "run it in the folder of the module, with punie-trace installed in the environment that the agent runs in"
+_IMPORT_REMEDIES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (
+        ImportError,
+        "run it in the folder of the module, with punie-trace installed in the environment that the agent runs in",
+    ),
+    (
+        SystemExit,
+        "it is imported, not run: what reads flags or ends the program belongs under if __name__ == '__main__'",
+    ),
+    (EOFError, "it is imported, not run: what asks its user belongs under if __name__ == '__main__'"),
 )
+_CALLED_REMEDY: Final = "it is called without arguments: name a function that needs none"
 
 
 class SubjectSource(Protocol):
@@ -43,10 +52,11 @@ class SubjectSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The agent under test, and the dependencies that its tools are given."""
+    """The agent under test, the dependencies that its tools are given, and the folder in which it works."""
 
     agent: AbstractAgent[Any, Any]
     deps: Any = None
+    folder: Path = Path()
 
     @asynccontextmanager
     async def opened(self, log: Log) -> AsyncIterator[Subject]:
@@ -66,19 +76,21 @@ class MadeSubject:
 
     reference: str
     value: object
+    folder: Path
 
     @asynccontextmanager
     async def opened(self, log: Log) -> AsyncIterator[Subject]:
         """The agent, made anew. What fails after it was asked is told to `log`: the answers are no less good."""
         stack = AsyncExitStack()
         try:
-            with _naming(f"--agent {self.reference}: making the agent failed"):
-                subject = _ready(self.reference, await self._made(stack))
+            with _naming(f"--agent {self.reference}: making the agent failed"), chdir(self.folder):
+                subject = replace(_ready(self.reference, await self._made(stack)), folder=Path.cwd())
             async with subject.opened(log):
                 yield subject
         finally:
             try:
-                await stack.aclose()
+                with chdir(self.folder):
+                    await stack.aclose()
             except Exception as error:  # noqa: BLE001 # the user's code; it is said
                 log(f"--agent {self.reference}: what it does at its end failed: {_first_line(error)}")
 
@@ -102,6 +114,7 @@ def load_subject(reference: str) -> SubjectSource:
     """What the user has at `module:attribute`: an agent, or what makes one, or one and its dependencies.
 
     The working directory is importable, after all else: a file of the user's can't take the place of a library's.
+    The module may go to another folder: the agent stays there, and we where we are. It sees no flags of ours.
     Raises `WorkloadError` that names the flag, the module and the attribute, whatever the user's code raises.
     """
     module_name, separator, attribute = reference.partition(":")
@@ -117,10 +130,32 @@ def load_subject(reference: str) -> SubjectSource:
         )
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    with _naming(f"--agent {reference}: can't import {module_name}", remedy=_IMPORT_REMEDY):
-        module = importlib.import_module(module_name)
-    with _naming(f"--agent {reference}: {attribute}() failed"):
+    with _naming(f"--agent {reference}: can't import {module_name}", remedies=_IMPORT_REMEDIES):
+        module, folder = _imported(module_name)
+    with (
+        _naming(f"--agent {reference}: {attribute}() failed", remedies=((TypeError, _CALLED_REMEDY),)),
+        _without_flags(module_name),
+        chdir(folder),
+    ):
         return _source(reference, attribute, module)
+
+
+@functools.cache  # a module goes to its folder once
+def _imported(name: str) -> tuple[ModuleType, Path]:
+    """The module, and the folder in which it left the process."""
+    with _without_flags(name), chdir("."):
+        return importlib.import_module(name), Path.cwd()
+
+
+@contextmanager
+def _without_flags(name: str) -> Iterator[None]:
+    """Inside, the program's arguments are those of `python -m name`: modules that read flags would read ours."""
+    ours = sys.argv
+    sys.argv = [name]
+    try:
+        yield
+    finally:
+        sys.argv = ours
 
 
 def _source(reference: str, attribute: str, module: ModuleType) -> SubjectSource:
@@ -132,8 +167,8 @@ def _source(reference: str, attribute: str, module: ModuleType) -> SubjectSource
         ) from None
     made = value() if callable(value) and not _subject(value) and not _only_in_a_loop(value) else value
     if _only_in_a_loop(made):
-        return MadeSubject(reference, made)
-    return _ready(reference, made)
+        return MadeSubject(reference, made, Path.cwd())
+    return replace(_ready(reference, made), folder=Path.cwd())
 
 
 def _only_in_a_loop(value: object) -> bool:
@@ -166,7 +201,7 @@ def _name(kind: object) -> str:
 
 
 @contextmanager
-def _naming(what: str, *, remedy: str = "") -> Iterator[None]:
+def _naming(what: str, *, remedies: tuple[tuple[type[BaseException], str], ...] = ()) -> Iterator[None]:
     """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
     import asyncio
 
@@ -175,6 +210,7 @@ def _naming(what: str, *, remedy: str = "") -> Iterator[None]:
     except (WorkloadError, KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:
+        remedy = next((each for kind, each in remedies if isinstance(error, kind)), "")
         raise WorkloadError(f"{what}: {_first_line(error)}", remedy=remedy) from error
 
 

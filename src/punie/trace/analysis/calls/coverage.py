@@ -3,6 +3,7 @@
     call   |---------------------------------------------|
     POST     |-- headers --|                                 its body was read after it, and nobody timed that
     POST     |-|                                             it fetched a token: the model was asked otherwise
+    POST                  |---- /chat/completions ----|      all of it, however long the client took before and after
 
 Whether an HTTP span lasts to the body's end can't be told by who made it: that of `requests` does, but for a stream.
 So it is told by what is seen, unless the span itself says that it ends with the last byte, as ours do. A client has
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.trees.roles import has_failed, is_server, may_ask_a_model
 from punie.trace.model import Span
 
@@ -31,6 +33,8 @@ def covers(requests: Iterable[Span], call: Span) -> bool:
     outside_ns, after_ns, reached_ns = 0, 0, call.start_ns
     was_asked = tries_again = False
     spans = sorted(requests, key=lambda span: span.start_ns)
+    if any(map(_is_the_model_s_whole_answer, spans)):
+        return True
     for span in spans:
         gap_ns = min(span.start_ns, call.end_ns) - reached_ns
         if gap_ns > 0 and not tries_again:
@@ -49,3 +53,7 @@ def covers(requests: Iterable[Span], call: Span) -> bool:
 def _was_read_whole(request: Span) -> bool:
     written = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
     return written == semconv.HTTP_ENDS_AT_LAST_BYTE and may_ask_a_model(request)
+
+
+def _is_the_model_s_whole_answer(request: Span) -> bool:
+    return _was_read_whole(request) and not has_failed(request) and is_model_address(address(request))
