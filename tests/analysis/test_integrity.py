@@ -231,7 +231,7 @@ def test_a_call_that_goes_on_after_its_requests_downgrades() -> None:
 def test_a_busy_client_around_a_model_s_whole_answer_is_no_part_of_it(
     path: str, status: int, is_covered: bool
 ) -> None:
-    told = {
+    told: Attributes = {
         "http.method": "POST",
         "url.full": f"http://127.0.0.1:8080{path}",
         "http.status_code": status,

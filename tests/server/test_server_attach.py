@@ -117,6 +117,18 @@ def test_nobody_listens() -> None:
     assert "Check that the server runs" in caught.value.remedy
 
 
+@pytest.mark.parametrize("answer", [None, (407, {})], ids=["nobody listens", "wants a password"])
+def test_a_proxy_in_the_way_is_named(answer: tuple[int, Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = "http://model.invalid"
+    with server_with({f"GET {model}/v1/models": answer} if answer else {}) as (proxy, _):
+        monkeypatch.setenv("http_proxy", proxy if answer else "http://127.0.0.1:9")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with pytest.raises(ServerError) as caught:
+            entered(AttachedServer(ServerAddress.of(model)))
+    assert caught.value.remedy.startswith("The environment names a proxy for it (HTTP_PROXY")
+
+
 def test_a_server_that_still_loads_is_waited_for_and_said() -> None:
     calls = iter([(503, {"error": "Loading model"})] * 2)
     answers = COMPLETION | {"GET /v1/models": (0, lambda: next(calls, (200, {"data": [{"id": "m"}]})))}

@@ -261,7 +261,7 @@ def test_a_module_may_go_to_another_folder_and_takes_nobody_with_it(loaded: Load
     async def answers() -> None:
         for each in (plain, async_one):
             async with each.opened(pytest.fail) as subject:
-                reply = await Asker(subject, model, False, 20, clock=lambda: 0).ask("?")
+                reply = await AgentRunner(subject, model, False, 20, clock=lambda: 0).answer("?")
                 assert reply.answer.text == json.dumps(
                     {"where": str(tmp_path / "theirs")}, separators=(",", ":")
                 )

@@ -141,6 +141,7 @@ def _raiser(error: BaseException) -> tuple[Callable[[str], str], Callable[[str],
         (KeyboardInterrupt("tool"), "KeyboardInterrupt: tool"),
         (OwnStop("enough"), "OwnStop: enough"),
         (TimeoutError("database did not answer"), "TimeoutError: database did not answer"),
+        (TimeoutError(), "TimeoutError: in the tool look"),
         (asyncio.CancelledError("inner"), "CancelledError: inner"),
         (ExceptionGroup("two", [KeyError("a"), ValueError("b")]), "KeyError: 'a'; ValueError: b"),
         (

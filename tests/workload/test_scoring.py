@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punie.trace.workload.scoring.answer import AgentAnswer, ToolCall
+from punie.trace.workload.scoring.grounding import ungrounded
 from punie.trace.workload.scoring.score import Failure, score
 from punie.trace.workload.suite import ExpectAny, ExpectDirect, ExpectTool, SuiteQuery
 
@@ -537,3 +538,20 @@ def test_where_nothing_must_be_mentioned_an_echo_is_still_none() -> None:
     query = SuiteQuery("q", "How many legs has a spider?", ExpectDirect())
     assert score(query, AgentAnswer("Eight.")).ok
     assert score(query, AgentAnswer("How many legs has a spider?")).failures == ("off-topic",)
+
+
+@pytest.mark.parametrize(
+    ("question", "returned", "answer", "is_grounded"),
+    [
+        ("What is the status of my order?", "shipped", "Your order has been shipped.", True),
+        ("What is the status of my order?", "shipped", "Your order has been cancelled.", False),
+        ("How is the weather in Paris?", '{"sky": "sunny"}', "It is sunny in Paris.", True),
+        ("How is the weather in Paris?", '{"sky": "sunny"}', "The weather in Paris is fine.", False),
+        ("Is the server up?", "yes", "Yes, the server is up.", True),
+        ("Is it used?", " ".join(f"word{n}" for n in range(50)) + " somewhere", "It is somewhere.", False),
+    ],
+)
+def test_what_a_tool_says_in_few_words_is_used_by_saying_it(
+    question: str, returned: str, answer: str, is_grounded: bool
+) -> None:
+    assert (ungrounded(question, answer, [ToolCall("look", "{}", returned)]) is None) is is_grounded

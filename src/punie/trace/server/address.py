@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypedDict
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import proxy_bypass
+from urllib.request import getproxies, proxy_bypass
 
 from punie.trace.errors import ConfigError
 from punie.trace.server.validation import is_loopback
@@ -77,6 +77,12 @@ class ServerAddress:
         host = urlsplit(self.base_url).hostname or ""
         is_here = is_loopback(host) or host in _THIS_MACHINE or host.endswith(".localhost")
         return is_here or bool(proxy_bypass(host))
+
+    @property
+    def goes_through_a_proxy(self) -> bool:
+        """Whether the environment names a proxy for it."""
+        scheme = self.base_url.partition(":")[0]
+        return not self.is_direct and not {scheme, "all"}.isdisjoint(getproxies())
 
     def client_arguments(self, environment: Mapping[str, str] | None = None) -> ClientArguments:
         """Proxies as `is_direct` says, certificates as SSL_CERT_FILE and SSL_CERT_DIR say, also on this machine.

@@ -25,6 +25,10 @@ _SIGNS: Final = {
     "WRONG_VERSION_NUMBER": "The server doesn't speak TLS: write http:// in --base-url.",
     "ReadError": "The server closed the connection without an answer: if it speaks TLS, write https:// in --base-url.",
 }
+_PROXY: Final = (
+    "The environment names a proxy for it (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY): check its address and password, or "
+    "name the server's host in NO_PROXY."
+)
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -179,12 +183,14 @@ class AttachedServer:
         remedies = (remedy for sign, remedy in _SIGNS.items() if sign in repr(error))
         return ServerError(
             f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
-            remedy=next(remedies, _UNREACHABLE),
+            remedy=next(remedies, _PROXY if self.address.goes_through_a_proxy else _UNREACHABLE),
         )
 
     def _refused(self, answer: probe.UnexpectedAnswer, listed: probe.Models | None = None) -> ServerError:
-        remedy = "Check the path of the URL (often /v1) and the model's name (--model)."
-        if answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        remedy = "Check the path of the URL (often /v1), and name the model (--model)."
+        if answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            remedy = _PROXY
+        elif answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             remedy = (
                 "It doesn't take the key that was sent: check its variable (--api-key-env), or the URL's user."
                 if self.address.authorization

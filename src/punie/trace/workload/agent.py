@@ -61,11 +61,14 @@ def server_model(
     """The model behind an OpenAI-compatible server, reached as the probe reaches it.
 
     The client library's own retries are off: they would hide failed attempts and their waits inside one
-    model request. `request_settings` are fields of every request.
+    model request. Only what met the closing of a kept connection is sent again.
+    `request_settings` are fields of every request.
     """
     import openai
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    from punie.trace.workload.kept_connections import SendingAgain
 
     client = openai.AsyncOpenAI(
         base_url=address.base_url,
@@ -73,7 +76,7 @@ def server_model(
         default_headers={**address.headers, **PLAIN},
         max_retries=0,
         timeout=timeout_s,
-        http_client=openai.DefaultAsyncHttpxClient(
+        http_client=SendingAgain(
             timeout=timeout_s,
             event_hooks={"response": [bounding(address.hidden), _hiding(address)]},
             **address.client_arguments(),

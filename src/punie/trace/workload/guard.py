@@ -52,7 +52,8 @@ class QueryGuard(AbstractCapability[Any]):
             process = os.getpid()
             try:
                 return await handler(args)
-            except (Exception, asyncio.CancelledError, GeneratorExit):
+            except (Exception, asyncio.CancelledError, GeneratorExit) as error:
+                error.add_note(f"in the tool {call.tool_name}")  # a TimeoutError often says nothing
                 raise  # the agent's to handle, or the end of this run
             except BaseException as error:  # KeyboardInterrupt too: at Ctrl-C, asyncio cancels the run first
                 raise ForeignExitError.of(error) from error

@@ -15,7 +15,7 @@ from typing import Final
 from punie.trace.workload.scoring.answer import DEFAULT_TOOLS, ToolCall
 from punie.trace.workload.scoring.claims import PATH, Claim, ClaimKind, claims
 from punie.trace.workload.scoring.evidence import Parts, ToolEvidence, parts, read_output
-from punie.trace.workload.scoring.substance import adds_nothing, phrase_of_ignorance
+from punie.trace.workload.scoring.substance import adds_nothing, own_words, phrase_of_ignorance
 
 _DENIAL: Final = re.compile(
     r"\b(?:found nothing|nothing (?:was |is )?(?:found|matche[sd]|there)|no (?:such|match\w*|result\w*|occurrence\w*|"
@@ -54,6 +54,7 @@ _CAPITALISED: Final = re.compile(r"(?<=[a-z,] )[A-Z]\w+")  # inside a sentence
 _YES: Final = re.compile(r"\byes\b", re.IGNORECASE)
 _NAMES: Final = (ClaimKind.SYMBOL, ClaimKind.CODE, ClaimKind.PATH)
 _FROM_FIRST: Final = ("./",)
+_FEW_WORDS: Final = 40  # of which an answer rarely has one by chance
 
 
 def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | None:
@@ -79,7 +80,11 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
         return None if unasked else "the answer denies what a tool returned"
     if adds_nothing(question, answer) and not _YES.search(answer):
         return "the answer only repeats the question"
-    used = any(_backed(claim, returned) for claim in made) or _names_returned(answer, evidence)
+    used = (
+        any(_backed(claim, returned) for claim in made)
+        or _names_returned(answer, evidence)
+        or _says_returned(question, answer, evidence)
+    )
     return None if used else "the answer uses nothing of what the tools returned"
 
 
@@ -121,6 +126,13 @@ def _names_returned(answer: str, evidence: ToolEvidence) -> bool:
     inside = _CAPITALISED.findall(answer)
     returned = {word.casefold() for word in re.findall(r"\w+", evidence.returned)}
     return any(word.casefold() in returned for word in inside)
+
+
+def _says_returned(question: str, answer: str, evidence: ToolEvidence) -> bool:
+    """Tools that return little ("shipped", "yes"): whether the answer has a word of it that isn't the question's."""
+    returned = set(re.findall(r"\w+", evidence.returned.casefold()))
+    said = own_words(question, answer) | {word.casefold() for word in _YES.findall(answer)}
+    return len(returned) <= _FEW_WORDS and not said.isdisjoint(returned)
 
 
 def _backed(claim: Claim, evidence: ToolEvidence) -> bool:

@@ -23,7 +23,12 @@ _FILLERS: Final = frozenset(WORDS["fillers"])
 
 def adds_nothing(question: str, answer: str) -> bool:
     """Whether each word of the answer is the question's or a filler: an echo."""
-    return not (_words(answer) - _words(question) - _FILLERS)
+    return not own_words(question, answer)
+
+
+def own_words(question: str, answer: str) -> set[str]:
+    """The words of the answer, without case, that are neither the question's nor fillers."""
+    return _words(answer) - _words(question) - _FILLERS
 
 
 def phrase_of_ignorance(answer: str) -> str | None:
