@@ -24,7 +24,7 @@ from punie.trace.analysis.statistics.ratio import (
     jackknife_t,
     ratio,
 )
-from punie.trace.analysis.statistics.share import share_over_wall
+from punie.trace.analysis.statistics.share import half_widths, share_over_wall
 from punie.trace.analysis.statistics.spread import (
     Interval,
     Method,
@@ -231,7 +231,7 @@ def test_records_without_wall_time_are_no_units(make_record: RecordMaker) -> Non
 @pytest.mark.parametrize(
     ("decode_by_start", "kind"), [((70, 71, 72), UnitKind.QUERY), ((40, 70, 90), UnitKind.SERVER_START)]
 )
-def test_the_wider_of_queries_and_starts_is_given(
+def test_what_differs_between_queries_and_between_starts_adds_up(
     make_record: RecordMaker, decode_by_start: tuple[int, ...], kind: UnitKind
 ) -> None:
     records = [
@@ -244,6 +244,32 @@ def test_the_wider_of_queries_and_starts_is_given(
     assert found.interval is not None
     assert found.interval.over is kind
     assert found.interval.units == (5 if kind is UnitKind.QUERY else 3)
+    widths = half_widths(records, _flat)
+    assert max(widths, key=lambda one: widths[one]) is kind
+    assert found.estimate - found.interval.low == pytest.approx(math.hypot(*widths.values()))
+
+
+def test_intervals_cover_where_queries_and_starts_differ_alike(make_record: RecordMaker) -> None:
+    """The wider of the two alone holds it in 92 % of these; of 20 queries and 20 starts in 87 %."""
+    generator = random.Random(4)  # noqa: S311 # simulation
+    held = 0
+    for _ in range(200):
+        of_query = [generator.gauss(0, 30) for _ in range(9)]
+        of_start = [generator.gauss(0, 30) for _ in range(9)]
+        records = [
+            make_record(
+                str(q),
+                {Phase.DECODE: round(700 + a + b), Phase.TOOL: 1000 - round(700 + a + b)},
+                server_start=start,
+            )
+            for q, a in enumerate(of_query)
+            for start, b in enumerate(of_start)
+        ]
+        found = share_over_wall(records, _flat)
+        assert found is not None
+        assert found.interval is not None
+        held += found.interval.holds(0.7)
+    assert held / 200 > 0.95
 
 
 @settings(max_examples=60, deadline=None)

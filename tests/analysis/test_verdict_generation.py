@@ -294,6 +294,20 @@ def test_server_starts_that_differ_widen_the_interval(make_record: RecordMaker) 
     assert judge(records[:5]).verdict is Y
 
 
+def test_more_server_starts_leave_what_differs_between_queries(make_record: RecordMaker) -> None:
+    shares, starts = (620, 860, 760, 880, 680), (-100, 100, 0)
+    records = [
+        make_record(f"q{q}", {Phase.DECODE: share + shift, Phase.TOOL: 1000 - share - shift}, server_start=s)
+        for q, share in enumerate(shares)
+        for s, shift in enumerate(starts)
+    ]
+    found = judge(records)
+    needed = measured(found).needed
+    assert needed is not None
+    assert (needed.units, needed.unit, needed.beside) == (None, UnitKind.SERVER_START, UnitKind.QUERY)
+    assert next_step(found) == "Not reachable by more server starts alone: ask more queries as well."
+
+
 ORDER = {N: 0, U: 1, Y: 2}
 
 

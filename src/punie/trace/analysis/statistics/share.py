@@ -2,16 +2,17 @@
 
 The unit is the query: the mean of its repeats, because repeats of one query resemble each other. With more
 than one server start there is a second source of variation above it (two starts of one machine differ by more
-than two repeats do), so the interval is computed over queries and over starts, and the wider one is given.
-Both are centred on the estimate over queries. Two starts are enough for an interval, and with one degree of
-freedom it is wide: that is what two starts are worth.
+than two repeats do). What differs between queries and what differs between starts add up, so the half-width is the
+root of the sum of both squares, around the estimate over queries. The wider of the two alone held the truth in 87 %
+where 20 queries and 20 starts differ alike (`benchmarks/coverage.py`). Two starts are enough for an interval, and with
+one degree of freedom it is wide: that is what two starts are worth.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,8 +28,8 @@ Key = TypeVar("Key", int, str)
 class ShareEstimate:
     """A share of wall time over queries, each query with the mean of its repeats.
 
-    `interval` is None for a single query from a single start. `repeats` is the least number of observations
-    that any query has, over all starts.
+    `interval` is None for a single query from a single start; `over` names what makes it wide, queries or server
+    starts. `repeats` is the least number of observations that any query has, over all starts.
     """
 
     estimate: float
@@ -52,7 +53,7 @@ def share_over_wall(records: Sequence[QueryRecord], part: Part) -> ShareEstimate
     starts = _start_units(timed, part, units)
     return ShareEstimate(
         estimate=estimate,
-        interval=_wider(estimate, units, starts),
+        interval=_interval(estimate, {UnitKind.QUERY: units, UnitKind.SERVER_START: starts}),
         queries=len(units),
         server_starts=len(starts),
         repeats=min(len(group) for group in by_query.values()),
@@ -97,23 +98,37 @@ def _summed(units: Sequence[RatioUnit]) -> RatioUnit:
     return RatioUnit(math.fsum([unit.part for unit in units]), math.fsum([unit.whole for unit in units]))
 
 
-def _wider(estimate: float, queries: Sequence[RatioUnit], starts: Sequence[RatioUnit]) -> Interval | None:
-    candidates: list[tuple[float, Interval]] = []
-    for kind, units in ((UnitKind.QUERY, queries), (UnitKind.SERVER_START, starts)):
-        width = half_width(units, level=LEVEL)
-        if width is not None:
-            candidates.append((width.value, _interval(estimate, width, len(units), kind)))
-    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+def half_widths(records: Sequence[QueryRecord], part: Part) -> Mapping[UnitKind, float]:
+    """Half of the interval over queries alone and over server starts alone; without those of which there is one."""
+    timed = [record for record in records if record.wall_ns > 0]
+    groups = _grouped(timed, lambda record: record.query_id).values()
+    units = [mean_unit(group, part) for group in groups]
+    starts = _start_units(timed, part, units)
+    found = _half_widths({UnitKind.QUERY: units, UnitKind.SERVER_START: starts})
+    return {kind: width.value for kind, width in found.items()}
 
 
-def _interval(estimate: float, width: HalfWidth, units: int, kind: UnitKind) -> Interval:
+_UnitsOf = Mapping[UnitKind, Sequence[RatioUnit]]
+
+
+def _half_widths(units_of: _UnitsOf) -> dict[UnitKind, HalfWidth]:
+    widths = ((kind, half_width(units, level=LEVEL)) for kind, units in units_of.items())
+    return {kind: width for kind, width in widths if width is not None}
+
+
+def _interval(estimate: float, units_of: _UnitsOf) -> Interval | None:
+    widths = _half_widths(units_of)
+    if not widths:
+        return None
+    widest = max(widths, key=lambda kind: widths[kind].value)
+    half = math.hypot(*(width.value for width in widths.values()))
     return Interval(
-        low=max(0.0, estimate - width.value),
-        high=min(1.0, estimate + width.value),
+        low=max(0.0, estimate - half),
+        high=min(1.0, estimate + half),
         level=LEVEL,
-        method=width.method,
-        units=units,
-        over=kind,
+        method=widths[widest].method,
+        units=len(units_of[widest]),
+        over=widest,
     )
 
 

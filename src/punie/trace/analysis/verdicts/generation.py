@@ -10,6 +10,7 @@ stays. So the advice rests on the decode share, not on the generation share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,8 +19,13 @@ from typing import Final
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
 from punie.trace.analysis.statistics.need import repeats_needed, units_needed
-from punie.trace.analysis.statistics.share import ShareEstimate, repeats_by_query, share_over_wall
-from punie.trace.analysis.statistics.spread import Interval, UnitKind
+from punie.trace.analysis.statistics.share import (
+    ShareEstimate,
+    half_widths,
+    repeats_by_query,
+    share_over_wall,
+)
+from punie.trace.analysis.statistics.spread import UnitKind
 from punie.trace.analysis.verdicts.assessment import (
     Advice,
     Assessment,
@@ -52,6 +58,7 @@ class RequiredSample:
     """What would bring the interval off the threshold: so many of `unit`, or so many repeats of each query, in all.
 
     None where no number does. Without repeats nobody knows what repeats would bring: `repeats_known` is False.
+    `beside` differ too much by themselves: as long as these are so few, no number of `unit` is enough.
     """
 
     units: int | None
@@ -59,6 +66,7 @@ class RequiredSample:
     repeats: int | None
     repeats_known: bool
     again: RepeatMethod
+    beside: UnitKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +279,18 @@ def _needed(
     interval = share.interval
     if interval is None or not interval.holds(THRESHOLD):
         return None
-    margin = abs(share.estimate - THRESHOLD)
-    units = units_needed(units=interval.units, half_width=_half_width(share, interval), margin=margin)
+    widths = dict(half_widths(records, generation_ns))
+    width, off = widths.pop(interval.over), abs(share.estimate - THRESHOLD)
+    # more units of one kind leave what differs between those of the other
+    other = math.hypot(*widths.values())
+    margin = math.sqrt(max(0.0, off * off - other * other))
+    units = units_needed(units=interval.units, half_width=width, margin=margin)
+    alone = units_needed(units=interval.units, half_width=width, margin=off)
+    beside = next(iter(widths)) if units is None and alone is not None else None
     # what differs between starts is not smoothed by repeats in one
     if interval.over is UnitKind.SERVER_START:
-        return RequiredSample(units, interval.over, repeats=None, repeats_known=True, again=again)
+        return RequiredSample(
+            units, interval.over, repeats=None, repeats_known=True, again=again, beside=beside
+        )
     need = repeats_needed(repeats_by_query(records, generation_ns), margin=margin)
-    return RequiredSample(units, interval.over, need.total, need.known, again)
-
-
-def _half_width(share: ShareEstimate, interval: Interval) -> float:
-    return max(share.estimate - interval.low, interval.high - share.estimate)
+    return RequiredSample(units, interval.over, need.total, need.known, again, beside)
