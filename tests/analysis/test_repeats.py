@@ -53,7 +53,7 @@ def test_a_repeat_is_cached_if_it_had_more_from_the_cache(
 
 @pytest.mark.parametrize(("ms", "is_cached"), [(500, False), (271, False), (269, True)])
 def test_where_nobody_reports_tokens_the_time_to_read_tells(ms: int, is_cached: bool) -> None:
-    """The first asking read for 460 ms; half of that is the bound."""
+    """The first execution read for 460 ms; half of that is the bound."""
     unknown = {"cached": None, "cache": "unknown"}
     assert marks(asked("q", 0, 500, **unknown), asked("q", 1, ms, **unknown)) == [False, is_cached]  # type: ignore[arg-type]
 
@@ -80,7 +80,7 @@ def analysed(*records: QueryRecord) -> RunAnalysis:
 
 
 def test_repeats_change_neither_sums_nor_shares_nor_the_target() -> None:
-    """Three warm repeats under the target don't outvote the one asking that is over it."""
+    """Three warm repeats under the target don't outvote the one execution that is over it."""
     first = asked("q", 0, 500, 80)
     alone = analysed(first)
     found = analysed(first, *(asked("q", at, 60, 900) for at in (1, 2, 3)))

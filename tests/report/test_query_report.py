@@ -99,10 +99,10 @@ def test_an_unknown_name_is_told_which_there_are() -> None:
         shown(())
 
 
-def test_of_several_askings_it_says_which() -> None:
+def test_of_several_executions_it_says_which() -> None:
     twice = [*query(0, name="q"), *query(1, 200, name="q", **{semconv.QUERY_REPEAT: 1})]
-    assert "the slowest of 2 askings, q#0.0; the others: q#0.1" in TEXT.write(shown(twice))
-    assert "askings" not in TEXT.write(shown(twice, "q#0.1"))
+    assert "the slowest of 2 executions, q#0.0; the others: q#0.1" in TEXT.write(shown(twice))
+    assert "executions" not in TEXT.write(shown(twice, "q#0.1"))
 
 
 def test_colour_is_only_there_when_asked_for() -> None:

@@ -174,7 +174,7 @@ def test_the_first_line_is_what_a_person_would_repeat() -> None:
 
 
 def test_repeats_that_count_in_no_average_are_counted_apart() -> None:
-    """The second asking finds its prompt in the cache; only the first one counts."""
+    """The second execution finds its prompt in the cache; only the first one counts."""
     first = _asked("q", 100, 50, cache="server", cached_tokens=0)
     again = _asked("q", 100, 5, cache="server", cached_tokens=90, repeat=1, start_ns=10**9)
     again = replace(again, is_cached_repeat=True)

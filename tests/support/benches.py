@@ -80,7 +80,7 @@ def build_observation(
 def observe_all(
     plan: BenchPlan, decode_ms: Mapping[str, int], *, jitter_ms: int = 8
 ) -> tuple[Observation, ...]:
-    """Every asking of the plan: `decode_ms` of an arm, 100 ms of prefill (40 with the cache), 20 ms besides.
+    """Every execution of the plan: `decode_ms` of an arm, 100 ms of prefill (40 with the cache), 20 ms besides.
 
     Blocks differ by `jitter_ms` a step, one way in one arm, another way in the next.
     """

@@ -95,7 +95,7 @@ def plan(arms: Sequence[Arm] = (BASE, AGAIN, BRIEF, LIMITED, DRAFT), **fields: A
 
 
 def observe(arm: Arm, block: int, query_id: str, *, wrong: bool = False) -> Observation:
-    """One asking; blocks differ by some percent, each arm in its own way, and the first is slow for all."""
+    """One execution; blocks differ by some percent, each arm in its own way, and the first is slow for all."""
     took = TIMES_MS[arm.name]
     off = took // 100 * ((block * (len(arm.name) + 3)) % 5 - 2) + (took // 20 if block == 0 else 0)
     phases = {Phase.DECODE: took + off, Phase.PREFILL: 100, Phase.TOOL: 30, Phase.FRAMEWORK: 20}
@@ -132,7 +132,7 @@ def experiment(
     integrity: tuple[Integrity, ...] = (),
     **more: Any,  # noqa: ANN401
 ) -> Experiment:
-    """All askings of a plan: those of arm `wrong` fail in one query, those of `missing` left no trace."""
+    """All executions of a plan: those of arm `wrong` fail in one query, those of `missing` left no trace."""
     observed = tuple(
         observe(arm, block, query, wrong=arm.name == wrong and query == QUERIES[-1])
         for arm in found.arms

@@ -227,7 +227,7 @@ def _report_bug(error: Exception) -> int:
 
 
 def _end(code: ExitCode, text: str) -> int:
-    """Say on standard error why we end; where that can't be written, the exit code alone tells."""
+    """Say on standard error why we end; where that can't be written, only the exit code says so."""
     try:
         write_err(f"punie-trace: {text}\n")
     except PipeClosedError as closed:

@@ -43,7 +43,7 @@ def getting(
 
 @contextmanager
 def _ended_after(seconds: float, connected: socket.socket) -> Iterator[threading.Event]:
-    """Whoever reads from the socket inside the block reads its end then; the event tells that this was why."""
+    """Whoever reads from the socket inside the block reads its end then; the event says that this was why."""
     is_over = threading.Event()
 
     def end() -> None:

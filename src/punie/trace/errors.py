@@ -84,7 +84,7 @@ CHECK_WRITABLE: Final = "Name a place in which you may write."
 
 
 class WorkerError(InputError):
-    """One of the processes that read a source's traces died; the message tells which, and how."""
+    """One of the processes that read a source's traces died; the message says which, and how."""
 
     slug = "worker"
 

@@ -6,7 +6,7 @@
         repeat: int = flag("--repeat", "N", "passes over the suite", parse=whole_number(1), default=1)
         output: OutputOptions = group("output", OutputOptions)
 
-`add_options` tells argparse of them, `read_options` makes the frozen value. A field called `given` gets the names
+`add_options` adds them to argparse, `read_options` makes the frozen value. A field called `given` gets the names
 of the fields that the user set, so that a flag that can't be obeyed can be refused, whatever its value.
 """
 
@@ -109,7 +109,7 @@ def renamed_flags(given: argparse.Namespace) -> list[str]:
 
 
 def add_options(parser: Parser, kind: type) -> None:
-    """Tell `parser` of every flag of `kind`. Nothing has a default there: what wasn't given stays absent."""
+    """Add every flag of `kind`. Nothing has a default there: what wasn't given stays absent."""
     for item in fields(kind):
         if _GROUP in item.metadata:
             add_options(parser.add_argument_group(item.metadata[_GROUP]), item.metadata[_KIND])

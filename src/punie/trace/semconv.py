@@ -325,7 +325,7 @@ FLAT_INPUT_MESSAGES: Final = _any(CONTENT, "llm.input_messages gen_ai.prompt")
 FLAT_OUTPUT_MESSAGES: Final = _any(CONTENT, "llm.output_messages gen_ai.completion")
 FLAT_TOOL_DEFINITIONS: Final = _any(CONTENT, "llm.tools llm.request.functions")
 
-# --- SGLang: its spans have no kind; these tell whose they are ---
+# --- SGLang: its spans have no kind; these show whose they are ---
 SGLANG_SCOPE: Final = "sglang"  # prefix of the scope of all its spans
 SGLANG_MODULE: Final = _one(TEXT, "module")  # on the span of a whole request: "sglang::request"
 SGLANG_MODULES: Final = "sglang::"

@@ -1,4 +1,4 @@
-"""A line on a terminal that tells how far something is, once it takes long."""
+"""A line on a terminal that shows how far something is, once it takes long."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def one_of(*words: str) -> ValueType:
 
 
 class Names(tuple[str, ...]):
-    """Several names of one attribute, the one that counts first; `every` tells quickly that none of them is there."""
+    """Several names of one attribute, the one that counts first; `every` shows quickly that none of them is there."""
 
     every: frozenset[str]
 

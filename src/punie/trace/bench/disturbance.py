@@ -75,7 +75,7 @@ def read_throttling(
 ) -> int | None:
     """A number that changes when the CPU is throttled: events on Linux, percent of speed lost on macOS.
 
-    None where the machine doesn't tell, as in most virtual machines.
+    None where the machine doesn't report it, as in most virtual machines.
     """
     if platform == "darwin":
         return _read_speed_limit(run)

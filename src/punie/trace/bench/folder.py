@@ -112,7 +112,7 @@ class BenchFolder(OwnedFolder):
         return target
 
     def swapped_bytes(self) -> tuple[int, int] | None:
-        """What the machine read from swap and wrote to it while the cells ran; None if no cell tells."""
+        """What the machine read from swap and wrote to it while the cells ran; None if no cell recorded it."""
         known = [
             (record.swapped_in_bytes, record.swapped_out_bytes)
             for record in self.records()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Listener(ProgressListener, Protocol):
-    """A `ProgressListener` that also hears of the cells."""
+    """A `ProgressListener` that is also notified of the cells."""
 
     def cell_begins(self, cell: Cell) -> None:
         """The server of `cell` is about to be started."""

@@ -60,7 +60,7 @@ async def look_at_gaps(
 
 
 def turns_of(spans: Iterable[Span]) -> Mapping[QueryKey, tuple[TurnTokens, ...]]:
-    """The turns of every asking that names its arm, in order."""
+    """The turns of every execution that names its arm, in order."""
     query_keys: dict[str, QueryKey] = {}
     servers: dict[str, list[Span]] = {}
     for span in spans:

@@ -192,7 +192,7 @@ def _plan(
 
 
 def _bare(baseline: Arm) -> Arm:
-    """What other arms begin with: the baseline, told nothing of levers."""
+    """What other arms begin with: the baseline, without any lever."""
     return replace(baseline, levers=())
 
 

@@ -81,7 +81,7 @@ def _sending(options: Options) -> Sending:
 
 
 def _run_and_send(run: SuiteRun, sending: Sending) -> tuple[JournalStatus, DeliverySummary]:
-    """Every query is asked while its spans are sent; what became of them, here and there."""
+    """Every query is asked while its spans are sent; returns the outcome here and at the receivers."""
     from punie.trace.console.standard_streams import stdout_reserved_for_report
     from punie.trace.usecases.interruption import reporting_how_to_resume, run_without_waiting_for_others
 

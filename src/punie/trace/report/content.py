@@ -57,7 +57,7 @@ class RunContent:
     """One analysed source, ready to be written in any format; `drawings` are None where no spans are at hand.
 
     `causes` are what in the user's own code costs time. `settings` are the flags of the run that made it, by their
-    names; empty where nobody tells. `past` is how predictions of levers did on this machine.
+    names; empty where it isn't reported. `past` is how predictions of levers did on this machine.
     """
 
     about: SourceInfo
@@ -114,7 +114,7 @@ class ImprovementContent:
 class DecisionContent:
     """A decision and what it was made from: the run, the folders of what was measured, and notes beside every number.
 
-    `run_report` and `bench_report` tell where the numbers are from.
+    `run_report` and `bench_report` say where the numbers are from.
     """
 
     run: str

@@ -125,7 +125,7 @@ def count(value: float | None, *, decimals: int = 0) -> Figure:
 
 
 def probability(p: float | None) -> Figure:
-    """A p-value with two significant digits, not below what 4999 arrangements can tell."""
+    """A p-value with two significant digits, not below what 4999 arrangements can show."""
     shown = DASH if p is None else "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
     return Figure(p, Unit.PROBABILITY, shown)
 

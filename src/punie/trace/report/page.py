@@ -14,7 +14,7 @@ class Page:
     """What a format may use of its surroundings.
 
     Columns of text, whether the reader's terminal shows colours, and the verdicts that the exit code depends on
-    (none: all of them are of interest). `manual` tells where the reader finds the page of findings: an address or,
+    (none: all of them are of interest). `manual` says where the reader finds the page of findings: an address or,
     of what is read on this machine, a path; empty where there is none. Only a report with findings has to ask.
     """
 

@@ -37,7 +37,7 @@ class AttachedServer:
 
     Without `model` the server is asked: of `mlx_lm.server` the model that it was started with, of others the only
     one that it lists. `ready_timeout_s` bounds the first token, which may wait for a model to be loaded: a server
-    that answers 503 is asked again, and `log` hears of it. `settings` are fields of every request. A redirect is
+    that answers 503 is asked again, and `log` is notified of it. `settings` are fields of every request. A redirect is
     followed once, here, so that no query waits for it.
 
     Entering raises `ServerError` if the server can't be reached, refuses, or lists several models.

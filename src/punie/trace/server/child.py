@@ -62,7 +62,7 @@ class Child:
         try:
             self._process.terminate()
             async with asyncio.timeout(grace_s):
-                while self.exit_code() is None:  # noqa: ASYNC110 - no event tells the end on each loop and system
+                while self.exit_code() is None:  # noqa: ASYNC110 - no event signals the end on each loop and system
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             pass  # it had its time: killed below

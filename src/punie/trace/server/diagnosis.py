@@ -18,7 +18,7 @@ ADDRESS_IN_USE: Final = "Address already in use"
 
 @dataclass(frozen=True, slots=True)
 class LogCause:
-    """Signs in the log, any of which tells the cause; what is wrong in a sentence, and what to do."""
+    """Signs in the log, any of which shows the cause; what is wrong in a sentence, and what to do."""
 
     signs: tuple[str, ...]
     sentence: str

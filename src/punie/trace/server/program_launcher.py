@@ -30,7 +30,7 @@ def run_program(command: Sequence[str]) -> None:
         code = server.wait()
     finally:
         end_group(server)
-    if code < 0:  # as a shell tells that a signal ended it
+    if code < 0:  # as a shell reports that a signal ended it
         raise SystemExit(128 - code)
     raise SystemExit(code)
 

@@ -23,7 +23,7 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 class UnstartedServer:
     """A server that isn't started yet.
 
-    `new` makes it from the files that it writes, the seconds that it may take to be ready, and who hears of waiting.
+    `new` makes it from the files that it writes, the seconds that it may take to be ready, and a log for waiting.
     `label` is what people call it, `draft` their name for its draft model, `cache` the arm of the prompt cache.
     `base_url` is set, without credentials, if it runs already; `is_ours` if it is an mlx_lm.server that we start.
     """

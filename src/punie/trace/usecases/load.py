@@ -28,7 +28,7 @@ _SHOWN: Final = 200  # characters of what is no path
 class LoadedSource:
     """A source that was read: its spans, and the plan if it is a run folder that still has one.
 
-    `now_ns` tells which times of spans are possible: of a run what its plan says, else when it was read.
+    `now_ns` decides which times of spans are possible: of a run what its plan says, else when it was read.
     """
 
     source: str

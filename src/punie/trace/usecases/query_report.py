@@ -38,12 +38,14 @@ def report_query(loaded: LoadedSource, name: str | None, *, full: bool) -> Query
 
 
 def _which(records: Sequence[QueryRecord], record: QueryRecord, name: str | None) -> tuple[str, ...]:
-    """Which asking of several it is, unless somebody named it."""
+    """Which execution of several it is, unless somebody named it."""
     same = [one for one in records if one.query_id == record.query_id]
     if len(same) < 2 or name not in (None, record.query_id):
         return ()
     names = ", ".join(query_name(one) for one in same if one is not record)
-    return (f"the slowest of {count_text(len(same), 'asking')}, {query_name(record)}; the others: {names}",)
+    return (
+        f"the slowest of {count_text(len(same), 'execution')}, {query_name(record)}; the others: {names}",
+    )
 
 
 _LEAST_ID: Final = 6  # characters of a trace id
@@ -51,12 +53,12 @@ _NAMED: Final = 8
 
 
 def query_name(record: QueryRecord) -> str:
-    """The name of one asking of a query, as reports write it: `view-functions#0.1` (server start, repeat)."""
+    """The name of one execution of a query, as reports write it: `view-functions#0.1` (server start, repeat)."""
     return f"{record.query_id}#{record.server_start}.{record.repeat}"
 
 
 def choose_query(records: Sequence[QueryRecord], name: str | None) -> QueryRecord:
-    """The asking that `name` means: a query's name (its slowest), one with `#START.REPEAT`, a trace id's beginning.
+    """The execution that `name` means: a query's name (its slowest), one with `#START.REPEAT`, a trace id's beginning.
 
     Without a name it is the slowest query that was asked. Raises InputError if there is none, UsageError if the name is
     none of them.

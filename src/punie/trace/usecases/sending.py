@@ -72,7 +72,7 @@ class Sending:
 
     @property
     def policy(self) -> ContentPolicy:
-        """What becomes of content."""
+        """What happens to content."""
         from punie.trace.telemetry.shipping.content import ContentPolicy
 
         return ContentPolicy.SEND if self.content else ContentPolicy.STRIP

@@ -66,7 +66,7 @@ class SuiteRun:
     until_reported: ExitStack
 
     async def execute(self) -> JournalStatus:
-        """All server starts, one after the other. Returns what became of the agent's spans."""
+        """All server starts, one after the other. Returns the outcome of the agent's spans."""
         from punie.trace.telemetry.instrument import every_agent_instrumented, instrument
         from punie.trace.telemetry.provider import configure
 

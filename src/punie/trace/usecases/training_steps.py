@@ -76,7 +76,7 @@ def _query_ns(recorded: RecordedRuns) -> int | None:
 
 
 def _training_ns(plan: TrainingPlan, recorded: RecordedRuns) -> int | None:
-    """From the time that the server took to read a prompt's tokens; None where its spans don't tell."""
+    """From the time that the server took to read a prompt's tokens; None where its spans don't show it."""
     read = [
         (span.duration_ns, tokens)
         for span in recorded.spans

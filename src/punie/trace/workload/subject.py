@@ -46,7 +46,7 @@ class SubjectSource(Protocol):
     """What gives the agent for as long as it is asked."""
 
     def opened(self, log: Log) -> AbstractAsyncContextManager[Subject]:
-        """The agent, inside; `log` hears what may surprise. Raises WorkloadError."""
+        """The agent, inside; `log` gets what may surprise. Raises WorkloadError."""
         ...
 
 
@@ -80,7 +80,7 @@ class MadeSubject:
 
     @asynccontextmanager
     async def opened(self, log: Log) -> AsyncIterator[Subject]:
-        """The agent, made anew. What fails after it was asked is told to `log`: the answers are no less good."""
+        """The agent, made anew. What fails after its last answer goes to `log`: the answers are still valid."""
         stack = AsyncExitStack()
         try:
             with _naming(f"--agent {self.reference}: making the agent failed"), chdir(self.folder):

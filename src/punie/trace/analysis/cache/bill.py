@@ -1,7 +1,7 @@
 """What the prompt cache saved, turn by turn, and the bill for what it missed: tokens read before and read again.
 
 A server can take the start of a prompt from its cache if it has read the same start before. Which start that
-is, the digests of the messages tell (`prefixes`), and how many tokens it has is known where the server counts each
+is, the digests of the messages show (`prefixes`), and how many tokens it has is known where the server counts each
 message's, and in the first two cases:
 
 | shared from the start | fewest | most |
@@ -19,7 +19,7 @@ never read, so they are not on the bill. Where the two bounds differ the bill sa
 something was read again for certain, if nothing at all came from the cache although the start is shared, or if
 its very first message (instructions and tools) differs from what its agent sent before. A request that shares a
 part that nobody counted and took tokens from the cache is none: the cache did its work, and how much of the part is
-left can't be told.
+left isn't known.
 
 What the misses cost is their share of the same request's own measured prefill: read again / not cached. Without a
 span for the prefill it isn't known.
@@ -74,7 +74,7 @@ class Miss:
 class CachedTurn:
     """One model request of an asked query: how much of its prompt was cached. `turn` counts from 0 in its query.
 
-    Tokens are None where nobody told, `prefill_ns` where no span tells prefill apart. `judged` is False where
+    Tokens are None where nobody reported them, `prefill_ns` where no span separates prefill. `judged` is False where
     counts or digests are missing: then no miss could have been found.
     """
 
@@ -197,7 +197,7 @@ def _reusable(request: ModelRequest, prefix: Prefix, input_tokens: int) -> tuple
 
 
 def _counted(prefix: Prefix) -> int | None:
-    """The tokens of the shared messages, if both requests tell the same."""
+    """The tokens of the shared messages, if both requests report the same."""
     at = prefix.messages - 1
     now, before = (
         messages.tokens[at] if 0 <= at < len(messages.tokens) else None

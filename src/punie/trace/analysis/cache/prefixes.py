@@ -17,7 +17,7 @@ class Prefix:
     `earlier` is the one that shares most messages from the start (the newest of equals), or the same agent's
     newest one if none shares even the first message. `messages` counts what is shared from the start.
     `whole_tokens` is the prompt of the longest earlier request whose whole list is a prefix of this one's, 0 if
-    there is none; `is_whole` tells that this is all that is shared. `least_tokens` is the shortest earlier prompt
+    there is none; `is_whole` says that this is all that is shared. `least_tokens` is the shortest earlier prompt
     that has all the shared messages, so these can't be more. `now` and `before` are the two lists that were compared:
     the server's own of both, or the client's of both where a server told none.
     """

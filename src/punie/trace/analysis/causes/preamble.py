@@ -66,9 +66,9 @@ def _digest_changes(prompts: Iterable[SpanPrompt]) -> Iterator[tuple[SpanPrompt,
 
 
 def _changes_read(prompts: Iterable[SpanPrompt]) -> tuple[int, list[tuple[SpanPrompt, SpanPrompt]]]:
-    """By the texts, where nobody told digests: how many could be read, and those that changed.
+    """By the texts, where no digests were recorded: how many could be read, and those that changed.
 
-    Mostly nobody tells whose they are either: of one job are those that are nearly equal.
+    Mostly nobody records whose they are either: of one job are those that are nearly equal.
     """
     read, changed = 0, []
     jobs: dict[tuple[str, ...], list[tuple[SpanPrompt, str, tuple[str, ...]]]] = {}

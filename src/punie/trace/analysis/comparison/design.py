@@ -85,7 +85,7 @@ class Design:
 
     @property
     def covers_starts(self) -> bool:
-        """Whether the interval has what differs from one server start to the next: one start tells nothing of it."""
+        """Whether the interval has what differs from one server start to the next: one start shows nothing of it."""
         return self.unit in (ObservationUnit.START, ObservationUnit.START_PAIR) and min(self.starts) > 1
 
     @property

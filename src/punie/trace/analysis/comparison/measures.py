@@ -22,7 +22,7 @@ class MeasureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`name` is a group's or a phase's; `known` is False where transit can't be told from the model's time."""
+    """`name` is a group's or a phase's; `known` is False where transit can't be distinguished from the model's time."""
 
     kind: MeasureKind
     name: str

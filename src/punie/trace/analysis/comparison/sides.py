@@ -41,7 +41,7 @@ class Side:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What tells the whole answers apart, in whatever source they are."""
+        """What identifies the whole answers, in whatever source they are."""
         return frozenset(record.ledger.query_key for record in self.answers)
 
     @property
@@ -85,12 +85,12 @@ def _askings(side: Side) -> int:
 
 
 def _may_be_cached(side: Side) -> bool:
-    """Whether nobody tells what a repeat found in the prompt cache."""
+    """Whether nobody reports what a repeat found in the prompt cache."""
     return any(record.cache != semconv.CACHE_OFF and record.cached_tokens is None for record in side.answers)
 
 
 def _first_askings(side: Side) -> Side:
-    """The side without the repeats; a failed asking is one too, what follows it is a repeat."""
+    """The side without the repeats; a failed execution is one too, what follows it is a repeat."""
     first: dict[tuple[int, str], QueryRecord] = {}
     for record in sorted(side.records, key=lambda record: record.ledger.start_ns):
         first.setdefault((record.server_start, record.query_id), record)

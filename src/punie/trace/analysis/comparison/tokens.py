@@ -20,7 +20,7 @@ _COUNTS: Final[tuple[tuple[str, Callable[[QueryRecord], int | None]], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class TokenChange:
-    """The mean count a query (each query the mean of its answers); None where any answer doesn't tell it."""
+    """The mean count a query (each query the mean of its answers); None where any answer doesn't report it."""
 
     name: str
     a: float | None

@@ -11,9 +11,9 @@ from itertools import zip_longest
 class Drafting:
     """Proposals of one query, over its turns. `accepted_by_position[i]` counts steps that got at least that far.
 
-    Servers that are known by their answers alone tell `drafted` and `accepted`: `steps` is 0 and no place is known.
+    Servers that are known by their answers alone report `drafted` and `accepted`: `steps` is 0 and no place is known.
     The `tool_call_*` counts are those inside tool calls (the rest is prose), `prose_*` those outside of them, None
-    where they weren't told apart.
+    where they weren't separated.
     """
 
     steps: int

@@ -1,7 +1,7 @@
 """Is an arm's output the reference arm's, token for token?
 
 At temperature 0 a draft may not change what the model says. The reference of a query is what the reference arm said
-most often. Only the first difference of an asking counts: what comes after it answers another context. Where the
+most often. Only the first difference of an execution counts: what comes after it answers another context. Where the
 target's logits of both tokens were as close as two ways of computing them differ, it is a numeric tie and not counted
 as wrong; a larger gap means that the model did not see the same text.
 """
@@ -45,7 +45,7 @@ class LosslessnessGap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArmLosslessness:
-    """One arm: `equal` of `compared` askings are the reference's; `divergences` are the others, the same place once.
+    """One arm: `equal` of `compared` executions are the reference's; `divergences` are the others, the same place once.
 
     `yes` is lossless (ties aside), `no` is a corruption.
     """
@@ -86,7 +86,7 @@ class Losslessness:
 def find_divergences(
     observations: Sequence[Observation], compared: ComparisonScope
 ) -> tuple[Divergence, ...]:
-    """The first difference of every asking that has one, kinds still unknown, each asking by itself.
+    """The first difference of every execution that has one, kinds still unknown, each execution by itself.
 
     Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
     """

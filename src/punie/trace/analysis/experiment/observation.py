@@ -44,7 +44,7 @@ class Observation:
 
     @property
     def repeat(self) -> int:
-        """Which asking of the query in this block and arm, from 0."""
+        """Which execution of the query in this block and arm, from 0."""
         return self.record.repeat
 
     @property
@@ -101,7 +101,7 @@ class Divergence:
 
     `token` is the index in the turn's output, None where only digests were kept; `expected` and `actual` are token
     ids there, None past an end. `logit_gap` is the target's logit of the expected token minus that of the actual
-    one, given what stood before, None where nobody looked. `places` counts the askings that part in the same place.
+    one, given what stood before, None where nobody looked. `places` counts the executions that part in the same place.
     """
 
     query_id: str

@@ -1,6 +1,6 @@
 """The same query in two arms of one block: what a speed-up is computed from.
 
-With the prompt cache on only the first asking of a query in a server start counts: later ones find their whole
+With the prompt cache on only the first execution of a query in a server start counts: later ones find their whole
 prompt in the cache and would measure a repeat, which a user doesn't do. A failed or truncated answer has no time
 that could be compared; its pair is left out of both sums and counted.
 """
@@ -43,7 +43,7 @@ prefill_ns: Final[Measure] = attrgetter("prefill_ns")
 
 
 def comparable(observations: Iterable[Observation], cached: Collection[str]) -> tuple[Observation, ...]:
-    """The observations that may be compared, failed ones among them: of the arms in `cached` first askings alone."""
+    """The observations that may be compared, failed ones among them: of the arms in `cached` first executions alone."""
     seen_in_start: set[tuple[str, str]] = set()
     alike = []
     for seen in sorted(observations, key=lambda seen: seen.record.ledger.start_ns):

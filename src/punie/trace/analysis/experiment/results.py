@@ -81,7 +81,7 @@ class ArmResult:
 class Experiment:
     """An experiment, analysed. `arms` has the baseline first, and not the arm that is the baseline once more.
 
-    `same_again` is the baseline against itself: its interval is the noise floor. `missing` askings of `planned` have
+    `same_again` is the baseline against itself: its interval is the noise floor. `missing` executions of `planned` have
     no trace. `gaps` are findings that forbid a claim.
     """
 
@@ -168,7 +168,7 @@ def _compare(plan: ExperimentPlan, seen: Sequence[Observation], level: float) ->
 
 
 def cached_arms(plan: ExperimentPlan) -> frozenset[str]:
-    """Arms of which only the first asking in a server start counts, because the server may remember the prompt."""
+    """Arms of which only the first execution in a server start counts, because the server may remember the prompt."""
     return frozenset(arm.name for arm in plan.arms if arm.server.prompt_cache is PromptCache.SERVER)
 
 
@@ -230,7 +230,7 @@ def _gates(measured: Measured, seen: Sequence[Observation], arm: Arm, limits: Li
 
 
 def answered(seen: Observation) -> ScoredAnswer:
-    """An asking as gates see it: a cut answer is a wrong one; whoever ended it from outside says nothing."""
+    """An execution as gates see it: a cut answer is a wrong one; whoever ended it from outside says nothing."""
     right = None if seen.record.interrupted else seen.record.ok
     if right is not None or seen.record.error is not None:
         right = bool(right) and seen.record.error is None and not seen.truncated

@@ -1,6 +1,6 @@
 """How much faster: Σ baseline time / Σ arm time over the same queries, with its interval over blocks.
 
-Two starts of one server differ by more than two askings of one query, so a block (every arm's server started anew)
+Two starts of one server differ by more than two executions of one query, so a block (every arm's server started anew)
 is one observation, and queries are paired inside it. The interval speaks of these queries on this machine, started
 again; how far single queries differ stands beside it.
 

@@ -12,7 +12,7 @@ from punie.trace.analysis.records import QueryRecord
 
 @dataclass(frozen=True, slots=True)
 class TokenUse:
-    """Means a query, over all askings; None where a query's count is not known.
+    """Means a query, over all executions; None where a query's count is not known.
 
     `cached` are those of `prompt` that came from the prompt cache.
     """

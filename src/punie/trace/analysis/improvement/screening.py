@@ -1,7 +1,7 @@
 """What the screening says of each lever, and what is confirmed of it.
 
 Screening is generous: a lever stays if its typical speed-up is at least `LEAST_SCREENED` and no gate is closed. So few
-blocks can't tell 10 % from nothing, and a useful lever that is dropped here is lost, while a useless one that stays
+blocks can't show 10 % from nothing, and a useful lever that is dropped here is lost, while a useless one that stays
 costs time alone: the confirmation, in fresh blocks, is what is sold. Where the blocks are too noisy to drop a lever by,
 as many are measured again (`is_open`).
 
@@ -32,7 +32,7 @@ SCREENING_LOOKS: Final = (3, 6)
 """Blocks after which the screening is looked at; it ends at the first look that leaves no lever open."""
 LEAST_SCREENED: Final = 1.03
 WOULD_BE_MISSED: Final = 1.10
-"""A speed-up that no lever is dropped with, as far as the blocks tell."""
+"""A speed-up that no lever is dropped with, as far as the blocks show."""
 
 
 class ScreeningResult(StrEnum):

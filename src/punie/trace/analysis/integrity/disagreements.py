@@ -47,7 +47,7 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 
 
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
-    """The phases and calls of which more time is told, of a phase or up to the first chunk, than they had room for."""
+    """The phases and calls that report more time, of a phase or up to the first chunk, than they have room for."""
     for key, span in traces.counted():
         if semconv.BODY_REPORTED_NS not in span.attributes:
             continue
@@ -58,9 +58,9 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
 
 
 def differing_counts(traces: Traces) -> Iterator[str]:
-    """The model calls of which two witnesses tell other token counts: which, and both.
+    """The model calls with differing token counts: which, and both counts.
 
-    They are the span of the one server that answered, and the total beside the parts.
+    The two are those of the call and of the one server span that answered, or the total and its parts.
     """
     for call in traces.counted_calls():
         attributes = call.span.attributes

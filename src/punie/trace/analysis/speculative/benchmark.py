@@ -91,7 +91,7 @@ class BenchAnalysis:
     `verdict` is on the threshold, end to end, for the best k, corrected for having chosen it. `gaps` are findings that
     forbid a claim. `same_again` is the baseline against itself: its interval is the noise floor. `ceiling` is the
     speed-up if decode took no time at all.
-    `missing` askings of `planned` have no trace.
+    `missing` executions of `planned` have no trace.
     """
 
     plan: BenchPlan

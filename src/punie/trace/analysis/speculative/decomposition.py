@@ -19,7 +19,7 @@ from punie.trace.analysis.speculative.model import SEQUENTIAL, BenchPlan, Prefli
 
 
 class DraftEffect(StrEnum):
-    """A part of the difference, in the order in which it is told."""
+    """A part of the difference, in the order of the report."""
 
     BATCHING = "lost batching"
     CACHE = "lost cache"

@@ -55,7 +55,7 @@ class TwoMeans:
         return 2 * t_cdf(-abs(self.difference) / error, self.degrees)
 
     def ratio_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of B / A; None if A's mean can't be told from zero, so that no ratio is bounded.
+        """The 95 % interval of B / A; None if A's mean can't be distinguished from zero, so that no ratio is bounded.
 
         Source: Fieller, JRSS B 16 (1954). It leaves out 1 exactly where the difference's leaves out 0.
         """

@@ -27,7 +27,7 @@ from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 class QuerySummary:
     """One query of the suite with all its repeats.
 
-    `counted` are the askings that count, `wall` their times, None if none does. `failed` are the others, never
+    `counted` are the executions that count, `wall` their times, None if none does. `failed` are the others, never
     averaged. `scored` and `right` count answers with a strict score (an error counts as a wrong one).
     """
 
@@ -42,7 +42,7 @@ class QuerySummary:
 
     @property
     def totals(self) -> Totals | None:
-        """What the askings that count add up to; made on demand: a text report shows few queries."""
+        """What the executions that count add up to; made on demand: a text report shows few queries."""
         return totals(self.counted)
 
 

@@ -26,7 +26,7 @@ from punie.trace.model import Span
 class ToolUse:
     """A tool's call. `row` is the waterfall's, None if a model asked for it and no span shows that it ran.
 
-    `arguments` and `result` are text, mostly JSON, None where the spans don't tell.
+    `arguments` and `result` are text, mostly JSON, None where the spans don't show it.
     """
 
     name: str
@@ -123,7 +123,7 @@ def _uses(requested: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[T
 
 
 def _is_of(call: AskedTool, span: Span) -> bool:
-    """By the call's id where both tell it, else by the tool's name."""
+    """By the call's id where both have it, else by the tool's name."""
     call_id = semconv.text(span.attributes, (semconv.TOOL_CALL_ID, *semconv.FOREIGN_TOOL_CALL))
     return call.call_id == call_id if call.call_id and call_id else call.name == tool_name(span)
 

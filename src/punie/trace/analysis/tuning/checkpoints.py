@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Checkpoint:
     """What one adapter did on the validation queries.
 
-    lost: queries that the base had right in every asking and the adapter had wrong in one.
+    lost: queries that the base had right in every execution and the adapter had wrong in one.
     output_tokens: mean of a query.
     """
 

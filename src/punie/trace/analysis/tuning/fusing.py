@@ -19,7 +19,7 @@ class FuseWay(StrEnum):
 class Fused:
     """What one fused form did on the validation queries beside the unfused adapter.
 
-    lost: queries that the adapter had right in every asking and this form had wrong in one.
+    lost: queries that the adapter had right in every execution and this form had wrong in one.
     right, asked: of this form; tokens: its output tokens a query, adapter_tokens the adapter's, None if not known.
     decode: its time for an output token relative to the adapter's, None if not known.
     """

@@ -1,4 +1,4 @@
-"""Was the training worth it? Fewer tokens, less wall time, no answers lost, and better than being told.
+"""Was the training worth it? Fewer tokens, less wall time, no answers lost, and better than an instruction.
 
 All of it over queries that nobody trained on. The margin for lost answers was set before; where so few queries can't
 show that it is kept, the verdict is `undecided`, however good the figures look.
@@ -19,7 +19,7 @@ from punie.trace.model import Verdict
 
 
 class ModelVariant(StrEnum):
-    """What an arm of the judgement is: as it was, told to be brief, with the adapter, or fused."""
+    """What an arm of the judgement is: as it was, with the instruction to be brief, with the adapter, or fused."""
 
     BASE = "base"
     BRIEF = "brief"
@@ -38,7 +38,7 @@ class Criterion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A speed-up end to end, against the base or against the base that is told to be brief, and its 95 % interval."""
+    """A speed-up end to end and its 95 % interval, against the base or the base with the instruction to be brief."""
 
     estimate: float
     low: float
@@ -61,7 +61,7 @@ class Times:
 class AccuracyComparison:
     """Answers beside the base's, query by query.
 
-    right, asked: queries that are right in every asking, and all. compared: those that the base has so.
+    right, asked: queries that are right in every execution, and all. compared: those that the base has so.
     worse, better: ids of queries that lost or gained that. most_worse: the exact upper bound of the share that is lost.
     """
 
@@ -96,7 +96,7 @@ class JudgedArm:
     """One arm of the judgement.
 
     tokens: mean output tokens a query; tokens_share: relative to the base's, over queries. times: against the base;
-    against_told: against the base that is told to be brief. None where nothing could be compared.
+    against_told: against the base with the instruction to be brief. None where nothing could be compared.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Judgement:
 def compare_accuracy(
     base: Mapping[str, Sequence[bool]], arm: Mapping[str, Sequence[bool]]
 ) -> AccuracyComparison:
-    """`base` and `arm`: by query whether each asking was right. Only queries that both were asked are compared."""
+    """`base` and `arm`: by query whether each execution was right. Only queries that both were asked are compared."""
     both = [query_id for query_id in base if query_id in arm]
     right_before = {query_id for query_id in both if all(base[query_id])}
     right_now = {query_id for query_id in both if all(arm[query_id])}

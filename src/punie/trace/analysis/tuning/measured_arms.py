@@ -18,7 +18,7 @@ from punie.trace.model import Span
 
 
 def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
-    """By query whether each asking was right; askings that somebody ended from outside say nothing."""
+    """By query whether each execution was right; executions that somebody ended from outside say nothing."""
     answers: dict[str, list[bool]] = {}
     for seen in _of(measured, arm):
         right = answered(seen).right
@@ -48,7 +48,7 @@ def _token_ns(measured: Measured, arm: str) -> float | None:
 def judged_arms(
     measured: Measured, kinds: Mapping[str, ModelVariant], spans: Sequence[Span]
 ) -> Iterator[JudgedArm]:
-    """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its askings."""
+    """Every arm of a judgement; those that `kinds` doesn't name are fused forms. `spans` are of all its executions."""
     base = right_answers(measured, measured.plan.baseline)
     brief = next((name for name, kind in kinds.items() if kind is ModelVariant.BRIEF), None)
     experiment = analyse(measured)

@@ -22,7 +22,7 @@ _TEXT: Final = "text"
 
 @dataclass(frozen=True, slots=True)
 class OutputKinds:
-    """Mean output tokens of a query; `prose` holds the thinking where that can't be told apart (`thinking` None)."""
+    """Mean output tokens of a query; `prose` holds the thinking where that can't be separated (`thinking` None)."""
 
     tool_calls: float | None
     prose: float | None
@@ -30,7 +30,7 @@ class OutputKinds:
 
 
 def output_kinds(spans: Iterable[Span], traces: Iterable[str]) -> OutputKinds:
-    """Of the queries whose `traces` are given: means of what the server counted; None where it can't be told."""
+    """Of the queries whose `traces` are given: means of what the server counted; None where it isn't known."""
     wanted = set(traces)
     by_trace: dict[str, list[Span]] = {}
     for span in spans:
@@ -48,7 +48,7 @@ def output_kinds(spans: Iterable[Span], traces: Iterable[str]) -> OutputKinds:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Tokens of one query; `in_calls` is None where a turn doesn't tell."""
+    """Tokens of one query; `in_calls` is None where a turn doesn't report it."""
 
     output: int
     in_calls: int | None

@@ -4,7 +4,7 @@ Whole families go into one part: a query of a family that was trained on shows n
 names begin with `control` are asked at the end and never trained on.
 
 A model that is trained on answers which never use a tool soon forgets that tool. So each tool gets a family in the
-training part, as long as another family is left that uses it and can show what became of it.
+training part, as long as another family is left that uses it and can show the outcome.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class TrainingEnding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """One step of a training with how long it will take, in ns; None where nothing tells."""
+    """One step of a training with how long it will take, in ns; None where nothing shows it."""
 
     name: str
     what: str

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class Trajectory:
     """One asking of a query, from the question to the answer.
 
-    place: where its spans are, unique among the askings of one training.
+    place: where its spans are, unique among the executions of one training.
     is_right: by the strict score, answered in full.
-    output_tokens: over all turns, None where a turn doesn't tell.
+    output_tokens: over all turns, None where a turn doesn't report it.
     """
 
     query_id: str

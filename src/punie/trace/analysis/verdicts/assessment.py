@@ -153,6 +153,6 @@ class Assessment(Generic[Figures_co]):
 
 
 def _finds_its_prompt_cached(record: QueryRecord) -> bool:
-    """Whether a repeat was, or of a running server whose first askings took tokens from its cache would be, cached."""
+    """Whether a repeat was cached, or would be, where first executions took tokens from a running server's cache."""
     is_attached = bool(record.cache) and record.cache not in semconv.CACHE_ARMS_OF_RUN
     return record.is_cached_repeat or (is_attached and bool(record.cached_tokens))

@@ -41,7 +41,7 @@ def read_waterfalls(
     """The checked waterfalls of `records`, in their order.
 
     `source`, `planned` and `now_ns` are what `read_queries` read the records from. All traces are read once more: the
-    clocks of one tell about the others', and a query may have spans of several.
+    clocks of one say about the others', and a query may have spans of several.
     """
     traces = read_traces(source, planned, now_ns=now_ns)
     members: dict[str, list[PhasedSpan]] = {record.ledger.query_key: [] for record in records}

@@ -51,7 +51,7 @@ class TrackKind(StrEnum):
 class Track:
     """The rows of one kind in one process. `name` is the process's service name, empty where nobody gave one.
 
-    `pid` and `host` are None and empty where the process doesn't tell. `lanes` is how many rows without a common
+    `pid` and `host` are None and empty where the process doesn't report it. `lanes` is how many rows without a common
     ancestor in the track overlap at most.
     """
 
@@ -69,7 +69,7 @@ class Row:
     `parent` is the index of the row that it hangs below, -1 for the query itself; `depth` is 0 there. A span that lost
     its parent hangs below the query. `track` is an index of `Waterfall.tracks`; in one `lane` of a track windows are
     nested or apart. `self_ns` is what no row below covers. `is_detached`: it only follows another span, so nobody
-    waited for it. `tokens` are None where the span isn't one that counts any, its fields None where it doesn't tell.
+    waited for it. `tokens` are None where the span isn't one that counts any, its fields None where it lacks them.
     `tool` is the name of the tool that a tool's call (or the parsing of its arguments) is of. `model` is the model that
     answered, of a model call or a server's request. `error` says why it failed, None if it didn't.
     `first_chunk_ns` is from a model call's start to its first chunk. `memory_bytes` is the server's footprint when
@@ -123,7 +123,7 @@ class Waterfall:
 
     `path` is the critical path, `Section.span` a row's index; `stretches` are the ledger in the order of time. Both
     tile the query. `gaps` are stretches of framework time in which no row without rows below it is open: nothing says
-    what was done. `left_out` counts spans that tell again what a better source of the same request tells.
+    what was done. `left_out` counts spans that repeat what a better source of the same request shows.
     """
 
     record: QueryRecord

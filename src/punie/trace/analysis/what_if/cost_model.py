@@ -1,8 +1,8 @@
 """What a turn costs: seconds = overhead + uncached prompt tokens * a + output tokens * b, by least squares.
 
-Where spans tell prefill and decode apart on every turn, prefill is fitted on the uncached tokens and decode on the
+Where spans separate prefill and decode on every turn, prefill is fitted on the uncached tokens and decode on the
 output tokens, and the rest is overhead: the same equation, with more said about it. Else the whole turn is fitted on
-both at once. A turn of which nobody tells the cached tokens says nothing of a, nor of b if both are fitted at once.
+both at once. A turn without reported cached tokens says nothing about a, nor about b if both are fitted at once.
 The uncertainty is the jackknife's over queries (all turns of a query leave together, since
 they resemble each other), with Student's t.
 """
@@ -49,7 +49,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """A fitted cost in ns with its 95 % interval; `value` is None where it can't be told, and `why` says so."""
+    """A fitted cost in ns with its 95 % interval; `value` is None where it isn't known, and `why` says so."""
 
     value: float | None
     low: float | None
@@ -61,7 +61,7 @@ class Coefficient:
 class CostModel:
     """The fit: its coefficients in ns, from how many turns of how many queries.
 
-    `by_phase` tells whether prefill and decode were fitted apart, `unreported` how many turns don't report their cached
+    `by_phase`: whether prefill and decode were fitted separately, `unreported` how many turns don't report their cached
     tokens. `typical_error` is the median over the turns of
     |predicted - measured| / measured, each turn predicted from the other queries alone.
     """
@@ -77,7 +77,7 @@ class CostModel:
 
     @property
     def costs(self) -> Costs:
-        """The point estimates; a coefficient that isn't told apart from zero is none."""
+        """The point estimates; a coefficient that isn't distinguishable from zero is none."""
         return Costs(self.overhead.value or 0.0, self.per_uncached.value, self.per_output.value)
 
 
@@ -165,7 +165,7 @@ def _line(tokens: Sequence[int], times: Sequence[float]) -> tuple[float, float |
 
 
 def _whole_turns(turns: Sequence[ObservedTurn]) -> Costs:
-    """Both slopes at once, from the normal equations of the centred columns, of the turns that tell both."""
+    """Both slopes at once, from the normal equations of the centred columns, of the turns that report both."""
     reported = _reported(turns)
     if not reported:
         return Costs(statistics.fmean(turn.duration_ns for turn in turns), None, None)
@@ -182,7 +182,7 @@ def _whole_turns(turns: Sequence[ObservedTurn]) -> Costs:
     if determinant > _LEAST_SPREAD * uu * oo > 0:
         a, b = (ut * oo - ot * uo) / determinant, (ot * uu - ut * uo) / determinant
         return Costs(means[2] - a * means[0] - b * means[1], a, b)
-    if uu > 0 and oo > 0:  # they rise and fall together: which of the two costs can't be told
+    if uu > 0 and oo > 0:  # they rise and fall together: the two costs can't be separated
         return Costs(means[2], None, None)
     if oo > 0:
         return Costs(means[2] - ot / oo * means[1], None, ot / oo)

@@ -22,11 +22,11 @@ Window = tuple[int, int]
 class ObservedTurn:
     """One request to a model.
 
-    `prefill_ns` and `decode_ns` are None where no span tells them apart, `uncached_tokens` where nobody tells
+    `prefill_ns` and `decode_ns` are None where no span separates them, `uncached_tokens` where it isn't reported
     how much of the prompt was cached.
 
     `read_again` are tokens that the server had read before and read again: at least, at most; None where the
-    messages' digests don't tell.
+    messages' digests don't show.
     """
 
     start_ns: int
@@ -82,7 +82,7 @@ def observe(
     tools: Mapping[str, Sequence[Window]],
     bill: CacheBill,
 ) -> ObservedQueries:
-    """The queries of `records` (asked and succeeded) whose requests tell their tokens and don't overlap."""
+    """The queries of `records` (asked and succeeded) whose requests report their tokens and don't overlap."""
     again: dict[SpanKey, tuple[int, int]] = {
         (turn.trace_id, turn.span_id): (turn.miss.least_tokens, turn.miss.most_tokens)
         if turn.miss

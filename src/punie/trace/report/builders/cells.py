@@ -105,7 +105,7 @@ def integrity_lines(analysis: Experiment | BenchAnalysis) -> Iterator[str]:
     wrong = [item for item in analysis.integrity if item.count]
     yield from (f"integrity: {item.slug} ({item.count}, {item.effect})" for item in wrong)
     if not wrong and not analysis.missing:
-        yield f"integrity: nothing wrong in {count_text(analysis.planned, 'asking')}"
+        yield f"integrity: nothing wrong in {count_text(analysis.planned, 'execution')}"
 
 
 def noise_lines(same_again: SpeedUp | None) -> Iterator[str]:

@@ -32,12 +32,12 @@ def build_experiment_plan(plan: ExperimentPlan, seen: tuple[int, str] | None) ->
 
 
 def _lines(plan: ExperimentPlan, seen: tuple[int, str] | None) -> Iterator[str]:
-    askings = len(plan.arms) * len(plan.queries) * plan.blocks * plan.repeats
+    executions = len(plan.arms) * len(plan.queries) * plan.blocks * plan.repeats
     starts = len({arm.group or arm.name for arm in plan.arms}) * plan.blocks
     yield size_text(plan)
     yield (
-        f"{count_text(askings, 'asking')} in {count_text(starts, 'server start')}, each after two warm-up questions "
-        f"an arm; {_time(plan, seen)}"
+        f"{count_text(executions, 'execution')} in {count_text(starts, 'server start')}, each after two warm-up "
+        f"questions an arm; {_time(plan, seen)}"
     )
     rule = plan.stopping
     if rule.looks:

@@ -131,7 +131,7 @@ def decision_provenance(run: RunContent, bench: BenchAnalysis | None) -> tuple[S
 
 
 def totals_provenance(totals: DatabaseTotals) -> Section:
-    """Of what a database added up: it tells nothing of machine and versions."""
+    """Of what a database added up: it has nothing about machine and versions."""
     total = totals.total
     counts = (
         (total.warmup, "warm-up"),
@@ -204,7 +204,7 @@ def _counts(counts: Iterable[tuple[int, str]]) -> str:
 
 def _missing(missing: int, planned: int, integrity: Sequence[Integrity]) -> dict[str, str]:
     """What of a plan there is no trace of, and what is wrong in what there is."""
-    absent = f"{missing} of {count_text(planned, 'planned asking')}" if missing else _NOTHING
+    absent = f"{missing} of {count_text(planned, 'planned execution')}" if missing else _NOTHING
     return {"missing": absent, "integrity": _integrity(integrity)}
 
 

@@ -106,7 +106,7 @@ def _headline(report: BenchContent) -> Iterator[str]:
     yield f"{size_text(plan)} · temperature {plan.temperature:g}"
     yield from report.notes
     if report.analysis.missing:
-        yield f"not finished: no trace of {report.analysis.missing} of {report.analysis.planned} planned askings"
+        yield f"not finished: no trace of {report.analysis.missing} of {report.analysis.planned} planned executions"
     yield from integrity_lines(report.analysis)
 
 

@@ -81,7 +81,7 @@ def _lines(analysis: BenchAnalysis) -> Iterator[str]:
 def divergence_text(item: Divergence) -> str:
     """One first difference as a sentence."""
     where = f"{item.arm}: {item.query_id} turn {item.turn + 1}"
-    times = f" ({count_text(item.places, 'asking')})"
+    times = f" ({count_text(item.places, 'execution')})"
     if item.token is None:
         return f"{where} differs, token not known{times}: {item.kind}"
     gap = "not looked at" if item.logit_gap is None else f"{item.logit_gap:.3g}"

@@ -21,7 +21,7 @@ TURNS: Final = ("query", "turn", "time", "prompt", "cached", "output", "first to
 
 
 def turns_table(waterfalls: Iterable[Waterfall]) -> Table:
-    """A row a turn, with the speeds of prefill and decode; calls that don't tell their tokens have none."""
+    """A row a turn, with the speeds of prefill and decode; calls that don't report their tokens have none."""
     return Table(TURNS, tuple(row for waterfall in waterfalls for row in _turns(waterfall)))
 
 
@@ -59,7 +59,7 @@ def _figures(waterfall: Waterfall, at: int) -> tuple[Cell, ...]:
 
 
 def _spent_ns(waterfall: Waterfall, at: int, phase: Phase) -> int:
-    """What the spans of a phase below a call took; 0 where nothing tells."""
+    """What the spans of a phase below a call took; 0 where nothing shows it."""
     return sum(
         row.duration_ns
         for below, row in enumerate(waterfall.rows)

@@ -38,7 +38,7 @@ class ExperimentArm(joined(ArmResult, without=("summary",))):  # type: ignore[mi
 
 
 class ExperimentDocument(Published, frozen=True, kw_only=True):
-    """One analysed experiment; `arms` has the baseline first. `missing` askings of `planned` have no trace."""
+    """One analysed experiment; `arms` has the baseline first. `missing` executions of `planned` have no trace."""
 
     schema: Literal["punie.trace.bench.experiment"] = "punie.trace.bench.experiment"
     schema_version: Literal[1] = 1

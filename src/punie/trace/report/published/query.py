@@ -39,7 +39,7 @@ class LedgerPiece(msgspec.Struct, frozen=True):
 class QueryDocument(Published, frozen=True, kw_only=True):
     """One query: times of rows and pieces are nanoseconds since its start. `said` is content.
 
-    `path` and `ledger` each tile the query's wall time. `left_out` counts spans that tell again what a row tells.
+    `path` and `ledger` each tile the query's wall time. `left_out` counts spans that repeat what a row shows.
     """
 
     schema: Literal["punie.trace.query"] = "punie.trace.query"

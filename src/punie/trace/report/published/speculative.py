@@ -56,7 +56,7 @@ class FindingCount(msgspec.Struct, frozen=True):
 
 
 class SpeculativeDocument(Published, frozen=True, kw_only=True):
-    """One analysed benchmark; `missing` askings of `planned` have no trace."""
+    """One analysed benchmark; `missing` executions of `planned` have no trace."""
 
     schema: Literal["punie.trace.bench.speculative"] = "punie.trace.bench.speculative"
     schema_version: Literal[2] = 2

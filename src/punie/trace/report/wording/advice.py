@@ -33,8 +33,8 @@ _FIXED: Final = {
 }
 _AGAIN: Final = {
     RepeatMethod.REPEATS: "repeats",
-    RepeatMethod.SERVER_STARTS: "askings in server starts of their own",
-    RepeatMethod.RUNS: "askings by a restarted server",
+    RepeatMethod.SERVER_STARTS: "executions in server starts of their own",
+    RepeatMethod.RUNS: "executions by a restarted server",
 }
 _TRY: Final = {
     RepeatMethod.REPEATS: "try --repeat 3",

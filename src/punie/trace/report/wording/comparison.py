@@ -167,7 +167,7 @@ def _undecided(reason: UndecidedReason, comparison: Comparison) -> str:
 
 
 def _repeats_needed(comparison: Comparison) -> str:
-    """What tells of the noise, and counts."""
+    """What shows the noise, and counts."""
     if comparison.a.repeats_count and comparison.b.repeats_count:
         return f"{REPEATS_NEEDED} repeats of each query"
     return f"{STARTS_NEEDED} server starts a side (--starts {STARTS_NEEDED})"

@@ -53,7 +53,7 @@ def _evidence(experiment: Experiment, result: ArmResult) -> str:
     if experiment.gaps:
         return f"no claim: {gaps_text(experiment.gaps)}"
     if experiment.missing:
-        return f"not finished: {experiment.missing} of {experiment.planned} planned askings have no trace"
+        return f"not finished: {experiment.missing} of {experiment.planned} planned executions have no trace"
     if result.speed_up is None:
         return "no query was answered rightly in this arm and in the baseline"
     if result.interval is None:
@@ -203,7 +203,7 @@ def server_text(arm: Arm) -> str:
 
 
 def draft_notes(experiment: Experiment) -> Iterator[str]:
-    """What acceptance is worth that a server of somebody else's tells."""
+    """What acceptance is worth that another server reports."""
     reported = [r for r in experiment.arms if r.summary.drafting and r.arm.server.kind is not ServerKind.MLX]
     if not reported:
         return

@@ -65,7 +65,7 @@ def reason_text(analysis: BenchAnalysis) -> str:
         case BenchReason.MEASURED:
             return ""
         case BenchReason.INCOMPLETE:
-            planned = count_text(analysis.planned, "planned asking")
+            planned = count_text(analysis.planned, "planned execution")
             missing = f"{analysis.missing} of {planned} missing" if analysis.missing else ""
             return "; ".join(part for part in (missing, gaps_text(analysis.gaps)) if part)
         case BenchReason.ALL_BARRED:

@@ -1,4 +1,4 @@
-"""A query's waterfall for a terminal: a line a span, with what was waited for told apart by its sign.
+"""A query's waterfall for a terminal: a line a span, with a sign at what was waited for.
 
 chat            185 ms  ──███▒
 POST            146 ms    ▏███

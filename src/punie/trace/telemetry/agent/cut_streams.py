@@ -1,4 +1,4 @@
-"""Streams that ended before their answer did: nobody raises for them, so whoever asks has to look here."""
+"""Streams that ended before their answer did: nobody raises for them, so callers have to look here."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def _instructions(context: ModelRequestContext) -> str | None:
 
 
 def _tools(parameters: ModelRequestParameters) -> list[dict[str, Any]]:
-    """The tools that the request tells the model of, in the conventions' form."""
+    """The tools that the request offers the model, in the conventions' form."""
     return [
         {"type": "function", "name": tool.name}
         | ({"description": tool.description} if tool.description else {})

@@ -1,6 +1,6 @@
-"""Reads what an answer tells of its own making while its bytes pass: by its events, or by timings in its body.
+"""Reads what an answer reports about its own making while its bytes pass: by its events, or by timings in its body.
 
-What an answer is its first bytes tell: not all servers and proxies name a stream of events as one.
+The first bytes show what an answer is: not all servers and proxies name a stream of events as one.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class EventsReader(ResponseReader):
 
 
 class DocumentReader(ResponseReader):
-    """A JSON body, or one of JSON lines, of which the last line that tells timings counts."""
+    """A JSON body, or one of JSON lines, of which the last line that reports timings counts."""
 
     def __init__(self, *, by_line: bool) -> None:
         self._by_line = by_line
@@ -111,7 +111,7 @@ class DocumentReader(ResponseReader):
             self._hold(begun)
 
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
-        """The timings that the body told, up to `end_ns`."""
+        """The timings that the body reported, up to `end_ns`."""
         self._look()
         return () if self._timings is None else place(self._timings, start_ns, end_ns)
 

@@ -72,7 +72,7 @@ def uninstrument_http(telemetry: Telemetry) -> None:
 
 
 class _Body:
-    """A response stream that tells its span what passes through it."""
+    """A response stream that reports to its span what passes through it."""
 
     def __init__(self, stream: Any, request: RequestSpan) -> None:  # noqa: ANN401 # two packages, same shape
         self._stream = stream

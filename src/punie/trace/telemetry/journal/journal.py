@@ -32,7 +32,7 @@ _logger: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
-    """What became of the spans so far.
+    """The outcome of the spans so far.
 
     `written` lines are whole and in the file; `lost` are spans that could not be written, or that somebody took out of
     the file again. `unsynced` counts the syncs that failed: what they were for may not outlast a power cut.

@@ -117,7 +117,7 @@ class RequestTrace:
                 self.seen.path = path
 
     def token(self, finish_reason: str | None) -> None:
-        """One more token is out; `finish_reason` tells that it is the last."""
+        """One more token is out; `finish_reason` says that it is the last."""
         with self._lock:
             if self._finished:
                 return

@@ -1,6 +1,6 @@
 """How `mlx_lm.server` works inside: where to listen. `answers.py` notes what passes; `contract.py` checks at start.
 
-The way of a request through mlx_lm 0.32, and what we hear:
+The way of a request through mlx_lm 0.32, and what we record of it:
 
     connection thread                              generation thread
     APIHandler.do_POST            begin

@@ -35,7 +35,7 @@ Submit = Callable[[Job], None]
 
 
 class BackgroundWriter:
-    """Runs jobs one after the other, in the order in which they came; `on_error` is told why one failed."""
+    """Runs jobs one after the other, in the order in which they came; `on_error` gets the reason why one failed."""
 
     def __init__(self, on_error: Callable[[str], None], patience_ns: int = PATIENCE_NS) -> None:
         self._on_error = on_error

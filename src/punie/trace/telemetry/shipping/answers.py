@@ -48,7 +48,7 @@ _QUOTED: Final = 200  # characters of a receiver's text
 
 
 class Outcome(StrEnum):
-    """What became of a request.
+    """The outcome of a request.
 
     `ACCEPTED`: the spans were taken, but for those that the answer counts as rejected. `SPANS_REFUSED`: something in
     it was, and another request may be taken. `REQUEST_REFUSED`: any request would be (a wrong token, a wrong path).

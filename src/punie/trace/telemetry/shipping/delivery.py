@@ -1,4 +1,4 @@
-"""What became of the spans that were to go to one target: the result that a report shows."""
+"""The outcome of the spans that were to go to one target: the result that a report shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch, in spans. `unanswered`: nobody answered for them, though they were tried again.
+    """The outcome of a batch, in spans. `unanswered`: nobody answered for them, though they were tried again.
 
     `final` is False if the receiver refused the request rather than spans of it (a wrong token, a wrong path):
     once that is mended it may take them.
@@ -117,7 +117,7 @@ class DeliveryCount:
             self._unreadable += unreadable
 
     def received(self, receipt: Receipt) -> None:
-        """What became of a batch."""
+        """The outcome of a batch."""
         with self._lock:
             self._received += receipt
             self._errors |= dict.fromkeys(

@@ -1,4 +1,4 @@
-"""Sends the journal to every target, during a run or after it; the result says what became of each.
+"""Sends the journal to every target, during a run or after it; the result says the outcome of each.
 
 The journal is the queue: nothing is lost when a receiver is down or this process dies. A bookmark says how far a
 target has acknowledged; whoever has it goes on from there. Delivery is at least once: what was sent and not

@@ -101,7 +101,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """What tells it from other receivers, on disk too: no secret, but the digest of Logfire's token."""
+        """What distinguishes it from other receivers, on disk too: no secret, but the digest of Logfire's token."""
         token = self.headers.get("Authorization")  # headers of the environment are in small letters
         account = f" {hashlib.sha256(token.encode()).hexdigest()[:12]}" if token else ""
         return f"{self.transport} {self.address}{account}"

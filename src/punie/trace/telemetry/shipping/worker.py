@@ -46,7 +46,7 @@ class Bookmark(Protocol):
 
 
 class Worker:
-    """Begins with `start`; `finish` tells that nothing more is written. The thread doesn't keep the process alive.
+    """Begins with `start`; `finish` says that nothing more is written. The thread doesn't keep the process alive.
 
     `retry_s`: how long a receiver that doesn't answer is tried again after `finish`.
     """

@@ -203,7 +203,7 @@ def _tokens_of(row: Row) -> int | None:
 
 
 def process_name(track: Track) -> str:
-    """`agent`, `HTTP client of agent`, `server mlx_lm`, with what tells processes of one name apart."""
+    """`agent`, `HTTP client of agent`, `server mlx_lm`, with what distinguishes processes of one name."""
     own = one_line(track.name)
     match track.kind:
         case TrackKind.AGENT:

@@ -1,4 +1,4 @@
-"""The registry of formats in which servers tell durations or drafts: a new one is a file and a line here."""
+"""The registry of formats in which servers report durations or drafts: a new one is a file and a line here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARKERS: Final = tuple(dict.fromkeys(format_.marker for format_ in FORMATS))
 
 
 def read_timings(body: bytes) -> BodyTimings | None:
-    """The timings in a JSON body or in one event of a stream; None if it tells none that is known here."""
+    """The timings in a JSON body or in one event of a stream; None if it reports none that is known here."""
     for marker in _MARKERS:
         if marker in body:
             break

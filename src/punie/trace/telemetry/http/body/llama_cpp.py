@@ -20,7 +20,7 @@ class LlamaCpp:
     marker = MARKER
 
     def read(self, document: Mapping[str, object]) -> BodyTimings | None:
-        """The timings of one answer; None for a part of a stream that tells neither durations nor drafts."""
+        """The timings of one answer; None for a part of a stream that reports neither durations nor drafts."""
         timings = document.get("timings")
         return read_timings(timings, "llama.cpp") if isinstance(timings, Mapping) else None
 

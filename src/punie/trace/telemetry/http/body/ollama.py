@@ -1,6 +1,6 @@
 """Durations of Ollama's own interface (`/api/chat`, `/api/generate`), in nanoseconds.
 
-In a stream, JSON lines, they stand in the last line. Its OpenAI-compatible interface tells none. Known from
+In a stream, JSON lines, they stand in the last line. Its OpenAI-compatible interface reports none. Known from
 Ollama's documentation (https://docs.ollama.com/api/usage), not from a server that ran.
 """
 

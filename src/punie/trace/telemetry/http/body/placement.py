@@ -4,10 +4,10 @@
       |- load -||- queue -||-- prefill --||------ decode ----|
                                                   last token ^
 
-Decode ends when the last token was out, as far as the client knows: with the event that told why the answer
-ended, or with the last byte. The others lie directly before it. So what the server doesn't tell, waiting and
+Decode ends when the last token was out, as far as the client knows: with the event with the reason why the answer
+ended, or with the last byte. The others lie directly before it. So what the server doesn't report, waiting and
 templating, is left before them, and the way of the last bytes counts as decode. What would begin before the
-request did is cut off, and the span keeps what was told, so that a reader can count the contradiction.
+request did is cut off, and the span keeps what was reported, so that a reader can count the contradiction.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from punie.trace.telemetry.http.timed_phase import TimedPhase
 def place(timings: BodyTimings, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
     """The phases of a request that began at `start_ns` and whose last token was out at `end_ns`.
 
-    A phase that was told has a span even if nothing of it fits in.
+    A phase that was reported has a span even if nothing of it fits in.
     """
     return tuple(reversed(list(_backwards(timings, start_ns, max(start_ns, end_ns)))))
 
 
 def without_phase(timings: BodyTimings) -> Mapping[str, AttributeValue]:
-    """What an answer told that has no phase to stand on, for the request's span: drafts without durations."""
+    """What an answer reported that has no phase to stand on, for the request's span: drafts without durations."""
     return {} if timings.decode_ns else _without_none(_drafts(timings))
 
 

@@ -1,4 +1,4 @@
-"""Durations that a server tells in its answer, and the protocol of those who can read them."""
+"""Durations that a server reports in its answer, and the protocol of those who can read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BodyTimings:
     """What one answer says of its own making, in nanoseconds and tokens; None for what it doesn't say.
 
     `source` names the server's kind. `load_ns` is the time in which it loaded the model, `queue_ns` in which the
-    request waited. A duration is 0 where the server reports none: some tell only how many tokens they drafted.
+    request waited. A duration is 0 where the server reports none: some report only how many tokens they drafted.
     `prompt_tokens` counts cached ones too.
     """
 
@@ -35,7 +35,7 @@ class BodyTimings:
 
 
 class BodyFormat(Protocol):
-    """Somebody's way to tell durations. `formats.py` lists them."""
+    """One server's format of durations. `formats.py` lists them."""
 
     @property
     def marker(self) -> bytes:
@@ -48,7 +48,7 @@ class BodyFormat(Protocol):
 
 
 def with_durations(timings: BodyTimings, prefill_ns: int | None, decode_ns: int | None) -> BodyTimings | None:
-    """`timings` with both; where one isn't told, its drafts alone; None without drafts either."""
+    """`timings` with both; where one isn't reported, its drafts alone; None without drafts either."""
     if prefill_ns is not None and decode_ns is not None:
         return replace(timings, prefill_ns=prefill_ns, decode_ns=decode_ns)
     if timings.drafted_tokens is None:
@@ -59,7 +59,7 @@ def with_durations(timings: BodyTimings, prefill_ns: int | None, decode_ns: int 
 
 
 def later(known: BodyTimings | None, timings: BodyTimings | None) -> BodyTimings | None:
-    """What counts of two events or lines: the later one, unless only the one before it tells durations."""
+    """What counts of two events or lines: the later one, unless only the one before it reports durations."""
     if timings is None or (known is not None and known.decode_ns and not timings.decode_ns):
         return known
     return timings

@@ -71,7 +71,7 @@ def _types(document: object) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class StreamUsage:
-    """Tokens of a whole request, as its server counts them; `cached` None: it doesn't tell."""
+    """Tokens of a whole request, as its server counts them; `cached` None: it isn't reported."""
 
     prompt: int
     output: int

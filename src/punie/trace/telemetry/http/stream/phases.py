@@ -13,7 +13,7 @@ While it writes a tool call mlx_lm sends nothing, until the call is complete:
     headers                                                     call  finish
     |------------------------ model ---------------------------------|
 
-Only the keepalive that says that all of the prompt is read tells the two apart there. Without one the silence is
+Only the keepalive that says that all of the prompt is read separates the two there. Without one the silence is
 left as what it is. So is the time of an answer that arrives in one piece, which some server or proxy held back.
 """
 
@@ -31,7 +31,7 @@ class StreamMarks:
     """When a stream showed what, in nanoseconds since the epoch; None for what it didn't show.
 
     `prompt_read_ns`: a keepalive said that the whole prompt is read. `first_text_ns`: the first text, if it came
-    before any call. `last_output_ns`: the last text or call. `finish_ns`: the event that told why the answer ended.
+    before any call. `last_output_ns`: the last text or call. `finish_ns`: the event that says why the answer ended.
     """
 
     headers_ns: int

@@ -28,7 +28,7 @@ _GOES_ON_TIGHT: Final = b'"finish_reason":null'
 _USAGE: Final = (b'"usage": {', b'"usage":{')
 
 Watch = Callable[[bytes], object]
-"""Called with the data of each event: someone else who reads it."""
+"""Called with the data of each event, for a further reader."""
 
 
 class StreamReader:
@@ -44,7 +44,7 @@ class StreamReader:
         self.done_ns: int | None = None
         self.first_event_ns: int | None = None
         self._is_answer = False
-        self._last_usage = b""  # the event that told it: some servers tell in each what was used so far
+        self._last_usage = b""  # the event that reported it: some servers report in each what was used so far
         self._parser = SseParser()
         self._watch = watch
 
@@ -55,7 +55,7 @@ class StreamReader:
 
     @property
     def usage(self) -> StreamUsage | None:
-        """What the last event that told any counts for the whole request."""
+        """The counts of the last event that has any, for the whole request."""
         try:
             return read_usage(json.loads(self._last_usage)) if self._last_usage else None
         except (ValueError, RecursionError):  # as `_content`
