@@ -17,6 +17,7 @@ from punie.trace.units import (
     parse_percent,
     percent_text,
     share_text,
+    signed_percent_text,
 )
 
 
@@ -49,6 +50,22 @@ def test_duration(ns: int, text: str) -> None:
 @pytest.mark.parametrize(("factor", "text"), [(1.0, "1.00×"), (0.756, "0.76×"), (12.3, "12.30×")])
 def test_factor(factor: float, text: str) -> None:
     assert factor_text(factor) == text
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"),
+    [(1.2, "1.20×"), (1.196, "1.196×"), (1.2003, "1.2003×"), (1.19, "1.19×"), (1.20004, "1.2000×")],
+)
+def test_no_factor_is_rounded_onto_a_threshold_that_it_misses(factor: float, text: str) -> None:
+    assert factor_text(factor, threshold=1.2) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0.0 %"), (0.07, "+7.0 %"), (-0.0994, "-9.9 %"), (0.0004, "< +0.1 %"), (-1e-9, "> -0.1 %")],
+)
+def test_a_change_is_never_minus_nothing(share: float, text: str) -> None:
+    assert signed_percent_text(share) == text
 
 
 @given(st.integers(min_value=0, max_value=10**15))

@@ -98,9 +98,23 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def factor_text(factor: float) -> str:
-    """A ratio of two times as text: `1.20×`."""
-    return f"{factor:.2f}×"
+def factor_text(factor: float, *, threshold: float | None = None) -> str:
+    """A ratio of two times as text: `1.20×`; what misses a `threshold` is never rounded onto it: `1.1997×`."""
+    return f"{factor_digits(factor, threshold=threshold)}×"
+
+
+def factor_digits(factor: float, *, threshold: float | None = None) -> str:
+    """The digits of `factor_text`."""
+    texts = [f"{factor:.{decimals}f}" for decimals in (2, 3, 4)]
+    missed = threshold is not None and factor != threshold
+    return next((text for text in texts if not (missed and float(text) == threshold)), texts[-1])
+
+
+def signed_percent_text(share: float) -> str:
+    """A change as percent with its sign: `+7.0 %`; what isn't nothing is never printed as if it were: `< +0.1 %`."""
+    if 0 < abs(share) < 0.0005:
+        return "< +0.1 %" if share > 0 else "> -0.1 %"
+    return f"{100 * share:+.1f} %" if share else "0.0 %"
 
 
 def bytes_text(size: float) -> str:

@@ -18,9 +18,13 @@ KINDS = {"base": ModelVariant.BASE, "brief": ModelVariant.BRIEF, "adapter": Mode
 QUERIES = ("q1", "q2", "q3", "q4")
 
 
-def judged(took_ms: Mapping[str, int], tokens: Mapping[str, tuple[int, ...]]) -> Mapping[str, JudgedArm]:
+def judged(
+    took_ms: Mapping[str, int], tokens: Mapping[str, tuple[int, ...]], added_at: tuple[int, ...] = ()
+) -> Mapping[str, JudgedArm]:
     """Two blocks; a query of an arm takes `took_ms` and a little that differs, and has so many output tokens."""
-    plan = ExperimentPlan("t", tuple(map(Arm, KINDS)), "base", "s", "h", QUERIES, 2, 1, 0, "now")
+    plan = ExperimentPlan(
+        "t", tuple(map(Arm, KINDS)), "base", "s", "h", QUERIES, 2, 1, 0, "now", added_at=added_at
+    )
     observations = [
         build_observation(
             arm, block, query, {Phase.DECODE: took_ms[arm] + block}, output_tokens=tokens[arm][number]
@@ -58,3 +62,15 @@ def test_queries_that_gain_as_many_tokens_as_others_lose_leave_it_open() -> None
     share = arms["adapter"].tokens_share
     assert share is not None
     assert share.holds(1.0)
+
+
+def test_having_looked_before_widens_the_interval_of_the_tokens() -> None:
+    took, tokens = (
+        dict.fromkeys(KINDS, 1000),
+        dict.fromkeys(KINDS, (100,) * 4) | {"adapter": (40, 50, 60, 70)},
+    )
+    once, again = (judged(took, tokens, added)["adapter"].tokens_share for added in ((), (1,)))
+    assert once is not None
+    assert again is not None
+    assert (once.level, again.level) == (0.95, 0.975)
+    assert again.low < once.low < once.high < again.high

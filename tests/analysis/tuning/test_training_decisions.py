@@ -50,6 +50,16 @@ def test_where_decode_is_small_training_cannot_pay() -> None:
     assert can_pay([record(n, decode_ms=500 + n, tokens=50) for n in range(12)]) is Verdict.YES
 
 
+def test_repeats_from_a_warm_cache_are_no_time_that_training_saves() -> None:
+    """Their prompt took no time, so that writing takes more of theirs than of a user's question."""
+    records = [record(n, decode_ms=600, tokens=100) for n in range(12)]
+    warm = [
+        replace(record(n, decode_ms=600, tokens=100, wall_ms=610), is_cached_repeat=True) for n in range(12)
+    ]
+    shortest = {f"q{n}": 50 for n in range(12)}
+    assert predicted_worth([*records, *warm], shortest) == predicted_worth(records, shortest)
+
+
 def test_the_predicted_saving_is_decode_in_proportion_to_the_tokens_spared() -> None:
     records = [record(n, decode_ms=600, tokens=100) for n in range(12)]
     worth = predicted_worth(records, {f"q{n}": 50 for n in range(12)})
@@ -164,6 +174,14 @@ def test_shorter_faster_kept_and_better_than_told_is_worth_it() -> None:
     assert judged.verdict is Verdict.YES
     assert set(judged.answers.values()) == {Verdict.YES}
     assert judged.chosen == ADAPTER
+
+
+def test_an_instruction_that_loses_answers_is_no_rival() -> None:
+    told = replace(BRIEF, kept=arm(ModelVariant.BRIEF, 1, None, lost=20).kept)
+    kept = arm(ModelVariant.ADAPTER, 1, None, lost=4).kept
+    judged = judge([BASE, told, replace(ADAPTER, kept=kept, against_told=Times(1.0, 0.96, 1.05))], 0.1)
+    assert (judged.answers[Criterion.KEPT], judged.verdict) == (Verdict.UNDECIDED, Verdict.UNDECIDED)
+    assert judged.answers[Criterion.BETTER_THAN_INSTRUCTION] is Verdict.YES
 
 
 @pytest.mark.parametrize(

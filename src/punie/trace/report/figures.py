@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
-from punie.trace.units import bytes_text, duration_text, factor_text, percent_text, seconds_text, share_text
+from punie.trace.units import (
+    bytes_text,
+    duration_text,
+    factor_digits,
+    factor_text,
+    percent_text,
+    seconds_text,
+    share_text,
+    signed_percent_text,
+)
 
 NOT_KNOWN: Final = "not known"
 DASH: Final = "–"
@@ -78,7 +87,7 @@ def percent(value: float | None) -> Figure:
 
 def signed_share(ratio: float | None) -> Figure:
     """A ratio as what it adds: 1.07 is `+7.0 %`."""
-    return Figure(ratio, Unit.RATIO, DASH if ratio is None else f"{100 * (ratio - 1):+.1f} %")
+    return Figure(ratio, Unit.RATIO, DASH if ratio is None else signed_percent_text(ratio - 1))
 
 
 def size(value: float | None, *, absent: str = DASH) -> Figure:
@@ -109,14 +118,8 @@ def speed_up(
     """A ratio of two times with its interval: `1.20× (1.10–1.30)`; no end is rounded onto a `threshold` it misses."""
     if value is None or ends is None:
         return replace(factor(value), shown=DASH if value is None else f"{value:.2f}{times}")
-    shown = f"{value:.2f}{times} ({_end(ends.low, threshold)}–{_end(ends.high, threshold)})"
-    return Figure(value, Unit.RATIO, shown, ends.low, ends.high)
-
-
-def _end(value: float, threshold: float | None) -> str:
-    text = f"{value:.2f}"
-    is_rounded_onto = threshold is not None and text == f"{threshold:.2f}" and value != threshold
-    return f"{value:.3f}" if is_rounded_onto else text
+    low, high = (factor_digits(end, threshold=threshold) for end in (ends.low, ends.high))
+    return Figure(value, Unit.RATIO, f"{value:.2f}{times} ({low}–{high})", ends.low, ends.high)
 
 
 def count(value: float | None, *, decimals: int = 0) -> Figure:

@@ -176,9 +176,14 @@ def _shorter(arm: JudgedArm) -> Verdict:
 
 
 def _better_than_instruction(brief: JudgedArm | None, chosen: JudgedArm, margin: float) -> Verdict:
-    """An instruction that is as fast makes training pointless, unless it alone can't be shown to keep the answers."""
+    """An instruction that is as fast makes training pointless, unless it alone can't be shown to keep the answers.
+
+    Nor does one that surely loses answers: whether the training keeps them is a criterion of its own.
+    """
     if brief is None:
         return Verdict.UNDECIDED
+    if brief.kept.verdict(margin) is Verdict.NO:
+        return Verdict.YES
     if chosen.kept.verdict(margin) is Verdict.YES and brief.kept.verdict(margin) is not Verdict.YES:
         return Verdict.YES
     return chosen.against_told.verdict if chosen.against_told else Verdict.UNDECIDED

@@ -11,7 +11,7 @@ from punie.trace.analysis.experiment.pairing import comparable, wall_ns
 from punie.trace.analysis.experiment.results import ArmResult, Experiment, analyse, answered, cached_arms
 from punie.trace.analysis.experiment.speedup import moved_by, speed_up
 from punie.trace.analysis.statistics.ratio import RatioUnit, half_width, ratio
-from punie.trace.analysis.statistics.spread import LEVEL, Interval
+from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.tuning.judgement import JudgedArm, ModelVariant, Times, compare_accuracy
 from punie.trace.analysis.tuning.output_kinds import output_kinds
 from punie.trace.model import Span
@@ -62,23 +62,23 @@ def judged_arms(
             tokens=output_tokens(measured, name),
             kinds=output_kinds(spans, (one.record.trace_id for one in seen)),
             wall_ns=statistics.fmean(walls) if walls else None,
-            tokens_share=tokens_share(measured, name),
+            tokens_share=tokens_share(measured, name, level=experiment.ended.look.level),
             times=_times(result),
             against_told=_against(measured, name, brief, experiment) if brief else None,
             kept=compare_accuracy(base, right_answers(measured, name)),
         )
 
 
-def tokens_share(measured: Measured, arm: str) -> Interval | None:
+def tokens_share(measured: Measured, arm: str, *, level: float) -> Interval | None:
     """Output tokens relative to the baseline's, over the queries of both; None below two queries with counts."""
     of_arm, of_base = (_tokens_by_query(measured, name) for name in (arm, measured.plan.baseline))
     both = [query_id for query_id in of_base if query_id in of_arm and of_base[query_id]]
     units = [RatioUnit(of_arm[query_id], of_base[query_id]) for query_id in both]
-    estimate, half = ratio(units), half_width(units, level=LEVEL)
+    estimate, half = ratio(units), half_width(units, level=level)
     if estimate is None or half is None:
         return None
     ends = max(0.0, estimate - half.value), estimate + half.value
-    return Interval(*ends, LEVEL, half.method, len(units))
+    return Interval(*ends, level, half.method, len(units))
 
 
 def _tokens_by_query(measured: Measured, arm: str) -> dict[str, float]:

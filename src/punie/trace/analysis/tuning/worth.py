@@ -23,8 +23,7 @@ THRESHOLD: Final = 0.10
 class Worth:
     """What training could save: `saving` is a share of the wall time, None where nothing could be compared.
 
-    verdict: `yes` if the interval's lower end is above the threshold, `no` if the estimate is below it, else
-        `undecided`.
+    verdict: `yes` if all of the interval is above the threshold, `no` if all of it is below, else `undecided`.
     tokens_saved: the share of output tokens that the shortest right answers spare.
     """
 
@@ -59,9 +58,7 @@ def can_pay(records: Sequence[QueryRecord]) -> Verdict:
 def predicted_worth(records: Sequence[QueryRecord], shortest: Mapping[str, int]) -> Worth:
     """`records` are of the run as it is, `shortest` the output tokens of each query's shortest right answer."""
     compared = [
-        record
-        for record in records
-        if record.succeeded and record.output_tokens and record.query_id in shortest
+        record for record in records if record.counts and record.output_tokens and record.query_id in shortest
     ]
 
     def saved_ns(record: QueryRecord) -> int:

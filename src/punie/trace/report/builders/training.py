@@ -18,7 +18,7 @@ from punie.trace.report.document import Answer, Cell, Document, Section, Table, 
 from punie.trace.report.figures import Figure, Unit
 from punie.trace.report.published.training import publish_training
 from punie.trace.report.wording import training as wording
-from punie.trace.units import count_text, percent_text
+from punie.trace.units import count_text, percent_text, share_text
 
 QUESTION: Final = "worth training?"
 _JUDGED: Final = (
@@ -167,7 +167,7 @@ def _worth(training: Training) -> Section:
     worth = training.worth
     if worth is not None and worth.saving is not None and worth.tokens_saved is not None:
         lines.append(
-            f"the model's own shortest right answers have {percent_text(worth.tokens_saved)} fewer tokens, which would "
+            f"the model's own shortest right answers have {share_text(worth.tokens_saved)} fewer tokens, which would "
             f"save {_with_interval(worth.saving)} of the wall time"
         )
     return Section("What could be won", notes=notes(*lines))
@@ -175,9 +175,9 @@ def _worth(training: Training) -> Section:
 
 def _with_interval(share: ShareEstimate) -> str:
     if share.interval is None:
-        return percent_text(share.estimate)
-    ends = f"{percent_text(share.interval.low)} to {percent_text(share.interval.high)}"
-    return f"{percent_text(share.estimate)} ({ends})"
+        return share_text(share.estimate)
+    ends = f"{share_text(share.interval.low)} to {share_text(share.interval.high)}"
+    return f"{share_text(share.estimate)} ({ends})"
 
 
 def _plan(training: Training) -> Section:

@@ -21,7 +21,7 @@ from punie.trace.report.wording.advice import half_output_text, next_step
 from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
 from punie.trace.report.wording.verdicts import basis
-from punie.trace.units import count_text, duration_text, factor_text, percent_text, share_text
+from punie.trace.units import count_text, duration_text, factor_text, share_text
 
 NOT_KNOWN: Final = "not known"
 _MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --num-draft-tokens 2,3,5."
@@ -99,7 +99,7 @@ def _time(decision: Decision) -> DecisionStep:
         f"{total.group} {share_text(total.share) if total.known else NOT_KNOWN}" for total in totals.groups
     )
     figure = NOT_KNOWN if time.estimate is None else f"generation {share_text(time.estimate)}"
-    # what follows from a yes is step 4's to say
+    # what follows from a yes is the last step's to say
     after = "" if time.verdict is Verdict.YES else next_step(time)
     return DecisionStep("time", _TIME, time.verdict, figure, f"{basis(time)} All of it: {shares}.", after)
 
@@ -128,7 +128,8 @@ def _levers(decision: Decision) -> DecisionStep:
 def _ends(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    level, low, high = share_text(interval.level), factor_text(interval.low), factor_text(interval.high)
+    level = share_text(interval.level)
+    low, high = (factor_text(end, threshold=1.0) for end in (interval.low, interval.high))
     return f", {level} interval {low} to {high} over {count_text(interval.units, 'block')}"
 
 
@@ -162,9 +163,10 @@ def _draft(decision: Decision) -> DecisionStep:
     if best is None or best.interval is None:
         reason = reason_text(bench) or "one block has no interval"
         return DecisionStep("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
+    low, high = (factor_text(end, threshold=THRESHOLD) for end in (best.interval.low, best.interval.high))
     text = (
-        f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {factor_text(best.interval.low)} to "
-        f"{factor_text(best.interval.high)} over {count_text(best.interval.units, 'block')}"
+        f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {low} to {high} over "
+        f"{count_text(best.interval.units, 'block')}"
     )
     reasons = "; ".join(part for part in (text, _outputs(bench), reason_text(bench)) if part)
     return DecisionStep("draft", _DRAFT, verdict, factor_text(best.speed_up.estimate), f"{reasons}.", after)
@@ -212,7 +214,10 @@ def _brevity(decision: Decision) -> DecisionStep:
 def _trained(training: Training) -> DecisionStep:
     """What a training of this model came to."""
     judged = training.judgement.chosen if training.judgement else None
-    figure = f"{percent_text(judged.times.saved)} less wall time" if judged and judged.times else NOT_KNOWN
+    figure = NOT_KNOWN
+    if judged is not None and judged.times is not None:
+        saved = judged.times.saved
+        figure = f"{share_text(abs(saved))} {'less' if saved >= 0 else 'more'} wall time"
     text = f"Tried in {one_line(training.source)}: {training_words.basis(training)}"
     after = " ".join(training_words.next_steps(training))
     return DecisionStep(

@@ -89,7 +89,9 @@ def _accuracy(gate: Gate) -> str:
         return "accuracy: no query is right in every repeat of the baseline, so none could get worse"
     worse = f"{len(gate.queries)} of {count_text(gate.of, 'query', 'queries')} got worse"
     named = f": {some(gate.queries)}" if gate.queries else ""
-    bound = f" (of more queries at most {percent_text(gate.bound)})" if gate.bound is not None else ""
+    bound = (
+        f" (at 95 % at most {share_text(gate.bound)} of such queries do)" if gate.bound is not None else ""
+    )
     return f"accuracy: {worse}{bound}{named}"
 
 
@@ -124,7 +126,7 @@ def headline(experiment: Experiment) -> str:
             if experiment.others
             else "nothing is compared: there is no arm but the baseline"
         )
-    figure = figures.speed_up(best.speed_up.estimate, best.interval)
+    figure = figures.speed_up(best.speed_up.estimate, best.interval, threshold=experiment.plan.threshold)
     arm, baseline = best.arm.name, experiment.plan.baseline
     match best.verdict:
         case Verdict.YES:

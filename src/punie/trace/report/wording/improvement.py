@@ -65,7 +65,7 @@ def speed_up_text(report: ImprovementContent) -> str:
     confirmation = report.state.confirmation
     if confirmation is None or confirmation.speed_up is None:
         return "not confirmed"
-    return str(figures.speed_up(confirmation.speed_up, confirmation.interval))
+    return str(figures.speed_up(confirmation.speed_up, confirmation.interval, threshold=1.0))
 
 
 def basis(report: ImprovementContent) -> str:
@@ -173,6 +173,8 @@ def accuracy_text(result: ArmResult) -> str:
     gate = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
     if gate is None or gate.verdict is Verdict.UNDECIDED:
         return "answers are not scored"
+    if not gate.of:
+        return "the baseline always gets no query right, so none could get worse"
     worse = f"worse: {some(gate.queries)}" if gate.queries else "none got worse"
     better = f"; better: {some(gate.better)}" if gate.better else ""
     bound = (
@@ -180,7 +182,7 @@ def accuracy_text(result: ArmResult) -> str:
         if gate.bound is None
         else (
             f" (of {count_text(gate.of, 'query', 'queries')} that the baseline always gets right; at 95 % "
-            f"at most {percent_text(gate.bound)} of such queries get worse)"
+            f"at most {share_text(gate.bound)} of such queries get worse)"
         )
     )
     return f"{worse}{better}{bound}"

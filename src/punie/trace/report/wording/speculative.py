@@ -112,10 +112,10 @@ def preflight_reason(preflight: Preflight) -> str:
     if best is None:
         return "Nothing could be predicted: no cost was measured for any k."
     expected, what = headline(best), "end to end" if best.end_to_end else "in decode"
-    text = (
-        f"best is k = {best.k} with {factor_text(expected.value)} {what} "
-        f"({factor_text(expected.low)} to {factor_text(expected.high)})"
+    value, low, high = (
+        factor_text(figure, threshold=THRESHOLD) for figure in (expected.value, expected.low, expected.high)
     )
+    text = f"best is k = {best.k} with {value} {what} ({low} to {high})"
     if preflight.worth is Verdict.NO:
         return f"No k can reach {factor_text(THRESHOLD)}: {text}."
     if expected.low >= THRESHOLD:

@@ -15,7 +15,7 @@ from punie.trace.analysis.tuning.worth import THRESHOLD
 from punie.trace.model import Verdict
 from punie.trace.report.figures import speed_up
 from punie.trace.report.inert import some
-from punie.trace.units import bytes_text, count_text, percent_text
+from punie.trace.units import bytes_text, count_text, percent_text, share_text
 
 _SERVED: Final = MappingProxyType(
     {
@@ -51,7 +51,7 @@ def basis(training: Training) -> str:
         case TrainingEnding.LITTLE_DECODE:
             share = training.decode.at_most.estimate if training.decode else 0
             return (
-                f"Writing answers takes {percent_text(share)} of the wall time, and training can save nothing else: "
+                f"Writing answers takes {share_text(share)} of the wall time, and training can save nothing else: "
                 f"that can't reach {percent_text(THRESHOLD)}."
             )
         case TrainingEnding.NOTHING_SHORTER:
@@ -70,11 +70,9 @@ def _nothing_shorter(training: Training) -> str:
     if saving is None:
         return "What training could save isn't known: no query of the runs has a shorter right answer to compare with."
     interval = saving.interval
-    ends = (
-        f" (95 % interval {percent_text(interval.low)} to {percent_text(interval.high)})" if interval else ""
-    )
+    ends = f" (95 % interval {share_text(interval.low)} to {share_text(interval.high)})" if interval else ""
     return (
-        f"The model's own shortest right answers would save {percent_text(saving.estimate)} of the wall time{ends} "
+        f"The model's own shortest right answers would save {share_text(saving.estimate)} of the wall time{ends} "
         f"over {count_text(saving.queries, 'query', 'queries')}: not surely above {percent_text(THRESHOLD)}, from "
         "which training may pay."
     )
@@ -117,11 +115,11 @@ def answer_line(judgement: Judgement, question: Criterion) -> str:
     match question:
         case Criterion.SHORTER if chosen.tokens_share is not None:
             share = chosen.tokens_share
-            return f"{line}: {percent_text(share.low)} to {percent_text(share.high)} of the base's"
+            return f"{line}: {share_text(share.low)} to {share_text(share.high)} of the base's"
         case Criterion.FASTER if chosen.times is not None:
             return f"{line}: {_factor(chosen.times)} against the base"
         case Criterion.KEPT:
-            margin, most = (percent_text(part) for part in (judgement.margin, chosen.kept.most_worse))
+            most, margin = share_text(chosen.kept.most_worse), percent_text(judgement.margin)
             return f"{line}: at most {most} get worse (margin: {margin})"
         case Criterion.BETTER_THAN_INSTRUCTION if chosen.against_told is not None:
             return f"{line}: {_factor(chosen.against_told)} against the base told to be brief"
@@ -129,7 +127,7 @@ def answer_line(judgement: Judgement, question: Criterion) -> str:
 
 
 def _factor(times: Times) -> str:
-    return speed_up(times.estimate, times).shown
+    return speed_up(times.estimate, times, threshold=1.0).shown
 
 
 def next_steps(training: Training) -> Iterator[str]:
@@ -160,9 +158,11 @@ def _after_judgement(training: Training, judgement: Judgement) -> Iterator[str]:
         yield "Add the instruction to be brief to the agent's instructions instead: it needs no training."
     if judgement.answers.get(Criterion.KEPT) is Verdict.UNDECIDED and judgement.chosen:
         compared = judgement.chosen.kept.compared
-        needed = queries_for(judgement.margin)
-        if compared < needed:
-            yield f"Judge it on {needed} queries that the base has right (here: {compared}), or allow a larger margin."
+        needed = max(queries_for(judgement.margin), compared + 1)
+        more = f"{needed} or more queries that the base has right (here: {compared})"
+        yield f"Judge it on {more}, or allow a larger margin."
+    elif judgement.answers.get(Criterion.SHORTER) is Verdict.UNDECIDED:
+        yield "Judge it on more queries: whether it writes fewer tokens is open."
     if Verdict.UNDECIDED in map(judgement.answers.get, (Criterion.FASTER, Criterion.BETTER_THAN_INSTRUCTION)):
         more = f"punie-trace train concise --resume {training.source} --blocks N"
         yield f"Judge it in more passes, since its times are too few to decide: {more}"
@@ -173,8 +173,8 @@ def margin_line(training: Training) -> str:
     judged = len(training.split.judged)
     smallest = smallest_margin(judged)
     line = (
-        f"{judged} queries judge, {len(training.split.control)} of them control: with none worse they show that at "
-        f"most {percent_text(smallest)} of such answers get worse"
+        f"{count_text(judged, 'query judges', 'queries judge')}, {len(training.split.control)} of them control: with "
+        f"none worse they show that at most {share_text(smallest)} of such answers get worse"
     )
     if smallest > training.margin:
         return f"{line}; the margin is {percent_text(training.margin)}, so the verdict can only be undecided or no"
