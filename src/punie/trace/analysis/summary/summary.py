@@ -66,31 +66,53 @@ class RunAnalysis:
     """A run, analysed.
 
     `records` are the measured queries in the order in which they started, failed ones included, warm-up not.
-    `totals` and `decode` are over those that count, None if none does; `failed_totals` are over the `failed` ones,
-    which took time too. `cached_repeats` are right answers that don't count (`queries/repeats`). `missing` are
-    planned queries without a record, in the plan's order. `integrity` is what was given, to be said before any
-    number. `caches` are the prompt cache arms seen, `cache` is what the prompt cache did for the model requests that
-    were given. `critical_path` is over the queries that count, None where theirs are not known. `what_if` predicts
-    from them, None where no model was asked.
+    `totals` and `decode` are over those that count, None if none does. `missing` are planned queries without a
+    record, in the plan's order. `integrity` is what was given, to be shown before any number. `cache` is what the
+    prompt cache did for the model requests that were given. `critical_path` is over the queries that count, None
+    where theirs are not known. `what_if` predicts from them, None where no model was asked.
     """
 
     records: tuple[QueryRecord, ...]
     queries: tuple[QuerySummary, ...]
     totals: Totals | None
     decode: DecodeShare | None
-    failed: tuple[QueryRecord, ...]
-    failed_totals: Totals | None
-    cached_repeats: int
     warmup: tuple[QueryRecord, ...]
-    warmup_wall: Spread | None
     missing: tuple[PlannedQuery, ...]
     integrity: tuple[Integrity, ...]
-    server_starts: int
-    caches: tuple[str, ...]
     cache: CacheBill
     critical_path: PathSummary | None
     what_if: WhatIf | None
     verdicts: Verdicts
+
+    @property
+    def failed(self) -> tuple[QueryRecord, ...]:
+        """Queries that ended in an error or scored wrong."""
+        return tuple(record for record in self.records if record.failed)
+
+    @property
+    def failed_totals(self) -> Totals | None:
+        """What the failed queries add up to: they took time too."""
+        return totals(self.failed)
+
+    @property
+    def cached_repeats(self) -> int:
+        """Right answers that don't count, since they found their prompt in the cache (`queries/repeats`)."""
+        return sum(record.succeeded and record.is_cached_repeat for record in self.records)
+
+    @property
+    def server_starts(self) -> int:
+        """Server starts that answered a query."""
+        return len({record.server_start for record in self.records})
+
+    @property
+    def caches(self) -> tuple[str, ...]:
+        """The prompt cache arms of the queries, sorted."""
+        return tuple(sorted({record.cache for record in self.records if record.cache}))
+
+    @property
+    def warmup_wall(self) -> Spread | None:
+        """The wall times of the warm-up questions."""
+        return spread([record.wall_ns for record in self.warmup])
 
     @property
     def disturbed(self) -> tuple[QueryRecord, ...]:
@@ -118,7 +140,6 @@ def analyse(
         record.ledger.check()
     ordered = sorted(records, key=lambda record: (record.ledger.start_ns, record.trace_id))
     measured = tuple(record for record in ordered if not record.warmup)
-    warmup = tuple(record for record in ordered if record.warmup)
     queries = QueryEvidence(measured, tuple(integrity), tuple(missing))
     counted, bill = queries.counted, cache_bill(requests)
     predicted = what_if(counted, requests, tools or {}, bill, target_ns=target_ns)
@@ -130,15 +151,9 @@ def analyse(
         queries=_query_summaries(measured),
         totals=totals(counted),
         decode=decode,
-        failed=queries.failed,
-        failed_totals=totals(queries.failed),
-        cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in measured),
-        warmup=warmup,
-        warmup_wall=spread([record.wall_ns for record in warmup]),
+        warmup=tuple(record for record in ordered if record.warmup),
         missing=queries.missing,
         integrity=queries.integrity,
-        server_starts=len({record.server_start for record in measured}),
-        caches=tuple(sorted({record.cache for record in measured if record.cache})),
         cache=bill,
         critical_path=summarise_paths(counted),
         what_if=predicted,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
-from punie.trace.bench.levers.instructions import with_instruction
-from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.instructions import not_instructed, with_instruction
+from punie.trace.bench.levers.lever import Lever, Scope, once
 from punie.trace.bench.levers.predictions import shorter_output
 
 INSTRUCTION: Final = (
@@ -19,21 +19,13 @@ def _apply(arm: Arm, _value: str) -> Arm:
     return replace(arm, agent=with_instruction(arm.agent, INSTRUCTION))
 
 
-def _applies(arm: Arm) -> str:
-    return "it is instructed so already" if INSTRUCTION in arm.agent.instruction else ""
-
-
-def _propose(_evidence: Evidence) -> tuple[str, ...]:
-    return ("",)
-
-
 LEVER: Final = Lever(
     name="brief",
     title="an instruction to be brief",
     scope=Scope.AGENT,
     output=ExpectedOutput.JUDGED,
     apply=_apply,
-    applies=_applies,
-    propose=_propose,
+    applies=not_instructed(INSTRUCTION),
+    propose=once,
     predict=shorter_output,
 )

@@ -98,7 +98,7 @@ class Lever:
     value: str = ""
     cost: TrialCost = TrialCost.NOTHING
     predict: Predict = UNPREDICTED
-    unpredicted: str = "the baseline's spans don't tell what that needs"
+    unpredicted: str = "the baseline's spans don't show what that needs"
     not_with: tuple[str, ...] = ()
 
 
@@ -131,6 +131,11 @@ def _weaker(one: ExpectedOutput, other: ExpectedOutput) -> ExpectedOutput:
     from punie.trace.analysis.experiment.arms import ExpectedOutput
 
     return ExpectedOutput.SAME if one is other is ExpectedOutput.SAME else ExpectedOutput.JUDGED
+
+
+def once(_evidence: Evidence) -> tuple[str, ...]:
+    """Proposes to try the lever, which takes no value."""
+    return ("",)
 
 
 def must_be_named(_evidence: Evidence) -> tuple[str, ...]:

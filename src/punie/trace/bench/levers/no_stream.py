@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
-from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.lever import Lever, Scope, once
 
 
 def _apply(arm: Arm, _value: str) -> Arm:
@@ -17,10 +17,6 @@ def _applies(arm: Arm) -> str:
     return "" if arm.agent.stream else "answers aren't streamed already"
 
 
-def _propose(_evidence: Evidence) -> tuple[str, ...]:
-    return ("",)
-
-
 LEVER: Final = Lever(
     name="no-stream",
     title="whole answers instead of streams",
@@ -28,6 +24,6 @@ LEVER: Final = Lever(
     output=ExpectedOutput.SAME,
     apply=_apply,
     applies=_applies,
-    propose=_propose,
-    unpredicted="spans don't tell what the pieces of a stream cost client and server",
+    propose=once,
+    unpredicted="spans don't show what the pieces of a stream cost client and server",
 )

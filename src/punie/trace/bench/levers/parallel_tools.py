@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput
-from punie.trace.bench.levers.instructions import with_instruction
+from punie.trace.bench.levers.instructions import not_instructed, with_instruction
 from punie.trace.bench.levers.lever import Evidence, Lever, Scope
 from punie.trace.bench.levers.predictions import tools_together
 
@@ -24,10 +24,6 @@ def _apply(arm: Arm, _value: str) -> Arm:
     )
 
 
-def _applies(arm: Arm) -> str:
-    return "it is instructed so already" if INSTRUCTION in arm.agent.instruction else ""
-
-
 def _propose(evidence: Evidence) -> tuple[str, ...]:
     """Where a query called several tools."""
     return ("",) if any(record.tool_calls > 1 for record in evidence.records) else ()
@@ -39,7 +35,7 @@ LEVER: Final = Lever(
     scope=Scope.AGENT,
     output=ExpectedOutput.JUDGED,
     apply=_apply,
-    applies=_applies,
+    applies=not_instructed(INSTRUCTION),
     propose=_propose,
     predict=tools_together,
 )

@@ -7,7 +7,7 @@ from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
 from punie.trace.bench.levers.applicability import own_server
-from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.lever import Lever, Scope, once
 from punie.trace.bench.levers.predictions import cache_hit
 
 
@@ -23,10 +23,6 @@ def _applies(arm: Arm) -> str:
     return "" if arm.server.prompt_cache is PromptCache.OFF else "the prompt cache is on already"
 
 
-def _propose(_evidence: Evidence) -> tuple[str, ...]:
-    return ("",)
-
-
 LEVER: Final = Lever(
     name="prompt-cache",
     title="the server's prompt cache on",
@@ -34,6 +30,6 @@ LEVER: Final = Lever(
     output=ExpectedOutput.SAME,
     apply=_apply,
     applies=_applies,
-    propose=_propose,
+    propose=once,
     predict=cache_hit,
 )

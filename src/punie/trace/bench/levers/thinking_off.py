@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, ServerKind
-from punie.trace.bench.levers.lever import Evidence, Lever, Scope
+from punie.trace.bench.levers.lever import Lever, Scope, once
 
 ARGUMENT: Final = "enable_thinking"
 _TEMPLATE_FILES: Final = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
@@ -30,10 +30,6 @@ def _applies(arm: Arm) -> str:
     return ""
 
 
-def _propose(_evidence: Evidence) -> tuple[str, ...]:
-    return ("",)
-
-
 LEVER: Final = Lever(
     name="thinking-off",
     title="no thinking before the answer",
@@ -41,6 +37,6 @@ LEVER: Final = Lever(
     output=ExpectedOutput.JUDGED,
     apply=_apply,
     applies=_applies,
-    propose=_propose,
+    propose=once,
     unpredicted="how many of the written tokens were thinking isn't known",
 )
