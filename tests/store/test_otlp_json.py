@@ -198,7 +198,7 @@ def test_an_unknown_enum_is_its_zero(put: Put, kind: object) -> None:
         ({"startTimeUnixNano": None}, "no startTimeUnixNano"),
         ({"startTimeUnixNano": "soon"}, "startTimeUnixNano 'soon' is no time in nanoseconds"),
         ({"startTimeUnixNano": "-1"}, "startTimeUnixNano '-1' is no time in nanoseconds"),
-        ({"endTimeUnixNano": 2**63}, "endTimeUnixNano '9223372036854775808' is no time in nanoseconds"),
+        ({"endTimeUnixNano": 2**64}, "endTimeUnixNano '18446744073709551616' is no time in nanoseconds"),
         ({"attributes": 7}, "attributes is no list of objects"),
     ],
 )
@@ -293,8 +293,14 @@ def test_other_wrappings(put: Put, wrapped: object) -> None:
 def test_a_part_of_a_trace_is_said(put: Put) -> None:
     found = read(put(json.dumps({"trace": document(RAW), "status": "PARTIAL", "message": "too large"})))
     assert found.spans == (READ,)
-    (record,) = found.unreadable
-    assert record.reason == "Tempo sent a part of the trace alone: too large"
+    (note,) = found.notes
+    assert note.slug == "incomplete-trace"
+    assert "Tempo sent a part of a trace alone: too large" in note.case
+
+
+def test_an_end_that_nobody_set_is_the_last_time_that_there_is(put: Put) -> None:
+    (span,) = read(put(lines(document({**RAW, "endTimeUnixNano": str(2**64 - 1)})))).spans
+    assert span.end_ns == 2**63 - 1
 
 
 def test_a_byte_order_mark(put: Put) -> None:

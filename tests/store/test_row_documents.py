@@ -254,6 +254,62 @@ SEGMENT: Final = {
     "trace_id": XRAY_TRACE,
     "subsegments": [segment(part) for part in RUN[1:]],
 }
+
+
+def printed_by_go(part: Part) -> Raw:
+    return {
+        "Name": part.kind,
+        "SpanContext": {"TraceID": TRACE, "SpanID": span(part.number), "TraceFlags": "01"},
+        "Parent": {"TraceID": TRACE, "SpanID": span(part.above) or "0" * 16},
+        "SpanKind": 1,
+        "StartTime": at(part.start),
+        "EndTime": at(part.end),
+        "Attributes": [
+            {"Key": name, "Value": {"Type": "INT64" if isinstance(value, int) else "STRING", "Value": value}}
+            for name, value in part.said.items()
+        ],
+        "Events": None,
+        "Links": [{"SpanContext": {"TraceID": "7" * 32, "SpanID": "7" * 16}, "Attributes": None}],
+        "Status": {"Code": "Unset", "Description": ""},
+        "Resource": [{"Key": "service.name", "Value": {"Type": "STRING", "Value": "app"}}],
+        "InstrumentationScope": {"Name": "main"},
+    }
+
+
+def mastra(part: Part) -> Raw:
+    kinds = {"agent": "agent_run", "llm": "model_generation", "tool": "tool_call"}
+    return {
+        "id": span(part.number),
+        "traceId": TRACE,
+        "parentSpanId": span(part.above),
+        "name": part.kind,
+        "type": kinds[part.kind],
+        "startTime": at(part.start),
+        "endTime": at(part.end),
+        "attributes": {"usage": dict(zip(("inputTokens", "outputTokens"), part.tokens or (), strict=False))},
+        "isEvent": False,
+    }
+
+
+def without_kind(part: Part) -> Raw:
+    """A call of Weave's as older clients write it: its callers' sums look the same."""
+    summary = {} if part.kind == "tool" else weave(part)["summary"]
+    return {**weave(part), "attributes": {"weave": {}}, "summary": summary}
+
+
+def otlp(part: Part) -> Raw:
+    return {
+        "traceId": TRACE,
+        "spanId": span(part.number),
+        **({"parentSpanId": span(part.above)} if part.above else {}),
+        "name": part.kind,
+        "startTimeUnixNano": round(seconds(part.start) * 1_000) * 1_000_000,
+        "endTimeUnixNano": round(seconds(part.end) * 1_000) * 1_000_000,
+        "attributes": part.said,
+    }
+
+
+TEXTS: Final = [json.dumps(otlp(part)) for part in RUN]
 AZURE: Final = (
     "timestamp",
     "id",
@@ -276,6 +332,26 @@ DOCUMENTS: Final[Mapping[str, object]] = {
         }
     },
     "langsmith, query": {"runs": RUNS, "cursors": {"next": None}},
+    "langsmith, items": {"items": RUNS, "next_cursor": "x"},
+    "langsmith, lists of parents": [
+        {
+            **run,
+            "parent_run_id": None,
+            "parent_run_ids": [run["parent_run_id"]] if run["parent_run_id"] else [],
+        }
+        for run in RUNS
+    ],
+    "mastra's storage": [mastra(part) for part in RUN],
+    "go": [printed_by_go(part) for part in RUN],
+    "cloudwatch, records": {
+        "events": [{"message": text, "timestamp": 1} for text in TEXTS],
+        "nextToken": "x",
+    },
+    "cloudwatch, insights": {
+        "results": [
+            [{"field": "@timestamp", "value": "x"}, {"field": "@message", "value": text}] for text in TEXTS
+        ]
+    },
     "langsmith, child runs": {**RUNS[0], "child_runs": RUNS[1:]},
     "opik, spans": {"page": 1, "content": [opik(part) for part in RUN]},
     "opik, export": {
@@ -313,11 +389,55 @@ def test_a_run_is_read_however_its_rows_are_packed(tmp_path: Path, document: obj
     check(file)
 
 
-@pytest.mark.parametrize("make", [opik, elastic, weave, braintrust, annotated])
+@pytest.mark.parametrize("make", [opik, elastic, weave, braintrust, annotated, printed_by_go])
 def test_a_run_is_read_from_a_row_a_line(tmp_path: Path, make: Callable[[Part], Raw]) -> None:
     file = tmp_path / "run.jsonl"
     file.write_text("\n".join(json.dumps(make(part)) for part in RUN))
     check(file)
+
+
+@pytest.mark.parametrize(
+    "logged",
+    [
+        lambda text: json.dumps({"log": f"{text}\n", "stream": "stdout", "time": at(0)}),
+        lambda text: f"collector-1  | {text}",
+        lambda text: f"2026-09-21T14:13:20.000000000Z stdout F {text}",
+        lambda text: (
+            f"[otel.javaagent 2026-09-21] INFO io.opentelemetry.OtlpJsonLoggingSpanExporter - {text}"
+        ),
+    ],
+    ids=["docker", "docker compose", "kubernetes", "java"],
+)
+def test_a_run_is_read_out_of_a_log(tmp_path: Path, logged: Callable[[str], str]) -> None:
+    file = tmp_path / "run.log.json"
+    file.write_text("\n".join(map(logged, TEXTS)))
+    check(file)
+
+
+def test_calls_of_weave_without_kinds_are_those_below_which_nothing_counts(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps([without_kind(part) for part in RUN]))
+    query = only(*read_source(str(file)).spans)
+    assert (query.model_requests, query.input_tokens, query.output_tokens) == (2, 30, 5)
+    assert phases_ms(query) == {"model": 4900, "framework": 1100}
+
+
+def test_what_elastic_dropped_of_a_transaction_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    rows = [elastic(part) for part in RUN]
+    rows[0]["transaction"]["span_count"] = {"started": 3, "dropped": 31}
+    file.write_text(json.dumps(rows))
+    (note,) = read_source(str(file)).notes
+    assert (note.slug, note.count) == ("incomplete-trace", 31)
+
+
+def test_a_link_of_datadog_leads_to_a_trace_by_half_of_its_id(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    links = json.dumps([{"trace_id": f"68e77a0000000000{7:016x}", "span_id": "1"}])
+    row = {"trace_id": 9, "span_id": 1, "parent_id": 0, "name": "x", "resource": "x", "start": 10**18}
+    file.write_text(json.dumps([{**row, "duration": 9, "meta": {"_dd.span_links": links}}]))
+    (read,) = read_source(str(file)).spans
+    assert read.linked == (f"{7:032x}",)
 
 
 @pytest.mark.parametrize(
@@ -373,11 +493,32 @@ def test_segments_that_are_none_are_refused_in_words(tmp_path: Path, document: o
     assert says in read_source(str(file)).unreadable[0].reason
 
 
-def test_a_page_in_place_of_an_answer_is_refused_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a page of HTML"),
+        (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of HTML"),
+        (b"\nresourceSpans:\n- resource: {}\n", "neither JSON nor"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive"),
+        (b"SQLite format 3\0", "a database of SQLite"),
+        (b"BZh91AY", "packed by bzip2"),
+        (b"# HELP x y\n# TYPE x counter\nx 1\n", "metrics of Prometheus"),
+        (b'{"log": {"version": "1.2", "entries": []}}', "JSON, but no spans"),
+        (b'{"events": [{"message": "{"}]}', "JSON, but no spans"),
+    ],
+)
+def test_a_file_in_place_of_spans_is_refused_as_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
     file = tmp_path / "traces.json"
-    file.write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
-    with pytest.raises(InputError, match="a page of HTML"):
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=says):
         read_source(str(file))
+
+
+def test_the_head_of_a_trace_of_openai_s_agents_is_no_unreadable_record(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    head = {"object": "trace", "id": f"trace_{TRACE}", "workflow_name": "x", "group_id": None}
+    file.write_text("\n".join(json.dumps(one) for one in (head, *map(openai_agents, RUN))))
+    check(file)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ FOREIGN_KIND: Final = _any(
     spring.ai.kind ai.operationId mcp.method.name ag2.span.type gen_ai.span.kind lmnr.span.type
     langsmith.span.kind mlflow.spanType mastra.span.type genkit:metadata:subtype haystack.component.type
     langwatch.type sentry.op vercel.ai.operationId braintrust.span_attributes.type honeyhive_event_type
-    braintrust.span_attributes""",
+    braintrust.span_attributes n8n.node.type""",
 )
 MESSAGE_TEMPLATE: Final = _one(TEXT, "logfire.msg_template")
 MCP_METHOD: Final = "mcp.method.name"
@@ -263,7 +263,8 @@ GENKIT_OUTPUT: Final = _one(CONTENT, "genkit:output")
 USAGE_OBJECTS: Final = (
     *_any(
         TEXT,
-        f"{LANGFUSE_USAGE} mlflow.chat.tokenUsage braintrust.metrics gen_ai.usage llm.usage metadata.usage_object",
+        f"""{LANGFUSE_USAGE} mlflow.chat.tokenUsage braintrust.metrics gen_ai.usage llm.usage metadata.usage_object
+        usage""",
     ),
     GENKIT_OUTPUT,
 )

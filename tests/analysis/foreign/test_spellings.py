@@ -28,6 +28,7 @@ CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
         ("acme.cached_tokens", Said.CACHED),
         ("usage.cacheReadInputTokens", Said.CACHED),
         ("acme.finishReason", Said.FINISH),
+        ("done_reason", Said.FINISH),
         ("openai.response.status", Said.FINISH),
         ("gen_ai.usage.input_tokens", None),  # has an entry
         ("gen_ai.usage.input_token_details", Said.DETAILS),

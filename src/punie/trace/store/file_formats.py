@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from punie.trace.errors import InputError
@@ -23,6 +24,21 @@ FILE_FORMATS: Final = registered(
 )
 
 
+_OTHERS: Final[Mapping[bytes, str]] = MappingProxyType(
+    {
+        b"PK\x03\x04": "a ZIP archive: unpack it",
+        b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
+        b"\xfd7zXZ\0": "packed by xz: unpack it",
+        b"BZh": "packed by bzip2: unpack it",
+        b"SQLite format 3": "a database of SQLite: give its rows as CSV, or the spans that it was made from",
+        b"%PDF": "a PDF",
+        b"\x89PNG": "a picture",
+        b"# HELP": "metrics of Prometheus: give traces",
+    }
+)
+"""How files begin that hold no spans that can be read."""
+
+
 def read_file(place: Place, formats: Sequence[Source] = FILE_FORMATS) -> SpanSet:
     """The spans of a file, the values of their attributes typed. Raises `InputError` that names it."""
     for one in formats:
@@ -41,6 +57,9 @@ def _what_is_wrong(place: Place) -> str:
         return place.torn[0].reason
     if not any(message.strip() for message in place.unpacked.messages):
         return "the file is empty"
+    other = next((name for start, name in _OTHERS.items() if place.head.startswith(start)), None)
+    if other is not None:
+        return f"no spans but {other}"
     if place.head.lstrip()[:1] == b"<":
         return "no JSON but a page of HTML or XML, perhaps the answer of a server that asks to sign in"
     try:

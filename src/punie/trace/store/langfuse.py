@@ -28,7 +28,7 @@ _TYPE: Final = "langfuse.observation.type"
 _MODEL: Final = "langfuse.observation.model.name"
 _FINISH_REASON: Final = "langfuse.observation.metadata.finish_reason"
 _OBSERVATION: Final = ({"id", "traceId", "type", "startTime"}, {"id", "trace_id", "type", "start_time"})
-_OPIK: Final = "parent_span_id"  # a span of Opik has the same keys
+_OTHERS: Final = {"parent_span_id", "parentSpanId"}  # spans of Opik and of Mastra have the same keys
 _EVENT: Final = "event"  # an observation that has no length
 _TRACE_DIGITS: Final = 32
 _SPAN_DIGITS: Final = 16
@@ -44,7 +44,7 @@ def recognises(document: object) -> bool:
         return bool(document) and recognises(document[0])
     if not isinstance(document, dict):
         return False
-    is_one = any(document.keys() >= keys for keys in _OBSERVATION) and _OPIK not in document
+    is_one = any(document.keys() >= keys for keys in _OBSERVATION) and _OTHERS.isdisjoint(document)
     return isinstance(document.get("observations"), list) or is_one
 
 

@@ -22,6 +22,11 @@ _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
 _DEEPEST: Final = 4
 
 
+def holds_none(document: object) -> bool:
+    """Whether it stands beside spans and tells nothing of its own: the head of a trace of OpenAI's Agents SDK."""
+    return isinstance(document, dict) and document.get("object") == "trace" and "workflow_name" in document
+
+
 def what_it_is(document: object) -> str:
     """Why a document is refused, in words."""
     return next((f"{UNKNOWN}: {_SIGNS[name]}" for name in _fields(document, 0) if name in _SIGNS), UNKNOWN)

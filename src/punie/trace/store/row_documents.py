@@ -8,6 +8,7 @@
 | rows in the `child_runs` of rows | LangSmith |
 | a `trace` beside its `spans`, which is around those without a parent | Opik |
 | fields in groups: `trace.id`, `metrics.start`, `span_data.usage` | Elastic APM, Braintrust, Weave, OpenAI |
+| attributes as lists of `Key` and `Value` | OpenTelemetry's SDK for Go |
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from punie.trace.store.row_names import Raw, is_row
 
 _CONTAINERS: Final = (
     *("hits", "data", "results", "rows", "spans", "traces", "events"),
-    *("runs", "calls", "content", "tables"),
+    *("runs", "calls", "content", "tables", "items"),
 )
 _COLUMNS: Final = ("columns", "meta", "fields")
 _CELLS: Final = ("rows", "values", "data")
@@ -157,11 +158,14 @@ def _of_braintrust(document: Raw) -> Raw | None:
 
 
 def _of_weave(document: Raw) -> Raw | None:
-    """A call's counts by model, which its callers' sums follow: the model's own call alone has a kind for it."""
+    """A call's counts by model, which its callers' sums follow: the model's own call has a kind for it, since 2025.
+
+    Without kinds the counts stand without a model: what only they tell is a call where nothing below it counts.
+    """
     if "op_name" not in document or "started_at" not in document:
         return None
     kind = _in(document, "attributes", "weave", "kind")
-    usage = _in(document, "summary", "usage") if kind == "llm" else None
+    usage = _in(document, "summary", "usage") if kind in ("llm", None) else None
     model, counts = next(iter(usage.items()), (None, None)) if isinstance(usage, dict) else (None, None)
     op_name = str(document["op_name"]).rpartition("/")[2].partition(":")[0]
     return {
@@ -172,7 +176,7 @@ def _of_weave(document: Raw) -> Raw | None:
         "start_time": document["started_at"],
         "end_time": document.get("ended_at"),
         "type": kind,
-        "gen_ai.request.model": model,
+        "gen_ai.request.model": model if kind else None,
         "gen_ai.usage": counts,
         "error": bool(document.get("exception")),
     }
@@ -220,6 +224,39 @@ def _of_cloud_trace(document: Raw) -> Raw | None:
     }
 
 
+def _of_go(document: Raw) -> Raw | None:
+    """What OpenTelemetry's SDK for Go prints (`stdouttrace`)."""
+    context = document.get("SpanContext")
+    if not isinstance(context, dict) or "StartTime" not in document:
+        return None
+    return {
+        "trace_id": context.get("TraceID"),
+        "span_id": context.get("SpanID"),
+        "parent_id": _in(document, "Parent", "SpanID"),
+        "name": document.get("Name"),
+        "start_time": document["StartTime"],
+        "end_time": document.get("EndTime"),
+        "kind": document.get("SpanKind"),
+        "status_code": _in(document, "Status", "Code"),
+        "status_message": _in(document, "Status", "Description"),
+        "attributes": _go_values(document.get("Attributes")),
+        "resource": _go_values(document.get("Resource")),
+        "scope": _in(document, "InstrumentationScope", "Name")
+        or _in(document, "InstrumentationLibrary", "Name"),
+        "events": [
+            {**event, "attributes": _go_values(event.get("Attributes"))}
+            for event in document.get("Events") or ()
+            if isinstance(event, dict)
+        ],
+        "links": [_in(link, "SpanContext") for link in document.get("Links") or ()],
+    }
+
+
+def _go_values(raw: object) -> Raw:
+    pairs = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+    return {str(one.get("Key")): _in(one, "Value", "Value") for one in pairs}
+
+
 def _in(document: Any, *names: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     found: Any = document
     for name in names:
@@ -234,4 +271,5 @@ _SHAPES: Final[tuple[Callable[[Raw], Raw | None], ...]] = (
     _of_weave,
     _of_openai_agents,
     _of_cloud_trace,
+    _of_go,
 )

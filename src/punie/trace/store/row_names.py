@@ -34,7 +34,7 @@ from punie.trace.store.otlp.values import (
     status_of,
 )
 from punie.trace.store.parquet.columns import NAMES
-from punie.trace.store.parquet.values import plain_attributes
+from punie.trace.store.parquet.values import listed, plain_attributes
 from punie.trace.store.timestamps import required_ns, timestamp_ns
 
 _MORE: Final[Mapping[str, str]] = MappingProxyType(
@@ -90,6 +90,9 @@ _LONG_IDS: Final = frozenset(
 )  # digits of ids of spans that are no OTLP's: of OpenAI's Agents SDK, of UUIDs
 _NO_PARENT: Final = ("undefined", "null")  # as JavaScript prints it; what is compared may have no hash
 _KIND: Final = "span.type"
+_PARENTS: Final = "parent_run_ids"  # LangSmith's, where a run has no `parent_run_id`
+_DATADOG_LINKS: Final = "_dd.span_links"
+_SPAN_DIGITS: Final = 2 * SPAN_ID_BYTES
 _FAILED: Final = frozenset({"failure", "error"})
 _NS_PER_SECOND: Final = 1_000_000_000
 _OTHER: Final = re.compile(r"[^0-9a-z]")
@@ -142,7 +145,7 @@ def our_row(raw: Raw) -> Raw:
     is_decimal, is_azure = any(raw.keys() >= names for names in _DECIMAL), _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
-    told = row.get("parent_id") or None
+    told = row.get("parent_id") or next(iter(raw.get(_PARENTS) or ()), None)
     parent = None if told in _NO_PARENT else _id(told, SPAN_ID_BYTES, is_decimal=is_decimal)
     row["parent_id"] = None if is_azure and row.get("parent_id") == row.get("trace_id") else parent
     row["start"] = _at_ns(row.get("start"), "start", columns)
@@ -151,6 +154,8 @@ def our_row(raw: Raw) -> Raw:
     else:
         row["end"] = row["start"] + _duration_ns(row, is_azure=is_azure)
     row["status"], row["status_message"] = _status(row)
+    if "links" not in row:
+        row["links"] = _links_of_datadog(row)
     if isinstance(row.get("scope"), Mapping):
         row["scope"] = row["scope"].get("name")
     held = row.get("resource")
@@ -167,6 +172,14 @@ def our_row(raw: Raw) -> Raw:
     for key, value in _told_by_columns(row):
         found["attributes"].setdefault(key, value)
     return {**row, **found, "name": row.get("name") or ""}
+
+
+def _links_of_datadog(row: Raw) -> list[object]:
+    """Links that are JSON text in the attributes, by the lower half of the ids: spans have no more of theirs."""
+    attributes = row.get("attributes")
+    links = listed(attributes.get(_DATADOG_LINKS)) if isinstance(attributes, Mapping) else ()
+    ids = (str(link.get("trace_id")) for link in links if isinstance(link, Mapping))
+    return [one[-_SPAN_DIGITS:].rjust(2 * _SPAN_DIGITS, "0") for one in ids]
 
 
 def _told_by_columns(row: Raw) -> Iterator[tuple[str, AttributeValue]]:

@@ -22,7 +22,7 @@ from typing import Final
 from punie.trace.model import AttributeValue
 
 _LIMIT: Final = re.compile(
-    r"""(stop|model)?length(capped|reached)? | (error)?limit | incomplete | truncated
+    r"""(stop|model)?length(capped|reached)? | (error)?limit | incomplete | truncated | outof(tokens|length|context)
       | .*(max|limit|exceed|reach).*(token|len|context|output).*
       | .*(token|len|context|output).*(max|limit|exceed|reach|window).*""",
     re.VERBOSE,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
+from punie.trace.analysis.foreign.messages import as_text
 from punie.trace.analysis.foreign.operations import operation_by_name, operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.analysis.trees.roles import is_server
@@ -48,49 +49,41 @@ Missing = Iterator[tuple[str, AttributeValue]]
 
 def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     """`spans`, those of other instrumentations with the conventions' attributes beside their own."""
-    return tuple(
-        [
-            span
-            if tell_nothing((*span.attributes,)) and operation_by_name(span) is None
-            else _translated(span)
-            for span in spans
-        ]
-    )
+    found: list[Span] = []
+    is_open = False
+    for span in spans:
+        known = span
+        if not tell_nothing((*span.attributes,)) or operation_by_name(span) is not None:
+            known = _translated(span)
+            is_open = is_open or semconv.OPERATION not in known.attributes
+        found.append(known)
+    return tuple(_with_calls_by_counts(found) if is_open else found)
 
 
-def with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
-    """`spans`; where none is known as a call that counts tokens, those that count both ways name no model (Goose).
+def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
+    """`spans`; where no call that is known counts tokens, spans that do are calls, though nothing else tells (Goose).
 
     Nothing below them may count or be known: they would be sums.
     """
     counting = [span for span in spans if _counts_both(span)]
-    if not counting or any(
-        span.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT for span in counting
-    ):
+    if any(span.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT for span in counting):
         return spans
-    above = {
-        (span.trace_id, span.parent_id)
-        for span in spans
-        if _counts_both(span) or semconv.OPERATION in span.attributes
-    }
+    sums = {(span.trace_id, span.parent_id) for span in counting}
+    sums |= {(span.trace_id, span.parent_id) for span in spans if semconv.OPERATION in span.attributes}
     calls = {
         id(span)
         for span in counting
-        if (span.trace_id, span.span_id) not in above and operation_of(span) is None and not is_server(span)
+        if (span.trace_id, span.span_id) not in sums and operation_of(span) is None and not is_server(span)
     }
     return [_as_call(span) if id(span) in calls else span for span in spans]
 
 
 def _counts_both(span: Span) -> bool:
-    names = (*span.attributes,)
-    return not tell_nothing(names) and {Said.INPUT, Said.OUTPUT} <= _counted_in(names)
-
-
-@lru_cache(maxsize=4096)
-def _counted_in(names: tuple[str, ...]) -> frozenset[Said | None]:
-    of_table = {Said.INPUT: semconv.INPUT_TOKENS, Said.OUTPUT: semconv.OUTPUT_TOKENS}
-    known = (said for said, listed in of_table.items() if not {*listed}.isdisjoint(names))
-    return frozenset({*known, *map(said_by, names)})
+    if tell_nothing((*span.attributes,)):
+        return False
+    counts = {name: value for name, value in _counts(span.attributes) if value is not None}
+    told = (counts | dict(span.attributes)).keys()
+    return not told.isdisjoint(semconv.INPUT_TOKENS) and not told.isdisjoint(semconv.OUTPUT_TOKENS)
 
 
 def _as_call(span: Span) -> Span:
@@ -182,9 +175,7 @@ def _counts(attributes: Attributes) -> Missing:
 
 def _usage_in_answers(attributes: Attributes) -> Mapping[str, object]:
     """The first object of counts in an answer that is JSON: Haystack writes them nowhere else."""
-    answers = (
-        value for name, value in attributes.items() if isinstance(value, str) and holds_an_answer(name)
-    )
+    answers = (as_text(value) for name, value in attributes.items() if value and holds_an_answer(name))
     found = (found[1] for answer in answers if (found := _USAGE.search(answer)))
     return langfuse.usage_of({semconv.USAGE_OBJECTS[0]: next(found, None)})
 
@@ -208,8 +199,8 @@ def _reasons_in_answers(attributes: Attributes) -> Sequence[AttributeValue]:
 
 
 def _reasons_in(answer: AttributeValue) -> Iterable[AttributeValue]:
-    if isinstance(answer, str):
-        return _FINISH_REASON.findall(answer)
+    if isinstance(answer, str | Mapping):
+        return _FINISH_REASON.findall(as_text(answer))
     messages = answer if isinstance(answer, Sequence) else ()
     return [one.get(semconv.CHOICE_FINISH_REASON) for one in messages if isinstance(one, Mapping)]
 

@@ -107,7 +107,7 @@ _AGENT_WORDS: Final = """
     agent_execution invoke_agent_stream chat_client ai_generate_text ai_stream_text ai_generate_object ai_stream_object
 """
 _WORKFLOW_WORDS: Final = """
-    invoke_workflow workflow workflow_run run_workflow execute_workflow conversation multi_conversation
+    invoke_workflow workflow workflow_run run_workflow execute_workflow workflow_execute conversation multi_conversation
     run_conversation group_chat run_group_chat crew crew_kickoff kickoff invoke_crew swarm invoke_swarm graph
     invoke_graph run_graph team team_run run_team invoke_team pipeline pipeline_run run_pipeline chain invoke_chain
     run_chain flow flow_run orchestration invoke_orchestration multiagent multi_agent invoke_multiagent
@@ -143,10 +143,10 @@ _OTHER_WORDS: Final = (  # parts of words: aembedding, retriever, image_generati
 _EVALUATIONS: Final = ("evaluat", "scorer")
 
 
-_PARTS: Final = (  # of words that nobody listed: create_chat_completion, mcp.tools/call, agent_run_stream
-    (CHAT, ("chatcompletion", "textcompletion", "generatecontent", "completionscreate")),
-    (TOOL, ("toolcall", "toolscall", "calltool", "executetool", "toolexec")),
-    (AGENT, ("invokeagent", "agentrun", "runagent")),
+_PARTS: Final = (  # of words that nobody listed: create_chat_completion, mcp.tools/call, n8n's langchain.lmChat
+    (CHAT, ("chatcompletion", "textcompletion", "generatecontent", "completionscreate", "langchainlmchat")),
+    (TOOL, ("toolcall", "toolscall", "calltool", "executetool", "toolexec", "langchaintool")),
+    (AGENT, ("invokeagent", "agentrun", "runagent", "langchainagent")),
     (WORKFLOW, ("workflow", "conversation", "kickoff", "groupchat")),
 )
 

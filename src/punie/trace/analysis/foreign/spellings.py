@@ -81,7 +81,7 @@ _ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
         ("span", "kind"): Said.KIND,
         ("span", "type"): Said.KIND,
         ("run", "type"): Said.KIND,  # LangSmith's runs
-        **{(end, word): Said.FINISH for end in ("finish", "stop") for word in ("reason", "reasons")},
+        **{(end, word): Said.FINISH for end in ("finish", "stop", "done") for word in ("reason", "reasons")},
         ("usage", "metadata"): Said.USAGE,
         ("token", "usage"): Said.USAGE,
         ("openai", "response", "status"): Said.FINISH,  # "incomplete"

@@ -9,7 +9,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
 from punie.trace.analysis.calls.posts_beside import with_posts_of_retried_calls
 from punie.trace.analysis.calls.usage import Reporter
-from punie.trace.analysis.foreign.agents import with_calls_by_counts, with_conventions
+from punie.trace.analysis.foreign.agents import with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
 from punie.trace.analysis.foreign.codex import with_calls_of_streams
 from punie.trace.analysis.foreign.servers import with_foreign_phases
@@ -120,7 +120,7 @@ def read_traces(
     are all that there are.
     """
     around = around or Surroundings()
-    spans = with_calls_by_counts(with_conventions(with_calls_of_streams(copies_in_order(source.spans))))
+    spans = with_conventions(with_calls_of_streams(copies_in_order(source.spans)))
     forest = grow(with_times_beside_tools(with_foreign_phases(with_posts_of_retried_calls(spans))))
     forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
     is_nested = forest.is_one_nested_tree()

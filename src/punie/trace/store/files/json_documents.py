@@ -17,6 +17,12 @@ from typing import BinaryIO, Final
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _RECORD: Final = b"\x1e"  # before each document of a JSON text sequence, and in no JSON
+_TEXTS: Final = ("log", "message", "@message")
+_OF_RECORDS: Final = {
+    *(*_TEXTS, "stream", "time", "attrs", "timestamp", "@timestamp", "ingestionTime", "logStreamName"),
+    *("eventId", "@ptr", "@logStream", "@log"),
+}
+_PREFIX: Final = re.compile(rb"(?m)^[^{\n]+(?=\{\")")  # docker compose's, Kubernetes', a logger's
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -91,10 +97,15 @@ def split_documents(messages: Sequence[bytes]) -> JsonDocuments:
     if are_documents(lines):
         return JsonDocuments(lines)
     whole = tuple(_behind_each_other(content))
-    if not whole[0].problem:
+    if isinstance(whole[0].value, dict | list):
         return JsonDocuments(whole=whole)
     if any(map(_is_object, _filled(lines))):
         return JsonDocuments(lines)
+    logged = lines_of(_PREFIX.sub(b"", content))
+    if any(map(_is_object, _filled(logged))):
+        return JsonDocuments(logged)
+    if not whole[0].problem:
+        return JsonDocuments(whole=whole)
     raise ValueError(whole[0].problem)
 
 
@@ -115,8 +126,36 @@ def _filled(lines: Lines) -> Iterator[bytes]:
 
 def parse(text: str) -> object:
     """One JSON document. Raises ValueError or RecursionError."""
-    found: object = json.loads(text)
+    found = _from_log(json.loads(text))
     return _without_halves(found) if _SURROGATE.search(text) else found
+
+
+def _from_log(found: object) -> object:
+    """The document that a log's record holds as text, or those of its records (Docker, CloudWatch); else `found`."""
+    held = found.get("events", found.get("results")) if isinstance(found, dict) else None
+    records = held if isinstance(held, list) else [found]
+    texts = [_text_in(_of_fields(record)) for record in records]
+    try:
+        inside = [json.loads(text) for text in texts if text is not None]
+    except (ValueError, RecursionError):
+        return found
+    if not inside or len(inside) < len(records):
+        return found
+    return inside if records is held else inside[0]
+
+
+def _text_in(record: object) -> str | None:
+    """The text of an object that stands beside nothing but a record's time and place."""
+    if not isinstance(record, dict) or not record.keys() <= _OF_RECORDS:
+        return None
+    texts = (record[name] for name in _TEXTS if isinstance(record.get(name), str))
+    return next((text for text in texts if text.lstrip().startswith("{")), None)
+
+
+def _of_fields(record: object) -> object:
+    """A record whose fields are a list of names and values (CloudWatch's Insights), as an object."""
+    fields = [one for one in record if isinstance(one, dict)] if isinstance(record, list) else []
+    return {str(one.get("field")): one.get("value") for one in fields} if fields else record
 
 
 def _behind_each_other(content: bytes) -> Iterator[JsonDocument]:
@@ -135,6 +174,7 @@ def _behind_each_other(content: bytes) -> Iterator[JsonDocument]:
         except (ValueError, RecursionError) as error:
             yield JsonDocument(line, None, f"not JSON: {_reason(error)}")
             return
+        value = _from_log(value)
         yield JsonDocument(line, _without_halves(value) if _SURROGATE.search(text, at, end) else value)
         begun, at = at, _end_of_blank(text, end)
         line += text.count("\n", begun, at)

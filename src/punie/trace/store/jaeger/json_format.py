@@ -17,7 +17,7 @@ from typing import Any, Final
 from punie.trace import semconv
 from punie.trace.model import Attributes, AttributeValue, Event, Span, SpanKind
 from punie.trace.store.gathering import SpanGatherer, reason
-from punie.trace.store.otlp.losses import note_lost_by_tags
+from punie.trace.store.otlp.losses import INCOMPLETE, note_lost_by_tags
 from punie.trace.store.otlp.values import (
     TimeUnit,
     Unreadable,
@@ -68,6 +68,9 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
             continue
         for number, raw in enumerate(spans):
             into.take(line, f"{where}.spans[{number}]".lstrip("."), partial(_span, raw, processes))
+        warnings = trace.get("warnings") if isinstance(trace, dict) else None
+        for warning in warnings if isinstance(warnings, list) else ():
+            into.note(INCOMPLETE, f"Jaeger warns: {warning}")
     note_lost_by_tags(into, into.spans[before:])
 
 

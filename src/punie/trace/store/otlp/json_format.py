@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from punie.trace.model import NO_ATTRIBUTES, Attributes
 from punie.trace.store.gathering import SpanGatherer, reason
-from punie.trace.store.otlp.losses import note_losses
+from punie.trace.store.otlp.losses import INCOMPLETE, note_losses
 from punie.trace.store.otlp.values import Unreadable, attributes_of, objects, read_span
 from punie.trace.store.source import JsonFormat
 
@@ -73,7 +73,7 @@ def _read_one(document: object, line: int, into: SpanGatherer) -> None:
             into.refuse(line, reason(error))
     if isinstance(document, dict) and document.get("status") == "PARTIAL":
         why = document.get("message") or "no reason given"
-        into.refuse(line, f"Tempo sent a part of the trace alone: {why}")
+        into.note(INCOMPLETE, f"Tempo sent a part of a trace alone: {why}")
 
 
 def _root_key(document: object) -> str | None:

@@ -11,6 +11,7 @@ from punie.trace.store.otlp.values import integer
 
 DROPPED_ATTRIBUTES = "dropped-attributes"
 DROPPED_EVENTS = "dropped-events"
+INCOMPLETE = "incomplete-trace"  # a source says so itself
 _TAGS = tuple(f"otel.dropped_{what}_count" for what in ("attributes", "events", "links"))
 
 

@@ -7,6 +7,7 @@ Source: https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentele
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from types import MappingProxyType
@@ -39,18 +40,18 @@ _WIRE_TYPES: Final = 8
 _OF_VARINT: Final = 0
 _OF_LENGTH: Final = 2
 _FIXED_BYTES: Final = {1: 8, 5: 4}  # by wire type
-_JSON: Final = (b"{", b"[")
+_TEXT: Final = re.compile(rb"[\t\n\r\x20-\x7e]{40}|[\t\n\r\x20-\x7e]+\Z")
 _VARINT_MORE: Final = 0x80
 _LONGEST_VARINT: Final = 10
 
 
 def recognises(place: Place) -> bool:
-    """Whether the file starts as TracesData does; JSON behind an empty line starts with the same byte."""
+    """Whether the file starts as TracesData does; text behind an empty line starts with the same byte."""
     if not place.is_file or place.lines or not place.unpacked.messages:
         return False
     first = place.unpacked.messages[0]
     is_tagged = first[:1] == bytes((_TAG,)) and bool(first.strip())
-    return is_tagged and (not first.lstrip().startswith(_JSON) or _is_whole(first))
+    return is_tagged and (_TEXT.match(first) is None or _is_whole(first))
 
 
 def read(place: Place) -> SpanSet:

@@ -20,6 +20,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 INT64_MAX: Final = 2**63 - 1  # what SQL engines hold; the year 2262
+_UNSIGNED: Final = 2**64
 LONGEST_NUMBER: Final = 20  # digits of a 64-bit integer, with its sign
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _Enum = TypeVar("_Enum", bound=IntEnum)
@@ -169,13 +170,16 @@ def _from_base64(value: str, name: str, size: int) -> str:
 
 
 def time_ns(value: object, name: str, unit: TimeUnit = TimeUnit.NANOSECONDS) -> int:
-    """A time as nanoseconds. Raises `Unreadable`, with the field's `name`, if it is none."""
+    """A time as nanoseconds. Raises `Unreadable`, with the field's `name`, if it is none.
+
+    What an unsigned field holds that nobody set (2^64 - 1) is the last time that there is: the analysis names it.
+    """
     if value is None:
         raise Unreadable(f"no {name}")
     count = integer(value)
-    if count is None or not 0 <= count * unit <= INT64_MAX:
+    if count is None or not 0 <= count * unit < _UNSIGNED:
         raise Unreadable(f"{name} {str(value)[:40]!r} is no time in {unit.name.lower()}")
-    return count * unit
+    return min(count * unit, INT64_MAX)
 
 
 def integer(value: object) -> int | None:

@@ -14,13 +14,15 @@ from typing import Final
 from punie.trace.model import Span, SpanSet
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
-from punie.trace.store.otlp.values import Unreadable
+from punie.trace.store.otlp.losses import INCOMPLETE
+from punie.trace.store.otlp.values import Unreadable, integer
 from punie.trace.store.parquet.reader import span_of
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader
 from punie.trace.store.row_documents import rows_in
 from punie.trace.store.row_names import is_row, our_row
 from punie.trace.store.source import JsonFormat, Source
 
+_DROPPED: Final = "transaction.span_count.dropped"
 _LONGEST_CELL: Final = 2**24  # characters
 
 
@@ -34,6 +36,8 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
     events, rows = EventReader(), [*rows_in(document)]
     for number, raw in enumerate(rows):
         into.take(line, f"[{number}]" if len(rows) > 1 else "row", partial(_span, raw, events))
+        lost = raw.get(_DROPPED) if isinstance(raw, dict) else None
+        into.note(INCOMPLETE, "Elastic APM dropped spans of transactions", max(integer(lost) or 0, 0))
     into.note(UNREAD_EVENTS, "column events", events.unread)
 
 
