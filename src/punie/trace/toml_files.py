@@ -10,6 +10,9 @@ from punie.trace.errors import CHECK_PATH, InputError
 
 LARGEST_BYTES: Final = 1_000_000
 _NAME_TOML: Final = "Name a TOML file."
+_CORRECT: Final = (
+    'Correct it there: text stands in "quotes", a name comes once, a line is NAME = VALUE or a [table].'
+)
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -44,10 +47,10 @@ def parse_toml(data: bytes, source: str) -> dict[str, Any]:
             f"{source} is not UTF-8: {error.reason} at byte {error.start}", remedy="Save it as UTF-8."
         ) from error
     except RecursionError as error:
-        raise InputError(f"{source} is nested too deeply") from error
+        raise InputError(f"{source} is nested too deeply", remedy=_CORRECT) from error
     # TOMLDecodeError is one; Python refuses decimal numbers of thousands of digits by another
     except ValueError as error:
-        raise InputError(f"{source} is not valid TOML: {error}") from error
+        raise InputError(f"{source} is not valid TOML: {error}", remedy=_CORRECT) from error
 
 
 def shown(value: object) -> str:

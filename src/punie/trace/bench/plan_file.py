@@ -137,7 +137,7 @@ def read_experiment(
     plan = _plan(_Reader(file, path.parent), table, begun, bench_id, environment)
     changed = _changed(plan, changes)
     for problem in problems(changed):
-        raise InputError(f"{file}: {problem}")
+        raise InputError(f"{file}: {problem}", remedy="Correct that part of the plan.")
     Runtime.of(changed)
     return changed
 

@@ -121,7 +121,10 @@ def _in_temporary_file(made: bytes) -> Path:
         with tempfile.NamedTemporaryFile(prefix="punie-trace-", suffix=".html", delete=False) as file:
             file.write(made)
     except OSError as error:
-        raise OutputError(f"a temporary file can't be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"a temporary file can't be written: {error.strerror or error}",
+            remedy="Make room, or name another folder in TMPDIR.",
+        ) from error
     return Path(file.name)
 
 

@@ -53,7 +53,10 @@ class Progress:
         try:
             self._console.print(Text(harmless(line)), soft_wrap=True)
         except OSError as error:
-            raise OutputError(f"standard error: can't be written: {error.strerror or error}") from error
+            raise OutputError(
+                f"standard error: can't be written: {error.strerror or error}",
+                remedy="Make room where it goes, or send it elsewhere (2>FILE).",
+            ) from error
 
     def log_all(self, lines: Iterable[str]) -> None:
         """Lines that stay."""

@@ -13,6 +13,7 @@ from punie.trace.errors import OutputError, PipeClosedError
 from punie.trace.report.inert import inert
 
 _OUT: Final = 1
+_INTO_A_FILE: Final = "Make room, or write to a file with -o."
 _STAND_INS: Final = str.maketrans(
     {
         "·": "-",
@@ -127,7 +128,7 @@ def harmless(text: str) -> str:
 
 def _write(stream: IO[AnyStr] | None, name: str, text: AnyStr) -> None:
     if stream is None:  # closed before Python started: `>&-`
-        raise OutputError(f"{name} is closed")
+        raise OutputError(f"{name} is closed", remedy=_INTO_A_FILE)
     try:
         stream.write(text)
         stream.flush()
@@ -141,7 +142,9 @@ def _write(stream: IO[AnyStr] | None, name: str, text: AnyStr) -> None:
         raise PipeClosedError(f"{name}: nobody reads it any more") from error
     except OSError as error:
         _drop(stream)
-        raise OutputError(f"{name}: can't be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"{name}: can't be written: {error.strerror or error}", remedy=_INTO_A_FILE
+        ) from error
 
 
 def _drop(stream: IO[AnyStr]) -> None:

@@ -43,6 +43,7 @@ _SUSPECT: Final = re.compile(
 _NOT_OURS: Final = (
     "It may be cut off or changed: restore it from a copy, or name a file that punie-trace wrote."
 )
+_CORRECT: Final = "Correct that field, or restore the file from a copy."
 MAX_BYTES: Final = 256 * 1024 * 1024
 """A plan of a million queries takes half of it; whatever is larger is no document of ours."""
 
@@ -108,7 +109,7 @@ def _check_numbers(raw: object, file: str) -> None:
         elif isinstance(value, list):
             pending += [(f"{place}[{number}]", item) for number, item in enumerate(value)]
         elif isinstance(value, int) and not (0 if place.endswith(_COUNTS) else -_MOST) <= value < _MOST:
-            raise InputError(f"{file}: {place.removeprefix('.')}: out of range")
+            raise InputError(f"{file}: {place.removeprefix('.')}: out of range", remedy=_CORRECT)
 
 
 def check_version(raw: object, file: str, known: tuple[int, ...]) -> int:
@@ -142,7 +143,8 @@ def typed(raw: object, kind: type[T], file: str, *, lax: bool = False) -> T:
 
             known = _field_names(inspect.type_info(kind))
             shown = f"{unknown[1]} is not known{did_you_mean(unknown[1], known)}"
-        raise InputError(f"{file}: {f'{field}: ' if field else ''}{shown[:1].lower()}{shown[1:]}") from error
+        where = f"{field}: " if field else ""
+        raise InputError(f"{file}: {where}{shown[:1].lower()}{shown[1:]}", remedy=_CORRECT) from error
 
 
 def _in_words(code: str) -> str:

@@ -65,7 +65,7 @@ def load_source(text: str) -> LoadedSource:
     if loaded.plan is None and not loaded.spans.spans:
         unreadable = loaded.spans.unreadable
         why = f"{without_password(text)}: {_why_no_spans(unreadable)}"
-        raise InputError(why, remedy="" if unreadable else _NAME_SPANS)
+        raise InputError(why, remedy=_NAME_SPANS)
     _check_arms([loaded])
     return loaded
 

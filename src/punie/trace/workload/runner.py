@@ -49,7 +49,8 @@ class Session:
         for query in self.suite.queries:
             if query.text.strip().casefold() in {text.casefold() for text in WARMUP_TEXTS}:
                 raise WorkloadError(
-                    f"suite {self.suite.name}, query {query.id}: its text is used for the warm-up"
+                    f"suite {self.suite.name}, query {query.id}: its text is used for the warm-up",
+                    remedy="Ask it in other words.",
                 )
 
 

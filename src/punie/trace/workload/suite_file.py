@@ -16,6 +16,7 @@ LONGEST_TEXT: Final = 20_000
 """Characters of a question; of a pattern a twentieth."""
 _LARGEST_VERSION: Final = 10**9
 _LONGEST_LABEL: Final = 60
+_FIELDS: Final = "A suite has a name, a version and queries; a query has an id, a text and what to expect."
 _LISTED_PROBLEMS: Final = 10  # more would bury the first
 
 Table = Mapping[str, Any]
@@ -29,7 +30,7 @@ def checked_suite(table: Table, source: str) -> Table:
     if problems:
         more = len(problems) - _LISTED_PROBLEMS
         listed = "; ".join(problems[:_LISTED_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
-        raise InputError(f"{source}: {listed}")
+        raise InputError(f"{source}: {listed}", remedy=_FIELDS)
     return table
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from punie.trace.errors import TurnsError
+from punie.trace.errors import CHECK_WRITABLE, TurnsError
 
 _PLACES: Final = ("a", "b")
 _LOOK_S: Final = 0.005  # between two looks at whose turn it is
@@ -61,7 +61,7 @@ class SharedTurns:
             self._lock, self._mine = _take_place(folder)
             self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise TurnsError(f"--turns {folder}: {error.strerror or error}") from error
+            raise TurnsError(f"--turns {folder}: {error.strerror or error}", remedy=CHECK_WRITABLE) from error
         self._other = _PLACES[1 - _PLACES.index(self._mine)]
 
     async def join(self, timeout_s: float) -> None:

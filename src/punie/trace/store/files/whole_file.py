@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from punie.trace.errors import OutputError
+from punie.trace.errors import CHECK_WRITABLE, OutputError
 
 PRIVATE: Final = 0o600
 """The mode of a file that may hold content: this user's alone."""
@@ -37,7 +37,9 @@ def write_whole(path: Path, content: str | bytes | Iterable[bytes], *, mode: int
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"{path}: can't be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"{path}: can't be written: {error.strerror or error}", remedy=CHECK_WRITABLE
+        ) from error
     finally:
         if temporary.exists():  # half-written
             temporary.unlink()
@@ -48,4 +50,6 @@ def _write_through(path: Path, pieces: Iterable[bytes]) -> None:
         with path.open("wb") as file:
             file.writelines(pieces)
     except OSError as error:
-        raise OutputError(f"{path}: can't be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"{path}: can't be written: {error.strerror or error}", remedy=CHECK_WRITABLE
+        ) from error

@@ -16,6 +16,7 @@ from punie.trace.store.parquet.apart import Doing, Send
 if TYPE_CHECKING:
     import duckdb
 
+ANOTHER_PROGRAM: Final = "See whether another program can read it; if not, have it written again."
 _LOOK_AFTER_S: Final = 0.1
 # no bar of its own on standard output after two seconds; it still counts its progress
 _NO_BAR: Final = "SET enable_progress_bar_print = false; SET enable_progress_bar = true"
@@ -55,10 +56,13 @@ def asking(named: str, send: Send, **config: str) -> Iterator[Asking]:
             yield Asking(connection.execute(_NO_BAR), send)
     except duckdb.OutOfMemoryException as error:
         memory = config.get("memory_limit", "memory")
-        raise InputError(f"{named}: {memory} and the disk don't suffice: {_first_line(error)}") from error
+        raise InputError(
+            f"{named}: {memory} and the disk don't suffice: {_first_line(error)}",
+            remedy="Make room on the disk of temporary files (TMPDIR), or name fewer files at a time.",
+        ) from error
     except (duckdb.Error, UnicodeDecodeError) as error:  # its errors quote what is no text
         _opened.cache_clear()  # after some it takes no other question
-        raise InputError(f"{named}: damaged Parquet: {_first_line(error)}") from error
+        raise InputError(f"{named}: damaged Parquet: {_first_line(error)}", remedy=ANOTHER_PROGRAM) from error
 
 
 @cache

@@ -106,7 +106,7 @@ class Together:
     def totals(self, source: str, memory: str) -> DatabaseTotals:
         """All blocks that were taken. Raises InputError if there were none."""
         if not self._parts:
-            raise InputError(f"{source}: holds no spans")
+            raise InputError(f"{source}: holds no spans", remedy="Name files with spans in them.")
         parts = tuple(self._parts[name].part(name) for name in sorted(self._parts))
         return DatabaseTotals(
             source=source,
@@ -131,7 +131,10 @@ class Together:
         judged = judge(rows, now_ns)
         sizes = np.diff(judged.first, append=len(judged.trace))
         if int(sizes.max()) > MOST_SPANS:
-            raise InputError(f"a trace has more than {MOST_SPANS} spans: too many for one ledger")
+            raise InputError(
+                f"a trace has more than {MOST_SPANS} spans: too many for one ledger",
+                remedy="Leave its file out: no query has that many.",
+            )
         names, part = self._parts_of(rows, judged, columns.get("model"))
         trees = judged.first[np.flatnonzero(judged.state == State.TREE)[:_NAMED]]
         named = [

@@ -142,7 +142,10 @@ def _step_ns(file: str, column: str, kind: str) -> int:
         return 1 if kind.endswith("_NS") else _MICROSECOND_NS  # DuckDB reads milliseconds as microseconds
     if kind in INTEGERS:
         return 1
-    raise InputError(f"{file}: column {column} is {kind}: neither whole nanoseconds nor a timestamp")
+    raise InputError(
+        f"{file}: column {column} is {kind}: neither whole nanoseconds nor a timestamp",
+        remedy="Write it as a timestamp, or as nanoseconds in whole numbers.",
+    )
 
 
 def _expression(ours: str, theirs: str, kind: str) -> str:

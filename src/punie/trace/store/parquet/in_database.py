@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from punie.trace import semconv
 from punie.trace.analysis.summary.parts import GroupBy
-from punie.trace.errors import InputError
+from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
@@ -83,7 +83,7 @@ def _files_of(source: str) -> Iterator[str]:
         raise InputError(f"{source}: holds no Parquet", remedy="Name files, or a folder with *.parquet.")
     for path in found:
         if not Place(str(path)).is_file:
-            raise InputError(f"{path}: no such file or folder")
+            raise InputError(f"{path}: no such file or folder", remedy=CHECK_PATH)
         if not recognises(Place(str(path))):
             raise InputError(
                 f"{path}: is no Parquet",
@@ -161,7 +161,7 @@ def _narrow_of(duckdb: Asking, types: Mapping[str, str], files: Sequence[str], m
             names = [str(row[0]) for row in found]
         return narrow_sql(columns, fields, names, relation, more)
     except InputError as error:
-        raise InputError(f"{files[0]}: {error.message}") from None
+        raise InputError(f"{files[0]}: {error.message}", remedy=error.remedy) from None
 
 
 def _fields(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import InputError
 from punie.trace.store.parquet.apart import Send
-from punie.trace.store.parquet.asking import Asking, asking
+from punie.trace.store.parquet.asking import ANOTHER_PROGRAM, Asking, asking
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -54,7 +54,8 @@ def column_types(duckdb: Asking, file: str) -> Mapping[str, str]:
     for name, of in zip(types, found.types, strict=True):
         if _lists(of) > _DEEPEST:
             raise InputError(
-                f"{file}: damaged Parquet: column {name} has more than {_DEEPEST} lists in lists"
+                f"{file}: damaged Parquet: column {name} has more than {_DEEPEST} lists in lists",
+                remedy=ANOTHER_PROGRAM,
             )
     return types
 

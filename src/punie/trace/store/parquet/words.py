@@ -132,7 +132,10 @@ def _held(
     if kind in ("VARCHAR", "JSON"):
         shape = json.dumps(dict.fromkeys(sorted(names), "VARCHAR"))
         return _Held(read, frozenset(names)), f"TRY(from_json({column}, {_text(shape)}))"
-    raise InputError(f"column {ours} is {kind}: neither a map of texts nor a struct nor JSON")
+    raise InputError(
+        f"column {ours} is {kind}: neither a map of texts nor a struct nor JSON",
+        remedy="leave --in-database out, or write the column as one of these",
+    )
 
 
 def _was_read(columns: Columns) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from punie.trace.errors import WorkloadError
+from punie.trace.errors import CHECK_PATH, WorkloadError
 from punie.trace.workload.tools.bounded import ProgramResult, StoppedError, run_bounded
 from punie.trace.workload.tools.confine import RefusedError, read_bytes
 from punie.trace.workload.tools.opened_files import OpenedFiles, opened
@@ -39,7 +39,7 @@ class WorkspaceTools:
 
     def __post_init__(self) -> None:
         if not self.root.is_dir():
-            raise WorkloadError(f"workspace {self.root} is not a folder")
+            raise WorkloadError(f"workspace {self.root} is not a folder", remedy=CHECK_PATH)
 
     def run_command(self, command: str) -> str:
         """Run one read-only program in the project folder, without a shell.
