@@ -257,6 +257,28 @@ def test_a_bug_has_an_exit_code_and_leaves_its_traceback_in_a_file(
     assert kept.stat().st_mode & 0o077 == 0
 
 
+def test_what_opentelemetry_refuses_of_its_variables_is_no_bug_of_ours() -> None:
+    for name, value in (
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many"),
+        ("OTEL_PROPAGATORS", "tracecontext,odd"),
+    ):
+        run = [
+            sys.executable,
+            "-m",
+            "punie.trace",
+            "run",
+            "--base-url",
+            "http://127.0.0.1:1/v1",
+            "--no-export",
+        ]
+        said = subprocess.run(
+            run, capture_output=True, text=True, check=False, env=os.environ | {name: value}
+        )
+        assert said.returncode == ExitCode.USAGE
+        assert said.stderr.startswith(f"punie-trace: error: {name}={value}: ")
+        assert f"next: correct it, or: unset {name}\n" in said.stderr
+
+
 @pytest.mark.parametrize("verb", [("run", "--runs"), ("serve", "--spans-dir")])
 @pytest.mark.parametrize(
     ("flags", "said"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import sys
 import time
 from collections.abc import Callable
@@ -148,3 +150,11 @@ def test_tens_of_thousands_of_tiny_members_take_no_time(compress: Compress) -> N
     assert unpack(member * count, "x").messages == (b"\n" * count,)
     assert time.process_time() - began_s < 2
     assert unpack(member * count + member[:-3], "x").faults
+
+
+@pytest.mark.parametrize(("pack", "name"), [(lzma.compress, "xz"), (bz2.compress, "bzip2")])
+def test_another_kind_of_packing_is_named(tmp_path: Path, pack: Compress, name: str) -> None:
+    path = tmp_path / "spans.json"
+    path.write_bytes(pack(b"{}" * 100))
+    with pytest.raises(InputError, match=f"packed by {name}, which isn't read: unpack it"):
+        read_source(str(path))

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _end(ExitCode.INTERRUPTED, ": ".join(("interrupted", *map(str, error.args))))
     except Exception as error:  # noqa: BLE001 - the edge of the program: a bug is reported as one
-        return _report_bug(error)
+        return _report_unforeseen(error)
 
 
 def _run_verb(arguments: Sequence[str]) -> int:
@@ -216,9 +216,11 @@ def _report_error(error: PunieTraceError) -> int:
     return _end(error.exit_code, "\n".join(lines))
 
 
-def _report_bug(error: Exception) -> int:
-    from punie.trace.console.bugs import describe_bug
+def _report_unforeseen(error: Exception) -> int:
+    from punie.trace.console.bugs import describe_bug, error_of_a_variable
 
+    if variable := error_of_a_variable(error):
+        return _report_error(variable)
     return _end(
         ExitCode.BUG,
         f"{describe_bug(error)}\n"

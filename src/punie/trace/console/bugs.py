@@ -6,6 +6,7 @@ import os
 import tempfile
 import traceback
 
+from punie.trace.errors import UsageError
 from punie.trace.urls import without_passwords
 
 
@@ -16,6 +17,19 @@ def describe_bug(error: BaseException) -> str:
     """
     problem = " ".join(without_passwords(f"{type(error).__name__}: {error}").split())[:200]
     return f"a bug of punie-trace: {problem} (its traceback: {_keep_traceback(error)})"
+
+
+def error_of_a_variable(error: BaseException) -> UsageError | None:
+    """What OpenTelemetry raised of a variable of its own, which it reads where it is imported; else None."""
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    if not str(frame.f_globals.get("__name__")).startswith("opentelemetry."):
+        return None
+    for name, value in os.environ.items():
+        if name.startswith("OTEL_") and any(
+            said and said in str(error) for said in (name, *value.split(","))
+        ):
+            return UsageError(f"{name}={value}: {error}", remedy=f"correct it, or: unset {name}")
+    return None
 
 
 def _keep_traceback(error: BaseException) -> str:

@@ -23,6 +23,16 @@ FILE_FORMATS: Final = registered(
     "punie.trace.store.parquet.json_rows:ROWS_CSV",
 )
 
+_PACKED: Final = {
+    b"\xfd7zXZ\0": "xz",
+    b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7-Zip",
+    b"Rar!": "rar",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress",
+}
+"""By how such a file begins."""
+
 
 _OTHERS: Final[Mapping[bytes, str]] = MappingProxyType(
     {
@@ -65,5 +75,8 @@ def _what_is_wrong(place: Place) -> str:
     try:
         found = next((document for document in place.json if not document.problem), None)
     except ValueError as error:
+        packed = next((how for start, how in _PACKED.items() if place.head.startswith(start)), None)
+        if packed:
+            return f"packed by {packed}, which isn't read: unpack it (gzip, zstd, zip and tar are read as they are)"
         return f"neither JSON nor a format that we know: {error}"
     return what_it_is(found.value) if found else "not JSON in any line"
