@@ -158,8 +158,8 @@ def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
     rates = (
         ("gate failed", lambda c: judge(c, ZERO).gate is GateOutcome.FAILED),
         ("decode slower", _decode_slower),
-        ("any claim", lambda c: any(change.stands_out for change in c.changes)),
-        ("of a group or phase", lambda c: any(change.stands_out for change in c.changes[1:])),
+        ("any claim", lambda c: any(change.is_significant for change in c.changes)),
+        ("of a group or phase", lambda c: any(change.is_significant for change in c.changes[1:])),
         ("undecided", lambda c: judge(c, ZERO).gate is GateOutcome.UNDECIDED),
     )
     return f"{name:<44}" + "".join(f"  {what} {_rate(seen, holds)}" for what, holds in rates)
@@ -167,7 +167,7 @@ def _rates(name: str, comparisons: Iterator[Comparison]) -> str:
 
 def _decode_slower(comparison: Comparison) -> bool:
     return any(
-        change.measure.name == Phase.DECODE.value and change.stands_out and change.difference_ns > 0
+        change.measure.name == Phase.DECODE.value and change.is_significant and change.difference_ns > 0
         for change in comparison.changes
     )
 

@@ -73,7 +73,7 @@ def test_a_run_against_itself_has_no_difference() -> None:
     assert found.end_to_end is not None
     assert found.end_to_end.difference_ns == 0
     assert found.end_to_end.p == 1
-    assert not any(change.stands_out for change in found.changes)
+    assert not any(change.is_significant for change in found.changes)
     assert found.same_answers == 15
 
 
@@ -100,7 +100,7 @@ def test_answers_of_which_some_are_missing_are_no_claim_even_against_themselves(
 def test_longer_prefill_is_named_with_its_size_and_nothing_else_is() -> None:
     found = _compared(_side(1, 1), _side(1, 2, prefill_ms=300))
     assert found.direction is Direction.SLOWER
-    standing = {c.measure.name: c.difference_ns for c in found.changes if c.stands_out}
+    standing = {c.measure.name: c.difference_ns for c in found.changes if c.is_significant}
     assert standing.keys() == {"wall", "generation", "prefill"}
     assert standing["prefill"] == pytest.approx(200e6, rel=0.02)
     assert any("start-to-start noise is not covered" in caveat for caveat in caveats(found))
@@ -149,7 +149,7 @@ def test_few_starts_that_differ_in_each_phase_by_chance_are_no_findings(a: int, 
     generator = random.Random(1)  # noqa: S311 - made-up values
     noise = Noise(0.0, 0.05, 0.01, by_phase=True)
     drawn = (planted(noise, Shape(a, b, queries=1), generator) for _ in range(draws))
-    wrong = sum(any(change.stands_out for change in compare(*sides).changes[1:]) for sides in drawn)
+    wrong = sum(any(change.is_significant for change in compare(*sides).changes[1:]) for sides in drawn)
     assert wrong <= 0.12 * draws  # 5 %, and room for chance; over repeats alone it was up to a half
 
 
@@ -158,7 +158,7 @@ def test_a_large_change_of_one_phase_is_found_over_three_starts_too() -> None:
     assert found.design is not None
     assert (found.design.unit, found.design.exchanged) == (ObservationUnit.START, ObservationUnit.REPEAT)
     assert found.design.covers_starts
-    assert {c.measure.name for c in found.changes if c.stands_out} == {"wall", "generation", "prefill"}
+    assert {c.measure.name for c in found.changes if c.is_significant} == {"wall", "generation", "prefill"}
 
 
 def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -> None:

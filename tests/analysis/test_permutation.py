@@ -8,7 +8,7 @@ from statistics import pvariance
 import pytest
 
 from punie.trace.analysis.statistics import permutation
-from punie.trace.analysis.statistics.many_units import dealt_at_random
+from punie.trace.analysis.statistics.many_units import random_permutations
 from punie.trace.analysis.statistics.permutation import Stratum, permute
 from punie.trace.analysis.statistics.two_means import of_pairs, of_separate, of_strata, units_to_detect
 
@@ -171,7 +171,7 @@ def test_sums_of_many_small_strata_vary_as_their_deals_do() -> None:
     """Of each stratum one unit of three is on A: its three deals are all there are."""
     values = [row[0] for row in _made_up(1_500, 0.0, seed=5)]
     threes = [values[at : at + 3] for at in range(0, len(values), 3)]
-    drawn = dealt_at_random([([(a,)], [(b,), (c,)]) for a, b, c in threes], 4_000, random.Random(6))  # noqa: S311
+    drawn = random_permutations([([(a,)], [(b,), (c,)]) for a, b, c in threes], 4_000, random.Random(6))  # noqa: S311
     exact = sum(pvariance((sum(three) - one) / 2 - one for one in three) for three in threes)
     assert pvariance(row[0] for row in drawn) == pytest.approx(exact, rel=0.1)
 

@@ -83,7 +83,7 @@ def test_memory_is_watched_where_the_kernel_sets_no_limit(tmp_path: Path) -> Non
 def test_a_program_dies_with_its_query(tmp_path: Path) -> None:
     async def ask() -> str:
         threads = ToolThreads()
-        with threads.of_a_query():
+        with threads.as_current():
             context = copy_context()
         running = threads.submit(context.run, _python, "import time; time.sleep(60)", tmp_path)
         await asyncio.sleep(0.3)

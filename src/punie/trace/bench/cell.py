@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from punie.trace import semconv
 from punie.trace.analysis.experiment.arms import Arm, PromptCache, ServerKind
-from punie.trace.bench.disturbance import MachineState, disturbances, rise
+from punie.trace.bench.disturbance import MachineState, disturbances, increase
 from punie.trace.bench.documents import CellRecord, CellStatus
 from punie.trace.bench.listener import Listener
 from punie.trace.bench.plan import Cell, planned_queries
@@ -74,8 +74,8 @@ class CellRun:
             ready_after_ns=server.ready_after_ns,
             peak_footprint_bytes=server.peak_memory_bytes(),
             swap_used_bytes=after.swap_used_bytes,
-            swapped_in_bytes=rise(before.swapped_in_bytes, after.swapped_in_bytes),
-            swapped_out_bytes=rise(before.swapped_out_bytes, after.swapped_out_bytes),
+            swapped_in_bytes=increase(before.swapped_in_bytes, after.swapped_in_bytes),
+            swapped_out_bytes=increase(before.swapped_out_bytes, after.swapped_out_bytes),
             disturbed=disturbances(before, after),
         )
 

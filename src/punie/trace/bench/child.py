@@ -53,7 +53,7 @@ class ChildJob:
         command = (sys.executable, SAFELY, "-m", self.module, str(job_file), str(result))
         child = Child.start(command, log=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
         try:
-            code = await self._until_end(child, log, on_step)
+            code = await self._wait_for_exit(child, log, on_step)
         finally:
             await child.stop(_GRACE_S)
         if code != 0 or not result.exists():
@@ -62,7 +62,7 @@ class ChildJob:
             )
         return documents.read(result, kind)
 
-    async def _until_end(self, child: Child, log: Path, on_step: Callable[[str], None]) -> int:
+    async def _wait_for_exit(self, child: Child, log: Path, on_step: Callable[[str], None]) -> int:
         end = time.monotonic() + self.timeout_s
         while (code := child.exit_code()) is None:
             if time.monotonic() > end:

@@ -55,8 +55,8 @@ def disturbances(before: MachineState, after: MachineState) -> tuple[str, ...]:
     if abs(gap_ns) > LONGEST_GAP_NS:
         reasons.append(f"the machine slept, or its clock was set: {duration_text(abs(gap_ns))}")
     moved = (
-        rise(before.swapped_in_bytes, after.swapped_in_bytes),
-        rise(before.swapped_out_bytes, after.swapped_out_bytes),
+        increase(before.swapped_in_bytes, after.swapped_in_bytes),
+        increase(before.swapped_out_bytes, after.swapped_out_bytes),
     )
     if (swapped := sum(filter(None, moved))) > LEAST_SWAP_BYTES:
         reasons.append(f"the machine swapped {bytes_text(swapped)}")
@@ -65,7 +65,7 @@ def disturbances(before: MachineState, after: MachineState) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def rise(before: int | None, after: int | None) -> int | None:
+def increase(before: int | None, after: int | None) -> int | None:
     """How much a counter rose; None where it isn't known."""
     return None if before is None or after is None else after - before
 

@@ -16,7 +16,7 @@ from punie.trace.analysis.improvement.model import (
     StageMeasurement,
     StagePlan,
 )
-from punie.trace.analysis.improvement.planner import ImprovementState, next_step, without_budget
+from punie.trace.analysis.improvement.planner import ImprovementState, next_step, without_unaffordable
 from punie.trace.analysis.improvement.ranking import Ranking
 
 
@@ -40,7 +40,7 @@ async def improve(executor: StageExecutor, begin: Begin) -> tuple[ImprovementSta
     while isinstance(step := next_step(state, executor.budget()), StagePlan):
         if step.stage is Stage.SCREENING and state.planned is None:
             planned = tuple(levers[0] for levers in step.arms)
-            state = replace(state, planned=planned, ranking=without_budget(state.ranking, planned))
+            state = replace(state, planned=planned, ranking=without_unaffordable(state.ranking, planned))
         measured = await executor.measure(step)
         if step.stage is Stage.BASELINE and Stage.BASELINE not in state.done:
             state = begin(measured)

@@ -49,7 +49,7 @@ def read_measured(folder: BenchFolder) -> Measured:
     return Measured(
         folder.read_plan(),
         tuple(observations),
-        integrity=_together(findings),
+        integrity=_summed(findings),
         cells=tuple(map(_facts, folder.records())),
         set_aside=tuple(_facts(record) for record in folder.aborted_records() if record.disturbed),
     )
@@ -92,7 +92,7 @@ def _facts(record: CellRecord) -> CellFacts:
     )
 
 
-def _together(findings: list[IntegrityFinding]) -> tuple[Integrity, ...]:
+def _summed(findings: list[IntegrityFinding]) -> tuple[Integrity, ...]:
     counts: Counter[tuple[str, str]] = Counter()
     for item in findings:
         counts[item.slug, item.effect] += item.count

@@ -21,7 +21,7 @@ def _path(value: str | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def _not(value: object) -> bool:
+def _negated(value: object) -> bool:
     return not value
 
 
@@ -47,7 +47,7 @@ _FIELDS: Final[tuple[tuple[str, str, str, _Read], ...]] = (
     ("request", "num_draft_tokens", "num_draft_tokens", _same),
     ("agent", "agent", "agent", _same),
     ("agent", "workspace", "workspace", _path),
-    ("agent", "stream", "no_stream", _not),
+    ("agent", "stream", "no_stream", _negated),
 )
 
 

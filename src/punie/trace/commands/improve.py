@@ -118,7 +118,7 @@ def _tools(settings: ImproveSettings) -> tuple[ListedTool, ...]:
 
 def _about_tools(settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> tuple[str, ...]:
     """What may be called, and how often, before the first question."""
-    from punie.trace.usecases.improvement import most_askings
+    from punie.trace.usecases.improvement import max_executions
 
     if not tools:
         return ("the agent has no tools",)
@@ -127,7 +127,7 @@ def _about_tools(settings: ImproveSettings, tools: tuple[ListedTool, ...]) -> tu
         return (f"tools: {names}; none of them runs: they answer as recorded in {settings.replay}",)
     return (
         f"tools: {names}; they are called anew each time a query is asked, and each of the {len(settings.queries)} "
-        f"queries is asked up to about {most_askings()} times for each arm",
+        f"queries is asked up to about {max_executions()} times for each arm",
     )
 
 

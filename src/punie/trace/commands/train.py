@@ -181,7 +181,7 @@ def _begun(options: Options, progress: BenchProgress) -> ConciseTraining:
     recorded = read_runs(sources)
     environment = Environment.now()
     name = environment.name(options.goal)
-    plan = make_training_plan(recorded, sources, with_absolute_paths(_wishes(options)), name, environment)
+    plan = make_training_plan(recorded, sources, with_absolute_paths(_overrides(options)), name, environment)
     if options.judged.dry_run:
         return _training(TrainingFolder(options.judged.trainings / name), plan, recorded, progress)
     folder = TrainingFolder.create(options.judged.trainings, name)
@@ -228,7 +228,7 @@ def _training(
     return ConciseTraining(folder, plan, recorded, suite, progress, recommended_limit().limit_bytes)
 
 
-def _wishes(options: Options) -> TrainingOverrides:
+def _overrides(options: Options) -> TrainingOverrides:
     from punie.trace.analysis.tuning.split import SplitMinimums
     from punie.trace.tuning.plan import LoraSettings
     from punie.trace.usecases.training_plan import TrainingOverrides

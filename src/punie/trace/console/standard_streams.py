@@ -138,16 +138,16 @@ def _write(stream: IO[AnyStr] | None, name: str, text: AnyStr) -> None:
             remedy="set PYTHONIOENCODING=utf-8, or write to a file with -o",
         ) from error
     except BrokenPipeError as error:
-        _drop(stream)
+        _discard_buffer(stream)
         raise PipeClosedError(f"{name}: nobody reads it any more") from error
     except OSError as error:
-        _drop(stream)
+        _discard_buffer(stream)
         raise OutputError(
             f"{name}: can't be written: {error.strerror or error}", remedy=_INTO_A_FILE
         ) from error
 
 
-def _drop(stream: IO[AnyStr]) -> None:
+def _discard_buffer(stream: IO[AnyStr]) -> None:
     """Let what the stream still holds go nowhere: Python writes it at its end, and would fail once more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

@@ -79,7 +79,7 @@ class ServerAddress:
         return is_here or bool(proxy_bypass(host))
 
     @property
-    def goes_through_a_proxy(self) -> bool:
+    def uses_proxy(self) -> bool:
         """Whether the environment names a proxy for it."""
         scheme = self.base_url.partition(":")[0]
         return not self.is_direct and not {scheme, "all"}.isdisjoint(getproxies())

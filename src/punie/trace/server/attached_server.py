@@ -183,7 +183,7 @@ class AttachedServer:
         remedies = (remedy for sign, remedy in _SIGNS.items() if sign in repr(error))
         return ServerError(
             f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
-            remedy=next(remedies, _PROXY if self.address.goes_through_a_proxy else _UNREACHABLE),
+            remedy=next(remedies, _PROXY if self.address.uses_proxy else _UNREACHABLE),
         )
 
     def _refused(self, answer: probe.UnexpectedAnswer, listed: probe.Models | None = None) -> ServerError:

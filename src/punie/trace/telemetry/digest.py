@@ -43,15 +43,15 @@ class PromptReader:
     """Reads the growing prompt of one run: what was read for the turn before is not read again."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[int, _DigestedMessage] = {}
 
     def read(self, settings: InstrumentationSettings, context: ModelRequestContext) -> DigestedPrompt:
         """A model request as PydanticAI sends it."""
-        still_there: dict[int, _Seen] = {}
+        still_there: dict[int, _DigestedMessage] = {}
         for message in context.messages:
             seen = self._seen.get(id(message))
             if seen is None or seen.parts is not message.parts:
-                seen = _see(settings, message)
+                seen = _digested(settings, message)
             still_there[id(message)] = seen
         self._seen = still_there
         digests = [
@@ -68,7 +68,7 @@ class PromptReader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _DigestedMessage:
     """A message of PydanticAI's, read, and the parts that it had: whoever changes a message gives it new ones.
 
     Holding the message keeps its id from being another's. `json` are its messages in the conventions' form, with
@@ -81,10 +81,10 @@ class _Seen:
     json: str
 
 
-def _see(settings: InstrumentationSettings, message: ModelMessage) -> _Seen:
+def _digested(settings: InstrumentationSettings, message: ModelMessage) -> _DigestedMessage:
     messages = settings.messages_to_otel_messages([message])
     digest = digest_messages([_without_call_ids(one) for one in messages])
-    return _Seen(message, message.parts, digest, compact_json(messages)[1:-1])
+    return _DigestedMessage(message, message.parts, digest, compact_json(messages)[1:-1])
 
 
 def compact_json(value: object) -> str:

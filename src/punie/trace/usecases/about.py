@@ -31,7 +31,7 @@ def about_of(sources: Sequence[LoadedSource]) -> SourceInfo:
     for span in chain(*(one.spans.spans for one in sources)):
         traces[span.trace_id].add(span.span_id)
     plans = [one.plan for one in sources if one.plan]
-    common = _together([{} if one.plan is None else _of_plan(one.plan) for one in sources])
+    common = _merged_facts([{} if one.plan is None else _of_plan(one.plan) for one in sources])
     names = [one.source for one in sources]
     is_planned = len(plans) == len(sources)
     return SourceInfo(
@@ -47,15 +47,15 @@ def about_of(sources: Sequence[LoadedSource]) -> SourceInfo:
         cache=common.get("cache", ""),
         planned=sum(len(plan.planned) for plan in plans) or None if is_planned else None,
         notes=(DEMO_NOTE,) if any(plan.settings.demo_model for plan in plans) else (),
-        versions=_together([one.plan.versions if one.plan else {} for one in sources]),
-        machine=_together([one.plan.machine if one.plan else {} for one in sources]),
+        versions=_merged_facts([one.plan.versions if one.plan else {} for one in sources]),
+        machine=_merged_facts([one.plan.machine if one.plan else {} for one in sources]),
         sources=tuple(names) if len(names) > 1 else (),
     )
 
 
 def settings_of(sources: Sequence[LoadedSource]) -> dict[str, str]:
     """The flags of the runs, without what was left to a default that nobody knows."""
-    return _together([{} if one.plan is None else _settings(one.plan) for one in sources])
+    return _merged_facts([{} if one.plan is None else _settings(one.plan) for one in sources])
 
 
 def _settings(plan: RunPlan) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _of_plan(plan: RunPlan) -> dict[str, str]:
     }
 
 
-def _together(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def _merged_facts(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Every fact with each of its values; "not known" is one, where a source lacks it."""
     names = dict.fromkeys(chain(*facts))
     return {name: ", ".join(dict.fromkeys(one.get(name, _NOT_KNOWN) for one in facts)) for name in names}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from punie.trace.analysis.decision.decision import decide
-from punie.trace.analysis.decision.levers import NOTHING_TRIED, Trials, together, tried, tried_in
+from punie.trace.analysis.decision.levers import NOTHING_TRIED, Trials, merge_trials, tried, tried_in
 from punie.trace.analysis.experiment.summary import Limits
 from punie.trace.analysis.tuning.training import Training
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
@@ -47,18 +47,18 @@ def decide_from(run_source: str, folders: Sequence[Path], judgement: VerdictTarg
     judged = judgement.with_plan(loaded.plan)
     run = build_report(loaded, judgement)
     measured = [_read(folder, judged) for folder in folders]
-    bench = _only([one.drafts for one in measured if one.drafts], "benchmarks of draft models")
-    trained = _only([one.trained for one in measured if one.trained], "trainings")
+    bench = _at_most_one([one.drafts for one in measured if one.drafts], "benchmarks of draft models")
+    trained = _at_most_one([one.trained for one in measured if one.trained], "trainings")
     notes = dict.fromkeys(
         (*run.about.notes, *(note for one in measured for note in one.notes), *_mismatches(run, measured))
     )
-    levers = together([one.levers for one in measured])
+    levers = merge_trials([one.levers for one in measured])
     decision = decide(run.analysis, bench.analysis if bench else None, levers, run.causes, trained)
     benches = tuple(one.source for one in measured)
     return DecisionContent(run.about.source, benches, decision, tuple(notes), run, bench)
 
 
-def _only(items: Sequence[_T], what: str) -> _T | None:
+def _at_most_one(items: Sequence[_T], what: str) -> _T | None:
     if len(items) > 1:
         raise UsageError(f"{len(items)} {what}", remedy="name one")
     return items[0] if items else None

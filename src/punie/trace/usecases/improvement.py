@@ -226,7 +226,7 @@ def _of_arms(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(span for span in spans if span.trace_id in wanted)
 
 
-def most_askings() -> int:
+def max_executions() -> int:
     """How often each query is asked in one arm, at most: in every stage that the arm may come to."""
     sizes = Sizes()
     return sizes.baseline + sizes.screening[-1] + sizes.combination + sizes.looks[-1]

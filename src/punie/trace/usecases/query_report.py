@@ -33,11 +33,11 @@ def report_query(loaded: LoadedSource, name: str | None, *, full: bool) -> Query
         drawings=replace(drawings, records=(record,)),
         others=others,
         full=full,
-        notes=_which(records, record, name),
+        notes=_execution_note(records, record, name),
     )
 
 
-def _which(records: Sequence[QueryRecord], record: QueryRecord, name: str | None) -> tuple[str, ...]:
+def _execution_note(records: Sequence[QueryRecord], record: QueryRecord, name: str | None) -> tuple[str, ...]:
     """Which execution of several it is, unless somebody named it."""
     same = [one for one in records if one.query_id == record.query_id]
     if len(same) < 2 or name not in (None, record.query_id):

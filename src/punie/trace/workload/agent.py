@@ -78,7 +78,7 @@ def server_model(
         timeout=timeout_s,
         http_client=SendingAgain(
             timeout=timeout_s,
-            event_hooks={"response": [bounding(address.hidden), _hiding(address)]},
+            event_hooks={"response": [bounding(address.hidden), _hide_key(address)]},
             **address.client_arguments(),
         ),
     )
@@ -90,7 +90,7 @@ def server_model(
     )
 
 
-def _hiding(address: ServerAddress) -> Callable[[Any], Awaitable[None]]:
+def _hide_key(address: ServerAddress) -> Callable[[Any], Awaitable[None]]:
     """Of a refusal that quotes the key, what is read on is without it: it would go into errors and spans."""
 
     async def hide(response: Any) -> None:  # noqa: ANN401 # of httpx or of httpx2

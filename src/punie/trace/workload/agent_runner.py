@@ -77,7 +77,7 @@ class AgentRunner:
             capture_run_messages() as messages,
             cut_streams() as cut,
             Agent.using_thread_executor(threads),
-            threads.of_a_query(),
+            threads.as_current(),
         ):
             ended = await self._run(text, guard)
             answered_ns = self.clock()

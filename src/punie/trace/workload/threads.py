@@ -65,7 +65,7 @@ class ToolThreads(Executor):
         return future
 
     @contextmanager
-    def of_a_query(self) -> Iterator[None]:
+    def as_current(self) -> Iterator[None]:
         """What runs inside can ask whether the query of these threads has ended."""
         token = _query_ended.set(self._ended)
         try:

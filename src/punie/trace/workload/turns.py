@@ -58,7 +58,7 @@ class SharedTurns:
         self._others_lock: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock, self._mine = _take_place(folder)
+            self._lock, self._mine = _lock_free_place(folder)
             self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise TurnsError(f"--turns {folder}: {error.strerror or error}", remedy=CHECK_WRITABLE) from error
@@ -118,7 +118,7 @@ class SharedTurns:
         return False
 
 
-def _take_place(folder: Path) -> tuple[int, str]:
+def _lock_free_place(folder: Path) -> tuple[int, str]:
     """The lock of a free place, and its letter."""
     give_up_s = time.monotonic() + _PROBED_S
     while time.monotonic() < give_up_s:

@@ -150,7 +150,7 @@ def read_results(prompts: Iterable[SpanPrompt], longer_than: int) -> Iterator[Re
         for result in prompt.results(longer_than):
             place = (prompt.request.query_key, result.call_id, result.message)
             again = place in seen
-            cost = _ns_a_character(prompt.request, result, again=again)
+            cost = _ns_per_character(prompt.request, result, again=again)
             yield ResultRead(place[0], result, again, cost, prompt.request.prefill_ns)
             seen.add(place)
 
@@ -179,7 +179,7 @@ def _long_results(prompts: Sequence[SpanPrompt], calls: Calls, queries: int) -> 
         )
 
 
-def _ns_a_character(request: ModelRequest, result: ToolResult, *, again: bool) -> float | None:
+def _ns_per_character(request: ModelRequest, result: ToolResult, *, again: bool) -> float | None:
     """Of the request's prefill; 0 for what came from the prompt cache, as only what was read before can."""
     lengths, tokens = request.client_messages.lengths, request.tokens
     if request.prefill_ns is None or not lengths or not tokens.input or tokens.cached is None:

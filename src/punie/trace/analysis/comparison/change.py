@@ -52,7 +52,7 @@ class Change:
         return self.b_ns - self.a_ns
 
     @property
-    def stands_out(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether it is more than noise."""
         return self.direction in (Direction.SLOWER, Direction.FASTER)
 

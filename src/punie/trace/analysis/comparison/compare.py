@@ -15,7 +15,7 @@ from punie.trace.analysis.comparison.change import Change, Claims, Direction, ch
 from punie.trace.analysis.comparison.design import Cells, Design, ObservationUnit, design_of
 from punie.trace.analysis.comparison.facts import FactComparison
 from punie.trace.analysis.comparison.measures import Measure, MeasureKind, measures
-from punie.trace.analysis.comparison.sides import Side, like_with_like
+from punie.trace.analysis.comparison.sides import Side, comparable_sides
 from punie.trace.analysis.comparison.tokens import TokenChange, token_changes
 from punie.trace.analysis.statistics.permutation import PermutationResult, permute
 from punie.trace.analysis.statistics.two_means import units_to_detect
@@ -116,7 +116,7 @@ def compare(
     size_ns: int = 0,
 ) -> Comparison:
     """Compare two sides. `size` (of A) or `size_ns`, whichever is more, is the difference that should be seen."""
-    a, b = like_with_like(a, b)
+    a, b = comparable_sides(a, b)
     of = measures((*a.answers, *b.answers))
     design = design_of(a, b, of)
     test = _test(design, of) if design else None
@@ -155,14 +155,14 @@ def _test(design: Design, of: Sequence[Measure]) -> PermutationResult | None:
 def _changes(
     design: Design, test: PermutationResult | None, of: Sequence[Measure], claims: Claims
 ) -> tuple[Change, ...]:
-    p = _p(design, test, of) if test else [None] * len(of)
+    p = _p_values(design, test, of) if test else [None] * len(of)
     return tuple(
         change_of(measure, design.mean(place), design.means(place), p[place], claims)
         for place, measure in enumerate(of)
     )
 
 
-def _p(design: Design, test: PermutationResult, of: Sequence[Measure]) -> list[tuple[float, float]]:
+def _p_values(design: Design, test: PermutationResult, of: Sequence[Measure]) -> list[tuple[float, float]]:
     """Each measure's p, its own and its family's.
 
     A test over repeats knows nothing of what differs between starts. Where these can't be exchanged, Student's p over

@@ -70,15 +70,15 @@ def side_of(sources: Sequence[QueryEvidence]) -> Side:
     )
 
 
-def like_with_like(a: Side, b: Side) -> tuple[Side, Side]:
+def comparable_sides(a: Side, b: Side) -> tuple[Side, Side]:
     """Both sides; if one asked more often in a server start, and its repeats may have been cached, without repeats."""
-    alike = not (a.answers and b.answers) or _askings(a) == _askings(b)
+    alike = not (a.answers and b.answers) or _max_executions(a) == _max_executions(b)
     if alike or not (_may_be_cached(a) or _may_be_cached(b)):
         return a, b
-    return _first_askings(a), _first_askings(b)
+    return _first_executions(a), _first_executions(b)
 
 
-def _askings(side: Side) -> int:
+def _max_executions(side: Side) -> int:
     """The most that any query was asked in a server start, of what is compared."""
     counts = Counter((record.server_start, record.query_id) for record in side.answers)
     return max(counts.values(), default=0)
@@ -89,7 +89,7 @@ def _may_be_cached(side: Side) -> bool:
     return any(record.cache != semconv.CACHE_OFF and record.cached_tokens is None for record in side.answers)
 
 
-def _first_askings(side: Side) -> Side:
+def _first_executions(side: Side) -> Side:
     """The side without the repeats; a failed execution is one too, what follows it is a repeat."""
     first: dict[tuple[int, str], QueryRecord] = {}
     for record in sorted(side.records, key=lambda record: record.ledger.start_ns):

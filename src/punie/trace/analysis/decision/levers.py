@@ -87,7 +87,7 @@ def tried(
     )
 
 
-def together(tried: Sequence[Trials]) -> Trials:
+def merge_trials(tried: Sequence[Trials]) -> Trials:
     """What several folders say, as one."""
     return Trials(
         tuple(arm for one in tried for arm in one.arms), tuple(name for one in tried for name in one.in_vain)

@@ -118,7 +118,7 @@ def gate(
         _arm_gate(arm, observations, reference, [item for item in divergences if item.arm == arm], general)
         for arm in compared.arms
     )
-    return Losslessness(_together(arms), arms, unsteady)
+    return Losslessness(_combined_verdict(arms), arms, unsteady)
 
 
 def classify(divergence: Divergence, logit_noise: float | None) -> Divergence:
@@ -228,7 +228,7 @@ def _counted(divergences: Sequence[Divergence]) -> tuple[Divergence, ...]:
     return tuple(replace(group[0], places=len(group)) for _, group in sorted(groups.items(), key=str))
 
 
-def _together(arms: Sequence[ArmLosslessness]) -> Verdict:
+def _combined_verdict(arms: Sequence[ArmLosslessness]) -> Verdict:
     verdicts = {item.verdict for item in arms}
     if Verdict.NO in verdicts:
         return Verdict.NO

@@ -23,7 +23,7 @@ from punie.trace.analysis.experiment.observation import Observation
 from punie.trace.analysis.experiment.pairing import comparable, wall_ns
 from punie.trace.analysis.experiment.plan import ExperimentPlan
 from punie.trace.analysis.experiment.speedup import SpeedUp, moved_by, speed_up, widening
-from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_askings, summarise_arm
+from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_executions, summarise_arm
 from punie.trace.analysis.experiment.tokens import TokenUse, token_use
 from punie.trace.analysis.statistics.spread import Interval
 from punie.trace.analysis.verdicts.assessment import Gap, Integrity, forbidding
@@ -125,7 +125,7 @@ def analyse(measured: Measured, limits: Limits | None = None) -> Experiment:
     limits = limits or Limits(plan.target_ns or DEFAULT_TARGET_NS, plan.max_memory_bytes)
     ended = ending_of(measured)
     seen = tuple(item for item in measured.observations if item.block < max(ended.blocks, 1))
-    expected = expected_askings(
+    expected = expected_executions(
         [arm.name for arm in plan.arms],
         blocks=plan.blocks if ended.why is StopReason.UNFINISHED else ended.blocks,
         queries=plan.queries,

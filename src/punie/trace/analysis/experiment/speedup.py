@@ -146,7 +146,7 @@ def best_of(candidates: Iterable[SpeedUp], *, same_again: SpeedUp | None = None)
         return None
     moved = moved_by(same_again)
     first = max(ups, key=lambda up: up.estimate)
-    return FastestArm(first, _of_the_best(ups, first, moved), tuple(up.arm for up in ups), moved)
+    return FastestArm(first, _best_interval(ups, first, moved), tuple(up.arm for up in ups), moved)
 
 
 def blocks_needed(best: FastestArm, threshold: float) -> int | None:
@@ -158,7 +158,7 @@ def blocks_needed(best: FastestArm, threshold: float) -> int | None:
     return units_needed(units=best.interval.units, half_width=width, margin=abs(estimate - threshold))
 
 
-def _of_the_best(ups: Sequence[SpeedUp], first: SpeedUp, moved: float) -> Interval | None:
+def _best_interval(ups: Sequence[SpeedUp], first: SpeedUp, moved: float) -> Interval | None:
     lows = [up.shared.low for up in ups if up.shared]
     highs = [up.interval.high for up in ups if up.interval]
     if len(highs) < len(ups) or first.interval is None:

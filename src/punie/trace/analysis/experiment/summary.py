@@ -75,7 +75,7 @@ def summarise_arm(
     )
 
 
-def expected_askings(
+def expected_executions(
     arms: Sequence[str], *, blocks: int, queries: Sequence[str], repeats: int
 ) -> frozenset[tuple[str, int, str, int]]:
     """Arm, block, query and repeat of everything that a plan sets out to ask."""

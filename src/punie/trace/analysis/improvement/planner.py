@@ -31,7 +31,7 @@ from punie.trace.analysis.improvement.screening import (
     ScreenedLever,
     best_part,
     chosen,
-    keeps_out,
+    excluding_gates,
     runner_up,
     screen,
     winner,
@@ -93,7 +93,7 @@ class ImprovementState:
     def broken(self) -> tuple[Gate, ...]:
         """The gates that the favourite broke in the confirmation."""
         arm = self._arm(Stage.CONFIRMATION, self.favourite)
-        return keeps_out(arm, self.ranking) if arm else ()
+        return excluding_gates(arm, self.ranking) if arm else ()
 
     @property
     def stage(self) -> Stage:
@@ -121,7 +121,7 @@ class ImprovementState:
     @property
     def closed(self) -> tuple[Gate, ...]:
         """The gates that the winner broke in its confirmation."""
-        return keeps_out(self.confirmed, self.ranking) if self.confirmed else ()
+        return excluding_gates(self.confirmed, self.ranking) if self.confirmed else ()
 
     def _arm(self, stage: Stage, levers: LeverSet | None) -> ArmMeasurement | None:
         measured = self.done.get(stage)
@@ -171,7 +171,7 @@ def _screening_blocks(state: ImprovementState, budget: Budget) -> int | None:
     return blocks if fits and any(lever.is_open for lever in state.screened) else None
 
 
-def without_budget(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
+def without_unaffordable(ranking: Ranking, planned: tuple[str, ...]) -> Ranking:
     """The ranking with what the budget left of it."""
     dropped = tuple((c, LeverExclusion.NO_BUDGET) for c in ranking.tried if c.name not in planned)
     tried: tuple[LeverCandidate, ...] = tuple(c for c in ranking.tried if c.name in planned)

@@ -105,13 +105,13 @@ def winner(parts: Sequence[ScreenedLever], combined: StageMeasurement | None, ra
         return alone
     together = tuple(lever.candidate.name for lever in parts)
     arm, part = combined.arms.get(together), combined.arms.get(alone)
-    if arm is None or keeps_out(arm, ranking):
+    if arm is None or excluding_gates(arm, ranking):
         return alone
     faster = (arm.typical or 0) > ((part.typical if part else None) or 0)
     return together if faster else alone
 
 
-def keeps_out(arm: ArmMeasurement, ranking: Ranking) -> tuple[Gate, ...]:
+def excluding_gates(arm: ArmMeasurement, ranking: Ranking) -> tuple[Gate, ...]:
     """The gates that keep this arm out, by what its levers promise together."""
     candidates = [ranking.candidate(name) for name in arm.levers]
     equal = all(candidate.output is ExpectedOutput.SAME for candidate in candidates)
@@ -123,7 +123,7 @@ def keeps_out(arm: ArmMeasurement, ranking: Ranking) -> tuple[Gate, ...]:
 def _screened(candidate: LeverCandidate, arm: ArmMeasurement | None) -> ScreenedLever:
     if arm is None:
         return ScreenedLever(candidate, ScreeningResult.NOT_MEASURED, None, None, None, (), ())
-    out = keeps_out(arm, Ranking((candidate,), ()))
+    out = excluding_gates(arm, Ranking((candidate,), ()))
     outcome = _outcome(arm, out)
     interval = arm.interval(LEVEL)
     is_open = (

@@ -11,7 +11,7 @@ from punie.trace.analysis.experiment.losslessness import ArmLosslessness, Lossle
 from punie.trace.analysis.experiment.observation import Divergence, Observation
 from punie.trace.analysis.experiment.pairing import comparable, decode_ns, pair, wall_ns
 from punie.trace.analysis.experiment.speedup import FastestArm, SpeedUp, best_of, speed_up, widening
-from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_askings, summarise_arm
+from punie.trace.analysis.experiment.summary import ArmSummary, Limits, expected_executions, summarise_arm
 from punie.trace.analysis.speculative.decomposition import CacheCost, Decomposition, cache_cost, decompose
 from punie.trace.analysis.speculative.model import (
     BATCHED,
@@ -166,7 +166,7 @@ def analyse_benchmark(measured: BenchmarkMeasurements, limits: Limits = Limits()
         (d.end_to_end for d in drafts if d.end_to_end is not None and not d.barred), same_again=same_again
     )
     seen = {(s.arm, s.block, s.query_id, s.repeat) for s in observations}
-    expected = expected_askings(
+    expected = expected_executions(
         [arm.name for arm in plan.arms], blocks=plan.blocks, queries=plan.queries, repeats=plan.repeats
     )
     missing, gaps = len(expected - seen), forbidding(measured.integrity)

@@ -26,7 +26,7 @@ def t_quantile(probability: float, degrees: int) -> float:
     high = 1.0
     while t_cdf(high, degrees) < probability:
         high *= 2
-    return _rising_root(lambda value: t_cdf(value, degrees) - probability, 0.0, high)
+    return _bisect(lambda value: t_cdf(value, degrees) - probability, 0.0, high)
 
 
 def t_cdf(value: float, degrees: int) -> float:
@@ -50,7 +50,7 @@ def clopper_pearson_lower(successes: int, trials: int, *, level: float) -> float
     alpha = 1 - level
     if successes == trials:
         return float(alpha ** (1 / trials))
-    return _rising_root(lambda rate: at_least(successes, trials, rate) - alpha, 0.0, 1.0)
+    return _bisect(lambda rate: at_least(successes, trials, rate) - alpha, 0.0, 1.0)
 
 
 def at_least(successes: int, trials: int, rate: float) -> float:
@@ -97,7 +97,7 @@ def _away_from_zero(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
 
 
-def _rising_root(function: Callable[[float], float], low: float, high: float) -> float:
+def _bisect(function: Callable[[float], float], low: float, high: float) -> float:
     """Where the rising `function` crosses zero between `low` and `high`, by bisection."""
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

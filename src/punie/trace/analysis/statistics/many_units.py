@@ -66,7 +66,7 @@ class _Stratum:
         return self if len(light) == len(self.light) else replace(self, light=light, heavy=heavy)
 
 
-def dealt_at_random(strata: Sequence[Sides], draws: int, generator: random.Random) -> Iterator[Row]:
+def random_permutations(strata: Sequence[Sides], draws: int, generator: random.Random) -> Iterator[Row]:
     """The sums over the strata of (mean of B - mean of A) of every measure, units dealt to their stratum's sides."""
     split = _split([_stratum(a, b) for a, b in strata])
     coins = [coin for stratum in split for coin in stratum.coins()]

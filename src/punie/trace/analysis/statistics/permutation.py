@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Final
 
-from punie.trace.analysis.statistics.many_units import Row, dealt_at_random
+from punie.trace.analysis.statistics.many_units import Row, random_permutations
 
 MOST_EXACT: Final = 5_000  # arrangements that are all looked at; of more, SAMPLED are drawn
 SAMPLED: Final = 4_999
@@ -76,7 +76,7 @@ def permute(strata: Sequence[Stratum], family: Sequence[int] | None = None) -> P
     exact = arrangements <= MOST_EXACT
     observed = _sum([_difference(stratum.a, stratum.b) for stratum in strata])
     normal = not exact and sum(len(stratum.a) + len(stratum.b) for stratum in strata) >= MANY
-    seen = list(_all(strata) if exact else _dealt(strata) if normal else _drawn(strata))
+    seen = list(_all(strata) if exact else _permutations(strata) if normal else _drawn(strata))
     if not exact:
         seen.append(observed)
     together = range(len(observed)) if family is None else family
@@ -110,9 +110,9 @@ def _all(strata: Sequence[Stratum]) -> Iterator[Row]:
     return (_sum(chosen) for chosen in product(*(_table(stratum) for stratum in strata)))
 
 
-def _dealt(strata: Sequence[Stratum]) -> Iterator[Row]:
+def _permutations(strata: Sequence[Stratum]) -> Iterator[Row]:
     generator = random.Random(SEED)  # noqa: S311 - resampling, no secret
-    return dealt_at_random([(stratum.a, stratum.b) for stratum in strata], SAMPLED, generator)
+    return random_permutations([(stratum.a, stratum.b) for stratum in strata], SAMPLED, generator)
 
 
 def _drawn(strata: Sequence[Stratum]) -> Iterator[Row]:

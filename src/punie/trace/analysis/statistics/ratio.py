@@ -87,7 +87,7 @@ def jackknife_half_width(left_out: Sequence[float], *, level: float) -> float:
     return t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
 
 
-def left_out_together(units: Sequence[Unit]) -> list[Sequence[Unit]]:
+def jackknife_folds(units: Sequence[Unit]) -> list[Sequence[Unit]]:
     """What a jackknife leaves out at a time: each unit, of many units one of `JACKKNIFE_GROUPS` groups, dealt out.
 
     Where an estimate takes a pass over all units, leaving each out takes the square of their number. The jackknife over

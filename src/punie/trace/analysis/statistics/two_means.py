@@ -44,7 +44,7 @@ class TwoMeans:
     @property
     def half_width(self) -> float:
         """Of the 95 % interval of the difference."""
-        return self._t() * self.standard_error
+        return self._t_quantile() * self.standard_error
 
     @property
     def p(self) -> float:
@@ -59,7 +59,7 @@ class TwoMeans:
 
         Source: Fieller, JRSS B 16 (1954). It leaves out 1 exactly where the difference's leaves out 0.
         """
-        square = self._t() ** 2
+        square = self._t_quantile() ** 2
         lead = self.a * self.a - square * self.variance_a
         middle = self.a * self.b - square * self.covariance
         last = self.b * self.b - square * self.variance_b
@@ -70,9 +70,9 @@ class TwoMeans:
 
     def detectable(self) -> float:
         """The difference that evidence like this would find 4 times of 5."""
-        return (self._t() + t_quantile(POWER, self.degrees)) * self.standard_error
+        return (self._t_quantile() + t_quantile(POWER, self.degrees)) * self.standard_error
 
-    def _t(self) -> float:
+    def _t_quantile(self) -> float:
         return t_quantile((1 + LEVEL) / 2, self.degrees)
 
 

@@ -20,7 +20,7 @@ from punie.trace.model import Span
 def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
     """By query whether each execution was right; executions that somebody ended from outside say nothing."""
     answers: dict[str, list[bool]] = {}
-    for seen in _of(measured, arm):
+    for seen in _of_arm(measured, arm):
         right = answered(seen).right
         if right is not None:
             answers.setdefault(seen.query_id, []).append(right)
@@ -29,7 +29,7 @@ def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
 
 def output_tokens(measured: Measured, arm: str) -> float | None:
     """Mean output tokens of a query; None where the server counted none."""
-    known = [seen.output_tokens for seen in _of(measured, arm) if seen.output_tokens is not None]
+    known = [seen.output_tokens for seen in _of_arm(measured, arm) if seen.output_tokens is not None]
     return statistics.fmean(known) if known else None
 
 
@@ -40,7 +40,7 @@ def relative_decode(measured: Measured, arm: str, other: str) -> float | None:
 
 
 def _token_ns(measured: Measured, arm: str) -> float | None:
-    known = [(seen.decode_ns, seen.output_tokens) for seen in _of(measured, arm)]
+    known = [(seen.decode_ns, seen.output_tokens) for seen in _of_arm(measured, arm)]
     whole = [(ns, tokens) for ns, tokens in known if ns is not None and tokens]
     return sum(ns for ns, _ in whole) / sum(tokens for _, tokens in whole) if whole else None
 
@@ -54,7 +54,7 @@ def judged_arms(
     experiment = analyse(measured)
     for result in experiment.arms:
         name = result.arm.name
-        seen = list(_of(measured, name))
+        seen = list(_of_arm(measured, name))
         walls = [one.wall_ns for one in seen if one.counts]
         yield JudgedArm(
             name=name,
@@ -83,7 +83,7 @@ def tokens_share(measured: Measured, arm: str, *, level: float) -> Interval | No
 
 def _tokens_by_query(measured: Measured, arm: str) -> dict[str, float]:
     counts: dict[str, list[int]] = {}
-    for seen in _of(measured, arm):
+    for seen in _of_arm(measured, arm):
         if seen.output_tokens is not None:
             counts.setdefault(seen.query_id, []).append(seen.output_tokens)
     return {query_id: statistics.fmean(some) for query_id, some in counts.items()}
@@ -107,5 +107,5 @@ def _times(result: ArmResult) -> Times | None:
     return Times(result.speed_up.estimate, result.interval.low, result.interval.high)
 
 
-def _of(measured: Measured, arm: str) -> Iterator[Observation]:
+def _of_arm(measured: Measured, arm: str) -> Iterator[Observation]:
     return (seen for seen in measured.observations if seen.arm == arm)

@@ -100,9 +100,9 @@ def split_by_family(
     scored = [query for query in queries if query.kind is not AnswerKind.ANY]
     families = _families(query for query in scored if not query.is_control)
     order = random.Random(f"{seed} families").sample(sorted(families), len(families))  # noqa: S311 # reproducible
-    first, ordered = _a_family_of_each_tool(families, order)
+    first, ordered = _one_family_per_tool(families, order)
     train = _take(families, ordered, trained, first)
-    _, rest = _a_family_of_each_tool(families, [name for name in order if name not in train])
+    _, rest = _one_family_per_tool(families, [name for name in order if name not in train])
     validation = _take(families, rest, validated)
     names = {"train": train, "validation": validation, "held-out": set(order) - train - validation}
     if missing := [part for part, in_part in names.items() if not in_part]:
@@ -156,7 +156,7 @@ def _tools(queries: Iterable[SplitQuery]) -> frozenset[str]:
     return frozenset(tool for query in queries for tool in query.tools)
 
 
-def _a_family_of_each_tool(
+def _one_family_per_tool(
     families: Mapping[str, Sequence[SplitQuery]], order: Sequence[str]
 ) -> tuple[set[str], list[str]]:
     """A family of each tool that several call; and `order`, but these first, and last what later parts need of it."""

@@ -62,7 +62,7 @@ def predicted_worth(records: Sequence[QueryRecord], shortest: Mapping[str, int])
     ]
 
     def saved_ns(record: QueryRecord) -> int:
-        return round(decode_ns(record) * _spared(record.output_tokens or 0, shortest[record.query_id]))
+        return round(decode_ns(record) * _saved_share(record.output_tokens or 0, shortest[record.query_id]))
 
     saving = share_over_wall(compared, saved_ns)
     usual = sum(record.output_tokens or 0 for record in compared)
@@ -75,7 +75,7 @@ def predicted_worth(records: Sequence[QueryRecord], shortest: Mapping[str, int])
     )
 
 
-def _spared(usual: int, shortest: int) -> float:
+def _saved_share(usual: int, shortest: int) -> float:
     return max(0.0, 1 - shortest / usual)
 
 

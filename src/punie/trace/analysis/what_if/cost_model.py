@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from punie.trace.analysis.statistics.ratio import jackknife_half_width, left_out_together
+from punie.trace.analysis.statistics.ratio import jackknife_folds, jackknife_half_width
 from punie.trace.analysis.statistics.spread import LEVEL
 from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn
 
@@ -105,7 +105,7 @@ def cost_model(queries: Sequence[ObservedQuery]) -> CostModel | None:
     whole = fit(queries)
     if whole is None or len(units) < LEAST_QUERIES:
         return None
-    groups = [[query for unit in group for query in unit] for group in left_out_together(units)]
+    groups = [[query for unit in group for query in unit] for group in jackknife_folds(units)]
     others = [[query for group in groups if group is not left_out for query in group] for left_out in groups]
     fits = [fitted for rest in others if (fitted := fit(rest)) is not None]
     turns = [turn for query in queries for turn in query.turns]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.statistics.ratio import jackknife_half_width, left_out_together
+from punie.trace.analysis.statistics.ratio import jackknife_folds, jackknife_half_width
 from punie.trace.analysis.statistics.spread import LEVEL, UnitKind
 from punie.trace.analysis.what_if.cost_model import (
     CostModel,
@@ -155,7 +155,7 @@ def _folds(queries: Sequence[ObservedQuery]) -> _Folds:
 
 def _left_out(queries: Sequence[ObservedQuery], unit: Callable[[ObservedQuery], str]) -> list[_Fold]:
     folds = []
-    for left_out in map(frozenset, left_out_together(sorted({unit(query) for query in queries}))):
+    for left_out in map(frozenset, jackknife_folds(sorted({unit(query) for query in queries}))):
         rest = [query for query in queries if unit(query) not in left_out]
         folds.append(_Fold(rest, by_query(rest), fit(rest)))
     return folds

@@ -144,7 +144,7 @@ def _memory(measured: PreflightMeasurements, plan: BenchPlan, bounds: Bounds) ->
                 target_bytes=measured.target_bytes,
                 draft_bytes=draft.weight_bytes,
                 cache_bytes=round(draft.cache_bytes / max(1, draft.cached_tokens) * longest),
-                other_bytes=_beside(draft),
+                other_bytes=_overhead_bytes(draft),
                 limit_bytes=bounds.limit_bytes,
                 recommended_bytes=bounds.recommended_bytes,
             )
@@ -154,7 +154,7 @@ def _memory(measured: PreflightMeasurements, plan: BenchPlan, bounds: Bounds) ->
     )
 
 
-def _beside(draft: DraftTimings) -> int:
+def _overhead_bytes(draft: DraftTimings) -> int:
     """The process without its arrays, and what computing took for a moment."""
     passing = draft.peak_bytes - draft.active_bytes
     return max(0, draft.footprint_bytes - draft.active_bytes) + max(0, passing)

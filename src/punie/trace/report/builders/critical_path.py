@@ -61,7 +61,7 @@ def _under_names(summary: PathSummary) -> Iterator[str]:
         yield f"{duration_text(summary.moved_ns)} of the path is of another phase than in the ledger"
 
 
-def _who_is_slow(slow: SlowQueries) -> str:
+def _slow_queries_note(slow: SlowQueries) -> str:
     return (
         f"slow: {count_text(slow.slow, 'query', 'queries')} from the 95th percentile up; "
         f"typical: {slow.typical} around the median; slowest: trace {slow.trace_ids[0]}"
@@ -88,4 +88,4 @@ def _slow(slow: SlowQueries) -> Section:
     total = (slow.slow_wall_ns, slow.typical_wall_ns, slow.slow_wall_ns - slow.typical_wall_ns)
     table = Table(_SLOW, (*rows, ("wall time", *map(figures.duration, total))), frozenset({len(rows)}))
     title = "What makes the slow ones slow: means along the critical path"
-    return Section(title, table=table, notes=notes(_who_is_slow(slow)))
+    return Section(title, table=table, notes=notes(_slow_queries_note(slow)))

@@ -86,7 +86,7 @@ def with_diary(document: Document, report: ImprovementContent) -> Document:
 def _sections(report: ImprovementContent) -> Iterator[Section]:
     yield Section("Verdicts", answers=tuple(_answers(report)))
     yield _levers(report)
-    yield _together(report)
+    yield _combination(report)
     yield _answers_section(report)
     yield savings_section(report)
     yield causes_section(report.baseline.causes)
@@ -200,7 +200,7 @@ def _lever_notes(report: ImprovementContent) -> Iterator[Note]:
         yield Note(f"not tried: {count_text(len(left_out), 'lever')}", left_out)
 
 
-def _together(report: ImprovementContent) -> Section:
+def _combination(report: ImprovementContent) -> Section:
     """The arms of the combination and of the confirmation, one row each."""
     rows = [row for stage, name in _MEASURED.items() for row in _stage_rows(report, stage, name)]
     return Section("Combined and confirmed", table=Table(_STAGES, tuple(rows)) if rows else None)

@@ -167,7 +167,7 @@ def _section(
     versions: Mapping[str, str] | None = None,
 ) -> Section:
     rows = (
-        *_given(facts),
+        *_known_facts(facts),
         *_prefixed("machine", _readable(machine or {})),
         *_prefixed("version", versions or {}),
     )
@@ -222,7 +222,7 @@ def _set(values: Mapping[str, object]) -> dict[str, str]:
     return {f"set: {name.replace('_', '-')}": str(value) for name, value in given.items()}
 
 
-def _given(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _known_facts(facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((name, one_line(value)) for name, value in facts.items() if value)
 
 
@@ -234,4 +234,4 @@ def _readable(machine: Mapping[str, str]) -> dict[str, str]:
 
 
 def _prefixed(kind: str, facts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return _given({f"{kind}: {one_line(name)}": value for name, value in facts.items()})
+    return _known_facts({f"{kind}: {one_line(name)}": value for name, value in facts.items()})

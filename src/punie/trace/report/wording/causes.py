@@ -20,7 +20,7 @@ def cause_text(cause: Cause) -> str:
 
 def cause_cases(cause: Cause) -> tuple[str, ...]:
     """Where it shows, and what to change."""
-    return (*_where(cause), f"change: {_CHANGES[cause.kind](cause)}")
+    return (*_places(cause), f"change: {_CHANGES[cause.kind](cause)}")
 
 
 def cause_name(cause: Cause) -> str:
@@ -44,7 +44,7 @@ def cost_text(cause: Cause) -> str:
     return f"costs {duration_text(least)} to {duration_text(most)} a query"
 
 
-def _where(cause: Cause) -> tuple[str, ...]:
+def _places(cause: Cause) -> tuple[str, ...]:
     places = []
     if cause.change is not None:
         before, now = one_line(cause.change.before), one_line(cause.change.now)

@@ -60,18 +60,18 @@ def headline(comparison: Comparison) -> tuple[str, ...]:
     if change is None or comparison.undecided:
         lines = [f"undecided: {reason}." for reason in undecided_reasons(comparison)]
         if change is not None:
-            lines.append(f"Measured, without a verdict: {_moved(change)}.")
+            lines.append(f"Measured, without a verdict: {_change_text(change)}.")
         return tuple(lines)
     if comparison.identical:
         return ("no difference: the same answers on both sides.",)
-    if not change.stands_out:
-        first = f"no difference beyond noise: {_moved(change)}."
+    if not change.is_significant:
+        first = f"no difference beyond noise: {_change_text(change)}."
     else:
-        first = f"{change.direction.value}: {_moved(change)}; p {figures.probability(change.p)}."
+        first = f"{change.direction.value}: {_change_text(change)}; p {figures.probability(change.p)}."
     return (first, _parts(comparison))
 
 
-def _moved(change: Change) -> str:
+def _change_text(change: Change) -> str:
     size, more = duration_text(abs(change.difference_ns)), "less" if change.difference_ns < 0 else "more"
     text = f"B takes {size} {more} a query ({figures.signed_share(change.ratio)})"
     if change.interval_ns is not None:
@@ -82,7 +82,7 @@ def _moved(change: Change) -> str:
 
 
 def _parts(comparison: Comparison) -> str:
-    moved = [c for c in comparison.changes if c.measure.kind is MeasureKind.PHASE and c.stands_out]
+    moved = [c for c in comparison.changes if c.measure.kind is MeasureKind.PHASE and c.is_significant]
     moved.sort(key=lambda change: -abs(change.difference_ns))
     if not moved:
         return "No phase changed by more than noise."

@@ -91,13 +91,13 @@ def _judged(training: Training) -> str:
         return f"{name} fails: {', '.join(wrong)}."
     if unsure:
         return f"Not decided for {name}: {', '.join(unsure)}."
-    less, faster = won(judgement)
+    less, faster = gains(judgement)
     return (
         f"{name} says less{less}, is faster{faster}, keeps its answers, and does better than an instruction."
     )
 
 
-def won(judgement: Judgement) -> tuple[str, str]:
+def gains(judgement: Judgement) -> tuple[str, str]:
     """How much shorter and how much faster the chosen arm is, in brackets; empty where it isn't known."""
     base, chosen = judgement.of(ModelVariant.BASE), judgement.chosen
     tokens = chosen.tokens / base.tokens if base and base.tokens and chosen and chosen.tokens else None

@@ -76,18 +76,18 @@ def _gap(gap: Gap) -> str:
     return f"integrity: {gap.slug} ({gap.count})"
 
 
-def _and(text: str, *more: str) -> str:
+def _clauses(text: str, *more: str) -> str:
     return "; ".join(part for part in (text, *more) if part)
 
 
 def _generation(assessment: Assessment[Any], figures: GenerationFigures) -> str:
     measured = figures.measured
     if measured is None:
-        return _and("No query succeeded in measurable time", gaps_text(figures.gaps))
+        return _clauses("No query succeeded in measurable time", gaps_text(figures.gaps))
     if assessment.reason is GenerationReason.NO_MODEL_REQUEST:
         answers = count_text(figures.answers, "answer")
         why = f"No model request in these spans of {answers}: none was made, or none was traced"
-        return _and(why, gaps_text(figures.gaps))
+        return _clauses(why, gaps_text(figures.gaps))
     words = {
         "threshold": percent_text(figures.threshold),
         "queries_needed": figures.queries_needed,
@@ -100,7 +100,7 @@ def _generation(assessment: Assessment[Any], figures: GenerationFigures) -> str:
         f"{count_text(figures.answers, 'answer')} to {count_text(measured.share.queries, 'query', 'queries')}; "
         f"{interval_text(measured.share.interval)}: {_GENERATION[assessment.reason].format(**words)}"
     )
-    return _and(text, f"weakened by {', '.join(figures.downgraded_by)}" if figures.downgraded_by else "")
+    return _clauses(text, f"weakened by {', '.join(figures.downgraded_by)}" if figures.downgraded_by else "")
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -116,13 +116,13 @@ def interval_text(interval: Interval | None) -> str:
 def _accuracy(assessment: Assessment[Any], figures: AccuracyFigures) -> str:
     unscored = f"{count_text(figures.unscored, 'answer')} not scored" if figures.unscored else ""
     if assessment.interval is None:
-        return _and("No answer was scored", gaps_text(figures.gaps))
+        return _clauses("No answer was scored", gaps_text(figures.gaps))
     text = (
         f"{figures.answers_right} of {count_text(figures.answers, 'answer')} right, {figures.queries_right} of "
         f"{count_text(figures.queries, 'query', 'queries')} in every repeat; that many allow the claim "
         f'"at least {share_text(assessment.interval.low)} of such queries" at {percent_text(LEVEL)} confidence'
     )
-    return _and(text, gaps_text(figures.gaps), unscored)
+    return _clauses(text, gaps_text(figures.gaps), unscored)
 
 
 def _target(assessment: Assessment[Any], figures: TargetFigures) -> str:

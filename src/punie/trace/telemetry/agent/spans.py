@@ -97,7 +97,7 @@ class AgentSpans(ParseSpans, Instrumentation):
         ) as span:
             name_query(span, ctx)
             try:
-                result = await _unless_left(span, handler())
+                result = await _unless_abandoned(span, handler())
                 span.set_attributes(_known(lambda: {semconv.FINAL_RESULT: _text(result.output)}))
                 if self._cut_short:  # nobody raised, and what came is no answer
                     _mark_cut_short(span)
@@ -216,7 +216,7 @@ class AgentSpans(ParseSpans, Instrumentation):
             span.end(end_time=self.clock())
 
 
-async def _unless_left(span: trace.Span, running: Awaitable[AgentRunResult[Any]]) -> AgentRunResult[Any]:
+async def _unless_abandoned(span: trace.Span, running: Awaitable[AgentRunResult[Any]]) -> AgentRunResult[Any]:
     """What a run gives. One that its caller cancels or leaves has no result: it must not count as answered."""
     try:
         return await running

@@ -66,9 +66,9 @@ class BackgroundWriter:
             with suppress(Empty):
                 self._wakes.get(timeout=LOOK_S)
             while self._jobs:
-                self._do(self._jobs.popleft())
+                self._run_job(self._jobs.popleft())
 
-    def _do(self, job: Job) -> None:
+    def _run_job(self, job: Job) -> None:
         try:
             job(partial(self._go_on, time.monotonic_ns() + self._patience_ns))
         except Exception as error:

@@ -31,7 +31,7 @@ class GrpcSender:
         self._stub: Any = TraceServiceStub(self._channel)  # type: ignore[no-untyped-call] # generated
         self._metadata = (
             *((name.lower(), value) for name, value in target.headers.items()),
-            *_account(target),
+            *_credentials(target),
         )
         self._timeout_s = timeout_s
 
@@ -66,7 +66,7 @@ def _netloc(target: Target) -> str:
     return urlsplit(target.endpoint).netloc if "://" in target.endpoint else target.endpoint
 
 
-def _account(target: Target) -> tuple[tuple[str, str], ...]:
+def _credentials(target: Target) -> tuple[tuple[str, str], ...]:
     """User and password of the address as HTTP's clients send them."""
     account, at, _ = _netloc(target).rpartition("@")
     return (("authorization", basic(account)),) if at else ()

@@ -83,7 +83,7 @@ def ungrounded(question: str, answer: str, calls: Sequence[ToolCall]) -> str | N
     used = (
         any(_backed(claim, returned) for claim in made)
         or _names_returned(answer, evidence)
-        or _says_returned(question, answer, evidence)
+        or _repeats_returned_word(question, answer, evidence)
     )
     return None if used else "the answer uses nothing of what the tools returned"
 
@@ -128,7 +128,7 @@ def _names_returned(answer: str, evidence: ToolEvidence) -> bool:
     return any(word.casefold() in returned for word in inside)
 
 
-def _says_returned(question: str, answer: str, evidence: ToolEvidence) -> bool:
+def _repeats_returned_word(question: str, answer: str, evidence: ToolEvidence) -> bool:
     """Tools that return little ("shipped", "yes"): whether the answer has a word of it that isn't the question's."""
     returned = set(re.findall(r"\w+", evidence.returned.casefold()))
     said = own_words(question, answer) | {word.casefold() for word in _YES.findall(answer)}

@@ -74,7 +74,7 @@ def _rows(waterfall: Waterfall, shown: Sequence[int], on_path: Sequence[int]) ->
         row, path_ns = waterfall.rows[at], on_path[at]
         label = row.tool if row.tool and row.role is RowRole.TOOL else row.name
         is_shown_above = any(waterfall.rows[above].tokens for above in waterfall.above(at))
-        what = list(_what(row, tokens=not is_shown_above))
+        what = list(_details(row, tokens=not is_shown_above))
         yield tag(
             "tr",
             tag("th", label, class_=f"d{min(row.depth, _DEEPEST)}"),
@@ -86,7 +86,7 @@ def _rows(waterfall: Waterfall, shown: Sequence[int], on_path: Sequence[int]) ->
         )
 
 
-def _what(row: Row, *, tokens: bool) -> Iterator[Markup | str]:
+def _details(row: Row, *, tokens: bool) -> Iterator[Markup | str]:
     if row.error is not None:
         yield tag("strong", f"✗ {row.error}", class_="error")
     if row.tokens is not None and tokens:

@@ -66,7 +66,7 @@ def ruler(scale: Scale, unit: Unit, marks: Sequence[Mark] = (), *, most: int = 5
         if all(abs(_percent(scale.at(value)) - place) > _apart(most) for place in taken)
     ]
     named = [
-        _label(scale.at(mark.value), mark.label, "mark", _beside(place, taken, 110 / most))
+        _label(scale.at(mark.value), mark.label, "mark", _label_side(place, taken, 110 / most))
         for mark, place in zip(marks, taken, strict=True)
     ]
     return tag("svg", *ticks, *named, class_="ruler", aria_hidden="true", height=18, width="100%")
@@ -80,7 +80,7 @@ def grid(scale: Scale, height: int, marks: Sequence[Mark] = (), *, most: int = 5
         yield tag("line", class_="mark", x1=scale.at(mark.value), x2=scale.at(mark.value), y1=0, y2=height)
 
 
-def _beside(place: float, taken: Sequence[float], apart: float) -> str | None:
+def _label_side(place: float, taken: Sequence[float], apart: float) -> str | None:
     """On which side of its mark a label has to stand, so that it isn't on another mark's."""
     if any(0 < other - place < apart for other in taken):
         return "end"
