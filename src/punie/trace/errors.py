@@ -134,7 +134,7 @@ class OutputError(PunieTraceError):
 
 
 class PipeClosedError(OutputError):
-    """Whoever read our output has left: no trouble, and nobody to report it to."""
+    """The reader of our output has closed the pipe: not an error, and nobody to report it to."""
 
     exit_code = ExitCode.PIPE_CLOSED
     slug = "pipe-closed"

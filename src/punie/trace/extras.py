@@ -1,4 +1,4 @@
-"""How somebody gets a package that is missing, as a command that works in the environment we run in.
+"""How to install a package that is missing, as a command that works in the environment we run in.
 
 The packages of an extra are named rather than `punie-trace[extra]`: they are on the index whether or not we are, and it
 doesn't matter whether we came from a clone, from a wheel file or from the index.

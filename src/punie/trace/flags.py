@@ -23,7 +23,7 @@ def suite_flag(parse: Parse = str, shown: str = "discrimination") -> Any:
 
 
 def agent_flag(shown: str = "one that reads --workspace") -> Any:
-    """Who is asked."""
+    """The agent that answers."""
     return flag("--agent", "MODULE:ATTRIBUTE", "your own PydanticAI agent", shown=shown)
 
 

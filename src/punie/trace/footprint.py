@@ -1,4 +1,4 @@
-"""How much memory a process takes: the best figure of the machine, the same whoever asks."""
+"""How much memory a process takes: the best figure of the machine, the same for spans and sampler."""
 
 from __future__ import annotations
 

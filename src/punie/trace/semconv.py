@@ -392,7 +392,7 @@ def text(attributes: Attributes, names: str | Iterable[str]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# --- what the server's process says in its log, for those who start it and for reports ---
+# --- what the server's process says in its log, for the process that starts it and for reports ---
 
 LOG_NOT_TRACED: Final = "the server runs without spans:"
 LOG_SPANS_LOST: Final = "span journal:"

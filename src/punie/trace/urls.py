@@ -1,6 +1,6 @@
 """URLs that others name, read strictly, and texts that may quote them: shown without what is secret.
 
-Who names a user and no password gives a token there, but for a database, whose user is a name.
+A user without a password is a token, except for a database, where it is a name.
 A password or token that entered by a URL is remembered, and so is taken out of a server's error that quotes it, in any
 form; of what the environment holds under a name such as TOKEN or PASSWORD the same is true.
 """
@@ -91,7 +91,7 @@ def remember_secrets(text: str) -> None:
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """`text`, which somebody wrote who knows `secrets`, without them."""
+    """`text` without `secrets`, in all the forms in which an error may quote them."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -141,7 +141,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _of_password(password: str) -> Iterator[str]:
-    """It, and its parts: so quotes it who took it for a part of a URL and could not read that."""
+    """It, and its parts as URL parsers quote them in errors."""
     yield from _forms(password)
     yield from re.split(r"[/?#@:\[\]\s\\]", password)
 

@@ -1,6 +1,6 @@
 """The loop of an improvement: ask the planner what comes next, have it measured, until it ends.
 
-Who measures is an `StageExecutor`: real servers, or a simulation.
+A `StageExecutor` measures: real servers, or a simulation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from punie.trace.analysis.improvement.ranking import Ranking
 
 
 class StageExecutor(Protocol):
-    """Who measures."""
+    """Measures one stage."""
 
     async def measure(self, plan: StagePlan) -> StageMeasurement:
         """Run the blocks of `plan` that aren't there yet; everything that its stage measured so far."""

@@ -1,4 +1,4 @@
-"""Who is kept informed while a benchmark runs."""
+"""What is notified while a benchmark runs."""
 
 from __future__ import annotations
 

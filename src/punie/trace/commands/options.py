@@ -37,7 +37,7 @@ class _Gone(argparse.Action):
 
 
 def gone_flag(name: str, remedy: str) -> Any:  # noqa: ANN401 - as above
-    """A field of a flag that no longer exists: who gives it reads what to do instead."""
+    """A field of a flag that no longer exists: giving it is an error that says what to do instead."""
     return flag(name, "", "", action=_Gone, remedy=remedy)
 
 

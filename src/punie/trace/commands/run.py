@@ -128,7 +128,7 @@ def _write_page(folder: RunFolder, document: Document, progress: RunProgress, ou
 
 
 def _raise_if_lost(journal: JournalStatus, spans: SpanSet) -> None:
-    """The report is out, and says it too; but who only looks at the exit code must not take it for whole."""
+    """The report says it too, but a caller that only looks at the exit code must not take it for complete."""
     from punie.trace.store.runs.server_log import SPANS_LOST
 
     lost = [note.case for note in spans.notes if note.slug == SPANS_LOST]

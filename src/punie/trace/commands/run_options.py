@@ -1,4 +1,4 @@
-"""The options of `run`, and what they ask for: a server, who is asked what, and the plan of it."""
+"""The options of `run`, and what follows from them: a server, a workload, and a plan."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _endpoint(options: Options) -> ServerAddress:
 
 
 def workload_of(options: Options, configuration: Configuration) -> Workload:
-    """Who is asked what, and how. Imports the user's agent; raises PunieTraceError if that can't be used."""
+    """The workload. Imports the user's agent; raises PunieTraceError if that can't be used."""
     from punie.trace.analysis.experiment.arms import AgentSettings
     from punie.trace.bench.runtime import subject_of
     from punie.trace.usecases.suite_run import Workload

@@ -1,4 +1,4 @@
-"""`show`: one query whole: its waterfall, what the model said and did, why it was scored so."""
+"""`show`: one query whole: its waterfall, what the model wrote and called, why it was scored so."""
 
 from __future__ import annotations
 

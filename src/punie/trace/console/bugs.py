@@ -1,4 +1,4 @@
-"""An error that nobody foresaw: a line for who meets it, and a file for who mends it."""
+"""An unexpected error: a line for the user, and a file for the developer."""
 
 from __future__ import annotations
 

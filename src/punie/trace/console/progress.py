@@ -72,7 +72,7 @@ class Progress:
 class RunProgress(Progress):
     """Progress of `total` queries: each with how long it took and, once some are back, how long the rest may take.
 
-    These times are the console's, for who waits; the report's are from the spans. `clock` gives nanoseconds.
+    These times are for the console; the report's are from the spans. `clock` gives nanoseconds.
     """
 
     def __init__(

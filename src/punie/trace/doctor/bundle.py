@@ -38,7 +38,7 @@ class Bundle:
     places: Sequence[str] = ()
 
     def as_json(self) -> str:
-        """The whole bundle, to be looked through by who sends it."""
+        """The whole bundle, to be reviewed before it is sent."""
         document = {
             "schema_version": SCHEMA_VERSION,
             "versions": dict(self.versions),

@@ -1,4 +1,4 @@
-"""Is `mlx_lm.server` what our launcher knows, and does MLX compute at a usable speed?"""
+"""Is `mlx_lm.server` a version that our launcher supports, and does MLX compute at a usable speed?"""
 
 from __future__ import annotations
 

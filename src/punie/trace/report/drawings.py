@@ -1,4 +1,4 @@
-"""The queries of a report, to be drawn and quoted by formats that can: each only when somebody asks."""
+"""The queries of a report, to be drawn and quoted by formats that can: each only on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a folder that `bench`, `improve` or `train` made, for whoever wants to see it again."""
+"""The report of a folder that `bench`, `improve` or `train` made, made again."""
 
 from __future__ import annotations
 

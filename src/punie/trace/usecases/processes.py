@@ -104,7 +104,7 @@ def _work(
     read: Callable[[_Given], _Result],
     batches: Sequence[Sequence[_Given]],
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who started us answers Ctrl-C
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent process handles Ctrl-C
     gc.disable()
     for (
         receiver

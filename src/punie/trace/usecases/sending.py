@@ -1,4 +1,4 @@
-"""Where spans are sent: who asked for it, who was found listening, how far each got, and what is reported of that."""
+"""Where spans are sent: the targets that were given or found listening, how far each got, and what is reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DeliverySummary:
 
     @property
     def accepted(self) -> int:
-        """Spans that somebody took."""
+        """Spans that a target accepted."""
         return sum(delivery.accepted for delivery in self.deliveries)
 
 

@@ -91,7 +91,7 @@ class SpeculativeBenchmark:
                 self.plan, spans, divergences, files, timeout_s, self.progress.working
             )
         except ServerError as error:
-            # The report stands without them: it then says that nobody looked.
+            # The report stands without them: it then says that they were not looked at.
             self.progress.log(f"  the logits there could not be looked at: {error.message}")
         else:
             self.folder.write_divergences(looked)

@@ -1,4 +1,4 @@
-"""The steps of a training and how long they will take, from what its runs took. An estimate, said as one."""
+"""The steps of a training and how long they will take, from what its runs took. An estimate, and labelled as one."""
 
 from __future__ import annotations
 

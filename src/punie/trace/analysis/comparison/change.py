@@ -11,7 +11,7 @@ from punie.trace.analysis.statistics.two_means import TwoMeans
 
 
 class Direction(StrEnum):
-    """What can be said of a difference."""
+    """What a difference amounts to."""
 
     SLOWER = "slower"
     FASTER = "faster"
@@ -21,7 +21,7 @@ class Direction(StrEnum):
 
 
 class Claims(Enum):
-    """What may be said of differences: nothing, what is beyond noise, or that both sides are the very same answers."""
+    """What may be claimed of differences: nothing, what is beyond noise, or that both sides are the same answers."""
 
     NONE = auto()
     BEYOND_NOISE = auto()

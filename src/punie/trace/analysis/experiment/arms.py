@@ -19,7 +19,7 @@ class PromptCache(StrEnum):
 
 
 class ServerKind(StrEnum):
-    """Who serves an arm: mlx_lm.server started by us, any other program started by us, or a running server."""
+    """How an arm is served: by mlx_lm.server started by us, any other program started by us, or a running server."""
 
     MLX = "mlx_lm"
     PROGRAM = "program"
@@ -54,7 +54,7 @@ class ServerSettings:
 
     @property
     def kind(self) -> ServerKind:
-        """Who serves."""
+        """How it is served."""
         if self.base_url is not None:
             return ServerKind.ATTACHED
         return ServerKind.MLX if self.program is None else ServerKind.PROGRAM

@@ -50,7 +50,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
-    """One answer: right or not (None: not scored), and what was said, turn by turn, as digests (None: not known)."""
+    """One answer: right or not (None: not scored), and its output, turn by turn, as digests (None: not known)."""
 
     query_id: str
     right: bool | None
@@ -84,7 +84,7 @@ def accuracy_gate(baseline: Iterable[ScoredAnswer], arm: Iterable[ScoredAnswer])
 
 
 def same_answers_gate(baseline: Iterable[ScoredAnswer], arm: Iterable[ScoredAnswer]) -> Gate:
-    """`no` if the arm says to some query what the baseline never said, and the baseline always says the same."""
+    """`no` if the arm answers a query as the baseline never did, and the baseline always answers alike."""
     before, now = _digests_by_query(baseline), _digests_by_query(arm)
     both = sorted(before.keys() & now.keys())
     steady = [query for query in both if None not in before[query] | now[query] and len(before[query]) == 1]

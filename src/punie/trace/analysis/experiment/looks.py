@@ -1,10 +1,10 @@
 """When an experiment is looked at, and at which level: what ends it may depend on what was seen.
 
-Who looks several times and stops at the first good sight stops at luck. So an experiment is looked at after numbers of
-blocks that were fixed beforehand, and with K looks each interval is made at the level 1 - 0.05 / K: the chance that any
-of the K misses is then at most 5 %, however the looks hang together (Bonferroni), and so is the chance of the one at
-which it stops. Blocks that somebody adds after the end are one more look, made at half the error rate of the one
-before (97.5 %, 98.75 %): with them all looks together hold at 90 % at least, which `overall_level` says.
+Looking several times and stopping at the first good result would stop by luck. So an experiment is looked at after
+numbers of blocks that were fixed beforehand, and with K looks each interval is made at the level 1 - 0.05 / K: the
+chance that any of the K misses is then at most 5 %, however the looks hang together (Bonferroni), and so is the chance
+of the one at which it stops. Blocks that are added after the end are one more look, made at half the error rate of the
+one before (97.5 %, 98.75 %): with them all looks together hold at 90 % at least, which `overall_level` says.
 """
 
 from __future__ import annotations

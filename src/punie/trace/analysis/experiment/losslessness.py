@@ -88,7 +88,7 @@ def find_divergences(
 ) -> tuple[Divergence, ...]:
     """The first difference of every execution that has one, kinds still unknown, each execution by itself.
 
-    Their logit gaps are for whoever has the model at hand; `gate` takes the list back with them filled in.
+    Their logit gaps need the model; `gate` takes the list back with them filled in.
     """
     reference = _reference(observations, compared)
     differences = (

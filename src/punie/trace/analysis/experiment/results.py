@@ -230,7 +230,7 @@ def _gates(measured: Measured, seen: Sequence[Observation], arm: Arm, limits: Li
 
 
 def answered(seen: Observation) -> ScoredAnswer:
-    """An execution as gates see it: a cut answer is a wrong one; whoever ended it from outside says nothing."""
+    """An execution as gates see it: a cut answer is a wrong one; one that was interrupted is neither."""
     right = None if seen.record.interrupted else seen.record.ok
     if right is not None or seen.record.error is not None:
         right = bool(right) and seen.record.error is None and not seen.truncated

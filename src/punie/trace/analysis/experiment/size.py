@@ -1,4 +1,4 @@
-"""How much an experiment asks where nobody says: planted speed-ups are decided with it.
+"""How large an experiment is by default: planted speed-ups are decided with it.
 
 `benchmarks/speculative_rates.py` shows how often. In a file of its own, since `--help` names them and imports no more.
 """

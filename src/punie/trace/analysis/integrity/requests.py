@@ -74,7 +74,7 @@ def witnesses(traces: Traces) -> Checked:
 
 
 def answers(traces: Traces) -> Checked:
-    """Answers that were cut, and token counts that nobody reports."""
+    """Answers that were cut, and token counts that are missing."""
     requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
     refused = traces.calls.refused
     yield Cases(

@@ -1,4 +1,4 @@
-"""What was said in one query: the question, each turn's words and tool calls with their results, the answer.
+"""The conversation of one query: the question, each turn's words and tool calls with their results, the answer.
 
 All of it is content, and where spans were recorded or sent without content it isn't there: then it is None or empty.
 """
@@ -47,7 +47,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in one query, in the order of time. `tools_before` ran before the first turn."""
+    """The conversation of one query, in the order of time. `tools_before` ran before the first turn."""
 
     question: str | None
     turns: tuple[Turn, ...]
@@ -56,7 +56,7 @@ class Transcript:
 
     @property
     def has_content(self) -> bool:
-        """Whether the spans hold anything that was said."""
+        """Whether the spans hold any content."""
         tools = (*self.tools_before, *(use for turn in self.turns for use in turn.tools))
         words = (self.question, self.answer, *(turn.text for turn in self.turns))
         return any(words) or any(use.arguments or use.result for use in tools)

@@ -18,7 +18,7 @@ from punie.trace.model import Span
 
 
 def right_answers(measured: Measured, arm: str) -> dict[str, list[bool]]:
-    """By query whether each execution was right; executions that somebody ended from outside say nothing."""
+    """By query whether each execution was right; interrupted executions are left out."""
     answers: dict[str, list[bool]] = {}
     for seen in _of_arm(measured, arm):
         right = answered(seen).right

@@ -85,10 +85,10 @@ class _StepListener:
         """A wrong answer is a text as well; the benchmark scores."""
 
     def cell_begins(self, cell: Cell) -> None:
-        """Said by the caller."""
+        """Reported by the caller."""
 
     def cell_done(self, cell: Cell, took_ns: int | None) -> None:
-        """Said by the caller."""
+        """Reported by the caller."""
 
     def log(self, line: str) -> None:
         self.on_step(line)

@@ -90,7 +90,7 @@ def _left_out_of(side: Side) -> tuple[tuple[Sequence[QueryRecord], str], ...]:
 
 
 def _comparability(comparison: Comparison) -> tuple[str, ...]:
-    """What differs, what isn't known, and what is the same: said before any number."""
+    """What differs, what isn't known, and what is the same: shown before any number."""
     lines = [
         f"differs: {fact.name}: A {one_line(fact.a or '')} | B {one_line(fact.b or '')}"
         for fact in comparison.facts

@@ -1,4 +1,4 @@
-"""What is wrong with the traces, worst first: said before any number that is made from them."""
+"""What is wrong with the traces, worst first: shown before any number that is made from them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _WHERE: Final[Mapping[Where, str]] = {
 
 
 def build_parts(report: RunContent, total: Part, by: GroupBy, parts: tuple[Part, ...]) -> Document:
-    """A report's queries by day or by model, with what is wrong with their traces said before."""
+    """A report's queries by day or by model, after what is wrong with their traces."""
     wrong = integrity_section(report)
     fine = () if wrong else (f"integrity: nothing wrong in {amount(report.about)}",)
     return Document(
@@ -49,7 +49,7 @@ def build_parts(report: RunContent, total: Part, by: GroupBy, parts: tuple[Part,
 
 
 def build_totals(totals: DatabaseTotals) -> Document:
-    """What a database added up, with what was not computed said beside it."""
+    """What a database added up, and what was not computed."""
     return Document(
         title=totals.source,
         data=partial(publish_totals, totals),

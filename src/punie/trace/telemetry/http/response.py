@@ -50,7 +50,7 @@ class ResponseReader:
 
     @property
     def stream(self) -> StreamReader | None:
-        """What its events said that came so far; None if it isn't a stream of events."""
+        """What its events so far say; None if it isn't a stream of events."""
         return None
 
 
@@ -73,7 +73,7 @@ class EventsReader(ResponseReader):
 
     @property
     def stream(self) -> StreamReader:
-        """What all pieces said that came so far."""
+        """What all pieces so far say."""
         self._catch_up()
         return self._stream
 
@@ -83,7 +83,7 @@ class EventsReader(ResponseReader):
             self._stream.feed(chunk, at_ns)
 
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
-        """Both accounts, where there are two: whoever reads the spans chooses."""
+        """Both sources of phases, where there are two: the analysis chooses."""
         marks = self.stream.marks
         seen = stream_phases(marks)
         if self._timings is None:
@@ -129,7 +129,7 @@ class DocumentReader(ResponseReader):
 
 
 class StartReader(ResponseReader):
-    """Looks at how a body begins, and gives it to who can read it: events, or JSON."""
+    """Looks at how a body begins, and passes it to the reader that fits: events, or JSON."""
 
     def __init__(self, headers_ns: int, *, by_line: bool) -> None:
         self._headers_ns = headers_ns
@@ -148,11 +148,11 @@ class StartReader(ResponseReader):
             self._reader.feed(self._start, now_ns)
 
     def phases(self, start_ns: int, end_ns: int) -> tuple[TimedPhase, ...]:
-        """What the chosen one knows."""
+        """From the chosen reader."""
         return () if self._reader is None else self._reader.phases(start_ns, end_ns)
 
     def without_phase(self) -> Mapping[str, AttributeValue]:
-        """What the chosen one knows."""
+        """From the chosen reader."""
         return {} if self._reader is None else self._reader.without_phase()
 
     @property

@@ -61,7 +61,7 @@ class JournalSpan(trace.Span):
 
     @property
     def instrumentation_scope(self) -> InstrumentationScope:
-        """Who made it."""
+        """The scope that made it."""
         return self.tracer.scope
 
     def get_span_context(self) -> SpanContext:

@@ -1,4 +1,4 @@
-"""What the launcher calls before `mlx_lm.server` starts: spans on, or the server plain if it isn't what we know."""
+"""What the launcher calls before `mlx_lm.server` starts: spans on, unless we don't support its version."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _logger: Final = logging.getLogger(__name__)
 def install(cleanup: ExitStack) -> None:
     """Make `mlx_lm.server` write its spans to the directory that `PUNIE_TRACE_SPANS` names.
 
-    If this version of mlx_lm isn't what we know, says what differs and leaves the server as it is.
+    If this version of mlx_lm isn't one that we support, logs what differs and leaves the server as it is.
     Raises `UsageError` without the variable, `ExportError` if the directory can't be written.
     """
     from mlx_lm import server
@@ -78,7 +78,7 @@ def trace_server(server: ModuleType, directory: str, cleanup: ExitStack) -> None
 
 
 def end_writer(writer: BackgroundWriter, journal: Journal, within_s: float = DRAIN_S) -> None:
-    """Let `writer` come to its end; if it takes longer than `within_s`, that is a loss, and said."""
+    """Let `writer` come to its end; if it takes longer than `within_s`, that is a loss, and logged."""
     if not writer.drain(within_s):
         journal.count_loss(f"{journal.path}: not all was written within {within_s} s of the server's end")
 

@@ -1,4 +1,4 @@
-"""All requests inside the server: who is at work, and whose memory a peak is."""
+"""All requests inside the server: which are active, and to which a peak of memory belongs."""
 
 from __future__ import annotations
 

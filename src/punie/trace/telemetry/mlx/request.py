@@ -174,7 +174,7 @@ class RequestTrace:
             self._sink.submit(partial(self._close, end_ns, footprint))
 
     def remember_memory(self, memory: Memory) -> None:
-        """What the allocator said when the last token was out."""
+        """What the allocator reported when the last token was out."""
         with self._lock:
             if not self._finished:
                 self.seen.memory = memory

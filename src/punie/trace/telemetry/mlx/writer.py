@@ -1,7 +1,7 @@
 """What an answer must not wait for is done beside it, in a thread of its own.
 
 Between two tokens the processor's caches are full of the model: there a span takes 100 µs to make, and to wake a thread
-for it 25. So who notes something wakes nobody; the thread looks ten times a second, and when an answer is out.
+for it 25. So noting something wakes no thread; the thread looks ten times a second, and when an answer is out.
 
 The thread that computes answers shares one interpreter with it, so a job is asked to stop soon: it gets a limited time,
 lets others go first each time that it asks whether to go on, and gets no more time once the server ends.
@@ -46,7 +46,7 @@ class BackgroundWriter:
         threading.Thread(target=self._run, name="span-writer", daemon=True).start()
 
     def note(self, job: Job) -> None:
-        """Run it within `LOOK_S`, behind jobs that take their time. Costs whoever calls it next to nothing."""
+        """Run it within `LOOK_S`, behind jobs that take their time. Costs the caller next to nothing."""
         self._jobs.append(job)
 
     def submit(self, job: Job) -> None:

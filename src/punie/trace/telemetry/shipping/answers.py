@@ -63,7 +63,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReceiverResponse:
-    """What a receiver answered to a request, or what kept it from answering: `problem`, empty if nothing did.
+    """What a receiver answered to a request, or what prevented an answer: `problem`, empty if nothing did.
 
     `rejected` counts spans of an accepted request. `retry_after_s` is the pause that the receiver asks for.
     """

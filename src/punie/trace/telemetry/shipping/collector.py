@@ -37,7 +37,7 @@ def usual_endpoints() -> tuple[Endpoint, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """Who is at an endpoint. `problem` is empty for an OTLP receiver; `listening` False: nobody is there."""
+    """What is at an endpoint. `problem` is empty for an OTLP receiver; `listening` False: nobody is there."""
 
     endpoint: Endpoint
     listening: bool

@@ -17,7 +17,7 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The outcome of a batch, in spans. `unanswered`: nobody answered for them, though they were tried again.
+    """The outcome of a batch, in spans. `unanswered`: no answer came for them, though they were sent again.
 
     `final` is False if the receiver refused the request rather than spans of it (a wrong token, a wrong path):
     once that is mended it may take them.
@@ -44,7 +44,7 @@ class Delivery:
     """The result for one target.
 
     `sent` are the spans that were to be delivered; of these the receiver `accepted` some and `rejected` some,
-    and never answered for the rest (`unanswered`). `errors` are what it or the network said, each once, in
+    and never answered for the rest (`unanswered`). `errors` are what it or the network reported, each once, in
     order. `skipped_lines` of the journal are no spans: torn by a crash, or not OTLP/JSON. `earlier` spans were
     accepted before, `earlier_rejected` were rejected, and neither were sent again. `changed` has a sentence for
     each journal that is gone or another one than was read before: whether all of it was sent can't be known.
@@ -67,7 +67,7 @@ class Delivery:
 
     @property
     def complete(self) -> bool:
-        """Every span was accepted, every line was a span, and nothing was said against it."""
+        """Every span was accepted, every line was a span, and no error was reported."""
         return self.acknowledged and not self.errors and not self.skipped_lines
 
     @property

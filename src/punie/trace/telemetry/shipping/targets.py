@@ -43,7 +43,7 @@ class Compression(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who asked for a target. Only `ENVIRONMENT` takes headers, TLS, time-out and compression from there."""
+    """Where a target comes from. Only `ENVIRONMENT` takes headers, TLS, time-out and compression from there."""
 
     FLAG = "--otlp"
     ENVIRONMENT = "OTEL_EXPORTER_OTLP_*"
@@ -53,7 +53,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Paths of PEM files: whom to trust, and who we are; empty where the system's are meant."""
+    """Paths of PEM files: trusted authorities, our certificate and its key; empty where the system's are meant."""
 
     ca: str = ""
     certificate: str = ""
@@ -64,7 +64,7 @@ class TlsFiles:
 class Target:
     """One receiver. `endpoint` is whole (`…/v1/traces` for HTTP); `headers` may hold secrets and are not shown.
 
-    `timeout_s` is what one request may take; None if nobody said. `encodings` are tried in this order, over HTTP.
+    `timeout_s` is what one request may take; None if not given. `encodings` are tried in this order, over HTTP.
     `secure` says whether gRPC is encrypted; over HTTP the endpoint does.
     """
 
@@ -80,7 +80,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """For reports: the address and who asked for it."""
+        """For reports: the address and where it comes from."""
         return f"{self.address} ({self.origin})"
 
     @property

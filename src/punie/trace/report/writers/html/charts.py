@@ -88,7 +88,7 @@ def _value(bar: Bar, name: str) -> float:
 
 
 def folded(summary: str, *inside: Markup | None) -> Markup:
-    """What is there for who wants it."""
+    """Shown on request."""
     return tag("details", tag("summary", summary), joined(inside))
 
 

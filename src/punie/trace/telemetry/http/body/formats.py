@@ -29,7 +29,7 @@ def read_timings(body: bytes) -> BodyTimings | None:
     for marker in _MARKERS:
         if marker in body:
             break
-    else:  # nearly every event of a stream, and somebody waits for it
+    else:  # nearly every event of a stream, on the path of every token
         return None
     try:
         document = json.loads(body)

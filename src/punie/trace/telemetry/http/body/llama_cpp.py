@@ -15,7 +15,7 @@ MARKER: Final = b'"timings"'
 
 
 class LlamaCpp:
-    """Also what other servers write who keep to the same names."""
+    """Other servers that use the same names are read too."""
 
     marker = MARKER
 
@@ -26,7 +26,7 @@ class LlamaCpp:
 
 
 def read_timings(timings: Mapping[str, object], source: str) -> BodyTimings | None:
-    """The object under `timings`, of whoever writes it with llama.cpp's names."""
+    """The object under `timings`, of any server that uses llama.cpp's names."""
     read, cached = count(timings.get("prompt_n")), count(timings.get("cache_n"))
     body = BodyTimings(
         source=source,

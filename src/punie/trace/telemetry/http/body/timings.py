@@ -1,4 +1,4 @@
-"""Durations that a server reports in its answer, and the protocol of those who can read them."""
+"""Durations that a server reports in its answer, and the protocol of readers of them."""
 
 from __future__ import annotations
 
