@@ -9,6 +9,7 @@ from records import build_record
 
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
 from punie.trace.analysis.records import QueryRecord
+from punie.trace.analysis.summary.parts import part_of
 from punie.trace.analysis.summary.summary import RunAnalysis, analyse
 from punie.trace.analysis.verdicts.target import TargetReason
 from punie.trace.model import Phase, Verdict
@@ -89,6 +90,14 @@ def test_repeats_change_neither_sums_nor_shares_nor_the_target() -> None:
     assert (found.verdicts.target.verdict, found.verdicts.target.estimate) == (Verdict.NO, 500 * MS)
     assert found.cached_repeats == 3
     assert found.verdicts.accuracy.figures.answers == 4, "they are answers all the same"
+
+
+def test_days_and_models_leave_out_what_the_report_leaves_out() -> None:
+    records = mark_cached_repeats([asked("q", 0, 500, 80), *(asked("q", at, 60, 900) for at in (1, 2, 3))])
+    part, whole = part_of("", records), analyse(records).totals
+    assert whole is not None
+    assert (part.answers, part.wall_ns, part.wall) == (whole.answers, whole.wall_ns, whole.wall)
+    assert (part.cached_repeats, part.failed) == (3, 0)
 
 
 def test_a_target_needs_askings_that_count() -> None:

@@ -286,6 +286,7 @@ def test_server_starts_that_differ_widen_the_interval(make_record: RecordMaker) 
     assert found.verdict is U
     assert found.interval is not None
     assert (found.interval.over, found.interval.units) == (UnitKind.SERVER_START, 3)
+    assert "(jackknife-t over 3 server starts and 5 queries)" in basis(found)
     assert next_step(found).startswith("To decide: about ")
     assert "server starts like these 3. Not reachable by repeats alone." in next_step(found)
     needed = measured(found).needed

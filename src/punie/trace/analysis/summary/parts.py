@@ -29,8 +29,9 @@ class Part:
     """The queries of one day, one model, or all. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
 
     `name` is "" where nothing names a model. `answers` queries are in the figures, `wall` is None if that is none.
-    `failed` queries (an error, scored as wrong, or disturbed), `warmup` ones, and `needs_tree` traces whose shape a
-    database can't judge are in none.
+    `failed` queries (an error, scored as wrong, or disturbed), `warmup` ones, `cached_repeats` (`queries/repeats`; a
+    database doesn't know them and has them in its figures) and `needs_tree` traces whose shape a database can't judge
+    are in none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Part:
     failed: int
     warmup: int
     needs_tree: int = 0
+    cached_repeats: int = 0
 
 
 def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str]) -> tuple[Part, ...]:
@@ -55,7 +57,7 @@ def parts_of(records: Sequence[QueryRecord], name: Callable[[QueryRecord], str])
 
 def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
     """`records` as one part."""
-    counted = totals([record for record in records if record.succeeded])
+    counted = totals([record for record in records if record.counts])
     answers = counted.answers if counted else 0
     warmup = sum(record.warmup for record in records)
     nothing = phase_totals({}, {}, {}, wall_ns=0, network_known=False)
@@ -69,6 +71,7 @@ def part_of(name: str, records: Sequence[QueryRecord]) -> Part:
         network_known=counted is not None and counted.network_known,
         failed=sum(not record.succeeded and not record.warmup for record in records),
         warmup=warmup,
+        cached_repeats=sum(record.succeeded and record.is_cached_repeat for record in records),
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from punie.trace.analysis.statistics.spread import LEVEL, Interval, UnitKind
+from punie.trace.analysis.statistics.share import ShareEstimate
+from punie.trace.analysis.statistics.spread import LEVEL, UnitKind
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
 from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Assessment, Gap, Question
 from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason
@@ -98,18 +99,22 @@ def _generation(assessment: Assessment[Any], figures: GenerationFigures) -> str:
     text = (
         f"Generation is {share_text(measured.share.estimate)} of {duration_text(measured.wall_ns)} in "
         f"{count_text(figures.answers, 'answer')} to {count_text(measured.share.queries, 'query', 'queries')}; "
-        f"{interval_text(measured.share.interval)}: {_GENERATION[assessment.reason].format(**words)}"
+        f"{_share_interval(measured.share)}: {_GENERATION[assessment.reason].format(**words)}"
     )
     return _clauses(text, f"weakened by {', '.join(figures.downgraded_by)}" if figures.downgraded_by else "")
 
 
-def interval_text(interval: Interval | None) -> str:
-    """An interval as a clause."""
+def _share_interval(share: ShareEstimate) -> str:
+    """The interval as a clause, with all that it is over, what makes it wide first."""
+    interval = share.interval
     if interval is None:
         return "no interval from one query"
+    counts = {UnitKind.QUERY: share.queries, UnitKind.SERVER_START: share.server_starts}
+    kinds = sorted((kind for kind in counts if counts[kind] > 1), key=lambda kind: kind is not interval.over)
+    over = " and ".join(count_text(counts[kind], kind, PLURALS[kind]) for kind in kinds)
     return (
         f"{percent_text(interval.level)} interval {share_text(interval.low)} to {share_text(interval.high)} "
-        f"({interval.method} over {count_text(interval.units, interval.over, PLURALS[interval.over])})"
+        f"({interval.method} over {over})"
     )
 
 
