@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +17,7 @@ from short_suites import write_suite
 from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.commands import run_options
 from punie.trace.console.progress import Progress, ProgressConsole
+from punie.trace.console.standard_streams import importing_users_code
 from punie.trace.errors import ExitCode, PipeClosedError
 from punie.trace.manual import ERRORS, FINDINGS, page, page_on_site
 from punie.trace.options import read_options
@@ -255,6 +257,16 @@ def test_a_bug_has_an_exit_code_and_leaves_its_traceback_in_a_file(
     assert str(kept) in said
     assert "in broken" in kept.read_text()
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_module_that_takes_long_to_import_is_said_to(capfd: pytest.CaptureFixture[str]) -> None:
+    with importing_users_code(slow_after_s=0.05):
+        time.sleep(0.3)
+    assert "still being imported, after 0.05 s" in capfd.readouterr().err
+    with importing_users_code(slow_after_s=0.2):
+        pass
+    time.sleep(0.4)
+    assert not capfd.readouterr().err
 
 
 def test_what_opentelemetry_refuses_of_its_variables_is_no_bug_of_ours() -> None:

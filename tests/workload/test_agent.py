@@ -20,6 +20,7 @@ from pydantic_ai.models.test import TestModel
 
 from punie.trace.errors import ExitCode, WorkloadError
 from punie.trace.server.address import ServerAddress
+from punie.trace.workload import subject as subject_module
 from punie.trace.workload.agent import server_model
 from punie.trace.workload.agent_runner import AgentRunner
 from punie.trace.workload.subject import Subject, SubjectSource, load_subject
@@ -194,6 +195,28 @@ def test_what_fails_at_the_end_or_is_missing_is_said(loaded: Loader) -> None:
     missing, end = map(str, said)
     assert missing.startswith("the agent theirs declares dependencies (int) and is given none")
     assert end.endswith("what it does at its end failed: OSError: no end")
+
+
+def test_what_takes_long_to_make_or_to_end_is_said_and_ended(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject_module, "_SLOW_S", 0.05)
+    monkeypatch.setattr(subject_module, "LONGEST_END_S", 0.2)
+    source = (
+        f"import asyncio\nfrom contextlib import asynccontextmanager\n{AGENT.replace('agent =', 'made =')}"
+        "@asynccontextmanager\nasync def agent():\n    await asyncio.sleep(0.3)\n    yield made\n"
+        "    await asyncio.sleep(1000)\n"
+    )
+    said: list[str] = []
+
+    async def look() -> None:
+        async with loaded(source).opened(said.append):
+            pass
+
+    asyncio.run(look())
+    slow, end = said
+    assert slow.endswith("is still being made, after 0.05 s")
+    assert end.endswith("what it does at its end took more than 0.2 s")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import IO, AnyStr, Final
@@ -54,6 +55,20 @@ def stdout_reserved_for_report() -> Iterator[None]:
     finally:
         os.dup2(saved, _OUT)
         os.close(saved)
+
+
+@contextmanager
+def importing_users_code(slow_after_s: float = 10.0) -> Iterator[None]:
+    """As `stdout_reserved_for_report`; once it takes long it is said what we wait for: modules may serve for ever."""
+    text = f"the agent's module is still being imported, after {slow_after_s:g} s: does it start a server, or wait?\n"
+    timer = threading.Timer(slow_after_s, write_err, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        with stdout_reserved_for_report():
+            yield
+    finally:
+        timer.cancel()
 
 
 def write_out(text: str) -> None:

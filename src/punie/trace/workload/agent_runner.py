@@ -69,6 +69,7 @@ class AgentRunner:
         from pydantic_ai import Agent, capture_run_messages
 
         from punie.trace.telemetry.agent.cut_streams import cut_streams
+        from punie.trace.telemetry.http.left_requests import left_requests
         from punie.trace.workload.guard import QueryGuard
 
         guard, threads = QueryGuard(), ToolThreads()
@@ -76,6 +77,7 @@ class AgentRunner:
             chdir(self.subject.folder),  # tools may go elsewhere; the next query begins where this one did
             capture_run_messages() as messages,
             cut_streams() as cut,
+            left_requests() as left,
             Agent.using_thread_executor(threads),
             threads.as_current(),
         ):
@@ -90,7 +92,7 @@ class AgentRunner:
             error = (
                 f"{error or 'the query ended'}; {', '.join(stuck)} runs on in a thread that can't be stopped"
             )
-        return Reply(answer, answered_ns, error, ended.abandoned, threads)
+        return Reply(answer, answered_ns, error, ended.abandoned or bool(left), threads)
 
     async def _run(self, text: str, guard: QueryGuard) -> _Ended:
         before = asyncio.all_tasks()

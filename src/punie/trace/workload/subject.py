@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import inspect
@@ -39,6 +40,9 @@ _IMPORT_REMEDIES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     ),
     (EOFError, "it is imported, not run: what asks its user belongs under if __name__ == '__main__'"),
 )
+LONGEST_END_S: Final = 10.0
+"""What an agent's context manager may take to close connections and programs."""
+_SLOW_S: Final = 10.0
 _CALLED_REMEDY: Final = "it is called without arguments: name a function that needs none"
 
 
@@ -83,16 +87,28 @@ class MadeSubject:
         """The agent, made anew. What fails after its last answer goes to `log`: the answers are still valid."""
         stack = AsyncExitStack()
         try:
-            with _naming(f"--agent {self.reference}: making the agent failed"), chdir(self.folder):
+            with (
+                _naming(f"--agent {self.reference}: making the agent failed"),
+                chdir(self.folder),
+                _saying_if_slow(f"--agent {self.reference} is still being made", log),
+            ):
                 subject = replace(_ready(self.reference, await self._made(stack)), folder=Path.cwd())
             async with subject.opened(log):
                 yield subject
         finally:
-            try:
-                with chdir(self.folder):
+            await self._end(stack, log)
+
+    async def _end(self, stack: AsyncExitStack, log: Log) -> None:
+        limit = asyncio.timeout(LONGEST_END_S)
+        try:
+            with chdir(self.folder):
+                async with limit:
                     await stack.aclose()
-            except Exception as error:  # noqa: BLE001 # the user's code; it is said
-                log(f"--agent {self.reference}: what it does at its end failed: {_first_line(error)}")
+        except Exception as error:  # noqa: BLE001 # the user's code; it is said
+            how = (
+                f"took more than {LONGEST_END_S:g} s" if limit.expired() else f"failed: {_first_line(error)}"
+            )
+            log(f"--agent {self.reference}: what it does at its end {how}")
 
     async def _made(self, stack: AsyncExitStack) -> object:
         value: Any = self.value
@@ -201,10 +217,17 @@ def _name(kind: object) -> str:
 
 
 @contextmanager
+def _saying_if_slow(what: str, log: Log) -> Iterator[None]:
+    handle = asyncio.get_running_loop().call_later(_SLOW_S, log, f"{what}, after {_SLOW_S:g} s")
+    try:
+        yield
+    finally:
+        handle.cancel()
+
+
+@contextmanager
 def _naming(what: str, *, remedies: tuple[tuple[type[BaseException], str], ...] = ()) -> Iterator[None]:
     """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
-    import asyncio
-
     try:
         yield
     except (WorkloadError, KeyboardInterrupt, asyncio.CancelledError):

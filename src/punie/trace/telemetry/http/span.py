@@ -8,6 +8,7 @@ The instrumentations of OpenTelemetry end theirs at the headers; of a streamed a
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from punie.trace import semconv
 from punie.trace.model import Phase, Provenance
 from punie.trace.telemetry.clock import Clock
 from punie.trace.telemetry.http.attempts import AttemptLog, Body, Resend, RetryKey
+from punie.trace.telemetry.http.left_requests import note_left_request
 from punie.trace.telemetry.http.response import ResponseReader, reader_for
 from punie.trace.telemetry.http.stream.reader import StreamReader
 from punie.trace.telemetry.http.timed_phase import write_phase
@@ -32,6 +34,7 @@ from punie.trace.urls import bare
 ENDS_AT_LAST_BYTE: Final = semconv.HTTP_ENDS_AT_LAST_BYTE
 ENDS_AT_CLOSE: Final = "close"
 CUT_SHORT: Final = "IncompleteStream"
+_NO_ANSWER_YET: Final = "ReadTimeout"  # of httpx, httpx2 and httpcore
 CUT_SHORT_TEXT: Final = "the stream ended without a finish reason"
 _RETRIED_STATUS: Final = frozenset({408, 409, 429})  # and 5xx: what the OpenAI client retries
 
@@ -140,6 +143,9 @@ class RequestSpan:
     def closed(self) -> None:
         """The caller is done with the response, read to its end or not."""
         done_ns = self._done_ns()
+        stream = self._stream()
+        if stream is not None and stream.cut_short:
+            self._note_left()
         self._end(done_ns or self._last_byte_ns(), ENDS_AT_CLOSE if done_ns is None else ENDS_AT_LAST_BYTE)
 
     def failed(self, error: BaseException, *, before_headers: bool) -> None:
@@ -153,9 +159,15 @@ class RequestSpan:
         self._attributes[semconv.ERROR_TYPE] = type(error).__qualname__
         if isinstance(error, Exception):  # else the caller ended it, and it may have been well
             self._error = type(error).__qualname__
+        if isinstance(error, asyncio.CancelledError) or type(error).__name__ == _NO_ANSWER_YET:
+            self._note_left()
         self.span.set_status(StatusCode.ERROR, str(error) or type(error).__qualname__)
         self._failed = self._failed or (before_headers and isinstance(error, Exception))
         self._end(self._http.clock(), None)
+
+    def _note_left(self) -> None:
+        if not self._ended:
+            note_left_request(self._target.method, self._target.url)
 
     def _end(self, end_ns: int, ends_at: str | None) -> None:
         with self._lock:
