@@ -47,7 +47,7 @@ def _width(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceOptions:
+class BenchFolderOptions:
     """Where it is kept and how much of it is run."""
 
     plan: Path | None = flag(
@@ -78,7 +78,7 @@ class Options:
     benchmark: str = argument("BENCHMARK", "what to measure: run or speculative", choices=(RUN, SPECULATIVE))
     plan_toml: Path | None = argument("PLAN", "run: the plan, a TOML file", nargs="?", parse=path)
     measured: BenchOptions = group("benchmark", BenchOptions)
-    place: PlaceOptions = group("places", PlaceOptions)
+    place: BenchFolderOptions = group("places", BenchFolderOptions)
     stopping: StopOptions = group("ending early", StopOptions)
     output: OutputOptions = group("output", OutputOptions)
     given: frozenset[str] = frozenset()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from punie.trace.commands.improve_options import (
+    ImproveFolderOptions,
     Options,
-    PlaceOptions,
     ToolOptions,
     resumed_settings,
     settings_of,
@@ -83,14 +83,14 @@ def execute(options: Options) -> int:
     return int(_CODES[report.ending.value])
 
 
-def _places(place: PlaceOptions) -> tuple[Path, ...]:
+def _places(place: ImproveFolderOptions) -> tuple[Path, ...]:
     """Where a run of the same suite may show how long it takes."""
     from punie.trace.usecases.estimate import PLACES
 
     return (*PLACES, place.improvements)
 
 
-def _folder(place: PlaceOptions, settings: ImproveSettings) -> ImproveFolder:
+def _folder(place: ImproveFolderOptions, settings: ImproveSettings) -> ImproveFolder:
     from punie.trace.bench.improve_folder import ImproveFolder
 
     if place.resume:

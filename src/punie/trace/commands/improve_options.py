@@ -88,7 +88,7 @@ class ToolOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceOptions:
+class ImproveFolderOptions:
     """Where it is kept and what is written."""
 
     dry_run: bool = switch("--dry-run", "show what would be done, and end")
@@ -111,7 +111,7 @@ class Options:
     baseline: BaselineOptions = group("baseline", BaselineOptions)
     tried: TryOptions = group("what is tried", TryOptions)
     tools: ToolOptions = group("tools", ToolOptions)
-    place: PlaceOptions = group("places", PlaceOptions)
+    place: ImproveFolderOptions = group("places", ImproveFolderOptions)
     output: OutputOptions = group("output", OutputOptions)
     given: frozenset[str] = frozenset()
 

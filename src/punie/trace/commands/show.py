@@ -12,7 +12,7 @@ from punie.trace.options import argument, group, switch
 if TYPE_CHECKING:
     from punie.trace.report.document import Document
 
-HELP: Final = "show one query: its waterfall, what the model said, why it was scored so"
+HELP: Final = "show one query: its waterfall, what the model wrote, why it was scored so"
 DESCRIPTION: Final = (
     "Draws one query in the terminal, as a waterfall of its spans with the critical path, then its turns, the "
     "question, every tool call with arguments and result, the answer and its score. Without QUERY it is the slowest "
@@ -32,7 +32,7 @@ class Options:
     source: str = argument("SOURCE", "whatever `report` takes: a run folder, a file of spans, jaeger://…")
     query: str | None = argument(
         "QUERY",
-        "a query's name (its slowest asking), NAME#START.REPEAT, or the beginning of a trace id; "
+        "a query's name (its slowest execution), NAME#START.REPEAT, or the beginning of a trace id; "
         "default: the slowest query",
         nargs="?",
     )

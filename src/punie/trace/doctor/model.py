@@ -79,9 +79,10 @@ def check_template(model: Model) -> CheckResult:
         return warn(f"no chat template in {model.folder}: mlx_lm makes up a text, without tools", _TAKE_CHAT)
     if "tools" not in template:
         return warn(
-            f"the chat template in {model.folder} knows no tools: the model never sees them", _TAKE_CHAT
+            f"the chat template in {model.folder} has no place for tools: the model never sees them",
+            _TAKE_CHAT,
         )
-    return ok("the chat template knows tools")
+    return ok("the chat template supports tools")
 
 
 def _template(folder: Path) -> str:

@@ -49,7 +49,7 @@ def check_server_package(run: RunPython = python_output) -> CheckResult:
         )
     if mismatches:
         return warn(
-            f"mlx-lm {version} differs from what the launcher knows, so it runs without spans: "
+            f"mlx-lm {version} is not one that the launcher supports, so it runs without spans: "
             + "; ".join(mismatches),
             "install a version that punie-trace requires; until then phases are read off the stream",
         )

@@ -9,9 +9,8 @@ from typing import Final
 
 TAIL_LINES: Final = 30
 TAIL_BYTES: Final = 16 * 1024
-SHOWN_LINES: Final = (
-    100  # a traceback of mlx_lm with its marks (Python 3.13 draws more of them) ends within these
-)
+SHOWN_LINES: Final = 100
+"""A traceback of mlx_lm with its marks (Python 3.13 draws more of them) ends within these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def server_flags(plan: RunPlan) -> Mapping[str, str]:
 def make_training_plan(
     recorded: RecordedRuns,
     sources: Sequence[str],
-    wishes: TrainingOverrides,
+    overrides: TrainingOverrides,
     name: str,
     environment: Environment,
 ) -> TrainingPlan:
@@ -115,8 +115,8 @@ def make_training_plan(
             f"{sources[0]}: its server was one {where}: a training needs the model's own files",
             remedy="Record a run that starts the server itself: punie-trace run --model FOLDER.",
         )
-    agent = wishes.agent or (None if run.settings.agent == _DEFAULT_AGENT else run.settings.agent)
-    file = wishes.suite or run.settings.suite
+    agent = overrides.agent or (None if run.settings.agent == _DEFAULT_AGENT else run.settings.agent)
+    file = overrides.suite or run.settings.suite
     suite = suite_of(run, file)
     return TrainingPlan(
         training_id=name,
@@ -130,20 +130,20 @@ def make_training_plan(
         suite_hash=suite.sha256,
         split=split_by_family(
             suite_queries(suite, tools_called(recorded)),
-            seed=wishes.seeds[0],
-            trained=wishes.trained,
-            validated=wishes.validated,
+            seed=overrides.seeds[0],
+            trained=overrides.trained,
+            validated=overrides.validated,
         ),
         agent=agent,
-        workspace=wishes.workspace or run.settings.workspace,
+        workspace=overrides.workspace or run.settings.workspace,
         max_tokens=run.settings.max_tokens,
-        settings=wishes.settings,
-        seeds=wishes.seeds,
-        samples=wishes.samples,
-        temperature=wishes.temperature,
-        blocks=wishes.blocks,
-        margin=wishes.margin,
-        examples=wishes.examples,
+        settings=overrides.settings,
+        seeds=overrides.seeds,
+        samples=overrides.samples,
+        temperature=overrides.temperature,
+        blocks=overrides.blocks,
+        margin=overrides.margin,
+        examples=overrides.examples,
         is_demo=run.settings.demo_model,
         versions=environment.versions,
         machine=environment.machine,
@@ -180,13 +180,13 @@ def tools_called(recorded: RecordedRuns) -> Mapping[str, frozenset[str]]:
     return {query_id: frozenset(names) for query_id, names in tools_of.items()}
 
 
-def with_absolute_paths(wishes: TrainingOverrides) -> TrainingOverrides:
+def with_absolute_paths(overrides: TrainingOverrides) -> TrainingOverrides:
     """Paths of the user's that are still found when the training is gone on with elsewhere."""
     return replace(
-        wishes,
-        suite=_absolute(wishes.suite),
-        workspace=_absolute(wishes.workspace),
-        examples=_absolute(wishes.examples),
+        overrides,
+        suite=_absolute(overrides.suite),
+        workspace=_absolute(overrides.workspace),
+        examples=_absolute(overrides.examples),
     )
 
 

@@ -44,7 +44,7 @@ _TRY: Final = {
 _REPEAT: Final = {
     RepeatMethod.REPEATS: "Run with --repeat {needed} or more.",
     RepeatMethod.SERVER_STARTS: "Run with --starts {needed} or more: with the prompt cache on, only a query's first "
-    "asking in a server start counts.",
+    "execution in a server start counts.",
     RepeatMethod.RUNS: "Run {needed} times, with the server restarted before each: a repeat finds its prompt in its "
     "cache. `report` takes the folder that the runs are in.",
 }

@@ -209,7 +209,7 @@ def draft_notes(experiment: Experiment) -> Iterator[str]:
     reported = [r for r in experiment.arms if r.summary.drafting and r.arm.server.kind is not ServerKind.MLX]
     if not reported:
         return
-    yield "drafts taken: of the tokens that were proposed, those that the model took, as the server's answers tell"
+    yield "drafts taken: of the tokens that were proposed, those that the model took, as the server's answers report"
     repeats = experiment.plan.repeats
     seen_before = repeats > 1 or any(r.arm.server.kind is ServerKind.ATTACHED for r in reported)
     again = ", so that these are taken more often than on new questions" if seen_before else ""

@@ -11,7 +11,7 @@ from typing import Final
 
 GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "generation": "The model at work: prefill and decode, or model where the two can't be told apart.",
+        "generation": "The model at work: prefill and decode, or model where the two can't be separated.",
         "gen": "Share of the query's wall time in which the model was at work.",
         "decode": "The model writes its answer, token by token, from the first token to the last.",
         "prefill": "The model reads the part of the prompt that its cache doesn't hold, up to the first token.",

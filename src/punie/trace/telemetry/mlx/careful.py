@@ -20,7 +20,7 @@ class _Careful:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        _logger.error("what this span would have said is lost", exc_info=error)
+        _logger.error("what this span would have recorded is lost", exc_info=error)
         return True
 
 

@@ -107,7 +107,7 @@ def memory_probe(server: ModuleType) -> MemoryProbe:
 def _log_plain(mismatches: tuple[str, ...]) -> None:
     # A logger of our own: the functions of `logging` itself would configure it before the server does.
     _logger.warning(
-        "%s mlx_lm %s differs from what we know: %s",
+        "%s mlx_lm %s is not a version that we support: %s",
         semconv.LOG_NOT_TRACED,
         version("mlx-lm"),
         "; ".join(mismatches),

@@ -72,9 +72,8 @@ class Worker:
         self._finish = threading.Event()
         self._abandoned = threading.Event()
         self._unbroken = True  # everything before this point is acknowledged
-        self._proven = (
-            False  # it has taken something, so what it refuses is due to the spans and not to itself
-        )
+        # it has accepted something, so what it refuses is due to the spans and not to itself
+        self._proven = False
         self._refused_in_a_row = 0
         self._problem = ""  # why a batch that is still tried was not answered
         self._thread = threading.Thread(target=self._run, name="ship", daemon=True)
