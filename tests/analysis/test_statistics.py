@@ -204,6 +204,12 @@ def _flat(record: QueryRecord) -> int:
     return record.ledger.phases_ns[Phase.DECODE]
 
 
+def test_a_bootstrap_interval_is_the_same_in_any_unit_of_time() -> None:
+    units = [RatioUnit(0.5 + 0.04 * n, 1 + 0.3 * (n % 4)) for n in range(12)]
+    in_ns = [RatioUnit(unit.part * 1e9, unit.whole * 1e9) for unit in units]
+    assert bootstrap_t(in_ns, level=0.95) == pytest.approx(bootstrap_t(units, level=0.95))
+
+
 def test_share_takes_the_mean_of_repeats(make_record: RecordMaker) -> None:
     records = [
         make_record("a", {Phase.DECODE: 80, Phase.TOOL: 20}),

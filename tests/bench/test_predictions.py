@@ -34,6 +34,16 @@ def test_shorter_results_save_the_prefill_of_what_is_cut() -> None:
     assert (beyond.share, beyond.high) == (0, 0)
 
 
+def test_a_query_of_which_more_repeats_count_weighs_no_more() -> None:
+    again = build_record("q0", {Phase.PREFILL: 600, Phase.DECODE: 400}, ok=True, repeat=1, start_ns=10**12)
+    both = tuple(ResultRead(key, read(0, 3000).result, False, 100_000, 600 * MS) for key in
+                 (RECORDS[0].ledger.query_key, again.ledger.query_key))  # fmt: skip
+    once = predictions.shorter_results(Evidence(Arm("a"), RECORDS, reads=both[:1]), "1000")
+    twice = predictions.shorter_results(Evidence(Arm("a"), (*RECORDS, again), reads=both), "1000")
+    assert once
+    assert twice == once
+
+
 def test_they_save_no_more_than_the_prefill_that_there_was() -> None:
     evidence = Evidence(Arm("a"), RECORDS, reads=tuple(read(n, 100_000) for n in range(3)))
     saving = predictions.shorter_results(evidence, "1000")

@@ -159,6 +159,13 @@ def _asked(name: str, decode_ms: int, prefill_ms: int, **fields: Any) -> QueryRe
     return build_record(name, {Phase.DECODE: decode_ms, Phase.PREFILL: prefill_ms, Phase.TOOL: 100}, **fields)
 
 
+def test_failed_queries_stand_beside_a_ledger_only_where_there_is_one() -> None:
+    right, wrong = _asked("right", 300, 600), _asked("wrong", 5, 5, ok=False)
+    both, alone = (render("text", RunContent(about(), analyse(asked))) for asked in ([right, wrong], [wrong]))
+    assert "Beside it, excluded from averages: 1 failed query" in both
+    assert "\nExcluded from averages: 1 failed query" in alone
+
+
 def test_the_first_line_is_what_a_person_would_repeat() -> None:
     asked = [_asked("short", 300, 600), _asked("async-await", 3000, 6000), _asked("bad", 5, 5, ok=False)]
     first, *_ = render("text", RunContent(about(), analyse(asked))).splitlines()

@@ -88,15 +88,20 @@ def tools_together(evidence: Evidence, _value: str) -> LeverSaving | None:
 
 
 def _of_records(evidence: Evidence, saved: Mapping[str, float], assuming: str) -> LeverSaving | None:
-    """What is saved of each query's time, by its key, as a share of all; the interval is over queries."""
-    by_query: dict[str, tuple[float, float]] = {}
+    """What is saved of each query's time, by its key, as a share of all; the interval is over queries.
+
+    Each query has the mean of its repeats, however many of them count.
+    """
+    by_query: dict[str, list[QueryRecord]] = {}
     for record in filter(_counts, evidence.records):
-        part, whole = by_query.get(record.query_id, (0.0, 0.0))
-        by_query[record.query_id] = (
-            part + saved.get(record.ledger.query_key, 0.0),
-            whole + record.wall_ns,
+        by_query.setdefault(record.query_id, []).append(record)
+    units = [
+        RatioUnit(
+            statistics.fmean(saved.get(record.ledger.query_key, 0.0) for record in repeats),
+            statistics.fmean(record.wall_ns for record in repeats),
         )
-    units = [RatioUnit(*sums) for sums in by_query.values()]
+        for repeats in by_query.values()
+    ]
     share, half = ratio(units), half_width(units, level=LEVEL)
     if share is None or half is None:
         return None

@@ -45,15 +45,16 @@ def _sum(bill: CacheBill) -> Iterator[str]:
     if not bill.misses:
         yield f"read again although read before: nothing, in {count_text(judged, 'request')}"
         return
-    tokens = _between(str(bill.least_tokens), str(bill.most_tokens))
+    tokens = _between(str(bill.least_tokens), count_text(bill.most_tokens, "token"))
     cost = "time not known"
     if bill.least_ns is not None and bill.most_ns is not None:
         cost = f"{_between(duration_text(bill.least_ns), duration_text(bill.most_ns))} of prefill"
-    yield f"read again although read before: {tokens} tokens, {cost}, in {bill.misses} of {judged} requests"
+    yield f"read again although read before: {tokens}, {cost}, in {bill.misses} of {judged} requests"
 
 
 def _between(least: str, most: str) -> str:
-    if least == most:
+    """`most` may have its unit; two that are alike are one."""
+    if least in (most, most.partition(" token")[0]):
         return most
     return f"at most {most}" if least in ("0", "0 s") else f"{least} to {most}"
 

@@ -38,10 +38,8 @@ def failed_ledger_section(analysis: RunAnalysis) -> Section:
     failed = analysis.failed_totals
     if failed is None:
         return Section("")
-    title = (
-        f"Beside it, excluded from averages: {count_text(failed.answers, 'failed query', 'failed queries')}"
-    )
-    return breakdown(failed, title=title)
+    excluded = f"excluded from averages: {count_text(failed.answers, 'failed query', 'failed queries')}"
+    return breakdown(failed, title=f"Beside it, {excluded}" if analysis.totals else excluded.capitalize())
 
 
 def breakdown(totals: Totals | Part, *lines: str, title: str = "") -> Section:
