@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 import pytest
-from changed_trees import changed, with_named
+from changed_trees import SAID_OTHERWISE, changed, said_otherwise, with_named
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
@@ -19,11 +19,13 @@ from punie.trace.__main__ import main
 from punie.trace.analysis.ledger.phases import phased_spans
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.queries.traces import read_traces
+from punie.trace.analysis.summary.parts import part_of
 from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanSet
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.tables import EXPORTER
 from punie.trace.store.clickhouse.texts import attributes_sql, traces_sql
+from punie.trace.store.sources import read_source
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +47,21 @@ def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
     table = f"SELECT {EXPORTER.exporter_columns} FROM added.otel_traces"  # noqa: S608
     (attributes,) = json.loads(str(session().query(attributes_sql(table), "JSONCompactEachRow")))
     sql = traces_sql(attributes).replace("otel_spans", f"({table})")
-    found = str(session().query(f"SELECT TraceId, state, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
+    found = str(session().query(f"SELECT TraceId, state, ids, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
     rows = [json.loads(line) for line in found.splitlines()]
     return {
-        trace_id: (state, {tuple(None if v is None else int(v) for v in _flat(one)) for one in members})
-        for trace_id, state, members in rows
+        trace_id: (state, {_with_ids(list(map(int, ids)), list(map(int, one))) for one in members})
+        for trace_id, state, ids, members in rows
     }
 
 
-def _flat(member: list[object]) -> list[int | None]:
-    span_id, parent, start, end, _, phase, how, is_root = member
-    return [
-        None if v is None else int(str(v))
-        for v in (span_id, parent, start, end, phase, how, int(bool(is_root)))
-    ]
+def _with_ids(ids: Sequence[int], member: Sequence[int]) -> tuple[int | None, ...]:
+    number, above, *others = member
+    return (ids[number - 1], ids[above - 1] if above else None, *others, int(not above))
 
 
 def _number(span_id: str) -> int:
-    return int.from_bytes(bytes.fromhex(span_id), "little", signed=True)
+    return int.from_bytes(bytes.fromhex(span_id), "little", signed=False)
 
 
 def expected(spans: Sequence[Span]) -> set[tuple[int | None, ...]]:
@@ -148,6 +147,16 @@ def test_a_wrong_trace_is_counted_and_named(front: int, wrong: Callable[[Span], 
     right, broken = Tree(0, random).spans, Tree(1, random).spans
     totals = total(fill(front, [*right, broken[0], wrong(broken[1]), *broken[2:]]))
     assert (totals.total.answers, totals.total.needs_tree, totals.named) == (1, 1, (broken[0].trace_id,))
+
+
+@pytest.mark.parametrize(("name", "value", "becomes"), SAID_OTHERWISE)
+def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
+    front: int, name: str, value: AttributeValue, becomes: str
+) -> None:
+    url = fill(front, said_otherwise(Tree(4, seeded(4)).spans, name, value))
+    found = total(url).total
+    assert getattr(found, becomes) == 1
+    assert found.needs_tree or found == part_of("", read_queries(read_source(url)).records)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import replace as with_field
 from pathlib import Path
 
 import pytest
-from changed_trees import changed
+from changed_trees import SAID_OTHERWISE, changed, said_otherwise
 from msgspec.structs import replace
 from parquet_spans import Form, write_parquet
 from query_trees import NOW_NS, Tree, forty_queries, seeded
@@ -182,6 +182,17 @@ def test_copies_of_a_query_that_contradict_each_other_in_its_state_need_the_tree
     tops = [top, replace(top, attributes={**top.attributes, **said})]
     spans = [*(tops if is_last else reversed(tops)), *others]
     assert total([write_parquet(tmp_path / "spans.parquet", spans)]).total.needs_tree == 1
+
+
+@pytest.mark.parametrize(("name", "value", "becomes"), SAID_OTHERWISE)
+def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
+    tmp_path: Path, name: str, value: AttributeValue, becomes: str
+) -> None:
+    spans = said_otherwise(Tree(4, seeded(4)).spans, name, value)
+    file = write_parquet(tmp_path / "spans.parquet", spans)
+    found = total([file]).total
+    assert getattr(found, becomes) == 1
+    assert found.needs_tree or found == part_of("", read_queries(read_source(file)).records)
 
 
 def test_more_time_than_64_bits_hold_is_left_aside_and_said(tmp_path: Path) -> None:

@@ -79,3 +79,30 @@ def changed(spans: list[Span], random: Random) -> list[Span]:
     if random.random() < 0.1:
         found.append(replace(found[-1], end_ns=found[-1].end_ns - 1))
     return found
+
+
+SAID_OTHERWISE: Final[Sequence[tuple[str, AttributeValue, str]]] = (
+    (semconv.QUERY_DISTURBED, "rain", "answers"),
+    (semconv.QUERY_DISTURBED, "clock-step", "failed"),
+    (semconv.QUERY_OK, "False", "failed"),
+    (semconv.QUERY_OK, "0", "failed"),
+    (semconv.QUERY_OK, "TRUE", "answers"),
+    (semconv.QUERY_OK, "perhaps", "needs_tree"),
+    (semconv.QUERY_WARMUP, "True", "warmup"),
+    (semconv.QUERY_WARMUP, "False", "answers"),
+    (semconv.HTTP_STATUS[0], "302", "answers"),
+    (semconv.HTTP_STATUS[1], 200, "answers"),
+    (semconv.HTTP_STATUS[1], "moved", "needs_tree"),
+)
+"""What a query or each of its requests may say in words of its own, and what becomes of the query."""
+
+
+def said_otherwise(spans: Sequence[Span], name: str, value: AttributeValue) -> list[Span]:
+    """The trace with the attribute on each request, if it is one of theirs, else on its query."""
+    names = semconv.HTTP_METHOD if name in semconv.HTTP_STATUS else (semconv.QUERY_ID,)
+    return [
+        replace(span, attributes={**span.attributes, name: value})
+        if any(one in span.attributes for one in names)
+        else span
+        for span in spans
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
 from punie.trace.analysis.summary.parts import GroupBy, Part
 from punie.trace.errors import InputError
-from punie.trace.model import PHASES, Phase
+from punie.trace.model import PHASES
 from punie.trace.store.clickhouse.cluster import Distributed, find_distributed, has_whole_traces
 from punie.trace.store.clickhouse.query import NO_LIMIT, ClickHouseQuery, parse_query
 from punie.trace.store.clickhouse.source import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 # Past this much the spans that are brought together wait on the server's disk, so that memory doesn't follow the table.
-_SPILL_BYTES: Final = 1_000_000_000
+_SPILL_BYTES: Final = 2_000_000_000
 SETTINGS: Final[Mapping[str, int]] = {
     "max_bytes_before_external_group_by": _SPILL_BYTES,
     **WHOLE,
@@ -48,8 +48,8 @@ class _Row:
     queries: int
     root_ns: int
     walls: Sequence[int]
-    phases: tuple[Sequence[int], Sequence[int]]
-    contested: tuple[Sequence[int], Sequence[int]]
+    phases: Sequence[int]
+    contested: Sequence[int]
     known: int
     named: Sequence[str]
     most_spans: int
@@ -158,8 +158,8 @@ def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
             row.queries,
             row.root_ns,
             row.walls,
-            _by_phase(row.phases),
-            _by_phase(row.contested),
+            dict(zip(PHASES, row.phases, strict=True)),
+            dict(zip(PHASES, row.contested, strict=True)),
             row.known,
             bool(row.network_known),
         )
@@ -171,7 +171,3 @@ def _part(query: ClickHouseQuery, name: str, rows: Sequence[_Row]) -> Part:
         raise InputError(
             f"{query.shown}: its traces changed while they were read", remedy="ask again"
         ) from None
-
-
-def _by_phase(sums: tuple[Sequence[int], Sequence[int]]) -> Mapping[Phase, int]:
-    return {PHASES[rank]: ns for rank, ns in zip(*sums, strict=True)}

@@ -1,7 +1,8 @@
 -- The ledger where the rows already lie: what `analysis/ledger/ledger.py` defines, to the nanosecond, in ClickHouse's
 -- words. Each server works on the queries that it has: arithmetic on a query's arrays, no join and no window.
 --
--- In:  a row a query with a root: query_key (of any type), spans_of (its spans, see `single`).
+-- In:  a row a query: query_key (of any type), low_ns and high_ns (when it lasts), members (its spans, each once:
+--      1 a number, 2 its parent's or 0, 3 start, 4 end, 5 phase, 6 provenance).
 -- Out: by `texts.py`, which puts both ends in their place: a row a query and phase, or sums over whole traces.
 --
 -- phase ranks are places in `model.Phase`:
@@ -15,56 +16,51 @@
 --
 -- No lambda names an array from outside itself: ClickHouse would copy the array for every element.
 WITH
--- A query's spans, each once: 1 id, 2 start - end, 3 start, 4 phase, 5 provenance, 6 parent, 7 has a parent, 8 is the root
-single AS (
-  SELECT query_key, spans_of, arrayFirst(x -> x.8 = 1, spans_of) AS root, root.3 AS low_ns, root.3 + greatest(-root.2, 0) AS high_ns
+-- |------ root ------|
+--      |---- span ----|     what is outside the query's window is cut off; an inverted span has no length
+--
+-- 1 number, 2 parent's number, 3 start and 4 end in the query, 5 phase, 6 provenance
+alive AS (
+  SELECT query_key, low_ns, high_ns,
+    arrayFilter(x -> x.4 > x.3, arrayMap(
+      (x, low, high) -> (x.1, x.2, greatest(x.3, low) - low, least(x.4, high) - low, x.5, x.6),
+      members, arrayWithConstant(length(members), low_ns), arrayWithConstant(length(members), high_ns)
+    )) AS open
   FROM (
   $SPANS
   )
 ),
--- |------ root ------|
---      |---- span ----|     what is outside the query's window is cut off; an inverted span has no length
-alive AS (
-  SELECT query_key, low_ns, high_ns,
-    arrayFilter(x -> x.3 > x.2, arrayMap(
-      x -> (x.1, greatest(x.3, low_ns), least(x.3 - x.2, high_ns), x.4, x.5, x.6, x.7),
-      arrayFilter(x -> x.2 < 0, spans_of)
-    )) AS open
-  FROM single
-),
 -- Each span, and after it the ends of its children by time: +1 where one starts, before -1 where one ends. Where their
 -- sum leaves 0 and comes back to it the children together begin and end to cover their parent.
+--
+-- 1 0, 1 or -1, 2 whose, 3 when (of a span itself: its start), 4 its end, 5 its phase
 families AS (
   SELECT query_key, low_ns, high_ns, open,
-    arrayFilter(x -> x.7 = 1, open) AS below,
-    arraySort(f -> bitShiftLeft(toInt128(f.1), 64) + f.3 * 2 + (f.4 > 0), arrayConcat(
-      arrayMap(x -> (x.1, 0, toInt64(0), 0, x.4, x.2, x.3), open),
-      arrayMap(x -> (x.6, 1, x.2, -1, toInt64(0), toInt64(0), toInt64(0)), below),
-      arrayMap(x -> (x.6, 1, x.3, 1, toInt64(0), toInt64(0), toInt64(0)), below)
-    )) AS family
+    arrayFilter(x -> x.2 != 0, open) AS below,
+    arraySort((f, place) -> place,
+      arrayConcat(arrayMap(x -> (0, x.1, x.3, x.4, x.5), open), arrayMap(x -> (1, x.2, x.3, x.4, x.5), below), arrayMap(x -> (-1, x.2, x.4, x.4, x.5), below)),
+      arrayConcat(arrayMap(x -> bitShiftLeft(toUInt128(x.1), 64), open),
+        arrayMap(x -> bitOr(bitShiftLeft(toUInt128(x.2), 64), toUInt64(x.3 * 2 + 2)), below),
+        arrayMap(x -> bitOr(bitShiftLeft(toUInt128(x.2), 64), toUInt64(x.4 * 2 + 3)), below))
+    ) AS family
   FROM alive
 ),
-turns AS (
-  SELECT query_key, low_ns, high_ns, open,
-    arrayFilter((x, f, p, n) -> f.2 = 1 AND p.2 = 0 AND p.1 = f.1 AND n = if(f.4 < 0, 1, 0),
-      arrayMap((f, p) -> (least(greatest(f.3, p.6), p.7), p.5, 0, f.4), family, arrayFill(x -> x.2 = 0, family) AS parents),
-      family, parents, arrayCumSum(f -> -f.4, family)
-    ) AS covers
-  FROM families
-),
+-- Instants, what happens there in their last six bits: four times the phase, and 0 if a span starts, 1 if it ends, 2 if its children begin to cover it, 3 if they end
 edges AS (
   SELECT query_key, low_ns, high_ns, open,
-    arraySort(x -> x.1, arrayConcat(
-      arrayMap(x -> (x.2, x.4, 1, 1), open), arrayMap(x -> (x.3, x.4, -1, -1), open), covers
+    arraySort(arrayConcat(arrayMap(x -> x.3 * 64 + x.5 * 4, open), arrayMap(x -> x.4 * 64 + x.5 * 4 + 1, open),
+      arrayMap(c -> c.1, arrayFilter(c -> c.2, arrayMap((f, p, n) -> (least(greatest(f.3, p.3), p.4) * 64 + p.5 * 4 + if(f.1 > 0, 2, 3),
+        f.1 != 0 AND f.2 = p.2 AND n = if(f.1 > 0, 1, 0)), family, arrayFill(f -> f.1 = 0, family), arrayCumSum(f -> f.1, family))))
     )) AS ends
-  FROM turns
+  FROM families
 ),
 steps AS (
-  SELECT query_key, low_ns, high_ns, open, ends.1 AS t, ends.2 AS rank, ends.3 AS step, ends.4 AS own_step FROM edges
+  SELECT query_key, low_ns, high_ns, open, arrayMap(x -> toInt64(bitShiftRight(x, 6)), ends) AS t, arrayMap(x -> toUInt8(bitAnd(x, 63)) + 1, ends) AS what FROM edges
 ),
+-- 1 the phase that owns the time, 2 how long, 3 how much of it is contested
 owned AS (
   SELECT query_key, low_ns, high_ns, open,
-    arrayFilter(x -> x.2 > 0, arrayMap(
+    arrayMap(
       (lasted_ns, a, b, c, d, e) -> (
         multiIf(a >= 4398046511104, 0, a >= 2097152, 1, a > 0, 2, b >= 4398046511104, 3, b >= 2097152, 4, b > 0, 5,
           c >= 4398046511104, 6, c >= 2097152, 7, c > 0, 8, d >= 4398046511104, 9, 10) AS owner,
@@ -74,14 +70,9 @@ owned AS (
           OR (d % 2097152 > 0 AND owner != 9), lasted_ns, 0)
       ),
       arrayMap((next, now) -> next - now, arrayConcat(arrayPopFront(t), arraySlice(t, -1)), t),
-      arrayCumSum((r, s) -> s * transform(r, [0, 1, 2], [4398046511104, 2097152, 1], 0), rank, step),
-      arrayCumSum((r, s) -> s * transform(r, [3, 4, 5], [4398046511104, 2097152, 1], 0), rank, step),
-      arrayCumSum((r, s) -> s * transform(r, [6, 7, 8], [4398046511104, 2097152, 1], 0), rank, step),
-      arrayCumSum((r, s, o) -> s * if(r = 9, 4398046511104, 0) + o * transform(r, [7, 8, 9], [2097152, 2097152, 1], 0),
-        rank, step, own_step),
-      arrayCumSum((r, o) -> o * transform(r, [0, 1, 2, 3, 4, 6, 5, 10],
-        [4398046511104, 4398046511104, 4398046511104, 2097152, 2097152, 2097152, 1, 1], 0), rank, own_step)
-    )) AS parts
+      arrayCumSum(arrayMap(x -> $A[x], what)), arrayCumSum(arrayMap(x -> $B[x], what)), arrayCumSum(arrayMap(x -> $C[x], what)),
+      arrayCumSum(arrayMap(x -> $D[x], what)), arrayCumSum(arrayMap(x -> $E[x], what))
+    ) AS parts
   FROM steps
 )
 $RESULT

@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate, product
 from string import Template
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT
 from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
-from punie.trace.store.in_database.spans import WORDS, quoted, spans_sql, told_by_spelling
+from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase
+from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, quoted, spans_sql, told_by_spelling
 
-_ROWS = """SELECT query_key,
-    arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS spans_of
+_PLACES: Final = (1 << 42, 1 << 21, 1)
+_AT_WORK: Final = MappingProxyType(
+    {
+        Group.NETWORK: ("D", 1 << 21),
+        Group.TOOL: ("D", 1),
+        Group.GENERATION: ("E", 1 << 42),
+        Group.SERVER: ("E", 1 << 21),
+        Group.FRAMEWORK: ("E", 1),
+    }
+)
+K = TypeVar("K")
+_ROWS = """SELECT query_key, root.3 AS low_ns, low_ns + greatest(-root.2, 0) AS high_ns,
+    arrayMap((x, number, above) -> (number, if(x.7, above, 0), x.3, x.3 - x.2, x.4, x.5), once,
+      arraySlice(numbers, 1, length(once)), arraySlice(numbers, length(once) + 1)) AS members
+  FROM (SELECT query_key, arrayFirst(x -> x.8 = 1, once) AS root, once,
+    arrayEnumerateDense(arrayConcat(once.1, once.6)) AS numbers
+  FROM (SELECT query_key,
+    arrayFilter((x, id, before) -> id != before, copies, ids, arrayPushFront(arrayPopBack(ids), ids[1] - 1)) AS once
   FROM (SELECT query_key, arraySort(groupArray((span_id, start_ns - end_ns, start_ns, phase_rank, provenance_rank,
       ifNull(parent_id, -1), isNotNull(parent_id), is_root))) AS copies, copies.1 AS ids
-    FROM spans GROUP BY query_key) WHERE has(copies.8, 1)"""
+    FROM spans GROUP BY query_key) WHERE has(copies.8, 1)))"""
 _ROWS_OF_PHASES = """SELECT query_key, low_ns AS start_ns, high_ns - low_ns AS wall_ns, phase_rank,
   arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.2) AS ns,
   arraySum((r, ns) -> if(r = phase_rank, ns, 0), parts.1, parts.3) AS contested_ns,
-  arraySum(how -> bitShiftLeft(1, how), arrayDistinct(arrayMap(x -> x.5, arrayFilter(x -> x.4 = phase_rank, open)))) AS provenances,
-  arrayCount(x -> x.4 = phase_rank, open) AS spans
-FROM owned LEFT ARRAY JOIN arrayDistinct(parts.1) AS phase_rank"""  # noqa: E501 - one expression
+  arraySum(how -> bitShiftLeft(1, how), arrayDistinct(arrayMap(x -> x.6, arrayFilter(x -> x.5 = phase_rank, open)))) AS provenances,
+  arrayCount(x -> x.5 = phase_rank, open) AS spans
+FROM owned LEFT ARRAY JOIN arrayDistinct(arrayFilter((r, ns) -> ns > 0, parts.1, parts.2)) AS phase_rank"""  # noqa: E501 - one expression
 
-# The spans of a trace are together already: nothing is grouped again. A trace that isn't counted gets a root without
-# length, so that it comes out with no time. In query_key: 1 trace, 2 state, 3 part, 4 wall time, 5 network known,
-# 6 spans.
-_TRACES = """SELECT (TraceId, state, part, root_ns, is_network_known, toInt64(length(members))) AS query_key,
-    arrayMap(m -> (m.1, m.3 - m.4, m.3, m.6, m.7, ifNull(m.2, -1), isNotNull(m.2), m.8),
-      if(state = 'counted', members, $NOTHING)) AS spans_of
+# The spans of a trace are together already: nothing is grouped again. A trace that isn't counted has none here, so that
+# it comes out with no time. In query_key: 1 trace, 2 state, 3 part, 4 wall time, 5 network known, 6 spans.
+_TRACES = """SELECT (TraceId, state, part, high_ns - low_ns, is_network_known, toInt64(length(ids))) AS query_key,
+    low_ns, high_ns, arraySlice(members, 1, if(state = 'counted', length(members), 0)) AS members
   FROM traces"""
-_NOTHING = (
-    "[(toInt64(0), NULL, toInt64(0), toInt64(0), (toInt64(10), toInt64(1)), toInt64(10), toInt64(1), true)]"
-)
 # Five bits a phase tell how it was known: those of its spans, where it has time.
 _SUMS = """SELECT query_key.2 AS state, query_key.3 AS part, count() AS queries, sum(toInt128(query_key.4)) AS root_ns,
   groupArrayIf(query_key.4, state = 'counted') AS walls,
-  sumMap(parts.1, arrayMap(ns -> toInt128(ns), parts.2)) AS phases,
-  sumMap(parts.1, arrayMap(ns -> toInt128(ns), parts.3)) AS contested,
+  sumForEach($PHASES) AS phases,
+  sumForEach($CONTESTED) AS contested,
   groupBitOr(bitAnd(
-    arrayReduce('groupBitOr', arrayMap(x -> bitShiftLeft(toUInt64(1), x.4 * 5 + x.5), open)),
-    arrayReduce('groupBitOr', arrayMap(x -> bitShiftLeft(toUInt64(31), x.1 * 5), parts))
+    arrayReduce('groupBitOr', arrayMap(x -> bitShiftLeft(toUInt64(1), x.5 * 5 + x.6), open)),
+    arrayReduce('groupBitOr', arrayMap(x -> if(x.2 > 0, bitShiftLeft(toUInt64(31), x.1 * 5), 0), parts))
   )) AS known, groupArrayIf(3)(query_key.1, state = 'tree') AS named, max(query_key.6) AS most_spans,
   min(query_key.5) AS network_known
 FROM owned GROUP BY state, part"""
@@ -54,15 +67,18 @@ SELECT * FROM ({ledger})"""
 _REPORT = """SELECT is_all, part, state, queries, root_ns,
   [w[1], w[-1], w[intDiv(length(w) + 1, 2)], w[intDiv(length(w), 2) + 1],
     w[intDiv(95 * length(w) + 99, 100)], w[intDiv(99 * length(w) + 99, 100)]] AS walls,
-  p AS phases, c AS contested, known, named, most_spans, network_known
+  phases, contested, known, named, most_spans, network_known
 FROM (
   SELECT grouping(part) AS is_all, part, state, sum(s.queries) AS queries, sum(s.root_ns) AS root_ns,
-    arraySort(groupArrayArray(s.walls)) AS w, sumMap(s.phases.1, s.phases.2) AS p,
-    sumMap(s.contested.1, s.contested.2) AS c, groupBitOr(s.known) AS known,
+    arraySort(groupArrayArray(s.walls)) AS w, sumForEach(s.phases) AS phases,
+    sumForEach(s.contested) AS contested, groupBitOr(s.known) AS known,
     arraySlice(arraySort(groupArrayArray(s.named)), 1, 3) AS named, max(s.most_spans) AS most_spans,
     min(s.network_known) AS network_known
   FROM {shards} AS s GROUP BY GROUPING SETS ((state), (state, part))
 )"""
+
+_LONGEST: Final = 40
+"""As much of a text as is compared: no text that tells something is as long."""
 
 MOST_SPANS: Final = 2**21 - 1
 """As many spans as one query may have: the text counts the open ones in 21 bits."""
@@ -96,10 +112,13 @@ def traces_sql(attributes: Iterable[str], by: GroupBy | None = None) -> str:
 
     `part` is the trace's part as `analysis.parts.By` says, "" where nothing is asked `by`.
     """
+    spelled = told_by_spelling(attributes)
     return Template(_text("whole_traces.sql")).substitute(
         PART=_PARTS[by],
+        OF_PART="asked, served, " if by is By.MODEL else "",
         ONE_MACHINE=_one_machine(),
-        NAMED=spans_sql(_words(), _has_any, told_by_spelling(attributes)),
+        MACHINES=", ".join(f"machine_{number}" for number, _ in enumerate(semconv.MACHINE_NAMES)),
+        NAMED=spans_sql(_words(), _has_any, spelled),
         AFTER_PERCENT=AFTER_PERCENT,
         EARLIEST_NS=EARLIEST_NS,
         LONGEST_NS=LONGEST_NS,
@@ -115,7 +134,7 @@ def shard_sql(rows: str, attributes: Iterable[str], by: GroupBy | None) -> str:
     Gives a row a state and part: state, part, queries, root_ns, walls (one a counted query), phases and contested
     (ranks and nanoseconds), known, named, most_spans, network_known.
     """
-    ledger = _ledger(_TRACES.replace("$NOTHING", _NOTHING), _SUMS)
+    ledger = _ledger(_TRACES, Template(_SUMS).substitute(PHASES=_by_rank(2), CONTESTED=_by_rank(3)))
     return _SHARD.format(rows=rows, traces=traces_sql(attributes, by), ledger=ledger)
 
 
@@ -129,8 +148,28 @@ def report_sql(shards: str) -> str:
     return _REPORT.format(shards=shards)
 
 
+def _by_rank(place: int) -> str:
+    """What the parts of a query sum to at `place`, an entry a phase."""
+    sums = (f"arraySum((r, ns) -> ns * (r = {rank}), parts.1, parts.{place})" for rank in range(len(PHASES)))
+    return f"arrayMap(ns -> toInt128(ns), [{', '.join(sums)}])"
+
+
 def _ledger(spans: str, result: str) -> str:
-    return Template(_text("ledger_arrays.sql")).substitute(SPANS=spans, RESULT=result)
+    return Template(_text("ledger_arrays.sql")).substitute(SPANS=spans, RESULT=result, **_steps())
+
+
+def _steps() -> Mapping[str, str]:
+    """What each packed count gains by what happens at an instant: the phase of a span, and which of its four ends."""
+    counts = {name: [[0, 0] for _ in PHASES] for name in "ABCDE"}
+    for rank, phase in enumerate(PHASES):
+        if phase is not Phase.FRAMEWORK:
+            counts["ABCD"[rank // 3]][rank][0] = _PLACES[rank % 3]
+        name, place = _AT_WORK[PHASE_GROUP[phase]]
+        counts[name][rank][1] = place
+    return {
+        name: str([step for opens, works in both for step in (opens + works, -opens - works, -works, works)])
+        for name, both in counts.items()
+    }
 
 
 def _text(name: str) -> str:
@@ -139,35 +178,96 @@ def _text(name: str) -> str:
 
 def _words() -> str:
     """The words of the spans in `otel_spans`, as `store/in_database/spans.py` lists them."""
-    words = ", ".join(f"{_text_of(name)} AS {word}" for word, name in WORDS.items())
-    names = ", ".join(f"ResourceAttributes[{quoted(name)}]" for name in semconv.MACHINE_NAMES)
-    return (
-        f"SELECT TraceId, SpanAttributes, {words}, [{names}] AS machine, ScopeName AS scope, SpanName AS span_name, "  # noqa: S608
-        "reinterpretAsInt64(unhex(SpanId)) AS id, reinterpretAsInt64(unhex(ParentSpanId)) AS parent, "
-        "toUnixTimestamp64Nano(Timestamp) AS start_ns, start_ns + reinterpretAsInt64(Duration) AS end_ns, "
+    told = (f"{_told(word)} AS {word}" for word in TOLD)
+    texts = (f"SpanAttributes[{quoted(name)}] AS {word}" for word, name in TEXTS.items())
+    machine = (
+        f"if({name} = '', 0, cityHash64({name})) AS machine_{number}"
+        for number, name in enumerate(f"ResourceAttributes[{quoted(name)}]" for name in semconv.MACHINE_NAMES)
+    )
+    # What a name stands for is copied for each use of it in one SELECT: so there are two.
+    of_row = (
+        f"SELECT *, {_TOLD_SQL} AS told, ScopeName AS scope, SpanName AS span_name, "  # noqa: S608 - our own text
+        "reinterpretAsUInt64(unhex(SpanId)) AS id, reinterpretAsUInt64(unhex(ParentSpanId)) AS parent, "
+        "toUnixTimestamp64Nano(Timestamp) AS start_ns, reinterpretAsInt64(Duration) AS lasted_ns, "
         "ParentSpanId = '' AS is_top, SpanKind = 'Server' AS is_server, StatusCode = 'Error' AS is_error, "
-        f"{_is_hex('TraceId', 32)} AND {_is_hex('SpanId', 16)} AND id != 0 AND start_ns >= 0 "
-        f"AND (is_top OR ({_is_hex('ParentSpanId', 16)} AND parent != 0)) AS is_sound, "
         f"has(EventNames, {quoted(semconv.EXCEPTION_EVENT)}) AS has_exception FROM otel_spans"
+    )
+    return (
+        f"SELECT TraceId, SpanAttributes, told, {', '.join((*told, *texts, *machine))}, scope, span_name, id, parent, "  # noqa: S608
+        "start_ns, start_ns + lasted_ns AS end_ns, is_top, is_server, is_error, has_exception, "
+        f"{_is_hex('SpanId', 16)} AND id != 0 AND start_ns >= 0 "
+        f"AND (is_top OR ({_is_hex('ParentSpanId', 16)} AND parent != 0)) AS is_sound FROM ({of_row})"
     )
 
 
 def _one_machine() -> str:
-    """Whether all spans of a trace name their host, and no two of them different machines."""
-    names = range(1, len(semconv.MACHINE_NAMES) + 1)
-    same = (f"minIf(machine[{n}], machine[{n}] != '') = max(machine[{n}])" for n in names)
-    return " AND ".join(("min(machine[-1]) != ''", *same))
+    """Whether all spans of a trace name their host, and no two of them different machines: by hashes of the names."""
+    names = [f"machine_{number}" for number, _ in enumerate(semconv.MACHINE_NAMES)]
+    same = (f"minIf({name}, {name} != 0) = max({name})" for name in names)
+    return " AND ".join((f"min({names[-1]}) != 0", *same))
 
 
-def _text_of(name: str) -> str:
-    return f"SpanAttributes[{quoted(name)}]"
+def _told(word: str) -> str:
+    place, width = _TOLD_BITS[word]
+    return f"bitAnd(bitShiftRight(told, {place}), {(1 << width) - 1})"
 
 
 def _has_any(names: Sequence[str]) -> str:
-    texts = [quoted(name.replace("\\", "\\\\").replace("'", "''")) for name in names]
-    if len(texts) == 1:
-        return f"mapContains(SpanAttributes, {texts[0]})"
-    return f"hasAny(mapKeys(SpanAttributes), [{', '.join(texts)}])"
+    if tuple(names) in _MARKED:
+        place, width = _MARKED[tuple(names)]
+        return f"bitAnd(told, {((1 << width) - 1) << place}) != 0"
+    return f"arrayExists(name -> name IN ({', '.join(map(_escaped, names))}), mapKeys(SpanAttributes))"
+
+
+def _told_sql() -> str:
+    """What all attributes of a span tell, side by side in one number: they are gone through once.
+
+    Of an attribute of `TOLD` a name alone tells of another text; its text, as "name=text", what is to be added to that.
+    """
+    names: dict[str, int] = {}
+    texts: dict[str, int] = {}
+    for word, told in TOLD.items():
+        place, _ = _TOLD_BITS[word]
+        names[told.attribute] = told.other << place
+        for text, number in {"": 0, **told.numbers}.items():
+            for spelled in _in_any_case(text) if told.any_case else (text,):
+                texts[f"{told.attribute}={spelled}"] = (number - told.other) << place
+    for marks, (place, _) in _MARKED.items():
+        for name in marks:
+            names[name] = names.get(name, 0) + (1 << place)
+    pair = f"concat(name, '=', substring(text, 1, {_LONGEST}))"
+    lists = "mapKeys(SpanAttributes), mapValues(SpanAttributes)"
+    return f"arraySum((name, text) -> {_transformed('name', names)} + {_transformed(pair, texts)}, {lists})"
+
+
+def _in_any_case(text: str) -> Iterator[str]:
+    return map("".join, product(*(sorted({letter, letter.lower()}) for letter in text)))
+
+
+def _transformed(text: str, numbers: Mapping[str, int]) -> str:
+    """The number of `text`, SQL; 0 for any other."""
+    found, others = ", ".join(map(_escaped, numbers)), list(numbers.values())
+    return f"transform({text}, [{found}], CAST({others} AS Array(Int64)), toInt64(0))"
+
+
+def _escaped(name: str) -> str:
+    """Any name as text in SQL."""
+    return quoted(name.replace("\\", "\\\\").replace("'", "''"))
+
+
+def _bits(most: Mapping[K, int], place: int) -> Mapping[K, tuple[int, int]]:
+    """Where each number stands, and in how many bits, from `place` on; `most` are the largest ones."""
+    widths = [number.bit_length() for number in most.values()]
+    return dict(zip(most, zip(accumulate(widths, initial=place), widths, strict=False), strict=True))
+
+
+_TOLD_BITS: Final = _bits(
+    {word: max(*told.numbers.values(), told.other, 1) for word, told in TOLD.items()}, 0
+)
+_MARKED: Final = _bits(
+    {names: len(names) for names in MARKS.values()}, sum(width for _, width in _TOLD_BITS.values())
+)
+_TOLD_SQL: Final = _told_sql()
 
 
 def _is_hex(text: str, digits: int) -> str:

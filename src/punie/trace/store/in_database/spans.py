@@ -4,7 +4,8 @@ A relation of words has, beside what the engine needs itself (ids, times), these
 
 | column | holds |
 | --- | --- |
-| a name of `WORDS` | the attribute as text, "" if the span lacks it |
+| a name of `TOLD` | what the attribute tells, as a number |
+| a name of `TEXTS` | the attribute as text, "" if the span lacks it |
 | `is_top`, `is_server`, `is_error` | it names no parent; its kind is SERVER; its status is ERROR |
 | `has_exception` | one of its events is an exception |
 | `is_sound` | its ids and times can be read |
@@ -16,6 +17,7 @@ Whether a span has any attribute of an entry of `MARKS` is a condition, since mo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -28,39 +30,70 @@ from punie.trace.analysis.foreign.dialects import BEGINNINGS, CONVENTIONS, LLAMA
 from punie.trace.analysis.foreign.operations import TELLING
 from punie.trace.analysis.foreign.servers import DURATIONS, DYNAMO, TGI, TRITON
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
-from punie.trace.model import PHASES, Provenance
+from punie.trace.model import PHASES, Disturbance, Provenance
 from punie.trace.store.tags import STATUS_TAGS
 
-WORDS: Final[Mapping[str, str]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the text of an attribute tells: a number of `numbers`, else `other`; 0 where it is lacking or empty.
+
+    The texts are upper case if `any_case`: then case doesn't matter.
+    """
+
+    attribute: str
+    numbers: Mapping[str, int]
+    other: int = 0
+    any_case: bool = False
+
+
+_METHODS: Final = {"POST": 1, "_OTHER": 1}  # those by which a model may be asked
+TOLD: Final[Mapping[str, Told]] = MappingProxyType(
     {
-        "phase_word": semconv.PHASE,
-        "provenance_word": semconv.PHASE_PROVENANCE,
-        "operation": semconv.OPERATION,
-        "warmup": semconv.QUERY_WARMUP,
-        "new_method": semconv.HTTP_METHOD[0],
-        "old_method": semconv.HTTP_METHOD[1],
+        "phase_told": Told(semconv.PHASE, {phase: rank for rank, phase in enumerate(PHASES, 1)}),
+        "how_told": Told(semconv.PHASE_PROVENANCE, {how: rank for rank, how in enumerate(Provenance, 1)}),
+        "operation": Told(
+            semconv.OPERATION,
+            {
+                **dict.fromkeys(semconv.OPERATION_CHAT, 1),
+                semconv.OPERATION_TOOL: 2,
+                semconv.OPERATION_AGENT: 3,
+            },
+            other=4,
+        ),
+        "warmup": Told(semconv.QUERY_WARMUP, {"TRUE": 1, "1": 1, "FALSE": 0, "0": 0}, other=2, any_case=True),
+        "new_method": Told(semconv.HTTP_METHOD[0], _METHODS, other=2, any_case=True),
+        "old_method": Told(semconv.HTTP_METHOD[1], _METHODS, other=2, any_case=True),
+        "ends_at": Told(semconv.HTTP_ENDS_AT, {semconv.HTTP_ENDS_AT_HEADERS: 1}),
+        "is_wrong": Told(semconv.QUERY_OK, {"FALSE": 1, "0": 1, "TRUE": 0, "1": 0}, other=2, any_case=True),
+        "disturbed": Told(semconv.QUERY_DISTURBED, dict.fromkeys(Disturbance, 1)),
+        "error": Told(semconv.ERROR_TYPE, {}, other=1),
+        "finish": Told(semconv.FINISH_REASONS, {}, other=1),
+        "output": Told(semconv.OUTPUT_TOKENS[0], {"0": 0}, other=1),
+    }
+)
+"""Attributes of which a few texts matter, by the column's name. `operation`: the role, 4 for one that is not ours."""
+
+TEXTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
         "new_status": semconv.HTTP_STATUS[0],
         "old_status": semconv.HTTP_STATUS[1],
-        "ends_at": semconv.HTTP_ENDS_AT,
         "request_model": semconv.REQUEST_MODEL,
         "response_model": semconv.RESPONSE_MODEL,
-        "ok": semconv.QUERY_OK,
-        "error_type": semconv.ERROR_TYPE,
-        "finish_reasons": semconv.FINISH_REASONS,
-        "output_tokens": semconv.OUTPUT_TOKENS[0],
         "sglang_module": semconv.SGLANG_MODULE,
     }
 )
-"""Attributes whose text is looked at, by the column's name."""
+"""Attributes whose text is looked at, by the column's name: of few spans, or only where models are asked for."""
 
 MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "has_query_id": (semconv.QUERY_ID,),
         "has_method": (semconv.HTTP_METHOD[0],),
         "has_status": (semconv.HTTP_STATUS[0],),
+        "has_old_status": (semconv.HTTP_STATUS[1],),
+        "has_module": (semconv.SGLANG_MODULE,),
         "has_ends_at": (semconv.HTTP_ENDS_AT,),
         "has_query_error": (semconv.QUERY_ERROR,),
-        "has_disturbed": (semconv.QUERY_DISTURBED,),
         "has_reference": (semconv.PARENT_REFERENCE,),
         "has_status_tag": tuple(STATUS_TAGS),
         "has_foreign": tuple(semconv.FOREIGN_KIND),
@@ -93,8 +126,8 @@ def spans_sql(
     """All columns of the relation `words` (a SELECT), and what follows from them.
 
     `has_any` is the condition, in the engine's words, that a span has one of some attributes; `spelled` are those of
-    `told_by_spelling`. What follows is role, phase, how, is_chat, is_query, is_warmup, is_failed, is_odd, method, asks
-    (a model, perhaps), to_headers, asked and served (models).
+    `told_by_spelling`. What follows is role, phase, how, is_query, is_warmup, is_failed, is_odd, method, asks (a model,
+    perhaps), to_headers, asked and served (models).
     """
     return Template(_text()).substitute(
         WORDS=words,
@@ -107,12 +140,6 @@ def spans_sql(
         BEGINS=_begins("span_name", (*BEGINNINGS, STREAM, DYNAMO)),
         FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
         WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
-        PHASES=_ranks(PHASES),
-        PROVENANCES=_ranks(Provenance),
-        CHATS=listed(semconv.OPERATION_CHAT),
-        TOOL=quoted(semconv.OPERATION_TOOL),
-        AGENT=quoted(semconv.OPERATION_AGENT),
-        HEADERS=quoted(semconv.HTTP_ENDS_AT_HEADERS),
         SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),
         FOREIGN_SCOPE=_begins("scope", (semconv.SGLANG_SCOPE, TRITON, LLAMA_INDEX)),
         SGLANG_MODULES=quoted(semconv.SGLANG_MODULES),
@@ -131,10 +158,6 @@ def quoted(name: str) -> str:
 
 def _begins(column: str, beginnings: Iterable[str]) -> str:
     return " OR ".join(f"startsWith({column}, {quoted(beginning)})" for beginning in beginnings)
-
-
-def _ranks(names: Iterable[str]) -> str:
-    return " ".join(f"WHEN {quoted(name)} THEN {rank}" for rank, name in enumerate(names))
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.store.in_database.spans import MARKS, WORDS, quoted, spans_sql, told_by_spelling
+from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, Told, quoted, spans_sql, told_by_spelling
 from punie.trace.store.otlp.values import SPAN_ID_BYTES, TRACE_ID_BYTES
 from punie.trace.store.parquet.columns import INTEGERS, Columns
 
@@ -25,7 +25,13 @@ MACROS: Final = (
 """What the shared text calls as ClickHouse does."""
 
 SEPARATOR: Final = "\x1f"
-_READ: Final = frozenset({*WORDS.values(), *(name for names in MARKS.values() for name in names)})
+_READ: Final = frozenset(
+    {
+        *(told.attribute for told in TOLD.values()),
+        *TEXTS.values(),
+        *(name for names in MARKS.values() for name in names),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ def narrow_sql(
         f"coalesce(CAST({columns.expressions.get('scope', 'NULL')} AS VARCHAR), '') AS scope, "
         f"coalesce(CAST({columns.expressions['name']} AS VARCHAR), '') AS span_name FROM {relation}"
     )
-    words = ", ".join(f"coalesce({attributes.text(name)}, '') AS {word}" for word, name in WORDS.items())
+    told = (f"{_told(attributes.text(one.attribute), one)} AS {word}" for word, one in TOLD.items())
+    texts = (f"coalesce({attributes.text(name)}, '') AS {word}" for word, name in TEXTS.items())
+    words = ", ".join((*told, *texts))
     machine = ", ".join(f"coalesce({resource.text(name)}, '')" for name in semconv.MACHINE_NAMES)
     of_words = (
         f"SELECT *, {words}, names_no_parent OR coalesce(parent_read = 0, false) AS is_top, "  # noqa: S608
@@ -136,6 +144,12 @@ def _held(
         f"column {ours} is {kind}: neither a map of texts nor a struct nor JSON",
         remedy="leave --in-database out, or write the column as one of these",
     )
+
+
+def _told(text: str, told: Told) -> str:
+    """What `text`, SQL, tells."""
+    whens = " ".join(f"WHEN {quoted(word)} THEN {number}" for word, number in {"": 0, **told.numbers}.items())
+    return f"CASE coalesce({f'upper({text})' if told.any_case else text}, '') {whens} ELSE {told.other} END"
 
 
 def _was_read(columns: Columns) -> str:
