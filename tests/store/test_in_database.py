@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 import pytest
-from changed_trees import SAID_OTHERWISE, changed, said_otherwise, with_named
+from changed_trees import SAID_OTHERWISE, changed, linked_cases, said_otherwise, with_named
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import OTEL_TRACES, exporter_row, make_database
@@ -24,7 +24,7 @@ from punie.trace.errors import InputError
 from punie.trace.model import PHASE_RANK, AttributeValue, Event, Provenance, Span, SpanSet
 from punie.trace.store.clickhouse.in_database import total
 from punie.trace.store.clickhouse.tables import EXPORTER
-from punie.trace.store.clickhouse.texts import attributes_sql, traces_sql
+from punie.trace.store.clickhouse.texts import survey_sql, traces_sql
 from punie.trace.store.sources import read_source
 
 
@@ -45,7 +45,7 @@ def fill(front: int, spans: Sequence[Span], more: str = "") -> str:
 def judged() -> dict[str, tuple[str, set[tuple[int | None, ...]]]]:
     """State and members of every trace in the table."""
     table = f"SELECT {EXPORTER.exporter_columns} FROM added.otel_traces"  # noqa: S608
-    (attributes,) = json.loads(str(session().query(attributes_sql(table), "JSONCompactEachRow")))
+    attributes, _ = json.loads(str(session().query(survey_sql(table), "JSONCompactEachRow")))
     sql = traces_sql(attributes).replace("otel_spans", f"({table})")
     found = str(session().query(f"SELECT TraceId, state, ids, members FROM ({sql})", "JSONCompactEachRow"))  # noqa: S608
     rows = [json.loads(line) for line in found.splitlines()]
@@ -157,6 +157,13 @@ def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
     found = total(url).total
     assert getattr(found, becomes) == 1
     assert found.needs_tree or found == part_of("", read_queries(read_source(url)).records)
+
+
+@pytest.mark.parametrize("by", linked_cases(seeded(1)))
+def test_a_query_that_may_have_a_part_in_a_linked_trace_needs_the_tree(front: int, by: str) -> None:
+    spans, expected = linked_cases(seeded(1))[by]
+    found = total(fill(front, spans)).total
+    assert (found.answers, found.needs_tree) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from changed_trees import linked_cases
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
@@ -112,6 +113,14 @@ def test_traces_that_may_be_spread_are_brought_together(
     found = total(fill(front, forty_queries(seeded(3)), placed=placed, key=key), GroupBy.DAY)
     assert found.where is Where.GATHERED
     assert figures(found) == figures(expected)
+
+
+@pytest.mark.parametrize("by", linked_cases(seeded(1)))
+def test_traces_that_are_linked_over_shards_are_brought_together(front: int, by: str) -> None:
+    spans, expected = linked_cases(seeded(1))[by]
+    found = total(fill(front, spans))
+    assert found.where is (Where.EACH_SHARD if by == "nothing" else Where.GATHERED)
+    assert (found.total.answers, found.total.needs_tree) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import replace as with_field
 from pathlib import Path
 
 import pytest
-from changed_trees import SAID_OTHERWISE, changed, said_otherwise
+from changed_trees import SAID_OTHERWISE, changed, linked_cases, said_otherwise
 from msgspec.structs import replace
 from parquet_spans import Form, write_parquet
 from query_trees import NOW_NS, Tree, forty_queries, seeded
@@ -193,6 +193,33 @@ def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
     found = total([file]).total
     assert getattr(found, becomes) == 1
     assert found.needs_tree or found == part_of("", read_queries(read_source(file)).records)
+
+
+@pytest.mark.parametrize("by", linked_cases(seeded(1)))
+def test_a_query_that_may_have_a_part_in_a_linked_trace_needs_the_tree(tmp_path: Path, by: str) -> None:
+    spans, expected = linked_cases(seeded(1))[by]
+    found = total([write_parquet(tmp_path / "spans.parquet", spans, Form.EXPORTER)]).total
+    assert (found.answers, found.needs_tree) == expected
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "BLOB[]", "STRUCT(trace_id VARCHAR)[]"])
+def test_links_are_read_in_any_form(tmp_path: Path, kind: str) -> None:
+    import duckdb
+
+    spans, _ = linked_cases(seeded(1))["the run"]
+    file = write_parquet(tmp_path / "spans.parquet", spans)
+    linked = str(tmp_path / "linked.parquet")
+    trace = spans[0].trace_id
+    link = {
+        "VARCHAR": f"""'[{{"context": {{"trace_id": "{trace.upper()}"}}}}]'""",
+        "BLOB[]": f"[unhex('{trace}')]",
+        "STRUCT(trace_id VARCHAR)[]": f"[{{'trace_id': '{trace}'}}]",
+    }[kind]
+    links = f"CASE WHEN trace_id = '{spans[-1].trace_id}' AND parent_id IS NULL THEN {link} END"
+    select = f"SELECT *, CAST({links} AS {kind}) AS links FROM '{file}'"  # noqa: S608
+    duckdb.connect().execute(f"COPY ({select}) TO '{linked}' (FORMAT parquet)")
+    found = total([linked]).total
+    assert (found.answers, found.needs_tree) == (0, 2)
 
 
 def test_more_time_than_64_bits_hold_is_left_aside_and_said(tmp_path: Path) -> None:

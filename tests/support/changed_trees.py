@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from msgspec.structs import replace
-from query_trees import LENGTH_NS
+from query_trees import LENGTH_NS, Tree
 
 from punie.trace import semconv
 from punie.trace.model import AttributeValue, Event, Span, SpanKind
@@ -106,3 +106,20 @@ def said_otherwise(spans: Sequence[Span], name: str, value: AttributeValue) -> l
         else span
         for span in spans
     ]
+
+
+def linked_cases(random: Random) -> Mapping[str, tuple[list[Span], tuple[int, int]]]:
+    """Two traces and more, by what links them; with each how many queries are answered, and how many need the tree."""
+    query, other = Tree(0, random).spans, Tree(1, random).spans
+    top, *below = Tree(2, random).spans
+    run = [
+        replace(span, parent_id=None if span.parent_id == top.span_id else span.parent_id) for span in below
+    ]
+    to_run, to_query = (run[0].trace_id,), (query[0].trace_id,)
+    return {
+        "nothing": ([*query, *run], (1, 1)),
+        "the query": ([*query[:-1], replace(query[-1], linked=to_run), *run], (0, 2)),
+        "the run": ([*query, replace(run[0], linked=to_query), *run[1:]], (0, 2)),
+        "what isn't there": ([replace(query[0], linked=("e" * 32,)), *query[1:], *run], (1, 1)),
+        "two queries": ([*query, replace(other[0], linked=to_query), *other[1:]], (2, 0)),
+    }

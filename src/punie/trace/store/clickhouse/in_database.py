@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from punie.trace.analysis.summary.database_totals import DatabaseTotals, Where
@@ -24,7 +25,7 @@ from punie.trace.store.clickhouse.source import (
     settings_sql,
 )
 from punie.trace.store.clickhouse.tables import Table
-from punie.trace.store.clickhouse.texts import MOST_SPANS, attributes_sql, report_sql, shard_sql
+from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql, survey_sql
 from punie.trace.store.in_database.sums import StateSums, part_of_sums
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ def _ask(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: int
     if _is_narrowed(query):
         asked = {"service": query.service, "since": now_ns - query.since_ns, "most": query.limit}
     word = "GLOBAL IN" if behind else "IN"
-    names = attributes_sql(_rows(query, table, quoted(name), word=word))
-    ((attributes,),) = client.query(names, parameters=asked).result_rows
-    where, shards = _shards(client, query, attributes, by, table, name, behind)
+    survey = client.query(survey_sql(_rows(query, table, quoted(name), word=word)), parameters=asked)
+    ((attributes, has_links),) = survey.result_rows
+    shard = partial(shard_sql, attributes=attributes, by=by, has_links=bool(has_links))
+    where, shards = _shards(client, query, shard, table, name, behind, has_links=bool(has_links))
     sql = f"{report_sql(shards)}{settings_sql(client.server_settings, SETTINGS)}"
     return _Answer([_Row(*row) for row in client.query(sql, parameters=asked).result_rows], where)
 
@@ -95,22 +97,20 @@ def _ask(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: int
 def _shards(
     client: Client,
     query: ClickHouseQuery,
-    attributes: Sequence[str],
-    by: GroupBy | None,
+    shard: Callable[[str], str],
     table: Table,
     name: str,
     behind: Distributed | None,
+    *,
+    has_links: bool,
 ) -> tuple[Where, str]:
     """Where the ledgers are added up, and the relation of the sums that come from there."""
     if behind is None:
-        return Where.ONE_SERVER, f"({shard_sql(_rows(query, table, quoted(name)), attributes, by)})"
-    # Which traces are the newest no server knows alone.
-    if query.limit >= NO_LIMIT and has_whole_traces(client, behind):
-        return Where.EACH_SHARD, behind.on_each(shard_sql(_rows(query, table, behind.local), attributes, by))
-    return (
-        Where.GATHERED,
-        f"({shard_sql(_rows(query, table, quoted(name), word='GLOBAL IN'), attributes, by)})",
-    )
+        return Where.ONE_SERVER, f"({shard(_rows(query, table, quoted(name)))})"
+    # Which traces are the newest no server knows alone, nor what those are that its own are linked with.
+    if query.limit >= NO_LIMIT and not has_links and has_whole_traces(client, behind):
+        return Where.EACH_SHARD, behind.on_each(shard(_rows(query, table, behind.local)))
+    return Where.GATHERED, f"({shard(_rows(query, table, quoted(name), word='GLOBAL IN'))})"
 
 
 def _rows(query: ClickHouseQuery, table: Table, relation: str, *, word: str = "IN") -> str:

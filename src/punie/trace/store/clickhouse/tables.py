@@ -168,7 +168,7 @@ EXPORTER: Final = Table(
         }
     ),
     exporter_columns="TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ScopeName, Timestamp, Duration, StatusCode, "
-    "SpanAttributes, ResourceAttributes, `Events.Name` AS EventNames",
+    "SpanAttributes, ResourceAttributes, `Events.Name` AS EventNames, `Links.TraceId` AS LinkedTraces",
     make_span=_exporter_span,
 )
 JAEGER: Final = Table(
@@ -200,7 +200,7 @@ JAEGER: Final = Table(
     "if(kind = 'server', 'Server', kind) AS SpanKind, scope_name AS ScopeName, start_time AS Timestamp, "
     "reinterpretAsUInt64(duration) AS Duration, status_code AS StatusCode, "
     f"{_as_exporter('')} AS SpanAttributes, {_as_exporter('resource_')} AS ResourceAttributes, "
-    "`events.name` AS EventNames",
+    "`events.name` AS EventNames, `links.trace_id` AS LinkedTraces",
     make_span=_jaeger_span,
 )
 TABLES: Final = (EXPORTER, JAEGER)

@@ -62,6 +62,17 @@ _SUMS = """SELECT query_key.2 AS state, query_key.3 AS part, count() AS queries,
   min(query_key.5) AS network_known
 FROM owned GROUP BY state, part"""
 
+# A query that is linked with a trace which has none of ours may have a part there.
+_LINKED = """ OR TraceId IN (
+    WITH links AS (
+      SELECT TraceId AS one, lower(arrayJoin(LinkedTraces)) AS other FROM otel_spans WHERE notEmpty(LinkedTraces)
+    ), pairs AS (SELECT one, other FROM links UNION ALL SELECT other, one FROM links)
+    SELECT one FROM pairs WHERE other GLOBAL IN (
+      SELECT TraceId FROM otel_spans WHERE TraceId GLOBAL IN (SELECT other FROM pairs)
+      GROUP BY TraceId HAVING NOT max(mapContains(SpanAttributes, $QUERY_ID))
+    )
+  )"""
+
 _SHARD = """WITH otel_spans AS ({rows}), traces AS ({traces})
 SELECT * FROM ({ledger})"""
 _REPORT = """SELECT is_all, part, state, queries, root_ns,
@@ -100,42 +111,45 @@ def ledger_arrays_sql() -> str:
     return _ledger(_ROWS, _ROWS_OF_PHASES)
 
 
-def attributes_sql(rows: str) -> str:
-    """The names of all attributes of spans in `rows`, as `shard_sql` has them: one row with a list."""
-    return f"SELECT groupUniqArrayArray(mapKeys(SpanAttributes)) FROM ({rows})"  # noqa: S608 - our own text
+def survey_sql(rows: str) -> str:
+    """One row over `rows`, as `shard_sql` has them: the names of all attributes of spans, whether any has links."""
+    names, has_links = "groupUniqArrayArray(mapKeys(SpanAttributes))", "max(notEmpty(LinkedTraces))"
+    return f"SELECT {names}, {has_links} FROM ({rows})"  # noqa: S608 - our own text
 
 
-def traces_sql(attributes: Iterable[str], by: GroupBy | None = None) -> str:
+def traces_sql(attributes: Iterable[str], by: GroupBy | None = None, *, has_links: bool = False) -> str:
     """A row a trace over a relation `otel_spans`: TraceId, part, state, root_ns, is_network_known, members.
 
-    `attributes` are the names of all that its spans have.
+    `attributes` are the names of all that its spans have; `has_links` if any of them is linked.
 
-    `part` is the trace's part as `analysis.parts.By` says, "" where nothing is asked `by`.
+    `part` is the trace's part as `analysis.parts.GroupBy` says, "" where nothing is asked `by`.
     """
     spelled = told_by_spelling(attributes)
     return Template(_text("whole_traces.sql")).substitute(
         PART=_PARTS[by],
-        OF_PART="asked, served, " if by is By.MODEL else "",
+        OF_PART="asked, served, " if by is GroupBy.MODEL else "",
         ONE_MACHINE=_one_machine(),
         MACHINES=", ".join(f"machine_{number}" for number, _ in enumerate(semconv.MACHINE_NAMES)),
         NAMED=spans_sql(_words(), _has_any, spelled),
         AFTER_PERCENT=AFTER_PERCENT,
+        LINKED=_LINKED.replace("$QUERY_ID", quoted(semconv.QUERY_ID)) if has_links else "",
         EARLIEST_NS=EARLIEST_NS,
         LONGEST_NS=LONGEST_NS,
         DAY_NS=DAY_NS,
     )
 
 
-def shard_sql(rows: str, attributes: Iterable[str], by: GroupBy | None) -> str:
+def shard_sql(rows: str, attributes: Iterable[str], by: GroupBy | None, *, has_links: bool = False) -> str:
     """One statement over `rows`, a SELECT of the exporter's columns, for a server that has whole traces.
 
-    `attributes` are the names of all that the spans of all servers have.
+    `attributes` are the names of all that the spans of all servers have; `has_links` if any of them is linked: then the
+    server has to have all traces.
 
     Gives a row a state and part: state, part, queries, root_ns, walls (one a counted query), phases and contested
     (ranks and nanoseconds), known, named, most_spans, network_known.
     """
     ledger = _ledger(_TRACES, Template(_SUMS).substitute(PHASES=_by_rank(2), CONTESTED=_by_rank(3)))
-    return _SHARD.format(rows=rows, traces=traces_sql(attributes, by), ledger=ledger)
+    return _SHARD.format(rows=rows, traces=traces_sql(attributes, by, has_links=has_links), ledger=ledger)
 
 
 def report_sql(shards: str) -> str:

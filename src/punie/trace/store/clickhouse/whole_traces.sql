@@ -6,7 +6,7 @@
 --       POST in a chat · the server's span in a POST · spans that name their phase, without children, in any of these
 --
 -- each span inside its parent's time (of one machine alone: each agent, tool and chat, the others for nine tenths), all ids sound, copies of a span equal, all chats of one instrumentation, no failed request without a phase of its own, no
--- span of another framework's words, none whose status is a tag, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
+-- span of another framework's words, none whose status is a tag, no link with a trace that has no query of ours, no chat whose requests leave it open what it waited for (`analysis/queries/outlasting.py`:
 -- each shows its generation, or one request all but fills it). In that shape the rules of `analysis/ledger/phases.py` need only
 -- what is right above and right below a span, and clocks are never shifted. Any other trace is in the state `tree`: it is counted, and that is all.
 --
@@ -39,7 +39,7 @@ once AS (
     arrayUniq(arrayMap(x -> bitShiftRight(x, 192), copies)) AS size,
     if(size = length(copies), copies, arrayDistinct(copies)) AS found,
     bitTest(flags, 0) OR has_scopes OR bitAnd(flags, 6) = 6 OR bitAnd(flags, 24) = 24 OR size != length(found)
-      OR NOT match(TraceId, '^[0-9a-f]{32}$$') AS is_unsound
+      OR NOT match(TraceId, '^[0-9a-f]{32}$$')$LINKED AS is_unsound
   FROM gathered
 ),
 spans AS (

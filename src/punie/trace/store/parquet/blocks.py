@@ -145,6 +145,7 @@ class Together:
     def _rows(self, columns: Mapping[str, Any]) -> Rows:
         facts, place = columns["facts"], columns["place"]
         flags = {name: (facts >> 3 * ROLE_BITS + bit & 1).astype(np.bool_) for bit, name in enumerate(FACTS)}
+        flags["is_odd"] |= columns.get("is_linked", False)
         return Rows(
             **{name: columns[name] for name in ("high", "low", "span", "parent", "start_ns", "end_ns")},
             role=facts & _ROLE,

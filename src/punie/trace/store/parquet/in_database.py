@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,7 +28,7 @@ from punie.trace.store.parquet.columns import Columns, choose_columns
 from punie.trace.store.parquet.reader import limit_of, recognises
 from punie.trace.store.parquet.rows import column_types, file_pattern
 from punie.trace.store.parquet.tempo import is_tempo
-from punie.trace.store.parquet.words import MACROS, SEPARATOR, names_sql, narrow_sql
+from punie.trace.store.parquet.words import MACROS, ROLE_BITS, SEPARATOR, links_sql, names_sql, narrow_sql
 from punie.trace.store.row_names import is_named_otherwise
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ MEMORY: Final = "1GB"
 """As much as DuckDB takes before it waits on the disk."""
 
 _BLOCK: Final = 2**18  # spans; a block has whole traces, so it may have more
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Files that have the same columns: the `first` of them, what is read from which column, all of them as SQL."""
+
+    first: str
+    columns: Columns
+    relation: str
 
 
 def total(sources: Sequence[str], by: GroupBy | None = None) -> DatabaseTotals:
@@ -99,11 +109,13 @@ def _total(
 
     for macro in MACROS:
         duckdb.connection.execute(macro)
-    together = Together(_bring_together(duckdb, files, by), by)
+    alike = _alike(duckdb, files)
+    together = Together(_bring_together(duckdb, alike, by), by)
+    more = ", trace IN (FROM linked) AS is_linked" if _find_linked(duckdb, alike) else ""
     now_ns = time.time_ns()
 
     def read(block: tuple[int, int]) -> BlockSums:
-        return together.of_block(_columns(duckdb.connection, *block), now_ns)
+        return together.of_block(_columns(duckdb.connection, *block, more), now_ns)
 
     for number, sums in enumerate(_in_threads(read, _borders(duckdb)), start=1):
         together.take(sums)
@@ -111,14 +123,36 @@ def _total(
     return together.totals(named, f"{memory} for DuckDB, then the disk below {tempfile.gettempdir()}")
 
 
+def _alike(duckdb: Asking, files: Sequence[str]) -> Sequence[_Alike]:
+    """The files, those together that have the same columns."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for file in files:
+        alike.setdefault(tuple(column_types(duckdb, file).items()), []).append(file)
+    return [_alike_of(dict(types), same) for types, same in alike.items()]
+
+
+def _alike_of(types: Mapping[str, str], files: Sequence[str]) -> _Alike:
+    if is_tempo(tuple(types)):
+        raise InputError(
+            f"{files[0]}: is a block of Tempo's, whose rows are traces", remedy="leave --in-database out"
+        )
+    if is_named_otherwise(types):
+        raise InputError(
+            f"{files[0]}: its columns have names of another tool's", remedy="leave --in-database out"
+        )
+    listed = ", ".join("'" + file_pattern(file).replace("'", "''") + "'" for file in files)
+    return _Alike(files[0], choose_columns(types, files[0]), f"read_parquet([{listed}])")
+
+
 def _bring_together(
-    duckdb: Asking, files: Sequence[str], by: GroupBy | None
+    duckdb: Asking, alike: Sequence[_Alike], by: GroupBy | None
 ) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
     """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
 
     These are the places (the names that tell of a machine, the scope) and, by model, the models.
     """
-    narrow = _narrow(duckdb, files, ", asked, served" if by is GroupBy.MODEL else "")
+    more = ", asked, served" if by is GroupBy.MODEL else ""
+    narrow = " UNION ALL ".join(_narrow(duckdb, one, more) for one in alike)
     places = _numbered(duckdb, "places", f"SELECT place FROM ({narrow})")  # noqa: S608 - our own text
     models, model = None, ""
     if by is GroupBy.MODEL:
@@ -133,26 +167,9 @@ def _bring_together(
     return [(place or none).split(SEPARATOR) for place in places], models
 
 
-def _narrow(duckdb: Asking, files: Sequence[str], more: str) -> str:
-    """The spans of all files, one SELECT for those that have the same columns."""
-    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for file in files:
-        alike.setdefault(tuple(column_types(duckdb, file).items()), []).append(file)
-    return " UNION ALL ".join(_narrow_of(duckdb, dict(types), same, more) for types, same in alike.items())
-
-
-def _narrow_of(duckdb: Asking, types: Mapping[str, str], files: Sequence[str], more: str) -> str:
-    if is_tempo(tuple(types)):
-        raise InputError(
-            f"{files[0]}: is a block of Tempo's, whose rows are traces", remedy="leave --in-database out"
-        )
-    if is_named_otherwise(types):
-        raise InputError(
-            f"{files[0]}: its columns have names of another tool's", remedy="leave --in-database out"
-        )
-    columns = choose_columns(types, files[0])
-    listed = ", ".join("'" + file_pattern(file).replace("'", "''") + "'" for file in files)
-    relation = f"read_parquet([{listed}])"
+def _narrow(duckdb: Asking, files: _Alike, more: str) -> str:
+    """The spans of `files` in few columns, as SQL."""
+    columns, relation = files.columns, files.relation
     fields = _fields(duckdb.connection, columns, relation)
     names: Iterable[str] = fields.get("attributes", ())
     try:
@@ -161,7 +178,28 @@ def _narrow_of(duckdb: Asking, types: Mapping[str, str], files: Sequence[str], m
             names = [str(row[0]) for row in found]
         return narrow_sql(columns, fields, names, relation, more)
     except InputError as error:
-        raise InputError(f"{files[0]}: {error.message}", remedy=error.remedy) from None
+        raise InputError(f"{files.first}: {error.message}") from None
+
+
+def _find_linked(duckdb: Asking, alike: Sequence[_Alike]) -> bool:
+    """Make the table `linked` of the traces that may have a part in another one; False if no span has a link.
+
+    They are linked, in either direction, with a trace that has no query of ours: that may be a part of theirs.
+    """
+    from punie.trace.store.parquet.whole_traces import QUERY
+
+    links = [sql for files in alike if (sql := links_sql(files.columns, files.relation))]
+    if not links:
+        return False
+    duckdb.ask(f"CREATE TABLE links AS {' UNION ALL '.join(links)}", doing="looking for links")
+    duckdb.ask(
+        "CREATE TABLE linked AS WITH pairs AS (SELECT trace, other FROM links UNION ALL "  # noqa: S608 - our own text
+        "SELECT other, trace FROM links WHERE other IS NOT NULL), others AS (SELECT trace FROM spans WHERE trace IN "
+        f"(SELECT other FROM pairs) GROUP BY trace HAVING NOT bool_or(facts & {(1 << ROLE_BITS) - 1} = {QUERY})) "
+        "SELECT DISTINCT trace FROM pairs WHERE other IS NULL OR other IN (FROM others)",
+        doing="looking for linked traces",
+    )
+    return bool(duckdb.connection.execute("SELECT count(*) FROM linked").fetchall()[0][0])
 
 
 def _fields(
@@ -202,11 +240,11 @@ def _borders(duckdb: Asking) -> Sequence[tuple[int, int]]:
     return list(zip(firsts, [*firsts[1:], int(size)], strict=True))
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, begin: int, end: int) -> Mapping[str, Any]:
+def _columns(connection: duckdb.DuckDBPyConnection, begin: int, end: int, more: str) -> Mapping[str, Any]:
     with connection.cursor() as cursor:
         return cursor.execute(
             "SELECT * EXCLUDE (trace), CAST(trace >> 64 AS UBIGINT) AS high, "  # noqa: S608
-            f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low FROM spans WHERE rowid >= ? AND rowid < ?",
+            f"CAST(trace & {2**64 - 1} AS UBIGINT) AS low{more} FROM spans WHERE rowid >= ? AND rowid < ?",
             [begin, end],
         ).fetchnumpy()
 

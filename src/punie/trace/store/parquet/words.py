@@ -65,6 +65,25 @@ def names_sql(columns: Columns, relation: str) -> str:
     return f"SELECT DISTINCT unnest({keys}) FROM {relation}"  # noqa: S608 - quoted
 
 
+def links_sql(columns: Columns, relation: str) -> str:
+    """A row a link that a span of `relation` has: trace, other (NULL: an id that can't be read); "" without links."""
+    column, kind = columns.expressions.get("links"), columns.kinds.get("links", "")
+    if column is None:
+        return ""
+    listed = f"list_transform({column}, lambda id: hex(id))" if kind == "BLOB[]" else column
+    found = f"regexp_extract_all(lower(CAST({listed} AS VARCHAR)), '[0-9a-f]{{{2 * TRACE_ID_BYTES}}}')"
+    is_linked = (
+        f"len({column}) > 0"
+        if kind.endswith("[]")
+        else f"coalesce({column} NOT IN ('', '[]', 'null'), false)"
+    )
+    trace = _id(columns, "trace_id")
+    return (
+        f"SELECT trace, TRY_CAST('0x' || other AS UHUGEINT) AS other FROM (SELECT coalesce({trace}, 0) AS trace, "  # noqa: S608
+        f"unnest(CASE WHEN len({found}) > 0 THEN {found} ELSE [NULL] END) AS other FROM {relation} WHERE {is_linked})"
+    )
+
+
 def narrow_sql(
     columns: Columns, fields: Mapping[str, frozenset[str]], names: Iterable[str], relation: str, more: str
 ) -> str:
