@@ -29,7 +29,7 @@ from punie.trace.bench.runtime import Runtime
 from punie.trace.bench.servers import server_config
 from punie.trace.commands.configured import read_config
 from punie.trace.console.bench_progress import BenchProgress
-from punie.trace.errors import ExitCode, InputError, UsageError
+from punie.trace.errors import ExitCode, InputError, ServerError, UsageError
 from punie.trace.machine.environment import Environment
 from punie.trace.server.command import server_arguments
 from punie.trace.server.program_server import ProgramServer
@@ -146,9 +146,14 @@ def test_more_blocks_than_there_are_have_to_be_asked_for(
     assert main(["bench", "speculative", "--resume", str(bench[0])]) == ExitCode.USAGE
 
 
-def test_a_program_and_what_it_starts_are_watched_and_end(tmp_path: Path) -> None:
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("flag", ["--child", "--apart"])
+def test_a_program_and_what_it_starts_are_watched_and_end(flag: str, tmp_path: Path) -> None:
     async def run() -> tuple[int, int | None]:
-        line = f"{sys.executable} {STUB} {{port}} {tmp_path} --child"
+        line = f"{sys.executable} {STUB} {{port}} {tmp_path} {flag}"
         async with ProgramServer(line, tmp_path / "log", model=None, ready_timeout_s=60) as server:
             assert server.model_name == "stub"
             child = int((tmp_path / "child.pid").read_text())
@@ -160,7 +165,19 @@ def test_a_program_and_what_it_starts_are_watched_and_end(tmp_path: Path) -> Non
     child, peak = asyncio.run(run())
     assert peak is not None
     assert peak > 60_000_000  # the child's, which the program itself doesn't have
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert _is_gone(child)
+
+
+def test_a_program_that_goes_to_the_background_is_ended_and_told_to_stay(tmp_path: Path) -> None:
+    async def run() -> None:
+        line = f"{sys.executable} {STUB} {{port}} {tmp_path} --daemon"
+        async with ProgramServer(line, tmp_path / "log", model="m", ready_timeout_s=60):
+            pytest.fail("it isn't there")
+
+    with pytest.raises(ServerError, match="the server ended with exit status 0") as caught:
+        asyncio.run(run())
+    assert "keep it in the foreground, or attach with --base-url" in caught.value.remedy
+    assert _is_gone(int((tmp_path / "child.pid").read_text()))
 
 
 @pytest.mark.parametrize(

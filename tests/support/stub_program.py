@@ -1,7 +1,8 @@
-"""A model server as a program: `python stub_program.py PORT FOLDER [--child]`. Every request's body is kept in FOLDER.
+"""A model server as a program: `python stub_program.py PORT FOLDER [--child|--apart|--daemon]`.
 
-With --child it starts another program, which outlives it unless somebody ends it. A body that asks for few tokens or
-not to think is answered sooner.
+Every request's body is kept in FOLDER. With --child it starts another program, which outlives it unless somebody ends
+it; with --apart in a session of its own, and with --daemon it ends then itself. A body that asks for few tokens or not
+to think is answered sooner.
 """
 
 from __future__ import annotations
@@ -65,8 +66,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
+    if len(sys.argv) > 3:
         code = "import time; kept = bytearray(60_000_000); time.sleep(600)"
-        child = subprocess.Popen([sys.executable, "-c", code])
+        child = subprocess.Popen([sys.executable, "-c", code], start_new_session="--child" not in sys.argv)
         (FOLDER / "child.pid").write_text(str(child.pid))
+    if "--daemon" in sys.argv:
+        sys.exit()
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -26,6 +26,9 @@ HEALTH_TIMEOUT_S: Final = 10.0
 _SETTLE_S: Final = 0.2
 _SETTLE_LOOKS: Final = 10
 _PORT_RETRIES: Final = 2
+_FOREGROUND: Final = (
+    "One that goes to the background ends so: keep it in the foreground, or attach with --base-url."
+)
 
 CommandBuilder = Callable[[ServerConfig, int], Sequence[str]]
 
@@ -208,7 +211,10 @@ class ListeningProcess:
             raise ServerError("the server isn't running", remedy="Start it before using it.")
         code = self._child.exit_code()
         if code is not None:
-            raise self._failure(f"the server {diagnosis.describe_exit(code)}")
+            raise self._failure(
+                f"the server {diagnosis.describe_exit(code)}",
+                otherwise=_FOREGROUND if code == 0 else "See the end of its log.",
+            )
 
     async def _raise_if_thread_died(self) -> None:
         quoted = await self._find_settled(diagnosis.THREAD_DIED)

@@ -3,7 +3,8 @@
     python -m punie.trace.server.program_launcher PROGRAM ARGUMENTS…
 
 As in `launcher`, standard input is a pipe whose other end the parent holds. We lead a process group, which the server
-and what it starts are in: at the end, however it comes, SIGTERM goes to the group, and SIGKILL to what is left of it.
+and what it starts are in; what leaves it (a daemon) is known by a variable of its environment. At the end, however it
+comes, SIGTERM goes to all of them, and SIGKILL to what is left.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from punie.trace.server.launcher import end_on_signals, exit_code, watch_parent
@@ -21,11 +23,12 @@ from punie.trace.server.launcher import end_on_signals, exit_code, watch_parent
 GRACE_S: Final = 4.0
 _WATCHDOG_S: Final = 2 * GRACE_S  # when the parent is gone: time for the server's own end, then for ours
 _POLL_S: Final = 0.02
+_MARK: Final = "PUNIE_STARTED_BY"
 
 
 def run_program(command: Sequence[str]) -> None:
     """Run it to its end, or until a signal raises SystemExit. Raises SystemExit with its exit code."""
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | {_MARK: str(os.getpid())})
     try:
         code = server.wait()
     finally:
@@ -36,31 +39,33 @@ def run_program(command: Sequence[str]) -> None:
 
 
 def end_group(server: subprocess.Popen[bytes]) -> None:
-    """End every process of our group but us: SIGTERM, `GRACE_S` seconds, SIGKILL."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(os.getpgrp(), signal.SIGTERM)
+    """End every process of our group but us, and what left it: SIGTERM, `GRACE_S` seconds, SIGKILL."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever ends us has no other wish
+    _send(signal.SIGTERM)
     end = time.monotonic() + GRACE_S
     while time.monotonic() < end and (server.poll() is None or any(_others())):
         time.sleep(_POLL_S)
-    for pid in _others():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:  # it ended meanwhile
-            continue
+    _send(signal.SIGKILL)
     server.wait()
 
 
+def _send(number: signal.Signals) -> None:
+    for pid in _others():
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(pid, number)
+
+
 def _others() -> Iterator[int]:
-    """The live processes of our group but us."""
+    """The live processes of our group but us, and those that the server started outside of it."""
     import psutil  # loaded while the server runs, not before it
 
-    ours, group = os.getpid(), os.getpgrp()
+    ours, group, mark = os.getpid(), os.getpgrp(), str(os.getpid())
     for process in psutil.process_iter(["status"]):
         try:
-            is_ours = process.pid != ours and os.getpgid(process.pid) == group
-        except (ProcessLookupError, PermissionError):
+            is_ours = os.getpgid(process.pid) == group or process.environ().get(_MARK) == mark
+        except (ProcessLookupError, PermissionError, psutil.Error):
             continue
-        if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if is_ours and process.pid != ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             yield process.pid
 
 
