@@ -371,6 +371,12 @@ def test_no_points_at_what_is_known_or_at_a_bound_that_holds(
     assert next_step(found).startswith(advice)
 
 
+def test_time_in_failed_calls_is_not_called_the_network(make_record: RecordMaker) -> None:
+    phases = {Phase.DECODE: 300, Phase.RETRY: 500, Phase.HTTP: 200}
+    found = judge([make_record(f"q{q}", phases, network_known=True) for q in range(5)])
+    assert next_step(found).startswith("Look at failed model calls first (70.0 %)")
+
+
 def test_with_the_cache_on_more_evidence_comes_from_server_starts(make_record: RecordMaker) -> None:
     decodes = (66, 70, 74, 80, 72)
     records = [make_record(str(d), {Phase.DECODE: d, Phase.TOOL: 100 - d}, cache="server") for d in decodes]

@@ -466,3 +466,36 @@ def test_the_server_of_a_request_that_was_tried_again_is_part_of_the_retry() -> 
         server("r", "two", 31, 99),
     )
     assert phases_ms(only(*spans)) == {"retry": 20, "framework": 10, "http": 2, "model": 68}
+
+
+def test_counts_of_a_server_behind_a_gateway_and_of_a_wrapper_are_compared() -> None:
+    run, call = agent("a", None, 0, 100), chat("c", "a", 0, 90)
+    gateway = (post("p", "c", 1, 89), server("g", "p", 2, 88, {"gen_ai.usage.output_tokens": 1}))
+    behind = server("s", "g", 3, 87, {"gen_ai.usage.output_tokens": 2})
+    assert findings(run, call, *gateway) == {}
+    assert findings(run, call, *gateway, behind) == {"counts-disagree": 1}
+    counts = {"gen_ai.usage.input_tokens": 90, "gen_ai.usage.output_tokens": 1}
+    assert findings(run, chat("o", "a", 0, 90, counts), chat("i", "o", 1, 89)) == {}
+    more = {**counts, "gen_ai.usage.output_tokens": 3}
+    assert findings(run, chat("o", "a", 0, 90, more), chat("i", "o", 1, 89)) == {"counts-disagree": 1}
+
+
+@pytest.mark.parametrize(("route", "rest"), [("/v1/completions", "serve"), ("/ask", "framework")])
+def test_several_answers_to_one_request_of_a_server_alone(route: str, rest: str) -> None:
+    counts = {"gen_ai.usage.output_tokens": 1}
+    around = server("r", None, 0, 100, {"http.request.method": "POST", "http.route": route})
+    record = only(around, *(server(name, "r", 10, 90, counts) for name in ("s", "t")))
+    assert (record.model_requests, phases_ms(record)) == (2, {"model": 80, rest: 20})
+
+
+def test_how_a_call_failed_is_said_with_it_and_with_its_query() -> None:
+    run = agent("a", None, 0, 100, status=StatusCode.ERROR)
+    for said, more, error in (
+        ({"error.type": "Overloaded"}, {}, "Overloaded"),
+        ({}, {"events": (Event("exception", 5, {"exception.type": "Timeout"}),)}, "Timeout"),
+        ({"http.response.status_code": 429}, {}, "429"),
+    ):
+        failed = chat("c", "a", 0, 90, said, status=StatusCode.ERROR, **more)
+        assert only(run, failed).error == error
+        (found,) = (one for one in read(run, failed).findings if one.slug == "failed-model-call")
+        assert found.examples == (f"{run.trace_id}/c: {error}",)

@@ -331,3 +331,20 @@ def test_a_trace_that_an_attribute_alone_names_is_linked_with_it() -> None:
     assert walls_ms(*outer, inner, asks) == [90, 40]
     named = replace(inner, attributes={**inner.attributes, "trace_id": T})
     assert walls_ms(*outer, named, asks) == [90]
+
+
+def test_a_gateway_s_trace_is_known_by_the_counts_of_the_server_behind_it() -> None:
+    counts = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 1}
+
+    def behind(start: float, said: Attributes) -> tuple[Span, ...]:
+        spans = (
+            server("g", None, start, start + 60, {"http.request.method": "POST"}, trace=OTHER),
+            post("p", "g", start + 1, start + 59, "http://vllm/v1/chat/completions", trace=OTHER),
+            server("s", "p", start + 2, start + 58, said, trace=OTHER),
+        )
+        return tuple(replace(one, resource={"service.name": "gateway"}) for one in spans)
+
+    asked = (agent("a", None, 0, 90), chat("c", "a", 0, 80))
+    assert walls_ms(*asked, *behind(10, counts)) == [90]
+    assert walls_ms(*asked, *behind(10, {**counts, "gen_ai.usage.output_tokens": 2})) == [90, 60]
+    assert walls_ms(*asked, *behind(40, counts)) == [90, 60]

@@ -7,7 +7,7 @@ traces is in `Surroundings`, what it tells them in a `Reading`; its spans may be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from textwrap import shorten
 from typing import Final
@@ -40,7 +40,7 @@ from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.selection import Judged
 from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryPath, QueryRecord
-from punie.trace.analysis.trees.roles import has_failed
+from punie.trace.analysis.trees.roles import error_type, has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Window, tool_windows
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
@@ -180,7 +180,7 @@ def _record(
         ok=_truth(span.attributes.get(semconv.QUERY_OK)),
         failures=_slugs(span.attributes.get(semconv.QUERY_FAILURES)),
         failure_details=_slugs(span.attributes.get(semconv.QUERY_FAILURE_DETAILS)),
-        error=_error(span)
+        error=_error(span, (call.span for call in _refused(traces, members)))
         or (None if is_query(span) else failed_answer([*calls, *_refused(traces, members)])),
         conversation=semconv.text(span.attributes, semconv.SESSION),
         disturbed_by=_disturbance(span),
@@ -260,9 +260,10 @@ def _slugs(value: AttributeValue) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
 
 
-def _error(root: Span) -> str | None:
+def _error(root: Span, failed: Iterable[Span]) -> str | None:
+    """What a query's root says of how it failed, else what the calls say that failed in it."""
     written = semconv.text(root.attributes, semconv.QUERY_ERROR)
     kind = semconv.text(root.attributes, semconv.ERROR_TYPE)  # by the conventions there only after a failure
     if written is not None or not (kind or has_failed(root)):
         return written
-    return root.status_message or kind or "error"
+    return root.status_message or error_type(root) or next(filter(None, map(error_type, failed)), "error")

@@ -37,9 +37,6 @@ _PACKED: Final = {
 _OTHERS: Final[Mapping[bytes, str]] = MappingProxyType(
     {
         b"PK\x03\x04": "a ZIP archive: unpack it",
-        b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
-        b"\xfd7zXZ\0": "packed by xz: unpack it",
-        b"BZh": "packed by bzip2: unpack it",
         b"SQLite format 3": "a database of SQLite: give its rows as CSV, or the spans that it was made from",
         b"%PDF": "a PDF",
         b"\x89PNG": "a picture",

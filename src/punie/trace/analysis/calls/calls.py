@@ -267,10 +267,14 @@ def _answers_as_a_model(span: Span) -> bool:
 
 
 def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[SpanKey]:
-    """A server above a single one that answered, if nothing of the trace is an agent's."""
+    """A server above a single one that answered, or that answers as a model, if nothing of the trace is an agent's."""
     agents = {key[0] for key, own in role.items() if own in _OF_AGENTS} if lone else set()
     passed_on = Counter(above for key in lone if key[0] not in agents for above in forest.above(key))
-    return (key for key, count in passed_on.items() if count == 1 and role[key] is Role.SERVER)
+    return (
+        key
+        for key, count in passed_on.items()
+        if role[key] is Role.SERVER and (count == 1 or _answers_as_a_model(forest.spans[key]))
+    )
 
 
 def _superseded(

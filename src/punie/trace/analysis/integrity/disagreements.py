@@ -16,8 +16,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.usage import first_chunk_is_late
 from punie.trace.analysis.queries.traces import Traces, span_name
+from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role, saw_the_end, written, written_provenance
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
@@ -35,6 +37,9 @@ _COUNTS: Final = (
 )
 
 
+_Counts = Sequence[tuple[str, tuple[str, ...]]]
+_COUNTS_OF_CLIENTS: Final = _COUNTS[-1:]
+"""Prompts differ where an instrumentation counts cached tokens apart."""
 _TOTAL_AND_PARTS: Final = (semconv.TOTAL_TOKENS, semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS)
 
 
@@ -58,27 +63,33 @@ def cut_timings(traces: Traces) -> Iterator[SpanKey]:
 
 
 def differing_counts(traces: Traces) -> Iterator[str]:
-    """The model calls with differing token counts: which, and both counts.
+    """The model calls of which two witnesses tell other token counts: which, and both.
 
-    The two are those of the call and of the one server span that answered, or the total and its parts.
+    They are the server that answered, another instrumentation around the call, and the total beside the parts.
     """
     for call in traces.counted_calls():
-        attributes = call.span.attributes
+        attributes, name = call.span.attributes, span_name(call.key)
         total, *parts = (semconv.integer(attributes, names) for names in _TOTAL_AND_PARTS)
         if total and total < sum(part or 0 for part in parts):
-            yield f"{span_name(call.key)}: total {total}, input {parts[0]}, output {parts[1]}"
-        # of retries and of proxies each has its own
-        if len(call.servers) != 1 or call.servers[0] is call.span:
-            continue
-        differ = [
-            f"{name} {one} and {other}"
-            for name, names in _COUNTS
-            if (one := _count(call.client_spans, names)) is not None
-            and (other := _count(call.servers, names)) is not None
-            and one != other
-        ]
-        if differ:
-            yield f"{span_name(call.key)}: {', '.join(differ)}"
+            yield f"{name}: total {total}, input {parts[0]}, output {parts[1]}"
+        others = ((call.client_spans, _who_answered(call)), ((call.span,), call.wrappers))
+        for counts, spans in zip((_COUNTS, _COUNTS_OF_CLIENTS), others, strict=True):
+            if differ := [*_differing(counts, *spans)]:
+                yield f"{name}: {', '.join(differ)}"
+
+
+def _differing(counts: _Counts, some: Sequence[Span], others: Sequence[Span]) -> Iterator[str]:
+    for name, names in counts if others else ():
+        one, other = _count(some, names), _count(others, names)
+        if one is not None and other is not None and one != other:
+            yield f"{name} {one} and {other}"
+
+
+def _who_answered(call: Call) -> Sequence[Span]:
+    """The servers of a call, who answered first, if each lies in the one before: of retries each has its own."""
+    if call.servers[:1] == (call.span,) or not all(map(is_inside, call.servers[1:], call.servers)):
+        return ()
+    return call.servers[::-1]
 
 
 def _count(spans: Sequence[Span], names: tuple[str, ...]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from punie.trace import semconv
@@ -20,7 +21,7 @@ from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFind
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
+from punie.trace.analysis.trees.roles import Role, ends_at_headers, error_type, may_ask_a_model
 from punie.trace.model import Span
 
 
@@ -77,13 +78,18 @@ def answers(traces: Traces) -> Checked:
     """Answers that were cut, and token counts that are missing."""
     requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
     refused = traces.calls.refused
-    yield Cases(
-        "failed-model-call", names([call.key for call in traces.counted_calls() if call.key in refused])
-    )
+    failed = [call for call in traces.counted_calls() if call.key in refused]
+    yield Cases("failed-model-call", sorted(map(_failure, failed)))
     yield Cases("cached-above-prompt", names([call.key for call in requests if prompt_is_short(call)]))
     yield Cases("reasoning-above-output", names([call.key for call in requests if output_is_short(call)]))
     yield Cases("truncated-answer", names([call.key for call in requests if is_truncated(call)]))
     yield Cases("missing-usage", names([call.key for call in requests if lacks_usage(call)]))
+
+
+def _failure(call: Call) -> str:
+    """A failed call and, where its span or a request of it tells, how it failed."""
+    told = (error for span in (call.span, *call.attempts[::-1]) if (error := error_type(span)))
+    return ": ".join([span_name(call.key), *islice(told, 1)])
 
 
 def draft(traces: Traces) -> Checked:

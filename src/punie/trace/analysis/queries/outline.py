@@ -12,11 +12,11 @@ from punie.trace.analysis.queries.candidates import Candidates, Source
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role, has_failed
 from punie.trace.analysis.trees.tree import Forest, SpanKey
-from punie.trace.model import AttributeValue, Span
+from punie.trace.model import Attributes, AttributeValue, Span
 
 _UNSETTLED: Final = {Role.TOOL, Role.CHAT, Role.EVALUATION}
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
-_FACTS_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.RESPONSE_ID)
+_FACTS_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, (semconv.RESPONSE_ID,))
 
 
 class Asks(IntEnum):
@@ -144,20 +144,26 @@ def _passed_on(key: SpanKey, forest: Forest, calls: Calls, within: Sequence[Span
     requests = [calls.requests[call] for call in within if call in calls.requests]
     if len(requests) != 1 or any(calls.role[one] in _OF_AGENTS for one in forest.below([key])):
         return None
-    return _request(requests[0].span)
+    return _request(*requests[0].all_spans)
 
 
 def _unserved(calls: Iterable[Call]) -> Iterator[AskedCall]:
     for call in calls:
         if not call.servers:
-            yield AskedCall(call.span.start_ns, call.span.end_ns, _request(call.span))
+            yield AskedCall(call.span.start_ns, call.span.end_ns, _request(*call.all_spans))
 
 
-def _request(span: Span) -> Request:
-    attributes = span.attributes
+def _request(span: Span, *others: Span) -> Request:
+    """What the span of a call tells, or the next of the `others` that does."""
+    told = [one.attributes for one in (span, *others)]
     return Request(
         service=span.resource.get(semconv.SERVICE_NAME),
         scope=span.scope,
-        model=semconv.first(attributes, semconv.REQUEST_MODEL),
-        facts=tuple([semconv.first(attributes, names) for names in _FACTS_OF_A_REQUEST]),
+        model=_first_told(told, (semconv.REQUEST_MODEL,)),
+        facts=tuple([_first_told(told, names) for names in _FACTS_OF_A_REQUEST]),
     )
+
+
+def _first_told(told: Sequence[Attributes], names: Sequence[str]) -> AttributeValue:
+    found = (semconv.first(attributes, names) for attributes in told)
+    return next((value for value in found if value is not None), None)

@@ -119,6 +119,18 @@ def has_failed(span: Span) -> bool:
     return status is not None and status >= 400
 
 
+def error_type(span: Span) -> str:
+    """What a span says of how it failed, in a word: its error's type, an exception's, or its HTTP status."""
+    exceptions = (event.attributes.get("exception.type") for event in span.events)
+    status = semconv.integer(span.attributes, semconv.HTTP_STATUS) or 0
+    words = (
+        semconv.text(span.attributes, semconv.ERROR_TYPE),
+        *exceptions,
+        status if status >= 400 else None,
+    )
+    return next((str(word) for word in words if word), "")
+
+
 def may_ask_a_model(span: Span) -> bool:
     """Whether an HTTP span can carry a model request: these are POSTs that were not sent elsewhere."""
     redirects = (semconv.integer(span.attributes, semconv.HTTP_STATUS) or 0) // 100 == 3

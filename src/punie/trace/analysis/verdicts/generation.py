@@ -79,13 +79,14 @@ class ContestedGeneration:
 
 @dataclass(frozen=True, slots=True)
 class OtherGroup:
-    """The group that takes the most beside generation, and its share of the wall time.
+    """The group that takes the most beside generation, its share of the wall time, and the most of it.
 
     `is_bound` is whether it may be more: the network's where some server could not be seen into.
     """
 
     group: Group
     share: float
+    phase: Phase
     is_bound: bool = False
 
 
@@ -240,10 +241,14 @@ def _largest_other(records: Sequence[QueryRecord], wall_ns: int) -> OtherGroup:
     others = []
     for group in (group for group in Group if group is not Group.GENERATION):
         bound = group is Group.NETWORK and not network_known  # what is contested may be the server's
-        own = sum([r.ledger.phases_ns.get(phase, 0) for phase in PHASES_OF_GROUP[group] for r in records])
+        phases = {
+            phase: sum([r.ledger.phases_ns.get(phase, 0) for r in records])
+            for phase in PHASES_OF_GROUP[group]
+        }
+        own, most = sum(phases.values()), max(phases, key=lambda phase: phases[phase])
         if bound:
             own -= sum([r.ledger.group_contested_ns(group) for r in records])
-        others.append(OtherGroup(group, own / wall_ns, is_bound=bound))
+        others.append(OtherGroup(group, own / wall_ns, most, is_bound=bound))
     return max(others, key=lambda other: other.share)
 
 

@@ -18,6 +18,7 @@ from punie.trace.analysis.verdicts.assessment import (
 from punie.trace.analysis.verdicts.generation import GenerationFigures, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures
+from punie.trace.model import Phase
 from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import PLURALS, gaps_text
 from punie.trace.units import count_text, duration_text, percent_text, share_text
@@ -93,8 +94,9 @@ def _generation(advice: Advice, figures: GenerationFigures) -> str:
         case Advice.LOOK_ELSEWHERE:
             other = measured.largest_other
             least = "at least " if other.is_bound else ""
+            what = "failed model calls" if other.phase is Phase.RETRY else other.group
             return (
-                f"Look at {other.group} first ({least}{share_text(other.share)}): shorter answers can save at most "
+                f"Look at {what} first ({least}{share_text(other.share)}): shorter answers can save at most "
                 f"decode's {share_text(measured.decode.at_most.estimate)}."
             )
         case _:
