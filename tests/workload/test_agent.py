@@ -258,10 +258,32 @@ def test_a_reference_needs_both_parts(reference: str) -> None:
         load_subject(reference)
 
 
-def test_a_file_is_refused_with_what_to_write_instead() -> None:
-    with pytest.raises(WorkloadError, match="is a file") as caught:
-        load_subject("shop/my-agents.py:agent")
-    assert caught.value.remedy == "--agent shop.my-agents:agent"
+@pytest.mark.parametrize(
+    ("reference", "message", "remedy"),
+    [
+        ("shop/my-agents.py:agent", "is a file", "--agent shop.my-agents:agent"),
+        ("shop/agents:agent", "is a file", "--agent shop.agents:agent"),
+        ("/home/me/shop/agents.py:make()", "is a file", "cd /home/me/shop, and --agent agents:make"),
+        (
+            "lab.ipynb:agent",
+            "is a notebook",
+            "save the agent's cells as a module (jupyter nbconvert --to script)",
+        ),
+        ("shop.agents.agent", "expected module:attribute", "--agent shop.agents:agent"),
+    ],
+)
+def test_what_is_no_reference_is_refused_with_what_to_write_instead(
+    reference: str, message: str, remedy: str
+) -> None:
+    with pytest.raises(WorkloadError, match=message) as caught:
+        load_subject(reference)
+    assert caught.value.remedy == remedy
+
+
+def test_a_call_may_be_written_and_the_agents_that_are_there_are_named(loaded: Loader) -> None:
+    loaded(f"{AGENT}def make(): return agent\n", "make()")
+    with pytest.raises(WorkloadError, match=r"there is no agnet in .*\.py; it has agent"):
+        loaded(AGENT, "agnet")
 
 
 def test_a_file_of_the_users_takes_no_librarys_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +325,12 @@ def test_a_module_may_go_to_another_folder_and_takes_nobody_with_it(loaded: Load
         ("raise EOFError", "it is imported, not run: what asks its user belongs under"),
         ("def agent(settings): ...", "it is called without arguments"),
         ("import not_a_package", "run it in the folder of the module"),
+        ("import in_src", "run it in the folder of the module"),
+        ("from json import nothing", "install what it needs"),
+        (
+            "from .base import make",
+            "its package imports it: from the folder above, --agent PACKAGE.users_module_",
+        ),
     ],
 )
 def test_the_next_step_fits_what_the_module_did(loaded: Loader, source: str, remedy: str) -> None:
@@ -315,3 +343,12 @@ def test_a_module_that_reads_flags_sees_none_of_ours(loaded: Loader, monkeypatch
     monkeypatch.setattr(sys, "argv", ["punie-trace", "run", "--agent", "x"])
     loaded(f"import argparse\nargparse.ArgumentParser().parse_args()\n{AGENT}")
     assert sys.argv[1] == "run"
+
+
+def test_a_package_below_src_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "src" / "shop_in_src").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(WorkloadError) as caught:
+        load_subject("shop_in_src.agents:agent")
+    assert caught.value.remedy.startswith("shop_in_src is in src/: install it")

@@ -15,6 +15,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from punie.trace.errors import WorkloadError
+from punie.trace.workload.agent_reference import after_failed_import, split_reference
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -29,21 +30,10 @@ _REMEDY: Final = (
     "or one with @contextmanager or @asynccontextmanager"
 )
 
-_IMPORT_REMEDIES: Final[tuple[tuple[type[BaseException], str], ...]] = (
-    (
-        ImportError,
-        "run it in the folder of the module, with punie-trace installed in the environment that the agent runs in",
-    ),
-    (
-        SystemExit,
-        "it is imported, not run: what reads flags or ends the program belongs under if __name__ == '__main__'",
-    ),
-    (EOFError, "it is imported, not run: what asks its user belongs under if __name__ == '__main__'"),
-)
 LONGEST_END_S: Final = 10.0
 """What an agent's context manager may take to close connections and programs."""
 _SLOW_S: Final = 10.0
-_CALLED_REMEDY: Final = "it is called without arguments: name a function that needs none"
+_SHOWN_AGENTS: Final = 5
 
 
 class SubjectSource(Protocol):
@@ -133,23 +123,16 @@ def load_subject(reference: str) -> SubjectSource:
     The module may go to another folder: the agent stays there, and we where we are. It sees no flags of ours.
     Raises `WorkloadError` that names the flag, the module and the attribute, whatever the user's code raises.
     """
-    module_name, separator, attribute = reference.partition(":")
-    if not (module_name and separator and attribute):
-        raise WorkloadError(
-            f"--agent {reference}: expected module:attribute", remedy="e.g. --agent myapp.agents:agent"
-        )
-    if module_name.endswith(".py"):
-        dotted = ".".join(Path(module_name).with_suffix("").parts)
-        raise WorkloadError(
-            f"--agent {reference}: {module_name} is a file, expected a module",
-            remedy=f"--agent {dotted}:{attribute}",
-        )
+    module_name, attribute = split_reference(reference)
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    with _naming(f"--agent {reference}: can't import {module_name}", remedies=_IMPORT_REMEDIES):
+    with _naming(
+        f"--agent {reference}: can't import {module_name}",
+        remedy=functools.partial(after_failed_import, module=module_name),
+    ):
         module, folder = _imported(module_name)
     with (
-        _naming(f"--agent {reference}: {attribute}() failed", remedies=((TypeError, _CALLED_REMEDY),)),
+        _naming(f"--agent {reference}: {attribute}() failed", remedy=_after_failed_call),
         _without_flags(module_name),
         chdir(folder),
     ):
@@ -178,8 +161,10 @@ def _source(reference: str, attribute: str, module: ModuleType) -> SubjectSource
     try:
         value: Any = functools.reduce(getattr, attribute.split("."), module)
     except AttributeError:
+        agents = [name for name, value in vars(module).items() if _subject(value)]
+        others = f"; it has {', '.join(agents[:_SHOWN_AGENTS])}" if agents else ""
         raise _refusal(
-            reference, f"there is no {attribute} in {module.__file__ or module.__name__}"
+            reference, f"there is no {attribute} in {module.__file__ or module.__name__}{others}"
         ) from None
     made = value() if callable(value) and not _subject(value) and not _only_in_a_loop(value) else value
     if _only_in_a_loop(made):
@@ -225,16 +210,23 @@ def _saying_if_slow(what: str, log: Log) -> Iterator[None]:
         handle.cancel()
 
 
+def _after_failed_call(error: BaseException) -> str:
+    return (
+        "it is called without arguments: name a function that needs none"
+        if isinstance(error, TypeError)
+        else ""
+    )
+
+
 @contextmanager
-def _naming(what: str, *, remedies: tuple[tuple[type[BaseException], str], ...] = ()) -> Iterator[None]:
+def _naming(what: str, *, remedy: Callable[[BaseException], str] = lambda _: "") -> Iterator[None]:
     """Whatever the user's code raises inside, but Ctrl-C, is a `WorkloadError` that starts with `what`."""
     try:
         yield
     except (WorkloadError, KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:
-        remedy = next((each for kind, each in remedies if isinstance(error, kind)), "")
-        raise WorkloadError(f"{what}: {_first_line(error)}", remedy=remedy) from error
+        raise WorkloadError(f"{what}: {_first_line(error)}", remedy=remedy(error)) from error
 
 
 def _first_line(error: BaseException) -> str:
