@@ -22,9 +22,9 @@ import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
 from planted_starts import Noise, Shape, planted
 from server_starts import SAME, SLOWER, SLOWER_BY, collect, pairs
 

@@ -23,8 +23,10 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from punie.trace.__main__ import main as punie_trace
 from punie.trace.analysis.cache.bill import cache_bill

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from planted_starts import Noise, Shape, planted
 from records import build_record
 
@@ -318,7 +318,7 @@ def _cached(records: Sequence[QueryRecord], **fields: object) -> list[QueryEvide
     warm = [
         r if r.repeat == 0 else build_record(r.query_id, {Phase.DECODE: 70}, repeat=r.repeat) for r in records
     ]
-    return [_evidence([replace(r, **{"cache": "unknown", **fields}) for r in warm])]  # type: ignore[arg-type]
+    return [_evidence([replace(r, **{"cache": "unknown", **fields}) for r in warm])]
 
 
 def test_a_run_with_repeats_is_compared_by_its_first_askings_with_one_without() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import PhasedSpan

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge
@@ -105,8 +105,8 @@ def test_network_is_not_known_without_server_spans(make_record: RecordMaker) -> 
 def test_provenance_is_kept_for_each_phase(make_record: RecordMaker) -> None:
     seen = make_record("a", {Phase.DECODE: 5})
     streamed = make_record("b", {Phase.DECODE: 5})
-    ledger = dataclasses.replace(streamed.ledger, provenance={Phase.DECODE: (Provenance.STREAM,)})
-    total = totals([dataclasses.replace(streamed, ledger=ledger), seen])
+    ledger = replace(streamed.ledger, provenance={Phase.DECODE: (Provenance.STREAM,)})
+    total = totals([replace(streamed, ledger=ledger), seen])
     assert total is not None
     assert [p.provenance for p in total.phases if p.ns] == [(Provenance.SERVER, Provenance.STREAM)]
     assert {p.provenance for p in total.phases if not p.ns} == {()}
@@ -145,16 +145,16 @@ def test_decode_knowledge_is_shown(make_record: RecordMaker) -> None:
 
 def test_a_ledger_that_does_not_add_up_is_a_bug(make_record: RecordMaker) -> None:
     record = make_record("a", {Phase.TOOL: 5})
-    broken = dataclasses.replace(record, ledger=dataclasses.replace(record.ledger, wall_ns=1))
+    broken = replace(record, ledger=replace(record.ledger, wall_ns=1))
     with pytest.raises(AssertionError, match="don't sum"):
         analyse([broken])
 
 
 def test_the_analysis_is_frozen(make_record: RecordMaker) -> None:
     found = analyse([make_record("a", {Phase.TOOL: 5})])
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         found.totals = None  # type: ignore[misc]  # the assignment is what must fail
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         found.verdicts.target = found.verdicts.generation  # type: ignore[misc,assignment]  # the same
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment, QueryEvidence, Question, RepeatMethod

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from records import MS, build_record
 from sample_reports import about, broken, cache, empty, many, one, parallel, predicted, slow
 from syrupy.assertion import SnapshotAssertion

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
+from msgspec import structs
 from sample_reports import corrupt, decided, unbegun
 
 from punie.trace.report.builders.speculative import build_speculative, with_roadmap
@@ -47,6 +48,6 @@ def test_an_interval_is_never_rounded_onto_the_threshold() -> None:
     best = report.analysis.best
     assert best is not None
     assert best.interval is not None
-    below = replace(best, interval=replace(best.interval, low=1.0, high=1.1999))
+    below = replace(best, interval=structs.replace(best.interval, low=1.0, high=1.1999))
     shown = TEXT.write(build_speculative(replace(report, analysis=replace(report.analysis, best=below))))
     assert "1.1999" in shown

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ import pytest
 from chdb_engine import session
 from clickhouse_front import PASSWORD, USER, clickhouse_front
 from clickhouse_tables import JAEGER_SPANS, OTEL_TRACES, exporter_row, jaeger_row, make_database
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from query_trees import NOW_NS, Tree, seeded
 
 from punie.trace import semconv

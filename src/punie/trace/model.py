@@ -6,7 +6,6 @@ Frozen values only. Times are integer nanoseconds since the Unix epoch, ids lowe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -18,13 +17,10 @@ Attributes = Mapping[str, AttributeValue]
 NO_ATTRIBUTES: Final[Attributes] = MappingProxyType({})
 
 
-def no_attributes() -> Attributes:
-    """The empty attributes, shared (Python 3.11 refuses a mapping proxy as a dataclass default)."""
-    return NO_ATTRIBUTES
-
-
 class SpanKind(IntEnum):
     """OTLP's span kinds, with OTLP's numbers."""
+
+    __hash__ = int.__hash__  # Enum's own is Python, and shapes of spans are looked up by it
 
     UNSPECIFIED = 0
     INTERNAL = 1
@@ -42,13 +38,12 @@ class StatusCode(IntEnum):
     ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Something that happened at one instant of a span."""
 
     name: str
     time_ns: int
-    attributes: Attributes = field(default_factory=no_attributes)
+    attributes: Attributes = NO_ATTRIBUTES
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -172,8 +167,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRecord:
+class UnreadableRecord(msgspec.Struct, frozen=True):
     """A line or an item that a reader could not turn into a span: counted and named, never dropped in silence."""
 
     file: str
@@ -181,8 +175,7 @@ class UnreadableRecord:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceNote:
+class SourceNote(msgspec.Struct, frozen=True):
     """What a reader says of its source beside the records that it could not read.
 
     `slug` is integrity's, `count` how many times `case` was met.
@@ -193,14 +186,13 @@ class SourceNote:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SpanSet:
+class SpanSet(msgspec.Struct, frozen=True):
     """What a source gave: its spans in the order read (duplicates included) and what could not be read.
 
     `resolution_ns` is the clock step of the source's format: 1 for OTLP, 1000 for Jaeger's old JSON.
     """
 
     spans: tuple[Span, ...]
-    unreadable: tuple[UnreadableRecord, ...] = field(default=())
+    unreadable: tuple[UnreadableRecord, ...] = ()
     resolution_ns: int = 1
-    notes: tuple[SourceNote, ...] = field(default=())
+    notes: tuple[SourceNote, ...] = ()

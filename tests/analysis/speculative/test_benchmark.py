@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from benches import ARMS, CACHED_DRAFT, build_observation, build_plan, build_preflight, observe_all
+from msgspec import structs
 
 from punie.trace.analysis.experiment.losslessness import find_divergences
 from punie.trace.analysis.experiment.observation import Observation, TurnOutput
@@ -80,7 +81,7 @@ def test_a_corrupt_arm_can_not_be_the_best_however_fast() -> None:
 def test_wrong_answers_that_the_baseline_does_not_give_bar_an_arm() -> None:
     measured = _measured()
     wrong = tuple(
-        replace(seen, record=replace(seen.record, ok=False))
+        replace(seen, record=structs.replace(seen.record, ok=False))
         if (seen.arm, seen.block) == ("draft0-k3", 0)
         else seen
         for seen in measured.observations

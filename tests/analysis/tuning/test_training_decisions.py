@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.spread import Interval, Method
@@ -54,7 +55,8 @@ def test_repeats_from_a_warm_cache_are_no_time_that_training_saves() -> None:
     """Their prompt took no time, so that writing takes more of theirs than of a user's question."""
     records = [record(n, decode_ms=600, tokens=100) for n in range(12)]
     warm = [
-        replace(record(n, decode_ms=600, tokens=100, wall_ms=610), is_cached_repeat=True) for n in range(12)
+        structs.replace(record(n, decode_ms=600, tokens=100, wall_ms=610), is_cached_repeat=True)
+        for n in range(12)
     ]
     shortest = {f"q{n}": 50 for n in range(12)}
     assert predicted_worth([*records, *warm], shortest) == predicted_worth(records, shortest)

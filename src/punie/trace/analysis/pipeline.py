@@ -10,11 +10,11 @@ traces of which it changes something are read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-from msgspec import structs
+import msgspec
+from msgspec.structs import replace
 
 from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
@@ -30,8 +30,7 @@ from punie.trace.analysis.what_if.observed import Window
 from punie.trace.model import Span, SpanSet
 
 
-@dataclass(frozen=True, slots=True)
-class QueryRecords:
+class QueryRecords(msgspec.Struct, frozen=True):
     """What a source's spans hold.
 
     `records` are its queries (warm-up among them) by their start, `missing` the planned queries without one, `findings`
@@ -43,11 +42,10 @@ class QueryRecords:
     missing: tuple[PlannedQuery, ...]
     findings: tuple[IntegrityFinding, ...]
     requests: tuple[ModelRequest, ...] = ()
-    tools: Mapping[str, Sequence[Window]] = field(default_factory=dict)
+    tools: Mapping[str, Sequence[Window]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What one source gave.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
@@ -223,6 +221,5 @@ def _numbered(
         for record in records
     }
     return numbered.values(), [
-        structs.replace(request, server_start=numbered[request.query_key].server_start)
-        for request in requests
+        replace(request, server_start=numbered[request.query_key].server_start) for request in requests
     ]

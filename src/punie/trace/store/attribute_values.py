@@ -11,12 +11,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.attributes.types import AttributeKind, ValueType
@@ -39,7 +39,13 @@ def with_typed_values(
     What changed becomes notes that name the `source`, of the slugs `noted`.
     """
     reader = _Reader()
-    spans = tuple(reader.read_span(span) for span in found.spans)
+    plain = reader.plain
+    spans = tuple(
+        [
+            span if id(span.attributes) in plain and id(span.resource) in plain else reader.read_span(span)
+            for span in found.spans
+        ]
+    )
     notes = (note for note in reader.notes(source) if note.slug in noted)
     return replace(found, spans=spans, notes=(*found.notes, *notes))
 
@@ -54,8 +60,6 @@ class _Reader:
     """Attributes that are as their names mean them and tell of no error, by their identity: many spans share one."""
 
     def read_span(self, span: Span) -> Span:
-        if id(span.attributes) in self.plain and id(span.resource) in self.plain:
-            return span
         attributes, resource = self.read(span.attributes), self.read(span.resource)
         status = span.status
         if len(self.plain) < _MOST:
@@ -66,7 +70,7 @@ class _Reader:
             status = StatusCode.ERROR
         if attributes is span.attributes and resource is span.resource and status is span.status:
             return span
-        return structs.replace(span, attributes=attributes, resource=resource, status=status)
+        return replace(span, attributes=attributes, resource=resource, status=status)
 
     def read(self, attributes: Attributes) -> Attributes:
         changed: dict[str, AttributeValue] = {}

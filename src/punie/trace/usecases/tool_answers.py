@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
+from msgspec import structs
 
 from punie.trace.errors import PunieTraceError, WorkloadError
 from punie.trace.report.formats import JSON
@@ -135,11 +135,11 @@ def _folders(runs: Path) -> set[Path]:
 def without_content(loaded: LoadedSource) -> LoadedSource:
     """The same source with what may leave the machine unasked, by the same list as the shipper's."""
     spans = tuple(map(_span, loaded.spans.spans))
-    return replace(loaded, spans=replace(loaded.spans, spans=spans))
+    return replace(loaded, spans=structs.replace(loaded.spans, spans=spans))
 
 
 def _span(span: Span) -> Span:
-    return msgspec.structs.replace(
+    return structs.replace(
         span,
         attributes=ContentPolicy.STRIP.apply(span.attributes),
         resource=ContentPolicy.STRIP.apply(span.resource),
@@ -149,4 +149,4 @@ def _span(span: Span) -> Span:
 
 
 def _event(event: Event) -> Event:
-    return replace(event, attributes=ContentPolicy.STRIP.apply(event.attributes))
+    return structs.replace(event, attributes=ContentPolicy.STRIP.apply(event.attributes))

@@ -29,15 +29,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from punie.trace.analysis.cache.prefixes import Prefix, longest_prefixes
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 from punie.trace.model import Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class MessageDifference:
+class MessageDifference(msgspec.Struct, frozen=True):
     """The first message that differs, None where that list ends before it or nobody wrote lengths.
 
     `message` is its place in the list (0: instructions and tools), the others its length in characters before
@@ -49,8 +49,7 @@ class MessageDifference:
     length: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(msgspec.Struct, frozen=True):
     """Tokens of one request that its server had read before and read again, and what that cost.
 
     `earlier_trace_id` and `earlier_span_id` are the request that read them before. `messages_shared` counts from the
@@ -70,8 +69,7 @@ class Miss:
     most_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CachedTurn:
+class CachedTurn(msgspec.Struct, frozen=True):
     """One model request of an asked query: how much of its prompt was cached. `turn` counts from 0 in its query.
 
     Tokens are None where nobody reported them, `prefill_ns` where no span separates prefill. `judged` is False where
@@ -92,8 +90,7 @@ class CachedTurn:
     miss: Miss | None
 
 
-@dataclass(frozen=True, slots=True)
-class TurnTotal:
+class TurnTotal(msgspec.Struct, frozen=True):
     """All requests of one turn. Sums; None where one of them is not known."""
 
     turn: int
@@ -104,8 +101,7 @@ class TurnTotal:
     misses: int
 
 
-@dataclass(frozen=True, slots=True)
-class CacheBill:
+class CacheBill(msgspec.Struct, frozen=True):
     """The prompt cache's effect on the asked queries (failed ones too: the server worked for them, warm-up not).
 
     `requests` are by their start, `turns` by their number. The tokens and nanoseconds are sums over the misses;

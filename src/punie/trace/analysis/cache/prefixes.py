@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+import msgspec
+
 from punie.trace.analysis.queries.requests import MessageList, ModelRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(msgspec.Struct, frozen=True):
     """What a request's message list shares with those that the same server had answered before it began.
 
     `earlier` is the one that shares most messages from the start (the newest of equals), or the same agent's
@@ -31,14 +32,13 @@ class Prefix:
     least_tokens: int
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(msgspec.Struct):
     """A list of messages that began some prompt."""
 
     newest: tuple[ModelRequest, MessageList] | None = None
     least_tokens: int = 0
     ending_tokens: int | None = None  # of a prompt that is this list and no more
-    after: dict[str, _Node] = field(default_factory=dict)
+    after: dict[str, _Node] = msgspec.field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class CauseKind(StrEnum):
@@ -17,8 +18,7 @@ class CauseKind(StrEnum):
     LONG_TOOL_RESULTS = "long-tool-results"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptChange:
+class PromptChange(msgspec.Struct, frozen=True):
     """What differs between two prompts: `before` and `now` are excerpts (content), empty where only digests are there.
 
     `is_time` is whether both look like a date or a time of day.
@@ -29,8 +29,7 @@ class PromptChange:
     is_time: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """One cause.
 
     `message` is the place of the message that changed or is too long (0: instructions and tools), None where it is

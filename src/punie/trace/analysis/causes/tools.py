@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.causes.model import Cause, CauseKind
 from punie.trace.analysis.causes.prompts import SpanPrompt, ToolExecution, ToolResult
@@ -119,8 +120,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _WORD.findall(text))
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRead:
+class ResultRead(msgspec.Struct, frozen=True):
     """A result of a tool in one prompt, and what each of its characters costs there: tokens go by characters.
 
     It was read again if an earlier prompt of the query had it already; from the prompt cache it costs nothing.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
@@ -59,8 +60,7 @@ class Likeness(StrEnum):
     NOT_KNOWN = "not known"
 
 
-@dataclass(frozen=True, slots=True)
-class FactComparison:
+class FactComparison(msgspec.Struct, frozen=True):
     """One fact of both sides; several values of one side, from several sources, are joined. None: not known."""
 
     name: str

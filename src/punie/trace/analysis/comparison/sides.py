@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.verdicts.assessment import Gap, QueryEvidence
@@ -57,7 +59,7 @@ def side_of(sources: Sequence[QueryEvidence]) -> Side:
     for place, source in enumerate(sources):
         for record in sorted(source.records, key=lambda record: record.server_start):
             run = (record.run_id, record.start_in_run) if record.run_id else (place, record.server_start)
-            records.append(replace(record, server_start=number.setdefault(run, len(number))))
+            records.append(structs.replace(record, server_start=number.setdefault(run, len(number))))
     counted = [record for record in records if record.counts]
     return Side(
         answers=tuple(record for record in counted if not record.truncated),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from punie.trace.analysis.experiment.arms import Arm, ExpectedOutput, PromptCache
 from punie.trace.analysis.experiment.gates import (

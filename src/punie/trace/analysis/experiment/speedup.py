@@ -15,10 +15,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace.analysis.experiment.observation import Observation
 from punie.trace.analysis.experiment.pairing import Measure, Pair, pair

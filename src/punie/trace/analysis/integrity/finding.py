@@ -6,7 +6,6 @@ Checks look at one trace and name its cases; tallies of many traces add up to fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -18,8 +17,7 @@ from punie.trace.analysis.trees.tree import SpanKey
 _EXAMPLES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class IntegrityFinding:
+class IntegrityFinding(msgspec.Struct, frozen=True):
     """Something that is wrong with the traces, how often, and up to three examples (spans, queries).
 
     Of unreadable records all are kept: each is a file and a line. `examples_left_out` counts further, other cases.
@@ -49,8 +47,7 @@ class Cases(msgspec.Struct, frozen=True, gc=False):
 Checked = Iterator[Cases]
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """Cases of many traces: how many, how many different ones, and the first by name."""
 
     count: int = 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pkgutil
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 
 class Effect(StrEnum):
@@ -19,8 +20,7 @@ class Effect(StrEnum):
     SHOWN = "shown"
 
 
-@dataclass(frozen=True, slots=True)
-class FindingKind:
+class FindingKind(msgspec.Struct, frozen=True):
     """One thing that can be wrong: its name, what it does to the verdicts, what it means, and what to do about it.
 
     `meaning` is the message of reports, so it says as well what was done. `formerly` is the name of older reports.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.comparison import facts
@@ -17,13 +18,12 @@ _MADE_WITH: Final = (facts.MODEL, facts.DRAFT, facts.ADAPTER, facts.SUITE_HASH, 
 _NAMED: Final = 10
 
 
-@dataclass(slots=True)
-class RunFacts:
+class RunFacts(msgspec.Struct):
     """What the spans of a run's queries say that it was made with, when it began, and how many it asked."""
 
     start_ns: int
     asked: int = 0
-    written: facts.Written = field(default_factory=dict)
+    written: facts.Written = msgspec.field(default_factory=dict)
 
     def add(self, other: RunFacts) -> None:
         """Add what other traces say."""

@@ -15,7 +15,8 @@ started last is: until then the others' work was not what was missing. Spans of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from punie.trace.analysis.trees.windows import Windows
 
@@ -23,8 +24,7 @@ _Columns = tuple[list[int], list[int], list[int]]
 _Children = list[list[int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A stretch of the critical path, never empty: `span` (its index) is what the root was waiting for."""
 
     span: int

@@ -7,8 +7,9 @@ server start  |- warm-up -|-- q1 --|-- q2 --|- q1 -|- q2 -|-- q3 --|
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord

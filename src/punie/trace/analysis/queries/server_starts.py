@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.records import QueryRecord
@@ -14,8 +15,7 @@ RunKey = tuple[int, str]
 """What tells runs apart: the name, which is the same in every source, else the place of the source."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerStart:
+class ServerStart(msgspec.Struct, frozen=True):
     """`number` counts over all runs of a source: earlier runs first, and in one run as the run counts.
 
     `run_id`, None if no run is named, and the run's own number `in_run` are the same in every source.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+import msgspec
+
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
 from punie.trace.analysis.calls.posts_beside import with_posts_of_retried_calls
@@ -28,8 +30,7 @@ PlannedKey = tuple[str, int, int]
 """Query, repeat and server start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What the other traces of a source tell of one.
 
     At `addresses` models answer, `apart` tell prompts without what of them was cached, `judged` is what becomes of the

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.share import ShareEstimate, share_over_wall
@@ -22,8 +23,7 @@ class DecodeKnowledge(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeShare:
+class DecodeShare(msgspec.Struct, frozen=True):
     """Decode's share of wall time: `share` where it is known, `at_most` if all unsplit model time were decode.
 
     `share` is None where decode is unknown; `at_most` equals it where decode is known separately.

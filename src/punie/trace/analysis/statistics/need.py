@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.statistics.distributions import t_quantile
 from punie.trace.analysis.statistics.ratio import RatioUnit, ratio
@@ -15,8 +16,7 @@ from punie.trace.analysis.statistics.spread import LEVEL
 MOST: Final = 1_000  # more than this nobody runs: "not reachable"
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatNeed:
+class RepeatNeed(msgspec.Struct, frozen=True):
     """How many repeats of each query would decide. `total` is None if no number of repeats would.
 
     `known` is False where no query was repeated: then what repeats would smooth is not known, `total` is None.

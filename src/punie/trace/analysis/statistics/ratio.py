@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -37,8 +36,7 @@ class RatioUnit(msgspec.Struct, frozen=True, gc=False):
     whole: float
 
 
-@dataclass(frozen=True, slots=True)
-class HalfWidth:
+class HalfWidth(msgspec.Struct, frozen=True):
     """Half of an interval around the estimate, before it is cut at 0 and 1, and how it was found."""
 
     value: float
@@ -114,8 +112,7 @@ def bootstrap_t(units: Sequence[RatioUnit], *, level: float) -> float | None:
     return quantile * moments.standard_error if math.isfinite(quantile) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
+class _Moments(msgspec.Struct, frozen=True):
     """Residuals `part - ratio * whole` of every unit, their products, and the standard error of the ratio."""
 
     residual: list[float]

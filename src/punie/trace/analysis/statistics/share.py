@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.ratio import HalfWidth, RatioUnit, half_width, ratio
@@ -24,8 +25,7 @@ Part = Callable[[QueryRecord], int]
 Key = TypeVar("Key", int, str)
 
 
-@dataclass(frozen=True, slots=True)
-class ShareEstimate:
+class ShareEstimate(msgspec.Struct, frozen=True):
     """A share of wall time over queries, each query with the mean of its repeats.
 
     `interval` is None for a single query from a single start; `over` names what makes it wide, queries or server

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 LEVEL: Final = 0.95
 P95_FROM: Final = 20
@@ -30,8 +31,7 @@ class UnitKind(StrEnum):
     BLOCK = "block"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True):
     """A confidence interval of a share (`0 <= low <= high <= 1`) or of a ratio of times (`0 <= low`).
 
     `level` is its nominal coverage, `units` how many observations of kind `over` it rests on.
@@ -49,8 +49,7 @@ class Interval:
         return self.low <= value <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """Integer nanoseconds of several observations. `p95_ns` needs 20 of them, `p99_ns` 100; else None."""
 
     count: int

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import fields, replace
 
 from punie.trace.analysis.cache.bill import CacheBill, cache_bill
 from punie.trace.analysis.path.path_summary import PathSummary, summarise_paths
@@ -23,8 +25,7 @@ from punie.trace.analysis.what_if.observed import Window
 from punie.trace.analysis.what_if.prediction import WhatIf, what_if
 
 
-@dataclass(frozen=True, slots=True)
-class QuerySummary:
+class QuerySummary(msgspec.Struct, frozen=True):
     """One query of the suite with all its repeats.
 
     `counted` are the executions that count, `wall` their times, None if none does. `failed` are the others, never
@@ -46,8 +47,7 @@ class QuerySummary:
         return totals(self.counted)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(msgspec.Struct, frozen=True):
     """The four questions, answered."""
 
     generation: Assessment[GenerationFigures]
@@ -61,8 +61,7 @@ class Verdicts:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class RunAnalysis:
+class RunAnalysis(msgspec.Struct, frozen=True):
     """A run, analysed.
 
     `records` are the measured queries in the order in which they started, failed ones included, warm-up not.

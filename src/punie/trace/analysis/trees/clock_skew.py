@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from msgspec import structs
+import msgspec
+from msgspec.structs import replace
 
 from punie.trace.analysis.trees.hosts import Machines, Process, asks_loopback, process_of
 from punie.trace.analysis.trees.roles import saw_the_end
@@ -38,8 +38,7 @@ TOLERANCE_NS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(msgspec.Struct, frozen=True):
     """What was added to the times of one machine's spans in one trace.
 
     `uncertain_ns` is half of the room that was left, None where one side of it is open.
@@ -51,8 +50,7 @@ class Shift:
     uncertain_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSkew:
+class ClockSkew(msgspec.Struct, frozen=True):
     """What was found: the shifts made, the machines that no shift explains, and the spans of unknown machines."""
 
     shifts: tuple[Shift, ...] = ()
@@ -60,18 +58,16 @@ class ClockSkew:
     unknown: tuple[SpanKey, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
+class _Edge(msgspec.Struct, frozen=True):
     parent: SpanKey
     child: SpanKey
 
 
-@dataclass(slots=True)
-class _Corrections:
-    shifts: list[Shift] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
-    unknown: list[SpanKey] = field(default_factory=list)
-    moved: dict[SpanKey, Span] = field(default_factory=dict)
+class _Corrections(msgspec.Struct):
+    shifts: list[Shift] = msgspec.field(default_factory=list)
+    unclear: list[str] = msgspec.field(default_factory=list)
+    unknown: list[SpanKey] = msgspec.field(default_factory=list)
+    moved: dict[SpanKey, Span] = msgspec.field(default_factory=dict)
 
 
 def correct_clocks(forest: Forest) -> tuple[Forest, ClockSkew]:
@@ -248,7 +244,7 @@ def _room(parent: Span, child: Span) -> tuple[int, int | None]:
 
 def _moved(span: Span, offset_ns: int) -> Span:
     """Its times shifted; an end that was never told stays untold."""
-    return structs.replace(
+    return replace(
         span,
         start_ns=span.start_ns + offset_ns,
         end_ns=span.end_ns + offset_ns if span.end_ns else 0,

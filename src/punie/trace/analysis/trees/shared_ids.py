@@ -11,9 +11,9 @@ the server's, unless it comes from the client's process and the server is anothe
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from punie.trace.model import Span, SpanKind
@@ -22,8 +22,7 @@ _SIDES: Final = {SpanKind.CLIENT, SpanKind.SERVER}
 _Key = tuple[str, str]  # trace id, span id
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(msgspec.Struct, frozen=True):
     """The two sides of one id."""
 
     client: Span

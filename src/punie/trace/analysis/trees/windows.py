@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(msgspec.Struct, frozen=True):
     """Columns of one entry a span, integer nanoseconds: `0 <= ends_ns[i] - starts_ns[i]`, inside the parent's window.
 
     `parents[i]` is the index of the parent, always smaller than `i`, or -1 for a root. There may be many roots.

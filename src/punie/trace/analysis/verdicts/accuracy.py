@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.distributions import clopper_pearson_lower
@@ -26,8 +27,7 @@ class AccuracyReason(StrEnum):
     ALL_RIGHT = "all-right"
 
 
-@dataclass(frozen=True, slots=True)
-class AccuracyFigures:
+class AccuracyFigures(msgspec.Struct, frozen=True):
     """Counts of scored `answers`, of `queries` with one (right if all of their repeats are), of what has no score.
 
     `wrong` has the wrong answers of each query that has one.

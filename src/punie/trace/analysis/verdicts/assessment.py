@@ -7,9 +7,10 @@ sentences are made in `report/wording`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
@@ -70,8 +71,7 @@ class Integrity(Protocol):
         """How often it was met."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """Why no claim can rest on the traces: the slug of an integrity finding, and its count."""
 
     slug: str
@@ -86,8 +86,7 @@ class RepeatMethod(StrEnum):
     RUNS = "runs"  # of a server that somebody else starts anew
 
 
-@dataclass(frozen=True, slots=True)
-class QueryEvidence:
+class QueryEvidence(msgspec.Struct, frozen=True):
     """What the verdicts about queries may look at: asked queries without warm-up, and what is wrong with them."""
 
     records: tuple[QueryRecord, ...]
@@ -135,8 +134,7 @@ def forbidding(integrity: Iterable[Integrity]) -> tuple[Gap, ...]:
 Figures_co = TypeVar("Figures_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment(Generic[Figures_co]):
+class Assessment(msgspec.Struct, Generic[Figures_co], frozen=True):
     """A verdict with what it rests on.
 
     `estimate` is the figure that is judged (a share, nanoseconds, bytes), None where nothing could be measured.

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeShare, decode_share
@@ -53,8 +54,7 @@ class GenerationReason(StrEnum):
     HOLDS_THRESHOLD = "holds-threshold"
 
 
-@dataclass(frozen=True, slots=True)
-class RequiredSample:
+class RequiredSample(msgspec.Struct, frozen=True):
     """What would bring the interval off the threshold: so many of `unit`, or so many repeats of each query, in all.
 
     None where no number does. Without repeats nobody knows what repeats would bring: `repeats_known` is False.
@@ -69,16 +69,14 @@ class RequiredSample:
     beside: UnitKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContestedGeneration:
+class ContestedGeneration(msgspec.Struct, frozen=True):
     """Generation during which another group was at work as well, and the share without it."""
 
     generation_ns: int
     share_without: ShareEstimate
 
 
-@dataclass(frozen=True, slots=True)
-class OtherGroup:
+class OtherGroup(msgspec.Struct, frozen=True):
     """The group that takes the most beside generation, its share of the wall time, and the most of it.
 
     `is_bound` is whether it may be more: the network's where some server could not be seen into.
@@ -90,8 +88,7 @@ class OtherGroup:
     is_bound: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredGeneration:
+class MeasuredGeneration(msgspec.Struct, frozen=True):
     """What was measured of generation: sums in ns, shares of the wall time. `pooled_share` is that of the sums."""
 
     share: ShareEstimate
@@ -137,8 +134,7 @@ class MeasuredGeneration:
         return self.share.interval is not None and not self.share.interval.holds(THRESHOLD)
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationFigures:
+class GenerationFigures(msgspec.Struct, frozen=True):
     """The queries that were looked at, and what was measured; `measured` is None where nothing could be."""
 
     threshold: float
@@ -152,8 +148,7 @@ class GenerationFigures:
     measured: MeasuredGeneration | None
 
 
-@dataclass(frozen=True, slots=True)
-class PredictedSavings:
+class PredictedSavings(msgspec.Struct, frozen=True):
     """What the prediction says, as shares of the wall time: half the output tokens, and a prompt cache that hits.
 
     None where it isn't known.

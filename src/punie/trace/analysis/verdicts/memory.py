@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.verdicts.assessment import Advice, Assessment, Question
@@ -34,8 +35,7 @@ class MemoryReason(StrEnum):
     ABOVE = "above"
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryUse:
+class MemoryUse(msgspec.Struct, frozen=True):
     """The peak footprint of the server's process and its children, in bytes, and what it is held against.
 
     `limit_bytes` is the user's, `recommended_bytes` the machine's (on Apple silicon the recommended working set, less

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.analysis.statistics.spread import median_ns
@@ -36,8 +37,7 @@ class TargetReason(StrEnum):
     ALL_UNDER = "all-under"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryTimes:
+class QueryTimes(msgspec.Struct, frozen=True):
     """The repeats of one query that count or failed; times are of those that count, None if none does."""
 
     repeats: int
@@ -46,8 +46,7 @@ class QueryTimes:
     max_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFigures:
+class TargetFigures(msgspec.Struct, frozen=True):
     """The queries that are held against `target_ns`.
 
     `several_requests` is whether they are those with two or more model requests (else there are none such, and all

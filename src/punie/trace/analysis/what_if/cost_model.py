@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.statistics.ratio import jackknife_folds, jackknife_half_width
 from punie.trace.analysis.statistics.spread import LEVEL
@@ -23,8 +24,7 @@ LEAST_QUERIES: Final = 3
 _LEAST_SPREAD: Final = 1e-9  # of the tokens' own size: below it a column is constant
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(msgspec.Struct, frozen=True):
     """Nanoseconds of one turn's overhead, of one uncached prompt token, of one output token.
 
     `per_uncached` and `per_output` are None where the turns don't show them (tokens hardly vary, or aren't known).
@@ -47,8 +47,7 @@ class Costs:
         return self.per_uncached is None or turn.uncached_tokens is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Coefficient:
+class Coefficient(msgspec.Struct, frozen=True):
     """A fitted cost in ns with its 95 % interval; `value` is None where it isn't known, and `why` says so."""
 
     value: float | None
@@ -57,8 +56,7 @@ class Coefficient:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CostModel:
+class CostModel(msgspec.Struct, frozen=True):
     """The fit: its coefficients in ns, from how many turns of how many queries.
 
     `by_phase`: whether prefill and decode were fitted separately, `unreported` how many turns don't report their cached

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.what_if.cost_model import Costs
 from punie.trace.analysis.what_if.observed import ObservedQuery, ObservedTurn
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(msgspec.Struct, frozen=True):
     """One thing that could be different.
 
     `slug` names it in JSON, `says` in a sentence; of one `kind` at most one can be had. `output` is the
@@ -47,8 +47,7 @@ IMPROVEMENTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedScenario:
+class CombinedScenario(msgspec.Struct, frozen=True):
     """What several changes are together, as one `Scenario` is."""
 
     output: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.ledger.phases import PhasedSpan
@@ -18,8 +19,7 @@ from punie.trace.model import Phase
 Window = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedTurn:
+class ObservedTurn(msgspec.Struct, frozen=True):
     """One request to a model.
 
     `prefill_ns` and `decode_ns` are None where no span separates them, `uncached_tokens` where it isn't reported
@@ -43,8 +43,7 @@ class ObservedTurn:
         return self.end_ns - self.start_ns
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedQuery:
+class ObservedQuery(msgspec.Struct, frozen=True):
     """One asked query: its turns in order.
 
     `tools_apart_ns` is what its tools took one after another although they were asked for together (their time
@@ -59,8 +58,7 @@ class ObservedQuery:
     tools_apart_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedQueries:
+class ObservedQueries(msgspec.Struct, frozen=True):
     """What can be predicted from, and why the rest was left out: reason and count."""
 
     queries: tuple[ObservedQuery, ...]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from punie.trace.analysis.cache.bill import CacheBill
 from punie.trace.analysis.queries.requests import ModelRequest
@@ -31,8 +33,7 @@ from punie.trace.analysis.what_if.improvements import (
 from punie.trace.analysis.what_if.observed import ObservedQuery, Window, observe
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
+class Saving(msgspec.Struct, frozen=True):
     """What one change saves: mean ns a query, with its 95 % interval; None where it can't be predicted (`why`).
 
     `at_most_ns` is more than `saved_ns` where it isn't certain how many tokens were read again. The interval is None
@@ -55,8 +56,7 @@ class Saving:
         return next((change.lever for change in IMPROVEMENTS if change.slug == self.slug), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """How to come under the target.
 
     `now_ns` is the slowest query's median, `changes` the fewest that bring it under (empty if none is needed
@@ -76,8 +76,7 @@ class Reach:
     unpredicted_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WhatIf:
+class WhatIf(msgspec.Struct, frozen=True):
     """The cost of a turn, what each change would save (the most first), what reaches the target.
 
     `model` is None where there is too little to fit; `left_out` counts queries that no prediction rests on.
@@ -133,8 +132,7 @@ def savings_of(queries: Sequence[ObservedQuery], model: CostModel) -> list[Savin
     return [_saving(change, queries, model, folds) for change in IMPROVEMENTS]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
+class _Fold(msgspec.Struct, frozen=True):
     """What is left where some queries, or some server starts, are left out, with the costs fitted to it."""
 
     queries: Sequence[ObservedQuery]

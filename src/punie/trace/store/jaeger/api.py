@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, SourceNote, Span, SpanSet
@@ -94,9 +94,7 @@ def _newest(found: SpanSet, limit: int, url: str) -> SpanSet:
 
 def _with_arrays(span: Span) -> Span:
     """Storages that keep tags, Badger for one, give an array back as JSON text."""
-    return structs.replace(
-        span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()})
-    )
+    return replace(span, attributes=MappingProxyType({k: _value(v) for k, v in span.attributes.items()}))
 
 
 def _value(value: AttributeValue) -> AttributeValue:

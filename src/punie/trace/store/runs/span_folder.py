@@ -6,9 +6,10 @@ Of a run folder below it the spans are taken, not what else is kept there. Files
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from punie.trace.errors import InputError
 from punie.trace.model import SourceNote, SpanSet
