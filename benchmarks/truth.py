@@ -104,7 +104,7 @@ def read(folder: RunFolder) -> tuple[list[Readings], int]:
     plan = folder.read_plan()
     traces = read_traces(folder.load_spans(), plan.planned)
     found = [
-        _readings(traces, call.key) for call in traces.counted_calls() if call.key in traces.calls.requests
+        _readings(traces, call.key) for call in traces.counted_calls if call.key in traces.calls.requests
     ]
     kept = [readings for readings in found if readings is not None]
     return kept, len(found) - len(kept)

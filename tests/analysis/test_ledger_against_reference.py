@@ -13,7 +13,7 @@ from punie.trace.analysis.ledger.in_turn import by_query
 from punie.trace.analysis.ledger.ledger import compute_ledgers, ledgers_of
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.query_paths import paths_of
-from punie.trace.model import PHASES, Span
+from punie.trace.model import PHASES
 
 
 @settings(deadline=None, max_examples=200)
@@ -29,14 +29,15 @@ def test_agrees_to_the_nanosecond_in_any_order(spans: list[PhasedSpan], random: 
 
 
 @settings(deadline=None, max_examples=200)
-@given(queries_in_turn())
-def test_self_times_of_what_was_done_in_turn_are_what_the_sweep_finds(spans: list[PhasedSpan]) -> None:
-    (found,) = by_query(spans)
+@given(st.booleans().flatmap(lambda overlap: queries_in_turn(overlap=overlap)))
+def test_self_times_and_sweeps_through_what_overlaps_are_what_one_sweep_finds(
+    spans: list[PhasedSpan],
+) -> None:
+    (found,) = by_query(replace(span, name=span.phase) for span in spans)
     assert found.in_turn is not None
     (of_self_times,) = ledgers_of([found])
     assert (of_self_times,) == ledgers_of([found._replace(in_turn=None)])
-    names = {("t", span.span_id): Span("t", span.span_id, None, span.phase, 0, 0) for span in spans}
-    assert paths_of([found], names) == paths_of([found._replace(in_turn=None)], names)
+    assert paths_of([found]) == paths_of([found._replace(in_turn=None)])
 
 
 @settings(deadline=None, max_examples=30)

@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from records import MS, build_record
 
 from punie.trace import semconv
@@ -21,7 +21,6 @@ from punie.trace.analysis.path.query_paths import paths_of
 from punie.trace.analysis.pipeline import read_queries
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
 from punie.trace.analysis.summary.summary import analyse
-from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASES, Attributes, Phase, Provenance, Span, SpanSet
 from punie.trace.store.sources import read_source
 
@@ -84,11 +83,7 @@ def test_spans_of_two_traces_in_one_query_may_share_their_ids() -> None:
         of("t2", "3", "2", 20, 30),
         of("t1", "2", "1", 70, 90),
     ]
-    names = {
-        (one.trace_id, one.span_id): Span(one.trace_id, one.span_id, None, one.trace_id, 0, 1)
-        for one in phased
-    }
-    found = paths_of(by_query(phased), names)["q"]
+    found = paths_of(by_query(replace(one, name=one.trace_id) for one in phased))["q"]
     assert parts_of(found) == {"t1": ("tool", 50, 50, 2, 2), "t2": ("tool", 50, 50, 2, 2)}
 
 
@@ -151,16 +146,14 @@ def queries(draw: st.DrawFn) -> list[PhasedSpan]:
     return spans
 
 
-def _named(spans: Sequence[PhasedSpan]) -> dict[SpanKey, Span]:
-    return {
-        ("t", s.span_id): Span("t", s.span_id, None, f"kind {int(s.span_id[1:]) % 3}", 0, 0) for s in spans
-    }
+def _named(spans: Sequence[PhasedSpan]) -> list[PhasedSpan]:
+    return [replace(s, name=f"kind {int(s.span_id[1:]) % 3}") for s in spans]
 
 
 @settings(deadline=None)
 @given(queries())
 def test_every_path_is_as_long_as_its_query(spans: list[PhasedSpan]) -> None:
-    path = paths_of(by_query(spans), _named(spans))["q"]
+    path = paths_of(by_query(_named(spans)))["q"]
     assert sum(part.ns for part in path.parts) == path.wall_ns == spans[0].end_ns - spans[0].start_ns
     assert sum(part.spans for part in path.parts) == len(spans)
     assert sum(part.self_ns for part in path.parts) == path.wall_ns + path.parallel_ns
@@ -171,17 +164,12 @@ def test_every_path_is_as_long_as_its_query(spans: list[PhasedSpan]) -> None:
 @given(st.lists(queries(), min_size=2, max_size=4))
 def test_queries_do_not_touch_each_other(several: list[list[PhasedSpan]]) -> None:
     def renamed(spans: list[PhasedSpan], number: int) -> Iterator[PhasedSpan]:
-        for s in spans:
-            yield PhasedSpan(f"q{number}", *_fields(s))
+        for s in _named(spans):
+            yield replace(s, query_key=f"q{number}")
 
-    names = {key: value for spans in several for key, value in _named(spans).items()}
-    together = paths_of(by_query(s for n, spans in enumerate(several) for s in renamed(spans, n)), names)
-    alone = {f"q{number}": paths_of(by_query(spans), names)["q"] for number, spans in enumerate(several)}
+    together = paths_of(by_query(s for n, spans in enumerate(several) for s in renamed(spans, n)))
+    alone = {f"q{number}": paths_of(by_query(_named(spans)))["q"] for number, spans in enumerate(several)}
     assert together == alone
-
-
-def _fields(s: PhasedSpan) -> tuple[Any, ...]:
-    return (s.trace_id, s.span_id, s.parent_id, s.start_ns, s.end_ns, s.phase, s.provenance, s.is_root)
 
 
 def test_a_path_that_does_not_add_up_is_a_bug() -> None:

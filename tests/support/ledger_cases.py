@@ -72,8 +72,11 @@ def queries(draw: st.DrawFn) -> list[PhasedSpan]:
 
 
 @st.composite
-def queries_in_turn(draw: st.DrawFn) -> list[PhasedSpan]:
-    """One query in which one thing is done after another, each inside what asked for it; some take no time."""
+def queries_in_turn(draw: st.DrawFn, *, overlap: bool = False) -> list[PhasedSpan]:
+    """One query in which one thing is done after another, each inside what asked for it; some take no time.
+
+    With `overlap` what was asked for together may be done side by side.
+    """
     spans = [PhasedSpan("q", "t", "s0", None, 0, 40, Phase.FRAMEWORK, Provenance.CLIENT, is_root=True)]
     free = {0: (0, 40)}  # by span: from where to where a further child may lie
     for number in range(1, draw(st.integers(1, 14))):
@@ -82,5 +85,5 @@ def queries_in_turn(draw: st.DrawFn) -> list[PhasedSpan]:
         high = draw(st.integers(low, free[above][1]))
         phase, provenance = draw(st.sampled_from(PHASES)), draw(st.sampled_from(list(Provenance)))
         spans.append(PhasedSpan("q", "t", f"s{number}", f"s{above}", low, high, phase, provenance))
-        free[above], free[number] = (high, free[above][1]), (low, high)
+        free[above], free[number] = (low if overlap else high, free[above][1]), (low, high)
     return spans

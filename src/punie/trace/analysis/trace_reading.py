@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from textwrap import shorten
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
@@ -40,7 +41,7 @@ from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.selection import Judged
 from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryPath, QueryRecord
-from punie.trace.analysis.trees.roles import error_type, has_failed
+from punie.trace.analysis.trees.roles import Role, error_type, has_failed
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.what_if.observed import Window, tool_windows
 from punie.trace.model import AttributeValue, Disturbance, Span, SpanSet
@@ -49,8 +50,7 @@ _DISTURBANCES: Final = frozenset(Disturbance)
 _NAME_LENGTH: Final = 40  # characters of a question
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What is known of one trace, or of several that belong together.
 
     `records` are its queries by their start, `requests` theirs to models, `tools` when their tools ran, by the query's
@@ -86,7 +86,7 @@ def read_trace(
     apart, names = around.apart | own_apart, _query_ids(traces)
     requests = read_requests(traces, names, apart)
     queries = by_query(phased)
-    paths = paths_of(queries, traces.forest.spans)
+    paths = paths_of(queries)
     return Reading(
         records=read_records(traces, names, ledgers_of(queries), requests, paths, apart),
         requests=tuple(request for of_query in requests.values() for request in of_query),
@@ -115,11 +115,7 @@ def read_records(
     `apart` are those who tell prompts without what of them was cached.
     """
     roots = {query_key(root): root for root in traces.queries.roots}
-    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
-    of = traces.queries.of
-    for key in traces.forest.order:
-        if (root := of.get(key)) is not None:
-            members[root].append(key)
+    members = _members(traces)
     return tuple(
         _record(traces, ledger, root, names[root], members[root], requests[root], paths, apart)
         for ledger in ledgers
@@ -127,8 +123,20 @@ def read_records(
     )
 
 
+def _members(traces: Traces) -> Mapping[SpanKey, Sequence[SpanKey]]:
+    """The spans of each query by its root, parents first."""
+    of, order = traces.queries.of, traces.forest.order
+    if len(traces.queries.roots) == 1 and len(of) == len(order):
+        return {traces.queries.roots[0]: order}
+    members: dict[SpanKey, list[SpanKey]] = {root: [] for root in traces.queries.roots}
+    for key in order:
+        if (root := of.get(key)) is not None:
+            members[root].append(key)
+    return members
+
+
 def _knows_network(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
-    is_told = traces.calls.unreported.isdisjoint(members)
+    is_told = not traces.calls.unreported or traces.calls.unreported.isdisjoint(members)
     return bool(calls) and is_told and all(map(_shows_its_server, calls))
 
 
@@ -138,7 +146,8 @@ def _shows_its_server(call: Call) -> bool:
 
 def _refused(traces: Traces, members: Sequence[SpanKey]) -> Iterator[Call]:
     """Calls of which nothing came: no requests, but perhaps the last that a query asked."""
-    return (traces.calls.calls[key] for key in members if key in traces.calls.refused)
+    refused = traces.calls.refused
+    return (traces.calls.calls[key] for key in (members if refused else ()) if key in refused)
 
 
 def _query_ids(traces: Traces) -> dict[SpanKey, str]:
@@ -185,7 +194,9 @@ def _record(
         conversation=semconv.text(span.attributes, semconv.SESSION),
         disturbed_by=_disturbance(span),
         cache=semconv.text(span.attributes, semconv.QUERY_CACHE),
-        tool_calls=len(tool_calls(traces.forest, traces.calls.role, traces.in_time(members))),
+        tool_calls=len(tool_calls(traces.forest, traces.calls.role, traces.in_time(members)))
+        if Role.TOOL in traces.calls.roles
+        else 0,
         network_known=_knows_network(traces, calls, members),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,
@@ -206,9 +217,10 @@ def _counts(
 ) -> Sequence[TokenCounts]:
     """The counts of a query's requests, to be added up; where some tell none, calls around several may tell the sum."""
     counts = [request.tokens for request in asked]
-    if all(one.input is not None and one.output is not None for one in counts):
+    is_told = all(one.input is not None and one.output is not None for one in counts)
+    if is_told or not any(map(_is_around_several, traces.calls.calls.values())):
         return counts
-    around = [call for key in members if (call := traces.calls.calls.get(key)) and len(call.inner) > 1]
+    around = [call for key in members if (call := traces.calls.calls.get(key)) and _is_around_several(call)]
     around.sort(key=lambda call: call.span.duration_ns)
     return counts_for_sums(
         {call.key: one for call, one in zip(calls, counts, strict=True)},
@@ -217,6 +229,10 @@ def _counts(
             for call in around
         ],
     )
+
+
+def _is_around_several(call: Call) -> bool:
+    return len(call.inner) > 1
 
 
 def _innermost(call: Call, calls: Mapping[SpanKey, Call]) -> Set[SpanKey]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from typing import Final
 
 from punie.trace.analysis.calls.contexts import Roles
-from punie.trace.analysis.trees.roles import Known, Role, ends_at_headers, may_ask_a_model
+from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
@@ -31,23 +31,20 @@ _SHOWN: Final = {Role.CHAT, Role.SERVER, Role.HTTP}
 _GENERATION: Final = {phase for phase, group in PHASE_GROUP.items() if group is Group.GENERATION}
 
 
-def look_below(
-    forest: Forest, role: Roles, phases: Mapping[SpanKey, Known], apart: Set[SpanKey]
-) -> dict[SpanKey, int]:
+def look_below(forest: Forest, role: Roles, apart: Set[SpanKey]) -> dict[SpanKey, int]:
     """Walk each tree once, from below; `apart` are calls that are no part of the call above them."""
-    below = dict.fromkeys(forest.order, Below.NOTHING)
-    parents = forest.parent
-    for key in reversed(forest.order):
-        parent, own = parents[key], role[key]
-        if parent is not None and own is not Role.TOOL and key not in apart:
-            bits, known = below[key], phases.get(key)
+    below = [Below.NOTHING] * len(forest.order)
+    shapes, parents = forest.shape_at, forest.parent_at
+    for at, (key, own) in reversed([*enumerate(role.items())]):
+        parent = parents[at]
+        if parent >= 0 and own is not Role.TOOL and key not in apart:
+            bits, known = below[at], shapes[at].known
             if own in _SHOWN:
-                bits |= _of_role(forest.spans[key], own, bits)
+                bits |= _of_role(forest.span_at[at], own, bits)
             if known is not None:
-                bits |= _of_phase(*known)
-            if bits:
-                below[parent] |= bits
-    return below
+                bits |= _OF_PHASE[known]
+            below[parent] |= bits
+    return dict(zip(forest.order, below, strict=True))
 
 
 def _of_role(span: Span, role: Role, below: int) -> int:
@@ -63,3 +60,6 @@ def _of_phase(phase: Phase, provenance: Provenance) -> int:
         return Below.PHASE
     reported = Below.REPORTED_GENERATION if provenance is Provenance.BODY else Below.NOTHING
     return Below.PHASE | Below.GENERATION | reported
+
+
+_OF_PHASE: Final = {(phase, how): _of_phase(phase, how) for phase in Phase for how in Provenance}

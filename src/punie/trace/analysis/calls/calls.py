@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -23,7 +22,7 @@ import msgspec
 from punie.trace import semconv
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.calls.below import Below, look_below
-from punie.trace.analysis.calls.contexts import Contexts, Roles, find_contexts
+from punie.trace.analysis.calls.contexts import OPENING, Contexts, Roles, find_contexts
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT, covers
 from punie.trace.analysis.calls.finish_reasons import failure_in
 from punie.trace.analysis.trees.roles import (
@@ -32,7 +31,6 @@ from punie.trace.analysis.trees.roles import (
     has_failed,
     may_ask_a_model,
     role_of,
-    written,
 )
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
@@ -109,9 +107,8 @@ def _broke_off(span: Span, attempts: Sequence[Span]) -> bool:
     return all(map(has_failed, attempts)) and rest_ns * 100 <= span.duration_ns * AFTER_PERCENT
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """The calls of a source by their spans, and the role and the surroundings of every span.
+class Calls(msgspec.Struct, frozen=True):
+    """The calls of a source by their spans, and the role and the surroundings of every span; `roles` are all there are.
 
     `requests` are the calls that are one request to a model each, `refused` those that failed without an answer,
     `unreported` POSTs to a model that no call and no count tells of. `superseded` are spans that tell of a request
@@ -120,11 +117,12 @@ class Calls:
     """
 
     role: Roles
+    roles: Set[Role]
     contexts: Contexts
     below: Mapping[SpanKey, int]
     phases: Mapping[SpanKey, Known]
-    calls: Mapping[SpanKey, Call] = field(default_factory=dict)
-    requests: Mapping[SpanKey, Call] = field(default_factory=dict)
+    calls: Mapping[SpanKey, Call] = msgspec.field(default_factory=dict)
+    requests: Mapping[SpanKey, Call] = msgspec.field(default_factory=dict)
     refused: Set[SpanKey] = frozenset()
     unreported: Set[SpanKey] = frozenset()
     superseded: Set[SpanKey] = frozenset()
@@ -136,20 +134,20 @@ def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
 
     `addresses` are those at which models answer in other traces (`Contexts.filling`).
     """
-    role = {key: role_of(span) for key, span in forest.spans.items()}
-    phases = {key: known for key, span in forest.spans.items() if (known := written(span)) is not None}
-    contexts = find_contexts(forest, role, addresses)
-    wrapper = dict(_wrappers(forest, contexts))
+    role, phases = _roles(forest), _phases(forest)
+    roles = frozenset(role.values())
+    contexts = find_contexts(forest, role, addresses) if roles & OPENING else Contexts()
+    wrapper = dict(_wrappers(forest, contexts)) if contexts.call else {}
     apart = contexts.outer.keys() - wrapper.keys()
-    below = look_below(forest, role, phases, apart)
+    below = look_below(forest, role, apart)
     for around in wrapper.values():
         below[around] |= Below.CHAT
-    lone = tuple(_lone_servers(forest, role, below, contexts))
+    lone = tuple(_lone_servers(forest, role, below, contexts)) if Role.SERVER in roles else ()
     for key in lone:
         contexts.call.update(dict.fromkeys(forest.below([key]), key))
-    superseded = frozenset(_superseded(contexts, below, phases))
+    superseded = frozenset(_superseded(contexts, below, phases)) if contexts.request else frozenset()
     calls = _gather(forest, role, contexts, below, phases, wrapper, superseded)
-    refused = frozenset(key for key, call in calls.items() if not call.inner and call.is_refused)
+    refused = frozenset([key for key, call in calls.items() if not call.inner and call.is_refused])
     requests = {
         key: call
         for key, call in calls.items()
@@ -157,16 +155,29 @@ def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
     }
     return Calls(
         role=role,
+        roles=roles,
         contexts=contexts,
         below=below,
         phases=phases,
         calls=calls,
         requests=requests,
         refused=refused,
-        unreported=frozenset(_unreported(forest, role, contexts.posts - requests.keys() - refused)),
+        unreported=frozenset(_unreported(forest, role, contexts.posts - requests.keys() - refused))
+        if contexts.posts
+        else frozenset(),
         superseded=superseded,
-        gateways=frozenset(_gateways(forest, role, lone)),
+        gateways=frozenset(_gateways(forest, role, lone, roles)) if lone else frozenset(),
     )
+
+
+def _roles(forest: Forest) -> dict[SpanKey, Role]:
+    found = zip(forest.shape_at, forest.span_at, strict=True)
+    return dict(zip(forest.order, [shape.role or role_of(span) for shape, span in found], strict=True))
+
+
+def _phases(forest: Forest) -> dict[SpanKey, Known]:
+    found = zip(forest.order, forest.shape_at, strict=True)
+    return {key: shape.known for key, shape in found if shape.known is not None}
 
 
 def _unreported(forest: Forest, role: Roles, posts: Set[SpanKey]) -> Iterator[SpanKey]:
@@ -266,10 +277,13 @@ def _answers_as_a_model(span: Span) -> bool:
     )
 
 
-def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey]) -> Iterator[SpanKey]:
-    """A server above a single one that answered, or that answers as a model, if nothing of the trace is an agent's."""
-    agents = {key[0] for key, own in role.items() if own in _OF_AGENTS} if lone else set()
-    passed_on = Counter(above for key in lone if key[0] not in agents for above in forest.above(key))
+def _gateways(forest: Forest, role: Roles, lone: Iterable[SpanKey], roles: Set[Role]) -> Iterator[SpanKey]:
+    """A server above a single one that answered, or that answers as a model, if nothing of the trace is an agent's.
+
+    `roles` are all there are.
+    """
+    agents = {key[0] for key, own in role.items() if own in _OF_AGENTS} if roles & _OF_AGENTS else ()
+    passed_on = Counter([above for key in lone if key[0] not in agents for above in forest.above(key)])
     return (
         key
         for key, count in passed_on.items()
@@ -294,13 +308,12 @@ def _superseded(
                 pass
 
 
-@dataclass(slots=True)
-class _Members:
+class _Members(msgspec.Struct):
     """What hangs in one call, in the order of the trees."""
 
-    attempts: list[Span] = field(default_factory=list)
-    servers: list[Span] = field(default_factory=list)
-    phases: list[PhaseSpan] = field(default_factory=list)
+    attempts: list[Span] = msgspec.field(default_factory=list)
+    servers: list[Span] = msgspec.field(default_factory=list)
+    phases: list[PhaseSpan] = msgspec.field(default_factory=list)
 
 
 def _gather(

@@ -12,8 +12,9 @@ stands for that call, wherever it hangs, also inside a tool. What fills a tool's
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.foreign.calls_around_tools import is_callers_work
@@ -22,11 +23,13 @@ from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Span
 
 Roles = Mapping[SpanKey, Role]
+OPENING: Final = frozenset({Role.CHAT, Role.TOOL, Role.HTTP})
+"""The roles without any of which no span of a trace hangs in anything."""
+
 _WORK: Final = {Role.CHAT, Role.TOOL, Role.AGENT}
 
 
-@dataclass(frozen=True, slots=True)
-class Contexts:
+class Contexts(msgspec.Struct, frozen=True):
     """For each span what it hangs in, where it hangs in anything; a call is in itself, and so is a request.
 
     `request` is the nearest HTTP span at or above a span, within its call or tool. `outer` is the call around a call.
@@ -35,14 +38,14 @@ class Contexts:
     of which nothing says that a model answers there.
     """
 
-    call: dict[SpanKey, SpanKey] = field(default_factory=dict)
-    outer: dict[SpanKey, SpanKey] = field(default_factory=dict)
-    in_tool: set[SpanKey] = field(default_factory=set)
-    request: dict[SpanKey, SpanKey] = field(default_factory=dict)
-    posts: set[SpanKey] = field(default_factory=set)
-    background: set[SpanKey] = field(default_factory=set)
-    filling: set[str] = field(default_factory=set)
-    strange: set[str] = field(default_factory=set)
+    call: dict[SpanKey, SpanKey] = msgspec.field(default_factory=dict)
+    outer: dict[SpanKey, SpanKey] = msgspec.field(default_factory=dict)
+    in_tool: set[SpanKey] = msgspec.field(default_factory=set)
+    request: dict[SpanKey, SpanKey] = msgspec.field(default_factory=dict)
+    posts: set[SpanKey] = msgspec.field(default_factory=set)
+    background: set[SpanKey] = msgspec.field(default_factory=set)
+    filling: set[str] = msgspec.field(default_factory=set)
+    strange: set[str] = msgspec.field(default_factory=set)
 
 
 def find_contexts(forest: Forest, role: Roles, addresses: Set[str] = frozenset()) -> Contexts:

@@ -18,9 +18,15 @@ from msgspec.structs import replace
 
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, role_of
+from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Span
 
 _Place = tuple[str, str | None]
+
+
+def may_be_a_request(shape: Shape) -> bool:
+    """Whether spans of a shape may be HTTP requests."""
+    return shape.role is None or shape.role is Role.HTTP
 
 
 def with_posts_of_retried_calls(spans: Sequence[Span]) -> Sequence[Span]:

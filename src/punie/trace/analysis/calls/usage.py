@@ -10,7 +10,6 @@ was told without that (as Gemini counts it), and so it was where the request's t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -20,12 +19,23 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit, failure_in
 from punie.trace.analysis.foreign.agents import with_conventions
+from punie.trace.analysis.foreign.operations import says_nothing
 from punie.trace.analysis.trees.roles import Role, role_of
+from punie.trace.analysis.trees.shapes import shape_of
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import AttributeValue, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _NS_PER_MILLISECOND: Final = 1_000_000
+_OF_TOKENS: Final = frozenset(
+    {
+        *semconv.INPUT_TOKENS,
+        *semconv.OUTPUT_TOKENS,
+        *semconv.CACHED_TOKENS,
+        *semconv.CACHE_WRITE_TOKENS,
+        *semconv.REASONING_TOKENS,
+    }
+)
 Reporter = tuple[str, str | None]
 """The instrumentation's scope and the model: who tells tokens in one way."""
 
@@ -38,8 +48,10 @@ class TokenCounts(msgspec.Struct, frozen=True, gc=False):
     output: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+_NOT_TOLD: Final = TokenCounts(None, None, None)
+
+
+class Usage(msgspec.Struct, frozen=True):
     """Sums over the model requests of a query; None where one of them doesn't tell."""
 
     model_requests: int
@@ -98,6 +110,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
     A client that leaves zeros out (PydanticAI does) tells nothing of a request without cached tokens; from a server
     that `run` started, which always tells, that silence means 0. From an unknown server it stays unknown.
     """
+    if not tells_tokens(call):
+        return _NOT_TOLD
     served = tuple(reversed(call.servers))
     cached = _first_count((*served, *call.client_spans), semconv.CACHED_TOKENS)
     prompt = _first_count((*call.client_spans, *served), semconv.INPUT_TOKENS)
@@ -115,8 +129,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
 
 def requested_models(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
-    operations = (span for span in with_conventions(spans) if semconv.OPERATION in span.attributes)
-    chats = (span for span in operations if role_of(span) is Role.CHAT)
+    perhaps = [span for span in spans if not says_nothing(shape_of(span))]
+    chats = (span for span in with_conventions(perhaps) if role_of(span) is Role.CHAT)
     names = (semconv.text(span.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL)) for span in chats)
     return tuple(sorted({name for name in names if name}))
 
@@ -152,9 +166,14 @@ def counts_for_sums(
     return tuple(summed.values())
 
 
+def tells_tokens(call: Call) -> bool:
+    """Whether some span has an attribute for tokens."""
+    return not all(_OF_TOKENS.isdisjoint(span.attributes) for span in call.all_spans)
+
+
 def lacks_usage(call: Call) -> bool:
     """Whether nobody tells how many tokens went in or came out."""
-    spans = call.all_spans
+    spans = call.all_spans if tells_tokens(call) else ()
     return (
         _first_count(spans, semconv.INPUT_TOKENS) is None
         or _first_count(spans, semconv.OUTPUT_TOKENS) is None

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign.messages import (
     input_messages,
     instructions,
+    quotes_input,
     tool_arguments,
     tool_definitions,
     tool_name,
     tool_result,
 )
-from punie.trace.analysis.foreign.operations import operation_of
+from punie.trace.analysis.foreign.operations import operation_of_shape
 from punie.trace.analysis.queries.requests import ModelRequest
+from punie.trace.analysis.trees.shapes import shape_of
 from punie.trace.model import Span
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(msgspec.Struct, frozen=True):
     """What a tool returned, in a prompt: `message` is its message's place (instructions and tools have 0)."""
 
     message: int
@@ -29,8 +31,7 @@ class ToolResult:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpanPrompt:
+class SpanPrompt(msgspec.Struct, frozen=True):
     """One request with its span, whose content is read when it is asked for: most of it never is."""
 
     request: ModelRequest
@@ -58,8 +59,7 @@ class SpanPrompt:
                 yield ToolResult(place, one.call_id, one.name or names.get(one.call_id, ""), one.text)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolExecution:
+class ToolExecution(msgspec.Struct, frozen=True):
     """One execution of a tool, from its span; `arguments` and `result` are empty where there is no content."""
 
     trace_id: str
@@ -76,12 +76,13 @@ class ToolExecution:
 
 
 def read_prompts(requests: Iterable[ModelRequest], spans: Iterable[Span]) -> tuple[SpanPrompt, ...]:
-    """Each request of an asked query with what its span says; by their start."""
+    """Each measured request of which its span, or digests, say what it was asked; by their start."""
     measured = {(one.trace_id, one.span_id): one for one in requests if not one.warmup}
+    ids = {span_id for _, span_id in measured}
     prompts = {}
     for span in spans:
-        request = measured.get((span.trace_id, span.span_id))
-        if request is not None:
+        request = measured.get((span.trace_id, span.span_id)) if span.span_id in ids else None
+        if request is not None and (request.client_messages.digests or quotes_input((*span.attributes,))):
             prompts[span.trace_id, span.span_id] = SpanPrompt(request, span)
     return tuple(sorted(prompts.values(), key=lambda prompt: prompt.request.start_ns))
 
@@ -90,7 +91,7 @@ def read_tool_calls(spans: Iterable[Span]) -> Mapping[str, tuple[ToolExecution, 
     """The tools that ran, of each trace, by their start."""
     calls_of: dict[str, dict[str, ToolExecution]] = {}
     for span in spans:
-        if operation_of(span) == semconv.OPERATION_TOOL:
+        if operation_of_shape(shape_of(span), span) == semconv.OPERATION_TOOL:
             calls_of.setdefault(span.trace_id, {})[span.span_id] = ToolExecution(
                 span.trace_id,
                 tool_name(span),

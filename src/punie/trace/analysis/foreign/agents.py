@@ -18,9 +18,10 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.messages import as_text
-from punie.trace.analysis.foreign.operations import operation_by_name, operation_of, tell_nothing
+from punie.trace.analysis.foreign.operations import is_plain, operation_by_name, operation_of, tell_nothing
 from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
 from punie.trace.analysis.trees.roles import is_server
+from punie.trace.analysis.trees.shapes import Shape, shape_of
 from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
 
 _NS_PER_SECOND: Final = 1_000_000_000
@@ -53,11 +54,15 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     is_open = False
     for span in spans:
         known = span
-        if not tell_nothing((*span.attributes,)) or operation_by_name(span) is not None:
-            known = _translated(span)
+        if not is_conventional(shape_of(span)) and not _says_nothing(span):
+            known = translated(span)
             is_open = is_open or semconv.OPERATION not in known.attributes
         found.append(known)
     return tuple(_with_calls_by_counts(found) if is_open else found)
+
+
+def _says_nothing(span: Span) -> bool:
+    return tell_nothing((*span.attributes,)) and operation_by_name(span) is None
 
 
 def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
@@ -88,10 +93,20 @@ def _counts_both(span: Span) -> bool:
 
 def _as_call(span: Span) -> Span:
     said = {semconv.OPERATION: semconv.OPERATION_CHAT[0], **span.attributes}
-    return _translated(replace(span, attributes=said))
+    return translated(replace(span, attributes=said))
 
 
-def _translated(span: Span) -> Span:
+@lru_cache(maxsize=4096)
+def is_conventional(shape: Shape) -> bool:
+    """Whether spans of a shape are left as they are."""
+    if not is_plain(shape):
+        return False
+    attributes, operation = shape.like.attributes, operation_of(shape.like)
+    return not operation or (attributes.get(semconv.OPERATION) == operation and _say_no_more((*attributes,)))
+
+
+def translated(span: Span) -> Span:
+    """A span with the conventions' attributes beside its own; itself where it lacks none."""
     if (streamed := _rest_of_a_stream(span)) is not None:
         return streamed
     operation = operation_of(span)

@@ -18,6 +18,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.trees.roles import Role, role_of
+from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Phase, Provenance, Span
 
 _CALLERS_WORK: Final = {Role.TOOL, Role.AGENT}
@@ -27,6 +28,11 @@ _MODEL: Final = {
     semconv.PHASE_PROVENANCE: Provenance.INFERRED.value,
 }
 Key = tuple[str, str]
+
+
+def may_be_callers_work(shape: Shape) -> bool:
+    """Whether spans of a shape may be what a call's caller does beside it."""
+    return shape.role in _CALLERS_WORK or (shape.role is None and semconv.OPERATION in shape.names)
 
 
 def with_times_beside_tools(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -16,6 +16,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from punie.trace import semconv
+from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Span
 
 STREAM: Final = "receiving_stream"
@@ -27,6 +28,11 @@ _COUNTS: Final = (
     *semconv.CACHE_WRITE_TOKENS,
 )
 Key = tuple[str, str]
+
+
+def may_be_a_stream(shape: Shape) -> bool:
+    """Whether spans of a shape are streams."""
+    return shape.like.name == STREAM
 
 
 def with_calls_of_streams(spans: Sequence[Span]) -> Sequence[Span]:

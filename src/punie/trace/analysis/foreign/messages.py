@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.model import Attributes, Span
@@ -25,11 +27,18 @@ _RESULTS: Final = frozenset({"tool_call_response", "tool_result", "function_call
 _SYSTEM: Final = frozenset({"system", "developer"})
 _OF_A_TOOL: Final = frozenset({"tool", "function"})
 _CALL_IDS: Final = ("tool_call_id", "tool_use_id", "call_id", "id")
+_INPUT: Final = frozenset(
+    {
+        semconv.SYSTEM_INSTRUCTIONS,
+        semconv.INPUT_MESSAGES,
+        semconv.TOOL_DEFINITIONS,
+        *semconv.FOREIGN_INPUT,
+    }
+)
 _LARGEST_JSON: Final = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class AskedTool:
+class AskedTool(msgspec.Struct, frozen=True):
     """A tool's call that a model asked for; `call_id` is empty where nobody wrote it."""
 
     name: str
@@ -37,8 +46,7 @@ class AskedTool:
     call_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(msgspec.Struct, frozen=True):
     """What a tool returned to a model; `call_id` and `name` are empty where nobody wrote them."""
 
     call_id: str
@@ -46,8 +54,7 @@ class Returned:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message: what it says, what was thought before, the tool calls it asks for, what tools returned.
 
     `role` may be empty.
@@ -63,6 +70,13 @@ class Message:
     def is_empty(self) -> bool:
         """Whether it has nothing that is known here, like an image alone."""
         return self == Message(self.role, "")
+
+
+@lru_cache(maxsize=4096)
+def quotes_input(names: tuple[str, ...]) -> bool:
+    """Whether attributes of these names may hold what a model was asked, or the tools that it could call."""
+    flat = tuple(f"{prefix}." for prefix in (*semconv.FLAT_INPUT_MESSAGES, *semconv.FLAT_TOOL_DEFINITIONS))
+    return not _INPUT.isdisjoint(names) or any(name.startswith(flat) for name in names)
 
 
 def input_messages(span: Span) -> tuple[Message, ...]:

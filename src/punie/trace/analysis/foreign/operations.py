@@ -17,10 +17,12 @@ from punie.trace.analysis.foreign import dialects
 from punie.trace.analysis.foreign.langfuse import usage_of
 from punie.trace.analysis.foreign.spellings import Said, said_by, says
 from punie.trace.analysis.trees.roles import is_server
+from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Attributes, Span
 
 _PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialects.WORKFLOW}
 _DESCRIBED: Final = frozenset({semconv.REQUEST_MODEL, semconv.TOOL_NAME, *semconv.AGENT_NAME})
+_TOLD_BY_VALUES: Final = frozenset({semconv.MESSAGE_TEMPLATE, semconv.SGLANG_MODULE})
 TELLING: Final = frozenset(
     {
         semconv.OPERATION,
@@ -41,6 +43,33 @@ def tell_nothing(names: tuple[str, ...]) -> bool:
     return (
         semconv.MESSAGE_TEMPLATE not in names and TELLING.isdisjoint(names) and not any(map(said_by, names))
     )
+
+
+@lru_cache(maxsize=4096)
+def is_plain(shape: Shape) -> bool:
+    """Whether spans of a shape stand for what `shape.like` does: nothing that they hold tells more."""
+    names = (*shape.like.attributes,)
+    if shape.has_events or not _TOLD_BY_VALUES.isdisjoint(names):
+        return False
+    return tell_nothing(names) or (
+        shape.like.attributes.get(semconv.OPERATION) in _PLAIN and not _kinds(names)
+    )
+
+
+@lru_cache(maxsize=4096)
+def says_nothing(shape: Shape) -> bool:
+    """Whether spans of a shape stand for nothing that is known, whatever they hold."""
+    return is_plain(shape) and operation_of(shape.like) is None
+
+
+def operation_of_shape(shape: Shape, span: Span) -> str | None:
+    """As `operation_of`, for a span of a shape."""
+    return _operation(shape) if is_plain(shape) else operation_of(span)
+
+
+@lru_cache(maxsize=4096)
+def _operation(shape: Shape) -> str | None:
+    return operation_of(shape.like)
 
 
 def operation_of(span: Span) -> str | None:
@@ -120,6 +149,12 @@ def looks_like_a_call(span: Span) -> bool:
         return False
     is_unknown = operation is None and attributes.get(semconv.OPERATION) not in (None, "framework")
     return shows_an_answer(attributes) or (is_unknown and _has(attributes, dialects.MODEL_NAMES))
+
+
+@lru_cache(maxsize=4096)
+def may_look_like_a_call(shape: Shape) -> bool:
+    """Whether spans of a shape may look like a call."""
+    return semconv.PHASE not in shape.names and not tell_nothing((*shape.like.attributes,))
 
 
 def shows_an_answer(attributes: Attributes) -> bool:

@@ -33,6 +33,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.trees.roles import is_server, written
+from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import (
     PHASE_GROUP,
     Attributes,
@@ -73,6 +74,13 @@ _RUST_UNITS: Final = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": _NS_PER_SECON
 DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE, semconv.LATENCY_E2E})
 """Attributes without any of which a server's span tells no phases."""
 Key = tuple[str, str]
+
+
+def may_tell_phases(shape: Shape) -> bool:
+    """Whether a server may tell its phases by spans of a shape in words of its own."""
+    names = shape.names
+    is_told = not DURATIONS.isdisjoint(names) or TGI in names
+    return (is_told and semconv.PHASE not in names) or _may_be_named(shape.like)
 
 
 def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.integrity.finding import (
     Checked,
@@ -38,13 +39,12 @@ from punie.trace.units import count_text
 _GRAVEST_FIRST: Final = tuple(Effect)
 
 
-@dataclass(slots=True)
-class Checks:
+class Checks(msgspec.Struct):
     """What the checks of some traces found. Those of others add up with it, in any order."""
 
-    flaws: Flaws = field(default_factory=dict)
-    shifts: list[Shift] = field(default_factory=list)
-    runs: Runs = field(default_factory=dict)
+    flaws: Flaws = msgspec.field(default_factory=dict)
+    shifts: list[Shift] = msgspec.field(default_factory=list)
+    runs: Runs = msgspec.field(default_factory=dict)
 
     def add(self, other: Checks) -> None:
         """Add what the checks of other traces found."""

@@ -21,6 +21,7 @@ from punie.trace.analysis.calls.usage import first_chunk_is_late
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role, saw_the_end, written, written_provenance
+from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
 
@@ -45,7 +46,7 @@ _TOTAL_AND_PARTS: Final = (semconv.TOTAL_TOKENS, semconv.INPUT_TOKENS, semconv.O
 
 def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
     """The spans of servers that lie outside the request that they answer."""
-    for key, span in () if traces.is_one_nested_tree else traces.counted():
+    for key, span in () if traces.is_one_nested_tree else traces.counted:
         answered = _answered(traces, key)
         if answered is not None and _contradicts(traces.calls.role[key], span, *answered):
             yield key
@@ -53,13 +54,16 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
     """The phases and calls that report more time, of a phase or up to the first chunk, than they have room for."""
-    for key, span in traces.counted():
-        if semconv.BODY_REPORTED_NS not in span.attributes:
-            continue
+    is_told = some(_tells_of_a_body, traces.forest.shapes)
+    for key, span in traces.counted if is_told else ():
         reported_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
         if reported_ns is not None and reported_ns - span.duration_ns > TOLERANCE_NS:
             yield key
-    yield from (call.key for call in traces.counted_calls() if first_chunk_is_late(call))
+    yield from (call.key for call in traces.counted_calls if first_chunk_is_late(call))
+
+
+def _tells_of_a_body(shape: Shape) -> bool:
+    return semconv.BODY_REPORTED_NS in shape.names
 
 
 def differing_counts(traces: Traces) -> Iterator[str]:
@@ -67,7 +71,7 @@ def differing_counts(traces: Traces) -> Iterator[str]:
 
     They are the server that answered, another instrumentation around the call, and the total beside the parts.
     """
-    for call in traces.counted_calls():
+    for call in traces.counted_calls:
         attributes, name = call.span.attributes, span_name(call.key)
         total, *parts = (semconv.integer(attributes, names) for names in _TOTAL_AND_PARTS)
         if total and total < sum(part or 0 for part in parts):
@@ -100,8 +104,10 @@ def _count(spans: Sequence[Span], names: tuple[str, ...]) -> int | None:
 def differing_sources(traces: Traces) -> Iterator[SpanKey]:
     """The queries of which some request's generation is known in one way and another's in another."""
     for root, calls in traces.requests.items():
+        if len({one.provenance for call in calls for one in call.phases}) < 2 or traces.is_warmup(root):
+            continue
         phases = (one for call in calls for one in call.phases if PHASE_GROUP[one.phase] is Group.GENERATION)
-        if len({one.provenance for one in phases}) > 1 and not traces.is_warmup(root):
+        if len({one.provenance for one in phases}) > 1:
             yield root
 
 

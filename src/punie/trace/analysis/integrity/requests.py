@@ -9,8 +9,14 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.calls.below import Below
 from punie.trace.analysis.calls.calls import Call
-from punie.trace.analysis.calls.usage import is_truncated, lacks_usage, output_is_short, prompt_is_short
-from punie.trace.analysis.foreign.operations import looks_like_a_call
+from punie.trace.analysis.calls.usage import (
+    is_truncated,
+    lacks_usage,
+    output_is_short,
+    prompt_is_short,
+    tells_tokens,
+)
+from punie.trace.analysis.foreign.operations import looks_like_a_call, may_look_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
     cut_timings,
     differing_counts,
@@ -21,35 +27,47 @@ from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFind
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, error_type, may_ask_a_model
+from punie.trace.analysis.trees.roles import Role, ends_at_headers, error_type, may_ask_a_model, written
+from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.model import Span
 
 
 def meaning(traces: Traces) -> Checked:
     """Phases that are not known, and HTTP spans that don't show what the model call was."""
-    phases, role = traces.calls.phases, traces.calls.role
-    unknown = [
-        span_name(key)
-        for key, span in (traces.counted() if len(phases) < len(role) else ())
-        if key not in phases and semconv.PHASE in span.attributes
-    ]
-    yield Cases("unknown-phase", unknown)
-    calls = traces.counted_calls()
-    within, below = traces.calls.contexts.call, traces.calls.below  # neither a call, nor in one or around one
-    untold = [
-        span_name(key)
-        for key, span in traces.counted()
-        if role[key] in _UNTOLD
-        and key not in within
-        and not below[key] & Below.CHAT
-        and looks_like_a_call(span)
-    ]
-    yield Cases("unrecognised-model-call", untold)
-    unreported = traces.calls.unreported
-    yield Cases("request-without-model-call", names([call.key for call in calls if call.key in unreported]))
-    cut = [span for call in calls for span in _cut_requests(call, traces)]
-    yield Cases("http-ends-at-headers", sorted([span_name((span.trace_id, span.span_id)) for span in cut]))
-    yield Cases("uncovered-model-call", names([call.key for call in calls if not call.is_covered]))
+    shapes = traces.forest.shapes
+    if some(_has_unknown_phase, shapes):
+        yield Cases("unknown-phase", [span_name(key) for key, span in traces.counted if _is_unknown(span)])
+    if some(may_look_like_a_call, shapes):
+        yield Cases("unrecognised-model-call", [*_untold(traces)])
+    calls, unreported = traces.counted_calls, traces.calls.unreported
+    if unreported:
+        told = names([call.key for call in calls if call.key in unreported])
+        yield Cases("request-without-model-call", told)
+    if cut := [span for call in calls if call.attempts for span in _cut_requests(call, traces)]:
+        yield Cases("http-ends-at-headers", names([(span.trace_id, span.span_id) for span in cut]))
+    if uncovered := [call.key for call in calls if not call.is_covered]:
+        yield Cases("uncovered-model-call", names(uncovered))
+
+
+def _has_unknown_phase(shape: Shape) -> bool:
+    return shape.known is None and semconv.PHASE in shape.names
+
+
+def _is_unknown(span: Span) -> bool:
+    return semconv.PHASE in span.attributes and written(span) is None
+
+
+def _untold(traces: Traces) -> Iterator[str]:
+    """What looks like a call and is neither one, nor in one or around one."""
+    role, within, below = traces.calls.role, traces.calls.contexts.call, traces.calls.below
+    for key, span in traces.counted:
+        if (
+            role[key] in _UNTOLD
+            and key not in within
+            and not below[key] & Below.CHAT
+            and looks_like_a_call(span)
+        ):
+            yield span_name(key)
 
 
 def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
@@ -76,14 +94,18 @@ def witnesses(traces: Traces) -> Checked:
 
 def answers(traces: Traces) -> Checked:
     """Answers that were cut, and token counts that are missing."""
-    requests = [call for call in traces.counted_calls() if call.key in traces.calls.requests]
-    refused = traces.calls.refused
-    failed = [call for call in traces.counted_calls() if call.key in refused]
-    yield Cases("failed-model-call", sorted(map(_failure, failed)))
-    yield Cases("cached-above-prompt", names([call.key for call in requests if prompt_is_short(call)]))
-    yield Cases("reasoning-above-output", names([call.key for call in requests if output_is_short(call)]))
-    yield Cases("truncated-answer", names([call.key for call in requests if is_truncated(call)]))
-    yield Cases("missing-usage", names([call.key for call in requests if lacks_usage(call)]))
+    requests = [call for call in traces.counted_calls if call.key in traces.calls.requests]
+    if refused := traces.calls.refused:
+        failed = [call for call in traces.counted_calls if call.key in refused]
+        yield Cases("failed-model-call", sorted(map(_failure, failed)))
+    telling = [*filter(tells_tokens, requests)]
+    if telling:
+        yield Cases("cached-above-prompt", names([call.key for call in telling if prompt_is_short(call)]))
+        yield Cases("reasoning-above-output", names([call.key for call in telling if output_is_short(call)]))
+    if truncated := [call.key for call in requests if is_truncated(call)]:
+        yield Cases("truncated-answer", names(truncated))
+    if silent := [call.key for call in requests if lacks_usage(call)]:
+        yield Cases("missing-usage", names(silent))
 
 
 def _failure(call: Call) -> str:
@@ -94,15 +116,20 @@ def _failure(call: Call) -> str:
 
 def draft(traces: Traces) -> Checked:
     """A draft model beside the prompt cache."""
+    if not some(_names_a_draft, traces.forest.shapes):
+        return
     cached = [
         span_name(key)
-        for key, span in traces.counted()
-        if semconv.SERVER_DRAFT_MODEL in span.attributes
-        and traces.calls.role[key] is Role.SERVER
+        for key, span in traces.counted
+        if traces.calls.role[key] is Role.SERVER
         and semconv.text(span.attributes, semconv.SERVER_DRAFT_MODEL) is not None
         and (semconv.integer(span.attributes, semconv.CACHED_TOKENS) or 0) > 0
     ]
     yield Cases("draft-with-cache", cached)
+
+
+def _names_a_draft(shape: Shape) -> bool:
+    return semconv.SERVER_DRAFT_MODEL in shape.names
 
 
 def cache_not_off(records: Sequence[QueryRecord], requests: Sequence[ModelRequest]) -> IntegrityFinding:

@@ -45,7 +45,8 @@ def disturbed(traces: Traces) -> Checked:
         for root in traces.queries.roots
         if semconv.QUERY_DISTURBED in traces.forest.spans[root].attributes
     ]
-    yield Cases("disturbed-query", names(marked))
+    if marked:
+        yield Cases("disturbed-query", names(marked))
 
 
 def roots(traces: Traces) -> Checked:
@@ -56,8 +57,11 @@ def roots(traces: Traces) -> Checked:
         for key in queries.roots
         if (key in queries.stand_ins or spans[key].end_ns < spans[key].start_ns) and not traces.is_warmup(key)
     ]
-    yield Cases("broken-root", names(broken))
-    roots_of = [span.trace_id for span in spans.values() if span.parent_id is None]
+    if broken:
+        yield Cases("broken-root", names(broken))
+    roots_of = (
+        [] if traces.is_one_nested_tree else [s.trace_id for s in spans.values() if s.parent_id is None]
+    )
     if len(roots_of) > 1:
         several = [trace_id for trace_id, count in Counter(roots_of).items() if count > 1]
         yield Cases("several-roots", sorted(several))

@@ -18,15 +18,15 @@ _CLIPPED_PERCENT: Final = 1
 def times(traces: Traces) -> Checked:
     """Inverted and unended spans, spans outside their query or parent."""
     if traces.impossible:
-        counted = [key for key, _ in traces.counted() if key in traces.impossible]
+        counted = [key for key, _ in traces.counted if key in traces.impossible]
         yield Cases("impossible-time", names(counted))
         yield Cases("impossible-time", names(traces.impossible.difference(counted)), Effect.SHOWN)
     if traces.is_one_nested_tree:  # then no time below can be wrong
         return
-    inverted = [(key, span) for key, span in traces.counted() if span.end_ns < span.start_ns]
+    inverted = [(key, span) for key, span in traces.counted if span.end_ns < span.start_ns]
     yield Cases("inverted-span", names(key for key, span in inverted if span.end_ns))
     yield Cases("unended-span", names(key for key, span in inverted if not span.end_ns))
-    yield Cases("handed-on", names([key for key, _ in traces.counted() if key in traces.handed_on]))
+    yield Cases("handed-on", names([key for key, _ in traces.counted if key in traces.handed_on]))
     yield from _windows(traces)
 
 
@@ -35,7 +35,7 @@ def _windows(traces: Traces) -> Checked:
     slight: list[str] = []
     far: list[str] = []
     parents: list[str] = []
-    for key, span in traces.counted():
+    for key, span in traces.counted:
         root = forest.spans[queries.of[key]]
         parent = forest.parent[key]
         if (reach_ns := _reach_ns(span, root)) > 0:

@@ -111,16 +111,22 @@ def _of_self_times(spans: Sequence[PhasedSpan], turns: InTurn) -> tuple[_Seen, _
     phases_ns, contested_ns = [0] * len(PHASES), [0] * len(PHASES)
     owners: list[int] = []
     seen: _Seen = set()
-    for span, parent, ns in zip(spans, *turns, strict=True):
+    in_clusters = {place for cluster in turns.clusters for place in cluster.members}
+    for place, (span, parent, ns) in enumerate(zip(spans, turns.parents, turns.self_ns, strict=True)):
         rank = owner = PHASE_RANK[span.phase]
         if parent != _NO_PARENT and owners[parent] < rank:
             owner = owners[parent]
         owners.append(owner)
         if span.start_ns < span.end_ns:
             seen.add((span.phase, span.provenance))
+            if place in in_clusters:
+                continue
             phases_ns[owner] += ns
             if _GROUP_OF_RANK[owner] != _GROUP_OF_RANK[rank]:
                 contested_ns[owner] += ns
+    for cluster in turns.clusters:
+        cut = _cut([spans[place] for place in cluster.members], spans[0])
+        _add_sums(_lasted(cut), phases_ns, contested_ns, around=_ONE_OF_PHASE[owners[cluster.parent]])
     return seen, phases_ns, contested_ns
 
 
@@ -215,12 +221,17 @@ def _parents(spans: Sequence[_Cut]) -> Sequence[int]:
 def _sums(lasted: _Lasted) -> tuple[_Sums, _Sums]:
     """Nanoseconds of each phase, and what of them is contested."""
     phases_ns, contested_ns = [0] * len(PHASES), [0] * len(PHASES)
+    _add_sums(lasted, phases_ns, contested_ns)
+    return phases_ns, contested_ns
+
+
+def _add_sums(lasted: _Lasted, phases_ns: list[int], contested_ns: list[int], around: int = 0) -> None:
+    """Add them; `around` is what is open all the while and not at work itself."""
     for (opened, working), ns in lasted.items():
-        rank, is_contested = _owner(opened, working)
+        rank, is_contested = _owner(opened + around, working)
         phases_ns[rank] += ns
         if is_contested:
             contested_ns[rank] += ns
-    return phases_ns, contested_ns
 
 
 def _checked(root: PhasedSpan, seen: _Seen, phases_ns: _Sums, contested_ns: _Sums) -> QueryLedger:

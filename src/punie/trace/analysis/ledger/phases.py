@@ -63,6 +63,7 @@ class PhasedSpan(msgspec.Struct, frozen=True, gc=False):
     provenance: Provenance
     is_root: bool = False
     detached: bool = False
+    name: str = ""
 
 
 def phased_spans(
@@ -74,16 +75,18 @@ def phased_spans(
     """
     known = known_phases(forest, calls)
     detached = _detached(forest, queries)
-    until = {} if is_nested else _open_until(forest, calls, known)
-    parents = _parents(forest, queries, calls, detached, until, is_nested=is_nested)
+    until = {} if is_nested else _open_until(forest, calls, dict(zip(forest.order, known, strict=True)))
+    moved = _moved(forest, queries, calls, detached, until, is_nested=is_nested)
     names = {root: query_key(root) for root in queries.roots}
-    spans, of, superseded = forest.spans, queries.of, calls.superseded
+    of, superseded = queries.of, calls.superseded
     phased: list[PhasedSpan] = []
-    for key in forest.order:
+    for key, span, parent_at, how in zip(forest.order, forest.span_at, forest.parent_at, known, strict=True):
         root = of.get(key)
         if root is None or key in superseded:
             continue
-        span, parent = spans[key], parents[key]
+        parent = forest.order[parent_at] if parent_at >= 0 else None
+        if key in moved:
+            parent = moved[key]
         phased.append(
             PhasedSpan(
                 names[root],
@@ -91,9 +94,10 @@ def phased_spans(
                 parent[1] if parent and of.get(parent) == root else _instead(key, root, detached),
                 span.start_ns,
                 until.get(key, span.end_ns),
-                *known[key],
+                *how,
                 root == key,
                 key in detached,
+                span.name,
             )
         )
     return tuple(phased)
@@ -129,7 +133,7 @@ def _open_until(forest: Forest, calls: Calls, known: Mapping[SpanKey, Known]) ->
     return until
 
 
-def _parents(
+def _moved(
     forest: Forest,
     queries: Queries,
     calls: Calls,
@@ -138,7 +142,7 @@ def _parents(
     *,
     is_nested: bool,
 ) -> Mapping[SpanKey, SpanKey | None]:
-    """The parents, but for what goes on when the span above has ended: the nearest that is open for the half of it.
+    """The parents of what goes on when the span above has ended: the nearest that is open for the half of it.
 
     A call beside another one that shows the same request hangs below that one.
     """
@@ -159,7 +163,7 @@ def _parents(
             above = moved.get(above, forest.parent[above])
         if above != forest.parent[key]:
             moved[key] = above
-    return {**forest.parent, **moved} if moved else forest.parent
+    return moved
 
 
 def _ends_before(span: Span, time_ns: int) -> bool:
@@ -177,20 +181,16 @@ def _beside_their_wrapper(forest: Forest, calls: Calls) -> Iterator[tuple[SpanKe
                 yield inner, key
 
 
-def known_phases(forest: Forest, calls: Calls) -> dict[SpanKey, Known]:
-    """Phase and provenance of every span of the forest, each taken for itself."""
-    retried = forest.below(_retried(forest, calls))
-    known: dict[SpanKey, Known] = {}
-    for key in forest.order:
-        written = calls.phases.get(key)
-        if written is not None:
-            known[key] = written
-        elif key in retried:
-            known[key] = RETRY
-        else:
-            parent = forest.parent[key]
-            around = FRAMEWORK if parent is None else known[parent]
-            known[key] = _by_role(forest.spans[key], key, calls, around)
+def known_phases(forest: Forest, calls: Calls) -> list[Known]:
+    """Phase and provenance of every span of the forest in its order, each taken for itself."""
+    retried = forest.below(_retried(forest, calls)) if Role.HTTP in calls.roles else frozenset()
+    known: list[Known] = []
+    for at, (shape, parent) in enumerate(zip(forest.shape_at, forest.parent_at, strict=True)):
+        if shape.known is not None:
+            known.append(shape.known)
+            continue
+        key, around = forest.order[at], FRAMEWORK if parent < 0 else known[parent]
+        known.append(RETRY if key in retried else _by_role(forest.span_at[at], key, calls, around))
     return known
 
 
@@ -241,7 +241,7 @@ def _of_server(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
     return SERVE if key in contexts.request or key in calls.gateways else around
 
 
-def _retried(forest: Forest, calls: Calls) -> set[SpanKey]:
+def _retried(forest: Forest, calls: Calls) -> Set[SpanKey]:
     """Failed requests of a model call after whose end the same parent began another one."""
     retried: set[SpanKey] = set()
     for children in forest.children.values():

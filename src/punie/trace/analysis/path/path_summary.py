@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
+import msgspec
 
 from punie.trace.analysis.path.query_paths import part_order
 from punie.trace.analysis.records import PathPart, QueryPath, QueryRecord
@@ -17,8 +16,7 @@ _SLOW: Final = 95
 _TYPICAL: Final = (40, 60)
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseOnPath:
+class PhaseOnPath(msgspec.Struct, frozen=True):
     """One phase over several queries: `ns` on their critical paths, in the ledgers `ledger_ns`, `self_ns` at work."""
 
     phase: Phase
@@ -28,8 +26,7 @@ class PhaseOnPath:
     self_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class NameOnPath:
+class NameOnPath(msgspec.Struct, frozen=True):
     """The spans of one phase and name over several queries; `share` is of the wall time, `queries` have them on it."""
 
     part: PathPart
@@ -37,8 +34,7 @@ class NameOnPath:
     queries: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseDifference:
+class PhaseDifference(msgspec.Struct, frozen=True):
     """Mean nanoseconds of one phase of the critical path in the slow queries and in the typical ones."""
 
     phase: Phase
@@ -51,8 +47,7 @@ class PhaseDifference:
         return self.slow_ns - self.typical_ns
 
 
-@dataclass(frozen=True, slots=True)
-class SlowQueries:
+class SlowQueries(msgspec.Struct, frozen=True):
     """The queries from the 95th percentile of the wall time up, against those around the median (40 to 60 %).
 
     By rank, so that queries which took equally long don't all become slow ones.
@@ -69,8 +64,7 @@ class SlowQueries:
     trace_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PathSummary:
+class PathSummary(msgspec.Struct, frozen=True):
     """The critical paths of several queries. `ns` of `phases`, as of `names`, sums to `wall_ns` exactly.
 
     `parallel_ns` is work beyond the wall time: done while something else was at work as well. `moved_ns` is how
@@ -86,8 +80,7 @@ class PathSummary:
     slow: SlowQueries | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(msgspec.Struct, frozen=True):
     record: QueryRecord
     path: QueryPath
     phases_ns: Mapping[Phase, int]
@@ -114,7 +107,7 @@ def summarise_paths(records: Sequence[QueryRecord]) -> PathSummary | None:
 
 def _moved_ns(query: _Query) -> int:
     ledger = query.record.ledger.phases_ns
-    return sum(max(ns - ledger[phase], 0) for phase, ns in query.phases_ns.items())
+    return sum([ns - ledger[phase] for phase, ns in query.phases_ns.items() if ns > ledger[phase]])
 
 
 def _phases(queries: Sequence[_Query], names: Sequence[NameOnPath], wall_ns: int) -> tuple[PhaseOnPath, ...]:
@@ -138,24 +131,22 @@ def _phase(phase: Phase, ledger_ns: int, names: Sequence[NameOnPath], wall_ns: i
 
 
 def _names(queries: Sequence[_Query], wall_ns: int) -> tuple[NameOnPath, ...]:
-    parts: dict[tuple[Phase, str], list[PathPart]] = {}
+    totals: dict[tuple[Phase, str], list[int]] = {}
     for query in queries:
         for part in query.path.parts:
-            parts.setdefault((part.phase, part.name), []).append(part)
-    totals = [_together(same, wall_ns) for same in parts.values()]
-    return tuple(sorted(totals, key=lambda total: part_order(total.part)))
-
-
-def _together(parts: Sequence[PathPart], wall_ns: int) -> NameOnPath:
-    total = replace(
-        parts[0],
-        ns=sum([part.ns for part in parts]),
-        self_ns=sum([part.self_ns for part in parts]),
-        on_path=sum([part.on_path for part in parts]),
-        spans=sum([part.spans for part in parts]),
-    )
-    share = total.ns / wall_ns if wall_ns else 0.0
-    return NameOnPath(total, share, sum(1 for part in parts if part.on_path))
+            total = totals.get((part.phase, part.name))
+            if total is None:
+                total = totals[part.phase, part.name] = [0, 0, 0, 0, 0]
+            total[0] += part.ns
+            total[1] += part.self_ns
+            total[2] += part.on_path
+            total[3] += part.spans
+            total[4] += part.on_path > 0
+    names = [
+        NameOnPath(PathPart(phase, name, ns, *others), ns / wall_ns if wall_ns else 0.0, of_queries)
+        for (phase, name), (ns, *others, of_queries) in totals.items()
+    ]
+    return tuple(sorted(names, key=lambda total: part_order(total.part)))
 
 
 def _slow(queries: Sequence[_Query]) -> SlowQueries | None:

@@ -4,34 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from punie.trace.analysis.ledger.in_turn import QuerySpans
+from punie.trace.analysis.ledger.in_turn import InTurn, QuerySpans
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.path.critical_path import path_columns
 from punie.trace.analysis.path.self_time import self_times
 from punie.trace.analysis.records import PathPart, QueryPath
-from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.analysis.trees.windows import Windows, clip
-from punie.trace.model import Phase, Span
+from punie.trace.model import Phase
 
 Share = tuple[int, int]
 """Nanoseconds of a span on the path, and at work itself."""
 
 
-def paths_of(queries: Iterable[QuerySpans], spans: Mapping[SpanKey, Span]) -> dict[str, QueryPath]:
-    """The checked path of each query by its key. Its spans have parents first; `spans` know their names."""
+def paths_of(queries: Iterable[QuerySpans]) -> dict[str, QueryPath]:
+    """The checked path of each query by its key. Its spans have parents first."""
     paths: dict[str, QueryPath] = {}
     for query in queries:
         if query.in_turn is not None:
-            path = _path(query.spans, zip(query.in_turn.self_ns, query.in_turn.self_ns, strict=True), spans)
+            on_path = _on_path_in_turn(query.spans, query.in_turn)
+            path = _path(query.spans, zip(on_path, query.in_turn.self_ns, strict=True))
         elif (beside := _members(query.spans)) is not None:
             members, windows = beside
             shares = zip(on_path_ns(windows), self_times(windows), strict=True)
-            path = _path(members, shares, spans)
+            path = _path(members, shares)
         else:
             continue
         path.check()
         paths[query.spans[0].query_key] = path
     return paths
+
+
+def _on_path_in_turn(spans: Sequence[PhasedSpan], turns: InTurn) -> Sequence[int]:
+    """Nanoseconds of each span on the path: its self time, and in a cluster what the walk through it finds."""
+    if not turns.clusters:
+        return turns.self_ns
+    on_path = [*turns.self_ns]
+    for cluster in turns.clusters:
+        place = {old: at for at, old in enumerate(cluster.members, start=1)}
+        windows = Windows(
+            [-1, *[place.get(turns.parents[old], 0) for old in cluster.members]],
+            [cluster.start_ns, *[spans[old].start_ns for old in cluster.members]],
+            [cluster.end_ns, *[spans[old].end_ns for old in cluster.members]],
+        )
+        of_parent, *of_members = on_path_ns(windows)
+        on_path[cluster.parent] += of_parent
+        for old, ns in zip(cluster.members, of_members, strict=True):
+            on_path[old] = ns
+    return on_path
 
 
 def _members(spans: Sequence[PhasedSpan]) -> tuple[Sequence[PhasedSpan], Windows] | None:
@@ -61,10 +80,10 @@ def _parents(members: Sequence[PhasedSpan]) -> list[int]:
     return parents
 
 
-def _path(members: Sequence[PhasedSpan], shares: Iterable[Share], spans: Mapping[SpanKey, Span]) -> QueryPath:
+def _path(members: Sequence[PhasedSpan], shares: Iterable[Share]) -> QueryPath:
     sums: dict[tuple[Phase, str], list[int]] = {}
     for span, (ns, self_ns) in zip(members, shares, strict=True):
-        kind = (span.phase, spans[span.trace_id, span.span_id].name)
+        kind = (span.phase, span.name)
         total = sums.get(kind)
         if total is None:
             sums[kind] = [ns, self_ns, 1 if ns else 0, 1]

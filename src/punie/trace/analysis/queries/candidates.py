@@ -16,14 +16,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.windows import clusters, is_inside, longest_apart
 from punie.trace.analysis.trees.roles import Role, is_connection, is_server, written_provenance
+from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Provenance, Span, SpanKind
 
@@ -43,8 +45,7 @@ class Source(Enum):
     STAND_IN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(msgspec.Struct, frozen=True):
     """The candidates of one trace, by their start; no two of them overlap."""
 
     source: Source
@@ -56,8 +57,11 @@ def is_query(span: Span) -> bool:
     return semconv.QUERY_ID in span.attributes or span.attributes.get(semconv.QUERY_WARMUP) is True
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+def _may_be_a_query(shape: Shape) -> bool:
+    return not _OF_QUERIES.isdisjoint(shape.names)
+
+
+class Trace(msgspec.Struct, frozen=True):
     """One trace: its spans, parents first, and those of the whole source at or below which a model is asked."""
 
     forest: Forest
@@ -82,12 +86,9 @@ class Trace:
         return Candidates(Source.OWN, longest_apart(self.forest.spans, self._own()))
 
     def _own(self) -> Iterable[SpanKey]:
-        spans = self.forest.spans
-        own = {
-            key
-            for key in self.keys
-            if not _OF_QUERIES.isdisjoint(spans[key].attributes) and is_query(spans[key])
-        }
+        if not some(_may_be_a_query, self.forest.shapes):
+            return ()
+        own = {key for key in self.keys if is_query(self.forest.spans[key])}
         return self._outermost(own, own)
 
     def _outermost(self, ones: Set[SpanKey], hiding: Set[SpanKey]) -> Iterator[SpanKey]:
@@ -103,6 +104,8 @@ class Trace:
                 yield key
 
     def _agents(self) -> Iterable[SpanKey]:
+        if Role.AGENT not in self.calls.roles:
+            return ()
         role, spans = self.calls.role, self.forest.spans
         agents = {key for key in self.keys if role[key] is Role.AGENT}
         hiding = {key for key in self.keys if role[key] in _PARTS_OF_A_RUN} if agents else agents
@@ -161,12 +164,13 @@ class Trace:
 
     def _beside_judges(self, key: SpanKey) -> SpanKey:
         """A root, or what below it asks a model for itself: the only one beside evaluations that ask one too."""
-        while True:
+        while Role.EVALUATION in self.calls.roles:
             asking = [child for child in self.forest.children.get(key, ()) if child in self.asking]
             judged = [child for child in asking if self.calls.role[child] is not Role.EVALUATION]
             if len(judged) != 1 or len(judged) == len(asking):
                 return key
             key = judged[0]
+        return key
 
     def _served_from_afar(self) -> Iterable[SpanKey]:
         """The requests that a server answered, if the server alone was traced: no client's span is without its parent.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import Enum, auto
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.candidates import Candidates, Source, Trace
@@ -14,6 +15,7 @@ from punie.trace.analysis.queries.outline import Outline, outline
 from punie.trace.analysis.queries.placement import place_the_rest
 from punie.trace.analysis.queries.selection import Fate, Judged
 from punie.trace.analysis.queries.windows import overlap
+from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 
 _TRACE_ID: Final = "trace_id"
@@ -30,8 +32,7 @@ class QueryRule(Enum):
     ANY = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
+class Queries(msgspec.Struct, frozen=True):
     """The query roots, in the order of time, and whose each span is.
 
     `of` maps a span to its query's root. `outside` are spans above or beside the queries of their trace,
@@ -73,8 +74,7 @@ def query_key(root: SpanKey) -> str:
     return f"{root[0]}/{root[1]}"
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateSet:
+class CandidateSet(msgspec.Struct, frozen=True):
     """The candidates of some traces, and what other traces have to know of each."""
 
     by_trace: tuple[Candidates, ...]
@@ -88,7 +88,8 @@ def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.AN
     candidates = [
         trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces
     ]
-    linked = [_linked(forest, trace.keys) for trace in traces]
+    are_linked = some(_names_a_trace, forest.shapes) or any(span.linked for span in forest.span_at)
+    linked = [_linked(forest, trace.keys) if are_linked else () for trace in traces]
     return CandidateSet(
         tuple(candidates),
         tuple(
@@ -104,21 +105,22 @@ def place_spans(
     """Give every span to the query that it belongs to, or say why not; `judged` has each candidate."""
     source = {key: one.source for one in candidates.by_trace for key in one.keys}
     queries = {key for key in source if judged[key].fate is Fate.QUERY}
-    of: dict[SpanKey, SpanKey] = {}
-    for key in forest.order:
-        parent = forest.parent[key]
+    roots: list[SpanKey] = []
+    owners: list[SpanKey | None] = []
+    for key, parent in zip(forest.order, forest.parent_at, strict=True):
+        owner = None if parent < 0 else owners[parent]
         if key in queries:
-            of[key] = key
-        elif key in source and (around := judged[key].part_of) is not None:
-            of[key] = around
-        elif parent is not None and parent in of:
-            of[key] = of[parent]
-    roots = tuple(key for key in forest.order if key in queries)
+            owner = key
+            roots.append(key)
+        elif key in source:
+            owner = judged[key].part_of or owner
+        owners.append(owner)
+    of = {key: owner for key, owner in zip(forest.order, owners, strict=True) if owner is not None}
     parts = tuple(key for key in source if judged[key].fate is Fate.PART)
     without_model = tuple(key for key in source if judged[key].fate is Fate.WITHOUT_MODEL)
     outside, unplaced = place_the_rest(forest, calls.role, of, roots, {*without_model, *parts})
     placed = Queries(
-        roots=roots,
+        roots=tuple(roots),
         of=of,
         outside=outside,
         unplaced=unplaced,
@@ -134,10 +136,11 @@ def place_spans(
 def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:
     """The spans at or below which a model was asked."""
     asking: set[SpanKey] = set(calls.calls)
-    for key in reversed(forest.order):
-        parent = forest.parent[key]
-        if parent is not None and key in asking:
-            asking.add(parent)
+    for call in calls.calls:
+        for above in forest.above(call):
+            if above in asking and above not in calls.calls:
+                break
+            asking.add(above)
     return asking
 
 
@@ -151,7 +154,13 @@ def _linked(forest: Forest, keys: Iterable[SpanKey]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _by_trace(forest: Forest) -> Iterable[list[SpanKey]]:
+def _names_a_trace(shape: Shape) -> bool:
+    return _TRACE_ID in shape.names
+
+
+def _by_trace(forest: Forest) -> Iterable[Sequence[SpanKey]]:
+    if len({trace_id for trace_id, _ in forest.order}) == 1:
+        return [forest.order]
     traces: dict[str, list[SpanKey]] = {}
     for key in forest.order:
         traces.setdefault(key[0], []).append(key)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import zip_longest
+from typing import Final
 
 import msgspec
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls, find_calls
-from punie.trace.analysis.calls.posts_beside import with_posts_of_retried_calls
+from punie.trace.analysis.calls.posts_beside import may_be_a_request, with_posts_of_retried_calls
 from punie.trace.analysis.calls.usage import Reporter
-from punie.trace.analysis.foreign.agents import with_conventions
-from punie.trace.analysis.foreign.calls_around_tools import with_times_beside_tools
-from punie.trace.analysis.foreign.codex import with_calls_of_streams
-from punie.trace.analysis.foreign.servers import with_foreign_phases
+from punie.trace.analysis.foreign.agents import is_conventional, with_conventions
+from punie.trace.analysis.foreign.calls_around_tools import may_be_callers_work, with_times_beside_tools
+from punie.trace.analysis.foreign.codex import may_be_a_stream, with_calls_of_streams
+from punie.trace.analysis.foreign.servers import may_tell_phases, with_foreign_phases
 from punie.trace.analysis.queries.outline import Outline
 from punie.trace.analysis.queries.roots import Queries, QueryRule, find_candidates, place_spans
 from punie.trace.analysis.queries.selection import Judged, select
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
 from punie.trace.analysis.records import PlannedQuery
-from punie.trace.analysis.trees.absolute_time import mend_absolute_times
+from punie.trace.analysis.trees.absolute_time import can_be, mend_absolute_times
 from punie.trace.analysis.trees.clock_skew import ClockSkew, correct_clocks
 from punie.trace.analysis.trees.handed_on import stretch_what_handed_on
+from punie.trace.analysis.trees.shapes import Shape, Shapes, shape_of, some
 from punie.trace.analysis.trees.tree import Forest, SpanKey, copies_in_order, grow
 from punie.trace.model import Span, SpanSet
 
@@ -42,7 +46,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     judged: Mapping[SpanKey, Judged] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traces:
     """A source's spans as trees, with their queries, and what was planned (empty if nobody knows).
 
@@ -66,16 +70,11 @@ class Traces:
     outlines: tuple[Outline, ...] = ()
     judged: Mapping[SpanKey, Judged] = field(default_factory=dict)
     is_one_nested_tree: bool = False
-    _counted: list[tuple[SpanKey, Span]] = field(init=False, repr=False, compare=False)
-    _counted_calls: list[Call] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_counted", _counted(self.forest, self.queries))
-        object.__setattr__(self, "_counted_calls", list(self._calls_of_counted()))
-
+    @cached_property
     def counted(self) -> Sequence[tuple[SpanKey, Span]]:
         """The spans of queries that are no warm-up."""
-        return self._counted
+        return _counted(self.forest, self.queries)
 
     def is_warmup(self, root: SpanKey) -> bool:
         """Whether a query is one that warms up."""
@@ -87,15 +86,15 @@ class Traces:
             return keys
         return [key for key in keys if self.queries.is_in_time(key, self.forest)]
 
+    @cached_property
     def counted_calls(self) -> Sequence[Call]:
         """The model calls in queries that are no warm-up."""
-        return self._counted_calls
-
-    def _calls_of_counted(self) -> Iterator[Call]:
-        for key, call in self.calls.calls.items():
-            root = self.queries.of.get(key)
-            if root is not None and not self.is_warmup(root):
-                yield call
+        of = self.queries.of
+        return [
+            call
+            for key, call in self.calls.calls.items()
+            if (root := of.get(key)) is not None and not self.is_warmup(root)
+        ]
 
 
 def _counted(forest: Forest, queries: Queries) -> list[tuple[SpanKey, Span]]:
@@ -121,10 +120,12 @@ def read_traces(
     are all that there are.
     """
     around = around or Surroundings()
-    spans = with_conventions(with_calls_of_streams(copies_in_order(source.spans)))
-    forest = grow(with_times_beside_tools(with_foreign_phases(with_posts_of_retried_calls(spans))))
-    forest, impossible = (forest, frozenset()) if now_ns is None else mend_absolute_times(forest, now_ns)
+    forest = grow(*_in_words_of_ours(source.spans))
     is_nested = forest.is_one_nested_tree()
+    impossible: frozenset[SpanKey] = frozenset()
+    if now_ns is not None and not (is_nested and can_be(forest.span_at[0], now_ns)):
+        forest, impossible = mend_absolute_times(forest, now_ns)
+        is_nested = forest.is_one_nested_tree()
     forest, skew = (forest, ClockSkew()) if is_nested else correct_clocks(forest)
     forest, handed_on = (forest, frozenset()) if is_nested else stretch_what_handed_on(forest)
     calls = find_calls(forest, around.addresses)
@@ -147,6 +148,40 @@ def read_traces(
         judged={key: judged[key] for one in found.by_trace for key in one.keys},
         is_one_nested_tree=is_nested,
     )
+
+
+_STEPS: Final = (
+    (may_be_a_stream, with_calls_of_streams),
+    (lambda shape: not is_conventional(shape), with_conventions),
+    (may_be_a_request, with_posts_of_retried_calls),
+    (may_tell_phases, with_foreign_phases),
+    (may_be_callers_work, with_times_beside_tools),
+)
+"""What is done to spans before they are trees, each step where some shape asks for it."""
+
+
+def _in_words_of_ours(spans: Sequence[Span]) -> tuple[Sequence[Span], Sequence[Shape]]:
+    """The spans after all steps, and their shapes."""
+    shapes = [*map(shape_of, spans)]
+    asked = _asked_for(frozenset(shapes))
+    if not asked:
+        return spans, shapes
+    ordered = copies_in_order(spans)
+    if ordered is not spans:
+        spans, shapes = ordered, [*map(shape_of, ordered)]
+    for number, (_, step) in enumerate(_STEPS):
+        if number in asked:
+            before, spans = spans, step(spans)
+            known = zip_longest(before[: len(spans)], shapes, spans)
+            shapes = [shape if old is new else shape_of(new) for old, shape, new in known]
+            asked = _asked_for(frozenset(shapes))
+    return spans, shapes
+
+
+@lru_cache(maxsize=4096)
+def _asked_for(shapes: Shapes) -> frozenset[int]:
+    """The steps that some shape of a trace asks for, by their places."""
+    return frozenset(number for number, (asks, _) in enumerate(_STEPS) if some(asks, shapes))
 
 
 def _requests_by_query(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from punie.trace.analysis.records import QueryLedger, QueryRecord
 from punie.trace.analysis.statistics.decode import DecodeKnowledge, decode_knowledge, decode_ns
@@ -12,8 +13,7 @@ from punie.trace.analysis.statistics.spread import Spread, spread
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase, Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseTotal:
+class PhaseTotal(msgspec.Struct, frozen=True):
     """One phase over several queries.
 
     `share` is of their wall time, `contested_ns` the part of `ns` at which another group was at work as well.
@@ -30,8 +30,7 @@ class PhaseTotal:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTotal:
+class GroupTotal(msgspec.Struct, frozen=True):
     """One group over several queries, as `PhaseTotal`; `known` is False if it is for one of its phases."""
 
     group: Group
@@ -41,8 +40,7 @@ class GroupTotal:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(msgspec.Struct, frozen=True):
     """Token counts, summed; None where any model request lacks its usage."""
 
     input: int | None
@@ -58,8 +56,7 @@ class NoTokenTime(StrEnum):
     NO_OUTPUT = "no-output"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenTime:
+class TokenTime(msgspec.Struct, frozen=True):
     """Decode nanoseconds for each output token: over everything (ratio of sums) and its spread over queries.
 
     Both None where it isn't known: `reason` is why.
@@ -70,8 +67,7 @@ class TokenTime:
     reason: NoTokenTime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True):
     """What several queries add up to. The nanoseconds of `phases` and of `groups` each sum to `wall_ns`.
 
     `time_to_first_chunk` has one observation a model request that has it. In a turn that calls a tool it may be
@@ -124,10 +120,13 @@ def _summed_phases(
     for ledger in ledgers:
         for phase, spent_ns in ledger.phases_ns.items():
             ns[phase] += spent_ns
-            contested_ns[phase] += ledger.contested_ns.get(phase, 0)
-            known[phase].update(ledger.provenance.get(phase, ()))
-    provenance = {phase: [how for how in Provenance if how in hows] for phase, hows in known.items() if hows}
-    return phase_totals(ns, contested_ns, provenance, wall_ns=wall_ns, network_known=network_known)
+        for phase, spent_ns in ledger.contested_ns.items() if any(ledger.contested_ns.values()) else ():
+            contested_ns[phase] += spent_ns
+    for provenance in {id(one): one for one in (ledger.provenance for ledger in ledgers)}.values():
+        for phase, hows in provenance.items():
+            known[phase].update(hows)
+    ways = {phase: [how for how in Provenance if how in hows] for phase, hows in known.items() if hows}
+    return phase_totals(ns, contested_ns, ways, wall_ns=wall_ns, network_known=network_known)
 
 
 def phase_totals(

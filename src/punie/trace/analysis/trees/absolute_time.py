@@ -32,13 +32,7 @@ _Window = tuple[int, int]
 def mend_absolute_times(forest: Forest, now_ns: int) -> tuple[Forest, frozenset[SpanKey]]:
     """The forest with times that can be, and the spans whose own can't, or that last more than 30 days."""
     latest_ns = now_ns + DAY_NS
-    odd = {
-        key
-        for key, span in forest.spans.items()
-        if not EARLIEST_NS <= span.start_ns <= latest_ns
-        or span.end_ns > latest_ns
-        or span.end_ns - span.start_ns > LONGEST_NS
-    }
+    odd = {key for key, span in forest.spans.items() if not can_be(span, now_ns)}
     if not odd:
         return forest, frozenset()
     impossible = {key for key in odd if not _too_long(forest.spans[key], latest_ns)}
@@ -56,6 +50,15 @@ def mend_absolute_times(forest: Forest, now_ns: int) -> tuple[Forest, frozenset[
             start_ns, end_ns = window or (ends[key[0]], ends[key[0]])
             spans[key] = replace(spans[key], start_ns=start_ns, end_ns=end_ns)
     return with_times(forest, spans), frozenset(odd)
+
+
+def can_be(span: Span, now_ns: int) -> bool:
+    """Whether the times of `span` are possible, and no further apart than 30 days."""
+    return (
+        EARLIEST_NS <= span.start_ns <= now_ns + DAY_NS
+        and span.end_ns <= now_ns + DAY_NS
+        and span.end_ns - span.start_ns <= LONGEST_NS
+    )
 
 
 def _too_long(span: Span, latest_ns: int) -> bool:

@@ -7,6 +7,7 @@ read there, which also knows what to say of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from sys import intern
@@ -28,8 +29,8 @@ from punie.trace.store.otlp.values import (
     status_code,
 )
 
-_HEX: Final = "0123456789abcdef"
-_TRACE_DIGITS, _SPAN_DIGITS = 32, 16
+_SPAN_ID: Final = "(?!0{16})[0-9a-f]{16}"
+_are_ids: Final = re.compile(f"(?!0{{32}})[0-9a-f]{{32}} {_SPAN_ID} (?:{_SPAN_ID})?").fullmatch
 _ABSENT: Final = msgspec.Raw(b"")
 _NO_PAIRS: Final = msgspec.Raw(b"[]")
 _MOST: Final = 1_000  # resources, and lists of attributes, that are remembered
@@ -135,31 +136,34 @@ class TypedLines:
             document = self._decode(line)
             if not document.is_plain():
                 return False
-            raws, spans = self._read(document)
+            spans = self._read(document)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
         self._gatherer.spans += spans
-        for raw in raws:
-            if raw.dropped_attributes_count or raw.dropped_events_count or raw.dropped_links_count:
-                note_dropped(
-                    self._gatherer,
-                    raw.dropped_attributes_count,
-                    raw.dropped_events_count + raw.dropped_links_count,
-                )
+        self._note_dropped(document)
         return True
 
-    def _read(self, document: _Document) -> tuple[list[_Span], list[Span]]:
-        raws: list[_Span] = []
+    def _read(self, document: _Document) -> list[Span]:
         spans: list[Span] = []
         for of_resource in document.resource_spans:
             resource = self._resource(bytes(of_resource.resource))
             for of_scope in of_resource.scope_spans:
                 scope = of_scope.scope.name
-                raws += of_scope.spans
                 spans += [
                     _span(raw, self._attributes_of(raw.attributes), resource, scope) for raw in of_scope.spans
                 ]
-        return raws, spans
+        return spans
+
+    def _note_dropped(self, document: _Document) -> None:
+        for of_resource in document.resource_spans:
+            for of_scope in of_resource.scope_spans:
+                for raw in of_scope.spans:
+                    if raw.dropped_attributes_count or raw.dropped_events_count or raw.dropped_links_count:
+                        note_dropped(
+                            self._gatherer,
+                            raw.dropped_attributes_count,
+                            raw.dropped_events_count + raw.dropped_links_count,
+                        )
 
     def _attributes_of(self, raw: msgspec.Raw) -> Attributes:
         text = bytes(raw)
@@ -213,9 +217,7 @@ _code: Final = lru_cache(64)(status_code)
 
 def _check_ids(trace: str, span: str, parent: str) -> None:
     """Raises `Unreadable` if one isn't written as it is kept: lower-case hex of full length, not all zeros."""
-    is_long = len(trace) == _TRACE_DIGITS and len(span) == _SPAN_DIGITS and len(parent) in (0, _SPAN_DIGITS)
-    is_something = trace.strip("0") and span.strip("0") and (not parent or parent.strip("0"))
-    if not is_long or not is_something or f"{trace}{span}{parent}".strip(_HEX):
+    if not _are_ids(f"{trace} {span} {parent}"):
         raise Unreadable("an id in another writing")
 
 
