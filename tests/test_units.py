@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from punie.trace.errors import ExitCode, UsageError
 from punie.trace.units import (
     bytes_text,
+    confidence_text,
     count_text,
     duration_text,
     factor_text,
@@ -45,6 +46,14 @@ from punie.trace.units import (
 )
 def test_duration(ns: int, text: str) -> None:
     assert duration_text(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [(0.95, "95 %"), (0.975, "97.5 %"), (1 - 0.05 / 3, "98.33 %"), (1 - 0.05 / 4, "98.75 %")],
+)
+def test_confidence(level: float, text: str) -> None:
+    assert confidence_text(level) == text
 
 
 @pytest.mark.parametrize(("factor", "text"), [(1.0, "1.00×"), (0.756, "0.76×"), (12.3, "12.30×")])

@@ -98,6 +98,11 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def confidence_text(level: float) -> str:
+    """The level of an interval as percent: `95 %`, `97.5 %`, `98.33 %`."""
+    return f"{100 * level:.4g} %"
+
+
 def factor_text(factor: float, *, threshold: float | None = None) -> str:
     """A ratio of two times as text: `1.20×`; what misses a `threshold` is never rounded onto it: `1.1997×`."""
     return f"{factor_digits(factor, threshold=threshold)}×"

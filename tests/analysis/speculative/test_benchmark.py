@@ -26,7 +26,7 @@ from punie.trace.analysis.speculative.benchmark import (
 from punie.trace.analysis.speculative.decomposition import DraftEffect
 from punie.trace.analysis.speculative.model import Preflight
 from punie.trace.model import Phase, Verdict
-from punie.trace.report.wording.speculative import bench_advice, reason_text
+from punie.trace.report.wording.speculative import bench_advice, reason_text, verdict_basis
 
 FAST = {"batched": 900, "batched-aa": 900, "sequential": 920, "draft0-k2": 560, "draft0-k3": 480}
 SLOW = FAST | {"draft0-k2": 950, "draft0-k3": 990}
@@ -150,6 +150,16 @@ def test_the_parts_name_path_cache_and_the_costs_of_drafting() -> None:
 def test_predictions_stand_beside_what_was_measured() -> None:
     found = analyse_benchmark(_measured())
     assert [(d.prediction.draft, d.prediction.k) for d in found.drafts if d.prediction] == [(0, 2), (0, 3)]
+
+
+def test_every_interval_has_the_level_of_the_look() -> None:
+    found = analyse_benchmark(replace(_measured(), level=0.975))
+    draft = found.drafts[0]
+    ups = (found.sequential, draft.end_to_end, draft.decode, draft.against_sequential,
+           draft.decode_against_sequential, found.same_again)  # fmt: skip
+    assert {up.interval.level for up in ups if up and up.interval} == {0.975}
+    assert all(up and up.interval for up in ups)
+    assert "97.5 % interval of the best of 2 arms" in verdict_basis(found)
 
 
 def test_without_enough_decode_no_draft_can_help_and_it_says_so() -> None:

@@ -180,7 +180,7 @@ def analyse_benchmark(measured: BenchmarkMeasurements, limits: Limits = Limits()
         gaps=gaps,
         best=best,
         drafts=drafts,
-        sequential=speed_up(counted, SEQUENTIAL, baseline.name, wall_ns)
+        sequential=speed_up(counted, SEQUENTIAL, baseline.name, wall_ns, level=measured.level)
         if baseline.name != SEQUENTIAL
         else None,
         same_again=same_again,
@@ -224,8 +224,8 @@ def _results(
             arm=arm,
             end_to_end=speed_up(counted, arm.name, baseline.name, wall_ns, wider=wider[wall_ns], level=level),
             decode=speed_up(counted, arm.name, baseline.name, decode_ns, wider=wider[decode_ns], level=level),
-            against_sequential=speed_up(counted, arm.name, SEQUENTIAL, wall_ns),
-            decode_against_sequential=speed_up(counted, arm.name, SEQUENTIAL, decode_ns),
+            against_sequential=speed_up(counted, arm.name, SEQUENTIAL, wall_ns, level=level),
+            decode_against_sequential=speed_up(counted, arm.name, SEQUENTIAL, decode_ns, level=level),
             prediction=_prediction(preflight, arm),
             gate=lossless.of(arm.name),
             decomposition=decompose(counted, plan, arm, baseline, preflight),

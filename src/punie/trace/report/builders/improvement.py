@@ -36,7 +36,7 @@ from punie.trace.report.wording.improvement import (
     winner_arm,
 )
 from punie.trace.report.wording.settings import settings_notes
-from punie.trace.units import count_text, duration_text
+from punie.trace.units import count_text, duration_text, factor_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,7 +216,9 @@ def _stage_rows(report: ImprovementContent, stage: Stage, name: str) -> Iterator
         confirmation = report.state.confirmation if stage is report.state.stage else None
         interval = confirmation.interval if confirmation else arm.interval(0.95) if arm else None
         accuracy = result.summary.accuracy.figures
-        ends = f"{interval.low:.2f}–{interval.high:.2f}" if arm and interval else figures.DASH
+        ends = figures.DASH
+        if arm and interval:
+            ends = "–".join(factor_digits(end, threshold=1.0) for end in (interval.low, interval.high))
         yield (
             f"{name}: {levers_text(levers)}",
             figures.factor(arm.speed_up if arm else None),

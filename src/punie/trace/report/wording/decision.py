@@ -21,7 +21,7 @@ from punie.trace.report.wording.advice import half_output_text, next_step
 from punie.trace.report.wording.causes import cause_name
 from punie.trace.report.wording.speculative import LOSSLESSNESS_GAPS, bench_advice, reason_text
 from punie.trace.report.wording.verdicts import basis
-from punie.trace.units import count_text, duration_text, factor_text, share_text
+from punie.trace.units import confidence_text, count_text, duration_text, factor_text, share_text
 
 NOT_KNOWN: Final = "not known"
 _MEASURE: Final = "Measure it: punie-trace bench speculative --model M --draft D --num-draft-tokens 2,3,5."
@@ -128,7 +128,7 @@ def _levers(decision: Decision) -> DecisionStep:
 def _ends(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    level = share_text(interval.level)
+    level = confidence_text(interval.level)
     low, high = (factor_text(end, threshold=1.0) for end in (interval.low, interval.high))
     return f", {level} interval {low} to {high} over {count_text(interval.units, 'block')}"
 
@@ -163,9 +163,10 @@ def _draft(decision: Decision) -> DecisionStep:
     if best is None or best.interval is None:
         reason = reason_text(bench) or "one block has no interval"
         return DecisionStep("draft", _DRAFT, verdict, NOT_KNOWN, f"{reason}.".capitalize(), after)
+    level = confidence_text(best.interval.level)
     low, high = (factor_text(end, threshold=THRESHOLD) for end in (best.interval.low, best.interval.high))
     text = (
-        f"{best.speed_up.arm} against {best.speed_up.baseline}, 95 % interval {low} to {high} over "
+        f"{best.speed_up.arm} against {best.speed_up.baseline}, {level} interval {low} to {high} over "
         f"{count_text(best.interval.units, 'block')}"
     )
     reasons = "; ".join(part for part in (text, _outputs(bench), reason_text(bench)) if part)

@@ -37,7 +37,8 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "at work": "How long these spans were at work themselves, on the critical path or beside it.",
         "cached": "Prompt tokens that the server took from its cache and didn't read again.",
         "misses": "Requests whose prompt started like an earlier one's and was read again all the same.",
-        "95 % interval": "Where the figure lies in 95 of 100 such measurements: with more evidence it gets narrower.",
+        "95 % interval": "Made so that it holds the true value in 95 of 100 such measurements; more evidence makes it "
+        "narrower.",
         "p95": "19 of 20 are at most this. Not shown of fewer than 20.",
         "p99": "99 of 100 are at most this. Not shown of fewer than 100.",
         "time to first chunk": "From sending the request to the first piece of the response.",

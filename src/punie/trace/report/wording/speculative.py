@@ -15,7 +15,15 @@ from punie.trace.analysis.speculative.model import THRESHOLD, Preflight
 from punie.trace.analysis.speculative.prediction import headline
 from punie.trace.model import Verdict
 from punie.trace.report.wording.verdicts import gaps_text
-from punie.trace.units import bytes_text, count_text, duration_text, factor_text, percent_text, share_text
+from punie.trace.units import (
+    bytes_text,
+    confidence_text,
+    count_text,
+    duration_text,
+    factor_text,
+    percent_text,
+    share_text,
+)
 
 BARS: Final = {
     Disqualification.CORRUPT: "its outputs are corrupt",
@@ -82,9 +90,10 @@ def verdict_basis(analysis: BenchAnalysis) -> str:
     if best is None or best.interval is None:
         return f"{reason_text(analysis) or 'One block has no interval'}.".capitalize()
     text = (
-        f"Σ {analysis.baseline.name} / Σ {best.speed_up.arm}, wall time end to end; 95 % interval of the best of "
-        f"{count_text(len(best.among), 'arm')} over {count_text(best.interval.units, 'block')} "
-        f"({best.interval.method}, the lower end corrected for having chosen)"
+        f"Σ {analysis.baseline.name} / Σ {best.speed_up.arm}, wall time end to end; "
+        f"{confidence_text(best.interval.level)} interval of the best of {count_text(len(best.among), 'arm')} over "
+        f"{count_text(best.interval.units, 'block')} ({best.interval.method}, the lower end corrected for "
+        "having chosen)"
     )
     if best.moved_by > 1:
         text += f", widened by {factor_text(best.moved_by)} because two identical arms differ by that"

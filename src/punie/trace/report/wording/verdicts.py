@@ -13,7 +13,7 @@ from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Assessment, 
 from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason
 from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures, TargetReason
-from punie.trace.units import bytes_text, count_text, duration_text, percent_text, share_text
+from punie.trace.units import bytes_text, confidence_text, count_text, duration_text, percent_text, share_text
 
 QUESTIONS: Final = {
     Question.GENERATION: "generation > 70 %",
@@ -113,7 +113,7 @@ def _share_interval(share: ShareEstimate) -> str:
     kinds = sorted((kind for kind in counts if counts[kind] > 1), key=lambda kind: kind is not interval.over)
     over = " and ".join(count_text(counts[kind], kind, PLURALS[kind]) for kind in kinds)
     return (
-        f"{percent_text(interval.level)} interval {share_text(interval.low)} to {share_text(interval.high)} "
+        f"{confidence_text(interval.level)} interval {share_text(interval.low)} to {share_text(interval.high)} "
         f"({interval.method} over {over})"
     )
 
