@@ -431,6 +431,15 @@ def test_what_elastic_dropped_of_a_transaction_is_said(tmp_path: Path) -> None:
     assert (note.slug, note.count) == ("incomplete-trace", 31)
 
 
+def test_what_rows_and_receivers_say_that_they_lost_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    rows = [{**printed_by_go(part), "DroppedAttributes": 2, "DroppedEvents": 1} for part in RUN]
+    refused = {"partialSuccess": {"rejectedSpans": "7", "errorMessage": "too large"}}
+    file.write_text("\n".join(map(json.dumps, (*rows, refused))))
+    found = {note.slug: note.count for note in read_source(str(file)).notes}
+    assert found == {"dropped-attributes": 8, "dropped-events": 4, "incomplete-trace": 7}
+
+
 def test_a_link_of_datadog_leads_to_a_trace_by_half_of_its_id(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     links = json.dumps([{"trace_id": f"68e77a0000000000{7:016x}", "span_id": "1"}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -40,8 +40,22 @@ def test_runs_below_one_request_workflow_or_conversation_are_one_query(around: S
     assert phases_ms(record) == {"model": 78, "framework": 22}
 
 
-def test_a_single_run_below_a_request_is_the_query() -> None:
-    assert walls_ms(server("all", None, 0, 100), *run("a", "all", 10, 90)) == [80]
+@pytest.mark.parametrize(("around", "wall"), [(server, 80), (span, 80), (agent, 100)])
+def test_a_single_run_below_a_request_is_the_query(around: Callable[..., Span], wall: float) -> None:
+    assert walls_ms(around("all", None, 0, 100), *run("a", "all", 10, 90)) == [wall]
+
+
+@pytest.mark.parametrize("above", [None, "request"])
+def test_a_single_run_below_a_workflow_is_part_of_it(above: str | None) -> None:
+    request = [server("request", None, 0, 120)] if above else []
+    workflow = span("all", above, 5, 105, {"openinference.span.kind": "CHAIN"})
+    assert walls_ms(*request, workflow, *run("a", "all", 10, 90)) == [100]
+
+
+def test_questions_over_a_connection_without_agents_are_a_query_each() -> None:
+    asked = [chat(f"c{at}", "s", at, at + 20) for at in (10, 50)]
+    assert walls_ms(server("s", None, 0, 100, {"http.scheme": "wss"}), *asked) == [20, 20]
+    assert walls_ms(server("s", None, 0, 100), *asked) == [100]
 
 
 def test_a_run_with_a_call_beside_it_below_one_request_is_one_query_with_it() -> None:

@@ -16,7 +16,8 @@ from punie.trace.registered import registered
 from punie.trace.store.files.json_documents import JsonDocument, JsonDocuments, lines_of
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer, reason
-from punie.trace.store.other_json import holds_none, what_it_is
+from punie.trace.store.other_json import holds_none, rejected_spans, what_it_is
+from punie.trace.store.otlp.losses import INCOMPLETE
 from punie.trace.store.otlp.typed_lines import TypedLines
 from punie.trace.store.otlp.values import Unreadable
 from punie.trace.store.source import JsonFormat, Source
@@ -90,6 +91,9 @@ def read_document(
         gatherer.refuse(document.line, document.problem)
         return
     if document.value in _NOTHING or holds_none(document.value):
+        return
+    if rejected := rejected_spans(document.value):
+        gatherer.note(INCOMPLETE, "a receiver refused spans", rejected)
         return
     found = _format_of(document.value, formats)
     if found is None:

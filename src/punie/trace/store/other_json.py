@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from punie.trace.store.otlp.values import integer
+
 UNKNOWN: Final = "JSON, but no spans in a form that is known"
 _SIGNS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -25,6 +27,12 @@ _DEEPEST: Final = 4
 def holds_none(document: object) -> bool:
     """Whether it stands beside spans and tells nothing of its own: the head of a trace of OpenAI's Agents SDK."""
     return isinstance(document, dict) and document.get("object") == "trace" and "workflow_name" in document
+
+
+def rejected_spans(document: object) -> int:
+    """How many spans a receiver refused, if it is an answer that says so, which may stand beside what it took."""
+    answer = document.get("partialSuccess") if isinstance(document, dict) else None
+    return max(integer(answer.get("rejectedSpans")) or 0, 0) if isinstance(answer, dict) else 0
 
 
 def what_it_is(document: object) -> str:

@@ -249,7 +249,11 @@ def _of_go(document: Raw) -> Raw | None:
             if isinstance(event, dict)
         ],
         "links": [_in(link, "SpanContext") for link in document.get("Links") or ()],
+        **{f"dropped_{what.lower()}_count": document.get(f"Dropped{what}") for what in _GO_DROPS},
     }
+
+
+_GO_DROPS: Final = ("Attributes", "Events", "Links")
 
 
 def _go_values(raw: object) -> Raw:

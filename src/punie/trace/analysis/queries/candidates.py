@@ -2,10 +2,11 @@
 
 1. The spans that a run of ours wrote as queries.
 2. An agent's run that is part of no other one: not below another agent, a tool, a call or an evaluation, and not in the
-   time of a tool of its trace. Where several runs, or a run and calls or tools beside it, are below one request,
-   workflow or conversation, all of that is one query. A plain root around runs that follow each other (an evaluation
-   loop) keeps them apart; around runs in parallel it is the query itself.
-3. A root with a model call below it; where no trace of the source asks a model, any root.
+   time of a tool of its trace. Where a run is below a workflow or conversation, or several runs, or a run and calls or
+   tools beside it, are below one request, all of that is one query. A plain root around runs that follow each other (an
+   evaluation loop) keeps them apart, and so does a connection; around runs in parallel it is the query itself.
+3. A root with a model call below it, of a connection each question that was asked over it; where no trace of the source
+   asks a model, any root.
 4. What a server answered for a client that is traced elsewhere.
 5. The first span of a trace whose root is missing stands in for it.
 
@@ -119,7 +120,7 @@ class Trace(msgspec.Struct, frozen=True):
         return [self._shared(cluster, by_start) for cluster in found]
 
     def _groups(self, runs: Sequence[SpanKey]) -> dict[SpanKey, SpanKey]:
-        """For each run the request, workflow or conversation around it, if others, calls or tools are there too."""
+        """For each run the workflow around it, or the request, if others, calls or tools are there too."""
         around = {run: group for run in runs if (group := self._group(run)) is not None}
         if not around:
             return {}
@@ -133,16 +134,22 @@ class Trace(msgspec.Struct, frozen=True):
             is_beside = not any(is_inside(spans[key], spans[run]) for run in runs)
             if is_beside and (group := self._group(key)) is not None:
                 count[group] += 1
-        return {run: group for run, group in around.items() if count[group] > 1}
+        shared = {run: group if count[group] > 1 else self._workflow(run) for run, group in around.items()}
+        return {run: group for run, group in shared.items() if group is not None}
 
     def _group(self, key: SpanKey) -> SpanKey | None:
         """The outermost request, workflow or conversation above a span."""
         group = None
         for above in self.forest.above(key):
-            kind = self.forest.spans[above].kind
-            if self.calls.role[above] is Role.WORKFLOW or kind in (SpanKind.SERVER, SpanKind.CONSUMER):
-                group = group if is_connection(self.forest.spans[above]) else above
+            span = self.forest.spans[above]
+            is_request = span.kind in (SpanKind.SERVER, SpanKind.CONSUMER) and not is_connection(span)
+            if is_request or self.calls.role[above] is Role.WORKFLOW:
+                group = above
         return group
+
+    def _workflow(self, key: SpanKey) -> SpanKey | None:
+        workflows = (above for above in self.forest.above(key) if self.calls.role[above] is Role.WORKFLOW)
+        return next(reversed([*workflows]), None)
 
     def _shared(self, cluster: Sequence[SpanKey], others: Sequence[SpanKey]) -> SpanKey:
         """The nearest span that all of `cluster` and no others hang below, itself if it is alone; else the longest."""
@@ -160,7 +167,14 @@ class Trace(msgspec.Struct, frozen=True):
 
     def _roots(self) -> Iterable[SpanKey]:
         roots = [key for key in self.keys if self.forest.spans[key].parent_id is None]
-        return [self._beside_judges(key) for key in roots if key in self.asking] or roots
+        asking = (self._beside_judges(key) for key in roots if key in self.asking)
+        return [question for key in asking for question in self._questions(key)] or roots
+
+    def _questions(self, key: SpanKey) -> Iterable[SpanKey]:
+        """What was asked over a connection; any other root itself."""
+        if not is_connection(self.forest.spans[key]):
+            return (key,)
+        return [child for child in self.forest.children.get(key, ()) if child in self.asking] or (key,)
 
     def _beside_judges(self, key: SpanKey) -> SpanKey:
         """A root, or what below it asks a model for itself: the only one beside evaluations that ask one too."""

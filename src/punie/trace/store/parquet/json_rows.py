@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from punie.trace.model import Span, SpanSet
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
-from punie.trace.store.otlp.losses import INCOMPLETE
+from punie.trace.store.otlp.losses import INCOMPLETE, note_dropped
 from punie.trace.store.otlp.values import Unreadable, integer
 from punie.trace.store.parquet.reader import span_of
 from punie.trace.store.parquet.values import UNREAD_EVENTS, EventReader
@@ -22,7 +22,10 @@ from punie.trace.store.row_documents import rows_in
 from punie.trace.store.row_names import is_row, our_row
 from punie.trace.store.source import JsonFormat, Source
 
-_DROPPED: Final = "transaction.span_count.dropped"
+_DROPPED: Final = (
+    "transaction.span_count.dropped",
+    *(f"dropped_{what}_count" for what in ("attributes", "events", "links")),
+)
 _LONGEST_CELL: Final = 2**24  # characters
 
 
@@ -36,12 +39,17 @@ def read(document: object, line: int, into: SpanGatherer) -> None:
     events, rows = EventReader(), [*rows_in(document)]
     for number, raw in enumerate(rows):
         into.take(line, f"[{number}]" if len(rows) > 1 else "row", partial(_span, raw, events))
-        lost = raw.get(_DROPPED) if isinstance(raw, dict) else None
-        into.note(INCOMPLETE, "Elastic APM dropped spans of transactions", max(integer(lost) or 0, 0))
+        _note_losses(raw if isinstance(raw, dict) else {}, into)
     into.note(UNREAD_EVENTS, "column events", events.unread)
 
 
 ROWS_JSON: Final = JsonFormat("rows as JSON", recognises, read)
+
+
+def _note_losses(row: Mapping[str, Any], into: SpanGatherer) -> None:
+    spans, attributes, events, links = (max(integer(row.get(name)) or 0, 0) for name in _DROPPED)
+    into.note(INCOMPLETE, "Elastic APM dropped spans of transactions", spans)
+    note_dropped(into, attributes, events + links)
 
 
 def recognises_csv(place: Place) -> bool:
