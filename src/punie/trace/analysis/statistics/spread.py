@@ -34,7 +34,8 @@ class UnitKind(StrEnum):
 class Interval(msgspec.Struct, frozen=True):
     """A confidence interval of a share (`0 <= low <= high <= 1`) or of a ratio of times (`0 <= low`).
 
-    `level` is its nominal coverage, `units` how many observations of kind `over` it rests on.
+    `level` is its nominal coverage, `units` how many observations of kind `over` it rests on. Of a share over several
+    server starts that is the kind that makes it wide; the other is in its width as well.
     """
 
     low: float
