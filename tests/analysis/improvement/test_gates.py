@@ -65,6 +65,12 @@ def test_answers_without_digests_are_not_known_to_be_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(("before", "now"), [(None, 0), (0, None), (None, None)])
+def test_swap_that_is_not_known_on_a_side_closes_nothing(before: int | None, now: int | None) -> None:
+    gate = swap_gate(Resources(1, before), Resources(1, now))
+    assert (gate.verdict, gate.of) == (Verdict.UNDECIDED, 0)
+
+
 def test_memory_and_swap() -> None:
     assert memory_gate(Resources(10), None) is None
     verdicts = [memory_gate(Resources(peak), 10) for peak in (10, 11, None)]
