@@ -23,7 +23,7 @@ from punie.trace.model import Verdict
 from punie.trace.report import figures
 from punie.trace.report.inert import some
 from punie.trace.report.wording.verdicts import gaps_text
-from punie.trace.units import bytes_text, count_text, factor_text, percent_text, share_text
+from punie.trace.units import bytes_text, confidence_text, count_text, factor_text, percent_text, share_text
 
 EXPECTED: Final = {ExpectedOutput.SAME: "the baseline's", ExpectedOutput.JUDGED: "judged by the suite"}
 _SERVERS: Final = {
@@ -171,15 +171,15 @@ def level_text(ended: ExperimentEnd, plan: ExperimentPlan) -> str:
     """At which level intervals are, and why not at 95 %; empty where they are."""
     if ended.look.level == LEVEL:
         return ""
-    at = f"intervals are made at {share_text(ended.look.level)}"
+    at = f"intervals are made at {confidence_text(ended.look.level)}"
     if plan.added_at:
         earlier = ", ".join(map(str, plan.added_at))
         return (
             f"{at}: blocks were added after a result was seen (after {earlier}); all looks together hold at "
-            f"{share_text(ended.overall_level)}"
+            f"{confidence_text(ended.overall_level)}"
         )
     looks = count_text(len(plan.stopping.looks), "look")
-    return f"{at}, so that whichever of {looks} ends it, the result holds at {share_text(LEVEL)}"
+    return f"{at}, so that whichever of {looks} ends it, the result holds at {confidence_text(LEVEL)}"
 
 
 def difference(baseline: Arm, arm: Arm) -> str:
