@@ -18,8 +18,8 @@ from msgspec import structs
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit, failure_in
-from punie.trace.analysis.foreign.agents import with_conventions
-from punie.trace.analysis.foreign.operations import says_nothing
+from punie.trace.analysis.foreign.agents import is_counted_call, with_conventions
+from punie.trace.analysis.foreign.operations import is_plain, says_nothing
 from punie.trace.analysis.trees.roles import Role, role_of
 from punie.trace.analysis.trees.shapes import shape_of
 from punie.trace.analysis.trees.tree import SpanKey
@@ -129,10 +129,21 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
 
 def requested_models(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
-    perhaps = [span for span in spans if not says_nothing(shape_of(span))]
-    chats = (span for span in with_conventions(perhaps) if role_of(span) is Role.CHAT)
-    names = (semconv.text(span.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL)) for span in chats)
-    return tuple(sorted({name for name in names if name}))
+    counted: list[Span] = []  # of these one tells all that others have to know of them
+    others: list[Span] = []
+    for span in spans:
+        shape = shape_of(span)
+        if not says_nothing(shape):
+            is_known = shape.role is Role.CHAT and is_plain(shape) and is_counted_call(span)
+            (counted if is_known and _model_of(span) else others).append(span)
+    names = {_model_of(span) for span in counted}
+    chats = (span for span in with_conventions([*counted[:1], *others]) if role_of(span) is Role.CHAT)
+    names.update(map(_model_of, chats))
+    return tuple(sorted(name for name in names if name))
+
+
+def _model_of(call: Span) -> str | None:
+    return semconv.text(call.attributes, (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL))
 
 
 def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:

@@ -40,6 +40,9 @@ _ALIASES: Final = frozenset(
     }
 )
 
+_INPUT: Final = frozenset(semconv.INPUT_TOKENS)
+_OUTPUT: Final = frozenset(semconv.OUTPUT_TOKENS)
+_USAGE_OBJECTS: Final = frozenset(semconv.USAGE_OBJECTS)
 _FINISH_REASON: Final = re.compile(
     r'(?<!\\)"(?:(?:finish|stop|done)_reason|(?:finish|stop)Reason|incomplete_details"\s*:\s*\{\s*"reason)"'
     r'\s*:\s*"([^"\\]+)"'
@@ -70,6 +73,8 @@ def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
 
     Nothing below them may count or be known: they would be sums.
     """
+    if any(map(is_counted_call, spans)):
+        return spans
     counting = [span for span in spans if _counts_both(span)]
     if any(span.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT for span in counting):
         return spans
@@ -81,6 +86,13 @@ def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
         if (span.trace_id, span.span_id) not in sums and operation_of(span) is None and not is_server(span)
     }
     return [_as_call(span) if id(span) in calls else span for span in spans]
+
+
+def is_counted_call(span: Span) -> bool:
+    """Whether a span is a call that counts both its tokens, all of it in the conventions' words."""
+    attributes = span.attributes
+    is_call = attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT
+    return is_call and not _INPUT.isdisjoint(attributes) and not _OUTPUT.isdisjoint(attributes)
 
 
 def _counts_both(span: Span) -> bool:
@@ -171,7 +183,15 @@ def _of_request(span: Span) -> Missing:
             yield semconv.TIME_TO_FIRST_CHUNK[0], spellings.first_chunk_s(attributes)
 
 
+@lru_cache(maxsize=4096)
+def _may_count(names: tuple[str, ...]) -> bool:
+    """Whether attributes of these names may count tokens in words that aren't the conventions'."""
+    return not _USAGE_OBJECTS.isdisjoint(names) or any(map(said_by, names))
+
+
 def _counts(attributes: Attributes) -> Missing:
+    if not _may_count((*attributes,)) and semconv.integer(attributes, semconv.OUTPUT_TOKENS) is not None:
+        return
     usage = langfuse.usage_of(attributes)
     if not usage and semconv.integer(attributes, semconv.OUTPUT_TOKENS) is None:
         usage = _usage_in_answers(attributes)
