@@ -10,7 +10,7 @@ import glob
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,13 +170,13 @@ def _bring_together(
 def _narrow(duckdb: Asking, files: _Alike, more: str) -> str:
     """The spans of `files` in few columns, as SQL."""
     columns, relation = files.columns, files.relation
-    fields = _fields(duckdb.connection, columns, relation)
-    names: Iterable[str] = fields.get("attributes", ())
+    names = dict(_fields(duckdb.connection, columns, relation))
     try:
-        if listing := names_sql(columns, relation):
-            found = duckdb.ask(listing, doing="looking for attributes").fetchall()
-            names = [str(row[0]) for row in found]
-        return narrow_sql(columns, fields, names, relation, more)
+        for ours in ("attributes", "resource"):
+            if listing := names_sql(columns, ours, relation):
+                found = duckdb.ask(listing, doing="looking for attributes").fetchall()
+                names[ours] = frozenset(str(row[0]) for row in found)
+        return narrow_sql(columns, names, relation, more)
     except InputError as error:
         raise InputError(f"{files.first}: {error.message}") from None
 

@@ -136,9 +136,12 @@ def _parents(rows: Rows, trace: Ints) -> tuple[Ints, Bools, Bools]:
 
 
 def _mixed(ids: npt.NDArray[np.uint64], trace: Ints, attempt: int) -> npt.NDArray[np.uint64]:
-    """A number for each id of each trace: different ones in a trace for different ids."""
+    """A number for each id of each trace: different ones in a trace for different ids, those of a trace together."""
     spread = np.uint64(_SPREAD * (2 * attempt - 1) % 2**64)
-    return np.asarray((ids ^ (trace.astype(np.uint64) * spread)) * spread)
+    bits = int(trace[-1]).bit_length()
+    return np.asarray(
+        (trace.astype(np.uint64) << np.uint64(64 - bits) if bits else 0) | (ids * spread >> np.uint64(bits))
+    )
 
 
 class _Looked:

@@ -7,7 +7,7 @@ can't be what it should be makes its span unsound, never a guess.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,29 +36,33 @@ _READ: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Attributes in the column `column`: a map, or a struct with `fields`."""
+    """Attributes in the column `column`, a map or a struct; others than `fields` don't occur there, or don't matter."""
 
     column: str
-    fields: frozenset[str] | None
+    fields: frozenset[str]
+    is_map: bool = False
 
     def text(self, name: str) -> str:
         """The attribute as text, NULL where there is none."""
-        if self.fields is None:
+        if name not in self.fields:
+            return "NULL"
+        if self.is_map:
             return f"CAST(map_extract_value({self.column}, {_text(name)}) AS VARCHAR)"
-        return f"CAST({self.column}.{_name(name)} AS VARCHAR)" if name in self.fields else "NULL"
+        return f"CAST({self.column}.{_name(name)} AS VARCHAR)"
 
     def has_any(self, names: Sequence[str]) -> str:
         """Whether any of the attributes is there."""
-        if self.fields is None:  # that a key's value is NULL isn't looked at where any of several will do
-            found = [f"coalesce(map_contains({self.column}, {_text(name)}), false)" for name in names]
+        there = [name for name in names if name in self.fields]
+        if self.is_map:  # that a key's value is NULL isn't looked at where any of several will do
+            found = [f"coalesce(map_contains({self.column}, {_text(name)}), false)" for name in there]
         else:
-            found = [f"{self.text(name)} IS NOT NULL" for name in names if name in self.fields]
+            found = [f"{self.text(name)} IS NOT NULL" for name in there]
         return " OR ".join(found) or "false"
 
 
-def names_sql(columns: Columns, relation: str) -> str:
-    """The names of the attributes in `relation`, a row each; "" where a struct's fields are all that there are."""
-    column, kind = columns.expressions.get("attributes"), columns.kinds.get("attributes", "")
+def names_sql(columns: Columns, ours: str, relation: str) -> str:
+    """The names of the attributes in a column of `relation`, a row each; "" where a struct's fields are all."""
+    column, kind = columns.expressions.get(ours), columns.kinds.get(ours, "")
     if column is None or kind.startswith("STRUCT("):
         return ""
     keys = f"map_keys({column})" if kind.startswith("MAP(") else f"TRY(json_keys({column}))"
@@ -84,17 +88,15 @@ def links_sql(columns: Columns, relation: str) -> str:
     )
 
 
-def narrow_sql(
-    columns: Columns, fields: Mapping[str, frozenset[str]], names: Iterable[str], relation: str, more: str
-) -> str:
+def narrow_sql(columns: Columns, names: Mapping[str, frozenset[str]], relation: str, more: str) -> str:
     """A row a span of `relation`: trace, span, parent, times, place, facts (see `FACTS`), and `more` columns.
 
-    `fields` are those of the columns that are structs, by our names, `names` those of all attributes. `place` is text:
-    the machine's names and the scope. Raises InputError for attributes of a type that isn't known.
+    `names` are those of all attributes, by our name of their column. `place` is text: the machine's names and the
+    scope. Raises InputError for attributes of a type that isn't known.
     """
-    spelled = told_by_spelling(names)
-    attributes, read = _held(columns, fields, "attributes", _READ.union(*spelled.values()))
-    resource, read_resource = _held(columns, fields, "resource", semconv.MACHINE_NAMES)
+    spelled = told_by_spelling(names.get("attributes", ()))
+    attributes, read = _held(columns, names, "attributes", _READ.union(*spelled.values()))
+    resource, read_resource = _held(columns, names, "resource", frozenset(semconv.MACHINE_NAMES))
     trace, span, parent = (_id(columns, ours) for ours in ("trace_id", "span_id", "parent_id"))
     # Nothing of the file goes further under its own name: it may be called like one of ours.
     of_row = (
@@ -145,20 +147,18 @@ def _facts() -> str:
 
 
 def _held(
-    columns: Columns, fields: Mapping[str, frozenset[str]], ours: str, names: Sequence[str] | frozenset[str]
+    columns: Columns, names: Mapping[str, frozenset[str]], ours: str, read: frozenset[str]
 ) -> tuple[_Held, str]:
-    """How to look into the attributes of a column, and what to select for that."""
-    column, kind = columns.expressions.get(ours), columns.kinds.get(ours, "")
-    read = f"{ours}_read"
+    """How to look for `read` attributes into a column, and what to select for that."""
+    column, kind, there = columns.expressions.get(ours), columns.kinds.get(ours, ""), f"{ours}_read"
     if column is None:
-        return _Held(read, frozenset()), "NULL"
-    if ours in fields:
-        return _Held(read, fields[ours]), column
-    if kind.startswith("MAP(VARCHAR, "):
-        return _Held(read, None), column
+        return _Held(there, frozenset()), "NULL"
+    found = names.get(ours, frozenset()) & read
+    if kind.startswith("MAP(VARCHAR, ") or (kind.startswith("STRUCT(") and ours in names):
+        return _Held(there, found, is_map=kind.startswith("MAP")), column
     if kind in ("VARCHAR", "JSON"):
-        shape = json.dumps(dict.fromkeys(sorted(names), "VARCHAR"))
-        return _Held(read, frozenset(names)), f"TRY(from_json({column}, {_text(shape)}))"
+        shape = json.dumps(dict.fromkeys(sorted(found) or [semconv.PHASE], "VARCHAR"))
+        return _Held(there, found), f"TRY(from_json({column}, {_text(shape)}))"
     raise InputError(
         f"column {ours} is {kind}: neither a map of texts nor a struct nor JSON",
         remedy="leave --in-database out, or write the column as one of these",
