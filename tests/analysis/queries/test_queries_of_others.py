@@ -8,7 +8,10 @@ import pytest
 from msgspec.structs import replace
 from small_traces import T, agent, chat, findings, only, phases_ms, post, read, server, span, tool, walls_ms
 
-from punie.trace.model import Attributes, Span, SpanKind, StatusCode
+from punie.trace import semconv
+from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.records import PlannedQuery
+from punie.trace.model import Attributes, Span, SpanKind, SpanSet, StatusCode
 
 OTHER = "b" * 32
 WORKFLOW = {"gen_ai.operation.name": "invoke_workflow"}
@@ -289,6 +292,25 @@ def test_a_run_that_is_linked_to_a_query_in_whose_time_it_lies_is_part_of_it(
     if len(walls) == 1:
         assert phases_ms(only(*spans)) == {"model": 9 + 39, "tool": 60 - 39, "framework": 90 - 9 - 60}
         assert (only(*spans).model_requests, findings(*spans)) == (2, {"part-of-other-trace": 1})
+
+
+@pytest.mark.parametrize("is_backward", [False, True])
+@pytest.mark.parametrize(("start", "model_ms"), [(20, 9 + 39), (60, 9), (100, 9)])
+def test_with_a_run_s_plan_a_linked_run_is_part_of_a_query_and_none_of_its_own(
+    start: float, model_ms: float, is_backward: bool
+) -> None:
+    caller, *work = delegating()
+    top = span("query", None, 0, 90, {semconv.QUERY_ID: "q"})
+    first, *others = run("sub", None, start, start + 40, trace=OTHER)
+    if is_backward:
+        top = replace(top, linked=(OTHER,))
+    else:
+        first = replace(first, linked=(T,))
+    spans = SpanSet((top, replace(caller, parent_id=top.span_id), *work, first, *others))
+    (record,) = read_queries(spans, [PlannedQuery("q", 0, 0, 0)]).records
+    assert phases_ms(record)["model"] == model_ms
+    if model_ms > 9:
+        assert record.ledger == read_queries(spans).records[0].ledger
 
 
 def test_links_lead_to_the_outermost_query_and_make_one_of_what_asks_through_others() -> None:

@@ -44,6 +44,8 @@ class Source(Enum):
     ROOT = auto()
     FROM_AFAR = auto()
     STAND_IN = auto()
+    LINKED = auto()
+    """Of a run of ours, where only its own queries are any: may be a part of one that is linked with it."""
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -82,9 +84,10 @@ class Trace(msgspec.Struct, frozen=True):
                 return Candidates(source, keys)
         return Candidates(Source.STAND_IN, self._stand_in())
 
-    def own_queries(self) -> Candidates:
-        """By the first rule alone."""
-        return Candidates(Source.OWN, longest_apart(self.forest.spans, self._own()))
+    def planned_queries(self) -> Candidates:
+        """By the first rule; what the others find is no query, but may be a part of a linked one."""
+        found = self.candidates()
+        return found if found.source is Source.OWN else Candidates(Source.LINKED, found.keys)
 
     def _own(self) -> Iterable[SpanKey]:
         if not some(_may_be_a_query, self.forest.shapes):

@@ -17,7 +17,7 @@ from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role
 from punie.trace.analysis.trees.tree import SpanKey
 
-_WHOLE: Final = {Source.OWN, Source.AGENT, Source.ROOT}
+_WHOLE: Final = {Source.OWN, Source.AGENT, Source.ROOT, Source.LINKED}
 
 
 def linked_parts(outlines: Sequence[Outline]) -> Mapping[SpanKey, SpanKey]:

@@ -65,7 +65,7 @@ class Candidate(NamedTuple):
     def is_settled(self) -> bool:
         """Whether it is a query whatever other traces hold."""
         is_common = self.role not in _UNSETTLED and self.passes_on is None
-        return self.source is Source.OWN or (self.asks is Asks.CLIENT and is_common)
+        return self.source in (Source.OWN, Source.LINKED) or (self.asks is Asks.CLIENT and is_common)
 
 
 class Outline(NamedTuple):

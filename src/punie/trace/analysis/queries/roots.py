@@ -25,7 +25,7 @@ class QueryRule(Enum):
     """What counts as a query.
 
     `PLANNED`: only the spans that a run of ours wrote as queries. What a killed run left of an unfinished query
-    is none. `ANY`: in traces without such a span also what `candidates` finds.
+    is none, unless a link makes it a part of one. `ANY`: in traces without such a span also what `candidates` finds.
     """
 
     PLANNED = auto()
@@ -86,7 +86,7 @@ def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.AN
     asking = _asking(forest, calls)
     traces = [Trace(forest, calls, keys, asking) for keys in _by_trace(forest)]
     candidates = [
-        trace.own_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces
+        trace.planned_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces
     ]
     are_linked = some(_names_a_trace, forest.shapes) or any(span.linked for span in forest.span_at)
     linked = [_linked(forest, trace.keys) if are_linked else () for trace in traces]

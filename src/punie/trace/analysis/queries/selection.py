@@ -32,6 +32,7 @@ class Fate(Enum):
     QUERY = auto()
     PART = auto()  # of a query of another trace
     WITHOUT_MODEL = auto()
+    OUTSIDE = auto()  # of a run's own queries
 
 
 class Judged(NamedTuple):
@@ -41,7 +42,7 @@ class Judged(NamedTuple):
     part_of: SpanKey | None = None
 
 
-_QUERY: Final = Judged(Fate.QUERY)
+_ALONE: Final = {source: Judged(Fate.QUERY) for source in Source} | {Source.LINKED: Judged(Fate.OUTSIDE)}
 
 
 def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
@@ -50,7 +51,8 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
     is_alone = len(candidates) == 1 and all(one.passes_on is None for one in candidates.values())
     if is_alone or all(of_trace.is_settled for of_trace in outlines):
-        return dict.fromkeys(candidates, _QUERY)  # nothing is there that one could be a part of
+        # nothing is there that one could be a part of
+        return {key: _ALONE[one.source] for key, one in candidates.items()}
     return _Selection(outlines, candidates).judged()
 
 
@@ -97,6 +99,8 @@ class _Selection:
         }
 
     def _fate(self, one: Candidate) -> Fate:
+        if one.source is Source.LINKED:
+            return Fate.OUTSIDE
         if one.source is Source.OWN:
             return Fate.QUERY
         asks = self._asks[one.key]
