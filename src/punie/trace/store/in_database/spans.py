@@ -139,6 +139,7 @@ def spans_sql(
         **{name: "false" for name, attributes in spelled.items() if not attributes},
         BEGINS=_begins("span_name", (*BEGINNINGS, STREAM, DYNAMO)),
         FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
+        SHORTEST=min(map(len, WORKFLOW_NAMES)),
         WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
         SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),
         FOREIGN_SCOPE=_begins("scope", (semconv.SGLANG_SCOPE, TRITON, LLAMA_INDEX)),

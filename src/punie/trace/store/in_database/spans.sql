@@ -12,8 +12,9 @@ SELECT *, role = 4 AND CASE WHEN $has_ends_at THEN ends_at = 1 ELSE $SCOPE_TO_HE
     OR operation = 4 OR (role = 5 AND operation IN (2, 3))
     OR CASE WHEN operation IN (0, 1) THEN $has_foreign ELSE false END
     OR CASE WHEN operation = 0 AND role NOT IN (5, 6) THEN $has_telling OR $FIRST_WORDS ELSE false END
-    OR CASE WHEN operation = 0 THEN $has_template OR $BEGINS
-      OR replaceRegexpAll(lower(span_name), '[^a-z]', '') IN ($WORKFLOWS) ELSE false END
+    OR CASE WHEN operation = 0 THEN $has_template OR $BEGINS ELSE false END
+    OR CASE WHEN operation = 0 AND length(span_name) >= $SHORTEST
+      THEN replaceRegexpAll(lower(span_name), '[^a-z]', '') IN ($WORKFLOWS) ELSE false END
     OR $has_spelled OR $has_printed
     OR (role = 5 AND phase < 0 AND $has_latency)
     OR (role IN (1, 4) AND (phase < 0 AND (is_error OR error = 1 OR status >= 400) OR (status = 0 AND status_text NOT IN ('', '0'))))
