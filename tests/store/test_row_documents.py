@@ -360,6 +360,16 @@ DOCUMENTS: Final[Mapping[str, object]] = {
     },
     "elastic apm": {"hits": {"hits": [{"_source": elastic(part)} for part in RUN]}},
     "braintrust": {"events": [braintrust(part) for part in RUN], "cursor": "x"},
+    "braintrust, a function": [
+        {
+            **one,
+            "span_attributes": {
+                **one["span_attributes"],
+                "type": "function" if at == 0 else one["span_attributes"]["type"],
+            },
+        }
+        for at, one in enumerate(map(braintrust, RUN))
+    ],
     "weave": [weave(part) for part in RUN],
     "datadog": {"data": [datadog(part) for part in RUN], "meta": {"page": {}}},
     "datadog, llm observability": {"data": [llm_observability(part) for part in RUN]},

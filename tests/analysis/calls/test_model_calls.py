@@ -499,3 +499,11 @@ def test_how_a_call_failed_is_said_with_it_and_with_its_query() -> None:
         assert only(run, failed).error == error
         (found,) = (one for one in read(run, failed).findings if one.slug == "failed-model-call")
         assert found.examples == (f"{run.trace_id}/c: {error}",)
+
+
+def test_a_post_beside_a_call_that_ended_at_the_headers_is_its_own() -> None:
+    run, call = agent("a", None, 0, 100), chat("c", "a", 10, 16)
+    beside = post("p", "a", 11, 90, MODEL_URL)
+    assert phases_ms(only(run, call, beside)) == {"model": 80, "framework": 20}
+    assert findings(run, call, beside) == {}
+    assert findings(run, call, post("p", "a", 17, 90, MODEL_URL)) == {"request-without-model-call": 1}

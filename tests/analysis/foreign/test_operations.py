@@ -116,6 +116,13 @@ def test_a_name_as_the_conventions_have_it_tells_what_its_attributes_describe(
     assert operation_of(server(name, None, 0, 1, said)) in (None, NOTHING_OF_THESE)
 
 
+def test_a_root_that_is_any_function_is_no_tool_s_call() -> None:
+    kind = {"span_type": "Function"}
+    assert operation_of(span("s", None, 0, 1, kind)) is None
+    assert operation_of(span("s", "parent", 0, 1, kind)) == TOOL
+    assert operation_of(span("s", None, 0, 1, {**kind, WORD: "execute_tool"})) == TOOL
+
+
 def test_a_server_s_counts_make_its_span_no_client_s_call() -> None:
     assert operation_of(server("s", None, 0, 1, {MODEL: "m", OUTPUT: 3})) is None
 

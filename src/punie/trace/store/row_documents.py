@@ -140,7 +140,7 @@ def _of_braintrust(document: Raw) -> Raw | None:
     told, metrics, parents = (document.get(name) for name in ("span_attributes", "metrics", "span_parents"))
     if not isinstance(told, dict) or not isinstance(metrics, dict):
         return None
-    metadata = document.get("metadata")
+    metadata, kind = document.get("metadata"), told.get("type")
     return {
         "trace_id": document.get("root_span_id"),
         "span_id": document.get("span_id"),
@@ -148,7 +148,7 @@ def _of_braintrust(document: Raw) -> Raw | None:
         "name": told.get("name"),
         "start_time": metrics.get("start"),
         "end_time": metrics.get("end"),
-        "type": told.get("type"),
+        "type": None if kind == "function" else kind,  # any function; what a model calls is a tool
         "braintrust.metrics": {
             name: value for name, value in metrics.items() if name not in ("start", "end")
         },

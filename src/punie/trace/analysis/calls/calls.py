@@ -188,8 +188,14 @@ def _unreported(forest: Forest, role: Roles, posts: Set[SpanKey]) -> Iterator[Sp
         if own is Role.CHAT and key[0] in traces:
             chats.setdefault(key[0], []).append(forest.spans[key])
     for key in posts:
-        if not any(_is_mostly_inside(forest.spans[key], chat) for chat in chats.get(key[0], ())):
+        if not any(_is_its_post(forest.spans[key], chat) for chat in chats.get(key[0], ())):
             yield key
+
+
+def _is_its_post(post: Span, chat: Span) -> bool:
+    """Whether a POST lies mostly in a call, or began in one that ended at its headers."""
+    goes_on = chat.start_ns <= post.start_ns < chat.end_ns and chat.duration_ns < post.duration_ns
+    return goes_on or _is_mostly_inside(post, chat)
 
 
 def _is_mostly_inside(inner: Span, outer: Span) -> bool:

@@ -201,6 +201,11 @@ def operation_of_first_word(name: str) -> str | None:
     return word if word in CONVENTIONS else None
 
 
+def is_any_function(words: Iterable[AttributeValue]) -> bool:
+    """Whether the only kind that is named is a function: Prompt flow and Braintrust call whatever is traced so."""
+    return {_letters(word) for word in words if isinstance(word, str)} == {"function"}
+
+
 @lru_cache(maxsize=4096)
 def operation_named(word: str) -> str | None:
     """The operation that a word stands for, whoever's word it is; None for a word that says nothing or isn't known."""

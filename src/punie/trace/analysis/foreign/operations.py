@@ -87,6 +87,8 @@ def operation_of(span: Span) -> str | None:
     found = next((operation for operation in named if operation is not None), None)
     if found == dialects.CHAT and _fills_a_template(attributes):
         return dialects.NOTHING_OF_THESE
+    if found == dialects.TOOL and span.parent_id is None and dialects.is_any_function(words):
+        return _by_what_it_has(span)
     return _by_what_it_has(span) or operation_by_name(span) if found is None else found
 
 
