@@ -295,6 +295,16 @@ def test_server_starts_that_differ_widen_the_interval(make_record: RecordMaker) 
     assert judge(records[:5]).verdict is Y
 
 
+def test_a_share_that_is_not_that_of_all_answers_is_said_beside_it(make_record: RecordMaker) -> None:
+    alike = suite(make_record, 0.9, noise=0.0)
+    more = [make_record("q0", {Phase.DECODE: 100, Phase.TOOL: 900}, repeat=r) for r in (1, 2)]
+    assert " of " in basis(judge(alike)).partition("answers")[0]
+    assert "mean of its repeats" not in basis(judge(alike))
+    found = judge([*alike, *more])
+    pooled = measured(found).pooled_share
+    assert f"each query by the mean of its repeats ({100 * pooled:.1f} % of " in basis(found)
+
+
 def test_more_server_starts_leave_what_differs_between_queries(make_record: RecordMaker) -> None:
     shares, starts = (620, 860, 760, 880, 680), (-100, 100, 0)
     records = [

@@ -10,7 +10,7 @@ from punie.trace.analysis.statistics.share import ShareEstimate
 from punie.trace.analysis.statistics.spread import LEVEL, UnitKind
 from punie.trace.analysis.verdicts.accuracy import AccuracyFigures
 from punie.trace.analysis.verdicts.assessment import MISSING_QUERY, Assessment, Gap, Question
-from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason
+from punie.trace.analysis.verdicts.generation import GenerationFigures, GenerationReason, MeasuredGeneration
 from punie.trace.analysis.verdicts.memory import MemorySource, MemoryUse
 from punie.trace.analysis.verdicts.target import TargetFigures, TargetReason
 from punie.trace.units import bytes_text, confidence_text, count_text, duration_text, percent_text, share_text
@@ -97,11 +97,20 @@ def _generation(assessment: Assessment[Any], figures: GenerationFigures) -> str:
         "high": share_text(measured.high or 1.0),
     }
     text = (
-        f"Generation is {share_text(measured.share.estimate)} of {duration_text(measured.wall_ns)} in "
-        f"{count_text(figures.answers, 'answer')} to {count_text(measured.share.queries, 'query', 'queries')}; "
+        f"Generation is {_share_of_wall(measured)} in {count_text(figures.answers, 'answer')} to "
+        f"{count_text(measured.share.queries, 'query', 'queries')}; "
         f"{_share_interval(measured.share)}: {_GENERATION[assessment.reason].format(**words)}"
     )
     return _clauses(text, f"weakened by {', '.join(figures.downgraded_by)}" if figures.downgraded_by else "")
+
+
+def _share_of_wall(measured: MeasuredGeneration) -> str:
+    """The judged share; the one of all answers' time beside it where queries with more of them make that another."""
+    share, pooled = share_text(measured.share.estimate), share_text(measured.pooled_share)
+    wall = duration_text(measured.wall_ns)
+    if share == pooled:
+        return f"{share} of {wall}"
+    return f"{share}, each query by the mean of its repeats ({pooled} of {wall})"
 
 
 def _share_interval(share: ShareEstimate) -> str:
