@@ -100,7 +100,8 @@ def test_a_file_without_one_readable_span_is_refused(
     path = tmp_path / "spans.json"
     path.write_text('{"resourceSpans": [{"scopeSpans": [{"spans": [{}]}]}]}')
     assert main(["report", str(path)]) == ExitCode.INPUT
-    line, more = capsys.readouterr().err.splitlines()
+    line, remedy, more = capsys.readouterr().err.splitlines()
+    assert remedy.startswith("next: Name a run folder")
     assert more.endswith("#input")
     assert f"{path}:1, says: resourceSpans[0].scopeSpans[0].spans[0]: no traceId" in line
 

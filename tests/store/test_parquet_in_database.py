@@ -24,7 +24,7 @@ from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
 from punie.trace.model import AttributeValue, Span, SpanSet
 from punie.trace.store.parquet import in_database
-from punie.trace.store.parquet.apart import Doing
+from punie.trace.store.parquet.apart import WorkProgress
 from punie.trace.store.parquet.in_database import total
 from punie.trace.store.sources import read_source
 
@@ -146,7 +146,7 @@ def test_blocks_of_few_spans_give_the_same(tmp_path: Path, monkeypatch: pytest.M
     sent: list[object] = []
     in_database.send_total(sent.append, file, [file], GroupBy.DAY, in_database.MEMORY, str(tmp_path))
     assert sent[-1] == whole
-    assert sum(isinstance(one, Doing) for one in sent) > 7  # it says after each block how far it is
+    assert sum(isinstance(one, WorkProgress) for one in sent) > 7  # it says after each block how far it is
 
 
 def test_several_files_of_any_form_a_folder_and_a_pattern_are_one(tmp_path: Path) -> None:

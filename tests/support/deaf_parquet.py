@@ -13,7 +13,7 @@ import time
 from punie.trace.errors import InputError
 from punie.trace.store.parquet import rows
 from punie.trace.store.parquet.apart import Send
-from punie.trace.store.parquet.asking import asking
+from punie.trace.store.parquet.connection import connect
 
 _SORTED = (
     "CREATE TABLE numbers AS SELECT md5(CAST(range AS VARCHAR)) AS text FROM range(2000000) ORDER BY text"
@@ -77,6 +77,6 @@ def work_for(send: Send, cpu_s: float) -> None:
 
 def sort(send: Send) -> None:
     """Work of DuckDB's that takes a moment."""
-    with asking("numbers", send) as duckdb:
-        duckdb.ask(_SORTED, doing="sorting")
-        send(duckdb.ask("SELECT count(*) FROM numbers WHERE text > ?", [""], doing="x").fetchall())
+    with connect("numbers", send) as duckdb:
+        duckdb.execute(_SORTED, doing="sorting")
+        send(duckdb.execute("SELECT count(*) FROM numbers WHERE text > ?", [""], doing="x").fetchall())

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from small_traces import only, phases_ms, span
 
-from punie.trace.analysis.foreign.spellings import Said, count, said_by
+from punie.trace.analysis.foreign.spellings import Meaning, count, meaning_of
 from punie.trace.model import Attributes, AttributeValue, Span
 
 CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
@@ -17,46 +17,46 @@ CHAT: Final = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("acme.span.kind", Said.KIND),
-        ("span_type", Said.KIND),
-        ("acme.spanType", Said.KIND),
-        ("acme.usage.promptTokens", Said.INPUT),
-        ("gen_ai.response.inputTokenCount", Said.INPUT),
-        ("gen_ai.client.token.usage.input", Said.INPUT),
-        ("codex.turn.token_usage.output_tokens", Said.OUTPUT),
-        ("llm.usage.completion", Said.OUTPUT),
-        ("acme.cached_tokens", Said.CACHED),
-        ("usage.cacheReadInputTokens", Said.CACHED),
-        ("acme.finishReason", Said.FINISH),
-        ("done_reason", Said.FINISH),
-        ("openai.response.status", Said.FINISH),
+        ("acme.span.kind", Meaning.KIND),
+        ("span_type", Meaning.KIND),
+        ("acme.spanType", Meaning.KIND),
+        ("acme.usage.promptTokens", Meaning.INPUT),
+        ("gen_ai.response.inputTokenCount", Meaning.INPUT),
+        ("gen_ai.client.token.usage.input", Meaning.INPUT),
+        ("codex.turn.token_usage.output_tokens", Meaning.OUTPUT),
+        ("llm.usage.completion", Meaning.OUTPUT),
+        ("acme.cached_tokens", Meaning.CACHED),
+        ("usage.cacheReadInputTokens", Meaning.CACHED),
+        ("acme.finishReason", Meaning.FINISH),
+        ("done_reason", Meaning.FINISH),
+        ("openai.response.status", Meaning.FINISH),
         ("gen_ai.usage.input_tokens", None),  # has an entry
-        ("gen_ai.usage.input_token_details", Said.DETAILS),
-        ("ttft_ms", Said.FIRST),
-        ("ai.response.msToFirstChunk", Said.FIRST),
+        ("gen_ai.usage.input_token_details", Meaning.DETAILS),
+        ("ttft_ms", Meaning.FIRST),
+        ("ai.response.msToFirstChunk", Meaning.FIRST),
         ("http.response.status", None),
         ("session.usage.input_tokens", None),  # a sum
         ("gen_ai.usage.reasoning.output_tokens", None),
-        ("usage.cache_creation_input_tokens", Said.WRITTEN),
+        ("usage.cache_creation_input_tokens", Meaning.WRITTEN),
         ("usage.cache_miss_tokens", None),
-        ("gen_ai.usage.prompt_tokens_details.cached_tokens", Said.CACHED),
-        ("gen_ai.usage.details.input_tokens_cache_read", Said.CACHED),
-        ("llm.token_count.prompt_details.cache_input", Said.CACHED),
-        ("usage.candidatesTokenCount", Said.OUTPUT),
+        ("gen_ai.usage.prompt_tokens_details.cached_tokens", Meaning.CACHED),
+        ("gen_ai.usage.details.input_tokens_cache_read", Meaning.CACHED),
+        ("llm.token_count.prompt_details.cache_input", Meaning.CACHED),
+        ("usage.candidatesTokenCount", Meaning.OUTPUT),
         ("gen_ai.request.max_tokens", None),
         ("acme.input_cost", None),
         ("prompt", None),
     ],
 )
-def test_words_of_a_name_say_what_it_holds(name: str, said: Said | None) -> None:
-    assert said_by(name) is said
+def test_words_of_a_name_say_what_it_holds(name: str, said: Meaning | None) -> None:
+    assert meaning_of(name) is said
 
 
 def test_counts_that_differ_are_not_known() -> None:
     attributes: Attributes = {"acme.input_tokens": 7, "usage.promptTokens": "7", "acme.output_tokens": 3}
-    assert count(attributes, Said.INPUT) == 7
-    assert count({**attributes, "x.input_tokens": 8}, Said.INPUT) is None
-    assert count({"acme.input_tokens": -1}, Said.INPUT) is None
+    assert count(attributes, Meaning.INPUT) == 7
+    assert count({**attributes, "x.input_tokens": 8}, Meaning.INPUT) is None
+    assert count({"acme.input_tokens": -1}, Meaning.INPUT) is None
 
 
 def _run(chat: Attributes, tool: Attributes) -> tuple[Span, ...]:

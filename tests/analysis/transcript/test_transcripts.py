@@ -11,9 +11,9 @@ from small_traces import agent, chat, span, tool
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign.messages import (
-    AskedTool,
     Message,
-    Returned,
+    RequestedTool,
+    ReturnedResult,
     input_messages,
     output_messages,
 )
@@ -140,7 +140,7 @@ def test_without_content_only_the_shape_is_left() -> None:
     ids=["conventions", "conventions, no text", "openinference", "openllmetry", "langfuse", "a body", "anthropic"],
 )  # fmt: skip
 def test_a_message_reads_the_same_in_everybodys_words(attributes: dict[str, Any]) -> None:
-    call = AskedTool("grep", json.dumps(GREP), "1")
+    call = RequestedTool("grep", json.dumps(GREP), "1")
     assert output_messages(chat("chat", None, 0, 1, attributes)) == (
         Message("assistant", "I look.", "", (call,)),
     )
@@ -199,4 +199,4 @@ def test_recordings_of_other_frameworks_tell_what_was_said(name: str, answer: st
 )  # fmt: skip
 def test_what_a_tool_returned_reads_the_same_in_everybodys_words(attributes: dict[str, Any]) -> None:
     (message,) = input_messages(chat("chat", None, 0, 1, attributes))
-    assert (message.text, message.results) == ("", (Returned("1", "grep", "views.py"),))
+    assert (message.text, message.results) == ("", (ReturnedResult("1", "grep", "views.py"),))

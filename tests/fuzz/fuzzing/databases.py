@@ -21,7 +21,7 @@ from fuzzing.reported import reported
 from punie.trace.model import AttributeValue, Span
 from punie.trace.store.clickhouse.tables import EXPORTER, JAEGER, TABLES
 from punie.trace.store.files.limit import UnpackedLimit
-from punie.trace.store.parquet.apart import Doing, Work
+from punie.trace.store.parquet.apart import Work, WorkProgress
 
 _KINDS: Final[Mapping[str, type]] = {"bool": bool, "int": int, "double": float, "str": str}
 _SOURCE: Final = "clickhouse://default@localhost/otel"
@@ -137,7 +137,7 @@ def _here(limit: UnpackedLimit, work: Work, *given: object) -> Iterator[object]:
     sent: list[object] = []
     work(sent.append, *given)
     for one in sent:
-        if not isinstance(one, Doing):
+        if not isinstance(one, WorkProgress):
             limit.count(len(pickle.dumps(one)))
             yield one
 

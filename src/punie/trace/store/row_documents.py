@@ -137,15 +137,17 @@ def _flat(groups: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
 
 def _of_braintrust(document: Raw) -> Raw | None:
     """Times among the metrics, in seconds; the root's id is the trace's."""
-    told, metrics, parents = (document.get(name) for name in ("span_attributes", "metrics", "span_parents"))
-    if not isinstance(told, dict) or not isinstance(metrics, dict):
+    attributes, metrics, parents = (
+        document.get(name) for name in ("span_attributes", "metrics", "span_parents")
+    )
+    if not isinstance(attributes, dict) or not isinstance(metrics, dict):
         return None
-    metadata, kind = document.get("metadata"), told.get("type")
+    metadata, kind = document.get("metadata"), attributes.get("type")
     return {
         "trace_id": document.get("root_span_id"),
         "span_id": document.get("span_id"),
         "parent_id": parents[0] if isinstance(parents, list) and parents else None,
-        "name": told.get("name"),
+        "name": attributes.get("name"),
         "start_time": metrics.get("start"),
         "end_time": metrics.get("end"),
         "type": None if kind == "function" else kind,  # any function; what a model calls is a tool
@@ -205,8 +207,8 @@ def _of_openai_agents(document: Raw) -> Raw | None:
 
 def _of_cloud_trace(document: Raw) -> Raw | None:
     """What is written to Google's Cloud Trace, version 2: ids in the name, a type around each value."""
-    found = _CLOUD_TRACE.fullmatch(str(document.get("name")))
-    if found is None:
+    match = _CLOUD_TRACE.fullmatch(str(document.get("name")))
+    if match is None:
         return None
     attributes = _in(document, "attributes", "attributeMap")
     values = (
@@ -216,7 +218,7 @@ def _of_cloud_trace(document: Raw) -> Raw | None:
             name: any_value(_in(value, "stringValue", "value") or value) for name, value in attributes.items()
         }
     )
-    named = {"trace_id": found[1], "span_id": found[2], "name": _in(document, "displayName", "value")}
+    named = {"trace_id": match[1], "span_id": match[2], "name": _in(document, "displayName", "value")}
     return {
         **document,
         **named,

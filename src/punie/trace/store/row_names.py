@@ -141,12 +141,12 @@ def our_row(raw: Raw) -> Raw:
     columns = _columns((*raw,))
     if "start" not in columns:
         raise Unreadable("start is missing")
-    row = {ours: raw[name] for ours, name in columns.items() if _is_told(raw[name])}
+    row = {ours: raw[name] for ours, name in columns.items() if _is_set(raw[name])}
     is_decimal, is_azure = any(raw.keys() >= names for names in _DECIMAL), _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
-    told = row.get("parent_id") or next(iter(raw.get(_PARENTS) or ()), None)
-    parent = None if told in _NO_PARENT else _id(told, SPAN_ID_BYTES, is_decimal=is_decimal)
+    written = row.get("parent_id") or next(iter(raw.get(_PARENTS) or ()), None)
+    parent = None if written in _NO_PARENT else _id(written, SPAN_ID_BYTES, is_decimal=is_decimal)
     row["parent_id"] = None if is_azure and row.get("parent_id") == row.get("trace_id") else parent
     row["start"] = _at_ns(row.get("start"), "start", columns)
     if "end" in columns:
@@ -169,7 +169,7 @@ def our_row(raw: Raw) -> Raw:
     }
     for (kind, key), value in _one_a_column(raw, columns):
         found[kind].setdefault(key, value)
-    for key, value in _told_by_columns(row):
+    for key, value in _attributes_of_columns(row):
         found["attributes"].setdefault(key, value)
     return {**row, **found, "name": row.get("name") or ""}
 
@@ -182,7 +182,7 @@ def _links_of_datadog(row: Raw) -> list[object]:
     return [one[-_SPAN_DIGITS:].rjust(2 * _SPAN_DIGITS, "0") for one in ids]
 
 
-def _told_by_columns(row: Raw) -> Iterator[tuple[str, AttributeValue]]:
+def _attributes_of_columns(row: Raw) -> Iterator[tuple[str, AttributeValue]]:
     """What columns of their own tell of a model's call, as attributes; `row` is under our names."""
     kind = row.get("kind", row.get("type"))
     if str(kind) in _OPENINFERENCE:  # Phoenix'
@@ -221,7 +221,7 @@ def _spread(attributes: Attributes, before: str = "") -> Iterator[tuple[str, Att
 def _one_a_column(raw: Raw, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Any]]:
     """Attributes that have a column each: those that say so, and all others where none holds them together."""
     taken = {*columns.values()}
-    rest = [(name, value) for name, value in raw.items() if name not in taken and _is_told(value)]
+    rest = [(name, value) for name, value in raw.items() if name not in taken and _is_set(value)]
     prefixed = [(found, value) for name, value in rest if (found := _OF_COLUMNS.fullmatch(name))]
     for found, value in prefixed:
         yield (found[1].lower(), found[2].replace("@", ".")), value
@@ -229,7 +229,7 @@ def _one_a_column(raw: Raw, columns: Mapping[str, str]) -> Iterator[tuple[tuple[
         yield from ((("attributes", name), value) for name, value in rest)
 
 
-def _is_told(value: object) -> bool:
+def _is_set(value: object) -> bool:
     """Whether a cell says anything: pandas writes NaN into a column of numbers where there is none."""
     return value not in (None, "") and not (isinstance(value, float) and isnan(value))
 
@@ -259,14 +259,14 @@ def _at_ns(value: object, name: str, columns: Mapping[str, str]) -> int:
 
 def _duration_ns(row: Raw, *, is_azure: bool) -> int:
     column = next((name for name in _UNITS if name in row), "duration")
-    told, unit = row.get(column), _NS_PER_MILLISECOND if is_azure else _UNITS[column]
-    whole = integer(told)
+    written, unit = row.get(column), _NS_PER_MILLISECOND if is_azure else _UNITS[column]
+    whole = integer(written)
     if whole is not None:
         return whole * unit
     try:
-        return round(float(str(told)) * unit)
+        return round(float(str(written)) * unit)
     except (ValueError, OverflowError) as error:
-        raise Unreadable(f"duration {str(told)[:40]!r} is no number") from error
+        raise Unreadable(f"duration {str(written)[:40]!r} is no number") from error
 
 
 def _status(row: Raw) -> tuple[StatusCode, str]:

@@ -31,10 +31,10 @@ class SourceUrl:
     def duration_ns(self, name: str, default: str) -> int:
         """A parameter such as `2h`, in nanoseconds. Raises `InputError` that names it."""
         text = self.parameters.get(name, default)
-        found = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", text)
-        if found is None:
+        match = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", text)
+        if match is None:
             self.refuse(f"{name}={text}: no number with a unit of {', '.join(_SECONDS)}")
-        return int(found[1]) * _SECONDS[found[2]] * 10**9
+        return int(match[1]) * _SECONDS[match[2]] * 10**9
 
     def count(self, name: str, default: int) -> int:
         """A parameter such as `100`. Raises `InputError` that names it."""

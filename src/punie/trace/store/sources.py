@@ -40,13 +40,13 @@ def read_source(text: str, sources: Sequence[Source] = SOURCES) -> SpanSet:
     )
 
 
-def _with_spans(found: SpanSet, place: Place) -> SpanSet:
-    """`found`, if it isn't of other signals alone. Raises `InputError` that names them."""
+def _with_spans(span_set: SpanSet, place: Place) -> SpanSet:
+    """`span_set`, if it isn't of other signals alone. Raises `InputError` that names them."""
     signals = [
-        note.case.removeprefix(f"{place.text}: ") for note in found.notes if note.slug == OTHER_SIGNALS
+        note.case.removeprefix(f"{place.text}: ") for note in span_set.notes if note.slug == OTHER_SIGNALS
     ]
-    if found.spans or found.unreadable or not signals:
-        return found
+    if span_set.spans or span_set.unreadable or not signals:
+        return span_set
     raise InputError(
         f"{place.text}: holds no spans: it is OTLP, but of {' and '.join(signals)}",
         remedy="Give the file to which the exporter writes traces.",

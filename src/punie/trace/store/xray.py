@@ -83,9 +83,9 @@ def _take(segment: Raw, trace: str, parent: object, line: int, into: SpanGathere
 
 
 def _span(segment: Raw, trace: str, parent: object) -> Span:
-    found = _TRACE.fullmatch(trace)
+    match = _TRACE.fullmatch(trace)
     row = {
-        "trace_id": "".join(found.groups()) if found else trace,
+        "trace_id": "".join(match.groups()) if match else trace,
         "span_id": segment.get("id"),
         "parent_id": parent,
         "name": segment.get("name"),

@@ -18,8 +18,13 @@ from msgspec.structs import replace
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects, langfuse, spellings
 from punie.trace.analysis.foreign.messages import as_text
-from punie.trace.analysis.foreign.operations import is_plain, operation_by_name, operation_of, tell_nothing
-from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
+from punie.trace.analysis.foreign.operations import (
+    are_uninformative,
+    is_plain,
+    operation_by_name,
+    operation_of,
+)
+from punie.trace.analysis.foreign.spellings import Meaning, holds_an_answer, meaning_of
 from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.shapes import Shape, shape_of
 from punie.trace.model import Attributes, AttributeValue, Phase, Provenance, Span
@@ -65,7 +70,7 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _says_nothing(span: Span) -> bool:
-    return tell_nothing((*span.attributes,)) and operation_by_name(span) is None
+    return are_uninformative((*span.attributes,)) and operation_by_name(span) is None
 
 
 def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
@@ -96,16 +101,16 @@ def is_counted_call(span: Span) -> bool:
 
 
 def _counts_both(span: Span) -> bool:
-    if tell_nothing((*span.attributes,)):
+    if are_uninformative((*span.attributes,)):
         return False
     counts = {name: value for name, value in _counts(span.attributes) if value is not None}
-    told = (counts | dict(span.attributes)).keys()
-    return not told.isdisjoint(semconv.INPUT_TOKENS) and not told.isdisjoint(semconv.OUTPUT_TOKENS)
+    names = (counts | dict(span.attributes)).keys()
+    return not names.isdisjoint(semconv.INPUT_TOKENS) and not names.isdisjoint(semconv.OUTPUT_TOKENS)
 
 
 def _as_call(span: Span) -> Span:
-    said = {semconv.OPERATION: semconv.OPERATION_CHAT[0], **span.attributes}
-    return translated(replace(span, attributes=said))
+    named = {semconv.OPERATION: semconv.OPERATION_CHAT[0], **span.attributes}
+    return translated(replace(span, attributes=named))
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +119,7 @@ def is_conventional(shape: Shape) -> bool:
     if not is_plain(shape):
         return False
     attributes, operation = shape.like.attributes, operation_of(shape.like)
-    return not operation or (attributes.get(semconv.OPERATION) == operation and _say_no_more((*attributes,)))
+    return not operation or (attributes.get(semconv.OPERATION) == operation and _mean_nothing((*attributes,)))
 
 
 def translated(span: Span) -> Span:
@@ -126,7 +131,7 @@ def translated(span: Span) -> Span:
     is_plain = attributes.get(semconv.OPERATION) == operation
     if operation == dialects.NOTHING_OF_THESE and attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT:
         return replace(span, attributes={**attributes, semconv.OPERATION: operation})
-    if not operation or (is_plain and not span.events and _say_no_more((*attributes,))):
+    if not operation or (is_plain and not span.events and _mean_nothing((*attributes,))):
         return span
     added = {key: value for key, value in _missing(span, operation) if value is not None}
     added = {key: value for key, value in added.items() if attributes.get(key) is None}
@@ -136,9 +141,9 @@ def translated(span: Span) -> Span:
 
 
 @lru_cache(maxsize=4096)
-def _say_no_more(names: tuple[str, ...]) -> bool:
+def _mean_nothing(names: tuple[str, ...]) -> bool:
     """Whether attributes of these names say nothing in words that aren't the conventions'."""
-    return _ALIASES.isdisjoint(names) and not any(said_by(name) or holds_an_answer(name) for name in names)
+    return _ALIASES.isdisjoint(names) and not any(meaning_of(name) or holds_an_answer(name) for name in names)
 
 
 def _rest_of_a_stream(span: Span) -> Span | None:
@@ -153,10 +158,10 @@ def _rest_of_a_stream(span: Span) -> Span | None:
         return None
     if span.duration_ns or not 0 < seconds * _NS_PER_SECOND < span.start_ns:
         return None
-    said = {semconv.PHASE: Phase.MODEL.value, semconv.PHASE_PROVENANCE: Provenance.STREAM.value}
+    phase = {semconv.PHASE: Phase.MODEL.value, semconv.PHASE_PROVENANCE: Provenance.STREAM.value}
     rest = {name: value for name, value in span.attributes.items() if name != semconv.OPERATION}
     start_ns = span.start_ns - round(seconds * _NS_PER_SECOND)
-    return replace(span, start_ns=start_ns, attributes={**rest, **said})
+    return replace(span, start_ns=start_ns, attributes={**rest, **phase})
 
 
 def _missing(span: Span, operation: str) -> Missing:
@@ -186,7 +191,7 @@ def _of_request(span: Span) -> Missing:
 @lru_cache(maxsize=4096)
 def _may_count(names: tuple[str, ...]) -> bool:
     """Whether attributes of these names may count tokens in words that aren't the conventions'."""
-    return not _USAGE_OBJECTS.isdisjoint(names) or any(map(said_by, names))
+    return not _USAGE_OBJECTS.isdisjoint(names) or any(map(meaning_of, names))
 
 
 def _counts(attributes: Attributes) -> Missing:
@@ -195,15 +200,15 @@ def _counts(attributes: Attributes) -> Missing:
     usage = langfuse.usage_of(attributes)
     if not usage and semconv.integer(attributes, semconv.OUTPUT_TOKENS) is None:
         usage = _usage_in_answers(attributes)
-    for names, total, said in (
-        (semconv.INPUT_TOKENS, langfuse.input_tokens, Said.INPUT),
-        (semconv.OUTPUT_TOKENS, langfuse.output_tokens, Said.OUTPUT),
-        (semconv.CACHED_TOKENS, langfuse.cached_tokens, Said.CACHED),
-        (semconv.CACHE_WRITE_TOKENS, langfuse.written_tokens, Said.WRITTEN),
+    for names, total, meaning in (
+        (semconv.INPUT_TOKENS, langfuse.input_tokens, Meaning.INPUT),
+        (semconv.OUTPUT_TOKENS, langfuse.output_tokens, Meaning.OUTPUT),
+        (semconv.CACHED_TOKENS, langfuse.cached_tokens, Meaning.CACHED),
+        (semconv.CACHE_WRITE_TOKENS, langfuse.written_tokens, Meaning.WRITTEN),
     ):
         if semconv.integer(attributes, names) is None:
-            told = total(usage) if usage else None
-            yield names[0], spellings.count(attributes, said) if told is None else told
+            own = total(usage) if usage else None
+            yield names[0], spellings.count(attributes, meaning) if own is None else own
     if semconv.integer(attributes, semconv.CACHED_TOKENS) is None:
         yield semconv.CACHED_TOKENS[0], spellings.cached_in_details(attributes)
 
@@ -222,8 +227,8 @@ def _finish_reason(span: Span) -> AttributeValue:
         if event.name == semconv.CHOICE_EVENT:
             reasons.append(event.attributes.get(semconv.CHOICE_FINISH_REASON))
         reasons += _reasons_in_answers(event.attributes)
-        told = event.attributes.get(semconv.FINISH_REASONS)
-        reasons += told if isinstance(told, list | tuple) else (told,)
+        written = event.attributes.get(semconv.FINISH_REASONS)
+        reasons += written if isinstance(written, list | tuple) else (written,)
     return tuple(reason for reason in reasons if isinstance(reason, str)) or None
 
 

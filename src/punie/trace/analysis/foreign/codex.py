@@ -47,25 +47,25 @@ def with_calls_of_streams(spans: Sequence[Span]) -> Sequence[Span]:
         and semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is not None
     }
     above = {(span.trace_id, span.span_id): span for span in spans}
-    told = {(answer.trace_id, answer.span_id) for answer in answers.values()}
+    counted = {(answer.trace_id, answer.span_id) for answer in answers.values()}
     return [
         _call(span, answers[key], above.get((span.trace_id, span.parent_id or "")))
         if (key := (span.trace_id, span.span_id)) in answers
         else _without_counts(span)
-        if key in told
+        if key in counted
         else span
         for span in spans
     ]
 
 
-def _call(stream: Span, answer: Span, asked: Span | None) -> Span:
+def _call(stream: Span, answer: Span, request: Span | None) -> Span:
     counts = {name: answer.attributes[name] for name in _COUNTS if name in answer.attributes}
-    model = None if asked is None else asked.attributes.get(_MODEL)
-    said = {
+    model = None if request is None else request.attributes.get(_MODEL)
+    added = {
         semconv.OPERATION: semconv.OPERATION_CHAT[0],
         **({} if model is None else {semconv.REQUEST_MODEL: model}),
     }
-    return replace(stream, end_ns=answer.end_ns, attributes={**stream.attributes, **said, **counts})
+    return replace(stream, end_ns=answer.end_ns, attributes={**stream.attributes, **added, **counts})
 
 
 def _without_counts(span: Span) -> Span:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from punie.trace import semconv
-from punie.trace.analysis.foreign.spellings import Said, said_by
+from punie.trace.analysis.foreign.spellings import Meaning, meaning_of
 from punie.trace.model import Attributes
 
 _AS_JSON: Final[Mapping[str, str]] = MappingProxyType(
@@ -24,7 +24,7 @@ _OVERLAPPING: Final = "priority"  # a tier of the same tokens, no part of them
 
 def usage_of(attributes: Attributes) -> Mapping[str, Any]:
     """The counts by name; empty where there are none. Some sources read JSON by themselves."""
-    by_words = (value for name, value in attributes.items() if said_by(name) is Said.USAGE)
+    by_words = (value for name, value in attributes.items() if meaning_of(name) is Meaning.USAGE)
     value = semconv.first(attributes, semconv.USAGE_OBJECTS) or next(by_words, None)
     if isinstance(value, str):
         value = _object_in(value)
@@ -44,27 +44,27 @@ def _object_in(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 def input_tokens(usage: Mapping[str, Any]) -> int | None:
     """All tokens of the prompt, cached ones among them."""
-    return _total(usage, "prompt", "input", Said.INPUT)
+    return _total(usage, "prompt", "input", Meaning.INPUT)
 
 
 def output_tokens(usage: Mapping[str, Any]) -> int | None:
     """All tokens of the answer, reasoning among them."""
-    return _total(usage, "completion", "output", Said.OUTPUT)
+    return _total(usage, "completion", "output", Meaning.OUTPUT)
 
 
 def cached_tokens(usage: Mapping[str, Any]) -> int | None:
     """Those of the prompt that came from a cache."""
-    return _by_words(usage, Said.CACHED)
+    return _by_words(usage, Meaning.CACHED)
 
 
 def written_tokens(usage: Mapping[str, Any]) -> int | None:
     """Those of the prompt that went into a cache."""
-    return _by_words(usage, Said.WRITTEN)
+    return _by_words(usage, Meaning.WRITTEN)
 
 
-def _by_words(usage: Mapping[str, Any], what: Said) -> int | None:
+def _by_words(usage: Mapping[str, Any], what: Meaning) -> int | None:
     """The first count whose name says it, be it in an object of details."""
-    found = (_count(value) for name, value in _flat(usage) if said_by(f"usage.{name}") is what)
+    found = (_count(value) for name, value in _flat(usage) if meaning_of(f"usage.{name}") is what)
     return next((count for count in found if count is not None), None)
 
 
@@ -76,7 +76,7 @@ def _flat(usage: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             yield str(name), value
 
 
-def _total(usage: Mapping[str, Any], openai_name: str, name: str, what: Said) -> int | None:
+def _total(usage: Mapping[str, Any], openai_name: str, name: str, what: Meaning) -> int | None:
     """The provider's own total; else Langfuse's count with the parts that were taken out of it; else by its words."""
     for key in (f"{openai_name}_tokens", f"{name}_tokens", f"{openai_name}Tokens", f"{name}Tokens"):
         total = _count(usage.get(key))

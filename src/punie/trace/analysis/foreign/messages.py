@@ -38,7 +38,7 @@ _INPUT: Final = frozenset(
 _LARGEST_JSON: Final = 10_000_000
 
 
-class AskedTool(msgspec.Struct, frozen=True):
+class RequestedTool(msgspec.Struct, frozen=True):
     """A tool's call that a model asked for; `call_id` is empty where nobody wrote it."""
 
     name: str
@@ -46,7 +46,7 @@ class AskedTool(msgspec.Struct, frozen=True):
     call_id: str
 
 
-class Returned(msgspec.Struct, frozen=True):
+class ReturnedResult(msgspec.Struct, frozen=True):
     """What a tool returned to a model; `call_id` and `name` are empty where nobody wrote them."""
 
     call_id: str
@@ -63,8 +63,8 @@ class Message(msgspec.Struct, frozen=True):
     role: str
     text: str
     thinking: str = ""
-    calls: tuple[AskedTool, ...] = ()
-    results: tuple[Returned, ...] = ()
+    calls: tuple[RequestedTool, ...] = ()
+    results: tuple[ReturnedResult, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -98,16 +98,18 @@ def instructions(span: Span) -> str | None:
     value = span.attributes.get(semconv.SYSTEM_INSTRUCTIONS)
     if value:
         decoded = from_json(value) if isinstance(value, str) else value
-        return as_text(value) if decoded is None else "\n".join(_text_of(part) for _, part in _parts(decoded))
-    asked = input_messages(span)
-    return "\n".join(one.text for one in asked if one.role in _SYSTEM) if asked else None
+        return (
+            as_text(value) if decoded is None else "\n".join(_part_text(part) for _, part in _parts(decoded))
+        )
+    messages = input_messages(span)
+    return "\n".join(one.text for one in messages if one.role in _SYSTEM) if messages else None
 
 
 def tool_definitions(span: Span) -> tuple[str, ...] | None:
     """The tools that a model could call, in order, each as JSON with sorted names; None where its span has none."""
     attributes = span.attributes
     flat = (_unflattened(attributes, prefix) for prefix in semconv.FLAT_TOOL_DEFINITIONS)
-    for value in (attributes.get(semconv.TOOL_DEFINITIONS), *flat, _asked_with(attributes)):
+    for value in (attributes.get(semconv.TOOL_DEFINITIONS), *flat, _tools_in_body(attributes)):
         tools = from_json(value) if isinstance(value, str) else value
         if tools and isinstance(tools, Sequence):
             return tuple(json.dumps(one, sort_keys=True, ensure_ascii=False, default=_plain) for one in tools)
@@ -121,15 +123,15 @@ def tool_name(span: Span) -> str:
 
 def tool_arguments(span: Span) -> str | None:
     """What it was called with, as text; None where its span doesn't say."""
-    return said(span, (semconv.TOOL_ARGUMENTS, *semconv.FOREIGN_TOOL_ARGUMENTS, *semconv.FOREIGN_INPUT))
+    return text_of(span, (semconv.TOOL_ARGUMENTS, *semconv.FOREIGN_TOOL_ARGUMENTS, *semconv.FOREIGN_INPUT))
 
 
 def tool_result(span: Span) -> str | None:
     """What it returned, as text; None where its span doesn't say."""
-    return said(span, (semconv.TOOL_RESULT, *semconv.FOREIGN_TOOL_RESULT, *semconv.FOREIGN_OUTPUT))
+    return text_of(span, (semconv.TOOL_RESULT, *semconv.FOREIGN_TOOL_RESULT, *semconv.FOREIGN_OUTPUT))
 
 
-def said(span: Span, names: Sequence[str]) -> str | None:
+def text_of(span: Span, names: Sequence[str]) -> str | None:
     """The first of these attributes that is there, as text."""
     value = semconv.first(span.attributes, names)
     return None if value is None else as_text(value)
@@ -148,13 +150,13 @@ def _messages(
         *(_unflattened(attributes, prefix) for prefix in prefixes),
         semconv.first(attributes, others),
     ):
-        found = tuple(_read(value)) if value else ()
-        if not all(message.is_empty for message in found):
-            return found
+        messages = tuple(_read(value)) if value else ()
+        if not all(message.is_empty for message in messages):
+            return messages
     return ()
 
 
-def _asked_with(attributes: Attributes) -> object:
+def _tools_in_body(attributes: Attributes) -> object:
     """The tools in a body of OpenAI's form."""
     value = semconv.first(attributes, semconv.FOREIGN_INPUT)
     body = from_json(value) if isinstance(value, str) and '"tools"' in value else value
@@ -179,17 +181,20 @@ def _read_item(item: object) -> Iterator[Message]:
     item = _unwrapped(item)
     parts = [*_parts(item.get("parts")), *_parts(item.get("content")), *_parts(item.get("contents"))]
     parts += [(kind, item)] if (kind := _text(item.get("type"))) in _CALLS | _RESULTS else []
-    asked = [part for kind, part in parts if kind in _CALLS]
-    asked += [_unwrapped(one) for one in _items(item.get("tool_calls")) if isinstance(one, Mapping)]
-    role, text = _text(item.get("role")), "\n".join(_text_of(part) for kind, part in parts if kind == "text")
+    requested = [part for kind, part in parts if kind in _CALLS]
+    requested += [_unwrapped(one) for one in _items(item.get("tool_calls")) if isinstance(one, Mapping)]
+    role, text = (
+        _text(item.get("role")),
+        "\n".join(_part_text(part) for kind, part in parts if kind == "text"),
+    )
     results = [_returned(part) for kind, part in parts if kind in _RESULTS]
     if role in _OF_A_TOOL and not results:
         results, text = [_returned({**item, "result": text})], ""
     yield Message(
         role=role,
         text=text,
-        thinking="\n".join(_text_of(part) for kind, part in parts if kind in _THINKING),
-        calls=tuple(map(_asked, asked)),
+        thinking="\n".join(_part_text(part) for kind, part in parts if kind in _THINKING),
+        calls=tuple(map(_requested_tool, requested)),
         results=tuple(results),
     )
 
@@ -206,19 +211,19 @@ def _parts(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield _text(inner.get("type")) or "text", inner
 
 
-def _text_of(part: Mapping[str, Any]) -> str:
+def _part_text(part: Mapping[str, Any]) -> str:
     return next((text for name in ("content", "text", "thinking") if (text := _text(part.get(name)))), "")
 
 
-def _asked(call: Mapping[str, Any]) -> AskedTool:
+def _requested_tool(call: Mapping[str, Any]) -> RequestedTool:
     arguments = next((call[name] for name in ("arguments", "args", "input") if name in call), "")
-    return AskedTool(_text(call.get("name")), as_text(arguments), _text(call.get("id")))
+    return RequestedTool(_text(call.get("name")), as_text(arguments), _text(call.get("id")))
 
 
-def _returned(part: Mapping[str, Any]) -> Returned:
+def _returned(part: Mapping[str, Any]) -> ReturnedResult:
     result = next((part[name] for name in ("result", "response", "output", "content") if name in part), "")
     call_id = next(filter(None, (_text(part.get(name)) for name in _CALL_IDS)), "")
-    return Returned(call_id, _text(part.get("name")), as_text(result))
+    return ReturnedResult(call_id, _text(part.get("name")), as_text(result))
 
 
 def _unwrapped(item: Mapping[str, Any]) -> Mapping[str, Any]:

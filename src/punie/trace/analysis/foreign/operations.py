@@ -15,7 +15,7 @@ from typing import Any, Final
 from punie.trace import semconv
 from punie.trace.analysis.foreign import dialects
 from punie.trace.analysis.foreign.langfuse import usage_of
-from punie.trace.analysis.foreign.spellings import Said, said_by, says
+from punie.trace.analysis.foreign.spellings import Meaning, has_meaning, meaning_of
 from punie.trace.analysis.trees.roles import is_server
 from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Attributes, Span
@@ -23,7 +23,7 @@ from punie.trace.model import Attributes, Span
 _PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialects.WORKFLOW}
 _DESCRIBED: Final = frozenset({semconv.REQUEST_MODEL, semconv.TOOL_NAME, *semconv.AGENT_NAME})
 _TOLD_BY_VALUES: Final = frozenset({semconv.MESSAGE_TEMPLATE, semconv.SGLANG_MODULE})
-TELLING: Final = frozenset(
+INFORMATIVE: Final = frozenset(
     {
         semconv.OPERATION,
         *semconv.USAGE_OBJECTS,
@@ -38,10 +38,12 @@ TELLING: Final = frozenset(
 
 
 @lru_cache(maxsize=4096)
-def tell_nothing(names: tuple[str, ...]) -> bool:
+def are_uninformative(names: tuple[str, ...]) -> bool:
     """Whether attributes of these names say nothing of what their span stands for; a source has a few such sets."""
     return (
-        semconv.MESSAGE_TEMPLATE not in names and TELLING.isdisjoint(names) and not any(map(said_by, names))
+        semconv.MESSAGE_TEMPLATE not in names
+        and INFORMATIVE.isdisjoint(names)
+        and not any(map(meaning_of, names))
     )
 
 
@@ -51,7 +53,7 @@ def is_plain(shape: Shape) -> bool:
     names = (*shape.like.attributes,)
     if shape.has_events or not _TOLD_BY_VALUES.isdisjoint(names):
         return False
-    return tell_nothing(names) or (
+    return are_uninformative(names) or (
         shape.like.attributes.get(semconv.OPERATION) in _PLAIN and not _kinds(names)
     )
 
@@ -75,9 +77,9 @@ def _operation(shape: Shape) -> str | None:
 def operation_of(span: Span) -> str | None:
     """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
     attributes = span.attributes
-    if tell_nothing((*attributes,)):
+    if are_uninformative((*attributes,)):
         return operation_by_name(span)
-    if TELLING.isdisjoint(attributes) and not any(map(said_by, attributes)):
+    if INFORMATIVE.isdisjoint(attributes) and not any(map(meaning_of, attributes)):
         return dialects.operation_of_name(span.scope, span.name, attributes.get(semconv.MESSAGE_TEMPLATE))
     written = attributes.get(semconv.OPERATION)
     if isinstance(written, str) and written in _PLAIN:
@@ -118,7 +120,7 @@ def _fills_a_template(attributes: Attributes) -> bool:
 def _kinds(names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of a span's attributes that may name its kind, those first that are known to."""
     known = [name for name in semconv.FOREIGN_KIND if name in names]
-    return (*known, *[name for name in names if said_by(name) is Said.KIND])
+    return (*known, *[name for name in names if meaning_of(name) is Meaning.KIND])
 
 
 def _is_other_by_kind(written: str, attributes: Attributes) -> bool:
@@ -156,7 +158,7 @@ def looks_like_a_call(span: Span) -> bool:
 @lru_cache(maxsize=4096)
 def may_look_like_a_call(shape: Shape) -> bool:
     """Whether spans of a shape may look like a call."""
-    return semconv.PHASE not in shape.names and not tell_nothing((*shape.like.attributes,))
+    return semconv.PHASE not in shape.names and not are_uninformative((*shape.like.attributes,))
 
 
 def shows_an_answer(attributes: Attributes) -> bool:
@@ -165,8 +167,8 @@ def shows_an_answer(attributes: Attributes) -> bool:
     return (
         _has(attributes, semconv.OUTPUT_TOKENS)
         or _has(attributes, dialects.FINISH_REASONS)
-        or says(attributes, Said.OUTPUT)
-        or says(attributes, Said.FINISH)
+        or has_meaning(attributes, Meaning.OUTPUT)
+        or has_meaning(attributes, Meaning.FINISH)
         or any(name.startswith(("output", "completion")) for name in usage)
     )
 

@@ -90,26 +90,33 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
     """
     named = tuple([_named(span) if _may_be_named(span) else span for span in spans])
     named = (*named, *_queues_of_triton(named))
-    tell = {
+    reporting = {
         (span.trace_id, span.span_id): span
         for span in named
-        if not DURATIONS.isdisjoint(span.attributes) and _tells(span)
+        if not DURATIONS.isdisjoint(span.attributes) and _reports_phases(span)
     }
     printed = {
         (span.trace_id, span.span_id): span
         for span in named
         if TGI in span.attributes and semconv.PHASE not in span.attributes
     }
-    if not tell and not printed:
+    if not reporting and not printed:
         return named
     for key in _above_generation(named):
-        tell.pop(key, None)
-    impossible = {key: told_ns for key, span in (tell | printed).items() if (told_ns := _too_long_ns(span))}
+        reporting.pop(key, None)
+    impossible = {
+        key: reported_ns for key, span in (reporting | printed).items() if (reported_ns := _too_long_ns(span))
+    }
     if impossible:
         named = tuple([_marked(span, impossible.get((span.trace_id, span.span_id))) for span in named])
     return (
         *named,
-        *(child for key, span in tell.items() if key not in impossible for child in _told(span)),
+        *(
+            child
+            for key, span in reporting.items()
+            if key not in impossible
+            for child in _reported_phases(span)
+        ),
         *(child for key, span in printed.items() if key not in impossible for child in _printed(span)),
     )
 
@@ -117,14 +124,14 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 def _too_long_ns(span: Span) -> int:
     """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
     printed = _printed_times(span) if TGI in span.attributes else ()
-    told_ns = sum(ns or 0 for ns in (*_durations_ns(span.attributes), *printed))
-    return told_ns if told_ns > _MOST * span.duration_ns else 0
+    reported_ns = sum(ns or 0 for ns in (*_durations_ns(span.attributes), *printed))
+    return reported_ns if reported_ns > _MOST * span.duration_ns else 0
 
 
-def _marked(span: Span, told_ns: int | None) -> Span:
-    if told_ns is None:
+def _marked(span: Span, reported_ns: int | None) -> Span:
+    if reported_ns is None:
         return span
-    return replace(span, attributes={**span.attributes, semconv.BODY_REPORTED_NS: told_ns})
+    return replace(span, attributes={**span.attributes, semconv.BODY_REPORTED_NS: reported_ns})
 
 
 def _may_be_named(span: Span) -> bool:
@@ -137,14 +144,20 @@ def _named(span: Span) -> Span:
         return span
     if span.name == DYNAMO:
         method, path = (attributes.get(name) for name in _DYNAMOS_WORDS)
-        asked = {semconv.HTTP_METHOD[0]: method, semconv.URL_PATH: path}
-        is_asked = None not in (method, path)
-        return replace(span, kind=SpanKind.SERVER, attributes={**asked, **attributes}) if is_asked else span
+        request = {semconv.HTTP_METHOD[0]: method, semconv.URL_PATH: path}
+        is_request = None not in (method, path)
+        return (
+            replace(span, kind=SpanKind.SERVER, attributes={**request, **attributes}) if is_request else span
+        )
     is_triton = span.scope.startswith(TRITON)
     phase = _TRITON_PHASES.get(span.name) if is_triton else _SGLANG_PHASES.get(span.name)
     # Triton's are all of kind SERVER, the one for what a model computes among them
     kind = SpanKind.INTERNAL if is_triton else span.kind
-    return span if phase is None else replace(span, kind=kind, attributes={**attributes, **_said(phase)})
+    return (
+        span
+        if phase is None
+        else replace(span, kind=kind, attributes={**attributes, **_phase_attributes(phase)})
+    )
 
 
 def _queues_of_triton(spans: Iterable[Span]) -> Iterator[Span]:
@@ -158,11 +171,11 @@ def _queues_of_triton(spans: Iterable[Span]) -> Iterator[Span]:
                 yield from _child(span, Phase.QUEUE, event.time_ns, until_ns)
 
 
-def _said(phase: Phase) -> Attributes:
+def _phase_attributes(phase: Phase) -> Attributes:
     return {semconv.PHASE: phase.value, semconv.PHASE_PROVENANCE: Provenance.SERVER.value}
 
 
-def _tells(span: Span) -> bool:
+def _reports_phases(span: Span) -> bool:
     return (
         semconv.PHASE not in span.attributes and is_server(span) and any(_durations_ns(span.attributes)[1:])
     )
@@ -196,7 +209,7 @@ def _durations_ns(attributes: Attributes) -> tuple[int, int, int]:
     return queue_ns or 0, prefill_ns or 0, decode_ns or 0
 
 
-def _told(span: Span) -> Iterator[Span]:
+def _reported_phases(span: Span) -> Iterator[Span]:
     queue_ns, prefill_ns, decode_ns = _durations_ns(span.attributes)
     first_token_ns = _seconds_ns(span.attributes, semconv.LATENCY_FIRST_TOKEN)
     first_ns = span.start_ns + (queue_ns + prefill_ns if first_token_ns is None else first_token_ns)
@@ -237,7 +250,7 @@ def _child(span: Span, phase: Phase, start_ns: int, end_ns: int) -> Iterator[Spa
             name=phase.value,
             start_ns=start_ns,
             end_ns=end_ns,
-            attributes=_said(phase),
+            attributes=_phase_attributes(phase),
             resource=span.resource,
             scope=span.scope,
         )

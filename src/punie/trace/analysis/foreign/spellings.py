@@ -30,7 +30,7 @@ from punie.trace.attributes.types import COUNT
 from punie.trace.model import Attributes, AttributeValue
 
 
-class Said(Enum):
+class Meaning(Enum):
     """What an attribute holds."""
 
     KIND = auto()
@@ -60,50 +60,58 @@ _PER_SECOND: Final[Mapping[str, int]] = MappingProxyType(
 _MOST: Final = int(COUNT.most)
 _MOST_DIGITS: Final = len(str(_MOST))
 _CACHED_DETAIL: Final = re.compile(r"cache(?:d|_?read)\w*['\"]?\s*:\s*(\d+)", re.IGNORECASE)
-_COUNTS: Final[Mapping[frozenset[str], Said]] = MappingProxyType(
+_COUNTS: Final[Mapping[frozenset[str], Meaning]] = MappingProxyType(
     {
-        **{frozenset({word}): Said.INPUT for word in _INPUT},
-        **{frozenset({word}): Said.OUTPUT for word in _OUTPUT},
+        **{frozenset({word}): Meaning.INPUT for word in _INPUT},
+        **{frozenset({word}): Meaning.OUTPUT for word in _OUTPUT},
         **{
-            frozenset({"cached", *more}): Said.CACHED
+            frozenset({"cached", *more}): Meaning.CACHED
             for more in ((), *((word,) for word in _INPUT), ("content",))
         },
-        **{frozenset({"cache", *more}): Said.CACHED for more in (("input",), ("input", "prompt"))},
+        **{frozenset({"cache", *more}): Meaning.CACHED for more in (("input",), ("input", "prompt"))},
         **{
-            frozenset({"cache", how, *more}): said
-            for how, said in (("read", Said.CACHED), ("creation", Said.WRITTEN), ("write", Said.WRITTEN))
+            frozenset({"cache", how, *more}): meaning
+            for how, meaning in (
+                ("read", Meaning.CACHED),
+                ("creation", Meaning.WRITTEN),
+                ("write", Meaning.WRITTEN),
+            )
             for more in ((), ("input",), ("prompt",))
         },
     }
 )
-_ENDINGS: Final[Mapping[tuple[str, ...], Said]] = MappingProxyType(
+_ENDINGS: Final[Mapping[tuple[str, ...], Meaning]] = MappingProxyType(
     {
-        ("span", "kind"): Said.KIND,
-        ("span", "type"): Said.KIND,
-        ("run", "type"): Said.KIND,  # LangSmith's runs
-        **{(end, word): Said.FINISH for end in ("finish", "stop", "done") for word in ("reason", "reasons")},
-        ("usage", "metadata"): Said.USAGE,
-        ("token", "usage"): Said.USAGE,
-        ("openai", "response", "status"): Said.FINISH,  # "incomplete"
-        ("ai", "response", "status"): Said.FINISH,
+        ("span", "kind"): Meaning.KIND,
+        ("span", "type"): Meaning.KIND,
+        ("run", "type"): Meaning.KIND,  # LangSmith's runs
+        **{
+            (end, word): Meaning.FINISH
+            for end in ("finish", "stop", "done")
+            for word in ("reason", "reasons")
+        },
+        ("usage", "metadata"): Meaning.USAGE,
+        ("token", "usage"): Meaning.USAGE,
+        ("openai", "response", "status"): Meaning.FINISH,  # "incomplete"
+        ("ai", "response", "status"): Meaning.FINISH,
     }
 )
 
 
 @lru_cache(maxsize=4096)
-def said_by(name: str) -> Said | None:
+def meaning_of(name: str) -> Meaning | None:
     """What the attribute `name` holds by its words; None if they don't say, or if `semconv` has it."""
     if name in semconv.TABLE.types:
         return None
     words = [word.lower() for word in _WORDS.findall(name)]
     if "ttft" in words or ("first" in words[:-1] and words[words.index("first") + 1] in _CHUNKS):
-        return Said.FIRST
+        return Meaning.FIRST
     if words[-1:] == ["details"] and not _INPUT.isdisjoint(words) and not _OF_COUNTS.isdisjoint(words):
-        return Said.DETAILS
+        return Meaning.DETAILS
     return _ENDINGS.get((*words[-2:],)) or _ENDINGS.get((*words[-3:],)) or _count_in(words)
 
 
-def _count_in(words: list[str]) -> Said | None:
+def _count_in(words: list[str]) -> Meaning | None:
     known = _OF_COUNTS | _INPUT | _OUTPUT | _CACHE
     start = next((at for at, word in enumerate(words) if word in known), len(words))
     if _OF_COUNTS.isdisjoint(words) or not _SUMS.isdisjoint(words[:start]):
@@ -120,20 +128,20 @@ def holds_an_answer(name: str) -> bool:
     return bool(words) and words[-1] in _ANSWERS
 
 
-def says(attributes: Attributes, what: Said) -> bool:
+def has_meaning(attributes: Attributes, what: Meaning) -> bool:
     """Whether an attribute without an entry holds it."""
-    return any(said_by(name) is what for name, value in attributes.items() if value is not None)
+    return any(meaning_of(name) is what for name, value in attributes.items() if value is not None)
 
 
-def count(attributes: Attributes, what: Said) -> int | None:
+def count(attributes: Attributes, what: Meaning) -> int | None:
     """The count that attributes without an entry hold; None if there is none, or if they differ."""
-    found = {_whole(value) for name, value in attributes.items() if said_by(name) is what} - {None}
+    found = {_whole(value) for name, value in attributes.items() if meaning_of(name) is what} - {None}
     return found.pop() if len(found) == 1 else None
 
 
 def cached_in_details(attributes: Attributes) -> int | None:
     """The cached tokens in an object of details: LangSmith writes Python's text of one."""
-    details = (str(value) for name, value in attributes.items() if said_by(name) is Said.DETAILS)
+    details = (str(value) for name, value in attributes.items() if meaning_of(name) is Meaning.DETAILS)
     return next((_whole(found[1]) for one in details if (found := _CACHED_DETAIL.search(one))), None)
 
 
@@ -143,7 +151,7 @@ def first_chunk_s(attributes: Attributes) -> float | None:
     A whole number in a unit that isn't named stays one: it may be meant in milliseconds.
     """
     for name, value in attributes.items():
-        if said_by(name) is Said.FIRST and _is_number(value):
+        if meaning_of(name) is Meaning.FIRST and _is_number(value):
             units = (_PER_SECOND.get(word.lower()) for word in _WORDS.findall(name))
             unit = next((unit for unit in units if unit is not None), None)
             return value if unit is None else value / unit
@@ -152,7 +160,9 @@ def first_chunk_s(attributes: Attributes) -> float | None:
 
 def finish_reasons(attributes: Attributes) -> AttributeValue:
     """Why the answer ended, by the first attribute without an entry that says so."""
-    return next((value for name, value in attributes.items() if value and said_by(name) is Said.FINISH), None)
+    return next(
+        (value for name, value in attributes.items() if value and meaning_of(name) is Meaning.FINISH), None
+    )
 
 
 def _is_number(value: AttributeValue) -> TypeGuard[int | float]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from punie.trace import semconv
 from punie.trace.analysis.foreign.messages import (
-    AskedTool,
+    RequestedTool,
     input_messages,
     output_messages,
-    said,
+    text_of,
     tool_arguments,
     tool_name,
     tool_result,
@@ -108,7 +108,7 @@ def _turn(row: int, ran: Sequence[int], of_row: Mapping[int, Span]) -> Turn:
     )
 
 
-def _uses(requested: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[ToolUse]:
+def _uses(requested: Sequence[RequestedTool], ran: Mapping[int, Span]) -> Iterator[ToolUse]:
     """What was asked for with what ran of it, then what ran beside it."""
     left = dict(ran)
     for call in requested:
@@ -122,7 +122,7 @@ def _uses(requested: Sequence[AskedTool], ran: Mapping[int, Span]) -> Iterator[T
         yield _use(row, span)
 
 
-def _is_of(call: AskedTool, span: Span) -> bool:
+def _is_of(call: RequestedTool, span: Span) -> bool:
     """By the call's id where both have it, else by the tool's name."""
     call_id = semconv.text(span.attributes, (semconv.TOOL_CALL_ID, *semconv.FOREIGN_TOOL_CALL))
     return call.call_id == call_id if call.call_id and call_id else call.name == tool_name(span)
@@ -135,7 +135,7 @@ def _use(row: int, span: Span) -> ToolUse:
 def _question(of_row: Mapping[int, Span], calls: Sequence[int]) -> str | None:
     """The query's own words, else what a user said in the first model call, else whatever went into the query."""
     root = of_row.get(0)
-    written = said(root, (semconv.QUERY_TEXT,)) if root is not None else None
+    written = text_of(root, (semconv.QUERY_TEXT,)) if root is not None else None
     if written is not None:
         return written
     for row in calls[:1]:
@@ -144,7 +144,7 @@ def _question(of_row: Mapping[int, Span], calls: Sequence[int]) -> str | None:
         ]
         if requested:
             return requested[-1]
-    return said(root, semconv.FOREIGN_INPUT) if root is not None else None
+    return text_of(root, semconv.FOREIGN_INPUT) if root is not None else None
 
 
 def _answer(waterfall: Waterfall, of_row: Mapping[int, Span], turns: Sequence[Turn]) -> str | None:
@@ -152,9 +152,9 @@ def _answer(waterfall: Waterfall, of_row: Mapping[int, Span], turns: Sequence[Tu
     agents = [0, *_rows(waterfall, of_row, RowRole.AGENT)]
     for row in agents:
         span = of_row.get(row)
-        found = said(span, (semconv.QUERY_ANSWER, semconv.FINAL_RESULT)) if span is not None else None
+        found = text_of(span, (semconv.QUERY_ANSWER, semconv.FINAL_RESULT)) if span is not None else None
         if found is not None:
             return found
     if turns and turns[-1].text:
         return turns[-1].text
-    return said(of_row[0], semconv.FOREIGN_OUTPUT) if 0 in of_row else None
+    return text_of(of_row[0], semconv.FOREIGN_OUTPUT) if 0 in of_row else None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from punie.trace.store.clickhouse.query import ClickHouseQuery
-    from punie.trace.store.clickhouse.tables import Table
+    from punie.trace.store.clickhouse.tables import SpanTable
 
 _TEXT: Final = r"'?((?:[^'\\,]|\\.)*)'?"
 _ENGINE: Final = re.compile(
@@ -42,7 +42,9 @@ class Distributed:
         return f"cluster('{self.cluster}', view({sql}))"
 
 
-def find_distributed(client: Client, query: ClickHouseQuery, table: Table, name: str) -> Distributed | None:
+def find_distributed(
+    client: Client, query: ClickHouseQuery, table: SpanTable, name: str
+) -> Distributed | None:
     """What stands behind the table `name`; None if it has its rows itself."""
     ((engine, full),) = client.query(
         "SELECT engine, engine_full FROM system.tables WHERE database = {database:String} AND name = {name:String}",

@@ -24,7 +24,7 @@ from punie.trace.store.clickhouse.source import (
     refusal,
     settings_sql,
 )
-from punie.trace.store.clickhouse.tables import Table
+from punie.trace.store.clickhouse.tables import SpanTable
 from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql, survey_sql
 from punie.trace.store.in_database.sums import StateSums, part_of_sums
 
@@ -71,7 +71,7 @@ def total(url: str, by: GroupBy | None = None) -> DatabaseTotals:
     query = parse_query(url, limit=NO_LIMIT)
     client = connect(query)
     try:
-        answer = _ask(client, query, by, time.time_ns())
+        answer = _query(client, query, by, time.time_ns())
     except client_errors() as error:
         raise refusal(query, error) from None
     finally:
@@ -79,7 +79,7 @@ def total(url: str, by: GroupBy | None = None) -> DatabaseTotals:
     return _total(query, answer, by)
 
 
-def _ask(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: int) -> _Answer:
+def _query(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: int) -> _Answer:
     table, name = find_table(client, query)
     behind = find_distributed(client, query, table, name)
     asked: dict[str, Any] = {}
@@ -98,7 +98,7 @@ def _shards(
     client: Client,
     query: ClickHouseQuery,
     shard: Callable[[str], str],
-    table: Table,
+    table: SpanTable,
     name: str,
     behind: Distributed | None,
     *,
@@ -113,7 +113,7 @@ def _shards(
     return Where.GATHERED, f"({shard(_rows(query, table, quoted(name), word='GLOBAL IN'))})"
 
 
-def _rows(query: ClickHouseQuery, table: Table, relation: str, *, word: str = "IN") -> str:
+def _rows(query: ClickHouseQuery, table: SpanTable, relation: str, *, word: str = "IN") -> str:
     """The rows of all traces that match, with the exporter's columns; `relation` is SQL."""
     sql = f"SELECT {table.exporter_columns} FROM {relation}"  # noqa: S608 - quoted
     if _is_narrowed(query):

@@ -19,7 +19,7 @@ from punie.trace.store.clickhouse.query import (
     ClickHouseQuery,
     parse_query,
 )
-from punie.trace.store.clickhouse.tables import TABLES, Row, Table
+from punie.trace.store.clickhouse.tables import TABLES, Row, SpanTable
 from punie.trace.store.files.place import Place
 from punie.trace.store.gathering import SpanGatherer
 from punie.trace.store.source import Source
@@ -133,7 +133,7 @@ def _read(client: Client, query: ClickHouseQuery, now_ns: int) -> SpanSet:
     return with_typed_values(into.result(), query.shown, (LEFT_OUT,))  # all is text there: no note says so
 
 
-def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
+def find_table(client: Client, query: ClickHouseQuery) -> tuple[SpanTable, str]:
     """The table that we know by its columns, and its name there. Raises InputError."""
     found = client.query(
         "SELECT table, groupArray(name) FROM system.columns WHERE database = {database:String} GROUP BY table",
@@ -151,7 +151,7 @@ def find_table(client: Client, query: ClickHouseQuery) -> tuple[Table, str]:
     )
 
 
-def matching_sql(query: ClickHouseQuery, table: Table, relation: str) -> str:
+def matching_sql(query: ClickHouseQuery, table: SpanTable, relation: str) -> str:
     """The SQL for the ids of the traces that match, the newest if there is a limit.
 
     Names are quoted or ours, the user's words parameters; `relation` is SQL.
@@ -166,7 +166,7 @@ def matching_sql(query: ClickHouseQuery, table: Table, relation: str) -> str:
 
 
 def _rows(
-    client: Client, query: ClickHouseQuery, table: Table, name: str, now_ns: int
+    client: Client, query: ClickHouseQuery, table: SpanTable, name: str, now_ns: int
 ) -> tuple[Iterator[Row], bool]:
     """The rows of the traces that match, and whether more match than the limit."""
     asked: dict[str, Any] = {"service": query.service, "since": now_ns - query.since_ns}

@@ -36,7 +36,7 @@ _TYPES: Final = ("bool", "int", "double", "str", "complex")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SpanTable:
     """A table of spans: what to select of it by our names, and how a row becomes a span.
 
     `exporter_columns` selects the columns that the SQL texts read, as the exporter names and types them.
@@ -67,7 +67,7 @@ def _exporter_span(row: Row) -> Span:
         row,
         row["attributes"],
         {**row["resource"], **service},
-        tuple(Event(str(name), int(at), MappingProxyType(said)) for at, name, said in events),
+        tuple(Event(str(name), int(at), MappingProxyType(values)) for at, name, values in events),
     )
 
 
@@ -141,7 +141,7 @@ def _as_exporter(prefix: str) -> str:
     return f"mapFromArrays(arrayConcat({', '.join(keys)}), arrayConcat({', '.join(values)}))"
 
 
-EXPORTER: Final = Table(
+EXPORTER: Final = SpanTable(
     name="otel_traces",
     trace_id="TraceId",
     service="ServiceName",
@@ -171,7 +171,7 @@ EXPORTER: Final = Table(
     "SpanAttributes, ResourceAttributes, `Events.Name` AS EventNames, `Links.TraceId` AS LinkedTraces",
     make_span=_exporter_span,
 )
-JAEGER: Final = Table(
+JAEGER: Final = SpanTable(
     name="spans",
     trace_id="trace_id",
     service="service_name",

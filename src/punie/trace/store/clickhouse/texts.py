@@ -15,7 +15,7 @@ from punie.trace.analysis.calls.coverage import AFTER_PERCENT
 from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase
-from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, quoted, spans_sql, told_by_spelling
+from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, names_by_meaning, quoted, spans_sql
 
 _PLACES: Final = (1 << 42, 1 << 21, 1)
 _AT_WORK: Final = MappingProxyType(
@@ -124,7 +124,7 @@ def traces_sql(attributes: Iterable[str], by: GroupBy | None = None, *, has_link
 
     `part` is the trace's part as `analysis.parts.GroupBy` says, "" where nothing is asked `by`.
     """
-    spelled = told_by_spelling(attributes)
+    spelled = names_by_meaning(attributes)
     return Template(_text("whole_traces.sql")).substitute(
         PART=_PARTS[by],
         OF_PART="asked, served, " if by is GroupBy.MODEL else "",

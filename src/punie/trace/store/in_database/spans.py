@@ -27,9 +27,9 @@ from typing import Final
 from punie.trace import semconv
 from punie.trace.analysis.foreign.codex import STREAM
 from punie.trace.analysis.foreign.dialects import BEGINNINGS, CONVENTIONS, LLAMA_INDEX, WORKFLOW_NAMES
-from punie.trace.analysis.foreign.operations import TELLING
+from punie.trace.analysis.foreign.operations import INFORMATIVE
 from punie.trace.analysis.foreign.servers import DURATIONS, DYNAMO, TGI, TRITON
-from punie.trace.analysis.foreign.spellings import Said, holds_an_answer, said_by
+from punie.trace.analysis.foreign.spellings import Meaning, holds_an_answer, meaning_of
 from punie.trace.model import PHASES, Disturbance, Provenance
 from punie.trace.store.tags import STATUS_TAGS
 
@@ -97,7 +97,7 @@ MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "has_reference": (semconv.PARENT_REFERENCE,),
         "has_status_tag": tuple(STATUS_TAGS),
         "has_foreign": tuple(semconv.FOREIGN_KIND),
-        "has_telling": tuple(sorted(TELLING)),
+        "has_telling": tuple(sorted(INFORMATIVE)),
         "has_latency": tuple(sorted(DURATIONS)),
         "has_printed": (TGI,),
         "has_template": (semconv.MESSAGE_TEMPLATE,),
@@ -105,17 +105,17 @@ MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Attributes of which it only matters whether one of them is there, by the condition's name."""
 
-_SPELLED: Final = frozenset({Said.KIND, Said.OUTPUT, Said.FINISH})
+_SPELLED: Final = frozenset({Meaning.KIND, Meaning.OUTPUT, Meaning.FINISH})
 
 
-def told_by_spelling(names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+def names_by_meaning(names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     """The attributes, of all `names` that there are, that reports know by their spelling; by the condition's name.
 
     They may tell another role, or why a call failed: no SQL has those rules.
     """
     names = sorted(filter(str.isprintable, names))  # no other stands in a statement
     return {
-        "has_spelled": tuple(name for name in names if said_by(name) in _SPELLED),
+        "has_spelled": tuple(name for name in names if meaning_of(name) in _SPELLED),
         "has_answer": tuple(filter(holds_an_answer, names)),
     }
 
@@ -126,7 +126,7 @@ def spans_sql(
     """All columns of the relation `words` (a SELECT), and what follows from them.
 
     `has_any` is the condition, in the engine's words, that a span has one of some attributes; `spelled` are those of
-    `told_by_spelling`. What follows is role, phase, how, is_query, is_warmup, is_failed, is_odd, method, asks (a model,
+    `names_by_meaning`. What follows is role, phase, how, is_query, is_warmup, is_failed, is_odd, method, asks (a model,
     perhaps), to_headers, asked and served (models).
     """
     return Template(_text()).substitute(

@@ -58,7 +58,7 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     """
     answer = _get(query, query.path(now_ns), url)
     if answer.status == _NOT_FOUND and answer.error:
-        _say_why_nothing(query, url)
+        _raise_why_nothing(query, url)
     if answer.status != _OK:
         _refuse_status(answer, url)
     into = SpanGatherer(url)
@@ -70,25 +70,25 @@ def search(query: JaegerQuery, url: str, now_ns: int) -> SpanSet:
     found = replace(found, spans=tuple(_with_arrays(span) for span in found.spans))
     found = with_typed_values(found, url)
     if not found.spans and not found.unreadable:
-        _say_why_nothing(query, url)
+        _raise_why_nothing(query, url)
     return _newest(found, query.limit, url)
 
 
-def _newest(found: SpanSet, limit: int, url: str) -> SpanSet:
+def _newest(span_set: SpanSet, limit: int, url: str) -> SpanSet:
     """The newest traces: one more was asked for, only to see whether there are more."""
     began: dict[str, int] = {}
-    for span in found.spans:
+    for span in span_set.spans:
         began[span.trace_id] = min(span.start_ns, began.get(span.trace_id, span.start_ns))
     if len(began) <= limit:
-        return found
-    kept = set(sorted(began, key=lambda trace_id: -began[trace_id])[:limit])
+        return span_set
+    newest = set(sorted(began, key=lambda trace_id: -began[trace_id])[:limit])
     cut = SourceNote(
         "cut-by-limit", f"{url}: more than {limit} traces match, and only the newest were read: raise limit="
     )
     return replace(
-        found,
-        spans=tuple(span for span in found.spans if span.trace_id in kept),
-        notes=(*found.notes, cut),
+        span_set,
+        spans=tuple(span for span in span_set.spans if span.trace_id in newest),
+        notes=(*span_set.notes, cut),
     )
 
 
@@ -183,7 +183,7 @@ def _refuse_status(answer: _Answer, url: str) -> NoReturn:
     )
 
 
-def _say_why_nothing(query: JaegerQuery, url: str) -> NoReturn:
+def _raise_why_nothing(query: JaegerQuery, url: str) -> NoReturn:
     """Nothing found: is the service unknown, or was it only quiet?"""
     known = _services(query, url)
     if query.service in known:

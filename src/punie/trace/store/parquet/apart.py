@@ -39,7 +39,7 @@ Work = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class WorkProgress:
     """What the child is at, for somebody who waits at a terminal."""
 
     text: str
@@ -52,10 +52,10 @@ def apart(limit: UnpackedLimit, work: Work, *given: object) -> Iterator[object]:
     """
     child = _idle.pop(os.getpid(), None) or _Child()
     try:
-        child.ask(work, given, limit.cpu_s)
-        for said in shown(child.answer(limit), lambda _: child.doing):
-            if not isinstance(said, Doing):
-                yield said
+        child.begin(work, given, limit.cpu_s)
+        for message in shown(child.answer(limit), lambda _: child.doing):
+            if not isinstance(message, WorkProgress):
+                yield message
     finally:
         if child.is_idle:
             end_idle()
@@ -80,19 +80,19 @@ class _Child:
         self._questions = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
 
-    def ask(self, work: Work, given: Sequence[object], cpu_s: int) -> None:
+    def begin(self, work: Work, given: Sequence[object], cpu_s: int) -> None:
         self.is_idle = False
         self._questions.write(pickle.dumps((work, given, cpu_s)))
         self._questions.flush()
 
     def answer(self, limit: UnpackedLimit) -> Iterator[object]:
-        while (said := self._said(limit)) is not None:
-            if isinstance(said, Exception):
+        while (message := self._receive(limit)) is not None:
+            if isinstance(message, Exception):
                 self.is_idle = True
-                raise said
-            if isinstance(said, Doing):
-                self.doing = said.text
-            yield said
+                raise message
+            if isinstance(message, WorkProgress):
+                self.doing = message.text
+            yield message
         self.is_idle = True
 
     def end(self) -> None:
@@ -101,15 +101,15 @@ class _Child:
         for file in (self._questions, self._answers, self._stderr):
             file.close()
 
-    def _said(self, limit: UnpackedLimit) -> object:
+    def _receive(self, limit: UnpackedLimit) -> object:
         length = int.from_bytes(self._read(_LENGTH_BYTES, limit), "little")
         limit.count(length)
         return pickle.loads(self._read(length, limit))  # noqa: S301 # by our own child
 
     def _read(self, size: int, limit: UnpackedLimit) -> bytes:
-        found = self._answers.read(size)
-        if len(found) == size:
-            return found
+        content = self._answers.read(size)
+        if len(content) == size:
+            return content
         raise _why_it_died(self._process.wait(), limit, self._last_words())
 
     def _last_words(self) -> str:

@@ -14,8 +14,8 @@ from punie.trace.analysis.trees.absolute_time import DAY_NS
 from punie.trace.errors import InputError
 from punie.trace.model import PHASES, Provenance
 from punie.trace.store.in_database.sums import StateSums, part_of_sums
-from punie.trace.store.parquet.ledgers import Bools, Ints, PartSums, Windows, add_up
-from punie.trace.store.parquet.whole_traces import CHAT, SERVER, Judged, Rows, State, judge
+from punie.trace.store.parquet.ledgers import Bools, Ints, PartSums, QueryWindows, add_up
+from punie.trace.store.parquet.whole_traces import CHAT, SERVER, JudgedTraces, SpanColumns, State, judge
 from punie.trace.store.parquet.words import FACTS, ROLE_BITS
 
 MOST_SPANS: Final = 2**21 - 1
@@ -142,11 +142,11 @@ class Together:
         ]
         return BlockSums(_by_part(judged, names, part), named)
 
-    def _rows(self, columns: Mapping[str, Any]) -> Rows:
+    def _rows(self, columns: Mapping[str, Any]) -> SpanColumns:
         facts, place = columns["facts"], columns["place"]
         flags = {name: (facts >> 3 * ROLE_BITS + bit & 1).astype(np.bool_) for bit, name in enumerate(FACTS)}
         flags["is_odd"] |= columns.get("is_linked", False)
-        return Rows(
+        return SpanColumns(
             **{name: columns[name] for name in ("high", "low", "span", "parent", "start_ns", "end_ns")},
             role=facts & _ROLE,
             phase=(facts >> ROLE_BITS & _ROLE) - 1,
@@ -156,7 +156,9 @@ class Together:
             scope=self._scopes[place],
         )
 
-    def _parts_of(self, rows: Rows, judged: Judged, model: Ints | None) -> tuple[Sequence[str], Ints]:
+    def _parts_of(
+        self, rows: SpanColumns, judged: JudgedTraces, model: Ints | None
+    ) -> tuple[Sequence[str], Ints]:
         """The names of the parts in a block, and the place of each trace's among them."""
         if self._by is GroupBy.DAY:
             days, part = np.unique(_begin_ns(rows, judged.first) // DAY_NS, return_inverse=True)
@@ -165,7 +167,7 @@ class Together:
             return self._by_model(rows, judged, model)
         return [""], np.zeros(len(judged.first), dtype=np.int64)
 
-    def _by_model(self, rows: Rows, judged: Judged, model: Ints) -> tuple[Sequence[str], Ints]:
+    def _by_model(self, rows: SpanColumns, judged: JudgedTraces, model: Ints) -> tuple[Sequence[str], Ints]:
         """What servers say goes first: a request may name an alias."""
         models = self._models or ()
         is_served = (rows.role == SERVER) & (model > 0)
@@ -184,7 +186,7 @@ class Together:
         return names, part
 
 
-def _begin_ns(rows: Rows, first: Ints) -> Ints:
+def _begin_ns(rows: SpanColumns, first: Ints) -> Ints:
     """When each trace begins: with its top, else with its first span."""
     last = np.iinfo(np.int64).max
     top = np.minimum.reduceat(np.where(rows.is_top, rows.start_ns, last), first)
@@ -197,7 +199,7 @@ def _numbers(texts: Sequence[str]) -> Ints:
     return np.array([place[text] for text in texts], dtype=np.int64)
 
 
-def _by_part(judged: Judged, names: Sequence[str], part: Ints) -> Mapping[str, _Sums]:
+def _by_part(judged: JudgedTraces, names: Sequence[str], part: Ints) -> Mapping[str, _Sums]:
     counted = judged.state == State.COUNTED
     walls = judged.top_end_ns - judged.top_start_ns
     sums = _added_up(judged, counted, part, len(names))
@@ -218,10 +220,10 @@ def _by_part(judged: Judged, names: Sequence[str], part: Ints) -> Mapping[str, _
     return {name: one for name, one in found.items() if any(one.queries.values())}
 
 
-def _added_up(judged: Judged, counted: Bools, part: Ints, parts: int) -> PartSums:
+def _added_up(judged: JudgedTraces, counted: Bools, part: Ints, parts: int) -> PartSums:
     low = np.where(counted, judged.top_start_ns, 0)
     high = np.where(counted, judged.top_end_ns, 0)
-    return add_up(judged.members, Windows(low, high, part), parts)
+    return add_up(judged.members, QueryWindows(low, high, part), parts)
 
 
 def _nothing() -> _Sums:

@@ -22,9 +22,9 @@ from punie.trace.errors import CHECK_PATH, InputError
 from punie.trace.extras import install_hint
 from punie.trace.store.files.place import Place
 from punie.trace.store.files.span_files import is_hidden
-from punie.trace.store.parquet.apart import Doing, Send, apart
-from punie.trace.store.parquet.asking import Asking, asking
+from punie.trace.store.parquet.apart import Send, WorkProgress, apart
 from punie.trace.store.parquet.columns import Columns, choose_columns
+from punie.trace.store.parquet.connection import ReportingConnection, connect
 from punie.trace.store.parquet.reader import limit_of, recognises
 from punie.trace.store.parquet.rows import column_types, file_pattern
 from punie.trace.store.parquet.tempo import is_tempo
@@ -76,7 +76,7 @@ def send_total(
             f"{named}: DuckDB and numpy, which add up Parquet, aren't both installed",
             remedy=install_hint("duckdb"),
         ) from error
-    with asking(named, send, memory_limit=memory, temp_directory=folder) as duckdb:
+    with connect(named, send, memory_limit=memory, temp_directory=folder) as duckdb:
         send(_total(duckdb, named, files, by, memory))
 
 
@@ -103,7 +103,7 @@ def _files_of(source: str) -> Iterator[str]:
 
 
 def _total(
-    duckdb: Asking, named: str, files: Sequence[str], by: GroupBy | None, memory: str
+    duckdb: ReportingConnection, named: str, files: Sequence[str], by: GroupBy | None, memory: str
 ) -> DatabaseTotals:
     from punie.trace.store.parquet.blocks import Together
 
@@ -119,11 +119,11 @@ def _total(
 
     for number, sums in enumerate(_in_threads(read, _borders(duckdb)), start=1):
         together.take(sums)
-        duckdb.send(Doing(f"{number * _BLOCK:,} spans added up"))
+        duckdb.send(WorkProgress(f"{number * _BLOCK:,} spans added up"))
     return together.totals(named, f"{memory} for DuckDB, then the disk below {tempfile.gettempdir()}")
 
 
-def _alike(duckdb: Asking, files: Sequence[str]) -> Sequence[_Alike]:
+def _alike(duckdb: ReportingConnection, files: Sequence[str]) -> Sequence[_Alike]:
     """The files, those together that have the same columns."""
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for file in files:
@@ -145,7 +145,7 @@ def _alike_of(types: Mapping[str, str], files: Sequence[str]) -> _Alike:
 
 
 def _bring_together(
-    duckdb: Asking, alike: Sequence[_Alike], by: GroupBy | None
+    duckdb: ReportingConnection, alike: Sequence[_Alike], by: GroupBy | None
 ) -> tuple[Sequence[Sequence[str]], Sequence[str] | None]:
     """Make the table `spans`, those of a trace side by side; returns what its numbers for texts stand for.
 
@@ -158,7 +158,7 @@ def _bring_together(
     if by is GroupBy.MODEL:
         models = _numbered(duckdb, "models", f"SELECT unnest([asked, served]) FROM ({narrow})")  # noqa: S608
         model = ", enum_code(CAST(if(served <> '', served, asked) AS models)) AS model"
-    duckdb.ask(
+    duckdb.execute(
         f"CREATE TABLE spans AS SELECT trace, span, parent, start_ns, end_ns, facts, "  # noqa: S608
         f"enum_code(CAST(place AS places)) AS place{model} FROM ({narrow}) ORDER BY trace",
         doing="reading spans and sorting them by trace",
@@ -167,21 +167,21 @@ def _bring_together(
     return [(place or none).split(SEPARATOR) for place in places], models
 
 
-def _narrow(duckdb: Asking, files: _Alike, more: str) -> str:
+def _narrow(duckdb: ReportingConnection, files: _Alike, more: str) -> str:
     """The spans of `files` in few columns, as SQL."""
     columns, relation = files.columns, files.relation
     names = dict(_fields(duckdb.connection, columns, relation))
     try:
         for ours in ("attributes", "resource"):
             if listing := names_sql(columns, ours, relation):
-                found = duckdb.ask(listing, doing="looking for attributes").fetchall()
+                found = duckdb.execute(listing, doing="looking for attributes").fetchall()
                 names[ours] = frozenset(str(row[0]) for row in found)
         return narrow_sql(columns, names, relation, more)
     except InputError as error:
         raise InputError(f"{files.first}: {error.message}") from None
 
 
-def _find_linked(duckdb: Asking, alike: Sequence[_Alike]) -> bool:
+def _find_linked(duckdb: ReportingConnection, alike: Sequence[_Alike]) -> bool:
     """Make the table `linked` of the traces that may have a part in another one; False if no span has a link.
 
     They are linked, in either direction, with a trace that has no query of ours: that may be a part of theirs.
@@ -191,8 +191,8 @@ def _find_linked(duckdb: Asking, alike: Sequence[_Alike]) -> bool:
     links = [sql for files in alike if (sql := links_sql(files.columns, files.relation))]
     if not links:
         return False
-    duckdb.ask(f"CREATE TABLE links AS {' UNION ALL '.join(links)}", doing="looking for links")
-    duckdb.ask(
+    duckdb.execute(f"CREATE TABLE links AS {' UNION ALL '.join(links)}", doing="looking for links")
+    duckdb.execute(
         "CREATE TABLE linked AS WITH pairs AS (SELECT trace, other FROM links UNION ALL "  # noqa: S608 - our own text
         "SELECT other, trace FROM links WHERE other IS NOT NULL), others AS (SELECT trace FROM spans WHERE trace IN "
         f"(SELECT other FROM pairs) GROUP BY trace HAVING NOT bool_or(facts & {(1 << ROLE_BITS) - 1} = {QUERY})) "
@@ -218,19 +218,19 @@ def _fields(
     }
 
 
-def _numbered(duckdb: Asking, name: str, texts: str) -> Sequence[str]:
+def _numbered(duckdb: ReportingConnection, name: str, texts: str) -> Sequence[str]:
     """Make an enum of `texts`, a SELECT: with it DuckDB turns them into numbers, the places in what is returned."""
     sql = f"SELECT DISTINCT * FROM ({texts})"  # noqa: S608 - our own text
-    found = duckdb.ask(sql, doing=f"looking for {name}").fetchall()
+    found = duckdb.execute(sql, doing=f"looking for {name}").fetchall()
     words = sorted({"", *(str(row[0]) for row in found)})  # "" is 0
     listed = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
     duckdb.connection.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
     return words
 
 
-def _borders(duckdb: Asking) -> Sequence[tuple[int, int]]:
+def _borders(duckdb: ReportingConnection) -> Sequence[tuple[int, int]]:
     """The blocks of `spans`, from which row to before which: each begins with a trace."""
-    found = duckdb.ask(
+    found = duckdb.execute(
         f"SELECT min(rowid) FROM spans WHERE trace IN (SELECT trace FROM spans WHERE rowid % {_BLOCK} = 0) "  # noqa: S608
         "GROUP BY trace ORDER BY 1",
         doing="looking for whole traces",

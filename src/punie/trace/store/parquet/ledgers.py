@@ -44,7 +44,7 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class QueryWindows:
     """The queries: from when to when each lasts, and which part it belongs to."""
 
     low_ns: Ints
@@ -61,7 +61,7 @@ class PartSums:
     known: Bools
 
 
-def add_up(members: Members, windows: Windows, parts: int) -> PartSums:
+def add_up(members: Members, windows: QueryWindows, parts: int) -> PartSums:
     """The sums over all queries, for `parts` parts. Their time together must be less than `LONGEST_AXIS_NS`."""
     cut, low, high = _cut(members, windows)
     axis = _laid_out(np.maximum(windows.high_ns - windows.low_ns, 0)) - windows.low_ns
@@ -80,7 +80,7 @@ def add_up(members: Members, windows: Windows, parts: int) -> PartSums:
     )
 
 
-def _cut(members: Members, windows: Windows) -> tuple[Members, Ints, Ints]:
+def _cut(members: Members, windows: QueryWindows) -> tuple[Members, Ints, Ints]:
     """The spans that have time in their query's window, with when they start and end there.
 
     |------ root ------|
@@ -177,7 +177,7 @@ def _sums(of: Ints, ns: Ints, parts: int) -> list[list[int]]:
     return [sums[at : at + len(PHASES)] for at in range(0, size, len(PHASES))]
 
 
-def _known(cut: Members, windows: Windows, has_time: Bools, parts: int) -> Bools:
+def _known(cut: Members, windows: QueryWindows, has_time: Bools, parts: int) -> Bools:
     known = np.zeros((parts, len(PHASES), len(Provenance)), dtype=np.bool_)
     counts = has_time[cut.query * len(PHASES) + cut.rank]
     known[windows.part[cut.query[counts]], cut.rank[counts], cut.how[counts]] = True

@@ -37,7 +37,7 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class SpanColumns:
     """Spans of whole traces, those of a trace side by side.
 
     `high` and `low` are the halves of the trace's id, `parent` is 0 at the top, `phase` -1 where none is named.
@@ -64,7 +64,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedTraces:
     """An entry a trace: its first row, its state, its top's start and end; `members` are of the counted ones."""
 
     first: Ints
@@ -76,7 +76,7 @@ class Judged:
     members: Members
 
 
-def judge(rows: Rows, now_ns: int) -> Judged:
+def judge(rows: SpanColumns, now_ns: int) -> JudgedTraces:
     """The traces in `rows`, of which there is at least one."""
     first = np.flatnonzero(
         np.append(True, (rows.high[1:] != rows.high[:-1]) | (rows.low[1:] != rows.low[:-1]))
@@ -92,7 +92,7 @@ def judge(rows: Rows, now_ns: int) -> Judged:
     state = np.where(rows.is_failed[top], State.FAILED, State.COUNTED)
     state = np.where(rows.is_warmup[top], State.WARMUP, state)
     state = np.where(needs_tree, State.TREE, state)
-    return Judged(
+    return JudgedTraces(
         first,
         trace,
         state,
@@ -103,7 +103,7 @@ def judge(rows: Rows, now_ns: int) -> Judged:
     )
 
 
-def _parents(rows: Rows, trace: Ints) -> tuple[Ints, Bools, Bools]:
+def _parents(rows: SpanColumns, trace: Ints) -> tuple[Ints, Bools, Bools]:
     """Each span's parent (its row; -1: none), whether it is one copy too many, and whether copies of it differ."""
     for attempt in count(1):
         mixed = _mixed(rows.span, trace, attempt)
@@ -147,7 +147,7 @@ def _mixed(ids: npt.NDArray[np.uint64], trace: Ints, attempt: int) -> npt.NDArra
 class _Looked:
     """Spans with what is right above and right below each of them. Copies are left out of all but the rows."""
 
-    def __init__(self, rows: Rows, trace: Ints, parent: Ints, is_copy: Bools) -> None:
+    def __init__(self, rows: SpanColumns, trace: Ints, parent: Ints, is_copy: Bools) -> None:
         self._rows, self._trace, self._parent = rows, trace, parent
         self._one = ~is_copy
         self._child = np.flatnonzero(~rows.is_top & (parent >= 0) & self._one)

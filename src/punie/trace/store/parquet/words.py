@@ -13,7 +13,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, Told, quoted, spans_sql, told_by_spelling
+from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, Told, names_by_meaning, quoted, spans_sql
 from punie.trace.store.otlp.values import SPAN_ID_BYTES, TRACE_ID_BYTES
 from punie.trace.store.parquet.columns import INTEGERS, Columns
 
@@ -94,7 +94,7 @@ def narrow_sql(columns: Columns, names: Mapping[str, frozenset[str]], relation: 
     `names` are those of all attributes, by our name of their column. `place` is text: the machine's names and the
     scope. Raises InputError for attributes of a type that isn't known.
     """
-    spelled = told_by_spelling(names.get("attributes", ()))
+    spelled = names_by_meaning(names.get("attributes", ()))
     attributes, read = _held(columns, names, "attributes", _READ.union(*spelled.values()))
     resource, read_resource = _held(columns, names, "resource", frozenset(semconv.MACHINE_NAMES))
     trace, span, parent = (_id(columns, ours) for ours in ("trace_id", "span_id", "parent_id"))

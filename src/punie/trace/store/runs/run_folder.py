@@ -66,8 +66,8 @@ class RunFolder(OwnedFolder):
         files = sorted(
             path for path in self.spans_dir.rglob("*") if not path.is_dir() and not is_hidden(path)
         )
-        found = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
-        return replace(found, notes=(*found.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
+        span_set = merge(_read_file(path) for path in files if path.name != SERVER_LOG)
+        return replace(span_set, notes=(*span_set.notes, *notes_of(self.path), *notes_of(self.spans_dir)))
 
 
 def holds_run(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""How DuckDB is asked, in the process that `apart` gives it: it tells how far it is, and its errors name the input."""
+"""DuckDB in the process that `apart` gives it: it reports how far it is, and its errors name the input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from punie.trace.errors import InputError
 from punie.trace.extras import install_hint
-from punie.trace.store.parquet.apart import Doing, Send
+from punie.trace.store.parquet.apart import Send, WorkProgress
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,19 +23,21 @@ _NO_BAR: Final = "SET enable_progress_bar_print = false; SET enable_progress_bar
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """A connection, and who hears how far it is."""
+class ReportingConnection:
+    """A connection that reports how far a statement is."""
 
     connection: duckdb.DuckDBPyConnection
     send: Send
 
-    def ask(self, sql: str, parameters: Sequence[object] = (), *, doing: str) -> duckdb.DuckDBPyConnection:
+    def execute(
+        self, sql: str, parameters: Sequence[object] = (), *, doing: str
+    ) -> duckdb.DuckDBPyConnection:
         """The connection with the result of `sql`; meanwhile it says how far `doing` is."""
         with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(self.connection.execute, sql, parameters)
-            while wait([asked], _LOOK_AFTER_S).not_done:
-                self.send(Doing(self._how_far(doing)))
-            return asked.result()
+            running = pool.submit(self.connection.execute, sql, parameters)
+            while wait([running], _LOOK_AFTER_S).not_done:
+                self.send(WorkProgress(self._how_far(doing)))
+            return running.result()
 
     def _how_far(self, doing: str) -> str:
         percent = self.connection.query_progress()
@@ -43,7 +45,7 @@ class Asking:
 
 
 @contextmanager
-def asking(named: str, send: Send, **config: str) -> Iterator[Asking]:
+def connect(named: str, send: Send, **config: str) -> Iterator[ReportingConnection]:
     """An open DuckDB, for what is `named` so. Raises `InputError` where there is none, and in place of its errors."""
     try:
         import duckdb
@@ -53,7 +55,7 @@ def asking(named: str, send: Send, **config: str) -> Iterator[Asking]:
         ) from error
     try:
         with duckdb.connect(config=dict(config)) if config else _opened().cursor() as connection:
-            yield Asking(connection.execute(_NO_BAR), send)
+            yield ReportingConnection(connection.execute(_NO_BAR), send)
     except duckdb.OutOfMemoryException as error:
         memory = config.get("memory_limit", "memory")
         raise InputError(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from punie.trace.errors import InputError
-from punie.trace.store.parquet.asking import asking
+from punie.trace.store.parquet.connection import connect
 
 
 def test_no_bar_of_progress_gets_into_the_output() -> None:
-    with asking("x", print) as duckdb:
-        (told,) = duckdb.ask("SELECT current_setting('enable_progress_bar_print')", doing="x").fetchall()
+    with connect("x", print) as duckdb:
+        (told,) = duckdb.execute("SELECT current_setting('enable_progress_bar_print')", doing="x").fetchall()
     assert told == (False,)
 
 
@@ -26,5 +26,5 @@ def test_no_bar_of_progress_gets_into_the_output() -> None:
     ],
 )
 def test_what_fails_in_duckdb_names_the_input(sql: str, config: dict[str, str], said: str) -> None:
-    with pytest.raises(InputError, match=said), asking("x", print, **config) as duckdb:
-        duckdb.ask(sql, doing="x")
+    with pytest.raises(InputError, match=said), connect("x", print, **config) as duckdb:
+        duckdb.execute(sql, doing="x")
