@@ -239,6 +239,8 @@ def test_a_busy_client_around_a_model_s_whole_answer_is_no_part_of_it(
     }
     late = span("POST", "chat", 1400, 1420, told, kind=SpanKind.CLIENT)
     assert ("uncovered-model-call" not in flaws(query(), sound()[1], late)) is is_covered
+    failed = replace(sound()[1], attributes={**sound()[1].attributes, "error.type": "E"})
+    assert ("uncovered-model-call" not in flaws(query(), failed, late)) is (path != "/token")
 
 
 @pytest.mark.parametrize(("draft", "cached", "said"), [("d", 3, True), ("d", 0, False), (None, 3, False)])

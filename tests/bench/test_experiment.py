@@ -187,6 +187,8 @@ def test_a_program_that_goes_to_the_background_is_ended_and_told_to_stay(tmp_pat
         ("[[arm]]\nname = 'x'\nlevers = ['max-tokens']", "arm[0].levers: lever max-tokens: needs a value"),
         ("[[arm]]\nname = 'x'\nserver = 'sh -c x'", "arm[0].server: program: {port} is missing in 'sh -c x'"),
         ("[[arm]]\nname = 'x'\nserver = 'nosuch-program {port}'", "arm[0].server: program: nosuch-program is no"),
+        ("agent = 'm:a'", "agent is not known here, only in another table"),
+        (f"[[arm]]\nname = '{'x' * 5000}'", "arms[2]: name: 'xxxxxxxxxx"),
         ("[[arm]]\nname = 'x'\n[arm.request]\nmax_token = 3", "arm[0].request: max_token is not known; did you mean"),
         ("[[arm]]\nname = '../x'", "arms[2]: name: '../x' is no name of an arm"),
         ("[[arm]]\nname = 'baseline'", "arms: baseline has to be there once"),
@@ -203,6 +205,7 @@ def test_a_plan_that_is_wrong_names_file_and_field(tmp_path: Path, text: str, me
         read_experiment(file, "b", NOW)
     assert f"plan {file}: " in caught.value.message
     assert message in caught.value.message
+    assert len(caught.value.message) < 400
 
 
 def test_levers_change_the_flags_of_our_server() -> None:

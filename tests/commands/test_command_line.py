@@ -17,7 +17,7 @@ from short_suites import write_suite
 from punie.trace.__main__ import VERBS, build_parser, main
 from punie.trace.commands import run_options
 from punie.trace.console.progress import Progress, ProgressConsole
-from punie.trace.console.standard_streams import importing_users_code
+from punie.trace.console.standard_streams import importing_agent
 from punie.trace.errors import ExitCode, PipeClosedError
 from punie.trace.manual import ERRORS, FINDINGS, page, page_on_site
 from punie.trace.options import read_options
@@ -260,10 +260,10 @@ def test_a_bug_has_an_exit_code_and_leaves_its_traceback_in_a_file(
 
 
 def test_a_module_that_takes_long_to_import_is_said_to(capfd: pytest.CaptureFixture[str]) -> None:
-    with importing_users_code(slow_after_s=0.05):
+    with importing_agent("shop:agent", slow_after_s=0.05):
         time.sleep(0.3)
-    assert "still being imported, after 0.05 s" in capfd.readouterr().err
-    with importing_users_code(slow_after_s=0.2):
+    assert "--agent shop:agent: still being imported after 0.05 s" in capfd.readouterr().err
+    with importing_agent("shop:agent", slow_after_s=0.2):
         pass
     time.sleep(0.4)
     assert not capfd.readouterr().err

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -238,3 +244,26 @@ def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:
     with server_with(models("one", "two")) as (url, _), pytest.raises(ServerError) as caught:
         entered(AttachedServer(ServerAddress.of(url), model="three"))
     assert "one, two" in caught.value.remedy
+
+
+def test_a_server_that_wants_a_certificate_of_its_client_is_named(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl") or pytest.skip("no openssl, which makes the certificate")
+    made = ["-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-newkey", "rsa:2048", "-nodes"]
+    subprocess.run([openssl, "req", "-x509", *made], cwd=tmp_path, check=True, capture_output=True)
+    wanting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    wanting.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    wanting.load_verify_locations(tmp_path / "cert.pem")
+    wanting.verify_mode = ssl.CERT_REQUIRED
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with suppress(OSError), wanting.wrap_socket(connection, server_side=True):
+            pytest.fail("it had a certificate")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.MonkeyPatch.context() as patch:
+        threading.Thread(target=serve, daemon=True).start()
+        patch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        with pytest.raises(ServerError) as caught:
+            entered(AttachedServer(ServerAddress.of(f"https://127.0.0.1:{listener.getsockname()[1]}/v1")))
+    assert "it may want a client's certificate" in caught.value.remedy

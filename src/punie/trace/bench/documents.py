@@ -32,6 +32,7 @@ from punie.trace.analysis.speculative.model import FORMAT_VERSION as DRAFTS_VERS
 from punie.trace.analysis.speculative.preset import as_experiment
 from punie.trace.errors import InputError
 from punie.trace.store import documents
+from punie.trace.toml_files import shown
 
 _TEXT_SETTINGS: Final = 1
 _LONGEST_RUN_S: Final = 1_000_000
@@ -151,7 +152,7 @@ def _looks(plan: ExperimentPlan) -> Iterator[str]:
 
 def _arm_problems(arm: Arm) -> Iterator[str]:
     if not _NAME.fullmatch(arm.name) or (arm.group and not _NAME.fullmatch(arm.group)):
-        yield f"name: {arm.name!r} is no name of an arm"
+        yield f"name: {shown(arm.name)} is no name of an arm"
     k, temperature = arm.request.num_draft_tokens, arm.request.temperature
     if temperature is not None and not (math.isfinite(temperature) and temperature >= 0):
         yield f"request.temperature: {temperature} is not 0 or more"

@@ -105,14 +105,14 @@ def _tools(settings: ImproveSettings) -> tuple[ListedTool, ...]:
     import asyncio
 
     from punie.trace.bench.runtime import subject_of
-    from punie.trace.console.standard_streams import importing_users_code
+    from punie.trace.console.standard_streams import importing_agent
     from punie.trace.workload.listed_tools import listed_tools
 
     async def look() -> tuple[ListedTool, ...]:
         async with subject_of(settings.baseline.agent).opened(lambda _: None) as subject:
             return listed_tools(subject)
 
-    with importing_users_code():
+    with importing_agent(settings.baseline.agent.agent):
         return asyncio.run(look())
 
 

@@ -44,7 +44,7 @@ def execute(options: Options) -> int:
     from punie.trace.commands.gates import gate
     from punie.trace.commands.output import Output
     from punie.trace.console.progress import RunProgress
-    from punie.trace.console.standard_streams import importing_users_code
+    from punie.trace.console.standard_streams import importing_agent
     from punie.trace.usecases.load import load_run
     from punie.trace.usecases.suite_run import SuiteRun
     from punie.trace.usecases.waterfall_links import JaegerPage, link_lines
@@ -52,7 +52,7 @@ def execute(options: Options) -> int:
     options, configuration = configured(options)
     output = Output.of(options.output, gates=options.judgement.gate)  # refused before anything is started
     server, warnings = server_of(options, configuration)
-    with importing_users_code():
+    with importing_agent(options.workload.agent):
         workload = workload_of(options, configuration)
     page = JaegerPage.of(options.spans.jaeger)
     sending = _sending(options)

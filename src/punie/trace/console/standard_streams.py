@@ -58,12 +58,13 @@ def stdout_reserved_for_report() -> Iterator[None]:
 
 
 @contextmanager
-def importing_users_code(slow_after_s: float = 10.0) -> Iterator[None]:
-    """As `stdout_reserved_for_report`; once it takes long it is said what we wait for: modules may serve for ever."""
-    text = f"the agent's module is still being imported, after {slow_after_s:g} s: does it start a server, or wait?\n"
+def importing_agent(reference: str | None, slow_after_s: float = 30.0) -> Iterator[None]:
+    """As `stdout_reserved_for_report`; once it takes long, what we wait for is said: some modules serve for ever."""
+    text = f"--agent {reference}: still being imported after {slow_after_s:g} s: does it start a server, or wait?\n"
     timer = threading.Timer(slow_after_s, write_err, [text])
     timer.daemon = True
-    timer.start()
+    if reference:
+        timer.start()
     try:
         with stdout_reserved_for_report():
             yield

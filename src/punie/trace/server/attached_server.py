@@ -29,6 +29,10 @@ _PROXY: Final = (
     "The environment names a proxy for it (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY): check its address and password, or "
     "name the server's host in NO_PROXY."
 )
+_WANTS_A_CERTIFICATE: Final = (
+    "The server closed the connection: it may want a client's certificate, which can't be given here. Put a proxy "
+    "before it that has one."
+)
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -183,7 +187,9 @@ class AttachedServer:
         remedies = (remedy for sign, remedy in _SIGNS.items() if sign in repr(error))
         return ServerError(
             f"no answer from {self.base_url}: {type(error).__name__} {error}".rstrip(),
-            remedy=next(remedies, _PROXY if self.address.uses_proxy else _UNREACHABLE),
+            remedy=_WANTS_A_CERTIFICATE
+            if isinstance(error, httpx.ReadError) and self.base_url.startswith("https:")
+            else next(remedies, _PROXY if self.address.uses_proxy else _UNREACHABLE),
         )
 
     def _refused(self, answer: probe.UnexpectedAnswer, listed: probe.Models | None = None) -> ServerError:

@@ -141,8 +141,10 @@ def typed(raw: object, kind: type[T], file: str, *, lax: bool = False) -> T:
         if unknown := _UNKNOWN.search(problem):
             from msgspec import inspect
 
-            known = _field_names(inspect.type_info(kind))
-            shown = f"{unknown[1]} is not known{did_you_mean(unknown[1], known)}"
+            known = set(_field_names(inspect.type_info(kind)))
+            name = unknown[1] or '""'
+            elsewhere = " here, only in another table" if name in known else did_you_mean(name, known)
+            shown = f"{name} is not known{elsewhere}"
         where = f"{field}: " if field else ""
         raise InputError(f"{file}: {where}{shown[:1].lower()}{shown[1:]}", remedy=_CORRECT) from error
 

@@ -33,7 +33,7 @@ def covers(requests: Iterable[Span], call: Span) -> bool:
     outside_ns, after_ns, reached_ns = 0, 0, call.start_ns
     was_asked = tries_again = False
     spans = sorted(requests, key=lambda span: span.start_ns)
-    if any(map(_is_the_model_s_whole_answer, spans)):
+    if any(_is_what_it_waited_for(span, call) for span in spans):
         return True
     for span in spans:
         gap_ns = min(span.start_ns, call.end_ns) - reached_ns
@@ -55,5 +55,7 @@ def _was_read_whole(request: Span) -> bool:
     return written == semconv.HTTP_ENDS_AT_LAST_BYTE and may_ask_a_model(request)
 
 
-def _is_the_model_s_whole_answer(request: Span) -> bool:
-    return _was_read_whole(request) and not has_failed(request) and is_model_address(address(request))
+def _is_what_it_waited_for(request: Span, call: Span) -> bool:
+    """Whether it is a whole answer of the model's; an error is one where it was the call's."""
+    ended_it = not has_failed(request) or has_failed(call)
+    return ended_it and _was_read_whole(request) and is_model_address(address(request))
