@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from punie.trace.analysis.path.critical_path import Section, critical_path
+from punie.trace.analysis.path.critical_path import PathSection, critical_path
 from punie.trace.analysis.path.self_time import self_times
 from punie.trace.analysis.trees.windows import Windows, clip
 
@@ -296,7 +296,7 @@ def _depth(windows: Windows, span: int) -> int:
     return depth
 
 
-def _lengths(sections: Sequence[Section]) -> dict[int, int]:
+def _lengths(sections: Sequence[PathSection]) -> dict[int, int]:
     found: dict[int, int] = {}
     for section in sections:
         found[section.span] = found.get(section.span, 0) + section.end_ns - section.start_ns

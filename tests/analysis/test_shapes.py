@@ -16,7 +16,7 @@ from punie.trace.analysis.foreign.operations import (
     operation_of,
     operation_of_shape,
 )
-from punie.trace.analysis.foreign.servers import may_tell_phases, with_foreign_phases
+from punie.trace.analysis.foreign.servers import may_report_phases, with_foreign_phases
 from punie.trace.analysis.trees.roles import Role, role_of, written
 from punie.trace.analysis.trees.shapes import shape_of
 from punie.trace.model import Attributes, Event, Span, SpanKind
@@ -76,7 +76,7 @@ def test_what_no_shape_asks_for_changes_nothing(span: Span) -> None:
     shape = shape_of(span)
     if is_conventional(shape):
         assert translated(span) == span
-    if not may_tell_phases(shape):
+    if not may_report_phases(shape):
         assert with_foreign_phases([span]) == (span,)
     if not may_be_callers_work(shape):
         assert role_of(span) not in (Role.TOOL, Role.AGENT)

@@ -20,7 +20,7 @@ from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
 from punie.trace.analysis.queries.requests import ModelRequest
-from punie.trace.analysis.queries.selection import Judged, select
+from punie.trace.analysis.queries.selection import JudgedCandidate, select
 from punie.trace.analysis.queries.server_starts import run_of, starts_before
 from punie.trace.analysis.queries.traces import Surroundings, missing_planned
 from punie.trace.analysis.records import PlannedQuery, QueryRecord
@@ -45,7 +45,7 @@ class QueryRecords(msgspec.Struct, frozen=True):
     tools: Mapping[str, Sequence[Window]] = msgspec.field(default_factory=dict)
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class RecordedSource(msgspec.Struct, frozen=True):
     """What one source gave.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
@@ -68,11 +68,11 @@ def read_queries(
     now_ns: int | None = None,
     read_all: ReadAll = map,
 ) -> QueryRecords:
-    """The one way from the spans of one source to query records; the arguments are those of `Recorded`."""
-    return read_several([Recorded(source, planned, now_ns)], read_all=read_all)
+    """The one way from the spans of one source to query records; the arguments are those of `RecordedSource`."""
+    return read_several([RecordedSource(source, planned, now_ns)], read_all=read_all)
 
 
-def read_several(sources: Sequence[Recorded], *, read_all: ReadAll = map) -> QueryRecords:
+def read_several(sources: Sequence[RecordedSource], *, read_all: ReadAll = map) -> QueryRecords:
     """The query records of sources that share no trace, each source read as if it were alone.
 
     A server start is one of its run, and of its source where no run is named. `read_all` may read traces in several
@@ -81,17 +81,17 @@ def read_several(sources: Sequence[Recorded], *, read_all: ReadAll = map) -> Que
     return _together([_read(source, read_all) for source in sources], sources)
 
 
-def _read(source: Recorded, read_all: ReadAll) -> list[Reading]:
+def _read(source: RecordedSource, read_all: ReadAll) -> list[Reading]:
     traces = _Source(source, read_all)
     traces.learn_addresses()
-    traces.learn_what_crosses()
+    traces.read_crossing_traces()
     return list(traces.readings.values())
 
 
 class _Source:
     """The traces of a source by their ids, and what is known of each so far."""
 
-    def __init__(self, source: Recorded, read_all: ReadAll) -> None:
+    def __init__(self, source: RecordedSource, read_all: ReadAll) -> None:
         self._planned, self._now_ns = source.planned, source.now_ns
         self._spans: dict[str, list[Span]] = {}
         for span in source.spans.spans:
@@ -107,7 +107,7 @@ class _Source:
             if not self._addresses.isdisjoint(one.strange):
                 self._read_again([trace_id], Surroundings(self._addresses))
 
-    def learn_what_crosses(self) -> None:
+    def read_crossing_traces(self) -> None:
         """Read again what is part of other traces' queries, and where prompts are told otherwise than it seemed."""
         apart = frozenset().union(*(one.apart for one in self.readings.values()))
         judged = self._judged()
@@ -125,7 +125,7 @@ class _Source:
             ):
                 self._read_again([trace_id], Surroundings(self._addresses, apart, judged))
 
-    def _judged(self) -> Mapping[SpanKey, Judged]:
+    def _judged(self) -> Mapping[SpanKey, JudgedCandidate]:
         """What becomes of all candidates; nothing if none of them depends on other traces."""
         outlines = [outline for one in self.readings.values() for outline in one.outlines]
         if all(one.is_settled for one in outlines):
@@ -142,7 +142,7 @@ class _Source:
         self.readings[first] = read_trace(spans, self._planned, self._now_ns, around)
 
 
-def _together_by_part(judged: Mapping[SpanKey, Judged]) -> Mapping[str, Sequence[str]]:
+def _together_by_part(judged: Mapping[SpanKey, JudgedCandidate]) -> Mapping[str, Sequence[str]]:
     """For each trace that shares a query with others all of them, the same list for each."""
     traces_of: dict[str, list[str]] = {}
     for key, fate in judged.items():
@@ -154,7 +154,7 @@ def _together_by_part(judged: Mapping[SpanKey, Judged]) -> Mapping[str, Sequence
     return traces_of
 
 
-def _together(read: Sequence[Sequence[Reading]], sources: Sequence[Recorded]) -> QueryRecords:
+def _together(read: Sequence[Sequence[Reading]], sources: Sequence[RecordedSource]) -> QueryRecords:
     readings = list(chain(*read))
     checks = Checks()
     for one in readings:
@@ -176,17 +176,17 @@ def _together(read: Sequence[Sequence[Reading]], sources: Sequence[Recorded]) ->
     return QueryRecords(
         records=records,
         missing=missing,
-        findings=findings(checks, _said(sources), planned, missing, records, requests),
+        findings=findings(checks, _notes_of_sources(sources), planned, missing, records, requests),
         requests=tuple(requests),
         tools={key: windows for one in readings for key, windows in one.tools.items()},
     )
 
 
-def _missing(readings: Sequence[Reading], source: Recorded) -> tuple[PlannedQuery, ...]:
+def _missing(readings: Sequence[Reading], source: RecordedSource) -> tuple[PlannedQuery, ...]:
     return missing_planned(source.planned, frozenset().union(*(one.planned for one in readings)))
 
 
-def _said(sources: Sequence[Recorded]) -> SpanSet:
+def _notes_of_sources(sources: Sequence[RecordedSource]) -> SpanSet:
     """What the sources say of themselves, without spans; the clock step is the coarsest."""
     return SpanSet(
         spans=(),

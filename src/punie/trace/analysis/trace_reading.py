@@ -38,7 +38,7 @@ from punie.trace.analysis.queries.requests import (
     reporters_excluding_cached,
 )
 from punie.trace.analysis.queries.roots import query_key
-from punie.trace.analysis.queries.selection import Judged
+from punie.trace.analysis.queries.selection import JudgedCandidate
 from punie.trace.analysis.queries.traces import PlannedKey, Surroundings, Traces, planned_keys, read_traces
 from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryPath, QueryRecord
 from punie.trace.analysis.trees.roles import Role, error_type, has_failed
@@ -65,7 +65,7 @@ class Reading(msgspec.Struct, frozen=True):
     checks: Checks
     planned: frozenset[PlannedKey]
     outlines: tuple[Outline, ...]
-    judged: Mapping[SpanKey, Judged]
+    judged: Mapping[SpanKey, JudgedCandidate]
     filling: Set[str]
     strange: Set[str]
     reporters: frozenset[Reporter]
@@ -135,9 +135,9 @@ def _members(traces: Traces) -> Mapping[SpanKey, Sequence[SpanKey]]:
     return members
 
 
-def _knows_network(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
-    is_told = not traces.calls.unreported or traces.calls.unreported.isdisjoint(members)
-    return bool(calls) and is_told and all(map(_shows_its_server, calls))
+def _network_is_known(traces: Traces, calls: Sequence[Call], members: Sequence[SpanKey]) -> bool:
+    is_reported = not traces.calls.unreported or traces.calls.unreported.isdisjoint(members)
+    return bool(calls) and is_reported and all(map(_shows_its_server, calls))
 
 
 def _shows_its_server(call: Call) -> bool:
@@ -168,13 +168,13 @@ def _record(
     root: SpanKey,
     query_id: str,
     members: Sequence[SpanKey],
-    asked: Sequence[ModelRequest],
+    own_requests: Sequence[ModelRequest],
     paths: Mapping[str, QueryPath],
     apart: Set[Reporter],
 ) -> QueryRecord:
     span, start = traces.forest.spans[root], traces.starts[root]
     calls = traces.requests[root]
-    usage = usage_of(calls, _counts(traces, calls, asked, members, apart))
+    usage = usage_of(calls, _counts(traces, calls, own_requests, members, apart))
     return QueryRecord(
         query_id=query_id,
         trace_id=span.trace_id,
@@ -197,7 +197,7 @@ def _record(
         tool_calls=len(tool_calls(traces.forest, traces.calls.role, traces.in_time(members)))
         if Role.TOOL in traces.calls.roles
         else 0,
-        network_known=_knows_network(traces, calls, members),
+        network_known=_network_is_known(traces, calls, members),
         model_requests=usage.model_requests,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cached_tokens,
@@ -211,14 +211,14 @@ def _record(
 def _counts(
     traces: Traces,
     calls: Sequence[Call],
-    asked: Sequence[ModelRequest],
+    requests: Sequence[ModelRequest],
     members: Sequence[SpanKey],
     apart: Set[Reporter],
 ) -> Sequence[TokenCounts]:
     """The counts of a query's requests, to be added up; where some tell none, calls around several may tell the sum."""
-    counts = [request.tokens for request in asked]
-    is_told = all(one.input is not None and one.output is not None for one in counts)
-    if is_told or not any(map(_is_around_several, traces.calls.calls.values())):
+    counts = [request.tokens for request in requests]
+    is_reported = all(one.input is not None and one.output is not None for one in counts)
+    if is_reported or not any(map(_is_around_several, traces.calls.calls.values())):
         return counts
     around = [call for key in members if (call := traces.calls.calls.get(key)) and _is_around_several(call)]
     around.sort(key=lambda call: call.span.duration_ns)

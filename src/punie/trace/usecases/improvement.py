@@ -25,7 +25,7 @@ from punie.trace.analysis.improvement.model import (
 from punie.trace.analysis.improvement.planner import ImprovementState, Sizes
 from punie.trace.analysis.improvement.ranking import LeverChoice, rank
 from punie.trace.analysis.improvement.track_record import PredictionResult
-from punie.trace.analysis.pipeline import Recorded, read_several
+from punie.trace.analysis.pipeline import RecordedSource, read_several
 from punie.trace.bench.improve_folder import ImproveFolder
 from punie.trace.bench.improve_stages import BASELINE, RealExecutor, RecordedExecutor
 from punie.trace.bench.improving import improve
@@ -124,7 +124,7 @@ class _Improving:
             for span in run.load_spans().spans
         )
         source = LoadedSource.of(str(self.folder.path), SpanSet(_of_arms(spans)))
-        requests = read_several([Recorded(source.spans)]).requests
+        requests = read_several([RecordedSource(source.spans)]).requests
         self._reads = tuple(read_results(read_prompts(requests, source.spans.spans), longer_than=0))
         return build_report(source, VerdictTargets(self.settings.target_ns, self.settings.max_memory_bytes))
 

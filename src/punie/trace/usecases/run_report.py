@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from punie.trace.analysis.causes.find import find_causes
-from punie.trace.analysis.pipeline import Recorded, read_several
+from punie.trace.analysis.pipeline import RecordedSource, read_several
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.memory import memory_use
 from punie.trace.analysis.verdicts.target import DEFAULT_TARGET_NS
@@ -81,8 +81,8 @@ def _past() -> tuple[TrackRecord, ...]:
     return track_records(history)
 
 
-def _recorded(loaded: LoadedSource) -> Recorded:
-    return Recorded(loaded.spans, loaded.plan.planned if loaded.plan else (), loaded.now_ns)
+def _recorded(loaded: LoadedSource) -> RecordedSource:
+    return RecordedSource(loaded.spans, loaded.plan.planned if loaded.plan else (), loaded.now_ns)
 
 
 def _spans(sources: Sequence[LoadedSource]) -> Sequence[Span]:

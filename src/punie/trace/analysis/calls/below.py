@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import Final
 
 from punie.trace.analysis.calls.contexts import Roles
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, may_ask_a_model
+from punie.trace.analysis.trees.roles import Role, can_be_model_request, ends_at_headers
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
@@ -52,7 +52,7 @@ def _of_role(span: Span, role: Role, below: int) -> int:
         return Below.CHAT
     if role is Role.SERVER:
         return Below.SERVER | Below.SERVED_GENERATION if below & Below.GENERATION else Below.SERVER
-    return Below.REQUEST if may_ask_a_model(span) and not ends_at_headers(span) else Below.NOTHING
+    return Below.REQUEST if can_be_model_request(span) and not ends_at_headers(span) else Below.NOTHING
 
 
 def _of_phase(phase: Phase, provenance: Provenance) -> int:

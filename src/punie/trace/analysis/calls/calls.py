@@ -28,8 +28,8 @@ from punie.trace.analysis.calls.finish_reasons import failure_in
 from punie.trace.analysis.trees.roles import (
     Known,
     Role,
+    can_be_model_request,
     has_failed,
-    may_ask_a_model,
     role_of,
 )
 from punie.trace.analysis.trees.tree import Forest, SpanKey
@@ -103,7 +103,7 @@ def _broke_off(span: Span, attempts: Sequence[Span]) -> bool:
         return failure_in(reasons) is not None
     if any(event.name == semconv.EXCEPTION_EVENT for event in span.events):
         return True
-    rest_ns = span.end_ns - max((one.end_ns for one in attempts if may_ask_a_model(one)), default=0)
+    rest_ns = span.end_ns - max((one.end_ns for one in attempts if can_be_model_request(one)), default=0)
     return all(map(has_failed, attempts)) and rest_ns * 100 <= span.duration_ns * AFTER_PERCENT
 
 
@@ -279,7 +279,7 @@ def _answers_as_a_model(span: Span) -> bool:
     return (
         _counts_tokens(span)
         or semconv.text(span.attributes, semconv.OPERATION) in semconv.OPERATION_CHAT
-        or (may_ask_a_model(span) and is_model_address(address(span)))
+        or (can_be_model_request(span) and is_model_address(address(span)))
     )
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from punie.trace.analysis.calls.addresses import address, is_model_address
 from punie.trace.analysis.foreign.calls_around_tools import is_callers_work
-from punie.trace.analysis.trees.roles import Role, may_ask_a_model
+from punie.trace.analysis.trees.roles import Role, can_be_model_request
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import Span
 
@@ -97,7 +97,7 @@ def _place_request(
     contexts: Contexts, forest: Forest, key: SpanKey, known: set[str], beside: _Beside
 ) -> None:
     span = forest.spans[key]
-    place = address(span) if may_ask_a_model(span) else ""
+    place = address(span) if can_be_model_request(span) else ""
     if (place in known or is_model_address(place)) and not beside.has_work_below(key):
         _open_call(contexts, key)
         contexts.posts.add(key)
@@ -118,7 +118,11 @@ def _filling_addresses(forest: Forest, role: Roles) -> Iterator[str]:
         if parent is None or role[key] is not Role.HTTP or role[parent] is not Role.CHAT:
             continue
         span, call = forest.spans[key], forest.spans[parent]
-        if may_ask_a_model(span) and span.duration_ns * 2 > call.duration_ns and (place := address(span)):
+        if (
+            can_be_model_request(span)
+            and span.duration_ns * 2 > call.duration_ns
+            and (place := address(span))
+        ):
             yield place
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.addresses import address, is_model_address
-from punie.trace.analysis.trees.roles import has_failed, is_server, may_ask_a_model
+from punie.trace.analysis.trees.roles import can_be_model_request, has_failed, is_server
 from punie.trace.model import Span
 
 AFTER_PERCENT: Final = 10
@@ -31,7 +31,7 @@ OUTSIDE_PERCENT: Final = 50
 def covers(requests: Iterable[Span], call: Span) -> bool:
     """Whether `requests` (HTTP and server spans) leave no more of `call` open than a client works itself."""
     outside_ns, after_ns, reached_ns = 0, 0, call.start_ns
-    was_asked = tries_again = False
+    had_request = tries_again = False
     spans = sorted(requests, key=lambda span: span.start_ns)
     if any(_is_what_it_waited_for(span, call) for span in spans):
         return True
@@ -39,12 +39,12 @@ def covers(requests: Iterable[Span], call: Span) -> bool:
         gap_ns = min(span.start_ns, call.end_ns) - reached_ns
         if gap_ns > 0 and not tries_again:
             outside_ns += gap_ns
-            after_ns += gap_ns if was_asked else 0
+            after_ns += gap_ns if had_request else 0
         if span.end_ns > reached_ns:
             reached_ns, tries_again = span.end_ns, has_failed(span)
-        was_asked = was_asked or is_server(span) or may_ask_a_model(span)
+        had_request = had_request or is_server(span) or can_be_model_request(span)
     rest_ns = max(0, call.end_ns - reached_ns)
-    outside_ns, after_ns = outside_ns + rest_ns, after_ns + (rest_ns if was_asked else 0)
+    outside_ns, after_ns = outside_ns + rest_ns, after_ns + (rest_ns if had_request else 0)
     lasted_ns = max(0, call.duration_ns)
     goes_on = after_ns * 100 > lasted_ns * AFTER_PERCENT and not any(map(_was_read_whole, spans))
     return not goes_on and outside_ns * 100 <= lasted_ns * OUTSIDE_PERCENT
@@ -52,7 +52,7 @@ def covers(requests: Iterable[Span], call: Span) -> bool:
 
 def _was_read_whole(request: Span) -> bool:
     written = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
-    return written == semconv.HTTP_ENDS_AT_LAST_BYTE and may_ask_a_model(request)
+    return written == semconv.HTTP_ENDS_AT_LAST_BYTE and can_be_model_request(request)
 
 
 def _is_what_it_waited_for(request: Span, call: Span) -> bool:

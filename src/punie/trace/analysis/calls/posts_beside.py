@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from punie.trace.analysis.calls.addresses import address, is_model_address
-from punie.trace.analysis.trees.roles import Role, has_failed, may_ask_a_model, role_of
+from punie.trace.analysis.trees.roles import Role, can_be_model_request, has_failed, role_of
 from punie.trace.analysis.trees.shapes import Shape
 from punie.trace.model import Span
 
@@ -34,7 +34,9 @@ def with_posts_of_retried_calls(spans: Sequence[Span]) -> Sequence[Span]:
     requests = [span for span in spans if role_of(span) is Role.HTTP]
     if not any(map(has_failed, requests)):
         return spans
-    posts = _by_place([one for one in requests if may_ask_a_model(one) and is_model_address(address(one))])
+    posts = _by_place(
+        [one for one in requests if can_be_model_request(one) and is_model_address(address(one))]
+    )
     calls = _by_place([span for span in spans if _place(span) in posts and role_of(span) is Role.CHAT])
     moved: dict[int, str] = {}
     for place, ones in posts.items():

@@ -19,7 +19,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.finish_reasons import ended_by_limit, failure_in
 from punie.trace.analysis.foreign.agents import is_counted_call, with_conventions
-from punie.trace.analysis.foreign.operations import is_plain, says_nothing
+from punie.trace.analysis.foreign.operations import is_plain, is_uninformative
 from punie.trace.analysis.trees.roles import Role, role_of
 from punie.trace.analysis.trees.shapes import shape_of
 from punie.trace.analysis.trees.tree import SpanKey
@@ -48,7 +48,7 @@ class TokenCounts(msgspec.Struct, frozen=True, gc=False):
     output: int | None
 
 
-_NOT_TOLD: Final = TokenCounts(None, None, None)
+_NOT_REPORTED: Final = TokenCounts(None, None, None)
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ def _beside_prompt(served: Sequence[Span], client: Sequence[Span]) -> int:
 
 def output_is_short(call: Call) -> bool:
     """Whether the output of a request was told without the reasoning that it took."""
-    span = _who_tells(call.client_spans, semconv.OUTPUT_TOKENS)
+    span = _first_reporting(call.client_spans, semconv.OUTPUT_TOKENS)
     return span is not None and _reasoning_beside(span) > 0
 
 
@@ -110,8 +110,8 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
     A client that leaves zeros out (PydanticAI does) tells nothing of a request without cached tokens; from a server
     that `run` started, which always tells, that silence means 0. From an unknown server it stays unknown.
     """
-    if not tells_tokens(call):
-        return _NOT_TOLD
+    if not reports_tokens(call):
+        return _NOT_REPORTED
     served = tuple(reversed(call.servers))
     cached = _first_count((*served, *call.client_spans), semconv.CACHED_TOKENS)
     prompt = _first_count((*call.client_spans, *served), semconv.INPUT_TOKENS)
@@ -120,9 +120,9 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
         whole = _first_count(served, semconv.INPUT_TOKENS)
         prompt = whole if whole is not None and whole >= beside else prompt + beside
     output = _first_count((*call.client_spans, *served), semconv.OUTPUT_TOKENS)
-    teller = _who_tells(call.client_spans, semconv.OUTPUT_TOKENS)
-    if output is not None and teller is not None:
-        output += _reasoning_beside(teller)
+    reporting = _first_reporting(call.client_spans, semconv.OUTPUT_TOKENS)
+    if output is not None and reporting is not None:
+        output += _reasoning_beside(reporting)
     silence_is_zero = cached is None and prompt is not None and cache_arm in semconv.CACHE_ARMS_OF_RUN
     return TokenCounts(prompt, 0 if silence_is_zero else cached, output)
 
@@ -133,7 +133,7 @@ def requested_models(spans: Iterable[Span]) -> tuple[str, ...]:
     others: list[Span] = []
     for span in spans:
         shape = shape_of(span)
-        if not says_nothing(shape):
+        if not is_uninformative(shape):
             is_known = shape.role is Role.CHAT and is_plain(shape) and is_counted_call(span)
             (counted if is_known and _model_of(span) else others).append(span)
     names = {_model_of(span) for span in counted}
@@ -166,25 +166,25 @@ def counts_for_sums(
     What of several each request has isn't known. Nothing is added where any of these requests tells its own.
     """
     summed = dict(counts)
-    for told, several in around:
+    for total, several in around:
         inside = [key for key in several if key in summed]
         for name in TokenCounts.__struct_fields__:
-            if not getattr(told, name) or any(getattr(summed[key], name) is not None for key in inside):
+            if not getattr(total, name) or any(getattr(summed[key], name) is not None for key in inside):
                 continue
             for key in inside:
-                of_one = getattr(told, name) if key == inside[0] else 0
+                of_one = getattr(total, name) if key == inside[0] else 0
                 summed[key] = structs.replace(summed[key], **{name: of_one})
     return tuple(summed.values())
 
 
-def tells_tokens(call: Call) -> bool:
+def reports_tokens(call: Call) -> bool:
     """Whether some span has an attribute for tokens."""
     return not all(_OF_TOKENS.isdisjoint(span.attributes) for span in call.all_spans)
 
 
 def lacks_usage(call: Call) -> bool:
     """Whether nobody tells how many tokens went in or came out."""
-    spans = call.all_spans if tells_tokens(call) else ()
+    spans = call.all_spans if reports_tokens(call) else ()
     return (
         _first_count(spans, semconv.INPUT_TOKENS) is None
         or _first_count(spans, semconv.OUTPUT_TOKENS) is None
@@ -223,7 +223,7 @@ def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
     return first
 
 
-def _who_tells(spans: Iterable[Span], names: tuple[str, ...]) -> Span | None:
+def _first_reporting(spans: Iterable[Span], names: tuple[str, ...]) -> Span | None:
     """The first span that tells such a count above 0."""
     return next((span for span in spans if (semconv.integer(span.attributes, names) or 0) > 0), None)
 
@@ -240,9 +240,10 @@ def first_chunk_ns(call: Call) -> int | None:
 
 def first_chunk_is_late(call: Call) -> bool:
     """Whether the first chunk of an answer is said to have come after the call had ended."""
-    told = first_chunk_ns(call)
+    first_ns = first_chunk_ns(call)
     return (
-        told is not None and told > max(span.duration_ns for span in call.client_spans) + _NS_PER_MILLISECOND
+        first_ns is not None
+        and first_ns > max(span.duration_ns for span in call.client_spans) + _NS_PER_MILLISECOND
     )
 
 
@@ -251,11 +252,11 @@ def _first_chunk_of(span: Span) -> int | None:
 
     Strands writes the milliseconds of Bedrock under the convention's name. A call's span may end at the headers.
     """
-    told = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < float("inf"):
+    written = semconv.first(span.attributes, semconv.TIME_TO_FIRST_CHUNK)
+    if isinstance(written, bool) or not isinstance(written, int | float) or not 0 <= written < float("inf"):
         return None
-    first_ns = round(told * _NS_PER_SECOND)
-    if isinstance(told, float) or first_ns <= span.duration_ns:
+    first_ns = round(written * _NS_PER_SECOND)
+    if isinstance(written, float) or first_ns <= span.duration_ns:
         return first_ns
-    first_ns = told * _NS_PER_MILLISECOND
+    first_ns = written * _NS_PER_MILLISECOND
     return first_ns if first_ns <= span.duration_ns else None

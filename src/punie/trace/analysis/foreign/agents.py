@@ -62,14 +62,14 @@ def with_conventions(spans: Iterable[Span]) -> tuple[Span, ...]:
     is_open = False
     for span in spans:
         known = span
-        if not is_conventional(shape_of(span)) and not _says_nothing(span):
+        if not is_conventional(shape_of(span)) and not _is_uninformative(span):
             known = translated(span)
             is_open = is_open or semconv.OPERATION not in known.attributes
         found.append(known)
     return tuple(_with_calls_by_counts(found) if is_open else found)
 
 
-def _says_nothing(span: Span) -> bool:
+def _is_uninformative(span: Span) -> bool:
     return are_uninformative((*span.attributes,)) and operation_by_name(span) is None
 
 

@@ -22,7 +22,7 @@ from punie.trace.model import Attributes, Span
 
 _PLAIN: Final = {*semconv.OPERATION_CHAT, dialects.TOOL, dialects.AGENT, dialects.WORKFLOW}
 _DESCRIBED: Final = frozenset({semconv.REQUEST_MODEL, semconv.TOOL_NAME, *semconv.AGENT_NAME})
-_TOLD_BY_VALUES: Final = frozenset({semconv.MESSAGE_TEMPLATE, semconv.SGLANG_MODULE})
+_DECIDED_BY_VALUES: Final = frozenset({semconv.MESSAGE_TEMPLATE, semconv.SGLANG_MODULE})
 INFORMATIVE: Final = frozenset(
     {
         semconv.OPERATION,
@@ -51,7 +51,7 @@ def are_uninformative(names: tuple[str, ...]) -> bool:
 def is_plain(shape: Shape) -> bool:
     """Whether spans of a shape stand for what `shape.like` does: nothing that they hold tells more."""
     names = (*shape.like.attributes,)
-    if shape.has_events or not _TOLD_BY_VALUES.isdisjoint(names):
+    if shape.has_events or not _DECIDED_BY_VALUES.isdisjoint(names):
         return False
     return are_uninformative(names) or (
         shape.like.attributes.get(semconv.OPERATION) in _PLAIN and not _kinds(names)
@@ -59,7 +59,7 @@ def is_plain(shape: Shape) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def says_nothing(shape: Shape) -> bool:
+def is_uninformative(shape: Shape) -> bool:
     """Whether spans of a shape stand for nothing that is known, whatever they hold."""
     return is_plain(shape) and operation_of(shape.like) is None
 

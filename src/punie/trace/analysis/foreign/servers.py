@@ -76,11 +76,11 @@ DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE, s
 Key = tuple[str, str]
 
 
-def may_tell_phases(shape: Shape) -> bool:
+def may_report_phases(shape: Shape) -> bool:
     """Whether a server may tell its phases by spans of a shape in words of its own."""
     names = shape.names
-    is_told = not DURATIONS.isdisjoint(names) or TGI in names
-    return (is_told and semconv.PHASE not in names) or _may_be_named(shape.like)
+    is_reported = not DURATIONS.isdisjoint(names) or TGI in names
+    return (is_reported and semconv.PHASE not in names) or _may_be_named(shape.like)
 
 
 def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -20,7 +20,7 @@ from punie.trace.analysis.calls.calls import Call
 from punie.trace.analysis.calls.usage import first_chunk_is_late
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.queries.windows import is_inside
-from punie.trace.analysis.trees.roles import Role, saw_the_end, written, written_provenance
+from punie.trace.analysis.trees.roles import Role, waited_for_last_byte, written, written_provenance
 from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Provenance, Span
@@ -54,15 +54,15 @@ def disagreeing_clocks(traces: Traces) -> Iterator[SpanKey]:
 
 def cut_timings(traces: Traces) -> Iterator[SpanKey]:
     """The phases and calls that report more time, of a phase or up to the first chunk, than they have room for."""
-    is_told = some(_tells_of_a_body, traces.forest.shapes)
-    for key, span in traces.counted if is_told else ():
+    is_reported = some(_has_body_timings, traces.forest.shapes)
+    for key, span in traces.counted if is_reported else ():
         reported_ns = semconv.integer(span.attributes, semconv.BODY_REPORTED_NS)
         if reported_ns is not None and reported_ns - span.duration_ns > TOLERANCE_NS:
             yield key
     yield from (call.key for call in traces.counted_calls if first_chunk_is_late(call))
 
 
-def _tells_of_a_body(shape: Shape) -> bool:
+def _has_body_timings(shape: Shape) -> bool:
     return semconv.BODY_REPORTED_NS in shape.names
 
 
@@ -132,7 +132,7 @@ def _contradicts(role: Role, span: Span, request: Span, served: Span) -> bool:
     is_generation = (
         role is not Role.SERVER and known is not None and PHASE_GROUP[known[0]] is Group.GENERATION
     )
-    if not (is_generation and saw_the_end(request)):
+    if not (is_generation and waited_for_last_byte(request)):
         return False
     fits = served.duration_ns <= request.duration_ns + TOLERANCE_NS
     return (

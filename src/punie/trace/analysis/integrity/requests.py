@@ -14,7 +14,7 @@ from punie.trace.analysis.calls.usage import (
     lacks_usage,
     output_is_short,
     prompt_is_short,
-    tells_tokens,
+    reports_tokens,
 )
 from punie.trace.analysis.foreign.operations import looks_like_a_call, may_look_like_a_call
 from punie.trace.analysis.integrity.disagreements import (
@@ -27,7 +27,7 @@ from punie.trace.analysis.integrity.finding import Cases, Checked, IntegrityFind
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.traces import Traces, span_name
 from punie.trace.analysis.records import QueryRecord
-from punie.trace.analysis.trees.roles import Role, ends_at_headers, error_type, may_ask_a_model, written
+from punie.trace.analysis.trees.roles import Role, can_be_model_request, ends_at_headers, error_type, written
 from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.model import Span
 
@@ -38,7 +38,7 @@ def meaning(traces: Traces) -> Checked:
     if some(_has_unknown_phase, shapes):
         yield Cases("unknown-phase", [span_name(key) for key, span in traces.counted if _is_unknown(span)])
     if some(may_look_like_a_call, shapes):
-        yield Cases("unrecognised-model-call", [*_untold(traces)])
+        yield Cases("unrecognised-model-call", [*_unrecognised(traces)])
     calls, unreported = traces.counted_calls, traces.calls.unreported
     if unreported:
         told = names([call.key for call in calls if call.key in unreported])
@@ -57,12 +57,12 @@ def _is_unknown(span: Span) -> bool:
     return semconv.PHASE in span.attributes and written(span) is None
 
 
-def _untold(traces: Traces) -> Iterator[str]:
+def _unrecognised(traces: Traces) -> Iterator[str]:
     """What looks like a call and is neither one, nor in one or around one."""
     role, within, below = traces.calls.role, traces.calls.contexts.call, traces.calls.below
     for key, span in traces.counted:
         if (
-            role[key] in _UNTOLD
+            role[key] in _UNRECOGNISED
             and key not in within
             and not below[key] & Below.CHAT
             and looks_like_a_call(span)
@@ -76,12 +76,12 @@ def _cut_requests(call: Call, traces: Traces) -> Iterator[Span]:
     for span in call.attempts:
         key = (span.trace_id, span.span_id)
         is_outermost = traces.forest.parent[key] not in requests
-        is_cut = is_outermost and may_ask_a_model(span) and ends_at_headers(span)
+        is_cut = is_outermost and can_be_model_request(span) and ends_at_headers(span)
         if is_cut and not below[key] & (Below.SERVER | Below.REQUEST):
             yield span
 
 
-_UNTOLD: Final = {Role.OTHER, Role.WORKFLOW, Role.AGENT}
+_UNRECOGNISED: Final = {Role.OTHER, Role.WORKFLOW, Role.AGENT}
 
 
 def witnesses(traces: Traces) -> Checked:
@@ -98,10 +98,12 @@ def answers(traces: Traces) -> Checked:
     if refused := traces.calls.refused:
         failed = [call for call in traces.counted_calls if call.key in refused]
         yield Cases("failed-model-call", sorted(map(_failure, failed)))
-    telling = [*filter(tells_tokens, requests)]
-    if telling:
-        yield Cases("cached-above-prompt", names([call.key for call in telling if prompt_is_short(call)]))
-        yield Cases("reasoning-above-output", names([call.key for call in telling if output_is_short(call)]))
+    reporting = [*filter(reports_tokens, requests)]
+    if reporting:
+        yield Cases("cached-above-prompt", names([call.key for call in reporting if prompt_is_short(call)]))
+        yield Cases(
+            "reasoning-above-output", names([call.key for call in reporting if output_is_short(call)])
+        )
     if truncated := [call.key for call in requests if is_truncated(call)]:
         yield Cases("truncated-answer", names(truncated))
     if silent := [call.key for call in requests if lacks_usage(call)]:

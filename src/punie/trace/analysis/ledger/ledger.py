@@ -78,12 +78,12 @@ def _without_copies(spans: Sequence[PhasedSpan]) -> Sequence[PhasedSpan]:
     """One span an id: the longest of its copies; the rest only makes the choice independent of the order."""
     if len({span.span_id for span in spans}) == len(spans):
         return spans
-    kept: dict[tuple[str, str], PhasedSpan] = {}
+    unique: dict[tuple[str, str], PhasedSpan] = {}
     for span in spans:
-        other = kept.setdefault((span.trace_id, span.span_id), span)
+        other = unique.setdefault((span.trace_id, span.span_id), span)
         if other is not span and _preference(span) < _preference(other):
-            kept[span.trace_id, span.span_id] = span
-    return tuple(kept.values())
+            unique[span.trace_id, span.span_id] = span
+    return tuple(unique.values())
 
 
 def _preference(span: PhasedSpan) -> tuple[int, int, int, str, str]:

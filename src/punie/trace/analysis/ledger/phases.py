@@ -32,7 +32,7 @@ from punie.trace import semconv
 from punie.trace.analysis.calls.below import FINER_THAN_CHAT, FINER_THAN_SERVER, Below
 from punie.trace.analysis.calls.calls import Calls
 from punie.trace.analysis.queries.roots import Queries, query_key
-from punie.trace.analysis.trees.roles import Known, Role, has_failed, may_ask_a_model
+from punie.trace.analysis.trees.roles import Known, Role, can_be_model_request, has_failed
 from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_RANK, Phase, Provenance, Span
 
@@ -223,7 +223,7 @@ def _of_request(span: Span, key: SpanKey, calls: Calls, around: Known) -> Known:
     if key in contexts.call:
         if contexts.call[key] in calls.refused:
             return RETRY
-        return MODEL if may_ask_a_model(span) and not calls.below[key] & Below.SERVER else HTTP
+        return MODEL if can_be_model_request(span) and not calls.below[key] & Below.SERVER else HTTP
     if key in contexts.in_tool:
         return TOOL
     return around if key in contexts.background else HTTP

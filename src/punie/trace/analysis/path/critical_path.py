@@ -24,7 +24,7 @@ _Columns = tuple[list[int], list[int], list[int]]
 _Children = list[list[int] | None]
 
 
-class Section(msgspec.Struct, frozen=True):
+class PathSection(msgspec.Struct, frozen=True):
     """A stretch of the critical path, never empty: `span` (its index) is what the root was waiting for."""
 
     span: int
@@ -32,9 +32,9 @@ class Section(msgspec.Struct, frozen=True):
     end_ns: int
 
 
-def critical_path(windows: Windows) -> tuple[Section, ...]:
+def critical_path(windows: Windows) -> tuple[PathSection, ...]:
     """The sections of every root, in the order of the roots; a root's own, in the order of time, tile its window."""
-    return tuple(map(Section, *path_columns(windows)))
+    return tuple(map(PathSection, *path_columns(windows)))
 
 
 def path_columns(windows: Windows) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:

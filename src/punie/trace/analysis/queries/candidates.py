@@ -36,7 +36,7 @@ _PARTS_OF_A_RUN: Final = {Role.AGENT, Role.TOOL, Role.CHAT, Role.EVALUATION}
 _OF_QUERIES: Final = frozenset({semconv.QUERY_ID, semconv.QUERY_WARMUP})
 
 
-class Source(Enum):
+class CandidateOrigin(Enum):
     """What made a span a candidate."""
 
     OWN = auto()
@@ -51,7 +51,7 @@ class Source(Enum):
 class Candidates(msgspec.Struct, frozen=True):
     """The candidates of one trace, by their start; no two of them overlap."""
 
-    source: Source
+    source: CandidateOrigin
     keys: tuple[SpanKey, ...]
 
 
@@ -70,24 +70,26 @@ class Trace(msgspec.Struct, frozen=True):
     forest: Forest
     calls: Calls
     keys: Sequence[SpanKey]
-    asking: Set[SpanKey]
+    with_calls: Set[SpanKey]
 
     def candidates(self) -> Candidates:
         """By the first rule that finds any."""
         for source, rule in (
-            (Source.OWN, self._own),
-            (Source.AGENT, self._agents),
-            (Source.ROOT, self._roots),
-            (Source.FROM_AFAR, self._served_from_afar),
+            (CandidateOrigin.OWN, self._own),
+            (CandidateOrigin.AGENT, self._agents),
+            (CandidateOrigin.ROOT, self._roots),
+            (CandidateOrigin.FROM_AFAR, self._served_from_afar),
         ):
             if keys := longest_apart(self.forest.spans, rule()):
                 return Candidates(source, keys)
-        return Candidates(Source.STAND_IN, self._stand_in())
+        return Candidates(CandidateOrigin.STAND_IN, self._stand_in())
 
     def planned_queries(self) -> Candidates:
         """By the first rule; what the others find is no query, but may be a part of a linked one."""
         found = self.candidates()
-        return found if found.source is Source.OWN else Candidates(Source.LINKED, found.keys)
+        return (
+            found if found.source is CandidateOrigin.OWN else Candidates(CandidateOrigin.LINKED, found.keys)
+        )
 
     def _own(self) -> Iterable[SpanKey]:
         if not some(_may_be_a_query, self.forest.shapes):
@@ -170,21 +172,21 @@ class Trace(msgspec.Struct, frozen=True):
 
     def _roots(self) -> Iterable[SpanKey]:
         roots = [key for key in self.keys if self.forest.spans[key].parent_id is None]
-        asking = (self._beside_judges(key) for key in roots if key in self.asking)
-        return [question for key in asking for question in self._questions(key)] or roots
+        with_calls = (self._beside_judges(key) for key in roots if key in self.with_calls)
+        return [question for key in with_calls for question in self._questions(key)] or roots
 
     def _questions(self, key: SpanKey) -> Iterable[SpanKey]:
         """What was asked over a connection; any other root itself."""
         if not is_connection(self.forest.spans[key]):
             return (key,)
-        return [child for child in self.forest.children.get(key, ()) if child in self.asking] or (key,)
+        return [child for child in self.forest.children.get(key, ()) if child in self.with_calls] or (key,)
 
     def _beside_judges(self, key: SpanKey) -> SpanKey:
         """A root, or what below it asks a model for itself: the only one beside evaluations that ask one too."""
         while Role.EVALUATION in self.calls.roles:
-            asking = [child for child in self.forest.children.get(key, ()) if child in self.asking]
-            judged = [child for child in asking if self.calls.role[child] is not Role.EVALUATION]
-            if len(judged) != 1 or len(judged) == len(asking):
+            with_calls = [child for child in self.forest.children.get(key, ()) if child in self.with_calls]
+            judged = [child for child in with_calls if self.calls.role[child] is not Role.EVALUATION]
+            if len(judged) != 1 or len(judged) == len(with_calls):
                 return key
             key = judged[0]
         return key
@@ -203,4 +205,4 @@ class Trace(msgspec.Struct, frozen=True):
     def _stand_in(self) -> tuple[SpanKey, ...]:
         """The earliest top that asks a model, else the earliest of all: `keys` start with it."""
         tops = [key for key in self.keys if self.forest.parent[key] is None]
-        return tuple(([key for key in tops if key in self.asking] or tops)[:1])
+        return tuple(([key for key in tops if key in self.with_calls] or tops)[:1])

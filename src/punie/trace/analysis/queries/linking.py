@@ -11,13 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from punie.trace.analysis.queries.candidates import Source
-from punie.trace.analysis.queries.outline import Asks, Candidate, Outline
+from punie.trace.analysis.queries.candidates import CandidateOrigin
+from punie.trace.analysis.queries.outline import Outline, QueryCandidate, ReportedBy
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role
 from punie.trace.analysis.trees.tree import SpanKey
 
-_WHOLE: Final = {Source.OWN, Source.AGENT, Source.ROOT, Source.LINKED}
+_WHOLE: Final = {CandidateOrigin.OWN, CandidateOrigin.AGENT, CandidateOrigin.ROOT, CandidateOrigin.LINKED}
 
 
 def linked_parts(outlines: Sequence[Outline]) -> Mapping[SpanKey, SpanKey]:
@@ -39,7 +39,9 @@ def _trace_of(one: Outline) -> str:
     return one.candidates[0].key[0]
 
 
-def _nested(inner: Sequence[Candidate], outer: Sequence[Candidate]) -> Iterator[tuple[Candidate, Candidate]]:
+def _nested(
+    inner: Sequence[QueryCandidate], outer: Sequence[QueryCandidate]
+) -> Iterator[tuple[QueryCandidate, QueryCandidate]]:
     """Those of `inner`, each with the one of `outer` that it lies in; both are by their start and don't overlap."""
     starts = [one.start_ns for one in outer]
     for one in inner:
@@ -48,11 +50,11 @@ def _nested(inner: Sequence[Candidate], outer: Sequence[Candidate]) -> Iterator[
             yield one, outer[at]
 
 
-def _is_part(inner: Candidate, outer: Candidate) -> bool:
+def _is_part(inner: QueryCandidate, outer: QueryCandidate) -> bool:
     """Whether one can be a part of the other; of two with the same times neither contains the other twice."""
-    works = inner.asks is Asks.CLIENT or inner.role in (Role.AGENT, Role.TOOL)
+    works = inner.reported_by is ReportedBy.CLIENT or inner.role in (Role.AGENT, Role.TOOL)
     is_longer = (outer.end_ns - outer.start_ns, inner.key) > (inner.end_ns - inner.start_ns, outer.key)
-    is_free = inner.source is not Source.OWN and inner.role is not Role.EVALUATION
+    is_free = inner.source is not CandidateOrigin.OWN and inner.role is not Role.EVALUATION
     return works and is_longer and is_free and outer.source in _WHOLE
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, Calls
-from punie.trace.analysis.queries.candidates import Candidates, Source
+from punie.trace.analysis.queries.candidates import CandidateOrigin, Candidates
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role, has_failed
 from punie.trace.analysis.trees.tree import Forest, SpanKey
@@ -19,8 +19,8 @@ _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
 _FACTS_OF_A_REQUEST: Final = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, (semconv.RESPONSE_ID,))
 
 
-class Asks(IntEnum):
-    """Who tells that a model was asked in a candidate's time."""
+class ReportedBy(IntEnum):
+    """Who reports a model call in a candidate's time."""
 
     NOBODY = 0
     SERVER = auto()
@@ -36,7 +36,7 @@ class Request(NamedTuple):
     facts: tuple[AttributeValue, ...]
 
 
-class AskedCall(NamedTuple):
+class ClientCall(NamedTuple):
     """A call whose client alone tells of it: when, and what."""
 
     start_ns: int
@@ -44,20 +44,20 @@ class AskedCall(NamedTuple):
     request: Request
 
 
-class Candidate(NamedTuple):
-    """One candidate: what it is, when, of which service, and who asks a model in it.
+class QueryCandidate(NamedTuple):
+    """One candidate: what it is, when, of which service, and who reports a model call in it.
 
-    `is_run` is an agent's run that failed or counts tokens: a query, whoever asks. `passes_on` is the only request of
+    `is_run` is an agent's run that failed or counts tokens: a query in any case. `passes_on` is the only request of
     a trace that a gateway, or a client or library without its context, may have made alone.
     """
 
     key: SpanKey
-    source: Source
+    source: CandidateOrigin
     role: Role
     start_ns: int
     end_ns: int
     service: AttributeValue
-    asks: Asks
+    reported_by: ReportedBy
     is_run: bool
     passes_on: Request | None
 
@@ -65,7 +65,9 @@ class Candidate(NamedTuple):
     def is_settled(self) -> bool:
         """Whether it is a query whatever other traces hold."""
         is_common = self.role not in _UNSETTLED and self.passes_on is None
-        return self.source in (Source.OWN, Source.LINKED) or (self.asks is Asks.CLIENT and is_common)
+        return self.source in (CandidateOrigin.OWN, CandidateOrigin.LINKED) or (
+            self.reported_by is ReportedBy.CLIENT and is_common
+        )
 
 
 class Outline(NamedTuple):
@@ -74,8 +76,8 @@ class Outline(NamedTuple):
     Its spans are `linked` to these traces.
     """
 
-    candidates: tuple[Candidate, ...]
-    calls: tuple[AskedCall, ...]
+    candidates: tuple[QueryCandidate, ...]
+    calls: tuple[ClientCall, ...]
     linked: tuple[str, ...] = ()
 
     @property
@@ -85,13 +87,15 @@ class Outline(NamedTuple):
 
 
 def outline(
-    candidates: Candidates, forest: Forest, calls: Calls, asking: Set[SpanKey], linked: tuple[str, ...]
+    candidates: Candidates, forest: Forest, calls: Calls, with_calls: Set[SpanKey], linked: tuple[str, ...]
 ) -> Outline:
-    """The outline of one trace with its `candidates`; in `asking` or below it a model is asked."""
+    """The outline of one trace with its `candidates`; in `with_calls` or below it a model is asked."""
     trace_id = candidates.keys[0][0] if candidates.keys else ""
     within = [key for key in calls.calls if key[0] == trace_id]
     return Outline(
-        tuple(_candidate(key, candidates.source, forest, calls, within, asking) for key in candidates.keys),
+        tuple(
+            _candidate(key, candidates.source, forest, calls, within, with_calls) for key in candidates.keys
+        ),
         tuple(_unserved(calls.calls[key] for key in within if calls.role[key] is Role.CHAT)),
         linked,
     )
@@ -99,37 +103,41 @@ def outline(
 
 def _candidate(
     key: SpanKey,
-    source: Source,
+    source: CandidateOrigin,
     forest: Forest,
     calls: Calls,
     within: Sequence[SpanKey],
-    asking: Set[SpanKey],
-) -> Candidate:
+    with_calls: Set[SpanKey],
+) -> QueryCandidate:
     span, role = forest.spans[key], calls.role[key]
-    asks = _asks(key, forest, calls, within, asking)
-    return Candidate(
+    reported_by = _reported_by(key, forest, calls, within, with_calls)
+    return QueryCandidate(
         key=key,
         source=source,
         role=role,
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         service=span.resource.get(semconv.SERVICE_NAME),
-        asks=asks,
+        reported_by=reported_by,
         is_run=role is Role.AGENT and _is_run_all_the_same(span),
         passes_on=_passed_on(key, forest, calls, within)
-        if asks is Asks.CLIENT and role in (Role.SERVER, Role.HTTP, Role.CHAT)
+        if reported_by is ReportedBy.CLIENT and role in (Role.SERVER, Role.HTTP, Role.CHAT)
         else None,
     )
 
 
-def _asks(
-    key: SpanKey, forest: Forest, calls: Calls, within: Sequence[SpanKey], asking: Set[SpanKey]
-) -> Asks:
+def _reported_by(
+    key: SpanKey, forest: Forest, calls: Calls, within: Sequence[SpanKey], with_calls: Set[SpanKey]
+) -> ReportedBy:
     """Whether a model was asked below a span, or beside it in its time."""
     spans = forest.spans
-    if key not in asking and not any(is_inside(spans[call], spans[key]) for call in within):
-        return Asks.NOBODY
-    return Asks.CLIENT if any(calls.role[call] is not Role.SERVER for call in within) else Asks.SERVER
+    if key not in with_calls and not any(is_inside(spans[call], spans[key]) for call in within):
+        return ReportedBy.NOBODY
+    return (
+        ReportedBy.CLIENT
+        if any(calls.role[call] is not Role.SERVER for call in within)
+        else ReportedBy.SERVER
+    )
 
 
 def _is_run_all_the_same(span: Span) -> bool:
@@ -147,10 +155,10 @@ def _passed_on(key: SpanKey, forest: Forest, calls: Calls, within: Sequence[Span
     return _request(*requests[0].all_spans)
 
 
-def _unserved(calls: Iterable[Call]) -> Iterator[AskedCall]:
+def _unserved(calls: Iterable[Call]) -> Iterator[ClientCall]:
     for call in calls:
         if not call.servers:
-            yield AskedCall(call.span.start_ns, call.span.end_ns, _request(*call.all_spans))
+            yield ClientCall(call.span.start_ns, call.span.end_ns, _request(*call.all_spans))
 
 
 def _request(span: Span, *others: Span) -> Request:
@@ -159,11 +167,11 @@ def _request(span: Span, *others: Span) -> Request:
     return Request(
         service=span.resource.get(semconv.SERVICE_NAME),
         scope=span.scope,
-        model=_first_told(told, (semconv.REQUEST_MODEL,)),
-        facts=tuple([_first_told(told, names) for names in _FACTS_OF_A_REQUEST]),
+        model=_first_reported(told, (semconv.REQUEST_MODEL,)),
+        facts=tuple([_first_reported(told, names) for names in _FACTS_OF_A_REQUEST]),
     )
 
 
-def _first_told(told: Sequence[Attributes], names: Sequence[str]) -> AttributeValue:
-    found = (semconv.first(attributes, names) for attributes in told)
+def _first_reported(reported: Sequence[Attributes], names: Sequence[str]) -> AttributeValue:
+    found = (semconv.first(attributes, names) for attributes in reported)
     return next((value for value in found if value is not None), None)

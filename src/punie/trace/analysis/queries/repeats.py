@@ -27,8 +27,10 @@ def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ..
     first: dict[tuple[int, str], QueryRecord] = {}
     marked = []
     for record in records:
-        asked = record if record.warmup else first.setdefault((record.server_start, record.query_id), record)
-        is_cached = asked is not record and _had_more(record, asked)
+        earlier = (
+            record if record.warmup else first.setdefault((record.server_start, record.query_id), record)
+        )
+        is_cached = earlier is not record and _had_more(record, earlier)
         marked.append(replace(record, is_cached_repeat=True) if is_cached else record)
     return tuple(marked)
 

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from punie.trace.analysis.calls.calls import Calls
-from punie.trace.analysis.queries.candidates import Candidates, Source, Trace
+from punie.trace.analysis.queries.candidates import CandidateOrigin, Candidates, Trace
 from punie.trace.analysis.queries.outline import Outline, outline
 from punie.trace.analysis.queries.placement import place_the_rest
-from punie.trace.analysis.queries.selection import Fate, Judged
+from punie.trace.analysis.queries.selection import Fate, JudgedCandidate
 from punie.trace.analysis.queries.windows import overlap
 from punie.trace.analysis.trees.shapes import Shape, some
 from punie.trace.analysis.trees.tree import Forest, SpanKey
@@ -83,8 +83,8 @@ class CandidateSet(msgspec.Struct, frozen=True):
 
 def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.ANY) -> CandidateSet:
     """What may be a query in each trace of `forest`."""
-    asking = _asking(forest, calls)
-    traces = [Trace(forest, calls, keys, asking) for keys in _by_trace(forest)]
+    with_calls = _keys_with_calls(forest, calls)
+    traces = [Trace(forest, calls, keys, with_calls) for keys in _by_trace(forest)]
     candidates = [
         trace.planned_queries() if rule is QueryRule.PLANNED else trace.candidates() for trace in traces
     ]
@@ -93,14 +93,14 @@ def find_candidates(forest: Forest, calls: Calls, rule: QueryRule = QueryRule.AN
     return CandidateSet(
         tuple(candidates),
         tuple(
-            outline(one, forest, calls, asking, others)
+            outline(one, forest, calls, with_calls, others)
             for one, others in zip(candidates, linked, strict=True)
         ),
     )
 
 
 def place_spans(
-    forest: Forest, calls: Calls, candidates: CandidateSet, judged: Mapping[SpanKey, Judged]
+    forest: Forest, calls: Calls, candidates: CandidateSet, judged: Mapping[SpanKey, JudgedCandidate]
 ) -> Queries:
     """Give every span to the query that it belongs to, or say why not; `judged` has each candidate."""
     source = {key: one.source for one in candidates.by_trace for key in one.keys}
@@ -124,8 +124,8 @@ def place_spans(
         of=of,
         outside=outside,
         unplaced=unplaced,
-        stand_ins={key for key in queries if source[key] is Source.STAND_IN},
-        from_afar={key for key in source if source[key] is Source.FROM_AFAR},
+        stand_ins={key for key in queries if source[key] is CandidateOrigin.STAND_IN},
+        from_afar={key for key in source if source[key] is CandidateOrigin.FROM_AFAR},
         without_model=without_model,
         parts=parts,
     )
@@ -133,15 +133,15 @@ def place_spans(
     return placed
 
 
-def _asking(forest: Forest, calls: Calls) -> Set[SpanKey]:
+def _keys_with_calls(forest: Forest, calls: Calls) -> Set[SpanKey]:
     """The spans at or below which a model was asked."""
-    asking: set[SpanKey] = set(calls.calls)
+    with_calls: set[SpanKey] = set(calls.calls)
     for call in calls.calls:
         for above in forest.above(call):
-            if above in asking and above not in calls.calls:
+            if above in with_calls and above not in calls.calls:
                 break
-            asking.add(above)
-    return asking
+            with_calls.add(above)
+    return with_calls
 
 
 def _linked(forest: Forest, keys: Iterable[SpanKey]) -> tuple[str, ...]:

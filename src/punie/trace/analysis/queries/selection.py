@@ -15,9 +15,9 @@ from enum import Enum, auto
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from punie.trace.analysis.queries.candidates import Source
+from punie.trace.analysis.queries.candidates import CandidateOrigin
 from punie.trace.analysis.queries.linking import linked_parts
-from punie.trace.analysis.queries.outline import AskedCall, Asks, Candidate, Outline, Request
+from punie.trace.analysis.queries.outline import ClientCall, Outline, QueryCandidate, ReportedBy, Request
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role
 from punie.trace.analysis.trees.tree import SpanKey
@@ -35,17 +35,19 @@ class Fate(Enum):
     OUTSIDE = auto()  # of a run's own queries
 
 
-class Judged(NamedTuple):
+class JudgedCandidate(NamedTuple):
     """A candidate's fate, and the query that it is a part of, where that is known."""
 
     fate: Fate
     part_of: SpanKey | None = None
 
 
-_ALONE: Final = {source: Judged(Fate.QUERY) for source in Source} | {Source.LINKED: Judged(Fate.OUTSIDE)}
+_ALONE: Final = {source: JudgedCandidate(Fate.QUERY) for source in CandidateOrigin} | {
+    CandidateOrigin.LINKED: JudgedCandidate(Fate.OUTSIDE)
+}
 
 
-def select(outlines: Iterable[Outline]) -> dict[SpanKey, Judged]:
+def select(outlines: Iterable[Outline]) -> dict[SpanKey, JudgedCandidate]:
     """Judge the candidates of every trace, those of the others known."""
     outlines = tuple(outlines)
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
@@ -63,28 +65,35 @@ class _Selection:
     `linked` has the queries of which links make candidates a part, `of_judges` those of them that are evaluations'.
     """
 
-    def __init__(self, outlines: Sequence[Outline], candidates: Mapping[SpanKey, Candidate]) -> None:
+    def __init__(self, outlines: Sequence[Outline], candidates: Mapping[SpanKey, QueryCandidate]) -> None:
         self._candidates = candidates
         self._calls = _Calls(outlines)
         self._linked = linked_parts(outlines)
         self._around = dict(_runs_around(candidates.values()))
-        asks = {
-            key: Asks.NOBODY if one.role is Role.EVALUATION else one.asks for key, one in candidates.items()
+        reported_by = {
+            key: ReportedBy.NOBODY if one.role is Role.EVALUATION else one.reported_by
+            for key, one in candidates.items()
         }
         self._lost = {
-            key for key, run in self._around.items() if candidates[key].role is Role.CHAT and not asks[run]
+            key
+            for key, run in self._around.items()
+            if candidates[key].role is Role.CHAT and not reported_by[run]
         }
         self._of_judges = {
             key for key, query in self._linked.items() if candidates[query].role is Role.EVALUATION
         }
         linking = (query for key, query in self._linked.items() if key not in self._of_judges)
-        asking = (*(self._around[key] for key in self._lost), *linking)
-        self._asks = asks | dict.fromkeys(asking, Asks.CLIENT)
-        self._somebody_asks = any(self._asks.values())
-        asked = (asks for key, asks in self._asks.items() if candidates[key].role is not Role.TOOL)
-        self._most_asks = max(asked, default=Asks.NOBODY)
+        callers = (*(self._around[key] for key in self._lost), *linking)
+        self._reported_by = reported_by | dict.fromkeys(callers, ReportedBy.CLIENT)
+        self._any_reported = any(self._reported_by.values())
+        reports = (
+            reported_by
+            for key, reported_by in self._reported_by.items()
+            if candidates[key].role is not Role.TOOL
+        )
+        self._best_reported = max(reports, default=ReportedBy.NOBODY)
 
-    def judged(self) -> dict[SpanKey, Judged]:
+    def judged(self) -> dict[SpanKey, JudgedCandidate]:
         """Every candidate's fate."""
         fates = {key: self._fate(one) for key, one in self._candidates.items()}
         adopted = dict(self._adopted(fates))
@@ -94,20 +103,20 @@ class _Selection:
             if query in adopted or fates[query] is Fate.QUERY
         }
         return {
-            key: Judged(Fate.PART if key in by_link else fate, by_link.get(key, adopted.get(key)))
+            key: JudgedCandidate(Fate.PART if key in by_link else fate, by_link.get(key, adopted.get(key)))
             for key, fate in fates.items()
         }
 
-    def _fate(self, one: Candidate) -> Fate:
-        if one.source is Source.LINKED:
+    def _fate(self, one: QueryCandidate) -> Fate:
+        if one.source is CandidateOrigin.LINKED:
             return Fate.OUTSIDE
-        if one.source is Source.OWN:
+        if one.source is CandidateOrigin.OWN:
             return Fate.QUERY
-        asks = self._asks[one.key]
+        reported_by = self._reported_by[one.key]
         is_known_part = one.key in self._lost or one.key in self._of_judges
-        if is_known_part or _is_part(one, asks, self._most_asks, self._calls):
+        if is_known_part or _is_part(one, reported_by, self._best_reported, self._calls):
             return Fate.PART
-        is_query = asks or one.is_run or not self._somebody_asks
+        is_query = reported_by or one.is_run or not self._any_reported
         return Fate.QUERY if is_query else Fate.WITHOUT_MODEL
 
     def _adopted(self, fates: Mapping[SpanKey, Fate]) -> Iterator[tuple[SpanKey, SpanKey]]:
@@ -118,7 +127,7 @@ class _Selection:
                 yield key, run
 
 
-def _runs_around(candidates: Collection[Candidate]) -> Iterator[tuple[SpanKey, SpanKey]]:
+def _runs_around(candidates: Collection[QueryCandidate]) -> Iterator[tuple[SpanKey, SpanKey]]:
     """Each tool or call that begins a trace, with the only run in whose time it lies."""
     runs = _Runs(one for one in candidates if one.role is Role.AGENT)
     for one in candidates:
@@ -126,24 +135,28 @@ def _runs_around(candidates: Collection[Candidate]) -> Iterator[tuple[SpanKey, S
             yield one.key, run
 
 
-def _is_part(one: Candidate, asks: Asks, others: Asks, calls: _Calls) -> bool:
+def _is_part(one: QueryCandidate, reported_by: ReportedBy, others: ReportedBy, calls: _Calls) -> bool:
     """Whether a candidate belongs to a query of another trace, as far as its own spans and their times tell."""
     if one.role is Role.TOOL:
-        return others is not Asks.NOBODY
-    if asks is Asks.SERVER:
-        return others is Asks.CLIENT
-    return asks is Asks.CLIENT and one.passes_on is not None and calls.were_passed_on(one, one.passes_on)
+        return others is not ReportedBy.NOBODY
+    if reported_by is ReportedBy.SERVER:
+        return others is ReportedBy.CLIENT
+    return (
+        reported_by is ReportedBy.CLIENT
+        and one.passes_on is not None
+        and calls.were_passed_on(one, one.passes_on)
+    )
 
 
 class _Runs:
     """The agents' runs of a source, for the traces that may be parts of one."""
 
-    def __init__(self, runs: Iterable[Candidate]) -> None:
+    def __init__(self, runs: Iterable[QueryCandidate]) -> None:
         self._by_start = sorted(runs, key=lambda run: (run.start_ns, run.key))
         self._starts = [run.start_ns for run in self._by_start]
         self._reached = [*accumulate((run.end_ns for run in self._by_start), max)]
 
-    def around(self, one: Candidate) -> SpanKey | None:
+    def around(self, one: QueryCandidate) -> SpanKey | None:
         """The only run of the same service, in another trace, in whose time a candidate lies."""
         runs: list[SpanKey] = []
         at = bisect_right(self._starts, one.start_ns)
@@ -164,7 +177,7 @@ class _Calls:
         )
         self._starts = [call.start_ns for call in self._by_start]
 
-    def were_passed_on(self, one: Candidate, request: Request) -> bool:
+    def were_passed_on(self, one: QueryCandidate, request: Request) -> bool:
         """Whether a whole trace shows what a call was at: a gateway's, another library's, or a POST without context."""
         earlier = self._by_start[: bisect_right(self._starts, one.start_ns)]
         return any(
@@ -175,25 +188,25 @@ class _Calls:
         )
 
 
-def _is_its_post(post: Candidate, call: AskedCall) -> bool:
+def _is_its_post(post: QueryCandidate, call: ClientCall) -> bool:
     """Whether a POST of the same service fills most of a call."""
     lasted_ns = call.end_ns - call.start_ns
     return post.service == call.request.service and 2 * (post.end_ns - post.start_ns) > lasted_ns
 
 
-def _lasts_longer(call: AskedCall, one: Candidate) -> bool:
+def _lasts_longer(call: ClientCall, one: QueryCandidate) -> bool:
     """Of two clients' spans of one request the outer one asks: never both for each other."""
     return call.end_ns - call.start_ns > one.end_ns - one.start_ns
 
 
-def _is_one_request(asked: Request, behind: Request) -> bool:
+def _is_one_request(request: Request, behind: Request) -> bool:
     """Whether two services, or two libraries of one, tell of one request.
 
     No count may differ. Between services the same model is enough; where a gateway has another name for it, and within
     a service, the counts or the answer's id have to agree.
     """
-    pairs = zip(asked.facts, behind.facts, strict=True)
+    pairs = zip(request.facts, behind.facts, strict=True)
     agree = [one == other for one, other in pairs if one is not None and other is not None]
-    if not all(agree) or (asked.service, asked.scope) == (behind.service, behind.scope):
+    if not all(agree) or (request.service, request.scope) == (behind.service, behind.scope):
         return False
-    return (asked.service != behind.service and asked.model == behind.model) or len(agree) > 1
+    return (request.service != behind.service and request.model == behind.model) or len(agree) > 1

@@ -17,10 +17,10 @@ from punie.trace.analysis.calls.usage import Reporter
 from punie.trace.analysis.foreign.agents import is_conventional, with_conventions
 from punie.trace.analysis.foreign.calls_around_tools import may_be_callers_work, with_times_beside_tools
 from punie.trace.analysis.foreign.codex import may_be_a_stream, with_calls_of_streams
-from punie.trace.analysis.foreign.servers import may_tell_phases, with_foreign_phases
+from punie.trace.analysis.foreign.servers import may_report_phases, with_foreign_phases
 from punie.trace.analysis.queries.outline import Outline
 from punie.trace.analysis.queries.roots import Queries, QueryRule, find_candidates, place_spans
-from punie.trace.analysis.queries.selection import Judged, select
+from punie.trace.analysis.queries.selection import JudgedCandidate, select
 from punie.trace.analysis.queries.server_starts import ServerStart, server_starts
 from punie.trace.analysis.records import PlannedQuery
 from punie.trace.analysis.trees.absolute_time import can_be, mend_absolute_times
@@ -43,7 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     addresses: Set[str] = frozenset()
     apart: Set[Reporter] = frozenset()
-    judged: Mapping[SpanKey, Judged] | None = None
+    judged: Mapping[SpanKey, JudgedCandidate] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Traces:
     handed_on: frozenset[SpanKey] = frozenset()
     requests: Mapping[SpanKey, tuple[Call, ...]] = field(default_factory=dict)
     outlines: tuple[Outline, ...] = ()
-    judged: Mapping[SpanKey, Judged] = field(default_factory=dict)
+    judged: Mapping[SpanKey, JudgedCandidate] = field(default_factory=dict)
     is_one_nested_tree: bool = False
 
     @cached_property
@@ -154,7 +154,7 @@ _STEPS: Final = (
     (may_be_a_stream, with_calls_of_streams),
     (lambda shape: not is_conventional(shape), with_conventions),
     (may_be_a_request, with_posts_of_retried_calls),
-    (may_tell_phases, with_foreign_phases),
+    (may_report_phases, with_foreign_phases),
     (may_be_callers_work, with_times_beside_tools),
 )
 """What is done to spans before they are trees, each step where some shape asks for it."""
@@ -163,25 +163,25 @@ _STEPS: Final = (
 def _in_words_of_ours(spans: Sequence[Span]) -> tuple[Sequence[Span], Sequence[Shape]]:
     """The spans after all steps, and their shapes."""
     shapes = [*map(shape_of, spans)]
-    asked = _asked_for(frozenset(shapes))
-    if not asked:
+    needed = _needed_steps(frozenset(shapes))
+    if not needed:
         return spans, shapes
     ordered = copies_in_order(spans)
     if ordered is not spans:
         spans, shapes = ordered, [*map(shape_of, ordered)]
     for number, (_, step) in enumerate(_STEPS):
-        if number in asked:
+        if number in needed:
             before, spans = spans, step(spans)
             known = zip_longest(before[: len(spans)], shapes, spans)
             shapes = [shape if old is new else shape_of(new) for old, shape, new in known]
-            asked = _asked_for(frozenset(shapes))
+            needed = _needed_steps(frozenset(shapes))
     return spans, shapes
 
 
 @lru_cache(maxsize=4096)
-def _asked_for(shapes: Shapes) -> frozenset[int]:
+def _needed_steps(shapes: Shapes) -> frozenset[int]:
     """The steps that some shape of a trace asks for, by their places."""
-    return frozenset(number for number, (asks, _) in enumerate(_STEPS) if some(asks, shapes))
+    return frozenset(number for number, (is_needed, _) in enumerate(_STEPS) if some(is_needed, shapes))
 
 
 def _requests_by_query(
@@ -208,10 +208,10 @@ def planned_keys(traces: Traces) -> frozenset[PlannedKey]:
     return frozenset(key for key in keys if key is not None)
 
 
-def missing_planned(planned: Iterable[PlannedQuery], asked: Set[PlannedKey]) -> tuple[PlannedQuery, ...]:
+def missing_planned(planned: Iterable[PlannedQuery], measured: Set[PlannedKey]) -> tuple[PlannedQuery, ...]:
     """The planned queries that nobody asked, in the plan's order."""
     return tuple(
-        query for query in planned if (query.query_id, query.repeat, query.server_start) not in asked
+        query for query in planned if (query.query_id, query.repeat, query.server_start) not in measured
     )
 
 

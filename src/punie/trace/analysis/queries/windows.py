@@ -63,15 +63,15 @@ def longest_apart(spans: Spans, keys: Iterable[SpanKey]) -> tuple[SpanKey, ...]:
     keys = tuple(keys)
     if len(keys) < 2:
         return keys
-    kept: list[tuple[int, SpanKey]] = []
+    chosen: list[tuple[int, SpanKey]] = []
     for key in sorted(
         keys, key=lambda key: (spans[key].start_ns - _end_ns(spans[key]), spans[key].start_ns, key)
     ):
-        at = bisect_right(kept, (spans[key].start_ns, key))
-        beside = [other for _, other in kept[max(0, at - 1) : at + 1]]
+        at = bisect_right(chosen, (spans[key].start_ns, key))
+        beside = [other for _, other in chosen[max(0, at - 1) : at + 1]]
         if not any(overlap(spans[key], spans[other]) for other in beside):
-            insort(kept, (spans[key].start_ns, key))
-    return tuple(key for _, key in kept)
+            insort(chosen, (spans[key].start_ns, key))
+    return tuple(key for _, key in chosen)
 
 
 def _end_ns(span: Timed) -> int:

@@ -28,8 +28,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from punie.trace.analysis.trees.hosts import Machines, Process, asks_loopback, process_of
-from punie.trace.analysis.trees.roles import saw_the_end
+from punie.trace.analysis.trees.hosts import Machines, Process, calls_loopback, process_of
+from punie.trace.analysis.trees.roles import waited_for_last_byte
 from punie.trace.analysis.trees.tree import Forest, SpanKey, with_times
 from punie.trace.model import Span, SpanKind
 
@@ -138,7 +138,7 @@ def _machines(
         if (parent := forest.parent[key]) is not None and processes[parent] != processes[key]
     ]
     for edge in links:
-        if asks_loopback(forest.spans[edge.parent].attributes):
+        if calls_loopback(forest.spans[edge.parent].attributes):
             machines.join(processes[edge.parent], processes[edge.child])
     edges: _Edges = {}
     for edge in links:
@@ -238,7 +238,7 @@ def _room(parent: Span, child: Span) -> tuple[int, int | None]:
     if SpanKind.CONSUMER is child.kind or SpanKind.PRODUCER is parent.kind or parent.duration_ns < 0:
         return low_ns, None
     lasted_ns = max(child.duration_ns, 0)
-    waited = saw_the_end(parent) and lasted_ns <= parent.duration_ns
+    waited = waited_for_last_byte(parent) and lasted_ns <= parent.duration_ns
     return low_ns, parent.end_ns - (child.start_ns + lasted_ns if waited else child.start_ns)
 
 

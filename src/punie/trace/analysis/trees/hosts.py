@@ -31,8 +31,8 @@ class Relation(Enum):
 
 def process_of(span: Span) -> Process:
     """The process that made `span`; two without any sign of their own are told apart by the service's name."""
-    told = [span.resource.get(name) for name in _SIGNS]
-    return tuple([sign if isinstance(sign, str) else None for sign in told])
+    signs = [span.resource.get(name) for name in _SIGNS]
+    return tuple([sign if isinstance(sign, str) else None for sign in signs])
 
 
 def relation(one: Process, other: Process) -> Relation:
@@ -48,7 +48,7 @@ def relation(one: Process, other: Process) -> Relation:
     return Relation.NOT_KNOWN
 
 
-def asks_loopback(request: Attributes) -> bool:
+def calls_loopback(request: Attributes) -> bool:
     """Whether a client's span says that it asked its own machine."""
     return semconv.text(request, semconv.SERVER_ADDRESS) in semconv.LOOPBACK
 

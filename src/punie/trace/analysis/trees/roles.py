@@ -46,13 +46,13 @@ _ROLES: Final = {
 }
 
 
-_TOLD: Final = frozenset({semconv.OPERATION, semconv.SGLANG_MODULE, *semconv.HTTP_METHOD})
+_ROLE_NAMES: Final = frozenset({semconv.OPERATION, semconv.SGLANG_MODULE, *semconv.HTTP_METHOD})
 
 
 def role_of(span: Span) -> Role:
     """The role by the GenAI and HTTP conventions; a server may say that it runs an agent or a tool."""
     attributes = span.attributes
-    if _TOLD.isdisjoint(attributes):
+    if _ROLE_NAMES.isdisjoint(attributes):
         return Role.SERVER if span.kind is SpanKind.SERVER else Role.OTHER
     operation = attributes.get(semconv.OPERATION)
     role = _ROLES.get(operation) if isinstance(operation, str) else None
@@ -101,7 +101,7 @@ def ends_at_headers(span: Span) -> bool:
     return span.scope.startswith(semconv.HTTP_SCOPES_TO_HEADERS)
 
 
-def saw_the_end(request: Span) -> bool:
+def waited_for_last_byte(request: Span) -> bool:
     """Whether the client waited for the last byte: a server works on for a while after a client that left."""
     written = semconv.text(request.attributes, semconv.HTTP_ENDS_AT)
     return (
@@ -131,7 +131,7 @@ def error_type(span: Span) -> str:
     return next((str(word) for word in words if word), "")
 
 
-def may_ask_a_model(span: Span) -> bool:
+def can_be_model_request(span: Span) -> bool:
     """Whether an HTTP span can carry a model request: these are POSTs that were not sent elsewhere."""
     redirects = (semconv.integer(span.attributes, semconv.HTTP_STATUS) or 0) // 100 == 3
     method = semconv.text(span.attributes, semconv.HTTP_METHOD) or ""

@@ -43,9 +43,9 @@ Shapes = frozenset[Shape]
 
 
 @lru_cache(maxsize=4096)
-def some(asks: Callable[[Shape], bool], shapes: Shapes) -> bool:
-    """Whether `asks` is true of some shape."""
-    return any(map(asks, shapes))
+def some(test: Callable[[Shape], bool], shapes: Shapes) -> bool:
+    """Whether `test` is true of some shape."""
+    return any(map(test, shapes))
 
 
 def shape_of(span: Span) -> Shape:
@@ -74,8 +74,8 @@ def _shape(
     has_events: bool,  # noqa: FBT001 - the cache takes half the time for arguments without names
     *words: AttributeValue,
 ) -> Shape:
-    said = dict(zip(_WORDS, words, strict=True))
-    attributes = {one: said.get(one) for one in names}
+    values = dict(zip(_WORDS, words, strict=True))
+    attributes = {one: values.get(one) for one in names}
     like = Span("", "", None, name, 0, 0, kind, attributes, scope=scope)
     role = None if not _DECIDE.isdisjoint(names) else role_of(like)
     return Shape(like, frozenset(names), has_events, semconv.PARENT_REFERENCE in names, role, written(like))

@@ -29,7 +29,9 @@ class _Shared(msgspec.Struct, frozen=True):
     server: Span
 
 
-def tell_apart(spans: Sequence[Span], doubtful: Collection[_Key]) -> tuple[Sequence[Span], frozenset[_Key]]:
+def separate_shared_ids(
+    spans: Sequence[Span], doubtful: Collection[_Key]
+) -> tuple[Sequence[Span], frozenset[_Key]]:
     """`spans` with ids of their own for server sides, and the keys that were shared; `doubtful` have unequal copies."""
     copies: dict[_Key, list[Span]] = {}
     for span in spans:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from punie.trace import semconv
 from punie.trace.analysis.trees.shapes import Shape, Shapes, shape_of
-from punie.trace.analysis.trees.shared_ids import tell_apart
+from punie.trace.analysis.trees.shared_ids import separate_shared_ids
 from punie.trace.model import Span
 
 SpanKey = tuple[str, str]  # trace id, span id
@@ -90,13 +90,13 @@ class Forest(msgspec.Struct, frozen=True):
 def grow(spans: Iterable[Span], shapes: Sequence[Shape] = ()) -> Forest:
     """Build the forest of `spans`: duplicates dropped, broken links cut. `shapes` are theirs, where they are known."""
     spans = tuple(spans)
-    kept, repeats, conflicts = _without_duplicates(spans)
+    unique, repeats, conflicts = _without_duplicates(spans)
     shared: frozenset[SpanKey] = frozenset()
     if conflicts:
-        apart, shared = tell_apart(spans, conflicts)
-        kept, repeats, conflicts = _without_duplicates(apart) if shared else (kept, repeats, conflicts)
-    keys, found = (*kept,), (*kept.values(),)
-    if len(shapes) != len(kept) or shared:
+        apart, shared = separate_shared_ids(spans, conflicts)
+        unique, repeats, conflicts = _without_duplicates(apart) if shared else (unique, repeats, conflicts)
+    keys, found = (*unique,), (*unique.values(),)
+    if len(shapes) != len(unique) or shared:
         shapes = [*map(shape_of, found)]
     links, orphans, follows = _links(keys, found, shapes)
     children, order = _parents_first(links, found)
@@ -106,7 +106,7 @@ def grow(spans: Iterable[Span], shapes: Sequence[Shape] = ()) -> Forest:
         links = [-1 if at in cyclic else parent for at, parent in enumerate(links)]
         children, order = _parents_first(links, found)
     return Forest(
-        spans=kept,
+        spans=unique,
         parent=dict(zip(keys, map((*keys, None).__getitem__, links), strict=True)),  # -1 is the last
         **_walked(keys, found, shapes, links, children, order),
         shapes=frozenset(shapes),
@@ -204,22 +204,22 @@ def _without_duplicates(
     spans: Iterable[Span],
 ) -> tuple[dict[SpanKey, Span], tuple[SpanKey, ...], frozenset[SpanKey]]:
     spans = tuple(spans)
-    kept = {(span.trace_id, span.span_id): span for span in spans}
-    if len(kept) == len(spans):
-        return kept, (), frozenset()
-    kept = {}
+    unique = {(span.trace_id, span.span_id): span for span in spans}
+    if len(unique) == len(spans):
+        return unique, (), frozenset()
+    unique = {}
     repeats: list[SpanKey] = []
     conflicts: set[SpanKey] = set()
     for span in spans:
         key = (span.trace_id, span.span_id)
-        other = kept.get(key)
+        other = unique.get(key)
         if other is not None:
             repeats.append(key)
             if other != span:
                 conflicts.add(key)
         if other is None or _preference(span) < _preference(other):
-            kept[key] = span
-    return kept, tuple(sorted(repeats)), frozenset(conflicts)
+            unique[key] = span
+    return unique, tuple(sorted(repeats)), frozenset(conflicts)
 
 
 def _preference(span: Span) -> tuple[int, int, str, str]:

@@ -17,7 +17,7 @@ from punie.trace.analysis.calls.usage import (
 )
 from punie.trace.analysis.ledger.ledger import Stretch, stretches
 from punie.trace.analysis.ledger.phases import PhasedSpan, phased_spans
-from punie.trace.analysis.path.critical_path import Section, critical_path
+from punie.trace.analysis.path.critical_path import PathSection, critical_path
 from punie.trace.analysis.path.self_time import self_times
 from punie.trace.analysis.queries.roots import query_key
 from punie.trace.analysis.queries.traces import Traces, read_traces
@@ -105,12 +105,12 @@ def _relative(record: QueryRecord, at: Stretch) -> Stretch:
     return at._replace(start_ns=at.start_ns - began_ns, end_ns=at.end_ns - began_ns)
 
 
-def _path(record: QueryRecord, ordered: RowOrder) -> Iterator[Section]:
+def _path(record: QueryRecord, ordered: RowOrder) -> Iterator[PathSection]:
     """Nobody waits for what is detached: there it has no length."""
     ends = [span.start_ns if span.detached else span.end_ns for span in ordered.spans]
     began_ns = record.ledger.start_ns
     for at in critical_path(clip(ordered.parents, [span.start_ns for span in ordered.spans], ends)):
-        yield Section(at.span, at.start_ns - began_ns, at.end_ns - began_ns)
+        yield PathSection(at.span, at.start_ns - began_ns, at.end_ns - began_ns)
 
 
 def _rows(

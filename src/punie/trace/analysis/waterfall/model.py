@@ -19,7 +19,7 @@ from itertools import pairwise
 
 from punie.trace.analysis.calls.usage import TokenCounts
 from punie.trace.analysis.ledger.ledger import Stretch
-from punie.trace.analysis.path.critical_path import Section
+from punie.trace.analysis.path.critical_path import PathSection
 from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import Phase, Provenance
 
@@ -121,7 +121,7 @@ class Window:
 class Waterfall:
     """One query, drawn: the query's own row first, below each row those that hang below it, by their start.
 
-    `path` is the critical path, `Section.span` a row's index; `stretches` are the ledger in the order of time. Both
+    `path` is the critical path, `PathSection.span` a row's index; `stretches` are the ledger in the order of time. Both
     tile the query. `gaps` are stretches of framework time in which no row without rows below it is open: nothing says
     what was done. `left_out` counts spans that repeat what a better source of the same request shows.
     """
@@ -129,7 +129,7 @@ class Waterfall:
     record: QueryRecord
     tracks: tuple[Track, ...]
     rows: tuple[Row, ...]
-    path: tuple[Section, ...]
+    path: tuple[PathSection, ...]
     stretches: tuple[Stretch, ...]
     gaps: tuple[Window, ...]
     left_out: int = 0
