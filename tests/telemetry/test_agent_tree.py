@@ -429,16 +429,26 @@ async def test_an_answer_that_its_server_gave_up_is_a_failed_run(
     assert named(spans(), "chat stub").attributes["error.type"] == "IncompleteStream"
 
 
+SO_FAR = [(50, 1), (50, 2), (50, 3), (50, 4)]
+ITS_OWN = [(50, 1), (0, 1), (0, 1), (0, 1)]
+
+
+@pytest.mark.parametrize("reported", [SO_FAR, ITS_OWN], ids=["what was used so far", "what each one used"])
 async def test_usage_that_every_chunk_tells_is_counted_once(
-    telemetry: Telemetry, spans: Spans, stub: Stub, openai_replies: Replies
+    reported: list[tuple[int, int]],
+    telemetry: Telemetry,
+    spans: Spans,
+    stub: Stub,
+    openai_replies: Replies,
 ) -> None:
     reply = openai_replies.streamed(["one ", "two ", "three"])
-    usages = iter(range(1, 9))
+    usages = iter(reported)
 
     def with_usage(piece: bytes) -> bytes:
         if not piece.startswith(b"data: {"):
             return piece
-        usage = {"prompt_tokens": 50, "completion_tokens": next(usages), "total_tokens": 0}
+        prompt, output = next(usages)
+        usage = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": 0}
         return b"data: " + json.dumps(json.loads(piece[6:]) | {"usage": usage}).encode() + b"\n\n"
 
     stub.script = [replace(reply, chunks=[with_usage(piece) for piece in reply.chunks])]

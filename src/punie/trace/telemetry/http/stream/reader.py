@@ -44,6 +44,7 @@ class StreamReader:
         self.done_ns: int | None = None
         self.first_event_ns: int | None = None
         self._is_answer = False
+        self._usage_events = 0
         self._last_usage = b""  # the event that reported it: some servers report in each what was used so far
         self._parser = SseParser()
         self._watch = watch
@@ -55,11 +56,16 @@ class StreamReader:
 
     @property
     def usage(self) -> StreamUsage | None:
-        """The counts of the last event that has any, for the whole request."""
+        """The counts of the last event that has any, for the whole request.
+
+        None where they can't be its: an event that carries counts brings a token or more. Each has its own then, and a
+        client that adds them up is right.
+        """
         try:
-            return read_usage(json.loads(self._last_usage)) if self._last_usage else None
+            last = read_usage(json.loads(self._last_usage)) if self._last_usage else None
         except (ValueError, RecursionError):  # as `_content`
             return None
+        return None if last is None or last.output < self._usage_events // 2 else last
 
     def feed(self, chunk: bytes, now_ns: int) -> None:
         """The next piece of the body."""
@@ -85,6 +91,7 @@ class StreamReader:
         if self._watch is not None:
             self._watch(event.data)
         if any(text in event.data for text in _USAGE):
+            self._usage_events += 1
             self._last_usage = event.data
         marks = self.marks
         if marks.first_text_ns is not None and (_GOES_ON in event.data or _GOES_ON_TIGHT in event.data):
