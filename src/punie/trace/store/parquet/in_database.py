@@ -178,7 +178,7 @@ def _narrow(duckdb: ReportingConnection, files: _Alike, more: str) -> str:
                 names[ours] = frozenset(str(row[0]) for row in found)
         return narrow_sql(columns, names, relation, more)
     except InputError as error:
-        raise InputError(f"{files.first}: {error.message}") from None
+        raise InputError(f"{files.first}: {error.message}", remedy=error.remedy) from None
 
 
 def _find_linked(duckdb: ReportingConnection, alike: Sequence[_Alike]) -> bool:
