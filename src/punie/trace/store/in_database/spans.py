@@ -81,6 +81,9 @@ TEXTS: Final[Mapping[str, str]] = MappingProxyType(
         "request_model": semconv.REQUEST_MODEL,
         "response_model": semconv.RESPONSE_MODEL,
         "sglang_module": semconv.SGLANG_MODULE,
+        "query_id": semconv.QUERY_ID,
+        "query_error": semconv.QUERY_ERROR,
+        "error_type": semconv.ERROR_TYPE,
     }
 )
 """Attributes whose text is looked at, by the column's name: of few spans, or only where models are asked for."""
@@ -139,6 +142,7 @@ def spans_sql(
         **{name: "false" for name, attributes in spelled.items() if not attributes},
         BEGINS=_begins("span_name", (*BEGINNINGS, STREAM, DYNAMO)),
         FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
+        NO_LETTERS=listed("[{0123456789+-."),
         SHORTEST=min(map(len, WORKFLOW_NAMES)),
         WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
         SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),
