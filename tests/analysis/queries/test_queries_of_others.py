@@ -384,3 +384,25 @@ def test_a_gateway_s_trace_is_known_by_the_counts_of_the_server_behind_it() -> N
     assert walls_ms(*asked, *behind(10, counts)) == [90]
     assert walls_ms(*asked, *behind(10, {**counts, "gen_ai.usage.output_tokens": 2})) == [90, 60]
     assert walls_ms(*asked, *behind(40, counts)) == [90, 60]
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "twice", "walls"),
+    [
+        ("/a2a", 24, False, [100]),
+        ("/other", 24, False, [100, 48]),
+        ("/a2a", 60, False, [100, 48]),  # it ends after the request
+        ("/a2a", 24, True, [100, 48, 48]),
+    ],
+)
+def test_a_run_behind_a_tool_s_request_to_its_path_is_part_of_the_query(
+    path: str, start: float, twice: bool, walls: list[float]
+) -> None:
+    asked = tool("t", "a", 20, 80), post("p", "t", 21, 79, "http://helper:9000/a2a")
+
+    def behind(trace: str) -> tuple[Span, ...]:
+        root = server("s", None, start, start + 50, {"url.path": path}, trace=trace)
+        return root, *run("b", "s", start + 1, start + 49, trace)
+
+    others = (*behind(OTHER), *(behind("c" * 32) if twice else ()))
+    assert walls_ms(*run("a", None, 0, 100), *asked, *others) == walls

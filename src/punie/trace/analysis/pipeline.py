@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from punie.trace.analysis.integrity.checks import Checks, findings
 from punie.trace.analysis.integrity.finding import IntegrityFinding
+from punie.trace.analysis.queries.linking import lost_contexts
 from punie.trace.analysis.queries.repeats import mark_cached_repeats
 from punie.trace.analysis.queries.requests import ModelRequest
 from punie.trace.analysis.queries.selection import JudgedCandidate, select
@@ -128,7 +129,7 @@ class _Source:
     def _judged(self) -> Mapping[SpanKey, JudgedCandidate]:
         """What becomes of all candidates; nothing if none of them depends on other traces."""
         outlines = [outline for one in self.readings.values() for outline in one.outlines]
-        if all(one.is_settled for one in outlines):
+        if all(one.is_settled for one in outlines) and not lost_contexts(outlines):
             return {}
         return select(outlines)
 

@@ -40,6 +40,12 @@ def address(request: Span) -> str:
     return re.split(r"[?#]", place, maxsplit=1)[0].rstrip("/").lower()
 
 
+def path_of(request: Span) -> str:
+    """Its path, as `address`, by a client's span or a server's; empty where the span tells none but the root."""
+    place = address(request)
+    return f"/{place.partition('/')[2]}" if "/" in place else ""
+
+
 def is_model_address(place: str) -> bool:
     """Whether its path is one under which servers answer as models, and nothing else."""
     return _MODEL_PATH.search(place) is not None

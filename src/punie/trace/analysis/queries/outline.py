@@ -7,12 +7,14 @@ from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.addresses import path_of
+from punie.trace.analysis.calls.below import Below
 from punie.trace.analysis.calls.calls import Call, Calls
 from punie.trace.analysis.queries.candidates import CandidateOrigin, Candidates
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role, has_failed
 from punie.trace.analysis.trees.tree import Forest, SpanKey
-from punie.trace.model import Attributes, AttributeValue, Span
+from punie.trace.model import Attributes, AttributeValue, Span, SpanKind
 
 _UNSETTLED: Final = {Role.TOOL, Role.CHAT, Role.EVALUATION}
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
@@ -70,15 +72,26 @@ class QueryCandidate(NamedTuple):
         )
 
 
+class Visit(NamedTuple):
+    """One HTTP request, by its client or by its server: when, and to which path."""
+
+    start_ns: int
+    end_ns: int
+    path: str
+
+
 class Outline(NamedTuple):
     """What other traces may ask of one: its candidates by their start, and its calls that no server's span answers.
 
-    Its spans are `linked` to these traces.
+    Its spans are `linked` to these traces. Its tools `visit` servers that nothing shows there; it is itself a visit
+    without a client where it `receives` one.
     """
 
     candidates: tuple[QueryCandidate, ...]
     calls: tuple[ClientCall, ...]
     linked: tuple[str, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    receives: tuple[Visit, ...] = ()
 
     @property
     def is_settled(self) -> bool:
@@ -98,7 +111,23 @@ def outline(
         ),
         tuple(_unserved(calls.calls[key] for key in within if calls.role[key] is Role.CHAT)),
         linked,
+        tuple(_visits(trace_id, forest, calls)),
+        tuple(_received(candidates, forest)),
     )
+
+
+def _visits(trace_id: str, forest: Forest, calls: Calls) -> Iterator[Visit]:
+    for key in calls.contexts.in_tool:
+        is_open = key[0] == trace_id and calls.role[key] is Role.HTTP and not calls.below[key] & Below.SERVER
+        if is_open and (path := path_of(forest.spans[key])):
+            yield Visit(forest.spans[key].start_ns, forest.spans[key].end_ns, path)
+
+
+def _received(candidates: Candidates, forest: Forest) -> Iterator[Visit]:
+    tops = {next(reversed([key, *forest.above(key)])) for key in candidates.keys}
+    for span in (forest.spans[top] for top in tops):
+        if span.kind is SpanKind.SERVER and span.parent_id is None and (path := path_of(span)):
+            yield Visit(span.start_ns, span.end_ns, path)
 
 
 def _candidate(

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from punie.trace.analysis.queries.candidates import CandidateOrigin
-from punie.trace.analysis.queries.linking import linked_parts
+from punie.trace.analysis.queries.linking import linked_parts, lost_contexts
 from punie.trace.analysis.queries.outline import ClientCall, Outline, QueryCandidate, ReportedBy, Request
 from punie.trace.analysis.queries.windows import is_inside
 from punie.trace.analysis.trees.roles import Role
@@ -52,7 +52,7 @@ def select(outlines: Iterable[Outline]) -> dict[SpanKey, JudgedCandidate]:
     outlines = tuple(outlines)
     candidates = {one.key: one for of_trace in outlines for one in of_trace.candidates}
     is_alone = len(candidates) == 1 and all(one.passes_on is None for one in candidates.values())
-    if is_alone or all(of_trace.is_settled for of_trace in outlines):
+    if is_alone or (all(of_trace.is_settled for of_trace in outlines) and not lost_contexts(outlines)):
         # nothing is there that one could be a part of
         return {key: _ALONE[one.source] for key, one in candidates.items()}
     return _Selection(outlines, candidates).judged()
