@@ -5,16 +5,13 @@
     server                            |----------------|        who answered it
     phases                             |prefill|-decode-|       what it was at
 
-Two instrumentations may show one request by two calls: if one lies inside the other in time and has a length, it is
-the request, and counts come from whichever has them. A call that begins when the one above it has ended is a request
-of its own, and a copy without a length is none.
+Where two calls show one request, `wrappers` beside this says which of them is the request.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -25,10 +22,12 @@ from punie.trace.analysis.calls.below import Below, look_below
 from punie.trace.analysis.calls.contexts import OPENING, Contexts, Roles, find_contexts
 from punie.trace.analysis.calls.coverage import AFTER_PERCENT, covers
 from punie.trace.analysis.calls.finish_reasons import failure_in
+from punie.trace.analysis.calls.wrappers import find_wrappers, wrappers_of
 from punie.trace.analysis.trees.roles import (
     Known,
     Role,
     can_be_model_request,
+    counts_tokens,
     has_failed,
     role_of,
 )
@@ -36,17 +35,6 @@ from punie.trace.analysis.trees.tree import Forest, SpanKey
 from punie.trace.model import PHASE_GROUP, Group, Phase, Provenance, Span
 
 _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
-_WORDS_OF_A_REQUEST: Final = (
-    (semconv.REQUEST_MODEL,),
-    (semconv.RESPONSE_ID,),
-    semconv.INPUT_TOKENS,
-    semconv.OUTPUT_TOKENS,
-)
-_INSIDE_PERCENT: Final = 90
-_MOST_WRAPPERS: Final = (
-    64  # around one request: no framework has a tenth of it, and a chain of n has n² pairs
-)
-_TOLERANCE_NS: Final = 1_000_000  # two instrumentations of one process take their times one after the other
 
 
 class PhaseSpan(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +125,7 @@ def find_calls(forest: Forest, addresses: Set[str] = frozenset()) -> Calls:
     role, phases = _roles(forest), _phases(forest)
     roles = frozenset(role.values())
     contexts = find_contexts(forest, role, addresses) if roles & OPENING else Contexts()
-    wrapper = dict(_wrappers(forest, contexts)) if contexts.call else {}
+    wrapper = dict(find_wrappers(forest, contexts)) if contexts.call else {}
     apart = contexts.outer.keys() - wrapper.keys()
     below = look_below(forest, role, apart)
     for around in wrapper.values():
@@ -207,60 +195,7 @@ def _is_request(call: Call, contexts: Contexts, wrapper: Mapping[SpanKey, SpanKe
     """Whether a call is one request: no wrapper of another, no copy without a length, no POST without any counts."""
     if call.inner or (call.span.duration_ns <= 0 and call.key in contexts.outer):
         return False
-    return call.key not in contexts.posts or any(_counts_tokens(server) for server in call.servers)
-
-
-def _counts_tokens(span: Span) -> bool:
-    return semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is not None
-
-
-def _wrappers(forest: Forest, contexts: Contexts) -> Iterator[tuple[SpanKey, SpanKey]]:
-    """For each call that lies in another one, in the tree or beside it, and in time, that other one."""
-    wrapper: dict[SpanKey, SpanKey] = {}
-    for key, outer in contexts.outer.items():
-        for around in (outer, wrapper.get(outer)):
-            if around is not None and _is_wrapped(forest.spans[key], forest.spans[around]):
-                wrapper[key] = around
-                yield key, around
-                break
-    for children in forest.children.values():
-        if len(children) < 2:
-            continue
-        calls = [key for key in children if contexts.call.get(key) == key and key not in contexts.posts]
-        several = len(calls) > 1 and len({forest.spans[one].scope for one in calls}) > 1
-        for key in calls if several else ():
-            around = next(
-                (one for one in calls if _shows_the_same(forest.spans[key], forest.spans[one])), None
-            )
-            if around is not None and key not in wrapper and wrapper.get(around) != key:
-                wrapper[key] = around
-                yield key, around
-
-
-def _shows_the_same(inner: Span, outer: Span) -> bool:
-    """Whether two instrumentations show one request side by side: at one time, and no word of theirs differs."""
-    if inner.scope == outer.scope or inner.duration_ns > outer.duration_ns or not _is_inside(inner, outer):
-        return False
-    pairs = (
-        [semconv.first(one.attributes, names) for one in (inner, outer)] for names in _WORDS_OF_A_REQUEST
-    )
-    return all(None in pair or pair[0] == pair[1] for pair in pairs)
-
-
-def _is_wrapped(inner: Span, outer: Span) -> bool:
-    """Whether a call lies in the one above, or goes on when that one, without counts, has handed on its stream."""
-    handed_on = outer.start_ns <= inner.start_ns < outer.end_ns < inner.end_ns
-    return _is_inside(inner, outer) or (handed_on and not _counts_tokens(outer) and not has_failed(outer))
-
-
-def _is_inside(inner: Span, outer: Span) -> bool:
-    """Whether a call lies in another one; it may end a little later, where that one doesn't wait for its last words."""
-    shared_ns = min(inner.end_ns, outer.end_ns) - inner.start_ns
-    return (
-        inner.duration_ns > 0
-        and outer.start_ns - _TOLERANCE_NS <= inner.start_ns
-        and shared_ns * 100 >= inner.duration_ns * _INSIDE_PERCENT
-    )
+    return call.key not in contexts.posts or any(counts_tokens(server) for server in call.servers)
 
 
 def _lone_servers(
@@ -277,7 +212,7 @@ def _lone_servers(
 
 def _answers_as_a_model(span: Span) -> bool:
     return (
-        _counts_tokens(span)
+        counts_tokens(span)
         or semconv.text(span.attributes, semconv.OPERATION) in semconv.OPERATION_CHAT
         or (can_be_model_request(span) and is_model_address(address(span)))
     )
@@ -352,7 +287,7 @@ def _gather(
             servers=_by_start(within.servers),
             phases=tuple(sorted(within.phases, key=lambda one: (one.span.start_ns, one.span.span_id))),
             inner=tuple(inner.get(key, ())),
-            wrappers=tuple(islice(_around(forest, key, wrapper, inner), _MOST_WRAPPERS)),
+            wrappers=wrappers_of(key, forest, wrapper, inner),
             is_covered=_is_covered(forest.spans[key], within, below[key]),
         )
         for key, within in members.items()
@@ -363,22 +298,6 @@ def _by_start(spans: Sequence[Span]) -> tuple[Span, ...]:
     if len(spans) > 1:
         spans = sorted(spans, key=lambda span: (span.start_ns, span.span_id))
     return tuple(spans)
-
-
-def _around(
-    forest: Forest,
-    key: SpanKey,
-    wrapper: Mapping[SpanKey, SpanKey],
-    inner: Mapping[SpanKey, list[SpanKey]],
-) -> Iterator[Span]:
-    """The wrappers that show this request alone, failed ones before it aside: what they count, it counts."""
-    at = key
-    while (around := wrapper.get(at)) is not None:
-        answered = [one for one in inner[around] if not has_failed(forest.spans[one])]
-        if (answered or inner[around]) != [at]:
-            return
-        yield forest.spans[around]
-        at = around
 
 
 def _is_covered(span: Span, members: _Members, below: int) -> bool:

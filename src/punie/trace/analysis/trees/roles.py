@@ -131,6 +131,11 @@ def error_type(span: Span) -> str:
     return next((str(word) for word in words if word), "")
 
 
+def counts_tokens(span: Span) -> bool:
+    """Whether a span has the number of tokens that a model produced."""
+    return semconv.integer(span.attributes, semconv.OUTPUT_TOKENS) is not None
+
+
 def can_be_model_request(span: Span) -> bool:
     """Whether an HTTP span can carry a model request: these are POSTs that were not sent elsewhere."""
     redirects = (semconv.integer(span.attributes, semconv.HTTP_STATUS) or 0) // 100 == 3
