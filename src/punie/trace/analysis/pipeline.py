@@ -3,7 +3,7 @@
     spans ─▶ by trace ─▶ read_trace, one at a time ─▶ records ─▶ what crosses traces
 
 A trace is read as if it were alone. What traces have to know of each other is little and seldom matters: where models
-answer, who tells tokens how, which candidates are parts of others' queries. It is gathered from all, and the few
+answer, how tokens are reported, which candidates are parts of others' queries. It is gathered from all, and the few
 traces of which it changes something are read again.
 """
 
@@ -50,7 +50,7 @@ class RecordedSource(msgspec.Struct, frozen=True):
     """What one source gave.
 
     With `planned` (a run of ours) only its query spans are queries, so that what a killed run left unfinished
-    yields no number. `now_ns` tells which times are possible (`trees/absolute_time`); None takes all as they are.
+    yields no number. `now_ns` decides which times are possible (`trees/absolute_time`); None takes all as they are.
     """
 
     spans: SpanSet
@@ -109,7 +109,7 @@ class _Source:
                 self._read_again([trace_id], Surroundings(self._addresses))
 
     def read_crossing_traces(self) -> None:
-        """Read again what is part of other traces' queries, and where prompts are told otherwise than it seemed."""
+        """Read again what is part of other traces' queries, and where prompts are reported otherwise than it seemed."""
         apart = frozenset().union(*(one.apart for one in self.readings.values()))
         judged = self._judged()
         together = _together_by_part(judged)
@@ -127,7 +127,7 @@ class _Source:
                 self._read_again([trace_id], Surroundings(self._addresses, apart, judged))
 
     def _judged(self) -> Mapping[SpanKey, JudgedCandidate]:
-        """What becomes of all candidates; nothing if none of them depends on other traces."""
+        """The fates of all candidates; nothing if none of them depends on other traces."""
         outlines = [outline for one in self.readings.values() for outline in one.outlines]
         if all(one.is_settled for one in outlines) and not lost_contexts(outlines):
             return {}

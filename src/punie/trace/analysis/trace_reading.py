@@ -1,7 +1,7 @@
 """One trace in, all that is known of its queries out: records, requests, and what is wrong with it.
 
 Nearly everything is a question about one trace, so this is where the time of a report goes. What it takes from other
-traces is in `Surroundings`, what it tells them in a `Reading`; its spans may be forgotten then.
+traces is in `Surroundings`, what it passes on to them in a `Reading`; its spans may be forgotten then.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Reading(msgspec.Struct, frozen=True):
     """What is known of one trace, or of several that belong together.
 
     `records` are its queries by their start, `requests` theirs to models, `tools` when their tools ran, by the query's
-    key. `checks` add up with those of others. Of what others have to know: `outlines` and what became of the candidates
-    (`judged`); `filling` addresses and `strange` ones (`calls/contexts`); who tells tokens, and who of these tells
-    prompts `apart`.
+    key. `checks` add up with those of others. Of what others have to know: `outlines` and the fates of candidates
+    (`judged`); `filling` addresses and `strange` ones (`calls/contexts`); the reporters of tokens, and which of them
+    report prompts `apart`.
     """
 
     records: tuple[QueryRecord, ...]
@@ -112,7 +112,7 @@ def read_records(
 ) -> tuple[QueryRecord, ...]:
     """One record a ledger, in their order; `names` and `requests` are by the query's root, `paths` by its key.
 
-    `apart` are those who tell prompts without what of them was cached.
+    `apart` are reporters of prompts without what of them was cached.
     """
     roots = {query_key(root): root for root in traces.queries.roots}
     members = _members(traces)
@@ -215,7 +215,7 @@ def _counts(
     members: Sequence[SpanKey],
     apart: Set[Reporter],
 ) -> Sequence[TokenCounts]:
-    """The counts of a query's requests, to be added up; where some tell none, calls around several may tell the sum."""
+    """The counts of a query's requests, to be added up; where some have none, calls around several may have the sum."""
     counts = [request.tokens for request in requests]
     is_reported = all(one.input is not None and one.output is not None for one in counts)
     if is_reported or not any(map(_is_around_several, traces.calls.calls.values())):

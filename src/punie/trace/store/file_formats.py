@@ -1,4 +1,4 @@
-"""One file of spans, in whatever format: told by its bytes, not by its name."""
+"""One file of spans, in whatever format: recognised by its bytes, not by its name."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ LANGFUSE_JSON: Final = JsonFormat("Langfuse's export", recognises, read)
 
 
 def _observations(document: object, where: str) -> Iterator[tuple[str, Raw, Raw]]:
-    """Where it stands, its trace as far as that is told, and the observation."""
+    """Where it stands, its trace as far as it is named, and the observation."""
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         document, where = document["data"], "data"
     if isinstance(document, list):

@@ -1,4 +1,4 @@
-"""What JSON is that holds no spans that we read, where it can be told: what it is, and what to give instead."""
+"""What JSON is that holds no spans that we read, where it can be recognised: what it is, and what to give instead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEEPEST: Final = 4
 
 
 def holds_none(document: object) -> bool:
-    """Whether it stands beside spans and tells nothing of its own: the head of a trace of OpenAI's Agents SDK."""
+    """Whether it stands beside spans and reports nothing of its own: the head of a trace of OpenAI's Agents SDK."""
     return isinstance(document, dict) and document.get("object") == "trace" and "workflow_name" in document
 
 

@@ -162,7 +162,7 @@ def _of_braintrust(document: Raw) -> Raw | None:
 def _of_weave(document: Raw) -> Raw | None:
     """A call's counts by model, which its callers' sums follow: the model's own call has a kind for it, since 2025.
 
-    Without kinds the counts stand without a model: what only they tell is a call where nothing below it counts.
+    Without kinds the counts stand without a model: what only they report is a call where nothing below it counts.
     """
     if "op_name" not in document or "started_at" not in document:
         return None

@@ -183,7 +183,7 @@ def _links_of_datadog(row: Raw) -> list[object]:
 
 
 def _attributes_of_columns(row: Raw) -> Iterator[tuple[str, AttributeValue]]:
-    """What columns of their own tell of a model's call, as attributes; `row` is under our names."""
+    """What columns of their own report a model's call, as attributes; `row` is under our names."""
     kind = row.get("kind", row.get("type"))
     if str(kind) in _OPENINFERENCE:  # Phoenix'
         yield _OPENINFERENCE_KIND, str(kind)
@@ -248,7 +248,7 @@ def _id(value: object, size: int, *, is_decimal: bool) -> object:
 
 
 def _unit_of(time: object) -> int:
-    """What a whole number counts since 1970 where its name doesn't say, in nanoseconds: told by its digits, today."""
+    """What a whole number counts since 1970 where its name doesn't say, in nanoseconds: by its digits, today."""
     return _UNIT_BY_DIGITS.get(len(str(integer(time) or "")), 1)
 
 

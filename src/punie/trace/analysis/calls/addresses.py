@@ -28,7 +28,7 @@ _PATHS: Final = (semconv.URL_PATH, semconv.URL_TARGET, semconv.HTTP_ROUTE)
 
 
 def address(request: Span) -> str:
-    """Host, port and path, without scheme, query and credentials; empty where the span doesn't tell."""
+    """Host, port and path, without scheme, query and credentials; empty where the span doesn't report it."""
     url = semconv.text(request.attributes, semconv.URL_FULL) or ""
     _, scheme, rest = url.partition("://")
     place = rest.rpartition("@")[2] if scheme else ""
@@ -41,7 +41,7 @@ def address(request: Span) -> str:
 
 
 def path_of(request: Span) -> str:
-    """Its path, as `address`, by a client's span or a server's; empty where the span tells none but the root."""
+    """Its path, as `address`, by a client's span or a server's; empty where the span reports none but the root."""
     place = address(request)
     return f"/{place.partition('/')[2]}" if "/" in place else ""
 

@@ -1,4 +1,4 @@
-"""What is below a model call, found once: call → HTTP request → server's span → what tells its phases.
+"""What is below a model call, found once: call → HTTP request → server's span → spans of its phases.
 
     call    |----------------------------------------------|
     POST       |-- refused --|      |--------------------|      an attempt, and the next one
@@ -38,7 +38,7 @@ _OF_AGENTS: Final = {Role.AGENT, Role.TOOL, Role.WORKFLOW}
 
 
 class PhaseSpan(msgspec.Struct, frozen=True, gc=False):
-    """A span that names its phase, and how that is known. `attempt` is the HTTP request it tells of, or the call."""
+    """A span that names its phase, and how that is known. `attempt` is the HTTP request it reports, or the call."""
 
     span: Span
     phase: Phase
@@ -66,12 +66,12 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def client_spans(self) -> tuple[Span, ...]:
-        """The spans in which clients tell of the request, the innermost first."""
+        """The spans in which clients report the request, the innermost first."""
         return (self.span, *self.wrappers)
 
     @property
     def all_spans(self) -> tuple[Span, ...]:
-        """Clients' and servers', whoever tells first what a client knows best."""
+        """Clients' and servers', in the order in which they are asked for what a client knows best."""
         return (self.span, *self.wrappers, *reversed(self.servers))
 
     @property
@@ -85,7 +85,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 
 def _broke_off(span: Span, attempts: Sequence[Span]) -> bool:
-    """Whether something else than its status tells that nothing came of a call."""
+    """Whether something else than its status shows that a call came to nothing."""
     reasons = span.attributes.get(semconv.FINISH_REASONS)
     if reasons:
         return failure_in(reasons) is not None
@@ -99,8 +99,8 @@ class Calls(msgspec.Struct, frozen=True):
     """The calls of a source by their spans, and the role and the surroundings of every span; `roles` are all there are.
 
     `requests` are the calls that are one request to a model each, `refused` those that failed without an answer,
-    `unreported` POSTs to a model that no call and no count tells of. `superseded` are spans that tell of a request
-    what a better source tells as well. `phases` has what each span says that names its phase. `gateways` are servers
+    `unreported` POSTs to a model without a call or a count. `superseded` are spans that repeat what a better
+    source of the same request reports. `phases` has what each span says that names its phase. `gateways` are servers
     that pass one request on, where only servers were traced.
     """
 
@@ -169,7 +169,7 @@ def _phases(forest: Forest) -> dict[SpanKey, Known]:
 
 
 def _unreported(forest: Forest, role: Roles, posts: Set[SpanKey]) -> Iterator[SpanKey]:
-    """The POSTs to a model that lie in the time of no call of their trace: nothing else tells of their request."""
+    """The POSTs to a model that lie in the time of no call of their trace: nothing else reports their request."""
     traces = {trace_id for trace_id, _ in posts}
     chats: dict[str, list[Span]] = {}
     for key, own in role.items() if posts else ():
@@ -201,7 +201,7 @@ def _is_request(call: Call, contexts: Contexts, wrapper: Mapping[SpanKey, SpanKe
 def _lone_servers(
     forest: Forest, role: Roles, below: Mapping[SpanKey, int], contexts: Contexts
 ) -> Iterator[SpanKey]:
-    """Servers that answered as models, in traces in which no client tells of a call: their span stands for it."""
+    """Servers that answered as models, in traces in which no client reports a call: their span stands for it."""
     traced = {key[0] for key in contexts.call}
     for key, own in role.items():
         if own is not Role.SERVER or key[0] in traced or below[key] & Below.SERVER:

@@ -1,10 +1,10 @@
 """What a model request counts: its tokens, its first chunk, whether its answer was cut.
 
 The witnesses of one request are held against each other and never added up. How much was cached the server knows best;
-prompt and output count as the client tells them, the innermost span first. A prompt can't be shorter than what of it
-was cached: then it was told without that part (as Anthropic counts it), and the parts are put together again, for all
+prompt and output count as the client reports them, the innermost span first. A prompt can't be shorter than what of it
+was cached: then it was reported without that part (as Anthropic counts it), and the parts are put together, for all
 requests that the same instrumentation shows of the same model. Nor can an answer be shorter than its reasoning: then it
-was told without that (as Gemini counts it), and so it was where the request's total has room for both.
+was reported without that (as Gemini counts it), and so it was where the request's total has room for both.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _OF_TOKENS: Final = frozenset(
     }
 )
 Reporter = tuple[str, str | None]
-"""The instrumentation's scope and the model: who tells tokens in one way."""
+"""The instrumentation's scope and the model, which report tokens in one way."""
 
 
 class TokenCounts(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of one model request: of its prompt, of those taken from the prompt cache, produced. None: not told."""
+    """Tokens of one model request: of its prompt, of those taken from the prompt cache, produced. None: unknown."""
 
     input: int | None
     cached: int | None
@@ -52,7 +52,7 @@ _NOT_REPORTED: Final = TokenCounts(None, None, None)
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Sums over the model requests of a query; None where one of them doesn't tell."""
+    """Sums over the model requests of a query; None where one of them doesn't report it."""
 
     model_requests: int
     input_tokens: int | None
@@ -63,13 +63,13 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def excludes_cached(call: Call) -> bool:
-    """Whether a request's client tells more tokens from and into the cache than prompt: that is the rest then."""
+    """Whether a request's client reports more tokens from and into the cache than prompt: that is the rest then."""
     prompt = semconv.integer(call.span.attributes, semconv.INPUT_TOKENS)
     return prompt is not None and _beside_prompt([call.span], [call.span]) > prompt
 
 
 def prompt_is_short(call: Call) -> bool:
-    """Whether more tokens of a prompt came from and went into a cache than it had, by whoever tells either."""
+    """Whether more tokens of a prompt came from and went into a cache than it had."""
     prompt = _first_count(call.all_spans, semconv.INPUT_TOKENS)
     return prompt is not None and _beside_prompt(call.servers[::-1], call.client_spans) > prompt
 
@@ -81,13 +81,13 @@ def _beside_prompt(served: Sequence[Span], client: Sequence[Span]) -> int:
 
 
 def output_is_short(call: Call) -> bool:
-    """Whether the output of a request was told without the reasoning that it took."""
+    """Whether the output of a request was reported without the reasoning that it took."""
     span = _first_reporting(call.client_spans, semconv.OUTPUT_TOKENS)
     return span is not None and _reasoning_beside(span) > 0
 
 
 def _reasoning_beside(span: Span) -> int:
-    """Tokens of reasoning that `span` tells beside its output: more than that has, or both are in the total."""
+    """Tokens of reasoning that `span` reports beside its output: more than that has, or both are in the total."""
     reasoning = semconv.integer(span.attributes, semconv.REASONING_TOKENS) or 0
     if not reasoning:
         return 0
@@ -100,15 +100,15 @@ def _reasoning_beside(span: Span) -> int:
 
 
 def reporter_of(call: Call) -> Reporter:
-    """Who tells the tokens of a request."""
+    """The reporter of the tokens of a request."""
     return call.span.scope, semconv.text(call.span.attributes, semconv.REQUEST_MODEL)
 
 
 def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = frozenset()) -> TokenCounts:
-    """The counts of one request; `apart` are those who tell the prompt without what of it was cached.
+    """The counts of one request; `apart` are reporters of the prompt without what of it was cached.
 
-    A client that leaves zeros out (PydanticAI does) tells nothing of a request without cached tokens; from a server
-    that `run` started, which always tells, that silence means 0. From an unknown server it stays unknown.
+    A client that leaves zeros out (PydanticAI does) reports nothing of a request without cached tokens; from a server
+    that `run` started, which always reports them, that silence means 0. From an unknown server it stays unknown.
     """
     if not reports_tokens(call):
         return _NOT_REPORTED
@@ -129,7 +129,7 @@ def token_counts(call: Call, *, cache_arm: str | None, apart: Set[Reporter] = fr
 
 def requested_models(spans: Iterable[Span]) -> tuple[str, ...]:
     """The models that requests name, whoever made their spans; sorted."""
-    counted: list[Span] = []  # of these one tells all that others have to know of them
+    counted: list[Span] = []  # one of these has all that others have to know of them
     others: list[Span] = []
     for span in spans:
         shape = shape_of(span)
@@ -161,9 +161,9 @@ def usage_of(calls: Sequence[Call], counts: Sequence[TokenCounts]) -> Usage:
 def counts_for_sums(
     counts: Mapping[SpanKey, TokenCounts], around: Iterable[tuple[TokenCounts, Set[SpanKey]]]
 ) -> Sequence[TokenCounts]:
-    """The counts of some requests, to be added up alone: what only a call `around` several tells is one request's.
+    """The counts of some requests, to be added up alone: what only a call `around` several reports is one request's.
 
-    What of several each request has isn't known. Nothing is added where any of these requests tells its own.
+    What of several each request has isn't known. Nothing is added where any of these requests reports its own.
     """
     summed = dict(counts)
     for total, several in around:
@@ -183,7 +183,7 @@ def reports_tokens(call: Call) -> bool:
 
 
 def lacks_usage(call: Call) -> bool:
-    """Whether nobody tells how many tokens went in or came out."""
+    """Whether nobody reports how many tokens went in or came out."""
     spans = call.all_spans if reports_tokens(call) else ()
     return (
         _first_count(spans, semconv.INPUT_TOKENS) is None
@@ -192,12 +192,12 @@ def lacks_usage(call: Call) -> bool:
 
 
 def is_truncated(call: Call) -> bool:
-    """Whether a model request ended by its token limit, by the first span that tells why it ended."""
+    """Whether a model request ended by its token limit, by the first span that says why it ended."""
     return ended_by_limit(_finish_reasons(call))
 
 
 def failed_answer(calls: Sequence[Call]) -> str | None:
-    """What became of the last answer of a query, if its model was kept from giving one; None if it gave one."""
+    """Why the last answer of a query was prevented, if it was; None if it gave one."""
     answered = [call for call in calls if not call.is_refused or _finish_reasons(call)]
     last = max(answered, key=lambda call: call.span.end_ns, default=None)
     reason = failure_in(_finish_reasons(last)) if last else None
@@ -224,7 +224,7 @@ def _first_count(spans: Iterable[Span], names: tuple[str, ...]) -> int | None:
 
 
 def _first_reporting(spans: Iterable[Span], names: tuple[str, ...]) -> Span | None:
-    """The first span that tells such a count above 0."""
+    """The first span that reports such a count above 0."""
     return next((span for span in spans if (semconv.integer(span.attributes, names) or 0) > 0), None)
 
 
@@ -234,7 +234,7 @@ def _total(counts: Sequence[int | None]) -> int | None:
 
 
 def first_chunk_ns(call: Call) -> int | None:
-    """How long a request's first chunk took in nanoseconds, by the first span that tells."""
+    """How long a request's first chunk took in nanoseconds, by the first span that reports it."""
     return next((ns for span in call.client_spans if (ns := _first_chunk_of(span)) is not None), None)
 
 

@@ -74,7 +74,7 @@ def _is_uninformative(span: Span) -> bool:
 
 
 def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
-    """`spans`; where no call that is known counts tokens, spans that do are calls, though nothing else tells (Goose).
+    """`spans`; where no known call counts tokens, spans that do are calls, though only the counts say so (Goose).
 
     Nothing below them may count or be known: they would be sums.
     """
@@ -147,7 +147,7 @@ def _mean_nothing(names: tuple[str, ...]) -> bool:
 
 
 def _rest_of_a_stream(span: Span) -> Span | None:
-    """What Logfire's log at the end of a stream tells: the span of the call itself ended at the headers.
+    """What Logfire's log at the end of a stream reports: the span of the call itself ended at the headers.
 
     chat    |--|
     log        |- - duration - -|    an instant that becomes the model's time before it
@@ -221,7 +221,7 @@ def _usage_in_answers(attributes: Attributes) -> Mapping[str, object]:
 
 
 def _finish_reason(span: Span) -> AttributeValue:
-    """Why the answer ended, by the event or the message that holds it, where no attribute tells."""
+    """Why the answer ended, by the event or the message that holds it, where no attribute does."""
     reasons: list[AttributeValue] = [*_reasons_in_answers(span.attributes)]
     for event in span.events:
         if event.name == semconv.CHOICE_EVENT:
@@ -233,7 +233,7 @@ def _finish_reason(span: Span) -> AttributeValue:
 
 
 def _reasons_in_answers(attributes: Attributes) -> Sequence[AttributeValue]:
-    """Those of the first attribute that holds an answer and tells."""
+    """Those of the first attribute that holds an answer with them."""
     answers = (value for name, value in attributes.items() if holds_an_answer(name))
     return next((reasons for answer in answers if (reasons := [*_reasons_in(answer)])), ())
 

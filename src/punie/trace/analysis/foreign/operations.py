@@ -34,7 +34,7 @@ INFORMATIVE: Final = frozenset(
         *dialects.AGENT_RUN_MARKS,
     }
 )
-"""The attributes that tell what a span stands for, where it has no operation of the conventions."""
+"""The attributes that show what a span stands for, where it has no operation of the conventions."""
 
 
 @lru_cache(maxsize=4096)
@@ -49,7 +49,7 @@ def are_uninformative(names: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_plain(shape: Shape) -> bool:
-    """Whether spans of a shape stand for what `shape.like` does: nothing that they hold tells more."""
+    """Whether spans of a shape stand for what `shape.like` does: nothing else in them matters."""
     names = (*shape.like.attributes,)
     if shape.has_events or not _DECIDED_BY_VALUES.isdisjoint(names):
         return False
@@ -75,7 +75,7 @@ def _operation(shape: Shape) -> str | None:
 
 
 def operation_of(span: Span) -> str | None:
-    """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing tells."""
+    """The operation in the conventions' words, `NOTHING_OF_THESE`, or None where nothing shows it."""
     attributes = span.attributes
     if are_uninformative((*attributes,)):
         return operation_by_name(span)
@@ -144,7 +144,7 @@ def _by_what_it_has(span: Span) -> str | None:
 
 
 def looks_like_a_call(span: Span) -> bool:
-    """Whether a span tells of an answer, or names a model and an operation that isn't known."""
+    """Whether a span shows an answer, or names a model and an operation that isn't known."""
     attributes = span.attributes
     if semconv.PHASE in attributes:
         return False

@@ -1,4 +1,4 @@
-"""vLLM's and SGLang's own spans, said in our words: which phase each is, and the phases told by durations.
+"""vLLM's and SGLang's own spans, said in our words: which phase each is, and the phases that are reported as durations.
 
 vLLM makes one SERVER span a request, `llm_request`, with its durations as attributes (seconds). They are laid
 into it around the first token:
@@ -7,8 +7,8 @@ into it around the first token:
         |- queue -||--- prefill ---||---- decode ----|
                        first token ^ start + time_to_first_token
 
-What is not told (tokenising, detokenising, the way between its processes) stays `serve`. Where only the first token
-and the end are told (vLLM 0, TensorRT-LLM), prefill is what lies between the queue and the one, decode between the
+What is not reported (tokenising, detokenising, the way between its processes) stays `serve`. Where only the first token
+and the end are reported (vLLM 0, TensorRT-LLM), prefill is what lies between the queue and the one, decode between the
 one and the other. Durations for which the
 request has no room (milliseconds in place of seconds) are not laid into it, and it is marked so. SGLang makes a
 span for each step of a request, below one for the request and one for each thread, none of them of kind SERVER; the
@@ -48,7 +48,7 @@ from punie.trace.model import (
 _NS_PER_SECOND: Final = 1_000_000_000
 _LONGEST_S: Final = 1e7  # what says more is no duration of a request
 _MOST: Final = (
-    2  # times the request's own duration: phases that take longer in sum are told wrongly, and not laid
+    2  # times the request's own duration: phases that take longer in sum are reported wrongly, and not laid
 )
 
 # A decode server's own queue and the transfer of the prompt's cache to it are no work of the model.
@@ -72,19 +72,19 @@ TGI: Final = "time_per_token"  # embeddings' servers have the others too
 _RUST: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|µs|ms|s)")
 _RUST_UNITS: Final = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": _NS_PER_SECOND}
 DURATIONS: Final = frozenset({semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE, semconv.LATENCY_E2E})
-"""Attributes without any of which a server's span tells no phases."""
+"""Attributes without any of which a server's span reports no phases."""
 Key = tuple[str, str]
 
 
 def may_report_phases(shape: Shape) -> bool:
-    """Whether a server may tell its phases by spans of a shape in words of its own."""
+    """Whether a server may report its phases by spans of a shape in words of its own."""
     names = shape.names
     is_reported = not DURATIONS.isdisjoint(names) or TGI in names
     return (is_reported and semconv.PHASE not in names) or _may_be_named(shape.like)
 
 
 def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """`spans` with SGLang's steps named, and with a child for each phase that a server told as a duration.
+    """`spans` with SGLang's steps named, and with a child for each phase that a server reported as a duration.
 
     Our own server writes the same attributes and its phases: a span that names a phase is left as it is.
     """
@@ -122,7 +122,7 @@ def with_foreign_phases(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def _too_long_ns(span: Span) -> int:
-    """What a request's phases are told to have taken, if it has no room for that (they aren't in seconds); else 0."""
+    """What a request's phases took by its report, if it has no room for that (they aren't in seconds); else 0."""
     printed = _printed_times(span) if TGI in span.attributes else ()
     reported_ns = sum(ns or 0 for ns in (*_durations_ns(span.attributes), *printed))
     return reported_ns if reported_ns > _MOST * span.duration_ns else 0
@@ -198,7 +198,7 @@ def _above_generation(spans: Sequence[Span]) -> Iterator[Key]:
 
 
 def _durations_ns(attributes: Attributes) -> tuple[int, int, int]:
-    """Queue, prefill and decode; 0 for what isn't told."""
+    """Queue, prefill and decode; 0 for what isn't reported."""
     names = (semconv.LATENCY_QUEUE, semconv.LATENCY_PREFILL, semconv.LATENCY_DECODE)
     queue_ns, prefill_ns, decode_ns = (_seconds_ns(attributes, name) for name in names)
     first_ns, all_ns = (
@@ -220,7 +220,7 @@ def _reported_phases(span: Span) -> Iterator[Span]:
 
 
 def _printed(span: Span) -> Iterator[Span]:
-    """What a span of TGI's tells: a child for the time in the queue, and one for that of the model."""
+    """What a span of TGI's reports: a child for the time in the queue, and one for that of the model."""
     checked_ns, queue_ns, model_ns = _printed_times(span)
     queued_ns = span.start_ns + (checked_ns or 0)
     began_ns = queued_ns + (queue_ns or 0)

@@ -146,7 +146,7 @@ def cached_in_details(attributes: Attributes) -> int | None:
 
 
 def first_chunk_s(attributes: Attributes) -> float | None:
-    """Seconds to the first chunk, by the first attribute without an entry that tells.
+    """Seconds to the first chunk, by the first attribute without an entry that has them.
 
     A whole number in a unit that isn't named stays one: it may be meant in milliseconds.
     """

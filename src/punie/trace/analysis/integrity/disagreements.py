@@ -67,7 +67,7 @@ def _has_body_timings(shape: Shape) -> bool:
 
 
 def differing_counts(traces: Traces) -> Iterator[str]:
-    """The model calls of which two witnesses tell other token counts: which, and both.
+    """The model calls of which two witnesses report other token counts: which, and both.
 
     They are the server that answered, another instrumentation around the call, and the total beside the parts.
     """

@@ -111,7 +111,7 @@ def answers(traces: Traces) -> Checked:
 
 
 def _failure(call: Call) -> str:
-    """A failed call and, where its span or a request of it tells, how it failed."""
+    """A failed call and, where its span or a request of it says so, how it failed."""
     told = (error for span in (call.span, *call.attempts[::-1]) if (error := error_type(span)))
     return ": ".join([span_name(call.key), *islice(told, 1)])
 

@@ -1,4 +1,4 @@
-"""What traces have to know of each other to tell which of their spans are queries: a few words for each candidate."""
+"""What traces have to know of each other to decide which of their spans are queries: a few words for each candidate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReportedBy(IntEnum):
 
 
 class Request(NamedTuple):
-    """What an instrumentation in one service tells of one request: which model, how many tokens, which answer."""
+    """What an instrumentation in one service reports of one request: which model, how many tokens, which answer."""
 
     service: AttributeValue
     scope: str
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
 
 class ClientCall(NamedTuple):
-    """A call whose client alone tells of it: when, and what."""
+    """A call that only its client reports: when, and what."""
 
     start_ns: int
     end_ns: int
@@ -191,7 +191,7 @@ def _unserved(calls: Iterable[Call]) -> Iterator[ClientCall]:
 
 
 def _request(span: Span, *others: Span) -> Request:
-    """What the span of a call tells, or the next of the `others` that does."""
+    """What the span of a call reports, or the next of the `others` that does."""
     told = [one.attributes for one in (span, *others)]
     return Request(
         service=span.resource.get(semconv.SERVICE_NAME),

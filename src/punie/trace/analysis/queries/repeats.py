@@ -16,13 +16,13 @@ from punie.trace.analysis.records import QueryRecord
 from punie.trace.model import Group, Phase
 
 _READ_FASTER: Final = 2
-"""A repeat of which nobody tells the cached tokens read its prompt from the cache if that took less than half."""
+"""A repeat of which nobody reports the cached tokens read its prompt from the cache if that took less than half."""
 
 
 def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ...]:
-    """`records`, by their start, with every repeat marked that had more from the cache than the first asking.
+    """`records`, by their start, with every repeat marked that had more from the cache than the first execution.
 
-    Only askings in one server start can find each other's prompts.
+    Only executions in one server start can find each other's prompts.
     """
     first: dict[tuple[int, str], QueryRecord] = {}
     marked = []
@@ -36,7 +36,7 @@ def mark_cached_repeats(records: Iterable[QueryRecord]) -> tuple[QueryRecord, ..
 
 
 def _had_more(repeat: QueryRecord, first: QueryRecord) -> bool:
-    """By the tokens that both report; without them a cache that is known to be on is enough, else the time tells.
+    """By the tokens that both report; without them a cache that is known to be on is enough, else the time decides.
 
     Of queries that no run asked nobody knows in which server start they were; what users repeat are no repeats.
     """

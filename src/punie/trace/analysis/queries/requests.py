@@ -41,10 +41,10 @@ _NO_MESSAGES: Final = MessageList()
 
 
 class ModelRequest(msgspec.Struct, frozen=True, gc=False):
-    """One request to a model, as its spans tell it.
+    """One request to a model, as its spans report it.
 
     `turn` counts the requests of its query, from 0, by their start. `server` names what shares one prompt cache:
-    run, server start, address, model. `prefill_ns` and `decode_ns` are the last attempt's, None where no span tells
+    run, server start, address, model. `prefill_ns` and `decode_ns` are the last attempt's, None where no span reports
     them apart; `prefill_known` says how prefill is known. `client_messages` are what it was asked as the client wrote
     it, `server_messages` as the last server did: each digests in its own way, so the two can't be compared.
     """
@@ -75,12 +75,12 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 def reporters(traces: Traces) -> frozenset[Reporter]:
-    """Who tells the tokens of requests."""
+    """The reporters of the tokens of requests."""
     return _one_set(frozenset(map(reporter_of, traces.calls.requests.values())))
 
 
 def reporters_excluding_cached(traces: Traces) -> frozenset[Reporter]:
-    """Who tells prompts without what of them was cached."""
+    """The reporters of prompts without what of them was cached."""
     apart = [reporter_of(call) for call in traces.calls.requests.values() if excludes_cached(call)]
     return _one_set(frozenset(apart))
 
@@ -96,7 +96,7 @@ def read_requests(
 ) -> Mapping[SpanKey, tuple[ModelRequest, ...]]:
     """The model requests of every query by its root, in the order of their start; `query_ids` names the roots.
 
-    `apart` are those who tell prompts without what of them was cached.
+    `apart` are reporters of prompts without what of them was cached.
     """
     names = {root: query_key(root) for root in traces.requests}  # each name once
     return {

@@ -4,7 +4,7 @@ Where some trace asks a model, one that asks none is no query: a health check, a
 evaluation, whoever it asks. An agent's run that failed is one, although it didn't come so far, and so is one that
 counts tokens. A trace that begins with a tool has lost its caller's context, and so has a call in the time of a run
 that has none; both belong to the run around them, if there is one alone. What is linked to a query around it is a part
-of that (`linking`), and no query either where that judges. One of a server's spans alone repeats what clients tell of.
+of that (`linking`), and no query either where that judges. One of a server's spans alone repeats what clients report.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 64  # calls that may be open while a gateway works for one of 
 
 
 class Fate(Enum):
-    """What becomes of a candidate."""
+    """The fate of a candidate."""
 
     QUERY = auto()
     PART = auto()  # of a query of another trace
@@ -136,7 +136,7 @@ def _runs_around(candidates: Collection[QueryCandidate]) -> Iterator[tuple[SpanK
 
 
 def _is_part(one: QueryCandidate, reported_by: ReportedBy, others: ReportedBy, calls: _Calls) -> bool:
-    """Whether a candidate belongs to a query of another trace, as far as its own spans and their times tell."""
+    """Whether a candidate belongs to a query of another trace, by its own spans and their times."""
     if one.role is Role.TOOL:
         return others is not ReportedBy.NOBODY
     if reported_by is ReportedBy.SERVER:
@@ -169,7 +169,7 @@ class _Runs:
 
 
 class _Calls:
-    """The calls of a source of which clients alone tell."""
+    """The calls of a source that only clients report."""
 
     def __init__(self, outlines: Sequence[Outline]) -> None:
         self._by_start = sorted(
@@ -200,7 +200,7 @@ def _lasts_longer(call: ClientCall, one: QueryCandidate) -> bool:
 
 
 def _is_one_request(request: Request, behind: Request) -> bool:
-    """Whether two services, or two libraries of one, tell of one request.
+    """Whether two services, or two libraries of one, report one request.
 
     No count may differ. Between services the same model is enough; where a gateway has another name for it, and within
     a service, the counts or the answer's id have to agree.

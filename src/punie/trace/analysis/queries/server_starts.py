@@ -12,7 +12,7 @@ from punie.trace.analysis.trees.tree import SpanKey
 from punie.trace.model import Span
 
 RunKey = tuple[int, str]
-"""What tells runs apart: the name, which is the same in every source, else the place of the source."""
+"""What distinguishes runs: the name, which is the same in every source, else the place of the source."""
 
 
 class ServerStart(msgspec.Struct, frozen=True):

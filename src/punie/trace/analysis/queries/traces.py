@@ -35,9 +35,9 @@ PlannedKey = tuple[str, int, int]
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What the other traces of a source tell of one.
+    """What the other traces of a source say about one.
 
-    At `addresses` models answer, `apart` tell prompts without what of them was cached, `judged` is what becomes of the
+    At `addresses` models answer, `apart` report prompts without what of them was cached, `judged` are the fates of the
     candidates; None: nobody judged them yet.
     """
 
@@ -53,7 +53,7 @@ class Traces:
     The times of `forest` are those of `source` but for the shifts of `skew` and what stands in place of times that
     can't be (`impossible`) and the longer ones of roots that `handed_on` what was to do. `starts` and `requests`
     (the model requests by their start) have each query's root. `outlines` are what other traces have to know of
-    these, `judged` what became of the candidates. Where the forest `is_one_nested_tree` by itself, no span of it
+    these, `judged` the fates of candidates. Where the forest `is_one_nested_tree` by itself, no span of it
     reaches out of another.
     """
 
@@ -116,7 +116,7 @@ def read_traces(
 ) -> Traces:
     """Grow the trees of `source` and find its queries: with a plan only the spans that a run wrote as such.
 
-    `now_ns` tells which times are possible; None takes all of them as they are. Without `around` the traces of `source`
+    `now_ns` decides which times are possible; None takes all as they are. Without `around` the traces of `source`
     are all that there are.
     """
     around = around or Surroundings()

@@ -1,7 +1,7 @@
-"""Whose clock a span was timed by: which processes of a trace run on one machine, as far as their spans tell.
+"""Whose clock a span was timed by: which processes of a trace run on one machine, as far as their spans show.
 
 Two processes are on one machine if the first of `k8s.node.uid`, `k8s.node.name`, `host.id` and `host.name` that both
-tell is the same, if they are one pod, container or service instance, or if one asked the other over a loopback
+name is the same, if they are one pod, container or service instance, or if one asked the other over a loopback
 address. They are on different machines if that first attribute differs (pods and containers that differ say nothing:
 they may share a machine). Otherwise it is not known.
 """
@@ -30,13 +30,13 @@ class Relation(Enum):
 
 
 def process_of(span: Span) -> Process:
-    """The process that made `span`; two without any sign of their own are told apart by the service's name."""
+    """The process that made `span`; two without any sign of their own are distinguished by the service's name."""
     signs = [span.resource.get(name) for name in _SIGNS]
     return tuple([sign if isinstance(sign, str) else None for sign in signs])
 
 
 def relation(one: Process, other: Process) -> Relation:
-    """What the signs of both tell."""
+    """What the signs of both show."""
     if one == other:
         return Relation.ONE_MACHINE
     pairs = list(zip(one, other, strict=True))
@@ -94,6 +94,6 @@ class Machines:
         return len(set(self._machine.values())) < 2
 
     def name(self, machine: Process) -> str:
-        """What a machine is called: what it tells, the surest first, else its service."""
+        """What a machine is called: by its signs, the surest first, else its service."""
         signs = (sign for sign in (*machine[:_MACHINES], machine[-1]) if sign is not None)
         return next(signs, "no name")

@@ -1,4 +1,4 @@
-"""How text is encoded, told by its first bytes: a mark, or JSON's first character with zeros around it.
+"""How text is encoded, recognised by its first bytes: a mark, or JSON's first character with zeros around it.
 
 PowerShell 5 redirects as UTF-16, and others write a mark before UTF-8.
 """

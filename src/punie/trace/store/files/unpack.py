@@ -1,4 +1,4 @@
-"""A file's content without compression and framing, told by its bytes, not by its name.
+"""A file's content without compression and framing, recognised by its bytes, not by its name.
 
 The Collector's file exporter writes protobuf, and whatever it compresses, as messages behind a length of four
 bytes, big-endian: `|length|message|length|message|…`. Protobuf and JSON never start with a byte below 8 (that

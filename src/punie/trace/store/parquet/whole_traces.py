@@ -28,7 +28,7 @@ _SPREAD: Final = 0x9E3779B97F4A7C15  # odd
 
 
 class State(IntEnum):
-    """What becomes of a trace; the names are those of the SQL's."""
+    """The fate of a trace; the names are those of the SQL's."""
 
     COUNTED = 0
     FAILED = 1
@@ -41,7 +41,7 @@ class SpanColumns:
     """Spans of whole traces, those of a trace side by side.
 
     `high` and `low` are the halves of the trace's id, `parent` is 0 at the top, `phase` -1 where none is named.
-    `machines` has a row a name that tells of the machine (0: not named), the last one the host's; `scope` is a number.
+    `machines` has a row a name of the machine (0: not named), the last one the host's; `scope` is a number.
     """
 
     high: npt.NDArray[np.uint64]
@@ -237,7 +237,7 @@ class _Looked:
         return known
 
     def members(self, counted: Bools) -> Members:
-        """The spans that the ledger reads, of the `counted` ones: what a better source tells as well is left out."""
+        """The spans that the ledger reads, of the `counted` ones: what a better source reports as well is left out."""
         rows, parent = self._rows, np.maximum(self._parent, 0)
         of_http = (rows.role == PHASE) & (self._parent >= 0) & (rows.role[parent] == HTTP)
         told = (rows.how == _HOW[Provenance.STREAM]) & (self._served[parent] | self._body[parent])
