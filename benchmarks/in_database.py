@@ -132,7 +132,7 @@ def _measured(folder: str, database: str, by: GroupBy | None, *, with_disk: bool
         _serve(engine)
         return ""
     rows = f"SELECT {EXPORTER.exporter_columns} FROM {database}.otel_traces"  # noqa: S608 - our own name
-    sql = report_sql(f"({shard_sql(rows, (), by)})")
+    sql = report_sql(f"({shard_sql(rows, (), by)})", by)
     settings = dict(SETTINGS)
     if not with_disk:
         settings |= {"max_bytes_before_external_group_by": 0, "max_bytes_ratio_before_external_group_by": 0}

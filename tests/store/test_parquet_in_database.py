@@ -10,7 +10,7 @@ from dataclasses import replace as with_field
 from pathlib import Path
 
 import pytest
-from changed_trees import SAID_OTHERWISE, changed, linked_cases, said_otherwise
+from changed_trees import NO_TEXT, SAID_OTHERWISE, changed, linked_cases, said_otherwise
 from msgspec.structs import replace
 from parquet_spans import Form, write_parquet
 from query_trees import NOW_NS, Tree, forty_queries, seeded
@@ -184,7 +184,7 @@ def test_copies_of_a_query_that_contradict_each_other_in_its_state_need_the_tree
     assert total([write_parquet(tmp_path / "spans.parquet", spans)]).total.needs_tree == 1
 
 
-@pytest.mark.parametrize(("name", "value", "becomes"), SAID_OTHERWISE)
+@pytest.mark.parametrize(("name", "value", "becomes"), [*SAID_OTHERWISE, *NO_TEXT])
 def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
     tmp_path: Path, name: str, value: AttributeValue, becomes: str
 ) -> None:

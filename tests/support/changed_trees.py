@@ -88,9 +88,6 @@ SAID_OTHERWISE: Final[Sequence[tuple[str, AttributeValue, str]]] = (
     (semconv.QUERY_OK, "0", "failed"),
     (semconv.QUERY_OK, "TRUE", "answers"),
     (semconv.QUERY_OK, "perhaps", "needs_tree"),
-    (semconv.QUERY_ID, ["q"], "needs_tree"),
-    (semconv.QUERY_ERROR, 1, "needs_tree"),
-    (semconv.ERROR_TYPE, 429, "needs_tree"),
     (semconv.ERROR_TYPE, "Timeout", "failed"),
     (semconv.QUERY_WARMUP, "True", "warmup"),
     (semconv.QUERY_WARMUP, "False", "answers"),
@@ -99,6 +96,13 @@ SAID_OTHERWISE: Final[Sequence[tuple[str, AttributeValue, str]]] = (
     (semconv.HTTP_STATUS[1], "moved", "needs_tree"),
 )
 """What a query or each of its requests may say in words of its own, and what becomes of the query."""
+
+NO_TEXT: Final[Sequence[tuple[str, AttributeValue, str]]] = (
+    (semconv.QUERY_ID, ["q"], "needs_tree"),
+    (semconv.QUERY_ERROR, 1, "needs_tree"),
+    (semconv.ERROR_TYPE, 429, "needs_tree"),
+)
+"""The same, where attributes have types: a report takes none of these for an id or an error."""
 
 
 def said_otherwise(spans: Sequence[Span], name: str, value: AttributeValue) -> list[Span]:

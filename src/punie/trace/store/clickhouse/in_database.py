@@ -24,7 +24,7 @@ from punie.trace.store.clickhouse.source import (
     refusal,
     settings_sql,
 )
-from punie.trace.store.clickhouse.tables import SpanTable
+from punie.trace.store.clickhouse.tables import EXPORTER, SpanTable
 from punie.trace.store.clickhouse.texts import MOST_SPANS, report_sql, shard_sql, survey_sql
 from punie.trace.store.in_database.sums import StateSums, part_of_sums
 
@@ -88,9 +88,11 @@ def _query(client: Client, query: ClickHouseQuery, by: GroupBy | None, now_ns: i
     word = "GLOBAL IN" if behind else "IN"
     survey = client.query(survey_sql(_rows(query, table, quoted(name), word=word)), parameters=asked)
     ((attributes, has_links),) = survey.result_rows
-    shard = partial(shard_sql, attributes=attributes, by=by, has_links=bool(has_links))
+    shard = partial(
+        shard_sql, attributes=attributes, by=by, has_links=bool(has_links), is_text=table is EXPORTER
+    )
     where, shards = _shards(client, query, shard, table, name, behind, has_links=bool(has_links))
-    sql = f"{report_sql(shards)}{settings_sql(client.server_settings, SETTINGS)}"
+    sql = f"{report_sql(shards, by)}{settings_sql(client.server_settings, SETTINGS)}"
     return _Answer([_Row(*row) for row in client.query(sql, parameters=asked).result_rows], where)
 
 

@@ -80,12 +80,12 @@ _REPORT = """SELECT is_all, part, state, queries, root_ns,
     w[intDiv(95 * length(w) + 99, 100)], w[intDiv(99 * length(w) + 99, 100)]] AS walls,
   phases, contested, known, named, most_spans, network_known
 FROM (
-  SELECT grouping(part) AS is_all, part, state, sum(s.queries) AS queries, sum(s.root_ns) AS root_ns,
+  SELECT {is_all} AS is_all, {part} AS part, state, sum(s.queries) AS queries, sum(s.root_ns) AS root_ns,
     arraySort(groupArrayArray(s.walls)) AS w, sumForEach(s.phases) AS phases,
     sumForEach(s.contested) AS contested, groupBitOr(s.known) AS known,
     arraySlice(arraySort(groupArrayArray(s.named)), 1, 3) AS named, max(s.most_spans) AS most_spans,
     min(s.network_known) AS network_known
-  FROM {shards} AS s GROUP BY GROUPING SETS ((state), (state, part))
+  FROM {shards} AS s GROUP BY {groups}
 )"""
 
 _LONGEST: Final = 40
@@ -117,10 +117,13 @@ def survey_sql(rows: str) -> str:
     return f"SELECT {names}, {has_links} FROM ({rows})"  # noqa: S608 - our own text
 
 
-def traces_sql(attributes: Iterable[str], by: GroupBy | None = None, *, has_links: bool = False) -> str:
-    """A row a trace over a relation `otel_spans`: TraceId, part, state, root_ns, is_network_known, members.
+def traces_sql(
+    attributes: Iterable[str], by: GroupBy | None = None, *, has_links: bool = False, is_text: bool = True
+) -> str:
+    """A row a trace of a relation `otel_spans`: TraceId, part, state, low_ns, high_ns, is_network_known, ids, members.
 
-    `attributes` are the names of all that its spans have; `has_links` if any of them is linked.
+    `attributes` are the names of all that its spans have; `has_links` if any of them is linked, `is_text` if no
+    attribute had another type where it was written.
 
     `part` is the trace's part as `analysis.parts.GroupBy` says, "" where nothing is asked `by`.
     """
@@ -130,7 +133,7 @@ def traces_sql(attributes: Iterable[str], by: GroupBy | None = None, *, has_link
         OF_PART="asked, served, " if by is GroupBy.MODEL else "",
         ONE_MACHINE=_one_machine(),
         MACHINES=", ".join(f"machine_{number}" for number, _ in enumerate(semconv.MACHINE_NAMES)),
-        NAMED=spans_sql(_words(), _has_any, spelled),
+        NAMED=spans_sql(_words(), _has_any, spelled, is_text=is_text),
         AFTER_PERCENT=AFTER_PERCENT,
         LINKED=_LINKED.replace("$QUERY_ID", quoted(semconv.QUERY_ID)) if has_links else "",
         EARLIEST_NS=EARLIEST_NS,
@@ -139,27 +142,35 @@ def traces_sql(attributes: Iterable[str], by: GroupBy | None = None, *, has_link
     )
 
 
-def shard_sql(rows: str, attributes: Iterable[str], by: GroupBy | None, *, has_links: bool = False) -> str:
+def shard_sql(
+    rows: str, attributes: Iterable[str], by: GroupBy | None, *, has_links: bool = False, is_text: bool = True
+) -> str:
     """One statement over `rows`, a SELECT of the exporter's columns, for a server that has whole traces.
 
-    `attributes` are the names of all that the spans of all servers have; `has_links` if any of them is linked: then the
-    server has to have all traces.
+    `attributes` are the names of all that the spans of all servers have; `has_links` and `is_text` are those of
+    `traces_sql`. With links the server has to have all traces.
 
     Gives a row a state and part: state, part, queries, root_ns, walls (one a counted query), phases and contested
-    (ranks and nanoseconds), known, named, most_spans, network_known.
+    (nanoseconds, an entry a phase), known, named, most_spans, network_known.
     """
     ledger = _ledger(_TRACES, Template(_SUMS).substitute(PHASES=_by_rank(2), CONTESTED=_by_rank(3)))
-    return _SHARD.format(rows=rows, traces=traces_sql(attributes, by, has_links=has_links), ledger=ledger)
+    return _SHARD.format(
+        rows=rows, traces=traces_sql(attributes, by, has_links=has_links, is_text=is_text), ledger=ledger
+    )
 
 
-def report_sql(shards: str) -> str:
+def report_sql(shards: str, by: GroupBy | None = None) -> str:
     """One statement over `shards`, a relation with the rows of `shard_sql` from every server.
 
-    Gives is_all, part, state, queries, root_ns, walls, extremes (least, most, the two in the middle, 95th and 99th
-    percentile), phases, ranks, ns, contested_ns, known, named, most_spans, network_known: a row a state over all
-    (is_all 1), and a row a state and part.
+    Gives is_all, part, state, queries, root_ns, walls (least, most, the two in the middle, 95th and 99th percentile),
+    phases and contested (nanoseconds, an entry a phase), known, named, most_spans, network_known: a row a state over
+    all (is_all 1), and `by` something a row a state and part.
     """
-    return _REPORT.format(shards=shards)
+    if by is None:
+        return _REPORT.format(shards=shards, is_all="1", part="''", groups="state")
+    return _REPORT.format(
+        shards=shards, is_all="grouping(part)", part="part", groups="GROUPING SETS ((state), (state, part))"
+    )
 
 
 def _by_rank(place: int) -> str:

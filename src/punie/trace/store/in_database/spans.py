@@ -108,6 +108,17 @@ MARKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Attributes of which it only matters whether one of them is there, by the condition's name."""
 
+_DIGITS: Final = ", ".join(f"'{digit}'" for digit in range(10))
+_NO_TEXT: Final = (
+    "CASE WHEN is_query THEN substring(query_id, 1, 1) IN ('[', '{') OR "
+    + " OR ".join(
+        f"{error} IN ('true', 'false') OR substring({error}, 1, 1) IN ('[', '{{', '-', '.', {_DIGITS})"
+        for error in ("query_error", "error_type")
+    )
+    + " ELSE false END"
+)
+"""A query's id or error that isn't text where attributes have types: a report knows none then."""
+
 _SPELLED: Final = frozenset({Meaning.KIND, Meaning.OUTPUT, Meaning.FINISH})
 
 
@@ -124,7 +135,11 @@ def names_by_meaning(names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
 
 
 def spans_sql(
-    words: str, has_any: Callable[[Sequence[str]], str], spelled: Mapping[str, Sequence[str]]
+    words: str,
+    has_any: Callable[[Sequence[str]], str],
+    spelled: Mapping[str, Sequence[str]],
+    *,
+    is_text: bool,
 ) -> str:
     """All columns of the relation `words` (a SELECT), and what follows from them.
 
@@ -142,7 +157,7 @@ def spans_sql(
         **{name: "false" for name, attributes in spelled.items() if not attributes},
         BEGINS=_begins("span_name", (*BEGINNINGS, STREAM, DYNAMO)),
         FIRST_WORDS=_begins("span_name", sorted(CONVENTIONS)),
-        NO_LETTERS=listed("[{0123456789+-."),
+        NO_TEXT="false" if is_text else _NO_TEXT,
         SHORTEST=min(map(len, WORKFLOW_NAMES)),
         WORKFLOWS=listed(sorted(WORKFLOW_NAMES)),
         SCOPE_TO_HEADERS=_begins("scope", semconv.HTTP_SCOPES_TO_HEADERS),

@@ -19,8 +19,7 @@ SELECT *, role = 4 AND CASE WHEN $has_ends_at THEN ends_at = 1 ELSE $SCOPE_TO_HE
     OR (role = 5 AND phase < 0 AND $has_latency)
     OR (role IN (1, 4) AND (phase < 0 AND (is_error OR error = 1 OR status >= 400) OR (status = 0 AND status_text NOT IN ('', '0'))))
     OR warmup = 2 OR is_wrong = 2
-    OR CASE WHEN is_query THEN substring(query_id, 1, 1) IN ('[', '{') OR query_error IN ('true', 'false') OR error_type IN ('true', 'false')
-      OR substring(query_error, 1, 1) IN ($NO_LETTERS) OR substring(error_type, 1, 1) IN ($NO_LETTERS) ELSE false END
+    OR $NO_TEXT
     OR (role = 1 AND phase < 0 AND has_exception)
     OR (role = 1 AND output = 0 AND CASE WHEN finish = 0 THEN $has_answer ELSE true END)
     OR (role = 6 AND phase < 0) OR (role <> 6 AND how IN (2, 3))

@@ -130,7 +130,7 @@ def narrow_sql(columns: Columns, names: Mapping[str, frozenset[str]], relation: 
     )
     return (
         f"SELECT {numbers}, {_facts()} AS facts, place{more} "  # noqa: S608
-        f"FROM ({spans_sql(of_words, attributes.has_any, spelled)})"
+        f"FROM ({spans_sql(of_words, attributes.has_any, spelled, is_text=attributes.is_map)})"
     )
 
 
