@@ -16,7 +16,7 @@ from punie.trace.analysis.comparison.design import ObservationUnit
 from punie.trace.analysis.comparison.facts import Likeness, compare_facts
 from punie.trace.analysis.comparison.gate import GateOutcome, Thresholds, judge
 from punie.trace.analysis.comparison.sides import side_of
-from punie.trace.analysis.records import PlannedQuery, QueryRecord
+from punie.trace.analysis.records import PlannedQuery, QueryLedger, QueryRecord
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
 from punie.trace.model import Phase
 from punie.trace.report.wording.comparison import caveats, gate_reason, undecided_reasons
@@ -159,6 +159,55 @@ def test_a_large_change_of_one_phase_is_found_over_three_starts_too() -> None:
     assert (found.design.unit, found.design.exchanged) == (ObservationUnit.START, ObservationUnit.REPEAT)
     assert found.design.covers_starts
     assert {c.measure.name for c in found.changes if c.is_significant} == {"wall", "generation", "prefill"}
+
+
+def test_what_is_said_of_the_wall_time_is_not_said_of_a_group() -> None:
+    """Tools got faster by what the model got slower, within noise of each other."""
+    slow = [
+        _evidence(
+            [
+                replace(r, ledger=_moved(r.ledger, Phase.TOOL, Phase.DECODE, 40_000_000))
+                for r in _start(n, prefill_ms=100)
+            ]
+        )
+        for n in (1, 2, 3, 4)
+    ]
+    long_tools = [_evidence([_with_tools(r) for r in part.records]) for part in _side(4, 9)]
+    found = _compared(long_tools, [_evidence([_with_tools(r) for r in part.records]) for part in slow])
+    assert found.direction is Direction.NO_DIFFERENCE
+    assert found.end_to_end is not None
+    assert found.direction is found.end_to_end.direction
+    assert (_named(found, "generation"), _named(found, "tool")) == (Direction.SLOWER, Direction.FASTER)
+    names = [change.measure.name for change in found.changes]
+    assert names == ["wall", "generation", "decode", "prefill", "tool"], "a group of one phase is that phase"
+
+
+def _with_tools(record: QueryRecord) -> QueryRecord:
+    """With 100 ms more in tools."""
+    phases = {**record.ledger.phases_ns, Phase.TOOL: record.ledger.phases_ns[Phase.TOOL] + 100_000_000}
+    return replace(
+        record, ledger=replace(record.ledger, phases_ns=phases, wall_ns=record.wall_ns + 100_000_000)
+    )
+
+
+def _moved(ledger: QueryLedger, source: Phase, to: Phase, ns: int) -> QueryLedger:
+    phases = {**ledger.phases_ns}
+    phases[source] -= ns
+    phases[to] += ns
+    return replace(ledger, phases_ns=phases)
+
+
+def test_with_few_starts_the_wall_time_is_judged_alone_and_phases_together() -> None:
+    found = _compared(_side(3, 1), _side(3, 9, slower=1.05))
+    assert found.design is not None
+    assert found.design.exchanged is ObservationUnit.REPEAT
+    wall, *parts = found.changes
+    assert wall.p == wall.family_p
+    alone = [found.design.t_p(place) for place in range(len(found.changes))]
+    assert wall.p == pytest.approx(max(alone[0], found.test.p[0] if found.test else 0))
+    for place, part in enumerate(parts, 1):
+        assert part.family_p is not None
+        assert part.family_p >= min(1.0, alone[place] * len(parts)) - 1e-12
 
 
 def test_one_start_against_several_doesn_t_cover_what_differs_between_starts() -> None:
