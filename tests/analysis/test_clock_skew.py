@@ -172,7 +172,7 @@ def test_the_finding_says_how_far_and_how_surely_and_the_ledger_reads_the_correc
     served = span("served", "POST", 9_000, 9_200, BOX, kind=SpanKind.SERVER)
     found = read_queries(SpanSet((ROOT, chat, post, served)))
     (finding,) = (f for f in found.findings if f.slug == "clock-skew")
-    assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}: box by -7,800 ns",))
+    assert (finding.effect, finding.examples) == (Effect.DOWNGRADED, (f"{T}: box by -7.80 µs",))
     assert finding.message.endswith(": by up to 7.80 µs, known to ±100 ns")
     assert {p.value: ns for p, ns in found.records[0].ledger.phases_ns.items() if ns} == {
         "model": 200,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -512,6 +513,15 @@ def test_segments_that_are_none_are_refused_in_words(tmp_path: Path, document: o
     assert says in read_source(str(file)).unreadable[0].reason
 
 
+def tar_of(content: bytes) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        member = tarfile.TarInfo("spans.jsonl")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -519,6 +529,7 @@ def test_segments_that_are_none_are_refused_in_words(tmp_path: Path, document: o
         (b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of HTML"),
         (b"\nresourceSpans:\n- resource: {}\n", "neither JSON nor"),
         (b"PK\x03\x04\x14\0", "a ZIP archive"),
+        (tar_of(b'{"resourceSpans": []}'), "a tar archive: unpack it"),
         (b"SQLite format 3\0", "a database of SQLite"),
         (b"# HELP x y\n# TYPE x counter\nx 1\n", "metrics of Prometheus"),
         (b'{"log": {"version": "1.2", "entries": []}}', "JSON, but no spans"),

@@ -74,6 +74,6 @@ def _what_is_wrong(place: Place) -> str:
     except ValueError as error:
         packed = next((how for start, how in _PACKED.items() if place.head.startswith(start)), None)
         if packed:
-            return f"packed by {packed}, which isn't read: unpack it (gzip, zstd, zip and tar are read as they are)"
+            return f"packed by {packed}, which isn't read: unpack it (gzip and zstd are read as they are)"
         return f"neither JSON nor a format that we know: {error}"
     return what_it_is(found.value) if found else "not JSON in any line"

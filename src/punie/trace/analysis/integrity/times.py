@@ -73,9 +73,13 @@ def shifted_clocks(shifts: Sequence[Shift]) -> IntegrityFinding:
     known_to = "at least that" if open_ended else f"known to ±{duration_text(widest_ns)}"
     return finding(
         "clock-skew",
-        [f"{shift.trace_id}: {shift.machine} by {shift.shift_ns:+,} ns" for shift in shifts],
+        [f"{shift.trace_id}: {shift.machine} by {_signed(shift.shift_ns)}" for shift in shifts],
         figures=f"by up to {duration_text(largest_ns)}, {known_to}",
     )
+
+
+def _signed(ns: int) -> str:
+    return f"{'-' if ns < 0 else '+'}{duration_text(abs(ns))}"
 
 
 def coarse_clock(resolution_ns: int) -> IntegrityFinding:

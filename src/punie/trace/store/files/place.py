@@ -15,6 +15,7 @@ from punie.trace.store.files.unpack import Unpacked, unpack
 from punie.trace.urls import without_password
 
 _HEAD: Final = 16
+_TAR: Final = slice(257, 262)  # where a tar archive says "ustar"
 
 
 class Place:
@@ -93,7 +94,12 @@ class Place:
     @cached_property
     def json(self) -> JsonDocuments:
         """The JSON documents of the content; raises ValueError if it is no JSON at all."""
-        return JsonDocuments(self.lines) if self.lines else split_documents(self.unpacked.messages)
+        if self.lines:
+            return JsonDocuments(self.lines)
+        messages = self.unpacked.messages
+        if any(message[_TAR] == b"ustar" for message in messages[:1]):
+            raise ValueError("a tar archive: unpack it")
+        return split_documents(messages)
 
     def _cannot_read(self, error: OSError) -> InputError:
         return InputError(f"{self.text}: can't be read: {error.strerror or error}", remedy=CHECK_PATH)
