@@ -176,8 +176,10 @@ def _sentence(error: BaseException) -> str:
         leaves = _leaves(error)
         more = f" (and {len(leaves) - _SHOWN_ERRORS} more)" if len(leaves) > _SHOWN_ERRORS else ""
         return "; ".join(map(_sentence, leaves[:_SHOWN_ERRORS])) + more
-    said = str(error) or "; ".join(dict.fromkeys(getattr(error, "__notes__", ())))
-    text = without_passwords(f"{type(error).__name__}: {said}{_of_the_connection(error)}".removesuffix(": "))
+    message = str(error) or "; ".join(dict.fromkeys(getattr(error, "__notes__", ())))
+    text = without_passwords(
+        f"{type(error).__name__}: {message}{_of_the_connection(error)}".removesuffix(": ")
+    )
     return text if len(text) <= _LONGEST_ERROR else shorten(text, _LONGEST_ERROR, placeholder="…")
 
 

@@ -41,8 +41,8 @@ def meaning(traces: Traces) -> Checked:
         yield Cases("unrecognised-model-call", [*_unrecognised(traces)])
     calls, unreported = traces.counted_calls, traces.calls.unreported
     if unreported:
-        told = names([call.key for call in calls if call.key in unreported])
-        yield Cases("request-without-model-call", told)
+        missing = names([call.key for call in calls if call.key in unreported])
+        yield Cases("request-without-model-call", missing)
     if cut := [span for call in calls if call.attempts for span in _cut_requests(call, traces)]:
         yield Cases("http-ends-at-headers", names([(span.trace_id, span.span_id) for span in cut]))
     if uncovered := [call.key for call in calls if not call.is_covered]:
@@ -112,8 +112,8 @@ def answers(traces: Traces) -> Checked:
 
 def _failure(call: Call) -> str:
     """A failed call and, where its span or a request of it says so, how it failed."""
-    told = (error for span in (call.span, *call.attempts[::-1]) if (error := error_type(span)))
-    return ": ".join([span_name(call.key), *islice(told, 1)])
+    types = (error for span in (call.span, *call.attempts[::-1]) if (error := error_type(span)))
+    return ": ".join([span_name(call.key), *islice(types, 1)])
 
 
 def draft(traces: Traces) -> Checked:

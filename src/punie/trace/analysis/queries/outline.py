@@ -192,12 +192,12 @@ def _unserved(calls: Iterable[Call]) -> Iterator[ClientCall]:
 
 def _request(span: Span, *others: Span) -> Request:
     """What the span of a call reports, or the next of the `others` that does."""
-    told = [one.attributes for one in (span, *others)]
+    attributes = [one.attributes for one in (span, *others)]
     return Request(
         service=span.resource.get(semconv.SERVICE_NAME),
         scope=span.scope,
-        model=_first_reported(told, (semconv.REQUEST_MODEL,)),
-        facts=tuple([_first_reported(told, names) for names in _FACTS_OF_A_REQUEST]),
+        model=_first_reported(attributes, (semconv.REQUEST_MODEL,)),
+        facts=tuple([_first_reported(attributes, names) for names in _FACTS_OF_A_REQUEST]),
     )
 
 

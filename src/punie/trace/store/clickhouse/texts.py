@@ -15,7 +15,7 @@ from punie.trace.analysis.calls.coverage import AFTER_PERCENT
 from punie.trace.analysis.summary.parts import GroupBy
 from punie.trace.analysis.trees.absolute_time import DAY_NS, EARLIEST_NS, LONGEST_NS
 from punie.trace.model import PHASE_GROUP, PHASES, Group, Phase
-from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, names_by_meaning, quoted, spans_sql
+from punie.trace.store.in_database.spans import MARKS, TEXT_CODES, TEXTS, names_by_meaning, quoted, spans_sql
 
 _PLACES: Final = (1 << 42, 1 << 21, 1)
 _AT_WORK: Final = MappingProxyType(
@@ -203,7 +203,7 @@ def _text(name: str) -> str:
 
 def _words() -> str:
     """The words of the spans in `otel_spans`, as `store/in_database/spans.py` lists them."""
-    told = (f"{_told(word)} AS {word}" for word in TOLD)
+    told = (f"{_told(word)} AS {word}" for word in TEXT_CODES)
     texts = (f"SpanAttributes[{quoted(name)}] AS {word}" for word, name in TEXTS.items())
     machine = (
         f"if({name} = '', 0, cityHash64({name})) AS machine_{number}"
@@ -245,13 +245,14 @@ def _has_any(names: Sequence[str]) -> str:
 
 
 def _told_sql() -> str:
-    """What all attributes of a span tell, side by side in one number: they are gone through once.
+    """What all attributes of a span show, side by side in one number: they are gone through once.
 
-    Of an attribute of `TOLD` a name alone tells of another text; its text, as "name=text", what is to be added to that.
+    Of an attribute of `TEXT_CODES` a name alone stands for another text; its text, as "name=text", for what is to be
+    added to that.
     """
     names: dict[str, int] = {}
     texts: dict[str, int] = {}
-    for word, told in TOLD.items():
+    for word, told in TEXT_CODES.items():
         place, _ = _TOLD_BITS[word]
         names[told.attribute] = told.other << place
         for text, number in {"": 0, **told.numbers}.items():
@@ -287,7 +288,7 @@ def _bits(most: Mapping[K, int], place: int) -> Mapping[K, tuple[int, int]]:
 
 
 _TOLD_BITS: Final = _bits(
-    {word: max(*told.numbers.values(), told.other, 1) for word, told in TOLD.items()}, 0
+    {word: max(*told.numbers.values(), told.other, 1) for word, told in TEXT_CODES.items()}, 0
 )
 _MARKED: Final = _bits(
     {names: len(names) for names in MARKS.values()}, sum(width for _, width in _TOLD_BITS.values())

@@ -4,7 +4,7 @@ A relation of words has, beside what the engine needs itself (ids, times), these
 
 | column | holds |
 | --- | --- |
-| a name of `TOLD` | what the attribute tells, as a number |
+| a name of `TEXT_CODES` | what the attribute tells, as a number |
 | a name of `TEXTS` | the attribute as text, "" if the span lacks it |
 | `is_top`, `is_server`, `is_error` | it names no parent; its kind is SERVER; its status is ERROR |
 | `has_exception` | one of its events is an exception |
@@ -35,8 +35,8 @@ from punie.trace.store.tags import STATUS_TAGS
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the text of an attribute tells: a number of `numbers`, else `other`; 0 where it is lacking or empty.
+class TextCode:
+    """What the text of an attribute means: a number of `numbers`, else `other`; 0 where it is lacking or empty.
 
     The texts are upper case if `any_case`: then case doesn't matter.
     """
@@ -48,11 +48,11 @@ class Told:
 
 
 _METHODS: Final = {"POST": 1, "_OTHER": 1}  # those by which a model may be asked
-TOLD: Final[Mapping[str, Told]] = MappingProxyType(
+TEXT_CODES: Final[Mapping[str, TextCode]] = MappingProxyType(
     {
-        "phase_told": Told(semconv.PHASE, {phase: rank for rank, phase in enumerate(PHASES, 1)}),
-        "how_told": Told(semconv.PHASE_PROVENANCE, {how: rank for rank, how in enumerate(Provenance, 1)}),
-        "operation": Told(
+        "phase_told": TextCode(semconv.PHASE, {phase: rank for rank, phase in enumerate(PHASES, 1)}),
+        "how_told": TextCode(semconv.PHASE_PROVENANCE, {how: rank for rank, how in enumerate(Provenance, 1)}),
+        "operation": TextCode(
             semconv.OPERATION,
             {
                 **dict.fromkeys(semconv.OPERATION_CHAT, 1),
@@ -61,15 +61,19 @@ TOLD: Final[Mapping[str, Told]] = MappingProxyType(
             },
             other=4,
         ),
-        "warmup": Told(semconv.QUERY_WARMUP, {"TRUE": 1, "1": 1, "FALSE": 0, "0": 0}, other=2, any_case=True),
-        "new_method": Told(semconv.HTTP_METHOD[0], _METHODS, other=2, any_case=True),
-        "old_method": Told(semconv.HTTP_METHOD[1], _METHODS, other=2, any_case=True),
-        "ends_at": Told(semconv.HTTP_ENDS_AT, {semconv.HTTP_ENDS_AT_HEADERS: 1}),
-        "is_wrong": Told(semconv.QUERY_OK, {"FALSE": 1, "0": 1, "TRUE": 0, "1": 0}, other=2, any_case=True),
-        "disturbed": Told(semconv.QUERY_DISTURBED, dict.fromkeys(Disturbance, 1)),
-        "error": Told(semconv.ERROR_TYPE, {}, other=1),
-        "finish": Told(semconv.FINISH_REASONS, {}, other=1),
-        "output": Told(semconv.OUTPUT_TOKENS[0], {"0": 0}, other=1),
+        "warmup": TextCode(
+            semconv.QUERY_WARMUP, {"TRUE": 1, "1": 1, "FALSE": 0, "0": 0}, other=2, any_case=True
+        ),
+        "new_method": TextCode(semconv.HTTP_METHOD[0], _METHODS, other=2, any_case=True),
+        "old_method": TextCode(semconv.HTTP_METHOD[1], _METHODS, other=2, any_case=True),
+        "ends_at": TextCode(semconv.HTTP_ENDS_AT, {semconv.HTTP_ENDS_AT_HEADERS: 1}),
+        "is_wrong": TextCode(
+            semconv.QUERY_OK, {"FALSE": 1, "0": 1, "TRUE": 0, "1": 0}, other=2, any_case=True
+        ),
+        "disturbed": TextCode(semconv.QUERY_DISTURBED, dict.fromkeys(Disturbance, 1)),
+        "error": TextCode(semconv.ERROR_TYPE, {}, other=1),
+        "finish": TextCode(semconv.FINISH_REASONS, {}, other=1),
+        "output": TextCode(semconv.OUTPUT_TOKENS[0], {"0": 0}, other=1),
     }
 )
 """Attributes of which a few texts matter, by the column's name. `operation`: the role, 4 for one that is not ours."""

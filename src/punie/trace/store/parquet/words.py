@@ -13,7 +13,15 @@ from typing import Final
 
 from punie.trace import semconv
 from punie.trace.errors import InputError
-from punie.trace.store.in_database.spans import MARKS, TEXTS, TOLD, Told, names_by_meaning, quoted, spans_sql
+from punie.trace.store.in_database.spans import (
+    MARKS,
+    TEXT_CODES,
+    TEXTS,
+    TextCode,
+    names_by_meaning,
+    quoted,
+    spans_sql,
+)
 from punie.trace.store.otlp.values import SPAN_ID_BYTES, TRACE_ID_BYTES
 from punie.trace.store.parquet.columns import INTEGERS, Columns
 
@@ -27,7 +35,7 @@ MACROS: Final = (
 SEPARATOR: Final = "\x1f"
 _READ: Final = frozenset(
     {
-        *(told.attribute for told in TOLD.values()),
+        *(told.attribute for told in TEXT_CODES.values()),
         *TEXTS.values(),
         *(name for names in MARKS.values() for name in names),
     }
@@ -108,7 +116,7 @@ def narrow_sql(columns: Columns, names: Mapping[str, frozenset[str]], relation: 
         f"coalesce(CAST({columns.expressions.get('scope', 'NULL')} AS VARCHAR), '') AS scope, "
         f"coalesce(CAST({columns.expressions['name']} AS VARCHAR), '') AS span_name FROM {relation}"
     )
-    told = (f"{_told(attributes.text(one.attribute), one)} AS {word}" for word, one in TOLD.items())
+    told = (f"{_told(attributes.text(one.attribute), one)} AS {word}" for word, one in TEXT_CODES.items())
     texts = (f"coalesce({attributes.text(name)}, '') AS {word}" for word, name in TEXTS.items())
     words = ", ".join((*told, *texts))
     machine = ", ".join(f"coalesce({resource.text(name)}, '')" for name in semconv.MACHINE_NAMES)
@@ -165,7 +173,7 @@ def _held(
     )
 
 
-def _told(text: str, told: Told) -> str:
+def _told(text: str, told: TextCode) -> str:
     """What `text`, SQL, tells."""
     whens = " ".join(f"WHEN {quoted(word)} THEN {number}" for word, number in {"": 0, **told.numbers}.items())
     return f"CASE coalesce({f'upper({text})' if told.any_case else text}, '') {whens} ELSE {told.other} END"

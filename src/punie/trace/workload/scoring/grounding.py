@@ -131,8 +131,8 @@ def _names_returned(answer: str, evidence: ToolEvidence) -> bool:
 def _repeats_returned_word(question: str, answer: str, evidence: ToolEvidence) -> bool:
     """Tools that return little ("shipped", "yes"): whether the answer has a word of it that isn't the question's."""
     returned = set(re.findall(r"\w+", evidence.returned.casefold()))
-    said = own_words(question, answer) | {word.casefold() for word in _YES.findall(answer)}
-    return len(returned) <= _FEW_WORDS and not said.isdisjoint(returned)
+    own = own_words(question, answer) | {word.casefold() for word in _YES.findall(answer)}
+    return len(returned) <= _FEW_WORDS and not own.isdisjoint(returned)
 
 
 def _backed(claim: Claim, evidence: ToolEvidence) -> bool:

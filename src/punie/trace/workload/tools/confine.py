@@ -111,8 +111,8 @@ def _below_root(text: str, root: Path) -> str:
     raise RefusedError(f"{text} is outside the project")
 
 
-def _leave(above: list[int], kept: int) -> None:
-    while len(above) > kept:
+def _leave(above: list[int], depth: int) -> None:
+    while len(above) > depth:
         os.close(above.pop())
 
 
@@ -172,12 +172,12 @@ def _below(
 
 
 def _limited(paths: Iterable[str]) -> list[str]:
-    kept: list[str] = []
+    limited: list[str] = []
     for path in paths:
-        if len(kept) == FILES_LIMIT:
+        if len(limited) == FILES_LIMIT:
             raise RefusedError(f"more than {FILES_LIMIT} files: name a smaller folder")
-        kept.append(path)
-    return kept
+        limited.append(path)
+    return limited
 
 
 def read_bytes(text: str, root: Path) -> tuple[bytes, bool]:

@@ -115,10 +115,10 @@ def limited(text: str, limit: int, *, more: bool = False) -> str:
     total = text.count("\n") + 1
     if len(text) <= limit and not more:
         return text
-    kept = text if len(text) <= limit else text[: limit + 1].rpartition("\n")[0] or text[:limit]
-    shown = kept.count("\n") + 1
+    beginning = text if len(text) <= limit else text[: limit + 1].rpartition("\n")[0] or text[:limit]
+    shown = beginning.count("\n") + 1
     of = f"more than {total}" if more else str(total)
-    return f"{kept}\n[truncated: showing {shown} of {of} lines]"
+    return f"{beginning}\n[truncated: showing {shown} of {of} lines]"
 
 
 def _text(data: bytes) -> str:
