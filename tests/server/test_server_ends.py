@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from punie.trace.server import launcher
+from punie.trace.server import launcher, program_launcher
 from punie.trace.server.command import build_server_command
 from punie.trace.server.config import ServerConfig
 from punie.trace.server.process import ServerProcess
@@ -139,3 +139,31 @@ def test_an_error_that_a_signal_was_turned_into_is_not_taken_for_another() -> No
         for number, handler in before.items():
             signal.signal(number, handler)
     assert launcher.exit_code(lambda: exec("import nobody_has_it")) == 1  # noqa: S102 # ours
+
+
+def test_what_another_launcher_of_the_same_number_started_is_not_ours() -> None:
+    """Process numbers begin anew in each container, and a machine sees the processes of its containers."""
+    theirs = os.environ | {"PUNIE_STARTED_BY": str(os.getpid())}
+    wait = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    with subprocess.Popen(wait, env=theirs, start_new_session=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert process.pid not in program_launcher.others()
+        finally:
+            process.kill()
+
+
+def test_what_may_not_be_ended_keeps_nothing_else_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is started by sudo is another user's."""
+    ended: list[int] = []
+
+    def kill(pid: int, _: int) -> None:
+        if pid == 1:
+            raise PermissionError
+        ended.append(pid)
+
+    monkeypatch.setattr(program_launcher, "others", lambda: iter((1, 2)))
+    monkeypatch.setattr(os, "kill", kill)
+    program_launcher.send(signal.SIGTERM)
+    assert ended == [2]

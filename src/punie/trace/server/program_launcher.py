@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
+from uuid import uuid4
 
 from punie.trace.server.launcher import end_on_signals, exit_code, watch_parent
 
@@ -24,11 +25,12 @@ GRACE_S: Final = 4.0
 _WATCHDOG_S: Final = 2 * GRACE_S  # when the parent is gone: time for the server's own end, then for ours
 _POLL_S: Final = 0.02
 _MARK: Final = "PUNIE_STARTED_BY"
+_OURS: Final = uuid4().hex  # no process number: a launcher in a container of this machine may have the same
 
 
 def run_program(command: Sequence[str]) -> None:
     """Run it to its end, or until a signal raises SystemExit. Raises SystemExit with its exit code."""
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | {_MARK: str(os.getpid())})
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | {_MARK: _OURS})
     try:
         code = server.wait()
     finally:
@@ -41,28 +43,29 @@ def run_program(command: Sequence[str]) -> None:
 def end_group(server: subprocess.Popen[bytes]) -> None:
     """End every process of our group but us, and what left it: SIGTERM, `GRACE_S` seconds, SIGKILL."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever ends us has no other wish
-    _send(signal.SIGTERM)
+    send(signal.SIGTERM)
     end = time.monotonic() + GRACE_S
-    while time.monotonic() < end and (server.poll() is None or any(_others())):
+    while time.monotonic() < end and (server.poll() is None or any(others())):
         time.sleep(_POLL_S)
-    _send(signal.SIGKILL)
+    send(signal.SIGKILL)
     server.wait()
 
 
-def _send(number: signal.Signals) -> None:
-    for pid in _others():
-        with suppress(ProcessLookupError):  # it ended meanwhile
+def send(number: signal.Signals) -> None:
+    """To all that the server is and started, as far as we may."""
+    for pid in others():
+        with suppress(ProcessLookupError, PermissionError):  # it ended meanwhile, or is another user's (sudo)
             os.kill(pid, number)
 
 
-def _others() -> Iterator[int]:
+def others() -> Iterator[int]:
     """The live processes of our group but us, and those that the server started outside of it."""
     import psutil  # loaded while the server runs, not before it
 
-    ours, group, mark = os.getpid(), os.getpgrp(), str(os.getpid())
+    ours, group = os.getpid(), os.getpgrp()
     for process in psutil.process_iter(["status"]):
         try:
-            is_ours = os.getpgid(process.pid) == group or process.environ().get(_MARK) == mark
+            is_ours = os.getpgid(process.pid) == group or process.environ().get(_MARK) == _OURS
         except (ProcessLookupError, PermissionError, psutil.Error):
             continue
         if is_ours and process.pid != ours and process.info["status"] != psutil.STATUS_ZOMBIE:
