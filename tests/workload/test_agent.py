@@ -270,6 +270,11 @@ def test_a_reference_needs_both_parts(reference: str) -> None:
             "save the agent's cells as a module (jupyter nbconvert --to script)",
         ),
         ("shop.agents.agent", "expected module:attribute", "--agent shop.agents:agent"),
+        (
+            "shop/agents.py",
+            "expected module:attribute",
+            "--agent shop.agents:NAME, where NAME is the agent's in that file",
+        ),
     ],
 )
 def test_what_is_no_reference_is_refused_with_what_to_write_instead(

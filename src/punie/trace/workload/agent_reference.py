@@ -17,6 +17,11 @@ def split_reference(reference: str) -> tuple[str, str]:
     """The module and the attribute, which may be written as a call. Raises `WorkloadError` with what to write."""
     module, _, attribute = reference.partition(":")
     attribute = attribute.removesuffix("()")
+    if module and not attribute and (module.endswith(".py") or "/" in module):
+        raise WorkloadError(
+            f"--agent {reference}: expected module:attribute",
+            remedy=f"{_as_module(module, 'NAME')}, where NAME is the agent's in that file",
+        )
     if not (module and attribute):
         before, dot, last = module.rpartition(".")
         example = f"{before}:{last}" if before and dot and not attribute and last.isidentifier() else ""
