@@ -214,8 +214,9 @@ def test_what_takes_long_to_make_or_to_end_is_said_and_ended(
             pass
 
     asyncio.run(look())
-    slow, end = said
+    slow, slow_end, end = said
     assert slow.endswith("is still being made, after 0.05 s")
+    assert slow_end.endswith("what it does at its end still runs, after 0.05 s")
     assert end.endswith("what it does at its end took more than 0.2 s")
 
 

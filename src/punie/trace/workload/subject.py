@@ -30,8 +30,8 @@ _REMEDY: Final = (
     "or one with @contextmanager or @asynccontextmanager"
 )
 
-LONGEST_END_S: Final = 10.0
-"""What an agent's context manager may take to close connections and programs."""
+LONGEST_END_S: Final = 60.0
+"""What an agent's context manager may take to close connections, programs, containers (Docker gives each 10 s)."""
 _SLOW_S: Final = 10.0
 _SHOWN_AGENTS: Final = 5
 
@@ -91,7 +91,10 @@ class MadeSubject:
     async def _end(self, stack: AsyncExitStack, log: Log) -> None:
         limit = asyncio.timeout(LONGEST_END_S)
         try:
-            with chdir(self.folder):
+            with (
+                chdir(self.folder),
+                _saying_if_slow(f"--agent {self.reference}: what it does at its end still runs", log),
+            ):
                 async with limit:
                     await stack.aclose()
         except Exception as error:  # noqa: BLE001 # the user's code; it is said
