@@ -24,7 +24,7 @@ from punie.trace.analysis.comparison.sides import side_of
 from punie.trace.analysis.summary.parts import GroupBy, part_of, parts_of
 from punie.trace.analysis.summary.summary import analyse
 from punie.trace.analysis.verdicts.assessment import QueryEvidence
-from punie.trace.model import Phase, SpanSet
+from punie.trace.model import Disturbance, Phase, SpanSet
 from punie.trace.report import figures
 from punie.trace.report.builders.comparison import build_comparison
 from punie.trace.report.builders.parts import build_parts
@@ -221,7 +221,11 @@ def test_forty_queries_fit_in_300_kb_with_every_number_of_their_ledgers_and_path
 def test_of_very_many_queries_the_slowest_typical_and_failed_ones_are_drawn() -> None:
     records = [
         build_record(
-            f"query-{number}", {Phase.DECODE: 300 + number}, start_ns=number * 10**9, ok=number % 50 != 0
+            f"query-{number}",
+            {Phase.DECODE: 300 + number},
+            start_ns=number * 10**9,
+            ok=number % 50 != 0,
+            disturbed_by=Disturbance.TOOL_THREAD if number % 50 == 1 else None,
         )
         for number in range(10_000)
     ]
@@ -231,7 +235,7 @@ def test_of_very_many_queries_the_slowest_typical_and_failed_ones_are_drawn() ->
     }
     assert {why: len(found) for why, found in by_why.items()} == {"slowest": 20, "typical": 10, "failed": 10}
     assert [record.query_id for record in by_why["slowest"]] == [f"query-{n}" for n in range(9999, 9979, -1)]
-    assert not [record for record in by_why["failed"] if record.succeeded]
+    assert all(record.failed for record in by_why["failed"])
     assert all(record.succeeded for record in by_why["typical"])
     shown = html(build_run(RunContent(about(), analyse(records[:1_000]))))
     assert "the 40 slowest of 1,000" in shown

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from sample_improvements import many_arms
 
 from punie.trace.analysis.experiment.gates import (
     GateKind,
@@ -15,6 +18,7 @@ from punie.trace.analysis.experiment.gates import (
     swap_gate,
 )
 from punie.trace.model import Verdict
+from punie.trace.report.wording.improvement import accuracy_text
 
 
 def answers(**right: str) -> list[ScoredAnswer]:
@@ -35,6 +39,12 @@ def test_nothing_worse_has_an_exact_bound() -> None:
     )
     assert gate.verdict is Verdict.YES
     assert gate.bound == pytest.approx(1 - 0.05 ** (1 / 5))
+
+
+def test_where_no_query_could_get_worse_the_better_ones_are_still_named() -> None:
+    found = accuracy_gate(answers(one="yn", two="nn"), answers(one="yy", two="nn"))
+    text = accuracy_text(replace(many_arms().others[0], gates=(found,)))
+    assert text == "no query is right in every repeat of the baseline, so none could get worse; better: one"
 
 
 def test_what_nobody_scored_is_undecided_and_keeps_out_only_what_is_judged() -> None:

@@ -31,7 +31,7 @@ def choose(records: Sequence[QueryRecord], most: int = MOST) -> tuple[DrawnQuery
         return tuple(DrawnQuery(record, "") for record in measured)
     answered = [record for record in measured if record.succeeded]
     middle = max(0, len(answered) // 2 - _TYPICAL // 2)
-    failed = [record for record in measured if not record.succeeded]
+    failed = [record for record in measured if record.failed]
     wanted = [
         *(DrawnQuery(record, "slowest") for record in measured[:_SLOWEST]),
         *(DrawnQuery(record, "typical") for record in answered[middle : middle + _TYPICAL]),

@@ -79,7 +79,7 @@ def _aside(totals: DatabaseTotals) -> Iterator[str]:
 
 def _sections(total: Part, by: GroupBy | None, parts: Sequence[Part]) -> Iterator[Section]:
     repeats = f", {total.cached_repeats} from a warm prompt cache" if total.cached_repeats else ""
-    counts = f"in no figure: {total.warmup} warm-up, {total.failed} failed{repeats}"
+    counts = f"in no figure: {total.warmup} warm-up, {total.failed} failed or disturbed{repeats}"
     if not total.answers:
         yield Section("No answered query among them: no figures", notes=notes(counts))
     elif by is None:

@@ -173,10 +173,10 @@ def accuracy_text(result: ArmResult) -> str:
     gate = next((gate for gate in result.gates if gate.kind is GateKind.ACCURACY), None)
     if gate is None or gate.verdict is Verdict.UNDECIDED:
         return "answers are not scored"
-    if not gate.of:
-        return "the baseline always gets no query right, so none could get worse"
-    worse = f"worse: {some(gate.queries)}" if gate.queries else "none got worse"
     better = f"; better: {some(gate.better)}" if gate.better else ""
+    if not gate.of:
+        return f"no query is right in every repeat of the baseline, so none could get worse{better}"
+    worse = f"worse: {some(gate.queries)}" if gate.queries else "none got worse"
     bound = (
         ""
         if gate.bound is None
