@@ -193,7 +193,7 @@ class AttachedServer:
         )
 
     def _refused(self, answer: probe.UnexpectedAnswer, listed: probe.Models | None = None) -> ServerError:
-        remedy = "Check the path of the URL (often /v1), and name the model (--model)."
+        remedy = "Check the path of the URL (often /v1) and the model that is asked for (--model)."
         if answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
             remedy = _PROXY
         elif answer.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

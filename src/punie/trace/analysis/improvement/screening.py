@@ -1,9 +1,9 @@
 """What the screening says of each lever, and what is confirmed of it.
 
 Screening is generous: a lever stays if its typical speed-up is at least `LEAST_SCREENED` and no gate is closed. So few
-blocks can't show 10 % from nothing, and a useful lever that is dropped here is lost, while a useless one that stays
-costs time alone: the confirmation, in fresh blocks, is what is sold. Where the blocks are too noisy to drop a lever by,
-as many are measured again (`is_open`).
+blocks can't distinguish 10 % from nothing, and a useful lever that is dropped here is lost, while a useless one that
+stays costs time alone: the confirmation, in fresh blocks, is what is sold. Where the blocks are too noisy to drop a
+lever by, as many are measured again (`is_open`).
 
 Levers are chosen by what is typical (medians), since a choice needs no interval and a burst of other work in one block
 of three moves the ratio of the sums by more than a lever of 10 % does.
