@@ -451,6 +451,35 @@ def test_what_rows_and_receivers_say_that_they_lost_is_said(tmp_path: Path) -> N
     assert found == {"dropped-attributes": 8, "dropped-events": 4, "incomplete-trace": 7}
 
 
+@pytest.mark.parametrize(
+    ("parents", "parent"),
+    [
+        ([uuid(1), uuid(2)], uuid(2)),
+        (json.dumps([uuid(1), uuid(2)]), uuid(2)),
+        (str([uuid(1), uuid(2)]), uuid(2)),
+        ("[]", None),
+        (float("nan"), None),
+        (5, None),
+    ],
+)
+def test_the_last_of_a_langsmith_run_s_parents_is_its_own(
+    tmp_path: Path, parents: object, parent: str | None
+) -> None:
+    file = tmp_path / "run.json"
+    run = {**RUNS[1], "parent_run_id": None}
+    file.write_text(json.dumps([{**run, "parent_run_ids": parents}, {**run, "parent_run_id": parent}]))
+    listed, named = read_source(str(file)).spans
+    assert listed.parent_id == named.parent_id
+    assert (named.parent_id is None) == (parent is None)
+
+
+@pytest.mark.parametrize("name", ["Events", "Links", "Attributes", "Resource"])
+def test_what_is_no_list_in_a_span_that_go_printed_is_left_out(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps([{**printed_by_go(RUN[0]), name: 5}]))
+    assert len(read_source(str(file)).spans) == 1
+
+
 def test_a_link_of_datadog_leads_to_a_trace_by_half_of_its_id(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     links = json.dumps([{"trace_id": f"68e77a0000000000{7:016x}", "span_id": "1"}])

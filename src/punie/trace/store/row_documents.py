@@ -247,10 +247,10 @@ def _of_go(document: Raw) -> Raw | None:
         or _in(document, "InstrumentationLibrary", "Name"),
         "events": [
             {**event, "attributes": _go_values(event.get("Attributes"))}
-            for event in document.get("Events") or ()
+            for event in _listed(document.get("Events"))
             if isinstance(event, dict)
         ],
-        "links": [_in(link, "SpanContext") for link in document.get("Links") or ()],
+        "links": [_in(link, "SpanContext") for link in _listed(document.get("Links"))],
         **{f"dropped_{what.lower()}_count": document.get(f"Dropped{what}") for what in _GO_DROPS},
     }
 
@@ -258,8 +258,12 @@ def _of_go(document: Raw) -> Raw | None:
 _GO_DROPS: Final = ("Attributes", "Events", "Links")
 
 
+def _listed(raw: object) -> Sequence[Any]:
+    return raw if isinstance(raw, list) else ()
+
+
 def _go_values(raw: object) -> Raw:
-    pairs = [one for one in raw if isinstance(one, dict)] if isinstance(raw, list) else []
+    pairs = [one for one in _listed(raw) if isinstance(one, dict)]
     return {str(one.get("Key")): _in(one, "Value", "Value") for one in pairs}
 
 

@@ -17,7 +17,7 @@ one thing. Besides those of `parquet.columns`:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isnan
 from types import MappingProxyType
@@ -90,12 +90,13 @@ _LONG_IDS: Final = frozenset(
 )  # digits of ids of spans that are no OTLP's: of OpenAI's Agents SDK, of UUIDs
 _NO_PARENT: Final = ("undefined", "null")  # as JavaScript prints it; what is compared may have no hash
 _KIND: Final = "span.type"
-_PARENTS: Final = "parent_run_ids"  # LangSmith's, where a run has no `parent_run_id`
+_PARENTS: Final = "parent_run_ids"  # LangSmith's, from the root down, where a run has no `parent_run_id`
 _DATADOG_LINKS: Final = "_dd.span_links"
 _SPAN_DIGITS: Final = 2 * SPAN_ID_BYTES
 _FAILED: Final = frozenset({"failure", "error"})
 _NS_PER_SECOND: Final = 1_000_000_000
 _OTHER: Final = re.compile(r"[^0-9a-z]")
+_WORDS_OF_IDS: Final = re.compile(r"[0-9A-Fa-f-]{16,}")
 
 Raw = dict[str, Any]
 
@@ -145,7 +146,7 @@ def our_row(raw: Raw) -> Raw:
     is_decimal, is_azure = any(raw.keys() >= names for names in _DECIMAL), _AZURE in raw
     row["trace_id"] = _id(row.get("trace_id"), TRACE_ID_BYTES, is_decimal=False)
     row["span_id"] = _id(row.get("span_id"), SPAN_ID_BYTES, is_decimal=is_decimal)
-    written = row.get("parent_id") or next(iter(raw.get(_PARENTS) or ()), None)
+    written = row.get("parent_id") or next(reversed(_listed_parents(raw)), None)
     parent = None if written in _NO_PARENT else _id(written, SPAN_ID_BYTES, is_decimal=is_decimal)
     row["parent_id"] = None if is_azure and row.get("parent_id") == row.get("trace_id") else parent
     row["start"] = _at_ns(row.get("start"), "start", columns)
@@ -172,6 +173,14 @@ def our_row(raw: Raw) -> Raw:
     for key, value in _attributes_of_columns(row):
         found["attributes"].setdefault(key, value)
     return {**row, **found, "name": row.get("name") or ""}
+
+
+def _listed_parents(raw: Raw) -> Sequence[object]:
+    """The ids of all parents, the direct one last; in CSV they are JSON's or Python's text."""
+    written = raw.get(_PARENTS)
+    if isinstance(written, str):
+        return _WORDS_OF_IDS.findall(written)
+    return written if isinstance(written, list) else ()
 
 
 def _links_of_datadog(row: Raw) -> list[object]:
