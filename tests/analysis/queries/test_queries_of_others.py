@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -9,8 +10,11 @@ from msgspec.structs import replace
 from small_traces import T, agent, chat, findings, only, phases_ms, post, read, server, span, tool, walls_ms
 
 from punie.trace import semconv
+from punie.trace.analysis.calls.calls import find_calls
 from punie.trace.analysis.pipeline import read_queries
+from punie.trace.analysis.queries.roots import find_candidates
 from punie.trace.analysis.records import PlannedQuery
+from punie.trace.analysis.trees.tree import grow
 from punie.trace.model import Attributes, Span, SpanKind, SpanSet, StatusCode
 
 OTHER = "b" * 32
@@ -59,6 +63,22 @@ def test_questions_over_a_connection_without_agents_are_a_query_each() -> None:
     asked = [chat(f"c{at}", "s", at, at + 20) for at in (10, 50)]
     assert walls_ms(server("s", None, 0, 100, {"http.scheme": "wss"}), *asked) == [20, 20]
     assert walls_ms(server("s", None, 0, 100), *asked) == [100]
+
+
+def test_calls_around_a_tool_on_a_connection_are_one_question() -> None:
+    steps = chat("c", "s", 10, 30), tool("t", "s", 32, 40), chat("d", "s", 41, 60)
+    record = only(server("s", None, 0, 100, {"http.scheme": "ws"}), *steps)
+    assert (record.wall_ns / 1e6, record.model_requests, record.tool_calls) == (100, 2, 1)
+
+
+def test_what_is_above_calls_in_calls_is_walked_once() -> None:
+    """A chain of 20,000 calls, each in the one before, took time by its square."""
+    calls = [chat(f"c{at}", f"c{at - 1}" if at else None, at / 1e6, 100 - at / 1e6) for at in range(20_000)]
+    forest = grow(calls)
+    found = find_calls(forest)
+    began = time.process_time()
+    find_candidates(forest, found)
+    assert time.process_time() - began < 5
 
 
 def test_a_run_with_a_call_beside_it_below_one_request_is_one_query_with_it() -> None:

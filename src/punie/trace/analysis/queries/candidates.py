@@ -176,10 +176,12 @@ class Trace(msgspec.Struct, frozen=True):
         return [question for key in with_calls for question in self._questions(key)] or roots
 
     def _questions(self, key: SpanKey) -> Iterable[SpanKey]:
-        """What was asked over a connection; any other root itself."""
-        if not is_connection(self.forest.spans[key]):
+        """What was asked over a connection; itself if it is none, or if tools show that one question has many calls."""
+        below = self.forest.children.get(key, ())
+        are_steps = any(self.calls.role[child] is Role.TOOL for child in below)
+        if are_steps or not is_connection(self.forest.spans[key]):
             return (key,)
-        return [child for child in self.forest.children.get(key, ()) if child in self.with_calls] or (key,)
+        return [child for child in below if child in self.with_calls] or (key,)
 
     def _beside_judges(self, key: SpanKey) -> SpanKey:
         """A root, or what below it asks a model for itself: the only one beside evaluations that ask one too."""

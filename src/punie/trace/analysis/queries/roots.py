@@ -138,7 +138,7 @@ def _keys_with_calls(forest: Forest, calls: Calls) -> Set[SpanKey]:
     with_calls: set[SpanKey] = set(calls.calls)
     for call in calls.calls:
         for above in forest.above(call):
-            if above in with_calls and above not in calls.calls:
+            if above in with_calls:  # it, or the call that it is, has what is above it
                 break
             with_calls.add(above)
     return with_calls
