@@ -17,6 +17,9 @@ from punie.trace.model import Attributes, Event, Span
 T: Final = "a" * 32
 
 
+COUNTED: Final = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+
+
 def translated(attributes: Attributes, *events: Event) -> Span:
     (span,) = with_conventions(
         [Span(T, "s", None, "call", 1_000, 9_000, attributes=attributes, events=events)]
@@ -139,6 +142,17 @@ def test_a_cut_answer_is_told_by_its_event_and_never_by_what_it_says() -> None:
     quoted = json.dumps([{"content": json.dumps({"finish_reason": "length"}), "finish_reason": "stop"}])
     whole = translated({**GENERATION, "gen_ai.output.messages": quoted})
     assert not is_truncated(Call((T, "s"), whole))
+
+
+@pytest.mark.parametrize("known", [{"gen_ai.operation.name": "execute_tool"}, COUNTED])
+def test_a_sum_is_no_call_however_deep_below_it_something_is_known(known: Attributes) -> None:
+    def made(span_id: str, parent: str | None, attributes: Attributes) -> Span:
+        return Span("a" * 32, span_id, parent, span_id, 0, 10, attributes=attributes)
+
+    spans = made("job", None, COUNTED), made("step", "job", {}), made("leaf", "step", known)
+    job, _, leaf = map(role_of, with_conventions(spans))
+    assert job is Role.OTHER
+    assert leaf is (Role.CHAT if known is COUNTED else Role.TOOL)
 
 
 def test_counts_of_mlflow_are_read() -> None:

@@ -278,6 +278,12 @@ def test_dynamo_s_frontend_as_known_from_its_source_alone(path: str, phase: Phas
     assert found.phases_ns[phase] == 500 * MS
 
 
+def test_a_client_s_request_of_the_same_name_is_no_server_s() -> None:
+    request = {"method": "POST", "uri": "/v1/chat/completions"}
+    found = ledger(span("http-request", None, 1000, 1500, request, SpanKind.CLIENT))
+    assert found.phases_ns[Phase.FRAMEWORK] == 500 * MS
+
+
 def sglang(
     name: str, parent: str, start_ms: float, end_ms: float, attributes: Attributes | None = None
 ) -> Span:

@@ -83,14 +83,26 @@ def _with_calls_by_counts(spans: Sequence[Span]) -> Sequence[Span]:
     counting = [span for span in spans if _counts_both(span)]
     if any(span.attributes.get(semconv.OPERATION) in semconv.OPERATION_CHAT for span in counting):
         return spans
-    sums = {(span.trace_id, span.parent_id) for span in counting}
-    sums |= {(span.trace_id, span.parent_id) for span in spans if semconv.OPERATION in span.attributes}
+    known = [span for span in spans if semconv.OPERATION in span.attributes]
+    sums = _all_above(spans, [*counting, *known])
     calls = {
         id(span)
         for span in counting
         if (span.trace_id, span.span_id) not in sums and operation_of(span) is None and not is_server(span)
     }
     return [_as_call(span) if id(span) in calls else span for span in spans]
+
+
+def _all_above(spans: Sequence[Span], some: Sequence[Span]) -> set[tuple[str, str | None]]:
+    """The ids of all that `some` of the spans hang below."""
+    parents = {(span.trace_id, span.span_id): (span.trace_id, span.parent_id) for span in spans}
+    found: set[tuple[str, str | None]] = set()
+    for span in some:
+        at: tuple[str, str | None] | None = (span.trace_id, span.parent_id)
+        while at is not None and at not in found:
+            found.add(at)
+            at = parents.get((at[0], at[1] or ""))
+    return found
 
 
 def is_counted_call(span: Span) -> bool:

@@ -67,6 +67,7 @@ _COMPUTE: Final = "compute"  # a span of Triton's, and an event on the one aroun
 _QUEUED: Final = "QUEUE_START"
 _TRITON_PHASES: Final[Mapping[str, Phase]] = {_COMPUTE: Phase.MODEL}
 DYNAMO: Final = "http-request"  # its frontend's span
+_WITHOUT_KIND: Final = (SpanKind.UNSPECIFIED, SpanKind.INTERNAL)
 _DYNAMOS_WORDS: Final = ("method", "uri")
 TGI: Final = "time_per_token"  # embeddings' servers have the others too
 _RUST: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ns|µs|ms|s)")
@@ -142,7 +143,7 @@ def _named(span: Span) -> Span:
     attributes = span.attributes
     if semconv.PHASE in attributes:
         return span
-    if span.name == DYNAMO:
+    if span.name == DYNAMO and span.kind in _WITHOUT_KIND:
         method, path = (attributes.get(name) for name in _DYNAMOS_WORDS)
         request = {semconv.HTTP_METHOD[0]: method, semconv.URL_PATH: path}
         is_request = None not in (method, path)
@@ -163,7 +164,11 @@ def _named(span: Span) -> Span:
 def _queues_of_triton(spans: Iterable[Span]) -> Iterator[Span]:
     """A child for the time between a request's event and what a model computes for it."""
     of_triton = [span for span in spans if span.scope.startswith(TRITON)]
-    began_ns = {(one.trace_id, one.parent_id): one.start_ns for one in of_triton if one.name == _COMPUTE}
+    began_ns: dict[tuple[str, str | None], int] = {}
+    for one in of_triton:
+        if one.name == _COMPUTE:
+            above = (one.trace_id, one.parent_id)
+            began_ns[above] = min(one.start_ns, began_ns.get(above, one.start_ns))
     for span in of_triton:
         until_ns = began_ns.get((span.trace_id, span.span_id), 0)
         for event in span.events:
