@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import traceback
 
@@ -20,16 +21,24 @@ def describe_bug(error: BaseException) -> str:
 
 
 def error_of_a_variable(error: BaseException) -> UsageError | None:
-    """What OpenTelemetry raised of a variable of its own, which it reads where it is imported; else None."""
+    """What OpenTelemetry raised of a variable of its own, which it reads where it is imported; else None.
+
+    Its text has the variable's name; of some only their value, which others may have, too.
+    """
     *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
     if not str(frame.f_globals.get("__name__")).startswith("opentelemetry."):
         return None
-    for name, value in os.environ.items():
-        if name.startswith("OTEL_") and any(
-            said and said in str(error) for said in (name, *value.split(","))
-        ):
-            return UsageError(f"{name}={value}: {error}", remedy=f"correct it, or: unset {name}")
+    text = str(error)
+    own = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    named = [name for name in own if name in text]
+    quoted = [name for name, value in own.items() if any(_has_word(text, word) for word in value.split(","))]
+    for name in (*named, *quoted):
+        return UsageError(f"{name}={own[name]}: {error}", remedy=f"correct it, or: unset {name}")
     return None
+
+
+def _has_word(text: str, word: str) -> bool:
+    return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _keep_traceback(error: BaseException) -> str:
