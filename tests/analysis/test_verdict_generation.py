@@ -302,7 +302,7 @@ def test_a_share_that_is_not_that_of_all_answers_is_said_beside_it(make_record: 
     assert "mean of its repeats" not in basis(judge(alike))
     found = judge([*alike, *more])
     pooled = measured(found).pooled_share
-    assert f"each query by the mean of its repeats ({100 * pooled:.1f} % of " in basis(found)
+    assert f"each query by the mean of its repeats ({100 * pooled:.1f} % of all " in basis(found)
 
 
 def test_more_server_starts_leave_what_differs_between_queries(make_record: RecordMaker) -> None:
@@ -316,7 +316,7 @@ def test_more_server_starts_leave_what_differs_between_queries(make_record: Reco
     needed = measured(found).needed
     assert needed is not None
     assert (needed.units, needed.unit, needed.beside) == (None, UnitKind.SERVER_START, UnitKind.QUERY)
-    assert next_step(found) == "Not reachable by more server starts alone: ask more queries as well."
+    assert next_step(found) == "Not reachable by more server starts alone: it takes more queries as well."
 
 
 ORDER = {N: 0, U: 1, Y: 2}

@@ -138,7 +138,7 @@ def _gather(threshold: float, measured: MeasuredGeneration) -> str:
         return "Ask more queries."
     plural = PLURALS[needed.unit]
     if needed.beside is not None:
-        return f"Not reachable by more {plural} alone: ask more {PLURALS[needed.beside]} as well."
+        return f"Not reachable by more {plural} alone: it takes more {PLURALS[needed.beside]} as well."
     if needed.units is None and needed.repeats is None:
         share = percent_text(threshold)
         return f"Not reachable by repeats or more {plural}: the share itself is about {share}."

@@ -110,7 +110,7 @@ def _share_of_wall(measured: MeasuredGeneration) -> str:
     wall = duration_text(measured.wall_ns)
     if share == pooled:
         return f"{share} of {wall}"
-    return f"{share}, each query by the mean of its repeats ({pooled} of {wall})"
+    return f"{share}, each query by the mean of its repeats ({pooled} of all {wall})"
 
 
 def _share_interval(share: ShareEstimate) -> str:
