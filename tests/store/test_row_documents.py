@@ -425,6 +425,13 @@ def test_a_run_is_read_out_of_a_log(tmp_path: Path, logged: Callable[[str], str]
     check(file)
 
 
+def test_a_row_whose_events_are_messages_is_no_list_of_a_log_s_records(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    row = {"trace_id": TRACE, "span_id": span(1), "name": "x", "start_time": at(0), "end_time": at(1)}
+    file.write_text(json.dumps({**row, "events": [{"timestamp": at(0), "message": '{"a": 1}'}]}))
+    assert len(read_source(str(file)).spans) == 1
+
+
 def test_calls_of_weave_without_kinds_are_those_below_which_nothing_counts(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     file.write_text(json.dumps([without_kind(part) for part in RUN]))

@@ -22,6 +22,10 @@ _OF_RECORDS: Final = {
     *(*_TEXTS, "stream", "time", "attrs", "timestamp", "@timestamp", "ingestionTime", "logStreamName"),
     *("eventId", "@ptr", "@logStream", "@log"),
 }
+_AROUND_RECORDS: Final = {
+    *("events", "results", "searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken"),
+    *("statistics", "status", "encryptionKey", "queryLanguage", "ResponseMetadata", "$metadata"),
+}
 _PREFIX: Final = re.compile(rb"(?m)^[^{\n]+(?=\{\")")  # docker compose's, Kubernetes', a logger's
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
@@ -132,7 +136,8 @@ def parse(text: str) -> object:
 
 def _from_log(found: object) -> object:
     """The document that a log's record holds as text, or those of its records (Docker, CloudWatch); else `found`."""
-    held = found.get("events", found.get("results")) if isinstance(found, dict) else None
+    around = found if isinstance(found, dict) and found.keys() <= _AROUND_RECORDS else {}
+    held = around.get("events", around.get("results"))
     records = held if isinstance(held, list) else [found]
     texts = [_text_in(_of_fields(record)) for record in records]
     try:
