@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from punie.trace import semconv
 from punie.trace.analysis.calls.calls import Call, find_calls
 from punie.trace.analysis.calls.usage import TokenCounts, is_truncated, token_counts
 from punie.trace.analysis.foreign.agents import with_conventions
@@ -142,6 +143,15 @@ def test_a_cut_answer_is_told_by_its_event_and_never_by_what_it_says() -> None:
     quoted = json.dumps([{"content": json.dumps({"finish_reason": "length"}), "finish_reason": "stop"}])
     whole = translated({**GENERATION, "gen_ai.output.messages": quoted})
     assert not is_truncated(Call((T, "s"), whole))
+
+
+@pytest.mark.parametrize(("before", "tokens"), [("", 3), ("Its answer has ", None)])
+def test_counts_are_read_out_of_an_answer_that_is_json_and_out_of_no_other(
+    before: str, tokens: int | None
+) -> None:
+    answer = json.dumps({"usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+    call = translated({"gen_ai.operation.name": "chat", "output.value": f"{before}{answer}"})
+    assert semconv.integer(call.attributes, semconv.OUTPUT_TOKENS) == tokens
 
 
 @pytest.mark.parametrize("known", [{"gen_ai.operation.name": "execute_tool"}, COUNTED])

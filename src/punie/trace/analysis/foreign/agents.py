@@ -228,7 +228,8 @@ def _counts(attributes: Attributes) -> Missing:
 def _usage_in_answers(attributes: Attributes) -> Mapping[str, object]:
     """The first object of counts in an answer that is JSON: Haystack writes them nowhere else."""
     answers = (as_text(value) for name, value in attributes.items() if value and holds_an_answer(name))
-    found = (found[1] for answer in answers if (found := _USAGE.search(answer)))
+    of_json = (answer for answer in answers if answer.lstrip().startswith(("{", "[")))
+    found = (found[1] for answer in of_json if (found := _USAGE.search(answer)))
     return langfuse.usage_of({semconv.USAGE_OBJECTS[0]: next(found, None)})
 
 
