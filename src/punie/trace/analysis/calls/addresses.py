@@ -24,6 +24,7 @@ _MODEL_PATH: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9_-]+\.)+(?!(?:local|localdomain|internal|svc)$)[a-z]{2,}")
 _PATHS: Final = (semconv.URL_PATH, semconv.URL_TARGET, semconv.HTTP_ROUTE)
 
 
@@ -31,7 +32,8 @@ def address(request: Span) -> str:
     """Host, port and path, without scheme, query and credentials; empty where the span doesn't report it."""
     url = semconv.text(request.attributes, semconv.URL_FULL) or ""
     _, scheme, rest = url.partition("://")
-    place = rest.rpartition("@")[2] if scheme else ""
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    place = f"{host.rpartition('@')[2]}{slash}{path}" if scheme else ""
     if not place:
         host = semconv.text(request.attributes, semconv.SERVER_ADDRESS) or ""
         port = semconv.first(request.attributes, semconv.SERVER_PORT)
@@ -44,6 +46,12 @@ def path_of(request: Span) -> str:
     """Its path, as `address`, by a client's span or a server's; empty where the span reports none but the root."""
     place = address(request)
     return f"/{place.partition('/')[2]}" if "/" in place else ""
+
+
+def domain_of(request: Span) -> str:
+    """The domain that it went to; empty for a name that is known in a network alone, an IP address, or none."""
+    host = address(request).partition("/")[0].partition(":")[0]
+    return host if _DOMAIN.fullmatch(host) else ""
 
 
 def is_model_address(place: str) -> bool:
