@@ -407,6 +407,25 @@ def test_a_gateway_s_trace_is_known_by_the_counts_of_the_server_behind_it() -> N
 
 
 @pytest.mark.parametrize(
+    ("client", "received", "walls"),
+    [
+        ("https://mcp.example.com/mcp", {"server.address": "agents.example.com"}, [100, 48]),
+        ("https://mcp.example.com/mcp", {"server.address": "mcp.example.com", "server.port": 443}, [100]),
+        ("https://mcp.example.com/mcp", {"server.address": "10.0.0.7"}, [100]),
+        ("https://mcp.example.com/mcp", {"server.address": "mcp.default.svc.cluster.local"}, [100]),
+        ("http://mcp:8000/mcp", {"server.address": "agents.example.com"}, [100]),
+    ],
+)
+def test_a_run_behind_the_same_path_of_another_domain_is_a_query(
+    client: str, received: Attributes, walls: list[float]
+) -> None:
+    asked = tool("t", "a", 20, 80), post("p", "t", 21, 79, client)
+    root = server("s", None, 24, 74, {"url.path": "/mcp", **received}, trace=OTHER)
+    behind = root, *run("b", "s", 25, 73, OTHER)
+    assert walls_ms(*run("a", None, 0, 100), *asked, *behind) == walls
+
+
+@pytest.mark.parametrize(
     ("path", "start", "twice", "walls"),
     [
         ("/a2a", 24, False, [100]),

@@ -5,7 +5,8 @@ and what a queue hands on to who put it there. What lies wholly in the time of a
 direction, is a part of it: whoever waited for that query waited for it as well.
 
 Where a server that a tool asked lost the context, its trace begins with a request that has no client. If one tool's
-request alone goes to the same path around it in time, and around no other such trace, the two belong together.
+request alone goes to the same path around it in time, and around no other such trace, the two belong together, unless
+they name two domains.
 """
 
 from __future__ import annotations
@@ -54,11 +55,16 @@ def lost_contexts(outlines: Iterable[Outline]) -> Set[frozenset[str]]:
             around = [
                 (trace, visit)
                 for trace, visit in visits.get(received.path, ())
-                if trace != _trace_of(one) and is_inside(received, visit)
+                if trace != _trace_of(one) and is_inside(received, visit) and not _differ(visit, received)
             ]
             if len(around) == 1:
                 found.setdefault(around[0], []).append(_trace_of(one))
     return frozenset(frozenset((trace, own[0])) for (trace, _), own in found.items() if len(own) == 1)
+
+
+def _differ(visit: Visit, received: Visit) -> bool:
+    """Whether they name two domains: a server that knows none may be behind any."""
+    return bool(visit.domain and received.domain) and visit.domain != received.domain
 
 
 def _trace_of(one: Outline) -> str:

@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
 from punie.trace import semconv
-from punie.trace.analysis.calls.addresses import path_of
+from punie.trace.analysis.calls.addresses import domain_of, path_of
 from punie.trace.analysis.calls.below import Below
 from punie.trace.analysis.calls.calls import Call, Calls
 from punie.trace.analysis.queries.candidates import CandidateOrigin, Candidates
@@ -73,11 +73,12 @@ class QueryCandidate(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """One HTTP request, by its client or by its server: when, and to which path."""
+    """One HTTP request, by its client or by its server: when, to which path and, where it is known, which domain."""
 
     start_ns: int
     end_ns: int
     path: str
+    domain: str
 
 
 class Outline(NamedTuple):
@@ -120,14 +121,15 @@ def _visits(trace_id: str, forest: Forest, calls: Calls) -> Iterator[Visit]:
     for key in calls.contexts.in_tool:
         is_open = key[0] == trace_id and calls.role[key] is Role.HTTP and not calls.below[key] & Below.SERVER
         if is_open and (path := path_of(forest.spans[key])):
-            yield Visit(forest.spans[key].start_ns, forest.spans[key].end_ns, path)
+            span = forest.spans[key]
+            yield Visit(span.start_ns, span.end_ns, path, domain_of(span))
 
 
 def _received(candidates: Candidates, forest: Forest) -> Iterator[Visit]:
     tops = {next(reversed([key, *forest.above(key)])) for key in candidates.keys}
     for span in (forest.spans[top] for top in tops):
         if span.kind is SpanKind.SERVER and span.parent_id is None and (path := path_of(span)):
-            yield Visit(span.start_ns, span.end_ns, path)
+            yield Visit(span.start_ns, span.end_ns, path, domain_of(span))
 
 
 def _candidate(
