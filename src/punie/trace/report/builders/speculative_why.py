@@ -71,7 +71,7 @@ def _row(arm: ArmLosslessness) -> tuple[Cell, ...]:
 
 def _lines(analysis: BenchAnalysis) -> Iterator[str]:
     if analysis.gate.unsteady:
-        yield f"the sequential baseline itself differs between askings: {some(analysis.gate.unsteady)}"
+        yield f"the sequential baseline itself differs between executions: {some(analysis.gate.unsteady)}"
     divergences = [item for arm in analysis.gate.arms for item in arm.divergences]
     yield from map(divergence_text, divergences[:_MOST])
     if len(divergences) > _MOST:

@@ -44,7 +44,7 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "time to first chunk": "From sending the request to the first piece of the response.",
         "first token": "From sending the request to the first piece of the response.",
         "time per output token": "Decode time divided by the tokens written.",
-        "counted": "Askings in the averages: right, undisturbed, and asked for the first time of a server start.",
+        "counted": "Executions in the averages: right, undisturbed, and no repeat from a warm prompt cache.",
         "score": "ok: the answer is right by strict rules. failed: it isn't. error: the query ended early.",
         "turns": "Model calls of the query.",
         "B - A": "The difference of the means, a query. Above zero, B is slower.",
