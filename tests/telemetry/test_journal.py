@@ -81,6 +81,18 @@ def test_threads_write_whole_lines(telemetry: Telemetry, spans: Spans) -> None:
     assert len({span.span_id for span in spans()}) == 800
 
 
+def test_a_working_directory_that_changes_takes_no_journal_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    journal = Journal("spans", "agent")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert journal.write_line(b"{}\n")
+    journal.close()
+    assert [file.parent for file in tmp_path.rglob("*.jsonl")] == [tmp_path / "spans"]
+
+
 def test_a_torn_line_of_an_earlier_process_is_closed_off(tmp_path: Path) -> None:
     path = tmp_path / f"agent-{os.getpid()}.jsonl"
     path.write_bytes(b'{"whole":1}\n{"resourceSp')

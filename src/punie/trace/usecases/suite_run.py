@@ -71,7 +71,7 @@ class SuiteRun:
         from punie.trace.telemetry.provider import configure
 
         cancel_on(signal.SIGTERM)
-        telemetry = configure(self.folder.spans_dir.absolute())
+        telemetry = configure(self.folder.spans_dir)
         try:
             async with self.workload.subject.opened(self.progress.log) as subject:
                 instrument(subject.agent, telemetry=telemetry)

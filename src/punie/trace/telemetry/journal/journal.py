@@ -56,6 +56,10 @@ class Journal:
 
     def __init__(self, directory: Path | str, service_name: str) -> None:
         self._directory = Path(directory)
+        with suppress(
+            OSError
+        ):  # the working directory may be gone; else it may change before the file is made
+            self._directory = self._directory.absolute()
         self._service_name = service_name
         self._pid = os.getpid()
         self._lock = threading.RLock()
