@@ -347,7 +347,17 @@ def test_the_next_step_fits_what_the_module_did(loaded: Loader, source: str, rem
 
 def test_a_module_that_reads_flags_sees_none_of_ours(loaded: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["punie-trace", "run", "--agent", "x"])
-    loaded(f"import argparse\nargparse.ArgumentParser().parse_args()\n{AGENT}")
+    read = "argparse.ArgumentParser().parse_args()\n"
+    loaded(f"import argparse\n{read}{AGENT}")
+    made = loaded(
+        f"import argparse\n{AGENT.replace('agent =', 'made =')}async def agent():\n    {read}    return made\n"
+    )
+
+    async def look() -> None:
+        async with made.opened(print):
+            assert sys.argv[1] == "run"
+
+    asyncio.run(look())
     assert sys.argv[1] == "run"
 
 

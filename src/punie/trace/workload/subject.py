@@ -80,6 +80,7 @@ class MadeSubject:
             with (
                 _naming(f"--agent {self.reference}: making the agent failed"),
                 chdir(self.folder),
+                _without_flags(self.reference.partition(":")[0]),
                 _saying_if_slow(f"--agent {self.reference} is still being made", log),
             ):
                 subject = replace(_ready(self.reference, await self._made(stack)), folder=Path.cwd())
