@@ -195,6 +195,18 @@ def test_what_is_said_in_other_words_is_read_as_a_report_reads_it(
     assert found.needs_tree or found == part_of("", read_queries(read_source(file)).records)
 
 
+@pytest.mark.parametrize(("status", "becomes"), [(500, "failed"), (200, "answers"), ("bad", "needs_tree")])
+def test_a_query_with_the_status_of_an_error_has_failed(
+    tmp_path: Path, status: AttributeValue, becomes: str
+) -> None:
+    top, *others = sorted(Tree(4, seeded(4)).spans, key=lambda span: span.parent_id is not None)
+    marked = replace(top, attributes={**top.attributes, semconv.HTTP_STATUS[0]: status})
+    file = write_parquet(tmp_path / "spans.parquet", [marked, *others])
+    found = total([file]).total
+    assert getattr(found, becomes) == 1
+    assert found.needs_tree or found == part_of("", read_queries(read_source(file)).records)
+
+
 @pytest.mark.parametrize("by", linked_cases(seeded(1)))
 def test_a_query_that_may_have_a_part_in_a_linked_trace_needs_the_tree(tmp_path: Path, by: str) -> None:
     spans, expected = linked_cases(seeded(1))[by]

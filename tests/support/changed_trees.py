@@ -89,6 +89,8 @@ SAID_OTHERWISE: Final[Sequence[tuple[str, AttributeValue, str]]] = (
     (semconv.QUERY_OK, "TRUE", "answers"),
     (semconv.QUERY_OK, "perhaps", "needs_tree"),
     (semconv.ERROR_TYPE, "Timeout", "failed"),
+    (semconv.QUERY_ERROR, "", "answers"),
+    (semconv.QUERY_ERROR, "Timeout", "failed"),
     (semconv.QUERY_WARMUP, "True", "warmup"),
     (semconv.QUERY_WARMUP, "False", "answers"),
     (semconv.HTTP_STATUS[0], "302", "answers"),

@@ -6,7 +6,8 @@
 SELECT *, role = 4 AND CASE WHEN $has_ends_at THEN ends_at = 1 ELSE $SCOPE_TO_HEADERS END AS to_headers,
   CASE WHEN role <> 1 THEN '' WHEN request_model <> '' THEN request_model ELSE response_model END AS asked,
   CASE WHEN role = 5 THEN response_model ELSE '' END AS served,
-  is_wrong = 1 OR $has_query_error OR disturbed = 1 OR error = 1 OR is_error AS is_failed,
+  is_wrong = 1 OR CASE WHEN $has_query_error THEN query_error <> '' ELSE false END OR disturbed = 1 OR error = 1
+    OR is_error OR status >= 400 AS is_failed,
   NOT is_sound OR $has_reference OR $has_status_tag OR $FOREIGN_SCOPE
     OR CASE WHEN $has_module THEN startsWith(sglang_module, $SGLANG_MODULES) ELSE false END
     OR operation = 4 OR (role = 5 AND operation IN (2, 3))
@@ -17,7 +18,8 @@ SELECT *, role = 4 AND CASE WHEN $has_ends_at THEN ends_at = 1 ELSE $SCOPE_TO_HE
       THEN replaceRegexpAll(lower(span_name), '[^a-z]', '') IN ($WORKFLOWS) ELSE false END
     OR $has_spelled OR $has_printed
     OR (role = 5 AND phase < 0 AND $has_latency)
-    OR (role IN (1, 4) AND (phase < 0 AND (is_error OR error = 1 OR status >= 400) OR (status = 0 AND status_text NOT IN ('', '0'))))
+    OR (role IN (1, 4) AND phase < 0 AND (is_error OR error = 1 OR status >= 400))
+    OR (role IN (1, 4, 7) AND status = 0 AND status_text NOT IN ('', '0'))
     OR warmup = 2 OR is_wrong = 2
     OR $NO_TEXT
     OR (role = 1 AND phase < 0 AND has_exception)
