@@ -63,7 +63,13 @@ def test_factor(factor: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("factor", "text"),
-    [(1.2, "1.20×"), (1.196, "1.196×"), (1.2003, "1.2003×"), (1.19, "1.19×"), (1.20004, "1.2000×")],
+    [
+        (1.2, "1.20×"),
+        (1.196, "1.196×"),
+        (1.2003, "1.2003×"),
+        (1.19, "1.19×"),
+        (1.20004, "1.20004×"),
+    ],
 )
 def test_no_factor_is_rounded_onto_a_threshold_that_it_misses(factor: float, text: str) -> None:
     assert factor_text(factor, threshold=1.2) == text

@@ -110,9 +110,8 @@ def factor_text(factor: float, *, threshold: float | None = None) -> str:
 
 def factor_digits(factor: float, *, threshold: float | None = None) -> str:
     """The digits of `factor_text`."""
-    texts = [f"{factor:.{decimals}f}" for decimals in (2, 3, 4)]
-    missed = threshold is not None and factor != threshold
-    return next((text for text in texts if not (missed and float(text) == threshold)), texts[-1])
+    texts = (f"{factor:.{decimals}f}" for decimals in range(2, 16))
+    return next((text for text in texts if float(text) != threshold or factor == threshold), f"{factor!r}")
 
 
 def signed_percent_text(share: float) -> str:
