@@ -264,16 +264,26 @@ def test_a_reference_needs_both_parts(reference: str) -> None:
     [
         ("shop/my-agents.py:agent", "is a file", "--agent shop.my-agents:agent"),
         ("shop/agents:agent", "is a file", "--agent shop.agents:agent"),
+        (
+            "src/shop/agents.py:agent",
+            "is a file",
+            "--agent shop.agents:agent; shop is in src/: install it (pip install -e .), or begin with PYTHONPATH=src",
+        ),
         ("/home/me/shop/agents.py:make()", "is a file", "cd /home/me/shop, and --agent agents:make"),
         (
             "lab.ipynb:agent",
             "is a notebook",
             "save the agent's cells as a module (jupyter nbconvert --to script)",
         ),
+        (
+            "lab.ipynb",
+            "is a notebook",
+            "save the agent's cells as a module (jupyter nbconvert --to script)",
+        ),
         ("shop.agents.agent", "expected module:attribute", "--agent shop.agents:agent"),
         (
             "shop/agents.py",
-            "expected module:attribute",
+            "is a file",
             "--agent shop.agents:NAME, where NAME is the agent's in that file",
         ),
     ],

@@ -10,6 +10,7 @@ from punie.trace.errors import WorkloadError
 _HERE: Final = (
     "run it in the folder of the module, with punie-trace installed in the environment that the agent runs in"
 )
+_IN_SRC: Final = "is in src/: install it (pip install -e .), or begin with PYTHONPATH=src"
 _NOT_RUN: Final = "it is imported, not run: what {} belongs under if __name__ == '__main__'"
 
 
@@ -17,10 +18,16 @@ def split_reference(reference: str) -> tuple[str, str]:
     """The module and the attribute, which may be written as a call. Raises `WorkloadError` with what to write."""
     module, _, attribute = reference.partition(":")
     attribute = attribute.removesuffix("()")
-    if module and not attribute and (module.endswith(".py") or "/" in module):
+    if module.endswith(".ipynb"):
         raise WorkloadError(
-            f"--agent {reference}: expected module:attribute",
-            remedy=f"{_as_module(module, 'NAME')}, where NAME is the agent's in that file",
+            f"--agent {reference}: {module} is a notebook, expected a module",
+            remedy="save the agent's cells as a module (jupyter nbconvert --to script)",
+        )
+    if module.endswith(".py") or "/" in module:
+        named = "" if attribute else ", where NAME is the agent's in that file"
+        raise WorkloadError(
+            f"--agent {reference}: {module} is a file, expected a module",
+            remedy=f"{_as_module(module, attribute or 'NAME')}{named}",
         )
     if not (module and attribute):
         before, dot, last = module.rpartition(".")
@@ -29,16 +36,6 @@ def split_reference(reference: str) -> tuple[str, str]:
             f"--agent {reference}: expected module:attribute",
             remedy=f"--agent {example}" if example else "e.g. --agent myapp.agents:agent",
         )
-    if module.endswith(".ipynb"):
-        raise WorkloadError(
-            f"--agent {reference}: {module} is a notebook, expected a module",
-            remedy="save the agent's cells as a module (jupyter nbconvert --to script)",
-        )
-    if module.endswith(".py") or "/" in module:
-        raise WorkloadError(
-            f"--agent {reference}: {module} is a file, expected a module",
-            remedy=_as_module(module, attribute),
-        )
     return module, attribute
 
 
@@ -46,6 +43,8 @@ def _as_module(path: str, attribute: str) -> str:
     file = Path(path.removesuffix(".py"))
     if file.is_absolute() or ".." in file.parts:
         return f"cd {file.parent}, and --agent {file.name}:{attribute}"
+    if file.parts[:1] == ("src",) and len(file.parts) > 2:
+        return f"--agent {'.'.join(file.parts[1:])}:{attribute}; {file.parts[1]} {_IN_SRC}"
     return f"--agent {'.'.join(file.parts)}:{attribute}"
 
 
@@ -54,7 +53,7 @@ def after_failed_import(error: BaseException, module: str) -> str:
     package = module.partition(".")[0]
     match error:
         case ModuleNotFoundError() if error.name == package and Path("src", package).exists():
-            return f"{package} is in src/: install it (pip install -e .), or begin with PYTHONPATH=src"
+            return f"{package} {_IN_SRC}"
         case ImportError() if "relative import" in str(error):
             return f"its package imports it: from the folder above, --agent PACKAGE.{module}:…"
         case ModuleNotFoundError():
