@@ -268,6 +268,11 @@ def test_triton_as_known_from_its_source_alone() -> None:
         Phase.QUEUE: 100,
         Phase.SERVE: 20,
     }
+    around = triton("InferRequest", None, 1000, 1500), triton("llama", "InferRequest", 1005, 1495, queued)
+    twice = [triton("compute", "llama", *times) for times in ((1110, 1200), (1300, 1490))]
+    twice[1] = replace(twice[1], span_id="again")
+    for computed in (twice, twice[::-1]):
+        assert ledger(*around, *computed).phases_ns[Phase.QUEUE] == 100 * MS
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from small_traces import agent, chat, findings, only, phases_ms, post, read, server, span, tool
 
 from punie.trace.model import Attributes, AttributeValue, Event, SpanKind, StatusCode
@@ -409,6 +410,8 @@ def test_a_wrapper_that_hands_on_its_stream_and_ends_is_no_request() -> None:
         assert (record.model_requests, phases_ms(record)["model"]) == (requests, model_ms)
     after = only(run, chat("o", "a", 10, 14, {}), chat("i", "o", 15, 90))
     assert after.model_requests == 2
+    failed = replace(chat("o", "a", 10, 14, {}), status=StatusCode.ERROR)
+    assert phases_ms(only(run, failed, inner))["retry"] == 1
 
 
 WRITTEN = "gen_ai.usage.cache_creation.input_tokens"
@@ -427,6 +430,7 @@ FIRST = "gen_ai.response.time_to_first_chunk"
         ({TOTAL: 11}, 10, None),
         ({TOTAL: 90}, 10, None),
         ({FIRST: 0.095}, 10, "timings-too-long"),
+        ({FIRST: 0.0905}, 10, None),
         ({FIRST: 0.08}, 10, None),
     ],
 )
@@ -441,7 +445,8 @@ def test_counts_and_times_of_one_call_that_cannot_all_be_right(
 
 def test_what_lies_wholly_outside_of_a_query_is_none_of_its_requests_and_tools() -> None:
     run, late = agent("a", None, 0, 100), (chat("late", "a", 101, 120), tool("late tool", "a", 100, 130))
-    record = only(run, chat("c", "a", 10, 60), chat("over", "a", 90, 110), *late)
+    early = chat("early", "a", -30, -1), tool("early tool", "a", -30, -1)
+    record = only(run, chat("c", "a", 10, 60), chat("over", "a", 90, 110), *late, *early)
     assert (record.model_requests, record.input_tokens, record.tool_calls) == (2, 20, 0)
 
 

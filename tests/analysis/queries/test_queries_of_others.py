@@ -445,3 +445,21 @@ def test_a_run_behind_a_tool_s_request_to_its_path_is_part_of_the_query(
 
     others = (*behind(OTHER), *(behind("c" * 32) if twice else ()))
     assert walls_ms(*run("a", None, 0, 100), *asked, *others) == walls
+
+
+def test_whose_a_run_behind_a_path_is_may_not_be_known() -> None:
+    """Two tools that ask there, a server's span that shows who answered, a client whose span is missing."""
+
+    def query(trace: str, *more: Span) -> tuple[Span, ...]:
+        asked = tool("t", "a", 20, 80, trace=trace), post("p", "t", 21, 79, "http://x/a2a", trace=trace)
+        return *run("a", None, 0, 100, trace), *asked, *more
+
+    def behind(parent: str | None) -> tuple[Span, ...]:
+        root = server("s", parent, 24, 74, {"url.path": "/a2a"}, trace=OTHER)
+        return root, *run("b", "s", 25, 73, OTHER)
+
+    shown = server("shown", "p", 22, 78)
+    assert walls_ms(*query(T), *behind(None)) == [100]
+    assert walls_ms(*query(T), *query("c" * 32), *behind(None)) == [100, 100, 48]
+    assert walls_ms(*query(T, shown), *behind(None)) == [100, 48]
+    assert walls_ms(*query(T), *behind("missing")) == [100, 48]
