@@ -558,6 +558,15 @@ def tar_of(content: bytes) -> bytes:
     return written.getvalue()
 
 
+NO_SPANS: Final = (
+    ([{"request_id": "1", "request_created_at": at(0), "delay_ms": 900}], "Helicone"),
+    ({"traces": [{"traceID": "1", "rootTraceName": "x", "durationMs": 9}]}, "Tempo's list of traces"),
+    ({"traceEvents": [{"ph": "X", "ts": 1}]}, "Chrome's trace events"),
+    ({"status": "success", "data": {"resultType": "matrix", "result": []}}, "Prometheus"),
+    ([{"trace_id": "tr-1", "execution_duration": 9, "state": "OK"}], "MLflow's list of traces"),
+)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -570,6 +579,7 @@ def tar_of(content: bytes) -> bytes:
         (b"# HELP x y\n# TYPE x counter\nx 1\n", "metrics of Prometheus"),
         (b'{"log": {"version": "1.2", "entries": []}}', "JSON, but no spans"),
         (b'{"events": [{"message": "{"}]}', "JSON, but no spans"),
+        *((json.dumps(document).encode(), says) for document, says in NO_SPANS),
     ],
 )
 def test_a_file_in_place_of_spans_is_refused_as_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
@@ -584,20 +594,3 @@ def test_the_head_of_a_trace_of_openai_s_agents_is_no_unreadable_record(tmp_path
     head = {"object": "trace", "id": f"trace_{TRACE}", "workflow_name": "x", "group_id": None}
     file.write_text("\n".join(json.dumps(one) for one in (head, *map(openai_agents, RUN))))
     check(file)
-
-
-@pytest.mark.parametrize(
-    ("document", "says"),
-    [
-        ([{"request_id": "1", "request_created_at": at(0), "delay_ms": 900}], "Helicone"),
-        ({"traces": [{"traceID": "1", "rootTraceName": "x", "durationMs": 9}]}, "Tempo's list of traces"),
-        ({"traceEvents": [{"ph": "X", "ts": 1}]}, "Chrome's trace events"),
-        ({"status": "success", "data": {"resultType": "matrix", "result": []}}, "Prometheus"),
-        ([{"trace_id": "tr-1", "execution_duration": 9, "state": "OK"}], "MLflow's list of traces"),
-    ],
-)
-def test_what_holds_no_spans_is_refused_by_what_it_is(tmp_path: Path, document: object, says: str) -> None:
-    file = tmp_path / "other.json"
-    file.write_text(json.dumps(document))
-    with pytest.raises(InputError, match=says):
-        read_source(str(file))
