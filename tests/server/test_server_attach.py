@@ -22,7 +22,7 @@ from loopback import serving_http
 from punie.trace.errors import ServerError
 from punie.trace.server.address import ServerAddress
 from punie.trace.server.attached_server import AttachedServer
-from punie.trace.server.probe import UnexpectedAnswer
+from punie.trace.server.probe import UnexpectedAnswer, list_models
 from punie.trace.workload.agent import server_model
 
 Answers = dict[str, tuple[int, Any]]
@@ -244,6 +244,20 @@ def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:
     with server_with(models("one", "two")) as (url, _), pytest.raises(ServerError) as caught:
         entered(AttachedServer(ServerAddress.of(url), model="three"))
     assert "one, two" in caught.value.remedy
+
+
+def test_an_alert_of_tls_is_an_answer_that_could_not_be_read() -> None:
+    def alert(_: httpx.Request) -> httpx.Response:
+        raise ssl.SSLError(
+            1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]"
+        )  # after the handshake, as TLS 1.3 has it
+
+    async def list_them() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(alert), base_url="https://x/v1") as client:
+            await list_models(client)
+
+    with pytest.raises(httpx.ReadError, match="CERTIFICATE_REQUIRED"):
+        asyncio.run(list_them())
 
 
 def test_a_server_that_wants_a_certificate_of_its_client_is_named(tmp_path: Path) -> None:

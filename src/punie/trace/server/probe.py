@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -189,6 +190,18 @@ async def _request(
     **arguments: Any,  # noqa: ANN401 # httpx's
 ) -> httpx.Response:
     """An answer of which no more is read than what can be one; what is cut off there, or badly packed, is no JSON."""
+    try:
+        return await _whole_answer(client, method, url, **arguments)
+    except ssl.SSLError as error:  # the server's alert, which comes after the handshake and no library wraps
+        raise httpx.ReadError(str(error)) from error
+
+
+async def _whole_answer(
+    client: httpx.AsyncClient,
+    method: str,
+    url: httpx.URL | str,
+    **arguments: Any,  # noqa: ANN401 # httpx's
+) -> httpx.Response:
     content = b""
     async with client.stream(method, url, **arguments) as answer:
         try:
