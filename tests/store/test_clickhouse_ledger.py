@@ -21,7 +21,7 @@ from punie.trace.analysis.ledger.ledger import compute_ledgers
 from punie.trace.analysis.ledger.phases import PhasedSpan
 from punie.trace.analysis.records import QueryLedger
 from punie.trace.errors import InputError
-from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase
+from punie.trace.model import PHASE_GROUP, PHASE_RANK, PHASES, Group, Phase, Provenance
 from punie.trace.store.clickhouse.texts import ledger_arrays_sql
 from punie.trace.store.sources import read_source
 
@@ -33,9 +33,10 @@ def agree(spans: Sequence[PhasedSpan]) -> tuple[QueryLedger, ...]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of an example that fails
 @settings(
     deadline=None,
-    max_examples=2,
+    max_examples=10,
     phases=[Stage.explicit, Stage.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -53,6 +54,33 @@ def test_generated_queries(several: list[list[PhasedSpan]], seed: int) -> None:
         ledger = found[spans[0].query_key]
         assert (ledger.wall_ns, ledger.phases_ns, ledger.contested_ns) == (wall_ns, totals, contested)
         assert {phase: set(how) for phase, how in ledger.provenance.items() if how} == sources
+
+
+def test_a_child_of_a_span_without_length_is_at_work_itself() -> None:
+    """Its parent's number is the lowest, so that in the arrays nothing stands before it."""
+    begin = 1_764_000_000_000_000_000
+
+    def span(span_id: str, parent: str | None, start: int, end: int, phase: Phase) -> PhasedSpan:
+        return PhasedSpan(
+            "q",
+            "t",
+            span_id,
+            parent,
+            begin + start,
+            begin + end,
+            phase,
+            Provenance.CLIENT,
+            is_root=parent is None,
+        )
+
+    spans = [
+        span("inverted", "parse", 7, 5, Phase.PARSE),
+        span("http", "inverted", 8, 10, Phase.HTTP),
+        span("root", None, 1, 12, Phase.FRAMEWORK),
+        span("parse", "absent", 9, 12, Phase.PARSE),
+    ]
+    (ledger,) = agree(spans)
+    assert (ledger.phases_ns[Phase.PARSE], ledger.contested_ns[Phase.PARSE]) == (3, 1)
 
 
 def test_nine_hundred_trees_as_a_run_writes_them() -> None:

@@ -1,4 +1,4 @@
-"""What stands around the asking: the server that answers, and who is kept informed."""
+"""What stands around the execution of queries: the server that answers, and who is kept informed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """One asking of a query, from the question to the answer.
+    """One execution of a query, from the question to the answer.
 
     place: where its spans are, unique among the executions of one training.
     is_right: by the strict score, answered in full.

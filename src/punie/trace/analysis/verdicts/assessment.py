@@ -79,7 +79,7 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class RepeatMethod(StrEnum):
-    """How a query is asked again so that the asking counts: with the prompt cache on, in another server start."""
+    """How a query is asked again so that it counts: with the prompt cache on, in another server start."""
 
     REPEATS = "repeats"
     SERVER_STARTS = "server-starts"

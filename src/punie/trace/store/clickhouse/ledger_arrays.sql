@@ -31,7 +31,7 @@ alive AS (
   )
 ),
 -- Each span, and after it the ends of its children by time: +1 where one starts, before -1 where one ends. Where their
--- sum leaves 0 and comes back to it the children together begin and end to cover their parent.
+-- sum leaves 0 and comes back to it the children together begin and end to cover their parent, if it has a length.
 --
 -- 1 0, 1 or -1, 2 whose, 3 when (of a span itself: its start), 4 its end, 5 its phase
 families AS (
@@ -50,7 +50,7 @@ edges AS (
   SELECT query_key, low_ns, high_ns, open,
     arraySort(arrayConcat(arrayMap(x -> x.3 * 64 + x.5 * 4, open), arrayMap(x -> x.4 * 64 + x.5 * 4 + 1, open),
       arrayMap(c -> c.1, arrayFilter(c -> c.2, arrayMap((f, p, n) -> (least(greatest(f.3, p.3), p.4) * 64 + p.5 * 4 + if(f.1 > 0, 2, 3),
-        f.1 != 0 AND f.2 = p.2 AND n = if(f.1 > 0, 1, 0)), family, arrayFill(f -> f.1 = 0, family), arrayCumSum(f -> f.1, family))))
+        f.1 != 0 AND p.1 = 0 AND f.2 = p.2 AND n = if(f.1 > 0, 1, 0)), family, arrayFill(f -> f.1 = 0, family), arrayCumSum(f -> f.1, family))))
     )) AS ends
   FROM families
 ),
