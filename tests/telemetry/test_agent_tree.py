@@ -25,7 +25,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_graph import End
 
 import punie.trace
-from punie.trace.telemetry.agent.cut_streams import cut_streams
+from punie.trace.telemetry.agent.cut_streams import CUT_STREAMS
 from punie.trace.telemetry.http.transports import uninstrument_http
 from punie.trace.telemetry.instrument import every_agent_instrumented, instrument, uninstrument
 from punie.trace.telemetry.provider import Telemetry
@@ -339,7 +339,7 @@ async def test_an_answer_that_was_cut_off_is_a_failed_run(
     stub.script = [replace(reply, chunks=reply.chunks[:-2])]
     agent = make_agent(stub.url)
     instrument(agent, telemetry=telemetry)
-    with cut_streams() as cut:
+    with CUT_STREAMS.inside() as cut:
         assert (await agent.run("count", event_stream_handler=drain)).output == "half an"
     assert cut == ["stub"]
     for name in ("POST", "chat stub", "invoke_agent helper"):
@@ -423,7 +423,7 @@ async def test_an_answer_that_its_server_gave_up_is_a_failed_run(
     stub.script = [replace(openai_replies.text(""), chunks=[body.replace(b'"stop"', b'"%s"' % reason)])]
     agent = make_agent(stub.url)
     instrument(agent, telemetry=telemetry)
-    with cut_streams() as cut:
+    with CUT_STREAMS.inside() as cut:
         await agent.run("count")
     assert cut == ["stub"]
     assert named(spans(), "chat stub").attributes["error.type"] == "IncompleteStream"

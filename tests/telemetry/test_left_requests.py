@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from punie.trace.telemetry.http.left_requests import left_requests
+from punie.trace.telemetry.http.left_requests import LEFT_REQUESTS
 from punie.trace.telemetry.http.transports import instrument_http, uninstrument_http
 from punie.trace.telemetry.provider import Telemetry
 
@@ -72,6 +72,6 @@ def test_what_was_left_is_noted(
             with telemetry.tracer.start_as_current_span("chat"):
                 await ask(client, stub.url.rstrip("/") + path)
 
-    with left_requests() as urls:
+    with LEFT_REQUESTS.inside() as urls:
         asyncio.run(ask_it())
     assert len(urls) == left

@@ -180,19 +180,19 @@ def test_what_fails_when_it_is_opened_is_a_sentence_too(loaded: Loader, source: 
         asyncio.run(look())
 
 
+async def _open_and_leave(subject: SubjectSource, said: list[str]) -> None:
+    async with subject.opened(said.append):
+        pass
+
+
 def test_what_fails_at_the_end_or_is_missing_is_said(loaded: Loader) -> None:
     source = (
         "from contextlib import contextmanager\nfrom pydantic_ai import Agent\n@contextmanager\ndef agent():\n"
         "    yield Agent(name='theirs', deps_type=int, defer_model_check=True)\n    raise OSError('no end')\n"
     )
-    said: list[object] = []
-
-    async def look() -> None:
-        async with loaded(source).opened(said.append):
-            pass
-
-    asyncio.run(look())
-    missing, end = map(str, said)
+    said: list[str] = []
+    asyncio.run(_open_and_leave(loaded(source), said))
+    missing, end = said
     assert missing.startswith("the agent theirs declares dependencies (int) and is given none")
     assert end.endswith("what it does at its end failed: OSError: no end")
 
@@ -208,12 +208,7 @@ def test_what_takes_long_to_make_or_to_end_is_said_and_ended(
         "    await asyncio.sleep(1000)\n"
     )
     said: list[str] = []
-
-    async def look() -> None:
-        async with loaded(source).opened(said.append):
-            pass
-
-    asyncio.run(look())
+    asyncio.run(_open_and_leave(loaded(source), said))
     slow, slow_end, end = said
     assert slow.endswith("is still being made, after 0.05 s")
     assert slow_end.endswith("what it does at its end still runs, after 0.05 s")

@@ -24,7 +24,7 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
-from punie.trace.telemetry.agent.cut_streams import note_cut_stream
+from punie.trace.telemetry.agent.cut_streams import CUT_STREAMS
 from punie.trace.usecases.interruption import run_without_waiting_for_others
 from punie.trace.workload.agent_runner import AgentRunner, Reply
 from punie.trace.workload.guard import PARALLEL_TOOLS
@@ -304,7 +304,7 @@ def test_a_turn_runs_a_bounded_number_of_tools_at_a_time() -> None:
 def test_an_answer_whose_stream_was_cut_is_none() -> None:
     async def stream(_: list[ModelMessage], __: AgentInfo) -> AsyncIterator[str]:
         yield "Half an"
-        note_cut_stream("stub")
+        CUT_STREAMS.note("stub")
 
     reply = _ask(_agent(look), FunctionModel(stream_function=stream), stream=True)
     assert (reply.error, reply.answer.text) == (

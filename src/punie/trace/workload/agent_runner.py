@@ -68,16 +68,16 @@ class AgentRunner:
         """Ask `text`. A failure is a reply with `error` set: failed queries are shown, not raised."""
         from pydantic_ai import Agent, capture_run_messages
 
-        from punie.trace.telemetry.agent.cut_streams import cut_streams
-        from punie.trace.telemetry.http.left_requests import left_requests
+        from punie.trace.telemetry.agent.cut_streams import CUT_STREAMS
+        from punie.trace.telemetry.http.left_requests import LEFT_REQUESTS
         from punie.trace.workload.guard import QueryGuard
 
         guard, threads = QueryGuard(), ToolThreads()
         with (
             chdir(self.subject.folder),  # tools may go elsewhere; the next query begins where this one did
             capture_run_messages() as messages,
-            cut_streams() as cut,
-            left_requests() as left,
+            CUT_STREAMS.inside() as cut,
+            LEFT_REQUESTS.inside() as left,
             Agent.using_thread_executor(threads),
             threads.as_current(),
         ):

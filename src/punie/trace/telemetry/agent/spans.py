@@ -26,7 +26,7 @@ from pydantic_ai.messages import InstructionPart
 from pydantic_ai.usage import RequestUsage, RunUsage
 
 from punie.trace import semconv
-from punie.trace.telemetry.agent.cut_streams import note_cut_stream
+from punie.trace.telemetry.agent.cut_streams import CUT_STREAMS
 from punie.trace.telemetry.agent.finish import finish_reason, is_broken
 from punie.trace.telemetry.agent.parse import ParseSpans, digest_attributes, name_query
 from punie.trace.telemetry.digest import PromptReader, compact_json
@@ -132,7 +132,7 @@ class AgentSpans(ParseSpans, Instrumentation):
                 self._cut_short = is_broken(response) or (body is not None and body.cut_short)
                 if self._cut_short:
                     _mark_cut_short(span)
-                    note_cut_stream(model.model_name)
+                    CUT_STREAMS.note(model.model_name)
                 usage = _usage_of(response, body)
                 self._usage.incr(usage)
                 outcome |= _known(lambda: self._answer(response, usage))

@@ -5,33 +5,16 @@ An agent's own time limit leaves them and asks again, and so does a tool that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Final
 
 from punie.trace.analysis.calls.addresses import is_model_address
+from punie.trace.telemetry.noted import Noted
 
-_urls: Final[ContextVar[list[str] | None]] = ContextVar("urls_of_left_requests", default=None)
-
-
-@contextmanager
-def left_requests() -> Iterator[list[str]]:
-    """The URLs of those inside, one entry a request."""
-    urls: list[str] = []
-    token = _urls.set(urls)
-    try:
-        yield urls
-    finally:
-        _urls.reset(token)
+LEFT_REQUESTS: Final = Noted("urls_of_left_requests")
+"""Their URLs, one entry a request."""
 
 
 def note_left_request(method: str, url: str) -> None:
     """A request to `url` was left; it counts if that is where a model answers."""
-    urls = _urls.get()
-    if (
-        urls is not None
-        and method == "POST"
-        and is_model_address(url.partition("://")[2].rstrip("/").lower())
-    ):
-        urls.append(url)
+    if method == "POST" and is_model_address(url.partition("://")[2].rstrip("/").lower()):
+        LEFT_REQUESTS.note(url)
